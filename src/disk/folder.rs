@@ -1,0 +1,61 @@
+//! Folders that only their owner may enter.
+
+use super::DiskError;
+use std::fs::{self, DirBuilder};
+use std::path::Path;
+
+/// Makes `folder` and what is missing above it, each 0700. A folder that is there stays as it is.
+///
+/// # Errors
+/// [`DiskError::Io`] when the system refuses, [`DiskError::ForeignOwner`] when the folder, or the
+/// nearest one above it that is there, belongs to another user (`sudo` with a kept HOME).
+pub fn create_private_folder(folder: &Path) -> Result<(), DiskError> {
+    if fs::metadata(folder).is_ok_and(|found| found.is_dir()) {
+        return ensure_own(folder);
+    }
+    if let Some(above) = folder.ancestors().skip(1).find(|above| above.exists()) {
+        ensure_own(above)?;
+    }
+    create_missing(folder).map_err(|source| DiskError::io("create", folder, source))
+}
+
+/// Fails when `path` is there and belongs to another user; running as root in root's own or a
+/// user's own tree is judged by the effective uid alone.
+///
+/// # Errors
+/// [`DiskError::ForeignOwner`]; never for what is absent.
+pub fn ensure_own(path: &Path) -> Result<(), DiskError> {
+    #[cfg(unix)]
+    if let Ok(found) = fs::metadata(path) {
+        use std::os::unix::fs::MetadataExt as _;
+        // Above the folders that neto makes lie those of the system ("/", "/tmp"), which root owns.
+        if found.uid() != rustix::process::geteuid().as_raw() && found.uid() != 0 {
+            return Err(DiskError::ForeignOwner { path: path.to_path_buf(), owner: found.uid() });
+        }
+    }
+    Ok(())
+}
+
+fn create_missing(folder: &Path) -> std::io::Result<()> {
+    if let Some(parent) = folder.parent().filter(|parent| !parent.exists()) {
+        create_missing(parent)?;
+    }
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    match builder.create(folder) {
+        // Another neto made it in between.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
+        made => made?,
+    }
+    // A umask such as 0777 takes bits away even from 0700.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! Kernel locks on files of their own, which are never renamed or deleted.
+//!
+//! A lock is only ever tried; who waits does so with its own patience, so that one event loop
+//! never blocks. It dies with its holder, and children do not inherit it (the file is close-on-exec).
+
+use super::{DiskError, create_private_folder};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+
+/// A lock that may be tried.
+#[derive(Debug, Clone)]
+pub struct Lock {
+    path: PathBuf,
+}
+
+/// The lock, held until dropped or until the process ends.
+#[derive(Debug)]
+pub struct Locked {
+    _file: File,
+}
+
+impl Lock {
+    /// The lock whose file is `path`; its folder is made when it is first tried.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// Takes the lock, or says at once that another process holds it.
+    ///
+    /// # Errors
+    /// [`DiskError`] when the file cannot be made or the system has no locks here.
+    pub fn attempt(&self) -> Result<Option<Locked>, DiskError> {
+        let mut file = self.open()?;
+        match file.try_lock() {
+            Ok(()) => {
+                // Whom to wait for is a courtesy to the reader of a message; failing to write it is no failure.
+                let _ = write_holder(&mut file);
+                Ok(Some(Locked { _file: file }))
+            }
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => Err(DiskError::io("lock", &self.path, source)),
+        }
+    }
+
+    /// The process id that last took the lock, where it is known.
+    #[must_use]
+    pub fn holder(&self) -> Option<u32> {
+        let mut text = String::new();
+        File::open(&self.path).ok()?.take(20).read_to_string(&mut text).ok()?;
+        text.trim().parse().ok()
+    }
+
+    /// The lock's file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn open(&self) -> Result<File, DiskError> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+        }
+        let opened = options.open(&self.path).or_else(|error| match (error.kind(), self.path.parent()) {
+            (std::io::ErrorKind::NotFound, Some(folder)) => {
+                create_private_folder(folder).map_err(std::io::Error::other)?;
+                options.open(&self.path)
+            }
+            _ => Err(error),
+        });
+        opened.map_err(|source| DiskError::io("lock", &self.path, source))
+    }
+}
+
+fn write_holder(file: &mut File) -> std::io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(format!("{}\n", std::process::id()).as_bytes())
+}

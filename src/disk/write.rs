@@ -1,0 +1,137 @@
+//! The one private writer: a new 0600 file beside the old one, written, synced, renamed over it.
+
+use super::{DiskError, create_private_folder};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::time::Duration;
+use tempfile::NamedTempFile;
+
+/// Every file that is being written has this prefix, so that leftovers of killed runs are known.
+const PREFIX: &str = ".neto-tmp-";
+
+/// A leftover older than this belongs to a run that is gone.
+const LEFTOVER_AGE: Duration = Duration::from_secs(3600);
+
+/// Whether a write must outlive a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// fsync of the file before, and of its folder after the rename.
+    Durable,
+    /// Old or new, but perhaps old after a power cut: what can be had again.
+    Atomic,
+}
+
+/// Replaces `path` with a 0600 file that holds `bytes`, making its folder 0700 where it is missing.
+/// Whatever happens, `path` is as it was or as it should be.
+///
+/// # Errors
+/// [`DiskError`] naming `path`; the old file is then untouched.
+pub fn replace(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), DiskError> {
+    replace_with_mode(path, bytes, durability, 0o600)
+}
+
+/// Replaces the file that `path` leads to through any symbolic links, durably, keeping its mode
+/// and the links; a new file is 0600. For a file that people share.
+///
+/// # Errors
+/// [`DiskError`] naming the file; the old one is then untouched.
+pub fn replace_shared(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    let target = match fs::canonicalize(path) {
+        Ok(target) => target,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_path_buf(),
+        Err(source) => return Err(DiskError::io("write", path, source)),
+    };
+    replace_with_mode(&target, bytes, Durability::Durable, mode_of(&target).unwrap_or(0o600))
+}
+
+/// Removes a file; one that is not there is no error.
+///
+/// # Errors
+/// [`DiskError::Io`] when it is there and stays.
+pub fn remove(path: &Path) -> Result<bool, DiskError> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(DiskError::io("remove", path, source)),
+    }
+}
+
+/// Appends to a file that another program owns the format of, making it 0600 where it is missing.
+///
+/// # Errors
+/// [`DiskError::Io`] when it cannot be opened or written.
+pub fn append(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(path).and_then(|mut file| file.write_all(bytes));
+    written.map_err(|source| DiskError::io("write", path, source))
+}
+
+fn replace_with_mode(path: &Path, bytes: &[u8], durability: Durability, mode: u32) -> Result<(), DiskError> {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    create_private_folder(folder)?;
+    write_beside(folder, path, bytes, durability, mode).map_err(|source| DiskError::io("write", path, source))
+}
+
+fn write_beside(folder: &Path, path: &Path, bytes: &[u8], durability: Durability, mode: u32) -> io::Result<()> {
+    // tempfile creates with O_EXCL and 0600, and removes the file when anything below fails.
+    let mut beside: NamedTempFile = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder)?;
+    set_mode(beside.as_file(), mode)?;
+    beside.write_all(bytes)?;
+    if durability == Durability::Durable {
+        beside.as_file().sync_all()?;
+    }
+    beside.persist(path).map_err(|failed| failed.error)?;
+    if durability == Durability::Durable {
+        sync_folder(folder)?;
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(fs::Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn set_mode(_file: &File, _mode: u32) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn mode_of(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt as _;
+    fs::metadata(path).ok().map(|found| found.mode() & 0o777)
+}
+
+#[cfg(not(unix))]
+fn mode_of(_path: &Path) -> Option<u32> {
+    None
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Removes what runs killed over an hour ago left in `folder`. Best effort: it must not fail a write.
+/// It reads the whole folder, so callers do it once a run, after a write that succeeded.
+pub fn clear_leftovers(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        let age = || entry.metadata().and_then(|found| found.modified()).ok().and_then(|since| since.elapsed().ok());
+        if ours && age().is_some_and(|age| age > LEFTOVER_AGE) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}

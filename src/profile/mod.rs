@@ -1,0 +1,28 @@
+//! What the user declared: names, addresses, profiles, the store file, and which profile is meant.
+//!
+//! Owns the meaning of `profiles.toml` and the only writer of its text. Knows nothing of what a
+//! secret holds: here it is a sealed text, a source, or the fact that something stands in clear.
+
+mod choice;
+mod current;
+mod document;
+mod model;
+mod name;
+mod parse;
+mod selection;
+mod span;
+mod store;
+mod url;
+
+pub use choice::{Choice, ChoiceError, Origin, Said, Sources, choose};
+pub use current::Current;
+pub use document::{Document, Edit, EditError, Section};
+pub use model::{
+    ClearKey, Defaults, Entry, EnvTemplate, Profile, SealedNote, SecretPlace, Store, near,
+};
+pub use name::{NameError, ProfileName, RecipientName};
+pub use parse::{Fault, Place, StoreError};
+pub use selection::{Selection, SelectionError};
+pub use span::{Span, SpanError};
+pub use store::{StoreFile, StoreFileError};
+pub use url::{ApiUrl, UrlError};

@@ -1,0 +1,172 @@
+//! Names that are safe as a file name, an argument and an environment value on every system.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The longest name, in characters.
+const LONGEST: usize = 64;
+
+/// The name of a profile: `[a-z0-9][a-z0-9._-]{0,63}`, no device name of Windows, no trailing dot,
+/// and not `env`, which is the profile that `NETOSECRET` makes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProfileName(String);
+
+/// The name of a recipient in the store; the same alphabet as a profile's.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecipientName(String);
+
+/// Why a text is no name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Nothing at all.
+    #[error("a name cannot be empty")]
+    Empty,
+    /// More than 64 characters.
+    #[error("a name has at most 64 characters")]
+    TooLong,
+    /// Starts with something else than a lower-case letter or digit.
+    #[error("a name starts with a lower-case letter or a digit")]
+    Start,
+    /// Holds something else than lower-case letters, digits, `.`, `_` and `-`.
+    #[error("a name holds only lower-case letters, digits, '.', '_' and '-'")]
+    Character,
+    /// Ends in a dot, which Windows drops.
+    #[error("a name does not end in a dot")]
+    TrailingDot,
+    /// `con`, `nul`, `com1` and their kin, which Windows takes for devices.
+    #[error("a name is none of the device names of Windows")]
+    Device,
+    /// `env`.
+    #[error("'env' is the profile that NETOSECRET makes; choose another name")]
+    Reserved,
+}
+
+fn check(text: &str) -> Result<(), NameError> {
+    let first = text.chars().next().ok_or(NameError::Empty)?;
+    if !(first.is_ascii_lowercase() || first.is_ascii_digit()) {
+        return Err(NameError::Start);
+    }
+    if !text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c)) {
+        return Err(NameError::Character);
+    }
+    if text.len() > LONGEST {
+        return Err(NameError::TooLong);
+    }
+    if text.ends_with('.') {
+        return Err(NameError::TrailingDot);
+    }
+    let stem = text.split('.').next().unwrap_or(text);
+    let numbered = |device: &str| {
+        stem.strip_prefix(device).is_some_and(|rest| rest.len() == 1 && rest.as_bytes()[0].is_ascii_digit())
+    };
+    if ["con", "prn", "aux", "nul"].contains(&stem) || numbered("com") || numbered("lpt") {
+        return Err(NameError::Device);
+    }
+    Ok(())
+}
+
+impl ProfileName {
+    /// The profile that `NETOSECRET` in the environment makes; no store can declare it.
+    #[must_use]
+    pub fn env() -> Self {
+        Self("env".to_owned())
+    }
+
+    /// Whether this is the profile that `NETOSECRET` makes.
+    #[must_use]
+    pub fn is_env(&self) -> bool {
+        self.0 == "env"
+    }
+
+    /// The name that a tenant's `shortname` suggests: lower-cased, other characters as `-`.
+    ///
+    /// # Errors
+    /// [`NameError`] when even that is no name.
+    pub fn from_shortname(shortname: &str) -> Result<Self, NameError> {
+        let replace = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c.to_ascii_lowercase() } else { '-' };
+        shortname.chars().map(replace).collect::<String>().parse()
+    }
+
+    /// The name as it is typed.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl RecipientName {
+    /// The name as it is typed.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ProfileName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        check(text)?;
+        if text == "env" {
+            return Err(NameError::Reserved);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl FromStr for RecipientName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        check(text)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for ProfileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for RecipientName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_safe_everywhere() {
+        for good in ["a", "0", "acme", "acme-prod.eu_1", "com10", "console", "environment", &"a".repeat(64)] {
+            assert!(good.parse::<ProfileName>().is_ok(), "{good}");
+        }
+        for (bad, why) in [
+            ("", NameError::Empty),
+            ("Acme", NameError::Start),
+            ("-acme", NameError::Start),
+            (".acme", NameError::Start),
+            ("ac me", NameError::Character),
+            ("ac/me", NameError::Character),
+            ("acmé", NameError::Character),
+            ("acme.", NameError::TrailingDot),
+            ("con", NameError::Device),
+            ("nul.txt", NameError::Device),
+            ("com0", NameError::Device),
+            ("lpt9.x", NameError::Device),
+            ("env", NameError::Reserved),
+            (&"a".repeat(65), NameError::TooLong),
+        ] {
+            assert_eq!(bad.parse::<ProfileName>(), Err(why), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_shortname_suggests_a_name() {
+        assert_eq!(ProfileName::from_shortname("Acme Corp/EU").map(|name| name.to_string()), Ok("acme-corp-eu".to_owned()));
+        assert_eq!(ProfileName::from_shortname("Ümlaut"), Err(NameError::Start));
+    }
+}

@@ -1,0 +1,101 @@
+//! Lengths of time as a user writes them: `30s`, `10m`, `2h`, `7d`, joined as `1h30m`.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// The units, largest first, with their seconds.
+const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+
+/// A length of time in whole seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span(u64);
+
+/// Why a text is no length of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SpanError {
+    /// A number without a unit.
+    #[error("a bare number has no unit; write it like 30s, 10m, 2h or 7d")]
+    Unit,
+    /// Anything else.
+    #[error("not a length of time; write it like 30s, 10m, 2h, 7d or 1h30m")]
+    Form,
+}
+
+impl Span {
+    /// From whole seconds.
+    #[must_use]
+    pub const fn from_seconds(seconds: u64) -> Self {
+        Self(seconds)
+    }
+
+    /// In whole seconds.
+    #[must_use]
+    pub const fn seconds(self) -> u64 {
+        self.0
+    }
+
+    /// As the standard library has it.
+    #[must_use]
+    pub const fn duration(self) -> Duration {
+        Duration::from_secs(self.0)
+    }
+}
+
+impl FromStr for Span {
+    type Err = SpanError;
+
+    fn from_str(text: &str) -> Result<Self, SpanError> {
+        let mut rest = text;
+        let mut total: u64 = 0;
+        let mut units = UNITS.iter();
+        while !rest.is_empty() {
+            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+            let number: u64 = rest[..digits].parse().map_err(|_| SpanError::Form)?;
+            let unit = rest[digits..].chars().next().ok_or(SpanError::Unit)?;
+            // Each unit at most once and from large to small, so that there is one way to read it.
+            let (_, seconds) = units.find(|(name, _)| *name == unit).ok_or(SpanError::Form)?;
+            total = number.checked_mul(*seconds).and_then(|part| total.checked_add(part)).ok_or(SpanError::Form)?;
+            rest = &rest[digits + 1..];
+        }
+        // Ten years is beyond any use and far from any overflow of later sums.
+        if text.is_empty() || total > 3650 * 86_400 { Err(SpanError::Form) } else { Ok(Self(total)) }
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 0 {
+            return f.write_str("0s");
+        }
+        let mut rest = self.0;
+        for (name, seconds) in UNITS {
+            if rest >= seconds {
+                write!(f, "{}{name}", rest / seconds)?;
+                rest %= seconds;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_user_writes_is_read_and_shown_the_same() {
+        for (text, seconds) in [("30s", 30), ("10m", 600), ("2h", 7200), ("7d", 604_800), ("1h30m", 5400), ("0s", 0)] {
+            assert_eq!(text.parse(), Ok(Span::from_seconds(seconds)), "{text}");
+            assert_eq!(Span::from_seconds(seconds).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        assert_eq!("30".parse::<Span>(), Err(SpanError::Unit));
+        for bad in ["", "s", "1x", "-1s", "1.5h", "30m1h", "1h1h", "1 h", "1h é", "1é", "99999999999999999999s", "4000d"] {
+            assert_eq!(bad.parse::<Span>(), Err(SpanError::Form), "{bad}");
+        }
+    }
+}

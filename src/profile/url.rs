@@ -1,0 +1,167 @@
+//! The address of a Fusion API, parsed once so that nobody inside meets a bad one.
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+use url::{Host, Url};
+
+/// The part of every call's path that the API names its version with.
+const VERSION_PATH: &str = "/api/v1";
+
+/// The base of an API. However it was spelled (`/api/v1` or not, a slash, case of the host), one
+/// API is one value.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ApiUrl {
+    /// Scheme, host, port and any path before `/api/v1`; no trailing slash.
+    base: String,
+    loopback: bool,
+}
+
+/// Why a text is no address that neto sends a credential to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// Not a url at all.
+    #[error("the url cannot be read")]
+    Form,
+    /// `http` beyond this machine.
+    #[error("the url must be https (http only to a loopback address)")]
+    Insecure,
+    /// Neither https nor http.
+    #[error("the url must start with https://")]
+    Scheme,
+    /// `user:password@`.
+    #[error("the url must not hold a user or password")]
+    UserInfo,
+    /// `?...`.
+    #[error("the url must not have a query")]
+    Query,
+    /// `#...`.
+    #[error("the url must not have a fragment")]
+    Fragment,
+    /// A host that looks like another one; the form that is really looked up is shown.
+    #[error("the host of the url is not plain ASCII; what would be asked is '{0}'")]
+    LookAlike(String),
+    /// Port 0.
+    #[error("the url has a port that cannot be")]
+    Port,
+    /// White space, control characters or backslashes.
+    #[error("the url holds blanks, control characters or backslashes")]
+    Characters,
+}
+
+impl ApiUrl {
+    /// The API's base with its version, without a trailing slash: `https://api.netography.com/api/v1`.
+    #[must_use]
+    pub fn with_version(&self) -> String {
+        format!("{}{VERSION_PATH}", self.base)
+    }
+
+    /// The address of a call, whose `path` starts with a slash and includes `/api`.
+    #[must_use]
+    pub fn join(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// Whether the host is this machine: `localhost`, 127.0.0.0/8 or `[::1]`.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.loopback
+    }
+}
+
+impl FromStr for ApiUrl {
+    type Err = UrlError;
+
+    fn from_str(text: &str) -> Result<Self, UrlError> {
+        // The url parser drops tabs and line ends and takes backslashes for slashes, so look first.
+        if text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
+            return Err(UrlError::Characters);
+        }
+        let url = Url::parse(text).map_err(|_| UrlError::Form)?;
+        if !["https", "http"].contains(&url.scheme()) {
+            return Err(UrlError::Scheme);
+        }
+        let authority = text.split("//").nth(1).and_then(|rest| rest.split(['/', '?', '#']).next()).ok_or(UrlError::Form)?;
+        if authority.contains('@') {
+            return Err(UrlError::UserInfo);
+        }
+        if url.query().is_some() {
+            return Err(UrlError::Query);
+        }
+        if url.fragment().is_some() {
+            return Err(UrlError::Fragment);
+        }
+        if url.port() == Some(0) {
+            return Err(UrlError::Port);
+        }
+        if !authority.is_ascii() || authority.contains('%') {
+            return Err(UrlError::LookAlike(url.host_str().unwrap_or_default().to_owned()));
+        }
+        let loopback = match url.host() {
+            Some(Host::Ipv4(address)) => is_loopback_v4(address),
+            Some(Host::Ipv6(address)) => address == Ipv6Addr::LOCALHOST,
+            Some(Host::Domain(name)) => name == "localhost",
+            None => return Err(UrlError::Form),
+        };
+        if url.scheme() == "http" && !loopback {
+            return Err(UrlError::Insecure);
+        }
+        let base = url.as_str().trim_end_matches('/');
+        let base = base.strip_suffix(VERSION_PATH).unwrap_or(base).trim_end_matches('/');
+        Ok(Self { base: base.to_owned(), loopback })
+    }
+}
+
+fn is_loopback_v4(address: Ipv4Addr) -> bool {
+    address.is_loopback()
+}
+
+impl fmt::Display for ApiUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.with_version())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_api_are_equal() {
+        let api: ApiUrl = "https://api.netography.com/api/v1".parse().unwrap();
+        for same in ["https://api.netography.com", "https://api.netography.com/", "https://api.netography.com/api/v1/",
+            "HTTPS://API.Netography.COM/api/v1", "https://api.netography.com:443/api/v1"] {
+            assert_eq!(same.parse(), Ok(api.clone()), "{same}");
+        }
+        assert_ne!("https://api.netography.com:8443".parse(), Ok(api.clone()));
+        assert_eq!(api.to_string(), "https://api.netography.com/api/v1");
+        assert_eq!(api.join("/api/auth/bearer/refresh"), "https://api.netography.com/api/auth/bearer/refresh");
+    }
+
+    #[test]
+    fn only_https_or_loopback() {
+        for good in ["http://127.0.0.1:8080", "http://127.9.9.9", "http://localhost:1", "http://[::1]:9/api/v1", "https://10.0.0.1"] {
+            assert!(good.parse::<ApiUrl>().is_ok(), "{good}");
+        }
+        for (bad, why) in [
+            ("http://api.netography.com", UrlError::Insecure),
+            ("http://127.0.0.1.evil.example", UrlError::Insecure),
+            ("http://localhost.evil.example", UrlError::Insecure),
+            ("ftp://api.netography.com", UrlError::Scheme),
+            ("https://user@api.netography.com", UrlError::UserInfo),
+            ("https://@api.netography.com", UrlError::UserInfo),
+            ("https://api.netography.com?x=1", UrlError::Query),
+            ("https://api.netography.com#x", UrlError::Fragment),
+            ("https://api.netography.com:0", UrlError::Port),
+            ("https://api.netography.com:99999", UrlError::Form),
+            ("https://", UrlError::Form),
+            ("api.netography.com", UrlError::Form),
+            ("", UrlError::Form),
+            ("https://api.\tnetography.com", UrlError::Characters),
+            ("https:\\\\api.netography.com", UrlError::Characters),
+            ("https://аpi.netography.com", UrlError::LookAlike("xn--pi-7kc.netography.com".to_owned())),
+        ] {
+            assert_eq!(bad.parse::<ApiUrl>(), Err(why), "{bad}");
+        }
+    }
+}
