@@ -11,7 +11,7 @@ mod write;
 pub use folder::{create_private_folder, ensure_own};
 pub use lock::{Lock, Locked};
 pub use read::{Privacy, Rules, read};
-pub use write::{Durability, append, clear_leftovers, remove, replace, replace_shared};
+pub use write::{Durability, append, clear_leftovers, create_new, remove, replace, replace_shared};
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -92,7 +92,8 @@ impl DiskError {
 }
 
 /// The system's words without Rust's ` (os error 2)`.
-fn plain(error: &io::Error) -> String {
+#[must_use]
+pub fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error") {
         Some(end) => text[..end].to_lowercase(),

@@ -14,6 +14,8 @@ pub enum Privacy {
     Mounted,
     /// Readable by anybody, writable by its owner alone; may be a link.
     NotWritable,
+    /// Readable by anybody, owned by this user or root; no symbolic link.
+    OwnOrRoot,
     /// Anything goes.
     Any,
 }
@@ -37,7 +39,8 @@ pub fn read(path: &Path, rules: Rules) -> Result<Vec<u8>, DiskError> {
     inspect(path, &found, rules)?;
     let mut bytes = Vec::with_capacity(usize::try_from(found.len()).unwrap_or(0) + 1);
     // One byte past the cap tells a file that grew since it was looked at.
-    let count = file.take(rules.cap + 1).read_to_end(&mut bytes).map_err(|source| DiskError::io("read", path, source))?;
+    let count =
+        file.take(rules.cap + 1).read_to_end(&mut bytes).map_err(|source| DiskError::io("read", path, source))?;
     if count as u64 > rules.cap {
         return Err(DiskError::TooLarge { path: path.to_path_buf(), size: count as u64, cap: rules.cap });
     }
@@ -49,12 +52,13 @@ fn open(path: &Path, privacy: Privacy) -> Result<File, DiskError> {
     use rustix::fs::OFlags;
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut flags = OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    if privacy == Privacy::Own {
+    let links = !matches!(privacy, Privacy::Own | Privacy::OwnOrRoot);
+    if !links {
         flags |= OFlags::NOFOLLOW;
     }
     let opened = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
     opened.map_err(|source| {
-        if privacy == Privacy::Own && path.is_symlink() {
+        if !links && path.is_symlink() {
             return DiskError::NotAFile { path: path.to_path_buf(), found: "a symbolic link" };
         }
         DiskError::io("read", path, source)
@@ -78,10 +82,12 @@ fn inspect(path: &Path, found: &Metadata, rules: Rules) -> Result<(), DiskError>
     {
         use std::os::unix::fs::MetadataExt as _;
         let (mode, owner) = (found.mode() & 0o7777, found.uid());
+        let mine = owner == rustix::process::geteuid().as_raw();
         let (forbidden, own) = match rules.privacy {
-            Privacy::Own => (0o077, owner == rustix::process::geteuid().as_raw()),
-            Privacy::Mounted => (0o077, owner == 0 || owner == rustix::process::geteuid().as_raw()),
+            Privacy::Own => (0o077, mine),
+            Privacy::Mounted => (0o077, mine || owner == 0),
             Privacy::NotWritable => (0o022, true),
+            Privacy::OwnOrRoot => (0, mine || owner == 0),
             Privacy::Any => (0, true),
         };
         if !own {

@@ -31,6 +31,25 @@ pub fn replace(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), 
     replace_with_mode(path, bytes, durability, 0o600)
 }
 
+/// Makes a 0600 file where there is none, durably; says whether this call made it. Of two at once
+/// one wins, and no file that is there is ever replaced.
+///
+/// # Errors
+/// [`DiskError`] naming `path`.
+pub fn create_new(path: &Path, bytes: &[u8]) -> Result<bool, DiskError> {
+    let folder = folder_of(path);
+    create_private_folder(folder)?;
+    let made = (|| {
+        let beside = write_temporary(folder, bytes, Durability::Durable, 0o600)?;
+        match beside.persist_noclobber(path) {
+            Ok(_) => sync_folder(folder).map(|()| true),
+            Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(failed) => Err(failed.error),
+        }
+    })();
+    made.map_err(|source| DiskError::io("write", path, source))
+}
+
 /// Replaces the file that `path` leads to through any symbolic links, durably, keeping its mode
 /// and the links; a new file is 0600. For a file that people share.
 ///
@@ -71,24 +90,28 @@ pub fn append(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
 }
 
 fn replace_with_mode(path: &Path, bytes: &[u8], durability: Durability, mode: u32) -> Result<(), DiskError> {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     create_private_folder(folder)?;
-    write_beside(folder, path, bytes, durability, mode).map_err(|source| DiskError::io("write", path, source))
+    let written = (|| {
+        write_temporary(folder, bytes, durability, mode)?.persist(path).map_err(|failed| failed.error)?;
+        if durability == Durability::Durable { sync_folder(folder) } else { Ok(()) }
+    })();
+    written.map_err(|source| DiskError::io("write", path, source))
 }
 
-fn write_beside(folder: &Path, path: &Path, bytes: &[u8], durability: Durability, mode: u32) -> io::Result<()> {
-    // tempfile creates with O_EXCL and 0600, and removes the file when anything below fails.
-    let mut beside: NamedTempFile = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder)?;
-    set_mode(beside.as_file(), mode)?;
-    beside.write_all(bytes)?;
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// tempfile creates with `O_EXCL` and 0600, and removes the file when anything fails before it is renamed.
+fn write_temporary(folder: &Path, bytes: &[u8], durability: Durability, mode: u32) -> io::Result<NamedTempFile> {
+    let mut file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder)?;
+    set_mode(file.as_file(), mode)?;
+    file.write_all(bytes)?;
     if durability == Durability::Durable {
-        beside.as_file().sync_all()?;
+        file.as_file().sync_all()?;
     }
-    beside.persist(path).map_err(|failed| failed.error)?;
-    if durability == Durability::Durable {
-        sync_folder(folder)?;
-    }
-    Ok(())
+    Ok(file)
 }
 
 #[cfg(unix)]
