@@ -9,20 +9,20 @@ mod document;
 mod model;
 mod name;
 mod parse;
+mod pin;
 mod selection;
 mod span;
 mod store;
 mod url;
 
-pub use choice::{Choice, ChoiceError, Origin, Said, Sources, choose};
-pub use current::Current;
-pub use document::{Document, Edit, EditError, Section};
-pub use model::{
-    ClearKey, Defaults, Entry, EnvTemplate, Profile, SealedNote, SecretPlace, Store, near,
-};
+pub use choice::{Choice, ChoiceError, Origin, Said, Sources, choose, explain};
+pub use current::{Current, CurrentError};
+pub use document::{Document, Edit, EditError, Section, Value};
+pub use model::{ClearKey, Defaults, Entry, EnvTemplate, Profile, SealedNote, SecretPlace, Store, near};
 pub use name::{NameError, ProfileName, RecipientName};
-pub use parse::{Fault, Place, StoreError};
-pub use selection::{Selection, SelectionError};
+pub use parse::{EnvNameError, Fault, Place, Problem, StoreError, check_env_name};
+pub use pin::{Pin, PinError};
+pub use selection::{Selection, SelectionError, WhenNone};
 pub use span::{Span, SpanError};
 pub use store::{StoreFile, StoreFileError};
 pub use url::{ApiUrl, UrlError};

@@ -83,7 +83,8 @@ impl ProfileName {
     /// # Errors
     /// [`NameError`] when even that is no name.
     pub fn from_shortname(shortname: &str) -> Result<Self, NameError> {
-        let replace = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c.to_ascii_lowercase() } else { '-' };
+        let replace =
+            |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c.to_ascii_lowercase() } else { '-' };
         shortname.chars().map(replace).collect::<String>().parse()
     }
 
@@ -166,7 +167,10 @@ mod tests {
 
     #[test]
     fn a_shortname_suggests_a_name() {
-        assert_eq!(ProfileName::from_shortname("Acme Corp/EU").map(|name| name.to_string()), Ok("acme-corp-eu".to_owned()));
+        assert_eq!(
+            ProfileName::from_shortname("Acme Corp/EU").map(|name| name.to_string()),
+            Ok("acme-corp-eu".to_owned())
+        );
         assert_eq!(ProfileName::from_shortname("Ümlaut"), Err(NameError::Start));
     }
 }

@@ -94,7 +94,9 @@ mod tests {
     #[test]
     fn anything_else_is_refused() {
         assert_eq!("30".parse::<Span>(), Err(SpanError::Unit));
-        for bad in ["", "s", "1x", "-1s", "1.5h", "30m1h", "1h1h", "1 h", "1h é", "1é", "99999999999999999999s", "4000d"] {
+        for bad in
+            ["", "s", "1x", "-1s", "1.5h", "30m1h", "1h1h", "1 h", "1h é", "1é", "99999999999999999999s", "4000d"]
+        {
             assert_eq!(bad.parse::<Span>(), Err(SpanError::Form), "{bad}");
         }
     }

@@ -1,0 +1,355 @@
+//! Random stores in every spelling, random edits: what was not edited is byte-identical, and what is
+//! read back is what the edits promise. The model here is plain maps; nothing of it is the product's.
+
+use super::{Document, Edit, Section, Value};
+use crate::profile::ProfileName;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+const KEYS: [&str; 5] = ["shortname", "appname", "description", "env/ONE", "env/TWO"];
+const NAMES: [&str; 6] = ["hooli", "acme", "globex", "b.c", "initech", "x-1"];
+
+/// How a profile is written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Style {
+    Header,
+    SubHeader,
+    Dotted,
+    Inline,
+    InlineLines,
+}
+
+#[derive(Debug, Clone)]
+struct Spec {
+    style: Style,
+    /// Which of `KEYS` it has, by bit.
+    keys: u8,
+    /// Comments, blanks, quotes, by bit.
+    noise: u8,
+}
+
+#[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "any of the sixteen files is meant")]
+struct File {
+    specs: Vec<Spec>,
+    /// Which name comes first.
+    turn: usize,
+    crlf: bool,
+    mark: bool,
+    open_end: bool,
+    /// Dotted profiles stand at the top of the file instead of under `[profiles]`.
+    at_top: bool,
+}
+
+/// What may happen to a piece of the text.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    Set(usize, &'static str),
+    Unset(usize, &'static str),
+    Rename(usize),
+    Remove(usize),
+    /// Any other change of a profile's keys, after which commas and blanks may differ.
+    Touch(usize),
+}
+
+/// A piece of text, and what it does not survive.
+struct Piece(String, Vec<Fate>);
+
+type Model = BTreeMap<String, BTreeMap<&'static str, String>>;
+
+fn file() -> impl Strategy<Value = File> {
+    let style = prop_oneof![
+        Just(Style::Header),
+        Just(Style::SubHeader),
+        Just(Style::Dotted),
+        Just(Style::Inline),
+        Just(Style::InlineLines)
+    ];
+    let spec = (style, 0_u8..32, any::<u8>()).prop_map(|(style, keys, noise)| Spec { style, keys, noise });
+    (prop::collection::vec(spec, 0..=NAMES.len()), 0..NAMES.len(), any::<[bool; 4]>())
+        .prop_map(|(specs, turn, [crlf, mark, open_end, at_top])| File { specs, turn, crlf, mark, open_end, at_top })
+}
+
+impl File {
+    fn name(&self, number: usize) -> &'static str {
+        NAMES[(number + self.turn) % NAMES.len()]
+    }
+
+    fn model(&self) -> Model {
+        let keys = |number: usize, spec: &Spec| {
+            let has = move |bit: &usize| spec.keys & (1 << bit) != 0;
+            (0..KEYS.len()).filter(has).map(|bit| (KEYS[bit], format!("v{number}{bit}"))).collect()
+        };
+        self.specs.iter().enumerate().map(|(number, spec)| (self.name(number).to_owned(), keys(number, spec))).collect()
+    }
+
+    fn pieces(&self) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        let fixed = |text: &str| Piece(text.to_owned(), vec![]);
+        if self.mark {
+            pieces.push(fixed("\u{feff}"));
+        }
+        pieces.push(fixed("# the file\nversion = 1 # v\ndefaults.url = 'https://x.example'\n"));
+        let lined = |spec: &Spec| matches!(spec.style, Style::Header | Style::SubHeader);
+        let numbered = || self.specs.iter().enumerate();
+        let others: Vec<_> = numbered().filter(|(_, spec)| !lined(spec)).collect();
+        if !others.is_empty() && !self.at_top {
+            pieces.push(fixed("\n# together\n[ profiles ] # p\n"));
+        }
+        for (number, spec) in others {
+            self.other(number, spec, if self.at_top { "profiles." } else { "" }, &mut pieces);
+        }
+        for (number, spec) in numbered().filter(|(_, spec)| lined(spec)) {
+            self.under_headers(number, spec, &mut pieces);
+        }
+        if self.crlf {
+            for piece in &mut pieces {
+                piece.0 = piece.0.replace('\n', "\r\n");
+            }
+        }
+        if self.open_end
+            && let Some(last) = pieces.last_mut()
+        {
+            last.0.truncate(last.0.trim_end_matches(['\r', '\n']).len());
+        }
+        pieces
+    }
+
+    fn key_of_name(&self, number: usize, spec: &Spec) -> Piece {
+        let name = self.name(number);
+        let quoted = match (spec.noise & 1 != 0, name.contains('.')) {
+            (true, _) => format!("'{name}'"),
+            (false, true) => format!("\"{name}\""),
+            (false, false) => name.to_owned(),
+        };
+        Piece(quoted, vec![Fate::Rename(number), Fate::Remove(number)])
+    }
+
+    fn under_headers(&self, number: usize, spec: &Spec, pieces: &mut Vec<Piece>) {
+        let own = |text: &str| Piece(text.to_owned(), vec![Fate::Remove(number)]);
+        pieces.push(Piece("\n".to_owned(), vec![Fate::Remove(number), Fate::Touch(number)]));
+        if spec.noise & 2 != 0 {
+            pieces.push(own(&format!("# about {number}\n")));
+        }
+        pieces.extend([own("[profiles."), self.key_of_name(number, spec), own("] # h\n")]);
+        let sub = spec.style == Style::SubHeader;
+        let keys = Self::keys(spec);
+        let (env, plain): (Vec<_>, Vec<_>) = keys.into_iter().partition(|bit| sub && KEYS[*bit].starts_with("env/"));
+        for bit in plain {
+            let key = KEYS[bit].replace('/', " . ");
+            Self::line(number, bit, spec, vec![Piece(key, vec![])], pieces);
+        }
+        if !env.is_empty() {
+            pieces.extend([own("[profiles."), self.key_of_name(number, spec), own(".env]\n")]);
+            for bit in env {
+                Self::line(number, bit, spec, vec![Piece(KEYS[bit][4..].to_owned(), vec![])], pieces);
+            }
+        }
+        if spec.noise & 4 != 0 {
+            pieces.push(Piece(format!("\n# between {number}\n"), vec![]));
+        }
+    }
+
+    fn keys(spec: &Spec) -> Vec<usize> {
+        (0..KEYS.len()).filter(|bit| spec.keys & (1 << bit) != 0).collect()
+    }
+
+    /// A pair on a line of its own, `key` being the pieces of its key.
+    fn line(number: usize, bit: usize, spec: &Spec, key: Vec<Piece>, pieces: &mut Vec<Piece>) {
+        let (set, unset, remove) = (Fate::Set(number, KEYS[bit]), Fate::Unset(number, KEYS[bit]), Fate::Remove(number));
+        let with = |mut piece: Piece| {
+            piece.1.extend([unset.clone(), remove.clone()]);
+            piece
+        };
+        let indent = if spec.noise & 8 != 0 { "  " } else { "" };
+        pieces.push(with(Piece(indent.to_owned(), vec![])));
+        pieces.extend(key.into_iter().map(with));
+        pieces.push(with(Piece(if spec.noise & 16 != 0 { "=" } else { "\t = " }.to_owned(), vec![])));
+        let value = match spec.noise >> 5 & 3 {
+            0 => format!("'v{number}{bit}'"),
+            1 => format!("\"\"\"v{number}\\\n  {bit}\"\"\""),
+            _ => format!("\"v{number}{bit}\""),
+        };
+        pieces.push(with(Piece(value, vec![set])));
+        if spec.noise & 128 != 0 {
+            pieces.push(Piece(format!("# on {number}{bit}"), vec![remove.clone()]));
+        }
+        pieces.push(with(Piece("\n".to_owned(), vec![])));
+    }
+
+    /// A profile by dotted keys or as an inline table.
+    fn other(&self, number: usize, spec: &Spec, before: &str, pieces: &mut Vec<Piece>) {
+        let own = |text: &str| Piece(text.to_owned(), vec![Fate::Remove(number)]);
+        let keys = Self::keys(spec);
+        if spec.style == Style::Dotted && !keys.is_empty() {
+            for bit in keys {
+                let dotted = format!(".{}", KEYS[bit].replace('/', "."));
+                let key = vec![Piece(before.to_owned(), vec![]), self.key_of_name(number, spec), Piece(dotted, vec![])];
+                Self::line(number, bit, spec, key, pieces);
+            }
+            return;
+        }
+        let lines = spec.style == Style::InlineLines;
+        pieces.extend([own(before), self.key_of_name(number, spec), own(" = {")]);
+        pieces.push(own(if lines { "\n" } else { " " }));
+        for (place, bit) in keys.iter().copied().enumerate() {
+            let mut entry = Vec::new();
+            let plain = Spec { noise: spec.noise & !(8 | 128), ..*spec };
+            Self::line(number, bit, &plain, vec![Piece(KEYS[bit].replace('/', "."), vec![])], &mut entry);
+            entry.pop();
+            pieces.append(&mut entry);
+            let comma = if place + 1 < keys.len() || (lines && spec.noise & 8 != 0) { "," } else { "" };
+            let fates = vec![Fate::Touch(number), Fate::Remove(number)];
+            pieces.push(Piece(format!("{comma}{}", if lines { "\n" } else { " " }), fates));
+        }
+        pieces.push(own("} # t\n"));
+    }
+}
+
+/// An edit by numbers: what, on which profile, which key, and a number that makes it unique.
+type Move = (u8, usize, usize);
+
+/// Turns moves into edits that can be made, into what they do to the pieces, and into the model
+/// after them.
+fn plan(file: &File, moves: &[Move]) -> (Vec<Edit>, BTreeSet<Fate>, Model) {
+    let (mut edits, mut fates, mut model) = (Vec::new(), BTreeSet::new(), file.model());
+    let mut final_names: BTreeMap<String, Option<String>> = BTreeMap::new();
+    for (serial, (kind, profile, key)) in moves.iter().enumerate() {
+        if *kind == 6 {
+            let name: ProfileName =
+                format!("{}new{serial}", (b'a' + u8::try_from(*key).unwrap() * 5) as char).parse().unwrap();
+            let value = format!("n{serial}");
+            model.insert(name.to_string(), [("description", value.clone())].into());
+            edits.push(Edit::AddProfile { name, entries: vec![("description".to_owned(), Value::Text(value))] });
+            continue;
+        }
+        if file.specs.is_empty() {
+            continue;
+        }
+        let number = profile % file.specs.len();
+        let name = file.name(number);
+        let section = Section::Profile(name.parse().unwrap());
+        let path: Vec<String> = KEYS[*key].split('/').map(str::to_owned).collect();
+        let ours = model.get_mut(name).unwrap();
+        match kind {
+            0..=2 => {
+                let value = format!("n{serial}");
+                let fate = if file.model()[name].contains_key(KEYS[*key]) {
+                    Fate::Set(number, KEYS[*key])
+                } else {
+                    Fate::Touch(number)
+                };
+                fates.insert(fate);
+                fates.insert(Fate::Touch(number));
+                ours.insert(KEYS[*key], value.clone());
+                edits.push(Edit::Set { section, key: path, value: Value::Text(value) });
+            }
+            3 => {
+                fates.extend([Fate::Unset(number, KEYS[*key]), Fate::Touch(number)]);
+                ours.remove(KEYS[*key]);
+                edits.push(Edit::Unset { section, key: path });
+            }
+            4 if !final_names.contains_key(name) => {
+                fates.insert(Fate::Rename(number));
+                final_names.insert(name.to_owned(), Some(format!("re.{serial}")));
+                edits.push(Edit::RenameProfile {
+                    from: name.parse().unwrap(),
+                    to: format!("re.{serial}").parse().unwrap(),
+                });
+            }
+            5 if !final_names.contains_key(name) => {
+                fates.insert(Fate::Remove(number));
+                final_names.insert(name.to_owned(), None);
+                edits.push(Edit::RemoveProfile { name: name.parse().unwrap() });
+            }
+            _ => {}
+        }
+    }
+    for (name, to) in final_names {
+        let profile = model.remove(&name).unwrap();
+        if let Some(to) = to {
+            model.insert(to, profile);
+        }
+    }
+    (edits, fates, model)
+}
+
+/// What a reader finds, in the terms of the model.
+fn read(document: &Document) -> Model {
+    let mut model = Model::new();
+    for entry in &document.store().profiles {
+        let profile = entry.profile.as_ref().unwrap();
+        let mut keys: BTreeMap<&'static str, String> = BTreeMap::new();
+        let env = |name: &str| profile.env.get(name).map(|value| value.0.clone());
+        let found =
+            [profile.shortname.clone(), profile.appname.clone(), profile.description.clone(), env("ONE"), env("TWO")];
+        keys.extend(KEYS.into_iter().zip(found).filter_map(|(key, value)| Some((key, value?))));
+        model.insert(entry.name.to_string(), keys);
+    }
+    model
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_not_edited_stays_and_what_is_edited_comes(
+        file in file(),
+        moves in prop::collection::vec((0_u8..=6, 0_usize..6, 0_usize..5), 0..8),
+    ) {
+        let pieces = file.pieces();
+        let text: String = pieces.iter().map(|piece| piece.0.as_str()).collect();
+        let before = Document::parse(text.clone().into_bytes(), Path::new("/")).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        prop_assert_eq!(read(&before), file.model(), "\n{}", &text);
+        let (edits, fates, model) = plan(&file, &moves);
+        let after = before.apply(&edits).unwrap_or_else(|error| panic!("{error:?}\n{text}\n{edits:#?}"));
+        prop_assert_eq!(read(&after), model, "\n{}\n-----\n{}", &text, &after.text);
+
+        // Every piece that the edits do not touch is there, in its order.
+        let mut rest = after.text.as_str();
+        for Piece(piece, _) in pieces.iter().filter(|piece| !piece.1.iter().any(|fate| fates.contains(fate))) {
+            let Some(at) = rest.find(piece.as_str()) else {
+                return Err(TestCaseError::fail(format!("{piece:?} is lost\n{text}\n-----\n{}", after.text)));
+            };
+            rest = &rest[at + piece.len()..];
+        }
+        let cr = after.text.matches("\r\n").count();
+        prop_assert_eq!(cr, if file.crlf { after.text.matches('\n').count() } else { 0 });
+        prop_assert_eq!(after.text.starts_with('\u{feff}'), file.mark);
+        if edits.is_empty() {
+            prop_assert_eq!(&after.text, &text);
+        }
+    }
+
+    #[test]
+    fn replacing_and_renaming_change_nothing_else_at_all(file in file(), moves in prop::collection::vec((0_usize..6, 0_usize..5), 0..8)) {
+        let pieces = file.pieces();
+        let text: String = pieces.iter().map(|piece| piece.0.as_str()).collect();
+        let (mut wanted, mut edits) = (String::new(), BTreeMap::new());
+        let chosen = |fate: &Fate| match fate {
+            Fate::Set(number, key) => moves.iter().any(|(profile, chosen)| *number == profile % file.specs.len() && *key == KEYS[*chosen]),
+            Fate::Rename(number) => moves.iter().any(|(profile, _)| *number == profile % file.specs.len()),
+            _ => false,
+        };
+        for Piece(piece, fates) in &pieces {
+            let section = |number: &usize| Section::Profile(file.name(*number).parse().unwrap());
+            match fates.iter().find(|fate| chosen(fate)) {
+                Some(fate @ Fate::Set(number, key)) => {
+                    wanted.push_str("\"new\"");
+                    let key = key.split('/').map(str::to_owned).collect();
+                    edits.insert(fate, Edit::Set { section: section(number), key, value: Value::Text("new".to_owned()) });
+                }
+                Some(fate @ Fate::Rename(number)) => {
+                    let quote = piece.chars().next().filter(|first| "'\"".contains(*first)).map_or(String::new(), String::from);
+                    wanted.extend([quote.clone(), format!("to{number}"), quote]);
+                    edits.insert(fate, Edit::RenameProfile { from: file.name(*number).parse().unwrap(), to: format!("to{number}").parse().unwrap() });
+                }
+                _ => wanted.push_str(piece),
+            }
+        }
+        let edits: Vec<Edit> = edits.into_values().collect();
+        let before = Document::parse(text.into_bytes(), Path::new("/")).unwrap();
+        prop_assert_eq!(before.apply(&edits).unwrap().text, wanted);
+    }
+}

@@ -1,0 +1,221 @@
+//! One `[profiles.NAME]`, with the defaults filled in.
+
+use super::fault::Wrong;
+use super::field::{self, Value, wrong};
+use super::settings::{self, Recipients};
+use super::{Context, Problem};
+use crate::profile::{ApiUrl, ClearKey, Defaults, Profile, ProfileName, SealedNote, SecretPlace, Span};
+use toml::de::{DeTable, DeValue};
+
+/// Every key that a profile takes.
+pub(super) const KEYS: [&str; 18] = [
+    "url",
+    "leeway",
+    "timeout",
+    "ca_file",
+    "env",
+    "recipients",
+    "shortname",
+    "appname",
+    "username",
+    "tags",
+    "description",
+    "protected",
+    "sealed",
+    "secret",
+    "netosecret",
+    "appkey",
+    "sharedsecret",
+    "password",
+];
+/// The keys of `sealed`.
+pub(super) const SEALED_KEYS: [&str; 3] = ["id", "to", "since"];
+/// The keys of a `secret` that is a table.
+pub(super) const SOURCE_KEYS: [&str; 3] = ["command", "file", "env"];
+
+/// The API's address while the NETOSECRET that holds the true one still stands in clear.
+const USUAL_URL: &str = "https://api.netography.com/api/v1";
+const USUAL_LEEWAY: Span = Span::from_seconds(60);
+const USUAL_TIMEOUT: Span = Span::from_seconds(30);
+
+/// What a profile says itself, before the defaults and before its keys are held against each other.
+#[derive(Default)]
+struct Draft {
+    settings: Defaults,
+    shortname: Option<String>,
+    appname: Option<String>,
+    username: Option<String>,
+    tags: Vec<String>,
+    description: Option<String>,
+    protected: bool,
+    clear: Vec<ClearKey>,
+    secret: Option<SecretPlace>,
+    sealed: Option<SealedNote>,
+}
+
+/// Reads the profile `name`, whose name stands at the byte `at`.
+pub(super) fn profile(
+    name: &ProfileName,
+    at: usize,
+    value: &Value<'_>,
+    context: &Context<'_>,
+) -> Result<Profile, Wrong> {
+    let table = field::table(value)?;
+    let mut draft = Draft::default();
+    field::each(table, |key, value| {
+        let known = draft.read(key.get_ref(), value, context)?;
+        if known { Ok(()) } else { Err(field::unknown(key, &KEYS)) }
+    })?;
+    draft.clear.sort_unstable();
+    check_conflicts(table)?;
+    draft.finish(name, context.defaults).map_err(|key| Wrong::new(at, Problem::Missing { key }))
+}
+
+impl Draft {
+    /// Reads one key; false for an unknown one.
+    fn read(&mut self, key: &str, value: &Value<'_>, context: &Context<'_>) -> Result<bool, Wrong> {
+        match key {
+            "shortname" => self.shortname = Some(field::word(value)?),
+            "appname" => self.appname = Some(field::word(value)?),
+            "username" => self.username = Some(field::word(value)?),
+            "tags" => self.tags = field::list(value)?,
+            "description" => self.description = Some(field::text(value)?.to_owned()),
+            "protected" => self.protected = field::flag(value)?,
+            "sealed" => self.sealed = Some(sealed_note(value)?),
+            "secret" => self.secret = Some(secret(value, context)?),
+            _ => return self.read_other(key, value, context.recipients),
+        }
+        Ok(true)
+    }
+
+    fn read_other(&mut self, key: &str, value: &Value<'_>, recipients: &Recipients) -> Result<bool, Wrong> {
+        match ClearKey::ALL.into_iter().find(|clear| clear.key() == key) {
+            // The value stays where it is, in the text.
+            Some(clear) => field::text(value).map(|_| self.clear.push(clear))?,
+            None => return settings::setting(&mut self.settings, key, value, recipients),
+        }
+        Ok(true)
+    }
+
+    /// The profile, or the key that it lacks.
+    fn finish(self, name: &ProfileName, defaults: &Defaults) -> Result<Profile, &'static str> {
+        let settings = settings::fill(self.settings, defaults);
+        let clear_netosecret = self.clear.contains(&ClearKey::Netosecret);
+        let url = match settings.url {
+            Some(url) => url,
+            None if clear_netosecret => USUAL_URL.parse::<ApiUrl>().map_err(|_| "url")?,
+            None => return Err("url"),
+        };
+        let secret = match (self.clear.is_empty(), self.secret) {
+            (false, _) => SecretPlace::Clear(self.clear),
+            (true, secret) => secret.unwrap_or(SecretPlace::None),
+        };
+        if matches!(secret, SecretPlace::Sealed(_)) {
+            check_sealed(self.shortname.as_ref(), self.appname.as_ref(), self.username.as_ref(), self.sealed.as_ref())?;
+        }
+        Ok(Profile {
+            name: name.clone(),
+            url,
+            shortname: self.shortname,
+            appname: self.appname,
+            username: self.username,
+            tags: self.tags,
+            description: self.description,
+            protected: self.protected,
+            leeway: settings.leeway.unwrap_or(USUAL_LEEWAY),
+            timeout: settings.timeout.unwrap_or(USUAL_TIMEOUT),
+            ca_file: settings.ca_file,
+            env: settings.env,
+            recipients: settings.recipients,
+            secret,
+            sealed: self.sealed,
+        })
+    }
+}
+
+/// What a sealed secret is bound to has to be declared; names the key that is not.
+fn check_sealed(
+    shortname: Option<&String>,
+    appname: Option<&String>,
+    username: Option<&String>,
+    sealed: Option<&SealedNote>,
+) -> Result<(), &'static str> {
+    let missing = match (username, shortname, appname, sealed) {
+        (None, None, _, _) => "shortname",
+        (None, Some(_), None, _) => "appname",
+        (_, _, _, None) => "sealed",
+        _ => return Ok(()),
+    };
+    Err(missing)
+}
+
+/// A person's keys and those of an API key exclude each other.
+fn check_conflicts(table: &DeTable<'_>) -> Result<(), Wrong> {
+    const PERSON: [&str; 2] = ["username", "password"];
+    const API_KEY: [&str; 5] = ["shortname", "appname", "netosecret", "appkey", "sharedsecret"];
+    let person = PERSON.into_iter().find_map(|key| Some((key, table.get_key_value(key)?.0.span().start)));
+    let api_key = API_KEY.into_iter().find(|key| table.contains_key(*key));
+    match (person, api_key) {
+        (Some((key, at)), Some(other)) => Err(Wrong::new(at, Problem::Conflict { other }).under(key)),
+        _ => Ok(()),
+    }
+}
+
+fn sealed_note(value: &Value<'_>) -> Result<SealedNote, Wrong> {
+    let (mut id, mut to, mut since) = (None, None, None);
+    field::each(field::table(value)?, |key, value| {
+        match key.get_ref().as_ref() {
+            "id" => id = Some(field::hex16(value)?),
+            "to" => to = Some(field::hex16(value)?),
+            "since" => since = Some(field::date(value)?),
+            _ => return Err(field::unknown(key, &SEALED_KEYS)),
+        }
+        Ok(())
+    })?;
+    let missing = |key: &'static str| wrong(value, Problem::Missing { key });
+    Ok(SealedNote {
+        id: id.ok_or_else(|| missing("id"))?,
+        to: to.ok_or_else(|| missing("to"))?,
+        since: since.ok_or_else(|| missing("since"))?,
+    })
+}
+
+fn secret(value: &Value<'_>, context: &Context<'_>) -> Result<SecretPlace, Wrong> {
+    match value.get_ref() {
+        DeValue::String(text) => Ok(SecretPlace::Sealed(with_plain_line_ends(text))),
+        DeValue::Table(table) => source(value, table, context),
+        _ => Err(wrong(value, Problem::Type { wanted: "a sealed text or a table that names a source" })),
+    }
+}
+
+/// A file with CRLF has it in its multi-line strings too; what is sealed is the same.
+fn with_plain_line_ends(text: &str) -> String {
+    if text.contains('\r') { text.replace("\r\n", "\n") } else { text.to_owned() }
+}
+
+fn source(value: &Value<'_>, table: &DeTable<'_>, context: &Context<'_>) -> Result<SecretPlace, Wrong> {
+    let mut found = None;
+    field::each(table, |key, value| {
+        let place = match key.get_ref().as_ref() {
+            "command" => SecretPlace::Command(command(value)?),
+            "file" => SecretPlace::File(context.folder.join(field::word(value)?)),
+            "env" => SecretPlace::Env(field::variable(value)?),
+            _ => return Err(field::unknown(key, &SOURCE_KEYS)),
+        };
+        found = Some(place);
+        Ok(())
+    })?;
+    found.filter(|_| table.len() == 1).ok_or_else(|| wrong(value, Problem::Source))
+}
+
+/// A program and its arguments.
+fn command(value: &Value<'_>) -> Result<Vec<String>, Wrong> {
+    let words = field::list(value)?;
+    if words.first().is_none_or(String::is_empty) {
+        return Err(wrong(value, Problem::Empty));
+    }
+    if words.iter().any(|word| word.contains('\0')) {
+        return Err(wrong(value, Problem::ControlCharacters));
+    }
+    Ok(words)
+}

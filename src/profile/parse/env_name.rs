@@ -1,0 +1,92 @@
+//! Which variables a profile may add to an environment.
+
+/// Why a variable is not set for a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EnvNameError {
+    /// No name of a variable.
+    #[error("the name of a variable holds letters, digits and '_' and does not start with a digit")]
+    Form,
+    /// A variable that decides what programs do, such as `PATH` or `LD_PRELOAD`.
+    #[error("a variable that steers programs is not set by a profile")]
+    Steers,
+    /// One of those that neto itself gives or reads.
+    #[error("neto's own variables are not set by a profile")]
+    Own,
+}
+
+const STEERING: [&str; 18] = [
+    "PATH",
+    "IFS",
+    "ENV",
+    "HOME",
+    "BASH_ENV",
+    "PS4",
+    "PROMPT_COMMAND",
+    "SHELLOPTS",
+    "BASHOPTS",
+    "ZDOTDIR",
+    "EDITOR",
+    "VISUAL",
+    "PAGER",
+    "LESSOPEN",
+    "LESSCLOSE",
+    "BROWSER",
+    "SSH_ASKPASS",
+    "FPATH",
+];
+const STEERING_STARTS: [&str; 10] =
+    ["XDG_", "LD_", "DYLD_", "PYTHON", "PERL", "RUBY", "NODE_", "GIT_", "SSL_", "CURL_"];
+const STEERING_ENDS: [&str; 3] = ["_OPTIONS", "_PROXY", "_CA_BUNDLE"];
+
+/// Says whether a profile's `env` may set the variable `name`. Case does not matter, since Windows
+/// and some shells (`path` of zsh) do not tell it apart either. `NETO__...` belongs to the vendor's
+/// connectors and is fine.
+///
+/// # Errors
+/// [`EnvNameError`], by which rule it may not.
+pub fn check_env_name(name: &str) -> Result<(), EnvNameError> {
+    if !is_variable(name) {
+        return Err(EnvNameError::Form);
+    }
+    let name = name.to_ascii_uppercase();
+    if name == "NETOSECRET" || (name.starts_with("NETO_") && !name.starts_with("NETO__")) {
+        return Err(EnvNameError::Own);
+    }
+    let steers = STEERING.contains(&name.as_str())
+        || STEERING_STARTS.iter().any(|start| name.starts_with(start))
+        || STEERING_ENDS.iter().any(|end| name.ends_with(end));
+    if steers { Err(EnvNameError::Steers) } else { Ok(()) }
+}
+
+/// Whether `name` is the name of a variable at all: `[A-Za-z_][A-Za-z0-9_]*`.
+pub(super) fn is_variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_harmless_variables_are_set() {
+        for good in ["FUSION_TOKEN", "_x", "a1", "NETO__URL", "MY_PATH", "PROXY", "TENANT", "GITHUB_TOKEN"] {
+            assert_eq!(check_env_name(good), Ok(()), "{good}");
+        }
+        for (error, names) in [
+            (EnvNameError::Form, "|1A|A-B|A B|A=B|É|A\n|$(x)"),
+            (EnvNameError::Own, "NETO_TOKEN|NETO_HOME|NETOSECRET|neto_profile|NETO_"),
+            (
+                EnvNameError::Steers,
+                "PATH|path|IFS|ENV|HOME|XDG_CONFIG_HOME|BASH_ENV|PS4|PROMPT_COMMAND|SHELLOPTS|ZDOTDIR|EDITOR|VISUAL|PAGER|\
+                 LESSOPEN|BROWSER|SSH_ASKPASS|LD_PRELOAD|DYLD_INSERT_LIBRARIES|JAVA_TOOL_OPTIONS|NODE_OPTIONS|PYTHONPATH|\
+                 PERL5LIB|RUBYOPT|NODE_PATH|GIT_SSH_COMMAND|https_proxy|HTTPS_PROXY|No_Proxy|SSL_CERT_FILE|CURL_HOME|\
+                 REQUESTS_CA_BUNDLE",
+            ),
+        ] {
+            for name in names.split('|') {
+                assert_eq!(check_env_name(name), Err(error), "{name:?}");
+            }
+        }
+    }
+}

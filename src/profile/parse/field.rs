@@ -1,0 +1,127 @@
+//! One value of the file as the type that its key takes.
+
+use super::env_name::is_variable;
+use super::fault::{Wrong, keep_first};
+use super::{EnvNameError, Problem};
+use crate::profile::{Span, SpanError, near};
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// A value with its place.
+pub(super) type Value<'a> = Spanned<DeValue<'a>>;
+/// A key with its place.
+pub(super) type Key<'a> = Spanned<Cow<'a, str>>;
+
+/// The fault of a value itself.
+pub(super) fn wrong(value: &Value<'_>, problem: impl Into<Problem>) -> Wrong {
+    Wrong::new(value.span().start, problem)
+}
+
+fn wrong_type(value: &Value<'_>, wanted: &'static str) -> Wrong {
+    wrong(value, Problem::Type { wanted })
+}
+
+/// The fault of a key that means nothing beside the `known` ones.
+pub(super) fn unknown(key: &Key<'_>, known: &[&'static str]) -> Wrong {
+    Wrong::new(key.span().start, Problem::UnknownKey { near: nearest(key.get_ref(), known.iter().copied()) })
+}
+
+/// The one of `known` that `text` comes closest to, if any comes close.
+pub(super) fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    // Comparing takes time and space by both lengths, and no known word is nearly as long.
+    if text.len() > 64 {
+        return None;
+    }
+    near(text, known).first().map(|near| (*near).to_owned())
+}
+
+pub(super) fn text<'a>(value: &'a Value<'_>) -> Result<&'a str, Wrong> {
+    value.get_ref().as_str().ok_or_else(|| wrong_type(value, "a text"))
+}
+
+/// A text that is sent or exported as one word.
+pub(super) fn word(value: &Value<'_>) -> Result<String, Wrong> {
+    let text = text(value)?;
+    if text.is_empty() {
+        return Err(wrong(value, Problem::Empty));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(wrong(value, Problem::ControlCharacters));
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn flag(value: &Value<'_>) -> Result<bool, Wrong> {
+    value.get_ref().as_bool().ok_or_else(|| wrong_type(value, "true or false"))
+}
+
+pub(super) fn table<'a, 'i>(value: &'a Value<'i>) -> Result<&'a DeTable<'i>, Wrong> {
+    value.get_ref().as_table().ok_or_else(|| wrong_type(value, "a table"))
+}
+
+/// A list of texts, each with its place.
+pub(super) fn texts<'a, 'i>(value: &'a Value<'i>) -> Result<Vec<(&'a Value<'i>, &'a str)>, Wrong> {
+    let wanted = "a list of texts";
+    let list = value.get_ref().as_array().ok_or_else(|| wrong_type(value, wanted))?;
+    list.iter().map(|item| Ok((item, item.get_ref().as_str().ok_or_else(|| wrong_type(item, wanted))?))).collect()
+}
+
+pub(super) fn list(value: &Value<'_>) -> Result<Vec<String>, Wrong> {
+    Ok(texts(value)?.into_iter().map(|(_, text)| text.to_owned()).collect())
+}
+
+pub(super) fn span(value: &Value<'_>) -> Result<Span, Wrong> {
+    if value.get_ref().is_integer() || value.get_ref().is_float() {
+        return Err(wrong(value, SpanError::Unit));
+    }
+    let text = value.get_ref().as_str().ok_or_else(|| wrong_type(value, "a length of time such as \"30s\""))?;
+    text.parse().map_err(|error: SpanError| wrong(value, error))
+}
+
+/// A path that means the same wherever neto is started.
+pub(super) fn absolute(value: &Value<'_>) -> Result<PathBuf, Wrong> {
+    let path = Path::new(text(value)?);
+    if path.is_absolute() { Ok(path.to_owned()) } else { Err(wrong(value, Problem::NotAbsolute)) }
+}
+
+/// The name of any variable, to be read.
+pub(super) fn variable(value: &Value<'_>) -> Result<String, Wrong> {
+    let name = text(value)?;
+    if is_variable(name) { Ok(name.to_owned()) } else { Err(wrong(value, EnvNameError::Form)) }
+}
+
+pub(super) fn hex16(value: &Value<'_>) -> Result<String, Wrong> {
+    let text = text(value)?;
+    let hex = text.len() == 16 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    if hex { Ok(text.to_owned()) } else { Err(wrong(value, Problem::Hex)) }
+}
+
+/// A day without a time.
+pub(super) fn date(value: &Value<'_>) -> Result<jiff::civil::Date, Wrong> {
+    let found = match value.get_ref() {
+        DeValue::Datetime(found) if found.time.is_none() && found.offset.is_none() => found.date,
+        _ => None,
+    };
+    let day = |date: toml::value::Date| {
+        let part = |number: u8| i8::try_from(number).ok();
+        jiff::civil::Date::new(i16::try_from(date.year).ok()?, part(date.month)?, part(date.day)?).ok()
+    };
+    found.and_then(day).ok_or_else(|| wrong_type(value, "a date such as 2026-11-23"))
+}
+
+/// Reads every entry of a table; of several faults the first in the file is told, whatever the
+/// order of the table.
+pub(super) fn each<'i>(
+    table: &DeTable<'i>,
+    mut read: impl FnMut(&Key<'i>, &Value<'i>) -> Result<(), Wrong>,
+) -> Result<(), Wrong> {
+    let mut first = None;
+    for (key, value) in table {
+        if let Err(error) = read(key, value) {
+            keep_first(&mut first, error.under(key.get_ref()));
+        }
+    }
+    first.map_or(Ok(()), Err)
+}

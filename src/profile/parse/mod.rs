@@ -1,0 +1,145 @@
+//! Text -> [`Store`]: reading only.
+//!
+//! Owns what the file means and what can be wrong with it. The TOML is walked by hand, so that each
+//! fault has its line, column and key, and none holds a value. What is wrong inside one profile is
+//! that profile's fault; anything else is the file's.
+
+mod conflict;
+mod entry;
+mod env_name;
+mod fault;
+mod field;
+mod path;
+mod settings;
+mod syntax;
+
+pub use env_name::{EnvNameError, check_env_name};
+pub use fault::{Fault, Place, Problem, StoreError};
+pub(super) use syntax::decode;
+
+use super::model::{Defaults, Entry, Store};
+use super::{NameError, Profile, ProfileName, RecipientName};
+use fault::{Counter, Wrong};
+use field::wrong;
+use settings::Recipients;
+use std::collections::BTreeMap;
+use std::path::Path;
+use toml::de::{DeTable, DeValue};
+
+/// The only version of the format there is.
+const VERSION: &str = "1";
+/// The keys that stand at the top of the file.
+const TOP_KEYS: [&str; 5] = ["version", "explicit", "recipients", "defaults", "profiles"];
+
+/// What a profile is read against.
+struct Context<'a> {
+    folder: &'a Path,
+    recipients: &'a Recipients,
+    defaults: &'a Defaults,
+}
+
+/// A profile before the places of faults are counted.
+type Raw = (ProfileName, Result<Profile, Wrong>);
+
+/// Reads a store's text; relative paths in it start at `folder`.
+///
+/// # Errors
+/// [`StoreError`] when the file as a whole cannot be used.
+pub(super) fn parse(text: &str, folder: &Path) -> Result<Store, StoreError> {
+    read(text, folder).map_err(|wrong| wrong.into_store_error(text))
+}
+
+fn read(text: &str, folder: &Path) -> Result<Store, Wrong> {
+    syntax::check_depth(text)?;
+    conflict::check_conflict(text)?;
+    let document = DeTable::parse(text).map_err(|error| syntax::wrong_syntax(text, &error))?.into_inner();
+    check_version(&document)?;
+    field::each(&document, |key, _| {
+        if TOP_KEYS.contains(&key.get_ref().as_ref()) { Ok(()) } else { Err(field::unknown(key, &TOP_KEYS)) }
+    })?;
+    let explicit = in_key(&document, "explicit", field::flag)?.unwrap_or_default();
+    let recipients = in_key(&document, "recipients", |value| recipients(field::table(value)?))?.unwrap_or_default();
+    let defaults = |value: &field::Value<'_>| settings::defaults(field::table(value)?, &recipients);
+    let defaults = in_key(&document, "defaults", defaults)?.unwrap_or_default();
+    let context = Context { folder, recipients: &recipients, defaults: &defaults };
+    let raw = in_key(&document, "profiles", |value| profiles(field::table(value)?, &context))?.unwrap_or_default();
+    let profiles = with_places(text, raw);
+    Ok(Store { explicit, recipients, defaults, profiles })
+}
+
+/// Reads the value of a top-level key, if it is there.
+fn in_key<'i, T>(
+    document: &DeTable<'i>,
+    key: &str,
+    read: impl FnOnce(&field::Value<'i>) -> Result<T, Wrong>,
+) -> Result<Option<T>, Wrong> {
+    document.get(key).map(read).transpose().map_err(|wrong| wrong.under(key))
+}
+
+/// A later format may have any other key, so the version is looked at before them.
+fn check_version(document: &DeTable<'_>) -> Result<(), Wrong> {
+    let Some(value) = document.get("version") else {
+        return Err(Wrong::new(0, Problem::Missing { key: "version" }));
+    };
+    let problem = match value.get_ref() {
+        DeValue::Integer(number) if number.as_str() == VERSION => return Ok(()),
+        DeValue::Integer(_) => Problem::Version,
+        _ => Problem::Type { wanted: "a whole number" },
+    };
+    Err(wrong(value, problem).under("version"))
+}
+
+fn recipients(table: &DeTable<'_>) -> Result<Recipients, Wrong> {
+    let mut recipients = Recipients::new();
+    field::each(table, |key, value| {
+        let name = key.get_ref().parse::<RecipientName>().map_err(|error| Wrong::new(key.span().start, error))?;
+        let text = field::text(value)?;
+        // Whether it is a whole key is known where it is used; what must not happen is that an
+        // identity or a blank is taken for one.
+        if !text.starts_with("age1") || !text.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(wrong(value, Problem::RecipientKey));
+        }
+        recipients.insert(name, text.to_owned());
+        Ok(())
+    })?;
+    Ok(recipients)
+}
+
+/// Reads every profile, in the order of the file.
+fn profiles(table: &DeTable<'_>, context: &Context<'_>) -> Result<Vec<Raw>, Wrong> {
+    let mut found: Vec<(usize, Raw)> = Vec::with_capacity(table.len());
+    field::each(table, |key, value| {
+        let at = key.span().start;
+        let name: ProfileName = key.get_ref().parse().map_err(|error: NameError| Wrong::new(at, error))?;
+        let profile = entry::profile(&name, at, value, context);
+        found.push((at, (name, profile)));
+        Ok(())
+    })?;
+    found.sort_by_key(|(at, _)| *at);
+    Ok(found.into_iter().map(|(_, raw)| raw).collect())
+}
+
+/// Counts the lines of all faults in one pass, however many there are and wherever they stand.
+fn with_places(text: &str, raw: Vec<Raw>) -> Vec<Entry> {
+    let mut faulty: Vec<usize> = raw.iter().filter_map(|(_, profile)| Some(profile.as_ref().err()?.at)).collect();
+    faulty.sort_unstable();
+    let mut counter = Counter::new(text);
+    let places: BTreeMap<usize, Place> = faulty.into_iter().map(|at| (at, counter.place(at))).collect();
+    let entry = |(name, profile): Raw| {
+        let profile = profile.map_err(|wrong| {
+            let place = places[&wrong.at];
+            wrong.under(name.as_str()).under("profiles").into_fault(place)
+        });
+        Entry { name, profile }
+    };
+    raw.into_iter().map(entry).collect()
+}
+
+/// Whether `key` is a word of the format, wherever it stands in it.
+fn is_known(key: &str) -> bool {
+    let words: [&[&str]; 4] = [&TOP_KEYS, &entry::KEYS, &entry::SEALED_KEYS, &entry::SOURCE_KEYS];
+    words.iter().any(|words| words.contains(&key))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! The keys that `[defaults]` and every profile take alike.
+
+use super::fault::Wrong;
+use super::field::{self, Value, wrong};
+use super::{Problem, check_env_name};
+use crate::profile::{ApiUrl, Defaults, EnvTemplate, NameError, RecipientName, UrlError};
+use std::collections::BTreeMap;
+use toml::de::DeTable;
+
+/// The keys of this file, as `[defaults]` takes them.
+pub(super) const KEYS: [&str; 6] = ["url", "leeway", "timeout", "ca_file", "env", "recipients"];
+
+/// The declared recipients: name to public key.
+pub(super) type Recipients = BTreeMap<RecipientName, String>;
+
+/// Reads `[defaults]`.
+pub(super) fn defaults(table: &DeTable<'_>, recipients: &Recipients) -> Result<Defaults, Wrong> {
+    let mut defaults = Defaults::default();
+    field::each(table, |key, value| {
+        let known = setting(&mut defaults, key.get_ref(), value, recipients)?;
+        if known { Ok(()) } else { Err(field::unknown(key, &KEYS)) }
+    })?;
+    Ok(defaults)
+}
+
+/// Reads one key into `settings`; false for a key that is none of these.
+pub(super) fn setting(
+    settings: &mut Defaults,
+    key: &str,
+    value: &Value<'_>,
+    recipients: &Recipients,
+) -> Result<bool, Wrong> {
+    match key {
+        "url" => settings.url = Some(url(value)?),
+        "leeway" => settings.leeway = Some(field::span(value)?),
+        "timeout" => settings.timeout = Some(field::span(value)?),
+        "ca_file" => settings.ca_file = Some(field::absolute(value)?),
+        "env" => settings.env = env(value)?,
+        "recipients" => settings.recipients = Some(recipient_names(value, recipients)?),
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// What `own` leaves open, filled from `defaults`.
+pub(super) fn fill(own: Defaults, defaults: &Defaults) -> Defaults {
+    let mut env = defaults.env.clone();
+    env.extend(own.env);
+    Defaults {
+        url: own.url.or_else(|| defaults.url.clone()),
+        leeway: own.leeway.or(defaults.leeway),
+        timeout: own.timeout.or(defaults.timeout),
+        ca_file: own.ca_file.or_else(|| defaults.ca_file.clone()),
+        env,
+        recipients: own.recipients.or_else(|| defaults.recipients.clone()),
+    }
+}
+
+fn url(value: &Value<'_>) -> Result<ApiUrl, Wrong> {
+    field::text(value)?.parse().map_err(|error: UrlError| wrong(value, error))
+}
+
+fn env(value: &Value<'_>) -> Result<BTreeMap<String, EnvTemplate>, Wrong> {
+    let mut env = BTreeMap::new();
+    field::each(field::table(value)?, |key, value| {
+        check_env_name(key.get_ref()).map_err(|error| Wrong::new(key.span().start, error))?;
+        let text = field::text(value)?;
+        // No environment can hold it.
+        if text.contains('\0') {
+            return Err(wrong(value, Problem::ControlCharacters));
+        }
+        env.insert(key.get_ref().to_string(), EnvTemplate(text.to_owned()));
+        Ok(())
+    })?;
+    Ok(env)
+}
+
+fn recipient_names(value: &Value<'_>, recipients: &Recipients) -> Result<Vec<RecipientName>, Wrong> {
+    let texts = field::texts(value)?;
+    if texts.is_empty() {
+        return Err(wrong(value, Problem::Empty));
+    }
+    texts
+        .into_iter()
+        .map(|(item, text)| {
+            let name: RecipientName = text.parse().map_err(|error: NameError| wrong(item, error))?;
+            if recipients.contains_key(&name) {
+                return Ok(name);
+            }
+            let near = field::nearest(text, recipients.keys().map(RecipientName::as_str));
+            Err(wrong(item, Problem::UnknownRecipient { near }))
+        })
+        .collect()
+}
