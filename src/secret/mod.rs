@@ -1,0 +1,41 @@
+//! What is hidden: secrets in memory, the keys that open them, the sealed text, and what was trusted.
+//!
+//! Owns the type that a secret lives in, NETOSECRET, age (key files, recipients, seal and open),
+//! the binding of a sealed secret to its profile, sources elsewhere, and the memory of what this
+//! machine trusted. Knows nothing of the store's text, of tokens or of the network.
+
+mod binding;
+mod credential;
+mod device;
+mod envelope;
+mod fields;
+mod identity;
+mod json;
+mod keys;
+mod netosecret;
+mod payload;
+mod program;
+mod recipient;
+mod seal;
+#[cfg(test)]
+mod seal_tests;
+mod source;
+mod text;
+mod trust;
+
+pub use binding::{Account, Binding, BindingError, Difference, Mismatch};
+pub use credential::{Credential, CredentialError, CredentialId, CredentialIdError};
+pub use device::{DeviceKey, DeviceKeyError};
+pub use envelope::OpenError;
+pub use fields::{FieldFault, FieldProblem};
+pub use identity::{Identities, IdentityError};
+pub use json::{Json, JsonFault};
+pub use keys::{IdentityPlace, KeyError, KeyFolder};
+pub use netosecret::{NetoSecret, NetoSecretError};
+pub use payload::PayloadError;
+pub use program::ProgramError;
+pub use recipient::{RecipientError, check_recipient, recipients_tag};
+pub use seal::{Opened, SealError, Sealed, open, seal};
+pub use source::{SourceEnvironment, SourceError, fetch};
+pub use text::Secret;
+pub use trust::{Change, Memory, MemoryError, Verdict};
