@@ -1,0 +1,220 @@
+//! One file a profile: a line of JSON in clear for lists, then the same and the tokens, sealed to the
+//! device key. The clear line is not believed where a token is used: what is sealed must agree.
+
+use super::{Fingerprint, Lifetime};
+use crate::disk::{self, DiskError, Durability, Privacy, Rules};
+use crate::profile::ProfileName;
+use crate::secret::{DeviceKey, Secret};
+use serde::{Deserialize, Serialize};
+use std::cell::Cell;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// Two tokens of 16 KiB, their JSON and the sealing fit with room to spare.
+const RULES: Rules = Rules { cap: 256 * 1024, privacy: Privacy::Own };
+
+/// The end of every token file's name.
+const SUFFIX: &str = ".token";
+
+/// The longest token that is taken, from the server and from the cache.
+const LONGEST_TOKEN: usize = 16_384;
+
+/// The folder of the token files.
+#[derive(Debug)]
+pub struct TokenFolder {
+    path: PathBuf,
+    /// Leftovers of killed runs are looked for once a run.
+    cleared: Cell<bool>,
+}
+
+/// A token as it was granted to a profile.
+#[derive(Debug, Clone)]
+pub struct CachedToken {
+    /// The profile that it was granted to.
+    pub profile: ProfileName,
+    /// What it was granted for.
+    pub fingerprint: Fingerprint,
+    /// From when to when it lives.
+    pub lifetime: Lifetime,
+    /// The bearer token.
+    pub access: Secret,
+    /// What renews it, until it is burnt.
+    pub refresh: Option<RefreshToken>,
+}
+
+/// A refresh token; it works once.
+#[derive(Debug, Clone)]
+pub struct RefreshToken(pub Secret);
+
+/// Why a token file is no use. It is never an error of the command: the file is replaced.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenFileError {
+    /// It cannot be read, is not private, or is no plain file.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// It is not what neto wrote, or was sealed to another device key.
+    #[error("{} is damaged or was written with another device key", .0.display())]
+    Damaged(PathBuf),
+}
+
+/// The first line, in clear.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Header {
+    profile: String,
+    fingerprint: Fingerprint,
+    #[serde(flatten)]
+    lifetime: Lifetime,
+}
+
+/// What is sealed below it.
+#[derive(Serialize, Deserialize)]
+struct Body {
+    #[serde(flatten)]
+    header: Header,
+    access_token: String,
+    refresh_token: Option<String>,
+}
+
+impl TokenFolder {
+    /// The folder at `path`, which is made when the first token is saved.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, cleared: Cell::new(false) }
+    }
+
+    /// The file of a profile's token.
+    #[must_use]
+    pub fn file(&self, profile: &ProfileName) -> PathBuf {
+        self.path.join(format!("{profile}{SUFFIX}"))
+    }
+
+    /// What the clear line says of a profile's token, for lists; nothing when there is none or it is for
+    /// something else than `fingerprint`.
+    ///
+    /// # Errors
+    /// [`TokenFileError`] when the file is there and of no use.
+    pub fn load_lifetime(
+        &self,
+        profile: &ProfileName,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<Lifetime>, TokenFileError> {
+        let path = self.file(profile);
+        let Some(bytes) = load(&path)? else { return Ok(None) };
+        let (header, _) = split(&path, &bytes)?;
+        let fits = header.profile == profile.as_str() && header.fingerprint == *fingerprint;
+        Ok(fits.then_some(header.lifetime))
+    }
+
+    /// The token of a profile, opened; nothing when there is none or it is for something else than
+    /// `fingerprint`.
+    ///
+    /// # Errors
+    /// [`TokenFileError`] when the file is there and of no use.
+    pub fn load(
+        &self,
+        profile: &ProfileName,
+        fingerprint: &Fingerprint,
+        device: &DeviceKey,
+    ) -> Result<Option<CachedToken>, TokenFileError> {
+        let path = self.file(profile);
+        let Some(bytes) = load(&path)? else { return Ok(None) };
+        let damaged = || TokenFileError::Damaged(path.clone());
+        let (header, sealed) = split(&path, &bytes)?;
+        let opened = device.open(sealed).map_err(|_| damaged())?;
+        let body: Body = serde_json::from_slice(&opened).map_err(|_| damaged())?;
+        if body.header != header {
+            return Err(damaged());
+        }
+        if header.profile != profile.as_str() || header.fingerprint != *fingerprint {
+            return Ok(None);
+        }
+        let token = |text: String| if is_token(&text) { Ok(Secret::new(text)) } else { Err(damaged()) };
+        Ok(Some(CachedToken {
+            profile: profile.clone(),
+            fingerprint: header.fingerprint,
+            lifetime: header.lifetime,
+            access: token(body.access_token)?,
+            refresh: body.refresh_token.map(token).transpose()?.map(RefreshToken),
+        }))
+    }
+
+    /// Writes a token over the one there was.
+    ///
+    /// # Errors
+    /// [`DiskError`] when it cannot be written; what was there stays.
+    pub fn save(&self, token: &CachedToken, device: &DeviceKey, durability: Durability) -> Result<(), DiskError> {
+        let path = self.file(&token.profile);
+        disk::replace(&path, &render(token, device, &path)?, durability)?;
+        if !self.cleared.replace(true) {
+            disk::clear_leftovers(&self.path);
+        }
+        Ok(())
+    }
+
+    /// Forgets the token of a profile; says whether there was one.
+    ///
+    /// # Errors
+    /// [`DiskError`] when it is there and cannot be removed.
+    pub fn remove(&self, profile: &ProfileName) -> Result<bool, DiskError> {
+        disk::remove(&self.file(profile))
+    }
+
+    /// The profiles that have a token file, in the order of their names.
+    ///
+    /// # Errors
+    /// [`DiskError`] when the folder is there and cannot be read.
+    pub fn profiles(&self) -> Result<Vec<ProfileName>, DiskError> {
+        let entries = match fs::read_dir(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            read => read.map_err(|source| DiskError::io("read", &self.path, source))?,
+        };
+        let name = |entry: fs::DirEntry| {
+            let file = entry.file_name();
+            let stem = file.to_str()?.strip_suffix(SUFFIX)?;
+            if stem == ProfileName::env().as_str() { Some(ProfileName::env()) } else { stem.parse().ok() }
+        };
+        let mut names: Vec<ProfileName> = entries.flatten().filter_map(name).collect();
+        names.sort();
+        Ok(names)
+    }
+}
+
+/// Whether a text can be a token: what the bearer scheme allows, and not absurdly long.
+#[must_use]
+pub fn is_token(text: &str) -> bool {
+    (1..=LONGEST_TOKEN).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._~+/=-".contains(&byte))
+}
+
+fn load(path: &Path) -> Result<Option<Vec<u8>>, TokenFileError> {
+    match disk::read(path, RULES) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.is_absent() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn split<'a>(path: &Path, bytes: &'a [u8]) -> Result<(Header, &'a [u8]), TokenFileError> {
+    let damaged = || TokenFileError::Damaged(path.to_path_buf());
+    let end = bytes.iter().position(|byte| *byte == b'\n').ok_or_else(damaged)?;
+    let header = serde_json::from_slice(&bytes[..end]).map_err(|_| damaged())?;
+    Ok((header, &bytes[end + 1..]))
+}
+
+fn render(token: &CachedToken, device: &DeviceKey, path: &Path) -> Result<Vec<u8>, DiskError> {
+    let cannot = |error: String| DiskError::io("write", path, io::Error::other(error));
+    let header =
+        Header { profile: token.profile.to_string(), fingerprint: token.fingerprint.clone(), lifetime: token.lifetime };
+    let mut bytes = serde_json::to_vec(&header).map_err(|error| cannot(error.to_string()))?;
+    bytes.push(b'\n');
+    let body = Body {
+        header,
+        access_token: token.access.reveal().to_owned(),
+        refresh_token: token.refresh.as_ref().map(|refresh| refresh.0.reveal().to_owned()),
+    };
+    let clear = Zeroizing::new(serde_json::to_vec(&body).map_err(|error| cannot(error.to_string()))?);
+    bytes.extend(device.seal(&clear).map_err(|error| cannot(error.to_string()))?);
+    Ok(bytes)
+}

@@ -1,0 +1,54 @@
+//! What a token was issued for, as one value: when any of it changes, the token is not used again.
+
+use crate::profile::ApiUrl;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use std::fmt::Write as _;
+
+/// The SHA-256 over url, account and credential, in hex.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    /// `account` is shortname and appname, or username; `credential` is the credential's id, or the
+    /// declaration of the source that yields it. Never a secret.
+    #[must_use]
+    pub fn of(url: &ApiUrl, account: &[&str], credential: &[&str]) -> Self {
+        let mut hash = Sha256::new();
+        let groups: [&[&str]; 3] = [&[&url.with_version()], account, credential];
+        for group in groups {
+            // Lengths first, so that no two lists of parts run into the same bytes.
+            hash.update((group.len() as u64).to_be_bytes());
+            for part in group {
+                hash.update((part.len() as u64).to_be_bytes());
+                hash.update(part.as_bytes());
+            }
+        }
+        let mut text = String::with_capacity(64);
+        for byte in hash.finalize() {
+            let _ = write!(text, "{byte:02x}");
+        }
+        Self(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_and_its_place_counts() {
+        let url: ApiUrl = "https://a.example".parse().unwrap();
+        let base = Fingerprint::of(&url, &["acme", "soc"], &["id"]);
+        assert_eq!(base, Fingerprint::of(&"https://A.example/api/v1/".parse().unwrap(), &["acme", "soc"], &["id"]));
+        for other in [
+            Fingerprint::of(&"https://b.example".parse().unwrap(), &["acme", "soc"], &["id"]),
+            Fingerprint::of(&url, &["acmes", "oc"], &["id"]),
+            Fingerprint::of(&url, &["acme"], &["soc", "id"]),
+            Fingerprint::of(&url, &["acme", "soc"], &["id2"]),
+        ] {
+            assert_ne!(base, other);
+        }
+    }
+}
