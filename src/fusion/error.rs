@@ -1,0 +1,121 @@
+//! What can come of asking the server.
+
+/// Why there is no usable answer. No variant holds a secret: text of the server has passed the
+/// redactor, and no error of the HTTP library is kept.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FusionError {
+    /// 400, 401 or 403: the server does not take the credential or the refresh token.
+    #[error("{host} rejected the credential with status {status}{}", said(message))]
+    Rejected {
+        /// Whom neto asked: host, and port where it is not the usual one.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+        /// The server's words, cleaned; empty where it said nothing that can be shown.
+        message: String,
+        /// With a 401 alone: by how many seconds this machine's clock is ahead of the server's
+        /// (negative: behind), where they differ by more than 30 s.
+        clock_skew: Option<i64>,
+    },
+    /// No connection came about, so nothing was sent.
+    #[error("no connection to {host}: {why}")]
+    NotSent {
+        /// Whom neto meant to ask.
+        host: String,
+        /// In a few words.
+        why: String,
+    },
+    /// The server's certificate or TLS is not acceptable; nothing was sent.
+    #[error("the identity of {host} cannot be verified: {why}")]
+    Tls {
+        /// Whom neto meant to ask.
+        host: String,
+        /// In a few words.
+        why: String,
+    },
+    /// The connection broke after the request, or a part of it, was sent.
+    #[error("the connection to {host} broke: {why}")]
+    Unreachable {
+        /// Whom neto asked.
+        host: String,
+        /// In a few words.
+        why: String,
+    },
+    /// The time for the request and its retries is over; whether anything was sent is not known.
+    #[error("no answer from {host} within {seconds} s")]
+    Timeout {
+        /// Whom neto asked.
+        host: String,
+        /// The time that was given, in seconds.
+        seconds: u64,
+    },
+    /// Any other status but 200.
+    #[error("{host} answered with status {status}{}", said(message))]
+    Status {
+        /// Whom neto asked.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+        /// The server's words, cleaned; may be empty.
+        message: String,
+        /// From `Retry-After`: seconds to wait, where the server named them or a date.
+        retry_after: Option<u64>,
+    },
+    /// Any 3xx. Nothing is sent there.
+    #[error("{host} redirects (status {status}){}, which neto does not follow", target(to.as_deref()))]
+    Redirect {
+        /// Whom neto asked.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+        /// Where to, without user info, query and fragment; absent where no address can be read.
+        to: Option<String>,
+    },
+    /// A 200 that grants nothing that neto can use. Nothing of it is kept.
+    #[error("the answer of {host} is not usable: {what}")]
+    Unusable {
+        /// Whom neto asked.
+        host: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The request could not even be made ready on this machine.
+    #[error("cannot prepare the request: {what}")]
+    Setup {
+        /// What is missing or broken.
+        what: &'static str,
+    },
+}
+
+impl FusionError {
+    /// Whether it is certain that nothing was sent: a refresh token is then still unused.
+    #[must_use]
+    pub fn was_never_sent(&self) -> bool {
+        matches!(self, Self::NotSent { .. } | Self::Tls { .. } | Self::Setup { .. })
+    }
+
+    /// Whether the server refused the credential itself, so that asking again cannot help.
+    #[must_use]
+    pub fn is_rejection(&self) -> bool {
+        matches!(self, Self::Rejected { .. })
+    }
+
+    /// How long the server wants to be left alone, in seconds: the `Retry-After` of a 429 or 503.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Status { status: 429 | 503, retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+/// The server's words behind a colon, or nothing.
+fn said(message: &str) -> String {
+    if message.is_empty() { String::new() } else { format!(": {message}") }
+}
+
+/// Where a redirect leads, as part of a sentence.
+fn target(to: Option<&str>) -> String {
+    to.map(|to| format!(" to {to}")).unwrap_or_default()
+}

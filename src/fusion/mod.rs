@@ -1,0 +1,18 @@
+//! Asking the server: request tokens, the shapes of its answers, and the HTTP client.
+//!
+//! Owns what goes over the wire to a Fusion API and what of an answer is believed. Knows nothing of
+//! stores, caches or locks: it is told whom to ask with what, and says what came of it. Facts about
+//! the API come from its published reference ("Authentication").
+
+mod answer;
+mod client;
+mod error;
+mod request;
+mod request_token;
+mod server_text;
+mod transport;
+
+pub use answer::{Grant, Refresh};
+pub use client::{Client, Progress};
+pub use error::FusionError;
+pub use request::Login;
