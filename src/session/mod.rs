@@ -1,0 +1,323 @@
+//! The pipeline: profile, secret, cached token or login, access token.
+//!
+//! Owns single flight (one request however many processes), the life of a token from grant to burn,
+//! and the way from a declared profile to its credential. Knows nothing of arguments and tables.
+
+mod patience;
+mod renew;
+mod vault;
+
+pub use patience::{AcquireError, Busy, acquire};
+pub use vault::{SignIn, Vault, VaultError, check_bound};
+
+use crate::clock::Clock;
+use crate::disk::{DiskError, Lock};
+use crate::fusion::{Client, FusionError, Progress};
+use crate::profile::{Profile, ProfileName, SecretPlace, Span};
+use crate::secret::{DeviceKey, KeyFolder, Secret};
+use crate::token::{CachedToken, Fingerprint, Lifetime, State, TokenFileError, TokenFolder};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What a caller wants of a token.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Want {
+    /// At least this much life left.
+    pub min_ttl: Option<Span>,
+    /// A new login even if the cached token is good.
+    pub force: bool,
+    /// Never ask the server.
+    pub offline: bool,
+}
+
+/// A token that may be used now.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// The bearer token.
+    pub token: Secret,
+    /// From when to when it lives; absent when the server did not say, so that it is good for this once.
+    pub lifetime: Option<Lifetime>,
+    /// Where it came from.
+    pub origin: Granted,
+}
+
+/// Where an access token came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Granted {
+    /// The cache, without any request.
+    Cached,
+    /// A refresh token.
+    Refreshed,
+    /// A login.
+    Login,
+}
+
+/// What the pipeline has to tell the user; a command fulfils it.
+pub trait Watcher: Progress {
+    /// Another process (its id, where known) holds the lock of `what`.
+    fn waiting(&self, what: &str, holder: Option<u32>);
+    /// Something went wrong that does not stop the pipeline.
+    fn warn(&self, warning: Warning<'_>);
+    /// What the pipeline does, for `--verbose`.
+    fn trace(&self, text: &str);
+}
+
+/// What did not stop the pipeline.
+#[derive(Debug)]
+pub enum Warning<'a> {
+    /// A token file is of no use and will be replaced.
+    TokenFile(&'a TokenFileError),
+    /// The token cannot be kept.
+    NotCached(&'a dyn std::error::Error),
+    /// There can be no lock here, so neto goes on alone.
+    NoLock(&'a DiskError),
+    /// The server gave less than `--min-ttl` asks for, in seconds.
+    ShortLife {
+        /// The profile.
+        profile: &'a ProfileName,
+        /// What is left of the token.
+        left: i64,
+    },
+    /// The answer had no sensible `expires_in`.
+    NoLifetime(&'a ProfileName),
+    /// The refresh token did not work; a login follows.
+    RefreshFailed {
+        /// The profile.
+        profile: &'a ProfileName,
+        /// Why.
+        error: &'a FusionError,
+    },
+}
+
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The profile has no secret.
+    #[error("the profile has no secret yet")]
+    NoSecret,
+    /// The profile's secret stands in clear in the store.
+    #[error("the profile's secret stands in clear in the store")]
+    InClear,
+    /// Its credential is not to be had.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The server gave none.
+    #[error(transparent)]
+    Fusion(#[from] FusionError),
+    /// Another neto holds the lock for too long.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// `--offline`, and the cache has none that may be used.
+    #[error("the cached token is {} and --offline forbids to get one", .0.word())]
+    Offline(State),
+    /// The machine gives no event loop.
+    #[error("cannot start the network: {0}")]
+    Runtime(std::io::Error),
+}
+
+/// One run's way to access tokens.
+pub struct Session<'a> {
+    tokens: TokenFolder,
+    locks: PathBuf,
+    keys: KeyFolder,
+    clock: Clock,
+    lock_timeout: Duration,
+    vault: &'a Vault,
+    watcher: &'a dyn Watcher,
+    device: OnceCell<Option<DeviceKey>>,
+    clients: RefCell<HashMap<(bool, Option<PathBuf>), Client>>,
+    warned_cache: Cell<bool>,
+    warned_lock: Cell<bool>,
+    /// Profiles whose token file was found of no use, and that was said.
+    warned_files: RefCell<HashSet<ProfileName>>,
+}
+
+/// Where a session works and with what.
+pub struct Setup<'a> {
+    /// The folder of the token files.
+    pub tokens: PathBuf,
+    /// The folder of the lock files.
+    pub locks: PathBuf,
+    /// The folder of the keys.
+    pub keys: KeyFolder,
+    /// The time.
+    pub clock: Clock,
+    /// How long to wait for another process.
+    pub lock_timeout: Duration,
+    /// What opens secrets.
+    pub vault: &'a Vault,
+    /// Who is told.
+    pub watcher: &'a dyn Watcher,
+}
+
+impl<'a> Session<'a> {
+    /// A session that has looked at nothing yet.
+    #[must_use]
+    pub fn new(setup: Setup<'a>) -> Self {
+        Self {
+            tokens: TokenFolder::new(setup.tokens),
+            locks: setup.locks,
+            keys: setup.keys,
+            clock: setup.clock,
+            lock_timeout: setup.lock_timeout,
+            vault: setup.vault,
+            watcher: setup.watcher,
+            device: OnceCell::new(),
+            clients: RefCell::default(),
+            warned_cache: Cell::new(false),
+            warned_lock: Cell::new(false),
+            warned_files: RefCell::default(),
+        }
+    }
+
+    /// A token for `profile` that fulfils `want`: from the cache, else with the refresh token, else by a
+    /// login. The event loop is made only when a request is due.
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub fn access(&self, profile: &Profile, want: Want) -> Result<Access, SessionError> {
+        match self.look(profile, want)? {
+            Look::Usable(access) => Ok(access),
+            Look::Stale(seen) => runtime()?.block_on(self.renew(profile, want, seen)),
+        }
+    }
+
+    /// Tokens for several profiles, in turn, on one event loop; `each` gets every result as it comes.
+    ///
+    /// # Errors
+    /// [`SessionError::Runtime`]; what goes wrong with one profile goes to `each`.
+    pub fn access_each<'p>(
+        &self,
+        profiles: impl IntoIterator<Item = &'p Profile>,
+        want: Want,
+        mut each: impl FnMut(&'p Profile, Result<Access, SessionError>),
+    ) -> Result<(), SessionError> {
+        let runtime = runtime()?;
+        for profile in profiles {
+            let result = match self.look(profile, want) {
+                Ok(Look::Usable(access)) => Ok(access),
+                Ok(Look::Stale(seen)) => runtime.block_on(self.renew(profile, want, seen)),
+                Err(error) => Err(error),
+            };
+            each(profile, result);
+        }
+        Ok(())
+    }
+
+    /// What a list says of the cached token of `profile`; opens nothing.
+    pub fn lifetime(&self, profile: &Profile) -> Option<Lifetime> {
+        let fingerprint = self.fingerprint(profile)?;
+        self.tokens.load_lifetime(&profile.name, &fingerprint).unwrap_or_else(|error| {
+            self.watcher.warn(Warning::TokenFile(&error));
+            None
+        })
+    }
+
+    /// The files of cached tokens.
+    pub fn tokens(&self) -> &TokenFolder {
+        &self.tokens
+    }
+
+    /// The lock of one profile's token.
+    pub fn lock_of(&self, profile: &ProfileName) -> Lock {
+        Lock::new(self.locks.join(format!("{profile}.lock")))
+    }
+
+    /// What a token of `profile` is issued for; nothing when it has no usable secret.
+    pub fn fingerprint(&self, profile: &Profile) -> Option<Fingerprint> {
+        let account: Vec<&str> = [&profile.shortname, &profile.appname, &profile.username]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        let file;
+        let mut credential: Vec<&str> = vec![profile.secret.word()];
+        match &profile.secret {
+            SecretPlace::None | SecretPlace::Clear(_) => return None,
+            SecretPlace::Sealed(_) => credential.push(&profile.sealed.as_ref()?.id),
+            SecretPlace::Command(words) => credential.extend(words.iter().map(String::as_str)),
+            SecretPlace::File(path) => {
+                file = path.to_string_lossy();
+                credential.push(&file);
+            }
+            SecretPlace::Env(name) => credential.push(name),
+        }
+        let tag;
+        if profile.name.is_env() {
+            // What NETOSECRET holds is declared nowhere, so the secret itself has to count, keyed.
+            tag = self.vault.env_tag(self.device()?)?;
+            credential.push(&tag);
+        }
+        Some(Fingerprint::of(&profile.url, &account, &credential))
+    }
+
+    /// The first look, without any lock.
+    fn look(&self, profile: &Profile, want: Want) -> Result<Look, SessionError> {
+        match profile.secret {
+            SecretPlace::None => return Err(SessionError::NoSecret),
+            SecretPlace::Clear(_) => return Err(SessionError::InClear),
+            _ => {}
+        }
+        let seen = self.cached(profile);
+        let now = self.clock.now();
+        if let Some(token) = seen.as_ref().filter(|token| !want.force && self.fulfils(token, profile, want)) {
+            self.watcher.trace(&format!("{}: the cached token is good", profile.name));
+            return Ok(Look::Usable(Access::cached(token)));
+        }
+        if want.offline {
+            let state = seen.map_or(State::None, |token| token.lifetime.state(now));
+            return Err(SessionError::Offline(state));
+        }
+        Ok(Look::Stale(seen))
+    }
+
+    fn fulfils(&self, token: &CachedToken, profile: &Profile, want: Want) -> bool {
+        let now = self.clock.now();
+        let enough = |ttl: Span| token.lifetime.left(now).as_secs() >= i64::try_from(ttl.seconds()).unwrap_or(i64::MAX);
+        token.lifetime.is_usable(now, profile.leeway) && want.min_ttl.is_none_or(enough)
+    }
+
+    /// The cached token as it lies there, usable or not. A file of no use is as good as none.
+    fn cached(&self, profile: &Profile) -> Option<CachedToken> {
+        let fingerprint = self.fingerprint(profile)?;
+        let device = self.device()?;
+        self.tokens.load(&profile.name, &fingerprint, device).unwrap_or_else(|error| {
+            // It is looked at again under the lock, and while waiting for it.
+            if self.warned_files.borrow_mut().insert(profile.name.clone()) {
+                self.watcher.warn(Warning::TokenFile(&error));
+            }
+            None
+        })
+    }
+
+    /// The device key, made when there is none; nothing when it can be neither read nor made, so that
+    /// nothing is cached.
+    fn device(&self) -> Option<&DeviceKey> {
+        let load = || self.keys.device().map_err(|error| self.warn_cache(&error)).ok();
+        self.device.get_or_init(load).as_ref()
+    }
+
+    fn warn_cache(&self, error: &dyn std::error::Error) {
+        if !self.warned_cache.replace(true) {
+            self.watcher.warn(Warning::NotCached(error));
+        }
+    }
+}
+
+enum Look {
+    Usable(Access),
+    /// None, or one that does not do.
+    Stale(Option<CachedToken>),
+}
+
+impl Access {
+    fn cached(token: &CachedToken) -> Self {
+        Self { token: token.access.clone(), lifetime: Some(token.lifetime), origin: Granted::Cached }
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, SessionError> {
+    tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(SessionError::Runtime)
+}
