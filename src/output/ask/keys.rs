@@ -1,0 +1,211 @@
+//! What the bytes of a keyboard mean while a hidden text is typed or pasted.
+//!
+//! crossterm's events are not used here: without marks around a paste they lose what goes beyond 1,024 bytes.
+
+use zeroize::{Zeroize, Zeroizing};
+
+use super::AskError;
+
+/// The longest hidden answer, in bytes.
+pub(super) const LONGEST: usize = 64 * 1024;
+
+/// Bytes as they are typed.
+pub(super) trait Keyboard {
+    /// Reads what there is; 0 after a moment of silence.
+    fn read(&mut self, bytes: &mut [u8]) -> Result<usize, AskError>;
+}
+
+/// Reads until a line end that is followed by silence, so that a paste of several lines is taken whole.
+pub(super) fn collect(keyboard: &mut impl Keyboard) -> Result<Zeroizing<String>, AskError> {
+    let mut answer = Answer::default();
+    let mut bytes = Zeroizing::new([0; 4096]);
+    loop {
+        let count = keyboard.read(&mut bytes[..])?;
+        if count == 0 && answer.over() {
+            return Err(AskError::TooLong);
+        }
+        if count == 0 && answer.ended {
+            return answer.text();
+        }
+        if count == 0 {
+            answer.part = Part::Text;
+        }
+        for byte in &bytes[..count] {
+            answer.take(*byte)?;
+        }
+    }
+}
+
+/// What has been typed so far.
+struct Answer {
+    /// Never grows beyond what it was made with, because growing leaves a copy behind.
+    bytes: Zeroizing<Vec<u8>>,
+    part: Part,
+    /// Inside of a marked paste, where a line end ends nothing.
+    pasting: bool,
+    /// Whether the last thing was a line end.
+    ended: bool,
+    /// Whether the last byte was a carriage return, so that a line feed after it is no second line end.
+    returned: bool,
+}
+
+/// Where in a sequence of bytes the next one stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Text,
+    Escape,
+    /// `ESC O`: one more byte belongs to the key.
+    Function,
+    /// `ESC [` and its number so far, up to a final byte.
+    Control(u16),
+}
+
+impl Default for Answer {
+    fn default() -> Self {
+        let bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
+        Self { bytes, part: Part::Text, pasting: false, ended: false, returned: false }
+    }
+}
+
+impl Answer {
+    fn take(&mut self, byte: u8) -> Result<(), AskError> {
+        self.part = match (self.part, byte) {
+            (Part::Text | Part::Escape, 0x1b) => Part::Escape,
+            (Part::Text, byte) => return self.key(byte),
+            (Part::Escape, b'[') => Part::Control(0),
+            (Part::Escape, b'O') => Part::Function,
+            (Part::Control(number), b'0'..=b'9') => {
+                Part::Control(number.saturating_mul(10).saturating_add(u16::from(byte - b'0')))
+            }
+            (Part::Control(200), b'~') => self.paste(true),
+            (Part::Control(201), b'~') => self.paste(false),
+            (Part::Control(_), 0x40..=0x7e) | (Part::Escape | Part::Function, _) => Part::Text,
+            (Part::Control(_), _) => Part::Control(u16::MAX),
+        };
+        Ok(())
+    }
+
+    fn paste(&mut self, begins: bool) -> Part {
+        self.pasting = begins;
+        self.ended = false;
+        self.returned = false;
+        Part::Text
+    }
+
+    fn key(&mut self, byte: u8) -> Result<(), AskError> {
+        let second = byte == b'\n' && self.returned;
+        self.returned = byte == b'\r';
+        match byte {
+            b'\n' if second => return Ok(()),
+            b'\r' | b'\n' => self.push(b'\n'),
+            0x03 | 0x1c => return Err(AskError::Interrupted),
+            0x04 if self.bytes.is_empty() => return Err(AskError::Closed),
+            0x08 | 0x7f => self.erase(),
+            0x15 => self.bytes.zeroize(),
+            b'\t' | 0x20.. => self.push(byte),
+            _ => {}
+        }
+        self.ended = matches!(byte, b'\r' | b'\n') && !self.pasting;
+        Ok(())
+    }
+
+    /// Whether it holds the one byte that is too many; what comes then is read and dropped.
+    fn over(&self) -> bool {
+        self.bytes.len() > LONGEST
+    }
+
+    fn push(&mut self, byte: u8) {
+        if !self.over() {
+            self.bytes.push(byte);
+        }
+    }
+
+    /// Takes back one character, which may be several bytes.
+    fn erase(&mut self) {
+        while self.bytes.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
+    }
+
+    fn text(mut self) -> Result<Zeroizing<String>, AskError> {
+        while self.bytes.last() == Some(&b'\n') {
+            self.bytes.pop();
+        }
+        String::from_utf8(std::mem::take(&mut *self.bytes)).map(Zeroizing::new).map_err(|error| {
+            error.into_bytes().zeroize();
+            AskError::NotText
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is typed, in the chunks it comes in; an empty one is silence.
+    struct Script<'a>(std::collections::VecDeque<&'a [u8]>);
+
+    impl Keyboard for Script<'_> {
+        fn read(&mut self, bytes: &mut [u8]) -> Result<usize, AskError> {
+            let Some(mut chunk) = self.0.pop_front() else { return Err(AskError::Terminated) };
+            if chunk.len() > bytes.len() {
+                let rest;
+                (chunk, rest) = chunk.split_at(bytes.len());
+                self.0.push_front(rest);
+            }
+            bytes[..chunk.len()].copy_from_slice(chunk);
+            Ok(chunk.len())
+        }
+    }
+
+    fn typed(chunks: &[&[u8]]) -> Result<String, AskError> {
+        collect(&mut Script(chunks.iter().copied().collect())).map(|text| text.to_string())
+    }
+
+    #[test]
+    fn an_answer_is_what_was_typed_or_pasted() {
+        for (chunks, answer) in [
+            (&[b"abc\r" as &[u8], b""] as &[&[u8]], "abc"),
+            (&[b"a", b"", b"bc", b"", b"", b"\n", b""], "abc"),
+            (&[b"\r", b""], ""),
+            // A paste without marks: the last line may come without a line end.
+            (&[b"one\rtwo\r", b"three", b"", b"", b"\r", b""], "one\ntwo\nthree"),
+            (&[b"one\r\ntwo\r\n\r\n", b""], "one\ntwo"),
+            // With marks: silence inside of the paste ends nothing, nor do its line ends.
+            (&[b"\x1b[200~one\r", b"", b"two\n", b"\x1b[201~", b"", b"\r", b""], "one\ntwo"),
+            (&[b"\x1b[20", b"0~one\x1b", b"[201~\r", b""], "one"),
+            (&[b"\x1b[200~one\r\x1b[201~", b"", b"!\r", b""], "one\n!"),
+            // Keys that are no text.
+            (&[b"a\x1b[A\x1b[1;5C\x1bOP\x1bxb\x1b\x1b[3~c\x07\x1a\0\r", b""], "abc"),
+            (&[b"a\x1b", b"", b"[b\r", b""], "a[b"),
+            (
+                "日é\x7f\x08x\x15ab\x7f\x7f\x7fc\x04d\r"
+                    .as_bytes()
+                    .chunks(1)
+                    .chain([b"" as &[u8]])
+                    .collect::<Vec<_>>()
+                    .as_slice(),
+                "cd",
+            ),
+        ] {
+            assert_eq!(typed(chunks).unwrap(), answer, "{chunks:?}");
+        }
+    }
+
+    #[test]
+    fn there_may_be_no_answer() {
+        let long = [b"x".repeat(LONGEST + 1), b"\r".to_vec()].concat();
+        for (chunks, error) in [
+            (&[b"abc\x03" as &[u8]] as &[&[u8]], "interrupted"),
+            (&[b"\x1b[200~abc", b"\x03"], "interrupted"),
+            (&[b"\x1c"], "interrupted"),
+            (&[b"\x04"], "the question was left without an answer"),
+            (&[b"a\x7f\x04"], "the question was left without an answer"),
+            (&[b"\xff\xfe\r", b""], "the answer is not UTF-8 text"),
+            (&[&long, b""], "the answer is longer than 64 KiB"),
+            (&[b"no line end", b""], "terminated"),
+        ] {
+            assert_eq!(typed(chunks).unwrap_err().to_string(), error);
+        }
+        assert_eq!(typed(&[&long[1..], b""]).unwrap_err().to_string(), "the answer is longer than 64 KiB");
+        assert_eq!(typed(&[&long[2..], b""]).unwrap().len(), LONGEST - 1);
+    }
+}

@@ -1,0 +1,141 @@
+//! Questions at a terminal.
+//!
+//! Owns the terminal while a question stands: nothing is echoed that is secret, and however it ends (an answer,
+//! Ctrl-C, a signal, an error) the terminal is as it was. Never asks when stdin is not a terminal. What the bytes of
+//! a keyboard mean is the work of `keys`.
+
+mod keys;
+mod signals;
+
+use std::fs::File;
+use std::io::{self, BufRead, IsTerminal, Stdin, Write};
+
+use rustix::termios::{OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+use zeroize::Zeroizing;
+
+use super::clean::clean_block;
+use keys::Keyboard;
+use signals::Signals;
+
+/// Switches of terminals that mark what is pasted; others ignore them.
+const MARK_PASTES: &str = "\x1b[?2004h";
+const NO_MARKS: &str = "\x1b[?2004l";
+/// Tenths of a second: a paste is over when the terminal stays silent this long, and so often a signal is looked for.
+const SILENCE: u8 = 1;
+
+/// Why a question got no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// Stdin is not a terminal.
+    #[error("there is nobody to ask: standard input is not a terminal")]
+    NobodyToAsk,
+    /// Ctrl-C or SIGINT.
+    #[error("interrupted")]
+    Interrupted,
+    /// SIGTERM.
+    #[error("terminated")]
+    Terminated,
+    /// Ctrl-D, or the terminal went away.
+    #[error("the question was left without an answer")]
+    Closed,
+    /// Larger than a secret can be.
+    #[error("the answer is longer than {} KiB", keys::LONGEST / 1024)]
+    TooLong,
+    /// Not UTF-8.
+    #[error("the answer is not UTF-8 text")]
+    NotText,
+    /// The terminal refused.
+    #[error("cannot use the terminal: {0}")]
+    Terminal(#[from] io::Error),
+}
+
+/// Asks a question that is answered with yes or no; anything but yes is no.
+///
+/// # Errors
+/// Nobody to ask, Ctrl-D instead of an answer, or a terminal that fails.
+pub fn confirm(question: &str) -> Result<bool, AskError> {
+    let stdin = io::stdin();
+    if !stdin.is_terminal() {
+        return Err(AskError::NobodyToAsk);
+    }
+    let mut screen = screen();
+    write!(screen, "{} [y/N] ", clean_block(question))?;
+    screen.flush()?;
+    let mut line = String::new();
+    if stdin.lock().read_line(&mut line)? == 0 {
+        return Err(AskError::Closed);
+    }
+    Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Asks for a text that is not shown. What is pasted is taken whole, also over several lines (as `\n`) and whether
+/// or not the terminal marks a paste as such; line ends at its end are dropped. May be empty.
+///
+/// # Errors
+/// Nobody to ask, Ctrl-C, Ctrl-D instead of an answer, SIGINT or SIGTERM meanwhile, or a terminal that fails.
+pub fn hidden(prompt: &str) -> Result<Zeroizing<String>, AskError> {
+    if !io::stdin().is_terminal() {
+        return Err(AskError::NobodyToAsk);
+    }
+    // Dropped last: until the terminal is restored no signal may end the process.
+    let signals = Signals::hold()?;
+    let mut terminal = Hidden::start(signals)?;
+    let prompt = clean_block(prompt).replace('\n', "\r\n");
+    write!(terminal.screen, "{prompt}")?;
+    terminal.screen.flush()?;
+    keys::collect(&mut terminal)
+}
+
+/// The terminal that questions appear on, also where stderr goes elsewhere.
+fn screen() -> Box<dyn Write> {
+    match File::options().write(true).open("/dev/tty") {
+        Ok(terminal) => Box::new(terminal),
+        Err(_) => Box::new(io::stderr()),
+    }
+}
+
+/// The terminal while it shows nothing and hands over every key.
+struct Hidden {
+    stdin: Stdin,
+    before: Termios,
+    screen: Box<dyn Write>,
+    signals: Signals,
+}
+
+impl Hidden {
+    fn start(signals: Signals) -> Result<Self, AskError> {
+        let stdin = io::stdin();
+        let before = tcgetattr(&stdin).map_err(io::Error::from)?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        raw.special_codes[SpecialCodeIndex::VMIN] = 0;
+        raw.special_codes[SpecialCodeIndex::VTIME] = SILENCE;
+        let mut hidden = Self { stdin, before, screen: screen(), signals };
+        tcsetattr(&hidden.stdin, OptionalActions::Now, &raw).map_err(io::Error::from)?;
+        write!(hidden.screen, "{MARK_PASTES}")?;
+        Ok(hidden)
+    }
+}
+
+impl Keyboard for Hidden {
+    fn read(&mut self, bytes: &mut [u8]) -> Result<usize, AskError> {
+        let read = rustix::io::read(&self.stdin, bytes);
+        self.signals.check()?;
+        match read {
+            // Silence and a terminal that went away both read as nothing, but only the one has settings.
+            Ok(0) if tcgetattr(&self.stdin).is_err() => Err(AskError::Closed),
+            Ok(count) => Ok(count),
+            Err(rustix::io::Errno::INTR) => Ok(0),
+            Err(rustix::io::Errno::IO) => Err(AskError::Closed),
+            Err(errno) => Err(io::Error::from(errno).into()),
+        }
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        let _ = write!(self.screen, "{NO_MARKS}\r\n").and_then(|()| self.screen.flush());
+        // With it goes what was typed and not read: nothing of a paste is left to the shell.
+        let _ = tcsetattr(&self.stdin, OptionalActions::Flush, &self.before);
+    }
+}

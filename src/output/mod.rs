@@ -1,0 +1,16 @@
+//! What the user sees: the streams, tables and JSON and CSV, text for shells, questions, and foreign text made harmless.
+//!
+//! Owns every byte that neto prints. Knows no word of the domain: callers bring rows, names and sentences.
+//! The answer goes to stdout, the conversation to stderr.
+
+pub mod ask;
+pub mod clean;
+pub mod shell;
+pub mod ui;
+pub mod view;
+
+pub use ask::{AskError, confirm, hidden};
+pub use clean::{clean, clean_block, fit, shorten};
+pub use shell::{EnvFormat, Shell, ShellError, add_masks, shell_of_parent};
+pub use ui::{ColorChoice, Streams, Ui, Volume};
+pub use view::{Align, Cell, Column, Format, Look, Row, details, object, render};

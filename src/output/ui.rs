@@ -1,0 +1,309 @@
+//! The two streams: the answer on stdout, the conversation on stderr.
+//!
+//! Owns where text goes, how loud neto is and whether it uses colour. What fails on stderr is ignored (there is
+//! nobody left to tell); what fails on stdout is the caller's to handle, because the answer was not given.
+
+use std::cell::RefCell;
+use std::fmt::{self, Write as _};
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Color, Effects, Style};
+use zeroize::Zeroizing;
+
+use super::ask::{self, AskError};
+use super::clean::clean_block;
+use super::view::Look;
+
+const WARNING: Style = Style::new().fg_color(Some(Color::Ansi(AnsiColor::Yellow))).effects(Effects::BOLD);
+const ERROR: Style = Style::new().fg_color(Some(Color::Ansi(AnsiColor::Red))).effects(Effects::BOLD);
+const HINT: Style = Style::new().fg_color(Some(Color::Ansi(AnsiColor::Cyan))).effects(Effects::BOLD);
+const ASIDE: Style = Style::new().effects(Effects::DIMMED);
+
+/// What is known about the streams when neto starts.
+#[derive(Debug, Clone, Copy, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "four facts that do not depend on each other")]
+pub struct Streams {
+    /// Whether stdin is a terminal, so that something can be asked.
+    pub stdin_terminal: bool,
+    /// Whether stdout is a terminal.
+    pub stdout_terminal: bool,
+    /// Whether stderr is a terminal.
+    pub stderr_terminal: bool,
+    /// The terminal's columns, where they are known.
+    pub width: Option<usize>,
+    /// Whether the environment asks for no colour (`NO_COLOR`, `TERM=dumb`).
+    pub plain: bool,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless the environment asks for none
+    #[default]
+    Auto,
+    /// Also into pipes and files
+    Always,
+    /// Never
+    Never,
+}
+
+/// How much of the conversation is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Volume {
+    /// Warnings and errors.
+    Quiet,
+    /// Notes too.
+    #[default]
+    Normal,
+    /// Also what neto does underway.
+    Verbose,
+}
+
+/// Where a command speaks.
+pub struct Ui {
+    answer: RefCell<Box<dyn Write>>,
+    talk: RefCell<Box<dyn Write>>,
+    streams: Streams,
+    color: ColorChoice,
+    volume: Volume,
+}
+
+impl Ui {
+    /// Speaks to these writers, at normal volume and with colour where the streams allow it.
+    pub fn new(answer: Box<dyn Write>, talk: Box<dyn Write>, streams: Streams) -> Self {
+        Self {
+            answer: RefCell::new(answer),
+            talk: RefCell::new(talk),
+            streams,
+            color: ColorChoice::Auto,
+            volume: Volume::Normal,
+        }
+    }
+
+    /// Follows `--color`. A flag is stronger than the environment.
+    pub fn set_color(&mut self, color: ColorChoice) {
+        self.color = color;
+    }
+
+    /// Follows `-q` and `-v`.
+    pub fn set_volume(&mut self, volume: Volume) {
+        self.volume = volume;
+    }
+
+    /// How loud the conversation is.
+    pub fn volume(&self) -> Volume {
+        self.volume
+    }
+
+    /// Whether somebody is there to answer a question.
+    pub fn can_ask(&self) -> bool {
+        self.streams.stdin_terminal
+    }
+
+    /// Asks a question that is answered with yes or no; anything but yes is no.
+    ///
+    /// # Errors
+    /// Nobody to ask, or no answer.
+    pub fn confirm(&self, question: &str) -> Result<bool, AskError> {
+        if self.can_ask() { ask::confirm(question) } else { Err(AskError::NobodyToAsk) }
+    }
+
+    /// Asks for a text that is not shown; see [`ask::hidden`].
+    ///
+    /// # Errors
+    /// Nobody to ask, or no answer.
+    pub fn hidden(&self, prompt: &str) -> Result<Zeroizing<String>, AskError> {
+        if self.can_ask() { ask::hidden(prompt) } else { Err(AskError::NobodyToAsk) }
+    }
+
+    /// Whether the answer goes to a terminal.
+    pub fn is_terminal(&self) -> bool {
+        self.streams.stdout_terminal
+    }
+
+    /// How a table for stdout should look.
+    pub fn look(&self) -> Look {
+        let width = self.streams.width.filter(|_| self.streams.stdout_terminal);
+        Look { colour: self.colours(self.streams.stdout_terminal), width }
+    }
+
+    /// Prints exactly this text to stdout, now.
+    ///
+    /// # Errors
+    /// What the system says, a closed pipe or a full disk included.
+    pub fn answer(&self, text: &str) -> io::Result<()> {
+        let mut answer = self.answer.borrow_mut();
+        answer.write_all(text.as_bytes())?;
+        answer.flush()
+    }
+
+    /// Tells the user something; may have several lines. Not said when quiet.
+    pub fn note(&self, message: &str) {
+        if self.volume >= Volume::Normal {
+            self.say(&format!("{}\n", clean_block(message.trim_end_matches('\n'))));
+        }
+    }
+
+    /// Tells what neto does underway, when asked to be verbose.
+    pub fn verbose(&self, message: &str) {
+        if self.volume >= Volume::Verbose {
+            let text = format!("{}\n", self.paint(ASIDE, &clean_block(message.trim_end_matches('\n'))));
+            self.say(&text);
+        }
+    }
+
+    /// Warns: `warning: ` and the message, its further lines indented.
+    pub fn warn(&self, message: &str) {
+        let text = format!("{} {}\n", self.paint(WARNING, "warning:"), indented(message, "  "));
+        self.say(&text);
+    }
+
+    /// Says what is the case and, as a line to paste where there is one, what to do next:
+    ///
+    /// ```text
+    /// error: there is no profile 'acm'
+    ///   hint: neto token acme
+    /// ```
+    pub fn error(&self, message: &str, hint: Option<&str>) {
+        let mut text = format!("{} {}\n", self.paint(ERROR, "error:"), indented(message, "  "));
+        if let Some(hint) = hint {
+            let _ = writeln!(text, "  {} {}", self.paint(HINT, "hint:"), indented(hint, "        "));
+        }
+        self.say(&text);
+    }
+
+    fn colours(&self, terminal: bool) -> bool {
+        match self.color {
+            ColorChoice::Auto => terminal && !self.streams.plain,
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+        }
+    }
+
+    fn paint(&self, style: Style, text: &str) -> String {
+        if self.colours(self.streams.stderr_terminal) { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+
+    /// One write a message, so that those of several processes do not mix.
+    fn say(&self, text: &str) {
+        let mut talk = self.talk.borrow_mut();
+        let _ = talk.write_all(text.as_bytes()).and_then(|()| talk.flush());
+    }
+}
+
+impl fmt::Debug for Ui {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ui")
+            .field("streams", &self.streams)
+            .field("color", &self.color)
+            .field("volume", &self.volume)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Cleaned, and every line after the first moved in, so that no message can feign another.
+fn indented(message: &str, by: &str) -> String {
+    clean_block(message.trim_end_matches('\n')).replace('\n', &format!("\n{by}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Page(Rc<RefCell<Vec<u8>>>);
+
+    impl Page {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.take()).unwrap()
+        }
+    }
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.borrow_mut().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A pipe whose reader went away.
+    struct Gone;
+
+    impl Write for Gone {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    }
+
+    fn ui(streams: Streams) -> (Ui, Page, Page) {
+        let (answer, talk) = (Page::default(), Page::default());
+        (Ui::new(Box::new(answer.clone()), Box::new(talk.clone()), streams), answer, talk)
+    }
+
+    #[test]
+    fn the_answer_is_exact_and_the_talk_is_clean() {
+        let (ui, answer, talk) = ui(Streams::default());
+        ui.answer("a\x1bb").unwrap();
+        ui.note("one\ntwo\x1b\n");
+        ui.warn("late\nerror: feigned");
+        ui.error("no such\nthing", Some("neto init\nneto login"));
+        assert_eq!(answer.text(), "a\x1bb");
+        let hint = "  hint: neto init\n        neto login\n";
+        let expected = format!("one\ntwo\\u{{1b}}\nwarning: late\n  error: feigned\nerror: no such\n  thing\n{hint}");
+        assert_eq!(talk.text(), expected);
+    }
+
+    #[test]
+    fn the_volume_decides_what_is_said() {
+        for (volume, said) in [
+            (Volume::Quiet, "warning: w\n"),
+            (Volume::Normal, "n\nwarning: w\n"),
+            (Volume::Verbose, "n\nv\nwarning: w\n"),
+        ] {
+            let (mut ui, _, talk) = ui(Streams::default());
+            ui.set_volume(volume);
+            ui.note("n");
+            ui.verbose("v");
+            ui.warn("w");
+            assert_eq!(talk.text(), said);
+        }
+    }
+
+    #[test]
+    fn colour_is_for_terminals() {
+        let terminal = Streams { stdout_terminal: true, stderr_terminal: true, width: Some(80), ..Streams::default() };
+        let pipe = Streams { width: Some(80), ..Streams::default() };
+        for (streams, color, coloured) in [
+            (terminal, ColorChoice::Auto, true),
+            (terminal, ColorChoice::Never, false),
+            (Streams { plain: true, ..terminal }, ColorChoice::Auto, false),
+            (Streams { plain: true, ..terminal }, ColorChoice::Always, true),
+            (pipe, ColorChoice::Auto, false),
+            (pipe, ColorChoice::Always, true),
+        ] {
+            let (mut ui, _, talk) = ui(streams);
+            ui.set_color(color);
+            ui.warn("w");
+            assert_eq!(talk.text().contains('\x1b'), coloured);
+            assert_eq!(ui.look().colour, coloured);
+            assert_eq!(ui.look().width, streams.width.filter(|_| streams.stdout_terminal));
+        }
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_no_panic() {
+        let ui = Ui::new(Box::new(Gone), Box::new(Gone), Streams::default());
+        ui.note("n");
+        ui.error("e", None);
+        assert_eq!(ui.answer("a").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+}
