@@ -1,0 +1,131 @@
+//! The command tree and who runs what; no I/O.
+#![allow(clippy::doc_markdown, reason = "these comments are the help that users read")]
+
+use crate::commands::profile::{
+    add::AddArgs, current::CurrentArgs, edit::EditArgs, list::ListArgs, remove::RemoveArgs, rename::RenameArgs,
+    set_secret::SetSecretArgs, show::ShowArgs, use_::UseArgs,
+};
+use crate::commands::{Run, exec, export, init, login, logout, profile, seal, status, token, trust};
+use crate::error::Error;
+use crate::output::ColorChoice;
+use crate::profile::Span;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Credentials for many Netography (Vectra) Fusion tenants
+///
+/// Profiles are declared in one TOML file, their secrets sealed with age; neto keeps one bearer token a
+/// profile and hands tokens and environments to shells, scripts and programs.
+#[derive(Debug, Parser)]
+#[command(name = "neto", version, disable_help_subcommand = true)]
+#[command(after_help = "\
+First steps:
+  neto profile add            paste the NETOSECRET from the portal
+  neto login                  get a token
+  neto exec -- ./report.py    run a program with it")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What holds for every verb.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalArgs {
+    /// The profile, where a verb takes one
+    #[arg(short, long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Another store than the standard one [variable: NETO_STORE]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) store: Option<PathBuf>,
+    /// How long to wait for another neto
+    #[arg(long, global = true, value_name = "TIME", default_value = "90s")]
+    pub(crate) lock_timeout: Span,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    pub(crate) color: ColorChoice,
+    /// Tell what neto does
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+    /// Only warnings and errors
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+}
+
+/// The verbs, in the order that people meet them.
+#[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it a run")]
+pub(crate) enum Verb {
+    Init(init::InitArgs),
+    Profile(ProfileArgs),
+    #[command(about = "Switch to a profile (neto profile use)")]
+    Use(UseArgs),
+    #[command(about = "List the profiles (neto profile list)")]
+    Ls(ListArgs),
+    Seal(seal::SealArgs),
+    Trust(trust::TrustArgs),
+    Login(login::LoginArgs),
+    Logout(logout::LogoutArgs),
+    Status(status::StatusArgs),
+    Token(token::TokenArgs),
+    Export(export::ExportArgs),
+    Exec(exec::ExecArgs),
+}
+
+/// Add, list, choose and change profiles
+#[derive(Debug, Args)]
+pub(crate) struct ProfileArgs {
+    #[command(subcommand)]
+    verb: ProfileVerb,
+}
+
+#[derive(Debug, Subcommand)]
+enum ProfileVerb {
+    Add(AddArgs),
+    SetSecret(SetSecretArgs),
+    List(ListArgs),
+    Show(ShowArgs),
+    Current(CurrentArgs),
+    Use(UseArgs),
+    Edit(EditArgs),
+    Rename(RenameArgs),
+    Remove(RemoveArgs),
+}
+
+impl Verb {
+    /// Runs the verb.
+    pub(crate) fn run(&self, run: &Run<'_>) -> Result<(), Error> {
+        match self {
+            Self::Init(args) => init::run(args, run),
+            Self::Profile(args) => args.verb.run(run),
+            Self::Use(args) => profile::use_::run(args, run),
+            Self::Ls(args) => profile::list::run(args, run),
+            Self::Seal(args) => seal::run(args, run),
+            Self::Trust(args) => trust::run(args, run),
+            Self::Login(args) => login::run(args, run),
+            Self::Logout(args) => logout::run(args, run),
+            Self::Status(args) => status::run(args, run),
+            Self::Token(args) => token::run(args, run),
+            Self::Export(args) => export::run(args, run),
+            Self::Exec(args) => exec::run(args, run),
+        }
+    }
+}
+
+impl ProfileVerb {
+    fn run(&self, run: &Run<'_>) -> Result<(), Error> {
+        match self {
+            Self::Add(args) => profile::add::run(args, run),
+            Self::SetSecret(args) => profile::set_secret::run(args, run),
+            Self::List(args) => profile::list::run(args, run),
+            Self::Show(args) => profile::show::run(args, run),
+            Self::Current(args) => profile::current::run(args, run),
+            Self::Use(args) => profile::use_::run(args, run),
+            Self::Edit(args) => profile::edit::run(args, run),
+            Self::Rename(args) => profile::rename::run(args, run),
+            Self::Remove(args) => profile::remove::run(args, run),
+        }
+    }
+}

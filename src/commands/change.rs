@@ -1,0 +1,66 @@
+//! Changing what lies on disk under its lock: the store, the memory of what was trusted, the current
+//! profile, a cached token.
+
+use super::Run;
+use crate::disk::{Lock, Locked};
+use crate::error::Error;
+use crate::profile::{Current, Document, Edit, Profile, ProfileName};
+use crate::secret::Memory;
+use crate::session::acquire;
+
+/// Waits for a lock, telling the user after a second whom for.
+pub(super) fn hold(run: &Run<'_>, lock: &Lock, what: &str) -> Result<Locked, Error> {
+    let tell = |holder: Option<u32>| {
+        let whom = holder.map_or_else(|| "another neto".to_owned(), |pid| format!("neto process {pid}"));
+        run.ui.note(&format!("waiting for {whom}, which holds {what}"));
+    };
+    Ok(acquire(lock, run.context.globals.lock_timeout, &tell)?)
+}
+
+/// Changes the store: reads it again under its lock, so that nobody's change is lost, and writes it
+/// whole or not at all. Returns the new document.
+pub(super) fn store(
+    run: &Run<'_>,
+    change: impl FnOnce(&Document) -> Result<Vec<Edit>, Error>,
+) -> Result<Document, Error> {
+    let file = run.context.store_file();
+    let held = hold(run, file.lock(), "the store")?;
+    file.edit(&held, change)
+}
+
+/// Changes what this machine trusts.
+pub(super) fn memory(run: &Run<'_>, change: impl FnOnce(&mut Memory)) -> Result<(), Error> {
+    let vault = &run.context.vault;
+    let held = hold(run, &vault.memory_lock(), "the memory of what is trusted")?;
+    Ok(vault.change_memory(&held, change)?)
+}
+
+/// What neto itself wrote is trusted by that.
+pub(super) fn trust(run: &Run<'_>, profiles: &[Profile]) -> Result<(), Error> {
+    if profiles.is_empty() {
+        return Ok(());
+    }
+    memory(run, |memory| profiles.iter().for_each(|profile| memory.trust(profile)))
+}
+
+/// Changes the current profile.
+pub(super) fn current(run: &Run<'_>, change: impl FnOnce(Current) -> Current) -> Result<Current, Error> {
+    let path = run.context.current_file();
+    let before = Current::load(&path).unwrap_or_default();
+    let after = change(before.clone());
+    if after != before {
+        after.save(&path)?;
+    }
+    Ok(after)
+}
+
+/// Forgets the cached token of a profile, after whoever is getting one has finished; says whether there
+/// was one.
+pub(super) fn forget_token(run: &Run<'_>, watch: &super::Watch<'_>, profile: &ProfileName) -> Result<bool, Error> {
+    let session = run.context.session(watch);
+    if !session.tokens().file(profile).exists() && !session.lock_of(profile).path().exists() {
+        return Ok(false);
+    }
+    let _held = hold(run, &session.lock_of(profile), &format!("the token of '{profile}'"))?;
+    Ok(session.tokens().remove(profile)?)
+}

@@ -1,0 +1,176 @@
+//! `neto export`: the environment of a profile as text for a shell or a file.
+
+use super::variables::{EXPORTED, Variables, stale, was_exported};
+use super::{Run, WantArgs, Watch};
+use crate::context::Process;
+use crate::disk;
+use crate::error::{Code, Error};
+use crate::output::{EnvFormat, Shell, add_masks, shell_of_parent};
+use crate::profile::ProfileName;
+use clap::{Args, ValueEnum};
+use std::ffi::OsString;
+use std::path::Path;
+
+/// Print the environment of a profile for a shell
+///
+/// The text first unsets what an earlier export set, so that nothing of another tenant stays. When it fails it
+/// prints just those unsets and `false`, so that `eval` fails and no script goes on with the tenant before.
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[command(after_help = "\
+Examples:
+  eval \"$(neto export acme)\"                              sh, bash, zsh
+  neto export acme --shell fish | source
+  neto export acme --shell nu | from json | load-env
+  neto export acme --shell powershell | Out-String | Invoke-Expression
+  eval \"$(neto export --unset)\"")]
+pub(crate) struct ExportArgs {
+    /// The profile; without it the chosen one
+    #[arg(value_name = "PROFILE")]
+    name: Option<String>,
+    #[command(flatten)]
+    want: WantArgs,
+    /// The shell to print for; without it the one that asks
+    #[arg(long, value_enum, value_name = "SHELL", conflicts_with = "format")]
+    shell: Option<Shell>,
+    /// Print a file instead of shell text
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<FileFormat>,
+    /// Also the credential: NETO_APPKEY, NETO_SHARED_SECRET, NETOSECRET
+    #[arg(long)]
+    with_secret: bool,
+    /// Sign in anew even if the cached token is good
+    #[arg(long, conflicts_with = "offline")]
+    force: bool,
+    /// Never ask the server
+    #[arg(long)]
+    offline: bool,
+    /// Print only what unsets an earlier export
+    #[arg(long, conflicts_with_all = ["name", "with_secret", "format", "force", "offline"])]
+    unset: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FileFormat {
+    /// Lines of NAME='value'
+    Dotenv,
+    /// An object
+    Json,
+    /// Masks to stdout, assignments to the file that GITHUB_ENV names
+    Github,
+}
+
+/// Prints the environment.
+pub(crate) fn run(args: &ExportArgs, run: &Run<'_>) -> Result<(), Error> {
+    let process = &run.context.process;
+    let format = args.form(process);
+    if args.unset {
+        let names: Vec<String> = stale(&process.environment).into_iter().collect();
+        return Ok(run.ui.answer(&format.unsets(&names))?);
+    }
+    let mut variables = variables(args, run)?;
+    if matches!(format, EnvFormat::Shell(_)) {
+        let names = variables.names();
+        variables.set.push((EXPORTED.to_owned(), names));
+    }
+    let text = format
+        .exports(&variables.unset, &variables.set)
+        .map_err(|error| Error::new(Code::Usage, error.to_string()).with_hint("neto export --format json"))?;
+    if format == EnvFormat::Github {
+        return github(run, &variables, &text);
+    }
+    Ok(run.ui.answer(&text)?)
+}
+
+fn variables(args: &ExportArgs, run: &Run<'_>) -> Result<Variables, Error> {
+    let profile = run.context.profile(&chosen(args, run)?)?;
+    let watch = Watch(run.ui);
+    let access = super::access(run, &watch, &profile, args.want.want(args.force, args.offline))?;
+    let sign_in = super::sign_in(run, &watch, &profile, args.with_secret)?;
+    Ok(Variables::of(run, &profile, &access, sign_in.as_ref()))
+}
+
+/// A `NETO_PROFILE` that an earlier export set is no choice: else a shell that once exported a profile would
+/// never follow `neto use`.
+fn chosen(args: &ExportArgs, run: &Run<'_>) -> Result<ProfileName, Error> {
+    let mut sources = run.context.sources(args.name.as_deref())?;
+    if was_exported(&run.context.process.environment, "NETO_PROFILE") {
+        sources.variable = None;
+    }
+    if was_exported(&run.context.process.environment, "NETOSECRET") {
+        sources.netosecret = false;
+    }
+    Ok(crate::profile::choose(sources, run.context.store()?).map_err(crate::context::ContextError::from)?.name)
+}
+
+fn github(run: &Run<'_>, variables: &Variables, text: &str) -> Result<(), Error> {
+    let secrets: Vec<&str> = variables.secrets.iter().map(String::as_str).collect();
+    // The masks go first: nothing may be able to print a secret before it is masked.
+    run.ui.answer(&add_masks(&secrets))?;
+    match run.context.process.environment.get("GITHUB_ENV") {
+        Some(path) => Ok(disk::append(&run.context.absolute(Path::new(path)), text.as_bytes())?),
+        None => Ok(run.ui.answer(text)?),
+    }
+}
+
+impl ExportArgs {
+    fn form(&self, process: &Process) -> EnvFormat {
+        match self.format {
+            Some(FileFormat::Dotenv) => EnvFormat::Dotenv,
+            Some(FileFormat::Json) => EnvFormat::Json,
+            Some(FileFormat::Github) => EnvFormat::Github,
+            None => EnvFormat::Shell(self.shell.unwrap_or_else(|| asking(process))),
+        }
+    }
+}
+
+fn asking(process: &Process) -> Shell {
+    (process.parent)().map_or(Shell::Sh, |name| shell_of_parent(&name))
+}
+
+/// What a failed `export` prints on stdout: unsets and `false` in the words of the shell. Judged from the bare
+/// words, because the command line may be what is wrong. Nothing for another verb or for a file.
+#[must_use]
+pub(crate) fn failure(process: &Process) -> Option<String> {
+    let words: Vec<String> =
+        process.arguments.iter().skip(1).map(|word: &OsString| word.to_string_lossy().into_owned()).collect();
+    let (verb, rest) = split_verb(&words)?;
+    if verb != "export" {
+        return None;
+    }
+    let value = |flag: &str| {
+        let at =
+            rest.iter().position(|word| word == flag || word.strip_prefix(flag).is_some_and(|r| r.starts_with('=')))?;
+        rest[at].split_once('=').map(|(_, value)| value.to_owned()).or_else(|| rest.get(at + 1).cloned())
+    };
+    if value("--format").is_some() {
+        return None;
+    }
+    let told = value("--shell").and_then(|name| Shell::from_str(&name, true).ok());
+    let names: Vec<String> = stale(&process.environment).into_iter().collect();
+    Some(EnvFormat::Shell(told.unwrap_or_else(|| asking(process))).failure(&names))
+}
+
+/// The verb and the words after it; flags before it, and the values of those that take one, are passed over.
+fn split_verb(words: &[String]) -> Option<(&str, &[String])> {
+    let mut at = 0;
+    while let Some(word) = words.get(at) {
+        match word.as_str() {
+            "--profile" | "--store" | "--lock-timeout" | "--color" => at += 2,
+            // `-p NAME` and `-qp NAME`; in `-pNAME` the name is there already.
+            short if !short.starts_with("--") && short.starts_with('-') && short.find('p') == Some(short.len() - 1) => {
+                at += 2;
+            }
+            flag if flag.starts_with('-') => at += 1,
+            verb => return Some((verb, &words[at + 1..])),
+        }
+    }
+    None
+}
+
+/// The verb of a command line that may be wrong.
+#[must_use]
+pub(crate) fn verb(process: &Process) -> Option<String> {
+    let words: Vec<String> = process.arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    split_verb(&words).map(|(verb, _)| verb.to_owned())
+}

@@ -1,0 +1,56 @@
+//! `neto logout`: forgets cached tokens on this machine.
+
+use super::{Run, SelectArgs, Watch, change};
+use crate::error::Error;
+use crate::profile::ProfileName;
+use clap::Args;
+
+/// Forget cached tokens on this machine
+///
+/// It ends nothing at the server: a token that was already handed out stays good until it expires. With --all
+/// also the tokens of profiles that are gone from the store.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  neto logout acme
+  neto logout --all")]
+pub(crate) struct LogoutArgs {
+    #[command(flatten)]
+    select: SelectArgs,
+}
+
+/// Forgets the tokens of the selected profiles.
+pub(crate) fn run(args: &LogoutArgs, run: &Run<'_>) -> Result<(), Error> {
+    let watch = Watch(run.ui);
+    let mut names: Vec<ProfileName> = Vec::new();
+    if args.select.all {
+        names.extend(run.context.session(&watch).tokens().profiles()?);
+    }
+    // `--all` without a store still has tokens to forget.
+    match args.select.or_chosen(run) {
+        Ok(selected) => names.extend(selected.into_iter().map(|selected| selected.name)),
+        Err(_) if args.select.all => {}
+        Err(error) => return Err(error),
+    }
+    names.sort();
+    names.dedup();
+    let mut forgotten = 0;
+    let mut failures = Vec::new();
+    for name in &names {
+        match change::forget_token(run, &watch, name) {
+            Ok(true) => forgotten += 1,
+            Ok(false) => {}
+            Err(error) => failures.push(error.about(name)),
+        }
+    }
+    let what = match (names.as_slice(), forgotten) {
+        ([name], 1) => format!("Forgot the token of '{name}' here"),
+        ([name], _) => format!("'{name}' had no token here"),
+        _ => format!("Forgot {forgotten} token(s) here"),
+    };
+    run.ui.note(&what);
+    if forgotten > 0 {
+        run.ui.note("At the server nothing ends: who has such a token can use it until it expires");
+    }
+    super::several(names.len(), failures)
+}

@@ -1,0 +1,112 @@
+//! One verb, one file: its help, its arguments, its rows, and `run`, read from top to bottom.
+//!
+//! What several verbs share lies beside them: how a credential comes in (`credential`), the flags that
+//! shape a profile (`shape`), sealing (`reseal`), the exported variables (`variables`), selection
+//! (`select`), and who the pipeline tells (`watch`).
+#![allow(clippy::doc_markdown, reason = "comments of arguments are the help that users read")]
+
+pub(crate) mod exec;
+pub(crate) mod export;
+pub(crate) mod init;
+pub(crate) mod login;
+pub(crate) mod logout;
+pub(crate) mod profile;
+pub(crate) mod seal;
+pub(crate) mod status;
+pub(crate) mod token;
+pub(crate) mod trust;
+
+mod change;
+mod credential;
+mod reseal;
+mod select;
+mod shape;
+mod variables;
+mod watch;
+mod when;
+
+pub(crate) use select::{SelectArgs, WantArgs};
+pub(crate) use watch::Watch;
+
+use crate::context::Context;
+use crate::error::{Code, Error};
+use crate::output::Ui;
+use crate::profile::{Current, Profile, ProfileName};
+use crate::session::{Access, SignIn, Want, Watcher as _};
+use select::Selected;
+
+/// What every verb gets.
+pub(crate) struct Run<'a> {
+    /// Where things lie and what is chosen.
+    pub(crate) context: &'a Context,
+    /// The user.
+    pub(crate) ui: &'a Ui,
+}
+
+/// A token for one profile; what the run saw for the first time is remembered, and a failure names
+/// the profile.
+fn access(run: &Run<'_>, watch: &Watch<'_>, profile: &Profile, want: Want) -> Result<Access, Error> {
+    let session = run.context.session(watch);
+    let access = session.access(profile, want).map_err(|error| Error::from(error).about(&profile.name));
+    remember(run, watch);
+    access
+}
+
+/// Writes down the sealed profiles that this run saw for the first time. It protects later runs; that it
+/// cannot be written (a read-only container) does not stop this one.
+fn remember(run: &Run<'_>, watch: &Watch<'_>) {
+    let seen = run.context.vault.take_first_seen();
+    if seen.is_empty() {
+        return;
+    }
+    let remembered = change::memory(run, |memory| seen.iter().for_each(|profile| memory.trust(profile)));
+    if let Err(error) = remembered {
+        watch.trace(&format!("what was trusted cannot be remembered: {}", error.message()));
+    }
+}
+
+/// The credential of a profile, for those who ask for it in so many words.
+fn sign_in(run: &Run<'_>, watch: &Watch<'_>, profile: &Profile, wanted: bool) -> Result<Option<SignIn>, Error> {
+    if !wanted {
+        return Ok(None);
+    }
+    let credential = run.context.vault.credential(profile, watch);
+    Ok(Some(credential.map_err(|error| Error::from(error).about(&profile.name))?))
+}
+
+impl Run<'_> {
+    /// The current profile, as far as it can be read.
+    fn current_name(&self) -> Option<ProfileName> {
+        Current::load(&self.context.current_file()).ok()?.current
+    }
+
+    /// The profiles that are not faulty. One that was asked for by its name fails; another is warned of.
+    fn sound(&self, selected: Vec<Selected>, asked: bool) -> Result<Vec<Profile>, Error> {
+        let mut sound = Vec::with_capacity(selected.len());
+        for one in selected {
+            match one.profile {
+                Ok(profile) => sound.push(profile),
+                Err(error) if asked => return Err(error.into()),
+                Err(error) => self.ui.warn(&error.to_string()),
+            }
+        }
+        Ok(sound)
+    }
+
+    /// Asks on a terminal; off one there is nobody to ask, and `line` is the way to say yes.
+    fn confirm(&self, question: &str, line: &str) -> Result<(), Error> {
+        if !self.context.process.terminal.stdin {
+            return Err(Error::new(Code::Usage, format!("{question} There is nobody to ask")).with_hint(line));
+        }
+        if self.ui.confirm(question)? { Ok(()) } else { Err(Error::new(Code::Usage, "left as it was")) }
+    }
+}
+
+/// What the failures of several profiles come to: nothing, the only one, or exit 8.
+fn several(count: usize, mut failures: Vec<Error>) -> Result<(), Error> {
+    match (count, failures.len()) {
+        (_, 0) => Ok(()),
+        (1, _) => Err(failures.swap_remove(0)),
+        (_, failed) => Err(Error::new(Code::Partial, format!("{failed} of {count} profiles failed"))),
+    }
+}

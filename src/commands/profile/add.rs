@@ -1,0 +1,168 @@
+//! `neto profile add`: a new profile with its credential sealed.
+
+use crate::commands::credential::{CredentialArgs, Incoming, Kind};
+use crate::commands::shape::ShapeArgs;
+use crate::commands::{Run, Watch, change, init, login, reseal};
+use crate::error::{Code, Error};
+use crate::profile::{ApiUrl, Document, Edit, Profile, ProfileName, Section, Value};
+use crate::secret::Account;
+use clap::Args;
+
+/// Add a profile, its credential sealed
+///
+/// Takes the NETOSECRET from a hidden prompt or from a pipe; other ways are below. It is sealed to the
+/// recipients of the store and never lies on disk in clear. Where there is no store yet, `neto init` runs first.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  neto profile add                                   asks for the NETOSECRET
+  pass show acme/netosecret | neto profile add acme --tag prod
+  neto profile add acme --secret-command -- op read op://vault/acme/netosecret")]
+pub(crate) struct AddArgs {
+    /// Its name; the tenant's shortname unless told
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+    #[command(flatten)]
+    credential: CredentialArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
+    /// Make it the current profile
+    #[arg(long = "use")]
+    use_it: bool,
+    /// Sign in at once
+    #[arg(long)]
+    login: bool,
+}
+
+/// Adds one profile.
+pub(crate) fn run(args: &AddArgs, run: &Run<'_>) -> Result<(), Error> {
+    let told = args.name.as_deref().map(parse_name).transpose()?;
+    if let Some(name) = &told {
+        refuse_existing(run, name)?;
+    }
+    // Everything that can be wrong with the words is told before a secret is asked for.
+    let shape = args.shape.entries(run)?;
+    if !run.context.paths.store.exists() {
+        init::prepare(run, None, None)?;
+    }
+    let incoming = args.credential.take(run)?;
+    let name = name_of(told, &incoming)?;
+    let document = change::store(run, |document| {
+        if document.store().entry(&name).is_some() {
+            return Err(exists(&name));
+        }
+        edits(run, document, &name, &incoming, shape)
+    })?;
+    let profile = added(&document, &name)?;
+    change::trust(run, std::slice::from_ref(&profile))?;
+    change::forget_token(run, &Watch(run.ui), &name)?;
+    tell(run, &document, &profile);
+    if args.use_it {
+        change::current(run, |current| current.switched(Some(name.clone())))?;
+        run.ui.note(&format!("Now using '{name}'"));
+    }
+    if args.login {
+        login::sign_in(run, &profile)?;
+    }
+    Ok(())
+}
+
+fn edits(
+    run: &Run<'_>,
+    document: &Document,
+    name: &ProfileName,
+    incoming: &Incoming,
+    shape: Vec<(String, Value)>,
+) -> Result<Vec<Edit>, Error> {
+    let default = document.store().defaults.url.as_ref();
+    let mut entries = account(&incoming.account);
+    entries.extend(address(incoming.url.as_ref(), default)?);
+    entries.extend(shape);
+    if let Kind::Command(words) = &incoming.kind {
+        entries.push(("secret".to_owned(), Value::Table(vec![("command".to_owned(), Value::List(words.clone()))])));
+    }
+    let skeleton = [Edit::AddProfile { name: name.clone(), entries: entries.clone() }];
+    let Kind::Credential(credential) = &incoming.kind else { return Ok(skeleton.into()) };
+    // What the seal binds is what the store declares, defaults and all, so the reader itself says it.
+    let with_skeleton = document.apply(&skeleton)?;
+    let sealed = reseal::seal_new(run, with_skeleton.store(), &added(&with_skeleton, name)?, credential)?;
+    entries.extend(reseal::entries(&sealed).map(|(key, value)| (key.to_owned(), value)));
+    Ok(vec![Edit::AddProfile { name: name.clone(), entries }])
+}
+
+fn account(account: &Account) -> Vec<(String, Value)> {
+    let text = |key: &str, value: &String| (key.to_owned(), Value::Text(value.clone()));
+    match account {
+        Account::ApiKey { shortname, appname } => vec![text("shortname", shortname), text("appname", appname)],
+        Account::Person { username } => vec![text("username", username)],
+    }
+}
+
+/// What equals the default is not written.
+fn address(url: Option<&ApiUrl>, default: Option<&ApiUrl>) -> Result<Option<(String, Value)>, Error> {
+    match (url, default) {
+        (None, None) => Err(Error::new(Code::Usage, "the store has no default url, so the profile needs one")
+            .with_hint("neto profile add --url https://api.netography.com/api/v1 ...")),
+        (Some(url), default) if Some(url) != default => Ok(Some(("url".to_owned(), Value::Text(url.to_string())))),
+        _ => Ok(None),
+    }
+}
+
+/// The profile as the store declares it after the change.
+pub(in crate::commands) fn added(document: &Document, name: &ProfileName) -> Result<Profile, Error> {
+    let entry = document.store().entry(name).ok_or_else(|| Error::bug("the added profile is not in the store"))?;
+    entry.profile.clone().map_err(|fault| Error::new(Code::Usage, fault.problem.to_string()).about(&fault.key))
+}
+
+fn name_of(told: Option<ProfileName>, incoming: &Incoming) -> Result<ProfileName, Error> {
+    match (told, &incoming.account) {
+        (Some(name), _) => Ok(name),
+        (None, Account::ApiKey { shortname, .. }) => ProfileName::from_shortname(shortname).map_err(|error| {
+            Error::new(Code::Usage, format!("the tenant's shortname makes no name: {error}"))
+                .with_hint("neto profile add NAME")
+        }),
+        (None, Account::Person { .. }) => Err(Error::new(Code::Usage, "a person's profile needs a name")
+            .with_hint("neto profile add NAME --username ...")),
+    }
+}
+
+fn parse_name(text: &str) -> Result<ProfileName, Error> {
+    text.parse().map_err(|error: crate::profile::NameError| {
+        Error::new(Code::Usage, format!("the argument is not a name: {error}"))
+    })
+}
+
+fn refuse_existing(run: &Run<'_>, name: &ProfileName) -> Result<(), Error> {
+    let there = run.context.paths.store.exists() && run.context.store()?.entry(name).is_some();
+    if there { Err(exists(name)) } else { Ok(()) }
+}
+
+fn exists(name: &ProfileName) -> Error {
+    Error::new(Code::Store, format!("there is a profile '{name}' already"))
+        .with_hint(format!("neto profile set-secret {name}    for a new credential, or choose another name"))
+}
+
+fn tell(run: &Run<'_>, document: &Document, profile: &Profile) {
+    let who = match (&profile.shortname, &profile.appname, &profile.username) {
+        (Some(shortname), Some(appname), _) => format!("tenant {shortname}, key {appname}"),
+        (_, _, Some(username)) => format!("user {username}"),
+        _ => String::new(),
+    };
+    let keys = document.store().recipient_keys(profile);
+    let to: Vec<&str> = document
+        .store()
+        .recipients
+        .iter()
+        .filter(|(_, key)| keys.contains(key))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let how = match profile.secret.word() {
+        "sealed" => format!("sealed to {}", to.join(", ")),
+        word => format!("its secret comes from a {word}"),
+    };
+    run.ui.note(&format!("Added '{}' ({who}), {how}", profile.name));
+    let section = Section::Profile(profile.name.clone());
+    if document.declares(&section, &["url"]) {
+        run.ui.note(&format!("Its API is {}", profile.url));
+    }
+}

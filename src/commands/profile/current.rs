@@ -1,0 +1,72 @@
+//! `neto profile current`: which profile is meant, and who says so.
+
+use crate::commands::Run;
+use crate::error::Error;
+use crate::output::{Align, Cell, Column, Format, Row, render};
+use crate::profile::{Origin, Said, explain};
+use clap::Args;
+use serde::Serialize;
+
+/// Print the name of the profile that commands would use here
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  neto profile current
+  neto profile current --explain")]
+pub(crate) struct CurrentArgs {
+    /// List every place that can say it, what it says, and which wins
+    #[arg(long)]
+    explain: bool,
+    /// With --explain: how to print it
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    output: Format,
+}
+
+#[derive(Serialize)]
+struct SourceRow {
+    source: String,
+    says: Option<String>,
+    wins: bool,
+}
+
+impl Row for SourceRow {
+    const FIELDS: &'static [&'static str] = &["source", "says", "wins"];
+    const MARKS: bool = true;
+
+    fn columns() -> Vec<Column> {
+        let column = |title| Column { title, align: Align::Left, shrink: true };
+        vec![column("SOURCE"), column("SAYS")]
+    }
+
+    fn cells(&self) -> Vec<Cell> {
+        vec![Cell::plain(&self.source), Cell::plain(self.says.as_deref().unwrap_or("-"))]
+    }
+
+    fn marked(&self) -> bool {
+        self.wins
+    }
+}
+
+/// Prints the name alone, or the whole precedence.
+pub(crate) fn run(args: &CurrentArgs, run: &Run<'_>) -> Result<(), Error> {
+    if args.explain {
+        let rows: Vec<SourceRow> =
+            explain(&run.context.sources(None)?, run.context.store()?).into_iter().map(row).collect();
+        return Ok(run.ui.answer(&render(&rows, args.output, &run.ui.look()))?);
+    }
+    let choice = run.context.choose(None)?;
+    Ok(run.ui.answer(&format!("{}\n", choice.name))?)
+}
+
+fn row(said: Said) -> SourceRow {
+    let source = match said.origin {
+        Origin::Argument => "--profile".to_owned(),
+        Origin::Variable => "NETO_PROFILE".to_owned(),
+        Origin::Netosecret => "NETOSECRET".to_owned(),
+        Origin::Pin(Some(path)) => path.display().to_string(),
+        Origin::Pin(None) => ".neto-profile".to_owned(),
+        Origin::Current => "neto profile use".to_owned(),
+        Origin::Only => "the only profile".to_owned(),
+    };
+    SourceRow { source, says: said.text, wins: said.wins }
+}

@@ -1,0 +1,231 @@
+//! `neto profile edit`: by flags on one profile, many or the defaults, or one in `$EDITOR`.
+
+use crate::commands::shape::{self, ShapeArgs, set, unset};
+use crate::commands::{Run, SelectArgs, change, reseal};
+use crate::disk::{self, Durability, Privacy, Rules};
+use crate::error::{Code, Error};
+use crate::profile::{Document, Edit, Profile, ProfileName, Section, Value};
+use clap::Args;
+use std::process::Command;
+
+/// Change profiles, sealing anew what that unbinds
+///
+/// With flags it changes the selected profiles, or with --defaults what every profile starts from.
+/// Without flags it opens the one profile in $EDITOR.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  neto profile edit acme --tag prod --description 'Acme Corp'
+  neto profile edit --defaults --url https://api.fusion.example/api/v1
+  neto profile edit acme")]
+pub(crate) struct EditArgs {
+    #[command(flatten)]
+    select: Names,
+    /// Change the defaults of the store instead of profiles
+    #[arg(long, conflicts_with_all = ["names", "all"])]
+    defaults: bool,
+    /// The API's address
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// The tenant
+    #[arg(long, value_name = "NAME", conflicts_with = "defaults")]
+    shortname: Option<String>,
+    /// The name of the API key
+    #[arg(long, value_name = "NAME", conflicts_with = "defaults")]
+    appname: Option<String>,
+    /// The person who signs in
+    #[arg(long, value_name = "NAME", conflicts_with = "defaults")]
+    username: Option<String>,
+    #[command(flatten)]
+    shape: ShapeArgs,
+    /// Take this label away (repeatable)
+    #[arg(long = "untag", value_name = "TAG", conflicts_with = "defaults")]
+    untag: Vec<String>,
+    /// Writing calls no longer ask
+    #[arg(long, conflicts_with_all = ["protected", "defaults"])]
+    no_protected: bool,
+}
+
+/// The profiles to change; `--tag` is what they get here.
+#[derive(Debug, Args)]
+struct Names {
+    /// Profiles by name or glob ('acme-*')
+    #[arg(value_name = "PROFILE")]
+    names: Vec<String>,
+    /// Every profile
+    #[arg(long)]
+    all: bool,
+}
+
+/// What becomes of the store's text, with the profiles that are bound to something else afterwards.
+type Changed = (Vec<Edit>, Vec<Profile>);
+
+/// Changes the store in one piece.
+pub(crate) fn run(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
+    if args.has_flags() {
+        return by_flags(args, run);
+    }
+    if args.defaults {
+        return Err(Error::new(Code::Usage, "--defaults wants to be told what to change")
+            .with_hint("neto profile edit --defaults --url https://api.netography.com/api/v1"));
+    }
+    in_editor(args, run)
+}
+
+impl EditArgs {
+    fn has_flags(&self) -> bool {
+        let texts = [&self.url, &self.shortname, &self.appname, &self.username];
+        texts.iter().any(|text| text.is_some()) || !self.shape.is_empty() || !self.untag.is_empty() || self.no_protected
+    }
+
+    fn names(&self, run: &Run<'_>) -> Result<Vec<ProfileName>, Error> {
+        let select = SelectArgs { names: self.select.names.clone(), all: self.select.all, ..SelectArgs::default() };
+        let names: Vec<ProfileName> = select.or_chosen(run)?.into_iter().map(|selected| selected.name).collect();
+        match names.iter().find(|name| name.is_env()) {
+            Some(_) => Err(Error::new(Code::Usage, "'env' is what NETOSECRET makes; there is nothing to edit")),
+            None => Ok(names),
+        }
+    }
+
+    /// The changes of one section; `tags` are those it has.
+    fn edits(&self, run: &Run<'_>, section: &Section, tags: &[String]) -> Result<Vec<Edit>, Error> {
+        let mut edits = Vec::new();
+        if let Some(url) = &self.url {
+            edits.push(set(section, &["url"], Value::Text(shape::url(url)?.to_string())));
+        }
+        for (key, value) in [("shortname", &self.shortname), ("appname", &self.appname), ("username", &self.username)] {
+            edits.extend(value.as_ref().map(|value| set(section, &[key], Value::Text(value.clone()))));
+        }
+        if self.untag.is_empty() {
+            edits.extend(self.shape.edits(run, section, tags)?);
+        } else {
+            let kept: Vec<String> = tags.iter().filter(|tag| !self.untag.contains(tag)).cloned().collect();
+            edits.extend(self.shape.edits(run, section, &kept)?);
+            if self.shape.tags.is_empty() {
+                let empty = kept.is_empty();
+                edits.push(if empty { unset(section, &["tags"]) } else { set(section, &["tags"], Value::List(kept)) });
+            }
+        }
+        if self.no_protected {
+            edits.push(unset(section, &["protected"]));
+        }
+        Ok(edits)
+    }
+}
+
+fn by_flags(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
+    let names = if args.defaults { Vec::new() } else { args.names(run)? };
+    if args.defaults && (!args.shape.tags.is_empty() || args.shape.description.is_some() || args.shape.protected) {
+        return Err(Error::new(Code::Usage, "the defaults have no tags, description or protection"));
+    }
+    let mut bound = Vec::new();
+    change::store(run, |document| {
+        let mut edits = Vec::new();
+        if args.defaults {
+            edits.extend(args.edits(run, &Section::Defaults, &[])?);
+        }
+        for name in &names {
+            let entry = document.store().entry(name);
+            let tags = entry.and_then(|entry| entry.profile.as_ref().ok()).map(|profile| profile.tags.clone());
+            edits.extend(args.edits(run, &Section::Profile(name.clone()), &tags.unwrap_or_default())?);
+        }
+        let (edits, changed) = checked(run, document, edits)?;
+        bound = changed;
+        Ok(edits)
+    })?;
+    let what = if args.defaults { "the defaults".to_owned() } else { format!("{} profile(s)", names.len()) };
+    done(run, &bound, &what)
+}
+
+/// The edits with the re-sealing that they need; refuses those that would leave a profile faulty.
+fn checked(run: &Run<'_>, document: &Document, edits: Vec<Edit>) -> Result<Changed, Error> {
+    let after = document.apply(&edits)?;
+    for entry in &after.store().profiles {
+        let was_sound = document.store().entry(&entry.name).is_none_or(|before| before.profile.is_ok());
+        if let (Err(fault), true) = (&entry.profile, was_sound) {
+            return Err(Error::new(Code::Usage, fault.problem.to_string()).about(&fault.key));
+        }
+    }
+    reseal::with_resealing(run, document, edits, ProfileName::clone)
+}
+
+fn done(run: &Run<'_>, bound: &[Profile], what: &str) -> Result<(), Error> {
+    change::trust(run, bound)?;
+    run.ui.note(&format!("Changed {what}"));
+    let sealed = bound.iter().filter(|profile| profile.secret.word() == "sealed").count();
+    if sealed > 0 {
+        run.ui.note(&format!("Sealed {sealed} secret(s) anew, bound to the change"));
+    }
+    Ok(())
+}
+
+/// The most that an edited profile may hold.
+const RULES: Rules = Rules { cap: 1024 * 1024, privacy: Privacy::Own };
+
+fn in_editor(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
+    let names = args.names(run)?;
+    let [name] = &names[..] else {
+        return Err(Error::new(Code::Usage, "the editor takes one profile; several are changed by flags")
+            .with_hint("neto profile edit 'acme-*' --tag prod"));
+    };
+    let file = run.context.store_file();
+    let document = file.load_document()?.ok_or_else(|| Error::new(Code::Store, "the store is gone"))?;
+    let block = document.block(name).ok_or_else(|| {
+        Error::new(Code::Store, format!("'{name}' is not written as a table of its own, so it cannot be cut out"))
+            .with_hint(format!("$EDITOR '{}'", file.path().display()))
+    })?;
+    let draft = run.context.paths.state.join(format!("edit-{name}.toml"));
+    disk::replace(&draft, block.as_bytes(), Durability::Atomic)?;
+    let outcome = edit_until_it_parses(run, name, &document, &block, &draft);
+    disk::remove(&draft)?;
+    let Some(edited) = outcome? else {
+        run.ui.note("Nothing changed");
+        return Ok(());
+    };
+    let mut bound = Vec::new();
+    change::store(run, |current| {
+        let edits = vec![Edit::ReplaceBlock { name: name.clone(), was: block.clone(), text: edited }];
+        let (edits, changed) = checked(run, current, edits)?;
+        bound = changed;
+        Ok(edits)
+    })?;
+    done(run, &bound, &format!("'{name}'"))
+}
+
+/// What the user made of the profile, once it reads; nothing when it is as it was or they give up.
+fn edit_until_it_parses(
+    run: &Run<'_>,
+    name: &ProfileName,
+    document: &Document,
+    block: &str,
+    draft: &std::path::Path,
+) -> Result<Option<String>, Error> {
+    loop {
+        open_editor(run, draft)?;
+        let edited = String::from_utf8_lossy(&disk::read(draft, RULES)?).into_owned();
+        if edited == block {
+            return Ok(None);
+        }
+        let edit = Edit::ReplaceBlock { name: name.clone(), was: block.to_owned(), text: edited.clone() };
+        match checked(run, document, vec![edit]) {
+            Ok(_) => return Ok(Some(edited)),
+            Err(error) => {
+                run.ui.error(error.message(), error.hint());
+                let line = format!("neto profile edit {name}");
+                run.confirm("Edit it again?", &line)?;
+            }
+        }
+    }
+}
+
+fn open_editor(run: &Run<'_>, draft: &std::path::Path) -> Result<(), Error> {
+    let environment = &run.context.process.environment;
+    let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| environment.text(name)).unwrap_or_else(|| "vi".to_owned());
+    // An editor is a command line ("code --wait"), which only a shell takes apart as its owner meant it.
+    let status = Command::new("sh").arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(draft).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(Error::new(Code::System, format!("the editor ended with {status}; nothing changed"))),
+        Err(error) => Err(Error::new(Code::System, format!("the editor does not start: {error}"))),
+    }
+}

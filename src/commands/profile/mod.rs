@@ -1,0 +1,11 @@
+//! `neto profile`: what is declared, and which of it is current.
+
+pub(crate) mod add;
+pub(crate) mod current;
+pub(crate) mod edit;
+pub(crate) mod list;
+pub(crate) mod remove;
+pub(crate) mod rename;
+pub(crate) mod set_secret;
+pub(crate) mod show;
+pub(crate) mod use_;

@@ -1,0 +1,55 @@
+//! `neto profile remove`: profiles with their tokens.
+
+use crate::commands::{Run, SelectArgs, Watch, change};
+use crate::error::Error;
+use crate::profile::{Edit, ProfileName};
+use clap::Args;
+
+/// Remove profiles from the store, with their tokens
+///
+/// The API keys live on at the server. Asks first; off a terminal it needs --yes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  neto profile remove acme
+  neto profile remove 'trial-*' --yes")]
+pub(crate) struct RemoveArgs {
+    #[command(flatten)]
+    select: SelectArgs,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+/// Removes the selected profiles in one change.
+pub(crate) fn run(args: &RemoveArgs, run: &Run<'_>) -> Result<(), Error> {
+    let names: Vec<ProfileName> = args.select.told(run)?.into_iter().map(|selected| selected.name).collect();
+    if !args.yes {
+        let list: Vec<&str> = names.iter().map(ProfileName::as_str).collect();
+        let line = format!("neto profile remove {} --yes", list.join(" "));
+        run.confirm(&format!("Remove {} with {} credential and token?", quoted(&list), its(&list)), &line)?;
+    }
+    change::store(run, |document| {
+        let there = names.iter().filter(|name| document.store().entry(name).is_some());
+        Ok(there.map(|name| Edit::RemoveProfile { name: name.clone() }).collect())
+    })?;
+    let watch = Watch(run.ui);
+    for name in &names {
+        change::forget_token(run, &watch, name)?;
+        change::current(run, |current| current.renamed(name, None))?;
+        run.ui.note(&format!("Removed '{name}'; its API key lives on at the server"));
+    }
+    Ok(())
+}
+
+fn quoted(names: &[&str]) -> String {
+    match names {
+        [one] => format!("the profile '{one}'"),
+        several if several.len() <= 5 => format!("the profiles {}", several.join(", ")),
+        many => format!("{} profiles ({}, ...)", many.len(), many[..5].join(", ")),
+    }
+}
+
+fn its(names: &[&str]) -> &'static str {
+    if names.len() == 1 { "its" } else { "their" }
+}

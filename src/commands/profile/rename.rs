@@ -1,0 +1,69 @@
+//! `neto profile rename`: the same profile under another name.
+
+use crate::commands::{Run, Watch, change, reseal};
+use crate::disk::Durability;
+use crate::error::{Code, Error};
+use crate::profile::{Edit, NameError, Profile, ProfileName};
+use clap::Args;
+
+/// Give a profile another name; its token and being current go along
+///
+/// The secret is bound to the name, so it is sealed anew.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  neto profile rename acme acme-prod")]
+pub(crate) struct RenameArgs {
+    /// The profile
+    #[arg(value_name = "OLD")]
+    old: String,
+    /// Its new name
+    #[arg(value_name = "NEW")]
+    new: String,
+}
+
+/// Renames one profile.
+pub(crate) fn run(args: &RenameArgs, run: &Run<'_>) -> Result<(), Error> {
+    let old = run.context.choose(Some(&args.old))?.name;
+    let new: ProfileName = args
+        .new
+        .parse()
+        .map_err(|error: NameError| Error::new(Code::Usage, format!("the new name is not one: {error}")))?;
+    if old.is_env() {
+        return Err(Error::new(Code::Usage, "'env' is what NETOSECRET makes; it has no other name"));
+    }
+    let before = run.context.profile(&old)?;
+    let document = change::store(run, |document| {
+        if document.store().entry(&new).is_some() {
+            return Err(Error::new(Code::Store, format!("there is a profile '{new}' already")));
+        }
+        let edits = vec![Edit::RenameProfile { from: old.clone(), to: new.clone() }];
+        let name_before = |name: &ProfileName| if *name == new { old.clone() } else { name.clone() };
+        Ok(reseal::with_resealing(run, document, edits, name_before)?.0)
+    })?;
+    let profile = super::add::added(&document, &new)?;
+    change::trust(run, std::slice::from_ref(&profile))?;
+    carry_token(run, &before, &profile)?;
+    change::current(run, |current| current.renamed(&old, Some(&new)))?;
+    run.ui.note(&format!("'{old}' is now '{new}'"));
+    Ok(())
+}
+
+/// The token of the old name becomes the token of the new one. Where that fails the next command signs in.
+fn carry_token(run: &Run<'_>, before: &Profile, after: &Profile) -> Result<(), Error> {
+    let watch = Watch(run.ui);
+    let session = run.context.session(&watch);
+    let _old = change::hold(run, &session.lock_of(&before.name), &format!("the token of '{}'", before.name))?;
+    let _new = change::hold(run, &session.lock_of(&after.name), &format!("the token of '{}'", after.name))?;
+    let (tokens, keys) = (session.tokens(), &run.context.paths.keys);
+    if let (Some(device), Some(was), Some(is)) =
+        (keys.load_device()?, session.fingerprint(before), session.fingerprint(after))
+        && let Ok(Some(mut token)) = tokens.load(&before.name, &was, &device)
+    {
+        token.profile = after.name.clone();
+        token.fingerprint = is;
+        // The refresh token must never lie in two files: the old one goes before the new one comes.
+        tokens.remove(&before.name)?;
+        tokens.save(&token, &device, Durability::Durable)?;
+    }
+    tokens.remove(&before.name)?;
+    Ok(())
+}

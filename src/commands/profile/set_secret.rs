@@ -1,0 +1,90 @@
+//! `neto profile set-secret`: a new credential for a profile there is.
+
+use super::add::added;
+use crate::commands::credential::{CredentialArgs, Incoming, Kind};
+use crate::commands::shape::{set, unset};
+use crate::commands::{Run, Watch, change, reseal};
+use crate::error::{Code, Error};
+use crate::profile::{ClearKey, Document, Edit, Profile, ProfileName, Section, Value};
+use crate::secret::Account;
+use clap::Args;
+
+/// Give a profile a new credential, and drop its token
+///
+/// The ways in are those of `neto profile add`. The tenant and the API's address have to stay the same; the
+/// name of the API key may change.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  neto profile set-secret acme
+  neto profile set-secret acme --netosecret-file new.txt")]
+pub(crate) struct SetSecretArgs {
+    /// The profile
+    #[arg(value_name = "NAME")]
+    name: String,
+    #[command(flatten)]
+    credential: CredentialArgs,
+}
+
+/// Replaces the credential of one profile.
+pub(crate) fn run(args: &SetSecretArgs, run: &Run<'_>) -> Result<(), Error> {
+    let name = run.context.choose(Some(&args.name))?.name;
+    if name.is_env() {
+        return Err(Error::new(Code::Usage, "the profile 'env' is what NETOSECRET holds; set that instead"));
+    }
+    let profile = run.context.profile(&name)?;
+    let incoming = args.credential.take(run)?;
+    same_tenant(&profile, &incoming).map_err(|error| error.about(&name))?;
+    let document = change::store(run, |document| edits(run, document, &name, &incoming))?;
+    let profile = added(&document, &name)?;
+    change::trust(run, std::slice::from_ref(&profile))?;
+    change::forget_token(run, &Watch(run.ui), &name)?;
+    run.ui.note(&format!("'{name}' has a new credential; its token is dropped"));
+    Ok(())
+}
+
+fn edits(run: &Run<'_>, document: &Document, name: &ProfileName, incoming: &Incoming) -> Result<Vec<Edit>, Error> {
+    let section = Section::Profile(name.clone());
+    let mut edits: Vec<Edit> = ClearKey::ALL.iter().map(|key| unset(&section, &[key.key()])).collect();
+    let text = |key: &str, value: &str| set(&section, &[key], Value::Text(value.to_owned()));
+    match &incoming.account {
+        Account::ApiKey { shortname, appname } => {
+            edits.extend([text("shortname", shortname), text("appname", appname)]);
+        }
+        Account::Person { username } => edits.push(text("username", username)),
+    }
+    // Neither sealed nor a source: what is added below is all that counts.
+    let without = [unset(&section, &["sealed"]), unset(&section, &["secret"])];
+    match &incoming.kind {
+        Kind::Command(words) => {
+            edits.push(unset(&section, &["sealed"]));
+            let command = Value::Table(vec![("command".to_owned(), Value::List(words.clone()))]);
+            edits.push(set(&section, &["secret"], command));
+        }
+        Kind::Credential(credential) => {
+            let bare = document.apply(&edits.iter().cloned().chain(without).collect::<Vec<_>>())?;
+            let sealed = reseal::seal_new(run, bare.store(), &added(&bare, name)?, credential)?;
+            edits.extend(reseal::edits(name, &sealed));
+        }
+    }
+    Ok(edits)
+}
+
+fn same_tenant(profile: &Profile, incoming: &Incoming) -> Result<(), Error> {
+    let refuse = |field: &str, new: &str, old: &str| {
+        Err(Error::new(Code::Store, format!("the new credential has the {field} '{new}', the profile has '{old}'"))
+            .with_hint("neto profile add    makes another profile of it"))
+    };
+    if let Some(url) = incoming.url.as_ref().filter(|url| **url != profile.url) {
+        return refuse("url", &url.to_string(), &profile.url.to_string());
+    }
+    let (field, new, old, other) = match &incoming.account {
+        Account::ApiKey { shortname, .. } => ("shortname", shortname, &profile.shortname, &profile.username),
+        Account::Person { username } => ("username", username, &profile.username, &profile.shortname),
+    };
+    match (old, other) {
+        (Some(old), _) if old != new => refuse(field, new, old),
+        (None, Some(other)) => refuse(field, new, other),
+        _ => Ok(()),
+    }
+}

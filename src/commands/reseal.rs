@@ -1,0 +1,126 @@
+//! Sealing for the store: to whom, and which keys of a profile it writes; and sealing anew whatever a
+//! change of the store unbinds.
+
+use super::Run;
+use super::shape::set;
+use crate::error::{Code, Error};
+use crate::profile::{Document, Edit, Profile, ProfileName, SecretPlace, Section, Store, Value};
+use crate::secret::{Binding, Credential, CredentialId, Opened, Sealed, seal};
+use jiff::civil::Date;
+use jiff::tz::Offset;
+
+/// Today, in UTC.
+pub(super) fn today(run: &Run<'_>) -> Date {
+    Offset::UTC.to_datetime(run.context.process.clock.now()).date()
+}
+
+/// The keys that a profile is to be sealed to. A key that came into the store from elsewhere is refused
+/// until this machine has been told to trust it: whoever can edit the file could add their own.
+pub(super) fn trusted_keys(run: &Run<'_>, store: &Store, profile: &Profile) -> Result<Vec<String>, Error> {
+    let keys = store.recipient_keys(profile);
+    let memory = run.context.vault.memory()?.borrow();
+    for (name, key) in &store.recipients {
+        if keys.contains(key) && !memory.knows_recipient(key) && !is_own(run, key) {
+            return Err(Error::new(Code::Store, format!("the recipient '{name}' came into the store from elsewhere"))
+                .with_hint(format!("neto trust --recipient {name}")));
+        }
+    }
+    if keys.is_empty() {
+        return Err(Error::new(Code::Store, "the store has no recipient to seal the secret to").with_hint("neto init"));
+    }
+    Ok(keys)
+}
+
+/// Whether this machine's identity opens what is sealed to `key`.
+pub(super) fn is_own(run: &Run<'_>, key: &str) -> bool {
+    run.context.vault.identities().is_ok_and(|own| own.public_keys().iter().any(|mine| mine == key))
+}
+
+/// A new credential for a profile: new id, since today.
+pub(super) fn seal_new(
+    run: &Run<'_>,
+    store: &Store,
+    profile: &Profile,
+    credential: &Credential,
+) -> Result<Sealed, Error> {
+    let keys = trusted_keys(run, store, profile)?;
+    if !keys.iter().any(|key| is_own(run, key)) {
+        run.ui.warn(&format!("{}: it is sealed to others, so your own identity will not open it", profile.name));
+    }
+    let now = run.context.process.clock.now();
+    Ok(seal(&Binding::of(profile)?, credential, &CredentialId::random(), today(run), &keys, now)?)
+}
+
+/// The same credential, bound to what `profile` declares now: id and date stay.
+pub(super) fn seal_again(run: &Run<'_>, store: &Store, profile: &Profile, opened: &Opened) -> Result<Sealed, Error> {
+    let keys = trusted_keys(run, store, profile)?;
+    let since = profile.sealed.as_ref().map_or_else(|| today(run), |note| note.since);
+    let now = run.context.process.clock.now();
+    Ok(seal(&Binding::of(profile)?, &opened.credential, &opened.id, since, &keys, now)?)
+}
+
+/// The two keys of a sealed profile, in the order that the store shows them.
+pub(super) fn entries(sealed: &Sealed) -> [(&'static str, Value); 2] {
+    let note = vec![
+        ("id".to_owned(), Value::Text(sealed.note.id.clone())),
+        ("to".to_owned(), Value::Text(sealed.note.to.clone())),
+        ("since".to_owned(), Value::Date(sealed.note.since)),
+    ];
+    [("sealed", Value::Table(note)), ("secret", Value::Block(sealed.text.clone()))]
+}
+
+/// The same as changes of a profile that is there.
+pub(super) fn edits(name: &ProfileName, sealed: &Sealed) -> Vec<Edit> {
+    let section = Section::Profile(name.clone());
+    entries(sealed).into_iter().map(|(key, value)| set(&section, &[key], value)).collect()
+}
+
+/// `edits`, and the changes that seal anew every secret that they unbind: whose profile declares another
+/// url, account, roots or recipients afterwards. The secret has to be bound to what was declared before.
+/// `from` tells under which name a profile stood before, for a rename.
+pub(super) fn with_resealing(
+    run: &Run<'_>,
+    before: &Document,
+    mut edits: Vec<Edit>,
+    from: impl Fn(&ProfileName) -> ProfileName,
+) -> Result<(Vec<Edit>, Vec<Profile>), Error> {
+    let after = before.apply(&edits)?;
+    let mut changed = Vec::new();
+    for entry in &after.store().profiles {
+        let (Ok(new), Some(Ok(old))) =
+            (&entry.profile, before.store().entry(&from(&entry.name)).map(|old| &old.profile))
+        else {
+            continue;
+        };
+        if !is_unbound(before.store(), old, after.store(), new) {
+            continue;
+        }
+        if let SecretPlace::Sealed(text) = &old.secret {
+            let sealed = anew(run, after.store(), old, new, text).map_err(|error| error.about(&old.name))?;
+            edits.extend(self::edits(&new.name, &sealed));
+        }
+        changed.push(new.clone());
+    }
+    Ok((edits, changed))
+}
+
+fn anew(run: &Run<'_>, store: &Store, old: &Profile, new: &Profile, text: &str) -> Result<Sealed, Error> {
+    let opened = run.context.vault.open(text)?;
+    crate::session::check_bound(&opened, &Binding::of(old)?, old)?;
+    seal_again(run, store, new, &opened)
+}
+
+fn is_unbound(old_store: &Store, old: &Profile, new_store: &Store, new: &Profile) -> bool {
+    let bound = |profile: &Profile| {
+        (
+            profile.name.clone(),
+            profile.url.clone(),
+            profile.shortname.clone(),
+            profile.appname.clone(),
+            profile.username.clone(),
+            profile.ca_file.clone(),
+            profile.secret.clone(),
+        )
+    };
+    bound(old) != bound(new) || old_store.recipient_keys(old) != new_store.recipient_keys(new)
+}

@@ -1,0 +1,100 @@
+//! The arguments by which verbs take one profile or several, and what they want of a token.
+
+use super::Run;
+use crate::context::ContextError;
+use crate::error::Error;
+use crate::profile::{ChoiceError, Profile, ProfileName, Selection, Span, WhenNone};
+use crate::session::Want;
+use clap::Args;
+
+/// Several profiles: names, globs, tags, all.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct SelectArgs {
+    /// Profiles by name or glob ('acme-*')
+    #[arg(value_name = "PROFILE")]
+    pub(crate) names: Vec<String>,
+    /// Only profiles that have this tag (repeatable: all of them)
+    #[arg(long = "tag", value_name = "TAG")]
+    pub(crate) tags: Vec<String>,
+    /// Only profiles that do not have this tag (repeatable)
+    #[arg(long = "not-tag", value_name = "TAG")]
+    pub(crate) not_tags: Vec<String>,
+    /// Every profile
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// How good a token has to be.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(crate) struct WantArgs {
+    /// Renew unless the token is good for at least this long: 10m, 1h30m
+    #[arg(long, value_name = "TIME")]
+    pub(crate) min_ttl: Option<Span>,
+}
+
+/// A profile that was selected, good or faulty.
+pub(crate) struct Selected {
+    /// Its name.
+    pub(crate) name: ProfileName,
+    /// What it declares, or what is wrong with it.
+    pub(crate) profile: Result<Profile, ContextError>,
+}
+
+impl SelectArgs {
+    /// What was typed.
+    pub(crate) fn selection(&self) -> Selection {
+        Selection { names: self.names.clone(), tags: self.tags.clone(), not_tags: self.not_tags.clone(), all: self.all }
+    }
+
+    /// The selected profiles; when none was typed, every one.
+    ///
+    /// # Errors
+    /// When the selection fits nothing.
+    pub(crate) fn all_or(&self, run: &Run<'_>) -> Result<Vec<Selected>, Error> {
+        self.resolve(run, WhenNone::All)
+    }
+
+    /// The selected profiles; when none was typed, the chosen one.
+    pub(crate) fn or_chosen(&self, run: &Run<'_>) -> Result<Vec<Selected>, Error> {
+        let selection = self.selection();
+        if selection.is_empty() || is_env(&selection) {
+            let name = run.context.choose(selection.names.first().map(String::as_str))?.name;
+            let profile = run.context.profile(&name);
+            return Ok(vec![Selected { name, profile }]);
+        }
+        self.resolve(run, WhenNone::Refuse)
+    }
+
+    /// The selected profiles, which have to be named.
+    pub(crate) fn told(&self, run: &Run<'_>) -> Result<Vec<Selected>, Error> {
+        self.resolve(run, WhenNone::Refuse)
+    }
+
+    /// Whether a profile was asked for by its plain name, so that its fault is a failure.
+    pub(crate) fn names_one(&self) -> bool {
+        self.selection().is_single()
+    }
+
+    fn resolve(&self, run: &Run<'_>, when_none: WhenNone) -> Result<Vec<Selected>, Error> {
+        let mut selection = self.selection();
+        if let Some(flag) = &run.context.globals.profile {
+            if !selection.names.is_empty() && selection.names != [flag.clone()] {
+                return Err(ChoiceError::Twice.into());
+            }
+            selection.names = vec![flag.clone()];
+        }
+        let entries = selection.resolve(run.context.store()?, when_none)?;
+        let selected = |name: &ProfileName| Selected { name: name.clone(), profile: run.context.profile(name) };
+        Ok(entries.into_iter().map(|entry| selected(&entry.name)).collect())
+    }
+}
+
+fn is_env(selection: &Selection) -> bool {
+    selection.is_single() && selection.names[0] == ProfileName::env().as_str()
+}
+
+impl WantArgs {
+    pub(crate) fn want(self, force: bool, offline: bool) -> Want {
+        Want { min_ttl: self.min_ttl, force, offline }
+    }
+}

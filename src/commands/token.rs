@@ -1,0 +1,81 @@
+//! `neto token`: prints a valid bearer token.
+
+use super::{Run, WantArgs, Watch};
+use crate::error::Error;
+use crate::session::Access;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+/// Print a valid bearer token, refreshing or signing in when needed
+///
+/// The cached token is used as long as it is good. Else the refresh token renews it, else the profile
+/// signs in anew. However many processes ask at once, the server is asked once.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  neto token acme
+  curl -H @<(neto token acme -o header) \"$NETO_URL/api-keys\"")]
+pub(crate) struct TokenArgs {
+    /// The profile; without it the chosen one (see `neto profile current --explain`)
+    #[arg(value_name = "PROFILE")]
+    name: Option<String>,
+    #[command(flatten)]
+    want: WantArgs,
+    /// Sign in anew even if the cached token is good
+    #[arg(long, conflicts_with = "offline")]
+    force: bool,
+    /// Never ask the server: print the cached token or fail
+    #[arg(long)]
+    offline: bool,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t = Form::Text)]
+    output: Form,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// The token alone
+    Text,
+    /// An object with profile, token, expires_at and expires_in_seconds
+    Json,
+    /// A line for `curl -H @-`
+    Header,
+}
+
+#[derive(Serialize)]
+struct TokenRow<'a> {
+    profile: &'a str,
+    token: &'a str,
+    /// RFC 3339; null when the server did not say.
+    expires_at: Option<String>,
+    expires_in_seconds: Option<i64>,
+}
+
+/// Prints the token of one profile.
+pub(crate) fn run(args: &TokenArgs, run: &Run<'_>) -> Result<(), Error> {
+    let profile = run.context.chosen(args.name.as_deref())?;
+    let watch = Watch(run.ui);
+    let want = args.want.want(args.force, args.offline);
+    let access = super::access(run, &watch, &profile, want)?;
+    let text = render(args.output, profile.name.as_str(), &access, run);
+    run.ui.answer(&text)?;
+    Ok(())
+}
+
+fn render(form: Form, profile: &str, access: &Access, run: &Run<'_>) -> String {
+    let token = access.token.reveal();
+    match form {
+        Form::Text => format!("{token}\n"),
+        Form::Header => format!("Authorization: Bearer {token}\n"),
+        Form::Json => {
+            let now = run.context.process.clock.now();
+            let row = TokenRow {
+                profile,
+                token,
+                expires_at: access.lifetime.map(|lifetime| lifetime.expires_at.to_string()),
+                expires_in_seconds: access.lifetime.map(|lifetime| lifetime.left(now).as_secs()),
+            };
+            serde_json::to_string_pretty(&row).unwrap_or_default() + "\n"
+        }
+    }
+}

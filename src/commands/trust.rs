@@ -1,0 +1,110 @@
+//! `neto trust`: takes the user's word for what came into the store from elsewhere.
+
+use super::{Run, SelectArgs, change};
+use crate::error::{Code, Error};
+use crate::profile::{Profile, RecipientName, Store};
+use crate::secret::Verdict;
+use clap::Args;
+
+/// Trust what changed in the store, after looking at it
+///
+/// This machine remembers what it trusted: the address, account, roots and source of each profile and the
+/// recipients' keys. What came into the file from elsewhere, such as a merge, is refused until this command has
+/// shown it, old and new. It writes nothing to the store.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  neto trust acme
+  neto trust --recipient bob
+  neto trust --all")]
+pub(crate) struct TrustArgs {
+    /// Profiles by name or glob
+    #[arg(value_name = "PROFILE")]
+    names: Vec<String>,
+    /// A recipient of the store by name (repeatable)
+    #[arg(long = "recipient", value_name = "NAME")]
+    recipients: Vec<String>,
+    /// Every profile and every recipient
+    #[arg(long, conflicts_with_all = ["names", "recipients"])]
+    all: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+/// Shows what is new and remembers it.
+pub(crate) fn run(args: &TrustArgs, run: &Run<'_>) -> Result<(), Error> {
+    let store = run.context.store()?;
+    if args.names.is_empty() && args.recipients.is_empty() && !args.all {
+        return Err(Error::new(Code::Usage, "say what to trust").with_hint("neto trust --all"));
+    }
+    let profiles = untrusted(args, run)?;
+    let recipients = strangers(args, run, store)?;
+    if profiles.is_empty() && recipients.is_empty() {
+        run.ui.note("All of it is trusted already");
+        return Ok(());
+    }
+    // Off a terminal the command itself is the word, as the contract has it.
+    if !args.yes && run.context.process.terminal.stdin {
+        run.confirm("Trust this from now on?", "neto trust --yes ...")?;
+    }
+    change::memory(run, |memory| {
+        for profile in &profiles {
+            memory.trust(profile);
+        }
+        for (_, key) in &recipients {
+            memory.trust_recipient(key);
+        }
+    })?;
+    run.ui.note(&format!("Trusted {} profile(s) and {} recipient(s)", profiles.len(), recipients.len()));
+    Ok(())
+}
+
+fn untrusted(args: &TrustArgs, run: &Run<'_>) -> Result<Vec<Profile>, Error> {
+    if args.names.is_empty() && !args.all {
+        return Ok(Vec::new());
+    }
+    let select = SelectArgs { names: args.names.clone(), all: args.all, ..SelectArgs::default() };
+    let memory = run.context.vault.memory()?.borrow();
+    let mut profiles = Vec::new();
+    for profile in run.sound(select.all_or(run)?, !args.all)? {
+        match memory.verdict(&profile) {
+            Verdict::Trusted => continue,
+            Verdict::FirstSight => run.ui.note(&format!("{}: new here; url {}", profile.name, profile.url)),
+            Verdict::Changed(changes) => {
+                for change in changes {
+                    run.ui.note(&format!("{}: {change}", profile.name));
+                }
+            }
+            Verdict::UntrustedSource(source) => {
+                run.ui.note(&format!("{}: its secret comes from {source}", profile.name));
+            }
+        }
+        profiles.push(profile);
+    }
+    Ok(profiles)
+}
+
+fn strangers(args: &TrustArgs, run: &Run<'_>, store: &Store) -> Result<Vec<(RecipientName, String)>, Error> {
+    for name in &args.recipients {
+        if !store.recipients.keys().any(|known| known.as_str() == name) {
+            let names: Vec<&str> = store.recipients.keys().map(RecipientName::as_str).collect();
+            return Err(Error::new(
+                Code::Store,
+                format!("there is no recipient '{name}'; there are {}", names.join(", ")),
+            ));
+        }
+    }
+    let memory = run.context.vault.memory()?.borrow();
+    let meant = |name: &RecipientName| args.all || args.recipients.iter().any(|told| told == name.as_str());
+    let new: Vec<(RecipientName, String)> = store
+        .recipients
+        .iter()
+        .filter(|(name, key)| meant(name) && !memory.knows_recipient(key))
+        .map(|(name, key)| (name.clone(), key.clone()))
+        .collect();
+    for (name, key) in &new {
+        run.ui.note(&format!("recipient {name}: {key}"));
+    }
+    Ok(new)
+}

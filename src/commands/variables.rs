@@ -1,0 +1,203 @@
+//! The variables that `export` and `exec` give to shells and programs, and those they take away first.
+
+use super::Run;
+use crate::context::Environment;
+use crate::profile::{EnvTemplate, Profile, check_env_name};
+use crate::secret::{Account, Credential, NetoSecret};
+use crate::session::{Access, SignIn};
+use std::collections::BTreeSet;
+
+/// The variable in which an export notes what it set.
+pub(super) const EXPORTED: &str = "NETO_EXPORTED";
+
+/// The variable that names another store.
+const STORE: &str = "NETO_STORE";
+
+/// What every export and failure unsets, whether or not an earlier one set it.
+const FIXED: [&str; 12] = [
+    "NETO_PROFILE",
+    "NETO_URL",
+    "NETO_SHORTNAME",
+    "NETO_TOKEN",
+    "NETO_TOKEN_EXPIRES_AT",
+    "NETO_APPNAME",
+    "NETO_APPKEY",
+    "NETO_SHARED_SECRET",
+    "NETOSECRET",
+    "NETO_USERNAME",
+    "NETO_PASSWORD",
+    EXPORTED,
+];
+
+/// What no child process ever gets.
+const NEVER: [&str; 3] = ["NETO_IDENTITY", "NETO_IDENTITY_FILE", "NETO_PASSPHRASE_FILE"];
+
+/// Variables to set, those of them that are secret, and those to take away before.
+pub(super) struct Variables {
+    /// In the order they are printed.
+    pub(super) set: Vec<(String, String)>,
+    /// The values that no log may show.
+    pub(super) secrets: Vec<String>,
+    /// What to unset first.
+    pub(super) unset: Vec<String>,
+}
+
+impl Variables {
+    /// The variables of one profile; `sign_in` adds the credential.
+    pub(super) fn of(run: &Run<'_>, profile: &Profile, access: &Access, sign_in: Option<&SignIn>) -> Self {
+        let mut set: Vec<(String, String)> = Vec::new();
+        let mut add = |name: &str, value: &str| set.push((name.to_owned(), value.to_owned()));
+        add("NETO_PROFILE", profile.name.as_str());
+        add("NETO_URL", &profile.url.to_string());
+        add("NETO_SHORTNAME", profile.shortname.as_deref().unwrap_or_default());
+        add("NETO_TOKEN", access.token.reveal());
+        if let Some(lifetime) = access.lifetime {
+            add("NETO_TOKEN_EXPIRES_AT", &lifetime.expires_at.as_second().to_string());
+        }
+        if let Some(store) = store_to_pass_on(run) {
+            add(STORE, &store);
+        }
+        let credential = sign_in.map(|sign_in| credential(profile, sign_in)).unwrap_or_default();
+        let mut secrets = vec![access.token.reveal().to_owned()];
+        for (name, value, secret) in &credential {
+            add(name, value);
+            secrets.extend(secret.then(|| value.clone()));
+        }
+        let replacements = replacements(profile, access, sign_in);
+        for (name, template) in &profile.env {
+            let value = fill(template, &replacements);
+            secrets.extend(secrets.iter().any(|secret| value.contains(secret)).then(|| value.clone()));
+            set.push((name.clone(), value));
+        }
+        let mut unset = stale(&run.context.process.environment);
+        if profile.name.is_env() {
+            // It is the user's own, and what the profile is made of.
+            unset.remove("NETOSECRET");
+        }
+        Self { set, secrets, unset: unset.into_iter().collect() }
+    }
+
+    /// The names that are set, for [`EXPORTED`].
+    pub(super) fn names(&self) -> String {
+        self.set.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// What is to be unset so that nothing of a former export stays: the fixed names and those that it noted. A
+/// name that no export can have set (the environment may be anybody's) is not touched.
+pub(super) fn stale(environment: &Environment) -> BTreeSet<String> {
+    let noted = environment.text(EXPORTED).unwrap_or_default();
+    let noted = noted.split(' ').filter(|name| *name == STORE || check_env_name(name).is_ok());
+    FIXED.iter().copied().chain(noted).map(str::to_owned).collect()
+}
+
+/// Whether an earlier export set the variable.
+pub(super) fn was_exported(environment: &Environment, name: &str) -> bool {
+    environment.text(EXPORTED).is_some_and(|names| names.split(' ').any(|noted| noted == name))
+}
+
+/// What a child process must not inherit.
+pub(super) fn kept_from_children(environment: &Environment) -> BTreeSet<String> {
+    let mut names = stale(environment);
+    names.extend(NEVER.map(str::to_owned));
+    names
+}
+
+/// `NETO_STORE`, where the store is not the standard one and the shell does not have it from its user already.
+fn store_to_pass_on(run: &Run<'_>) -> Option<String> {
+    let environment = &run.context.process.environment;
+    let own =
+        environment.get(STORE).is_some() && run.context.globals.store.is_none() && !was_exported(environment, STORE);
+    let named = run.context.paths.named_store && !own;
+    named.then(|| run.context.paths.store.to_string_lossy().into_owned())
+}
+
+/// The variables of a credential, and which of them are secret.
+fn credential(profile: &Profile, sign_in: &SignIn) -> Vec<(&'static str, String, bool)> {
+    match (&sign_in.account, &sign_in.credential) {
+        (Account::ApiKey { shortname, appname }, Credential::ApiKey { appkey, sharedsecret }) => {
+            let whole = NetoSecret {
+                url: profile.url.clone(),
+                shortname: shortname.clone(),
+                appname: appname.clone(),
+                appkey: appkey.clone(),
+                sharedsecret: sharedsecret.clone(),
+                ignored: Vec::new(),
+            };
+            vec![
+                ("NETO_APPNAME", appname.clone(), false),
+                ("NETO_APPKEY", appkey.reveal().to_owned(), true),
+                ("NETO_SHARED_SECRET", sharedsecret.reveal().to_owned(), true),
+                ("NETOSECRET", whole.render().reveal().to_owned(), true),
+            ]
+        }
+        (Account::Person { username }, Credential::Person { password }) => {
+            vec![("NETO_USERNAME", username.clone(), false), ("NETO_PASSWORD", password.reveal().to_owned(), true)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn replacements(profile: &Profile, access: &Access, sign_in: Option<&SignIn>) -> Vec<(&'static str, String)> {
+    let mut all = vec![
+        ("{token}", access.token.reveal().to_owned()),
+        ("{url}", profile.url.to_string()),
+        ("{shortname}", profile.shortname.clone().unwrap_or_default()),
+        ("{appname}", profile.appname.clone().unwrap_or_default()),
+        ("{profile}", profile.name.to_string()),
+    ];
+    if let Some(Credential::ApiKey { appkey, sharedsecret }) = sign_in.map(|sign_in| &sign_in.credential) {
+        all.push(("{appkey}", appkey.reveal().to_owned()));
+        all.push(("{sharedsecret}", sharedsecret.reveal().to_owned()));
+    }
+    all
+}
+
+/// Replaces the known words in one pass, so that a value that holds such a word itself stays as it is.
+fn fill(template: &EnvTemplate, replacements: &[(&str, String)]) -> String {
+    let mut rest = template.0.as_str();
+    let mut filled = String::with_capacity(rest.len());
+    while let Some(start) = rest.find('{') {
+        filled.push_str(&rest[..start]);
+        rest = &rest[start..];
+        // A brace that starts no known word stands for itself.
+        let (word, value) = replacements
+            .iter()
+            .find(|(word, _)| rest.starts_with(word))
+            .map_or(("{", "{"), |(word, value)| (*word, value.as_str()));
+        filled.push_str(value);
+        rest = &rest[word.len()..];
+    }
+    filled + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_known_words_are_replaced_and_once() {
+        let replacements = [("{token}", "a{url}b".to_owned()), ("{url}", "https://x".to_owned())];
+        for (template, filled) in [
+            ("Bearer {token}", "Bearer a{url}b"),
+            ("{url}/{path}", "https://x/{path}"),
+            ("{{token}}", "{a{url}b}"),
+            ("{", "{"),
+            ("no words", "no words"),
+            ("{tokens}{Token}", "{tokens}{Token}"),
+        ] {
+            assert_eq!(fill(&EnvTemplate(template.to_owned()), &replacements), filled);
+        }
+    }
+
+    #[test]
+    fn a_planted_note_unsets_nothing_that_steers() {
+        let environment =
+            Environment::new([(EXPORTED.into(), "PATH HOME X;reboot MY_VAR NETO_STORE NETO_HOME".into())]);
+        let stale = stale(&environment);
+        assert!(stale.contains("MY_VAR") && stale.contains("NETO_STORE") && stale.contains("NETO_TOKEN"));
+        for kept in ["PATH", "HOME", "NETO_HOME", "X;reboot"] {
+            assert!(!stale.contains(kept), "{kept}");
+        }
+    }
+}

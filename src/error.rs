@@ -1,0 +1,424 @@
+//! What went wrong, in words: kind, what is the case, what to do next, exit code.
+//!
+//! The one place where the rooms' errors become sentences for the user. Each room's error says what is the
+//! case; here stand the line to paste and the exit code.
+
+use crate::context::ContextError;
+use crate::disk::DiskError;
+use crate::fusion::FusionError;
+use crate::output::AskError;
+use crate::profile::{ChoiceError, CurrentError, EditError, Problem, SelectionError, StoreError, StoreFileError};
+use crate::secret::{
+    BindingError, CredentialError, KeyError, MemoryError, NetoSecretError, OpenError, SealError, SourceError,
+};
+use crate::session::{AcquireError, SessionError, VaultError};
+use std::fmt;
+use std::io;
+
+/// The kinds of failure, by their exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// 1: an error of the system, or a bug.
+    System,
+    /// 2: wrong usage; something to confirm and nobody to ask.
+    Usage,
+    /// 3: the store or the profile; a bad NETOSECRET.
+    Store,
+    /// 4: the server rejected the credential.
+    Rejected,
+    /// 5: the server could not be reached or did not answer usably.
+    Unreachable,
+    /// 6: the secret cannot be opened.
+    Secret,
+    /// 7: waited too long for another neto.
+    Busy,
+    /// 8: several profiles were selected and some failed.
+    Partial,
+    /// 9: a check found something.
+    Found,
+    /// 125 to 127: what `exec` says.
+    Exec(u8),
+    /// 130: interrupted.
+    Interrupted,
+    /// 143: ended by SIGTERM.
+    Terminated,
+    /// 0: nobody reads any more (a closed pipe); no failure.
+    Quiet,
+}
+
+/// A failure as the user sees it.
+#[derive(Debug)]
+pub(crate) struct Error {
+    code: Code,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Code {
+    /// The exit code.
+    #[must_use]
+    pub(crate) fn status(self) -> u8 {
+        match self {
+            Self::Quiet => 0,
+            Self::System => 1,
+            Self::Usage => 2,
+            Self::Store => 3,
+            Self::Rejected => 4,
+            Self::Unreachable => 5,
+            Self::Secret => 6,
+            Self::Busy => 7,
+            Self::Partial => 8,
+            Self::Found => 9,
+            Self::Exec(status) => status,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+        }
+    }
+}
+
+impl Error {
+    /// A failure of that kind.
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: None }
+    }
+
+    /// With what to do next, as a line to paste.
+    #[must_use]
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// A failure of which nothing is said, because the user knows.
+    #[must_use]
+    pub(crate) fn silent(code: Code) -> Self {
+        Self { code, message: String::new(), hint: None }
+    }
+
+    /// A state that cannot be.
+    #[must_use]
+    pub(crate) fn bug(what: &str) -> Self {
+        Self::new(Code::System, format!("this is a bug: {what}"))
+    }
+
+    /// The same, said of one profile or key; `NAME` in the line to paste becomes its name.
+    #[must_use]
+    pub(crate) fn about(mut self, what: &(impl fmt::Display + ?Sized)) -> Self {
+        let name = what.to_string();
+        if !self.message.starts_with(&format!("{name}: ")) {
+            self.message = format!("{name}: {}", self.message);
+        }
+        self.hint = self.hint.map(|hint| hint.replace("NAME", &name));
+        self
+    }
+
+    /// Its kind.
+    #[must_use]
+    pub(crate) fn code(&self) -> Code {
+        self.code
+    }
+
+    /// What is the case.
+    #[must_use]
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub(crate) fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    fn hinted(code: Code, error: &impl fmt::Display, hint: Option<String>) -> Self {
+        Self { code, message: error.to_string(), hint }
+    }
+}
+
+impl From<io::Error> for Error {
+    /// Only standard output is written without a name.
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::silent(Code::Quiet),
+            _ => Self::new(Code::System, format!("cannot write the answer: {}", crate::disk::plain(&error))),
+        }
+    }
+}
+
+impl From<DiskError> for Error {
+    fn from(error: DiskError) -> Self {
+        let path = error.path().display();
+        let hint = match &error {
+            DiskError::TooOpen { writable: true, .. } => Some(format!("chmod go-w '{path}'")),
+            DiskError::TooOpen { .. } => Some(format!("chmod 600 '{path}'")),
+            DiskError::ForeignOwner { .. } => Some("run neto as the user whom its files belong to".to_owned()),
+            _ => None,
+        };
+        Self::hinted(Code::System, &error, hint)
+    }
+}
+
+impl From<ContextError> for Error {
+    fn from(error: ContextError) -> Self {
+        match error {
+            ContextError::NoHome => {
+                Self::new(Code::System, error.to_string()).with_hint("export NETO_HOME=/some/folder")
+            }
+            ContextError::Netosecret(inner) => {
+                Self::new(Code::Store, format!("NETOSECRET cannot be used: {inner}")).with_hint("unset NETOSECRET")
+            }
+            ContextError::Store(error) => error.into(),
+            ContextError::NoStore(path) => Self::new(Code::Store, format!("there is no store at {}", path.display()))
+                .with_hint("neto init --store FILE"),
+            ContextError::Choice(error) => error.into(),
+            ContextError::Fault { ref profile, ref fault, .. } => {
+                let hint = remedy(&fault.problem).unwrap_or_else(|| format!("neto profile edit {profile}"));
+                Self::new(Code::Store, error.to_string()).with_hint(hint)
+            }
+            ContextError::Current(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreFileError> for Error {
+    fn from(error: StoreFileError) -> Self {
+        match error {
+            StoreFileError::Disk(disk) => {
+                let code = if matches!(disk, DiskError::Io { .. }) { Code::System } else { Code::Store };
+                Self { code, ..disk.into() }
+            }
+            StoreFileError::Store { ref path, error: StoreError(ref fault) } => {
+                Self::hinted(Code::Store, &format!("{}: {fault}", path.display()), remedy(&fault.problem))
+            }
+            StoreFileError::Edit(edit) => edit.into(),
+            StoreFileError::Absent(_) => Self::hinted(Code::Store, &error, Some("neto profile add".to_owned())),
+            StoreFileError::ChangedMeanwhile(_) => {
+                Self::hinted(Code::Store, &error, Some("run the same command again".to_owned()))
+            }
+        }
+    }
+}
+
+/// What mends a fault, where it can be said in general.
+fn remedy(problem: &Problem) -> Option<String> {
+    Some(match problem {
+        Problem::UnknownKey { near: Some(near) } | Problem::UnknownRecipient { near: Some(near) } => {
+            format!("did you mean '{near}'?")
+        }
+        Problem::Version => "a newer neto wrote this store; install that one".to_owned(),
+        Problem::ConflictMarkers { .. } => {
+            "finish the merge: keep one side, or both, and take the markers out".to_owned()
+        }
+        Problem::Utf16 => "save the file as UTF-8".to_owned(),
+        _ => return None,
+    })
+}
+
+impl From<EditError> for Error {
+    fn from(error: EditError) -> Self {
+        Self::new(Code::Store, error.to_string())
+    }
+}
+
+impl From<ChoiceError> for Error {
+    fn from(error: ChoiceError) -> Self {
+        let (code, hint) = match &error {
+            ChoiceError::Argument(_) => (Code::Usage, "neto profile list".to_owned()),
+            ChoiceError::Variable(_) => (Code::Store, "unset NETO_PROFILE".to_owned()),
+            ChoiceError::Pin { path, .. } => (Code::Store, format!("echo NAME > '{}'", path.display())),
+            ChoiceError::Unknown { near, .. } => (Code::Store, did_you_mean(near)),
+            ChoiceError::Twice => (Code::Usage, "name it once".to_owned()),
+            ChoiceError::NoNetosecret => (Code::Store, "export NETOSECRET=...".to_owned()),
+            ChoiceError::Empty => (Code::Store, "neto profile add".to_owned()),
+            ChoiceError::Nobody { explicit: true, names } => {
+                (Code::Store, format!("-p NAME, one of {}", names.join(", ")))
+            }
+            ChoiceError::Nobody { names, .. } => (Code::Store, format!("neto use NAME, one of {}", names.join(", "))),
+        };
+        Self::new(code, error.to_string()).with_hint(hint)
+    }
+}
+
+fn did_you_mean(near: &[String]) -> String {
+    match near {
+        [] => "neto profile list".to_owned(),
+        near => {
+            format!("did you mean {}?", near.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(" or "))
+        }
+    }
+}
+
+impl From<SelectionError> for Error {
+    fn from(error: SelectionError) -> Self {
+        let (code, hint) = match &error {
+            SelectionError::Name(_) => (Code::Usage, "neto profile list".to_owned()),
+            SelectionError::Unknown { near, .. } => (Code::Store, did_you_mean(near)),
+            SelectionError::Nothing { there_is, .. } => (Code::Store, there_is.clone()),
+            SelectionError::Untold => (Code::Usage, "name them, or --tag TAG, or --all".to_owned()),
+        };
+        Self::new(code, error.to_string()).with_hint(hint)
+    }
+}
+
+impl From<CurrentError> for Error {
+    fn from(error: CurrentError) -> Self {
+        match error {
+            CurrentError::Disk(error) => error.into(),
+            CurrentError::Content(ref path) => {
+                Self::new(Code::System, error.to_string()).with_hint(format!("rm '{}'", path.display()))
+            }
+        }
+    }
+}
+
+impl From<SessionError> for Error {
+    fn from(error: SessionError) -> Self {
+        let (code, hint) = match error {
+            SessionError::Vault(error) => return error.into(),
+            SessionError::Fusion(error) => return error.into(),
+            SessionError::NoSecret => (Code::Store, Some("neto profile set-secret NAME")),
+            SessionError::InClear => (Code::Store, Some("neto seal NAME")),
+            SessionError::Busy(_) => (Code::Busy, Some("try again, or wait longer with --lock-timeout 5m")),
+            SessionError::Offline(_) => (Code::Unreachable, Some("neto login NAME")),
+            SessionError::Runtime(_) => (Code::System, None),
+        };
+        Self::hinted(code, &error, hint.map(str::to_owned))
+    }
+}
+
+impl From<VaultError> for Error {
+    fn from(error: VaultError) -> Self {
+        let (code, hint) = match error {
+            VaultError::Key(error) => return error.into(),
+            VaultError::Open(error) => return error.into(),
+            VaultError::Binding(error) => return error.into(),
+            VaultError::Source(error) => return error.into(),
+            VaultError::Memory(error) => return error.into(),
+            VaultError::CaFile(error) => return error.into(),
+            VaultError::Mismatch(_) => {
+                (Code::Store, "if you made that edit: neto seal NAME --accept    if not, look at who did")
+            }
+            VaultError::OtherKind => (Code::Store, "neto profile set-secret NAME"),
+            VaultError::Disagrees(_) => (Code::Store, "make the profile and what its source yields agree"),
+            VaultError::Changed(_) => (Code::Store, "neto trust NAME    shows old and new"),
+            VaultError::UntrustedSource(_) => (Code::Store, "neto trust NAME    after you looked at it"),
+        };
+        Self::new(code, error.to_string()).with_hint(hint)
+    }
+}
+
+impl From<FusionError> for Error {
+    fn from(error: FusionError) -> Self {
+        let (code, hint) = match &error {
+            FusionError::Rejected { clock_skew: Some(skew), .. } => {
+                let side = if *skew > 0 { "ahead of" } else { "behind" };
+                let message = format!("{error}; this machine's clock is {} s {side} the server's", skew.unsigned_abs());
+                return Self::new(Code::Rejected, message).with_hint("set the clock, then: neto login NAME");
+            }
+            FusionError::Rejected { .. } => (Code::Rejected, "neto profile set-secret NAME    if the key was rotated"),
+            FusionError::Status { status: 404, .. } => {
+                (Code::Unreachable, "neto profile show NAME    is the url right?")
+            }
+            FusionError::Redirect { .. } => (Code::Unreachable, "neto profile edit NAME --url ..."),
+            FusionError::Tls { .. } => {
+                (Code::Unreachable, "neto profile edit NAME --ca-file ca.pem    for a private authority")
+            }
+            FusionError::Unusable { .. } => {
+                (Code::Unreachable, "neto profile show NAME    is the url that of a Fusion API?")
+            }
+            _ => (Code::Unreachable, "try again in a while: neto login NAME"),
+        };
+        Self::new(code, error.to_string()).with_hint(hint)
+    }
+}
+
+impl From<KeyError> for Error {
+    fn from(error: KeyError) -> Self {
+        let (code, hint) = match &error {
+            KeyError::Disk(DiskError::TooOpen { path, .. }) => {
+                (Code::Secret, Some(format!("chmod 600 '{}'", path.display())))
+            }
+            KeyError::Missing(_) => (Code::Secret, Some("neto init    or: export NETO_IDENTITY_FILE=...".to_owned())),
+            KeyError::Exists(path) => {
+                (Code::Store, Some(format!("it is never replaced; move {} away first", path.display())))
+            }
+            KeyError::Disk(_) | KeyError::Identity { .. } => (Code::Secret, None),
+            KeyError::Device { path, .. } => {
+                (Code::System, Some(format!("rm '{}'    costs one login a profile", path.display())))
+            }
+        };
+        Self::hinted(code, &error, hint)
+    }
+}
+
+impl From<OpenError> for Error {
+    fn from(error: OpenError) -> Self {
+        let hint = match &error {
+            OpenError::WrongIdentity => "neto init    prints the line that lets a colleague add you",
+            _ => "neto profile set-secret NAME    with the credential from the portal",
+        };
+        Self::new(Code::Secret, error.to_string()).with_hint(hint)
+    }
+}
+
+impl From<BindingError> for Error {
+    fn from(error: BindingError) -> Self {
+        Self::new(Code::Store, error.to_string()).with_hint("neto profile edit NAME")
+    }
+}
+
+impl From<SealError> for Error {
+    fn from(error: SealError) -> Self {
+        Self::new(Code::Store, error.to_string())
+    }
+}
+
+impl From<SourceError> for Error {
+    fn from(error: SourceError) -> Self {
+        Self::new(Code::Secret, error.to_string())
+    }
+}
+
+impl From<MemoryError> for Error {
+    fn from(error: MemoryError) -> Self {
+        match error {
+            MemoryError::Disk(error) => error.into(),
+            MemoryError::Damaged(_) => Self::new(Code::System, error.to_string())
+                .with_hint("move the file away; what it remembered is then asked again by: neto trust --all"),
+        }
+    }
+}
+
+impl From<NetoSecretError> for Error {
+    fn from(error: NetoSecretError) -> Self {
+        Self::new(Code::Store, error.to_string()).with_hint("copy the whole NETOSECRET from the portal again")
+    }
+}
+
+impl From<CredentialError> for Error {
+    fn from(error: CredentialError) -> Self {
+        Self::new(Code::Store, error.to_string()).with_hint(r#"it should be {"appkey": "...", "sharedsecret": "..."}"#)
+    }
+}
+
+impl From<AcquireError> for Error {
+    fn from(error: AcquireError) -> Self {
+        match error {
+            AcquireError::Disk(error) => error.into(),
+            AcquireError::Busy(error) => {
+                Self::new(Code::Busy, error.to_string()).with_hint("try again, or wait longer with --lock-timeout 5m")
+            }
+        }
+    }
+}
+
+impl From<AskError> for Error {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Interrupted => Self::silent(Code::Interrupted),
+            AskError::Terminated => Self::silent(Code::Terminated),
+            AskError::Terminal(_) => Self::new(Code::System, error.to_string()),
+            other => Self::new(Code::Usage, other.to_string()),
+        }
+    }
+}
