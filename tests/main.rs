@@ -1,1 +1,14 @@
-fn main() {}
+//! The tests of the real binary against a real server on loopback.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a failed expectation is a failed test, and a test reads and writes files as a user would"
+)]
+
+mod fusion;
+mod harness;
+mod rooms;
+mod self_check;
+mod shells;
+mod token;

@@ -1,0 +1,203 @@
+//! Which call answers what, and what of a call is against the reference.
+
+use super::record::Seen;
+use super::request_token::object;
+use super::server::State;
+use super::tenants::{Account, Key};
+use super::{PERSON, REFRESH, TOKEN, authentication};
+use serde_json::{Map, Value, json};
+
+/// The most accounts in one answer; the reference knows no paging.
+const CUSTOMERS_AT_ONCE: usize = 1000;
+
+/// A whole answer.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(super) fn json(status: u16, body: &Value) -> Self {
+        let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        Self { status, headers, body: body.to_string().into_bytes() }
+    }
+
+    pub(super) fn error(status: u16, message: &str) -> Self {
+        Self { body: error_body(status, message), ..Self::json(status, &Value::Null) }
+    }
+
+    fn wrapped(status: u16, data: &Value) -> Self {
+        let count = data.as_array().map_or(1, Vec::len);
+        Self::json(status, &json!({"meta": {"code": status, "count": count}, "data": data}))
+    }
+}
+
+/// The body of the API's errors.
+pub(super) fn error_body(status: u16, message: &str) -> Vec<u8> {
+    let name = match status {
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        429 => "Too Many Requests",
+        500.. => "Server Error",
+        _ => "Error",
+    };
+    json!({"status": status, "name": name, "message": message}).to_string().into_bytes()
+}
+
+/// Carries a call out.
+pub(super) fn answer(state: &mut State, seen: &Seen) -> Answer {
+    match seen.path.as_str() {
+        TOKEN | REFRESH | PERSON => authentication::answer(state, seen),
+        path if path.starts_with("/api/v1/") => with_bearer(state, seen),
+        _ => Answer::error(404, "no such call"),
+    }
+}
+
+/// Answers a breach of the reference as the API would, and keeps it.
+pub(super) fn refused(state: &mut State, seen: &Seen, status: u16, what: &str) -> Answer {
+    state.record.violation(seen, what);
+    Answer::error(status, what)
+}
+
+fn with_bearer(state: &mut State, seen: &Seen) -> Answer {
+    let now = state.now();
+    let Some(subject) = seen.bearer().and_then(|token| state.tenants.holder(token, now)).cloned() else {
+        return Answer::error(401, "Access token is missing or invalid");
+    };
+    let shortname = subject.shortname();
+    let parts: Vec<&str> = seen.path.trim_start_matches("/api/v1/").split('/').collect();
+    match (seen.method.as_str(), &parts[..]) {
+        ("GET", ["customers"]) => customers(state, shortname),
+        ("GET", ["api-keys"]) => Answer::wrapped(200, &keys(state, shortname)),
+        ("POST", ["api-keys"]) => create_key(state, seen, shortname),
+        ("GET", ["api-keys", appname]) => match state.key(shortname, appname) {
+            Some(key) => Answer::wrapped(200, &key_record(appname, key)),
+            None => Answer::error(404, "no such API key"),
+        },
+        ("PUT", ["api-keys", appname, "regen"]) => regenerate(state, seen, shortname, appname),
+        ("DELETE", ["api-keys", appname]) => remove_key(state, shortname, appname),
+        (_, ["api-keys", ..]) => Answer::error(405, "not a call of API keys"),
+        _ => echo(seen, shortname),
+    }
+}
+
+/// Any other call tells what it was asked.
+fn echo(seen: &Seen, shortname: &str) -> Answer {
+    let body: Value = serde_json::from_slice(&seen.body).unwrap_or(Value::Null);
+    let data = json!({
+        "shortname": shortname, "method": seen.method, "path": seen.path, "query": seen.query, "body": body,
+    });
+    Answer::wrapped(200, &data)
+}
+
+fn customers(state: &State, shortname: &str) -> Answer {
+    let accounts = state.tenants.by_shortname.get(shortname).map_or(&[][..], |tenant| &tenant.accounts[..]);
+    let rows: Vec<Value> = accounts.iter().take(CUSTOMERS_AT_ONCE).map(account_record).collect();
+    Answer::wrapped(200, &Value::Array(rows))
+}
+
+fn account_record(account: &Account) -> Value {
+    json!({
+        "id": format!("id-{}", account.shortname),
+        "shortname": account.shortname,
+        "organization": account.shortname,
+        "reseller": {
+            "parent": account.parent,
+            "node": format!("{}.{}", account.parent, account.shortname),
+            "children": account.children,
+            "is_parent": account.children > 0,
+        },
+        "billing": {"data_retention": 90, "rollup_retention": 365, "trial": account.trial},
+    })
+}
+
+fn keys(state: &State, shortname: &str) -> Value {
+    let keys = state.tenants.by_shortname.get(shortname).map(|tenant| &tenant.keys);
+    keys.into_iter().flatten().map(|(appname, key)| key_record(appname, key)).collect()
+}
+
+fn key_record(appname: &str, key: &Key) -> Value {
+    let mut record = json!({"appname": appname, "description": key.description, "roles": key.roles});
+    if let Some(when) = key.last_login {
+        record["last_login"] = json!(when);
+        record["last_ip"] = json!("127.0.0.1");
+    }
+    record
+}
+
+fn create_key(state: &mut State, seen: &Seen, shortname: &str) -> Answer {
+    let fields = match key_fields(seen, &["appname", "roles"]) {
+        Ok(fields) => fields,
+        Err(what) => return refused(state, seen, 400, &what),
+    };
+    let appname = text(&fields, "appname");
+    if state.key(shortname, &appname).is_some() {
+        return Answer::error(400, "there is an API key of that name");
+    }
+    let appkey = state.tenants.add_key(shortname, &appname, roles(&fields), &text(&fields, "description"));
+    key_with_secret(state, 201, shortname, &appname, &appkey)
+}
+
+fn regenerate(state: &mut State, seen: &Seen, shortname: &str, appname: &str) -> Answer {
+    let fields = match key_fields(seen, &["description", "roles"]) {
+        Ok(fields) => fields,
+        Err(what) => return refused(state, seen, 400, &what),
+    };
+    let Some(appkey) = state.tenants.regenerate(shortname, appname) else {
+        return Answer::error(404, "no such API key");
+    };
+    if let Some(key) = state.tenants.by_shortname.get_mut(shortname).and_then(|tenant| tenant.keys.get_mut(appname)) {
+        key.description = text(&fields, "description");
+        key.roles = roles(&fields);
+    }
+    key_with_secret(state, 200, shortname, appname, &appkey)
+}
+
+fn remove_key(state: &mut State, shortname: &str, appname: &str) -> Answer {
+    if state.tenants.remove_key(shortname, appname) {
+        return Answer { status: 204, headers: Vec::new(), body: Vec::new() };
+    }
+    Answer::error(404, "no such API key")
+}
+
+fn key_with_secret(state: &State, status: u16, shortname: &str, appname: &str, appkey: &str) -> Answer {
+    let Some(key) = state.key(shortname, appname) else { return Answer::error(404, "no such API key") };
+    let mut record = key_record(appname, key);
+    record["appkey"] = json!(appkey);
+    Answer::wrapped(status, &record)
+}
+
+/// The body of a call about a key: these fields there, all of the right type, no others.
+fn key_fields(seen: &Seen, needed: &[&str]) -> Result<Map<String, Value>, String> {
+    if seen.media_type() != "application/json" {
+        return Err("the content type is not application/json".to_owned());
+    }
+    let fields: Map<String, Value> = object("the body", &seen.body)?;
+    if let Some(missing) = needed.iter().find(|name| !fields.contains_key(**name)) {
+        return Err(format!("the complete object is wanted: {missing} is missing"));
+    }
+    for (name, value) in &fields {
+        let fits = match name.as_str() {
+            "appname" | "description" => value.is_string(),
+            "roles" => value.as_array().is_some_and(|roles| roles.iter().all(Value::is_string)),
+            _ => false,
+        };
+        if !fits {
+            return Err(format!("{name} does not belong there, or is of the wrong type"));
+        }
+    }
+    Ok(fields)
+}
+
+fn text(fields: &Map<String, Value>, name: &str) -> String {
+    fields.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn roles(fields: &Map<String, Value>) -> Vec<String> {
+    let roles = fields.get("roles").and_then(Value::as_array);
+    roles.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}

@@ -1,0 +1,264 @@
+//! Accounts, their keys, people, and the tokens granted to them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// What a test hands to neto: the five fields of a NETOSECRET.
+#[derive(Clone, Debug)]
+pub(crate) struct Credential {
+    pub(crate) url: String,
+    pub(crate) shortname: String,
+    pub(crate) appname: String,
+    pub(crate) appkey: String,
+    pub(crate) sharedsecret: String,
+}
+
+impl Credential {
+    /// The NETOSECRET, as the portal shows it: standard base64, padded.
+    pub(crate) fn netosecret(&self) -> String {
+        STANDARD.encode(self.json().to_string())
+    }
+
+    /// The five fields.
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "url": self.url,
+            "shortname": self.shortname,
+            "appname": self.appname,
+            "appkey": self.appkey,
+            "sharedsecret": self.sharedsecret,
+        })
+    }
+}
+
+/// A person who logs in with a password.
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    pub(crate) url: String,
+    pub(crate) username: String,
+    pub(crate) password: String,
+}
+
+/// How long what is granted lives, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lifetime {
+    pub(crate) access: u64,
+    /// None: no refresh token is given.
+    pub(crate) refresh: Option<u64>,
+}
+
+impl Default for Lifetime {
+    fn default() -> Self {
+        Self { access: 86_400, refresh: Some(604_800) }
+    }
+}
+
+/// One account as `GET /customers` shows it to a reseller.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    pub(crate) shortname: String,
+    pub(crate) parent: String,
+    pub(crate) children: u64,
+    pub(crate) trial: bool,
+}
+
+/// Who a token was granted to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Subject {
+    Key { shortname: String, appname: String },
+    Person { username: String },
+}
+
+impl Subject {
+    /// The tenant, or the person's name in its place.
+    pub(super) fn shortname(&self) -> &str {
+        match self {
+            Self::Key { shortname, .. } => shortname,
+            Self::Person { username } => username,
+        }
+    }
+}
+
+/// An API key as the server keeps it.
+#[derive(Clone)]
+pub(super) struct Key {
+    pub(super) appkey: String,
+    pub(super) description: String,
+    pub(super) roles: Vec<String>,
+    pub(super) last_login: Option<u64>,
+}
+
+#[derive(Default)]
+pub(super) struct Tenant {
+    pub(super) sharedsecret: String,
+    pub(super) keys: BTreeMap<String, Key>,
+    pub(super) accounts: Vec<Account>,
+}
+
+struct Granted {
+    subject: Subject,
+    session: u64,
+    ends: u64,
+}
+
+/// All the server knows of its customers.
+#[derive(Default)]
+pub(super) struct Tenants {
+    pub(super) by_shortname: BTreeMap<String, Tenant>,
+    people: HashMap<String, String>,
+    access: HashMap<String, Granted>,
+    refresh: HashMap<String, Granted>,
+    used: HashSet<String>,
+    ended: HashSet<u64>,
+    sessions: u64,
+    /// For all but those in `lifetimes`.
+    pub(super) lifetime: Lifetime,
+    pub(super) lifetimes: HashMap<String, Lifetime>,
+    /// Every secret made here, with what it is.
+    pub(super) secrets: Vec<(&'static str, String)>,
+}
+
+/// Why a refresh token is not taken.
+pub(super) enum RefreshRefusal {
+    Reused,
+    Unknown,
+    Expired,
+}
+
+impl Tenants {
+    /// Adds a key, and its tenant unless there is one; a key of that name there is replaced.
+    pub(super) fn add_key(&mut self, shortname: &str, appname: &str, roles: Vec<String>, description: &str) -> String {
+        let appkey = self.secret("appkey", &format!("ak-{}", random_text(24)));
+        let key = Key { appkey: appkey.clone(), description: description.to_owned(), roles, last_login: None };
+        if !self.by_shortname.contains_key(shortname) {
+            let sharedsecret = self.secret("sharedsecret", &format!("ss-{}", random_text(32)));
+            let tenant = Tenant { sharedsecret, ..Tenant::default() };
+            self.by_shortname.insert(shortname.to_owned(), tenant);
+        }
+        let tenant = self.by_shortname.get_mut(shortname).expect("just made");
+        tenant.keys.insert(appname.to_owned(), key);
+        appkey
+    }
+
+    pub(super) fn add_person(&mut self, username: &str) -> String {
+        let password = self.secret("password", &format!("pw-{}", random_text(24)));
+        self.people.insert(username.to_owned(), password.clone());
+        password
+    }
+
+    pub(super) fn is_person(&self, username: &str, password: &str) -> bool {
+        self.people.get(username).is_some_and(|known| known == password)
+    }
+
+    /// A new appkey in place of the old one.
+    pub(super) fn regenerate(&mut self, shortname: &str, appname: &str) -> Option<String> {
+        let appkey = self.secret("appkey", &format!("ak-{}", random_text(24)));
+        let key = self.by_shortname.get_mut(shortname)?.keys.get_mut(appname)?;
+        key.appkey.clone_from(&appkey);
+        Some(appkey)
+    }
+
+    /// Removes a key; what was granted to it ends.
+    pub(super) fn remove_key(&mut self, shortname: &str, appname: &str) -> bool {
+        let gone = Subject::Key { shortname: shortname.to_owned(), appname: appname.to_owned() };
+        self.access.retain(|_, granted| granted.subject != gone);
+        self.refresh.retain(|_, granted| granted.subject != gone);
+        self.by_shortname.get_mut(shortname).is_some_and(|tenant| tenant.keys.remove(appname).is_some())
+    }
+
+    /// Ends all access tokens, as if their time were over.
+    pub(super) fn end_access_tokens(&mut self) {
+        self.access.clear();
+    }
+
+    /// Ends all refresh tokens: those that come now are "wrong or expired".
+    pub(super) fn end_refresh_tokens(&mut self) {
+        for granted in self.refresh.values_mut() {
+            granted.ends = 0;
+        }
+    }
+
+    /// Who holds this bearer token, if it is one and lives.
+    pub(super) fn holder(&self, token: &str, now: u64) -> Option<&Subject> {
+        self.access.get(token).filter(|granted| now < granted.ends).map(|granted| &granted.subject)
+    }
+
+    /// Whose refresh token it is or was.
+    pub(super) fn refreshes(&self, token: &str) -> Option<&Subject> {
+        self.refresh.get(token).map(|granted| &granted.subject)
+    }
+
+    /// Takes a refresh token, which works once; another use of it ends its session.
+    pub(super) fn take_refresh(&mut self, token: &str, now: u64) -> Result<(Subject, u64), RefreshRefusal> {
+        let Some(granted) = self.refresh.get(token) else { return Err(RefreshRefusal::Unknown) };
+        if self.used.contains(token) {
+            self.ended.insert(granted.session);
+            return Err(RefreshRefusal::Reused);
+        }
+        if granted.ends <= now || self.ended.contains(&granted.session) {
+            return Err(RefreshRefusal::Expired);
+        }
+        self.used.insert(token.to_owned());
+        Ok((granted.subject.clone(), granted.session))
+    }
+
+    /// A new pair of tokens as the API answers it; `session` goes on with a refresh.
+    pub(super) fn grant(&mut self, subject: &Subject, session: Option<u64>, now: u64) -> Map<String, Value> {
+        let lifetime = self.lifetimes.get(subject.shortname()).copied().unwrap_or(self.lifetime);
+        let session = session.unwrap_or_else(|| {
+            self.sessions += 1;
+            self.sessions
+        });
+        let access = self.token("access token", subject, now, lifetime.access);
+        let granted = Granted { subject: subject.clone(), session, ends: now + lifetime.access };
+        self.access.insert(access.clone(), granted);
+        let id = self.token("id token", subject, now, lifetime.access);
+        let mut answer = Map::new();
+        answer.insert("access_token".to_owned(), json!(access));
+        answer.insert("expires_in".to_owned(), json!(lifetime.access));
+        if let Some(seconds) = lifetime.refresh {
+            let refresh = self.token("refresh token", subject, now, seconds);
+            let granted = Granted { subject: subject.clone(), session, ends: now + seconds };
+            self.refresh.insert(refresh.clone(), granted);
+            answer.insert("refresh_token".to_owned(), json!(refresh));
+            answer.insert("refresh_expires_in".to_owned(), json!(seconds));
+        }
+        answer.insert("token_type".to_owned(), json!("bearer"));
+        answer.insert("id_token".to_owned(), json!(id));
+        answer.insert("not-before-policy".to_owned(), json!(0));
+        answer.insert("session-state".to_owned(), json!(format!("session-{session}")));
+        answer.insert("scope".to_owned(), json!("profile email"));
+        answer
+    }
+
+    /// A text in the shape of a JWT, unlike any other.
+    fn token(&mut self, kind: &'static str, subject: &Subject, now: u64, seconds: u64) -> String {
+        let claims = json!({
+            "typ": kind, "sub": subject.shortname(), "iat": now, "exp": now + seconds, "jti": random_text(12),
+        });
+        let head = json!({"alg": "RS256", "typ": "JWT"});
+        let text = format!(
+            "{}.{}.{}",
+            URL_SAFE_NO_PAD.encode(head.to_string()),
+            URL_SAFE_NO_PAD.encode(claims.to_string()),
+            random_text(43)
+        );
+        self.secret(kind, &text)
+    }
+
+    fn secret(&mut self, kind: &'static str, text: &str) -> String {
+        self.secrets.push((kind, text.to_owned()));
+        text.to_owned()
+    }
+}
+
+/// So many random characters of the base64url alphabet.
+pub(super) fn random_text(characters: usize) -> String {
+    let mut bytes = vec![0_u8; characters];
+    rand::fill(&mut bytes[..]);
+    let mut text = URL_SAFE_NO_PAD.encode(bytes);
+    text.truncate(characters);
+    text
+}

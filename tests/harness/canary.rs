@@ -1,0 +1,91 @@
+//! Secrets in any spelling, looked for in what was printed and what was written.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use std::fmt::Write as _;
+
+/// The shortest text that is looked for; a shorter one would be found by chance.
+const SHORTEST: usize = 8;
+
+/// A secret that must not show.
+#[derive(Clone, Debug)]
+pub(crate) struct Canary {
+    /// What it is, in the words a test uses to allow it: `access token`.
+    pub(crate) kind: String,
+    text: String,
+    needles: Vec<(&'static str, String)>,
+}
+
+impl Canary {
+    /// Looks for this text; of a JWT for its payload and its signature, since all share the header.
+    pub(crate) fn new(kind: &str, text: &str) -> Self {
+        assert!(text.len() >= SHORTEST, "the {kind} is too short to be looked for");
+        let parts: Vec<&str> = text.split('.').collect();
+        let telling = if parts.len() == 3 && text.starts_with("eyJ") { &parts[1..] } else { &[text][..] };
+        let needles = telling.iter().flat_map(|part| spellings(part.as_bytes())).collect();
+        Self { kind: kind.to_owned(), text: text.to_owned(), needles }
+    }
+
+    /// The spelling in which it stands there, if it does.
+    pub(crate) fn in_text(&self, text: &str) -> Option<&'static str> {
+        self.needles.iter().find(|(_, needle)| text.contains(needle.as_str())).map(|(spelling, _)| *spelling)
+    }
+
+    /// Whether a test's word (the kind, or the text itself) means this one.
+    pub(crate) fn is(&self, what: &str) -> bool {
+        self.kind == what || self.text == what
+    }
+}
+
+/// Raw, base64 at its three offsets in both alphabets, hex in both cases, every byte percent-encoded.
+fn spellings(secret: &[u8]) -> Vec<(&'static str, String)> {
+    let mut needles = vec![("raw", String::from_utf8_lossy(secret).into_owned())];
+    for offset in 0..3 {
+        let mut shifted = vec![0; offset];
+        shifted.extend_from_slice(secret);
+        // Only the characters that no neighbouring byte has a part in.
+        let (first, end) = ((offset * 8).div_ceil(6), shifted.len() * 8 / 6);
+        needles.push(("base64", STANDARD_NO_PAD.encode(&shifted)[first..end].to_owned()));
+        needles.push(("base64url", URL_SAFE_NO_PAD.encode(&shifted)[first..end].to_owned()));
+    }
+    let mut hex = String::new();
+    let mut percent = String::new();
+    for byte in secret {
+        let _ = write!(hex, "{byte:02x}");
+        let _ = write!(percent, "%{byte:02X}");
+    }
+    needles.push(("hex", hex.to_ascii_uppercase()));
+    needles.push(("hex", hex));
+    needles.push(("percent-encoded", percent.to_ascii_lowercase()));
+    needles.push(("percent-encoded", percent));
+    needles.push(("percent-encoded", url::form_urlencoded::byte_serialize(secret).collect()));
+    needles
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::engine::general_purpose::STANDARD;
+
+    #[test]
+    fn a_secret_is_found_in_every_spelling() {
+        let secret = "ak-Zx9_+/=secret";
+        let canary = Canary::new("appkey", secret);
+        let hex = secret.bytes().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        let mut texts = vec![secret.to_owned(), hex.clone(), hex.to_uppercase(), "ak-Zx9_%2B%2F%3Dsecret".to_owned()];
+        texts.extend(["", "x", "xy", "xyz"].map(|before| STANDARD.encode(format!("{before}{secret}tail"))));
+        texts.extend(["", "x", "xy"].map(|before| URL_SAFE_NO_PAD.encode(format!("{before}{secret}"))));
+        for text in texts {
+            assert!(canary.in_text(&format!("before {text} after")).is_some(), "{text}");
+        }
+        assert_eq!(canary.in_text("ak-Zx9_+/=secre"), None);
+    }
+
+    #[test]
+    fn of_a_jwt_the_shared_header_is_not_looked_for() {
+        let canary = Canary::new("access token", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhY21lIn0.c2lnbmF0dXJlLW9m");
+        assert_eq!(canary.in_text("eyJhbGciOiJIUzI1NiJ9.other.else"), None);
+        assert_eq!(canary.in_text("...eyJzdWIiOiJhY21lIn0..."), Some("raw"));
+        assert_eq!(canary.in_text("...c2lnbmF0dXJlLW9m"), Some("raw"));
+    }
+}

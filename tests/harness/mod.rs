@@ -1,0 +1,26 @@
+//! What every test stands on: a throw-away home, a run of the real binary and what came of it, a terminal, and a
+//! watch for secrets in all of it.
+//!
+//! - `sandbox`: the folders, the server, the secrets that lie in them;
+//! - `call`: one run of a program in a sandbox;
+//! - `outcome`: what came of it, with the questions a test asks;
+//! - `terminal`: a run at a pseudo-terminal, where a person types;
+//! - `tokens`: token files, opened and dated back;
+//! - `canary`: secrets in any spelling, looked for in all output and all files.
+//!
+//! It knows nothing of what a verb does; that is for the file of that verb.
+#![allow(dead_code, unused_imports, reason = "each verb's tests use a part of it")]
+
+mod call;
+mod canary;
+mod outcome;
+mod sandbox;
+#[cfg(unix)]
+mod terminal;
+mod tokens;
+
+pub(crate) use call::{Call, Running};
+pub(crate) use outcome::Outcome;
+pub(crate) use sandbox::Sandbox;
+#[cfg(unix)]
+pub(crate) use terminal::{CTRL_C, CTRL_D, ENTER, Screen, Terminal};

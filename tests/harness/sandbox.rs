@@ -1,0 +1,195 @@
+//! A throw-away home with a server beside it, searched for secrets when it ends.
+
+use super::call::Call;
+use super::canary::Canary;
+use crate::fusion::{Credential, Server};
+use std::cell::RefCell;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// One test's world: `home/` (HOME), `neto/` (`NETO_HOME`), `work/` (the working directory), `tmp/`, and a Fusion server.
+///
+/// When it ends, no file in it may hold a secret but the keys themselves and what the test named, and the server may
+/// have seen nothing against the reference.
+pub(crate) struct Sandbox {
+    folder: TempDir,
+    root: PathBuf,
+    server: Server,
+    planted: RefCell<Vec<Canary>>,
+    spared: RefCell<Vec<PathBuf>>,
+    breaches_expected: RefCell<bool>,
+}
+
+impl Sandbox {
+    /// With a server over http.
+    pub(crate) fn new() -> Self {
+        Self::with(Server::http())
+    }
+
+    /// With this server.
+    pub(crate) fn with(server: Server) -> Self {
+        let folder = tempfile::Builder::new().prefix("neto-test-").tempdir().expect("a temporary folder");
+        let root = folder.path().canonicalize().expect("the temporary folder");
+        for name in ["home", "work", "tmp"] {
+            fs::create_dir(root.join(name)).expect("a folder");
+        }
+        Self {
+            folder,
+            root,
+            server,
+            planted: RefCell::default(),
+            spared: RefCell::default(),
+            breaches_expected: RefCell::default(),
+        }
+    }
+
+    /// The server of this sandbox.
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// The folder of all.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A path below `NETO_HOME`, which neto itself makes.
+    pub(crate) fn home(&self, path: &str) -> PathBuf {
+        self.root.join("neto").join(path)
+    }
+
+    /// A path below the working directory.
+    pub(crate) fn work(&self, path: &str) -> PathBuf {
+        self.root.join("work").join(path)
+    }
+
+    /// A run of neto.
+    pub(crate) fn neto<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Call<'_> {
+        self.program(env!("CARGO_BIN_EXE_neto"), arguments)
+    }
+
+    /// A run of neto that permissions bind even where the tests run as root.
+    #[cfg(unix)]
+    pub(crate) fn bound_neto<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Call<'_> {
+        if !rustix::process::geteuid().is_root() {
+            return self.neto(arguments);
+        }
+        let own = ["--bounding-set=-all", "--inh-caps=-all", env!("CARGO_BIN_EXE_neto")].map(OsStr::new);
+        let arguments: Vec<_> = arguments.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
+        self.program("setpriv", own.into_iter().chain(arguments.iter().map(|argument| argument.as_os_str())))
+    }
+
+    /// A run of any program; neto lies on its PATH.
+    pub(crate) fn program<I: IntoIterator<Item: AsRef<OsStr>>>(&self, program: &str, arguments: I) -> Call<'_> {
+        Call::new(self, program, arguments)
+    }
+
+    /// Adds a tenant at the server and its profile here, both under the shortname.
+    pub(crate) fn add(&self, shortname: &str) -> Credential {
+        let credential = self.server.add_tenant(shortname, "soc");
+        self.neto(["profile", "add", shortname]).stdin(credential.netosecret()).run().code(0);
+        credential
+    }
+
+    /// The text of the profile store.
+    pub(crate) fn store(&self) -> String {
+        fs::read_to_string(self.home("profiles.toml")).expect("a profile store")
+    }
+
+    /// Writes the profile store by hand, as a user with an editor does.
+    pub(crate) fn write_store(&self, text: impl AsRef<[u8]>) {
+        write_private(&self.home("profiles.toml"), text.as_ref());
+    }
+
+    /// Writes a file into the working directory that may hold secrets to the end; its path.
+    pub(crate) fn write_secret(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.work(name);
+        write_private(&path, text.as_ref());
+        self.spare(&path);
+        path
+    }
+
+    /// Looks for one more secret from now on.
+    pub(crate) fn plant(&self, kind: &str, text: &str) {
+        self.planted.borrow_mut().push(Canary::new(kind, text));
+    }
+
+    /// Lets this file hold secrets when the sandbox ends.
+    pub(crate) fn spare(&self, path: &Path) {
+        self.spared.borrow_mut().push(path.to_owned());
+    }
+
+    /// The test is about a request against the reference.
+    pub(crate) fn expect_breaches(&self) {
+        self.breaches_expected.replace(true);
+    }
+
+    /// Every secret there is now: what was planted, what the server made and saw, the key files' own.
+    pub(super) fn canaries(&self) -> Vec<Canary> {
+        let mut all = self.planted.borrow().clone();
+        all.extend(self.server.secrets().iter().map(|(kind, text)| Canary::new(kind, text)));
+        for path in files(&self.root).into_iter().filter(|path| in_folder(path, "keys")) {
+            let text = fs::read_to_string(path).unwrap_or_default();
+            let keys = text.lines().filter(|line| line.starts_with("AGE-SECRET-KEY-"));
+            all.extend(keys.map(|key| Canary::new("identity", key)));
+        }
+        all
+    }
+
+    /// Fails if a file holds a secret.
+    fn search_files(&self) {
+        let canaries = self.canaries();
+        let spared = self.spared.borrow();
+        for path in files(&self.root).into_iter().filter(|path| !spared.contains(path)) {
+            let text = String::from_utf8_lossy(&fs::read(&path).unwrap_or_default()).into_owned();
+            let own = in_folder(&path, "keys");
+            for canary in canaries.iter().filter(|canary| !(own && canary.is("identity"))) {
+                if let Some(spelling) = canary.in_text(&text) {
+                    panic!("{} holds the {} ({spelling})", path.display(), canary.kind);
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        self.search_files();
+        let breaches = self.server.violations();
+        assert!(*self.breaches_expected.borrow() || breaches.is_empty(), "against the API reference: {breaches:?}");
+    }
+}
+
+fn in_folder(path: &Path, name: &str) -> bool {
+    path.parent().and_then(Path::file_name).is_some_and(|parent| parent == name)
+}
+
+/// All regular files below a folder; links are not followed.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => found.extend(files(&entry.path())),
+            Ok(kind) if kind.is_file() => found.push(entry.path()),
+            _ => {}
+        }
+    }
+    found
+}
+
+pub(super) fn write_private(path: &Path, bytes: &[u8]) {
+    fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    fs::write(path, bytes).expect("a written file");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("its mode");
+        let folder = path.parent().expect("a folder");
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).expect("its folder's mode");
+    }
+}

@@ -1,0 +1,90 @@
+//! The harness against itself: a watch that never barks guards nothing.
+
+use crate::harness::Sandbox;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What a failing test would say.
+fn complaint(body: impl FnOnce()) -> String {
+    let failure = catch_unwind(AssertUnwindSafe(body)).expect_err("the harness should have failed the test");
+    failure.downcast_ref::<String>().cloned().unwrap_or_default()
+}
+
+#[test]
+fn a_secret_in_the_output_fails_the_run_unless_asked_for() {
+    let sandbox = Sandbox::new();
+    let credential = sandbox.server().add_tenant("acme", "soc");
+    for script in ["echo \"$SECRET\"", "echo \"$SECRET\" >&2", "printf x%s \"$SECRET\" | base64 -w0"] {
+        let call = || sandbox.program("sh", ["-c", script]).env("SECRET", &credential.appkey);
+        assert!(complaint(|| drop(call().run())).contains("the appkey stands"), "{script}");
+        call().reveals("appkey").run().code(0);
+        call().reveals(&credential.appkey).run().code(0);
+    }
+}
+
+#[test]
+fn a_secret_in_a_file_fails_the_sandbox_unless_spared() {
+    for spared in [true, false] {
+        let sandbox = Sandbox::new();
+        sandbox.plant("password", "correct horse battery");
+        let path = sandbox.work("notes");
+        sandbox.program("sh", ["-c", "printf 'correct horse battery' > notes"]).run().code(0).silent();
+        if spared {
+            sandbox.spare(&path);
+        } else {
+            assert!(complaint(|| drop(sandbox)).contains("notes holds the password (raw)"));
+        }
+    }
+}
+
+#[test]
+fn the_environment_is_cleared() {
+    let sandbox = Sandbox::new();
+    let outcome = sandbox.program("env", [""; 0]).run();
+    let mut names: Vec<&str> = outcome.stdout.lines().filter_map(|line| line.split('=').next()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["HOME", "LANG", "NETO_HOME", "PATH", "TMPDIR"]);
+}
+
+#[cfg(unix)]
+mod terminal {
+    use super::complaint;
+    use crate::harness::{CTRL_C, Sandbox};
+
+    #[test]
+    fn a_person_types_at_a_terminal_of_the_program() {
+        let sandbox = Sandbox::new();
+        let script =
+            "printf 'name? '; read -r name; stty size; test -t 0 -a -t 2 && echo \"hello $name\" >/dev/tty; exit 7";
+        let mut terminal = sandbox.program("sh", ["-c", script]).at_terminal_of(61, 17);
+        terminal.expect("name? ").enter("bob");
+        terminal.finish().code(7).has("name? bob\n17 61\nhello bob");
+    }
+
+    #[test]
+    fn what_is_left_unread_or_unmended_shows() {
+        let sandbox = Sandbox::new();
+        let mut terminal = sandbox.program("sh", ["-c", "echo ready; read -r one"]).at_terminal();
+        terminal.expect("ready").press("one\rtwo");
+        let screen = terminal.finish();
+        assert!(complaint(|| _ = screen.code(0)).contains("left what was typed to the shell"));
+        let screen = sandbox.program("stty", ["-echo"]).at_terminal().finish();
+        assert!(complaint(|| _ = screen.code(0)).contains("without echo"));
+    }
+
+    #[test]
+    fn ctrl_c_interrupts() {
+        let sandbox = Sandbox::new();
+        let mut terminal = sandbox.program("sh", ["-c", "echo ready; read -r one"]).at_terminal();
+        terminal.expect("ready").press(CTRL_C);
+        terminal.finish().code(130);
+    }
+
+    #[test]
+    fn a_secret_on_the_screen_fails_the_run() {
+        let sandbox = Sandbox::new();
+        sandbox.plant("password", "correct horse battery");
+        let mut terminal = sandbox.program("sh", ["-c", "echo ready; read -r one"]).at_terminal();
+        terminal.expect("ready").enter("correct horse battery");
+        assert!(complaint(|| drop(terminal.finish())).contains("the password stands"), "the echo is on the screen");
+    }
+}
