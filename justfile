@@ -1,0 +1,43 @@
+# The commands of this repository; `.ci/run` runs the same ones on a machine it has made ready first.
+
+# What there is.
+default:
+    @just --list
+
+# Formats the code.
+fmt:
+    cargo fmt
+
+# Checks format and lints, warnings as errors.
+lint:
+    cargo fmt --check
+    cargo clippy --locked --all-targets -- -D warnings
+
+# All tests. Those that need a shell which is not here say so.
+test *ARGS:
+    cargo test --locked {{ ARGS }}
+
+# The whole product against a server on loopback, as a transcript.
+tour:
+    cargo run --locked --release --example tour
+
+# Writes the golden files anew (the pages of `--help`); look at the difference before committing it.
+golden:
+    UPDATE_GOLDEN=1 cargo test --locked --test neto
+    git diff --stat
+
+# The documentation of the rooms, warnings as errors.
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+# Licences, bans, sources and advisories of the dependencies (needs cargo-deny).
+deny:
+    cargo deny check
+
+# What a cached token and a status of 1,000 profiles cost, beside an empty program.
+bench:
+    cargo bench --locked --bench cost
+
+# Everything that CI does; the tree must be committed, because it must stay clean.
+ci:
+    bash .ci/run
