@@ -259,7 +259,7 @@ impl Context {
     pub fn session<'a>(&'a self, watcher: &'a dyn Watcher) -> Session<'a> {
         Session::new(Setup {
             tokens: self.paths.tokens.clone(),
-            locks: self.paths.state.join("locks"),
+            state: self.paths.state.clone(),
             keys: self.paths.keys.clone(),
             clock: self.process.clock,
             lock_timeout: self.globals.lock_timeout,

@@ -169,7 +169,7 @@ impl From<ContextError> for Error {
             }
             ContextError::Store(error) => error.into(),
             ContextError::NoStore(path) => Self::new(Code::Store, format!("there is no store at {}", path.display()))
-                .with_hint("neto init --store FILE"),
+                .with_hint(format!("neto init --store '{}'", path.display())),
             ContextError::Choice(error) => error.into(),
             ContextError::Fault { ref profile, ref fault, .. } => {
                 let hint = remedy(&fault.problem).unwrap_or_else(|| format!("neto profile edit {profile}"));
@@ -276,6 +276,10 @@ impl From<SessionError> for Error {
         let (code, hint) = match error {
             SessionError::Vault(error) => return error.into(),
             SessionError::Fusion(error) => return error.into(),
+            SessionError::Shared(ref failure) if failure.rejected => {
+                (Code::Rejected, Some("neto profile set-secret NAME    if the key was rotated"))
+            }
+            SessionError::Shared(_) => (Code::Unreachable, Some("neto login NAME --force    asks all the same")),
             SessionError::NoSecret => (Code::Store, Some("neto profile set-secret NAME")),
             SessionError::InClear => (Code::Store, Some("neto seal NAME")),
             SessionError::Busy(_) => (Code::Busy, Some("try again, or wait longer with --lock-timeout 5m")),

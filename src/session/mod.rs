@@ -3,10 +3,12 @@
 //! Owns single flight (one request however many processes), the life of a token from grant to burn,
 //! and the way from a declared profile to its credential. Knows nothing of arguments and tables.
 
+mod failure;
 mod patience;
 mod renew;
 mod vault;
 
+pub use failure::Failure;
 pub use patience::{AcquireError, Busy, acquire};
 pub use vault::{SignIn, Vault, VaultError, check_bound};
 
@@ -16,6 +18,7 @@ use crate::fusion::{Client, FusionError, Progress};
 use crate::profile::{Profile, ProfileName, SecretPlace, Span};
 use crate::secret::{DeviceKey, KeyFolder, Secret};
 use crate::token::{CachedToken, Fingerprint, Lifetime, State, TokenFileError, TokenFolder};
+use failure::Failures;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -106,6 +109,10 @@ pub enum SessionError {
     /// The server gave none.
     #[error(transparent)]
     Fusion(#[from] FusionError),
+    /// The server gave none to another process that asked for the same while this one waited, or wants to be
+    /// left alone for a while.
+    #[error("{0}")]
+    Shared(Failure),
     /// Another neto holds the lock for too long.
     #[error(transparent)]
     Busy(#[from] Busy),
@@ -121,6 +128,7 @@ pub enum SessionError {
 pub struct Session<'a> {
     tokens: TokenFolder,
     locks: PathBuf,
+    failures: Failures,
     keys: KeyFolder,
     clock: Clock,
     lock_timeout: Duration,
@@ -138,8 +146,8 @@ pub struct Session<'a> {
 pub struct Setup<'a> {
     /// The folder of the token files.
     pub tokens: PathBuf,
-    /// The folder of the lock files.
-    pub locks: PathBuf,
+    /// The folder of locks and of what processes tell each other.
+    pub state: PathBuf,
     /// The folder of the keys.
     pub keys: KeyFolder,
     /// The time.
@@ -158,7 +166,8 @@ impl<'a> Session<'a> {
     pub fn new(setup: Setup<'a>) -> Self {
         Self {
             tokens: TokenFolder::new(setup.tokens),
-            locks: setup.locks,
+            locks: setup.state.join("locks"),
+            failures: Failures::new(setup.state.join("failures")),
             keys: setup.keys,
             clock: setup.clock,
             lock_timeout: setup.lock_timeout,

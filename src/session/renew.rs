@@ -1,5 +1,6 @@
 //! A new token under the profile's lock: second look, refresh with the burn, login.
 
+use super::failure::Failure;
 use super::patience::{Next, Patience, busy};
 use super::{Access, Granted, Session, SessionError, Want, Warning};
 use crate::disk::{self, Durability, Locked, Privacy, Rules};
@@ -12,6 +13,13 @@ use jiff::{SignedDuration, Timestamp};
 /// The most that a file of root certificates may hold.
 const CA_RULES: Rules = Rules { cap: 4 * 1024 * 1024, privacy: Privacy::Any };
 
+/// What lay on disk before any waiting. Whatever lies there later and is another came meanwhile: a token
+/// then satisfies `--force` and `--min-ttl` too, and a failure is adopted.
+struct Seen {
+    token: Option<CachedToken>,
+    failure: Option<Failure>,
+}
+
 /// How waiting for the lock ended.
 enum Turn {
     /// This process has it, or goes on alone where there can be no lock.
@@ -21,34 +29,45 @@ enum Turn {
 }
 
 impl Session<'_> {
-    /// A new token. `seen` is what the cache held before any waiting: whatever lies there later and is
-    /// another token was granted meanwhile, so it satisfies `--force` and `--min-ttl` too.
+    /// A new token; `token` is what the cache holds.
     pub(super) async fn renew(
         &self,
         profile: &Profile,
         want: Want,
-        seen: Option<CachedToken>,
+        token: Option<CachedToken>,
     ) -> Result<Access, SessionError> {
-        let _held = match self.take_turn(profile, seen.as_ref()).await? {
+        let seen = Seen { token, failure: self.failures.load(&profile.name) };
+        if !want.force {
+            self.check_pause(profile, seen.failure.as_ref())?;
+        }
+        let _held = match self.take_turn(profile, &seen).await? {
             Turn::Served(token) => return Ok(Access::cached(&token)),
             Turn::Mine(held) => held,
         };
-        let cached = self.cached(profile);
-        if let Some(token) = cached.as_ref().filter(|token| self.came_meanwhile(token, seen.as_ref(), profile)) {
-            return Ok(Access::cached(token));
+        if let Some(token) = self.served_meanwhile(profile, &seen)? {
+            return Ok(Access::cached(&token));
         }
-        let refreshed = match cached {
+        let refreshed = match self.cached(profile) {
             Some(token) if !want.force => self.refresh(profile, token).await?,
             _ => None,
         };
         let (grant, origin) = match refreshed {
             Some(grant) => (grant, Granted::Refreshed),
-            None => (self.login(profile).await?, Granted::Login),
+            None => (self.login_and_note(profile).await?, Granted::Login),
         };
         Ok(self.keep(profile, want, grant, origin))
     }
 
-    async fn take_turn(&self, profile: &Profile, seen: Option<&CachedToken>) -> Result<Turn, SessionError> {
+    /// Fails while the server wants to be left alone, as it told whichever process asked last.
+    fn check_pause(&self, profile: &Profile, failure: Option<&Failure>) -> Result<(), SessionError> {
+        let (Some(failure), Some(fingerprint)) = (failure, self.fingerprint(profile)) else { return Ok(()) };
+        if failure.binds(&fingerprint, self.clock.now()) {
+            return Err(SessionError::Shared(failure.clone()));
+        }
+        Ok(())
+    }
+
+    async fn take_turn(&self, profile: &Profile, seen: &Seen) -> Result<Turn, SessionError> {
         let lock = self.lock_of(&profile.name);
         let mut patience = Patience::new(self.lock_timeout);
         loop {
@@ -62,7 +81,7 @@ impl Session<'_> {
                     return Ok(Turn::Mine(None));
                 }
             }
-            if let Some(token) = self.cached(profile).filter(|token| self.came_meanwhile(token, seen, profile)) {
+            if let Some(token) = self.served_meanwhile(profile, seen)? {
                 return Ok(Turn::Served(token));
             }
             match patience.next() {
@@ -76,9 +95,35 @@ impl Session<'_> {
         }
     }
 
-    fn came_meanwhile(&self, token: &CachedToken, seen: Option<&CachedToken>, profile: &Profile) -> bool {
-        let same = seen.is_some_and(|seen| seen.access == token.access);
-        !same && token.lifetime.is_usable(self.clock.now(), profile.leeway)
+    /// The token that another process got since `seen`, or its failure.
+    fn served_meanwhile(&self, profile: &Profile, seen: &Seen) -> Result<Option<CachedToken>, SessionError> {
+        let new = |token: &CachedToken| seen.token.as_ref().is_none_or(|seen| seen.access != token.access);
+        let good = |token: &CachedToken| token.lifetime.is_usable(self.clock.now(), profile.leeway);
+        if let Some(token) = self.cached(profile).filter(|token| new(token) && good(token)) {
+            return Ok(Some(token));
+        }
+        let failure = self.failures.load(&profile.name).zip(self.fingerprint(profile));
+        match failure {
+            Some((failure, print)) if failure.came_after(seen.failure.as_ref(), &print) => {
+                Err(SessionError::Shared(failure))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// A login, of which others learn when it fails.
+    async fn login_and_note(&self, profile: &Profile) -> Result<Grant, SessionError> {
+        let outcome = self.login(profile).await;
+        let failure = match (&outcome, self.fingerprint(profile)) {
+            (Err(SessionError::Fusion(error)), Some(print)) => Err(Failure::of(error, print, self.clock.now())),
+            // What fails on this machine before anything is asked is for each process to find out.
+            (Err(_), _) => return outcome,
+            _ => Ok(()),
+        };
+        if let Err(error) = self.failures.note(&profile.name, failure.as_ref().copied()) {
+            self.watcher.trace(&format!("{error}; other processes will ask for themselves"));
+        }
+        outcome
     }
 
     /// Renews with the refresh token, if it lives. It is burnt before it is sent and never sent again,

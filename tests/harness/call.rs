@@ -6,6 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -112,8 +113,14 @@ impl<'a> Call<'a> {
 pub(crate) struct Running<'a> {
     call: Call<'a>,
     child: Child,
-    stdout: JoinHandle<Vec<u8>>,
-    stderr: JoinHandle<Vec<u8>>,
+    stdout: Stream,
+    stderr: Stream,
+}
+
+/// What a program said so far on one stream, and the thread that listens.
+struct Stream {
+    said: Arc<Mutex<Vec<u8>>>,
+    listener: JoinHandle<()>,
 }
 
 impl Running<'_> {
@@ -133,6 +140,15 @@ impl Running<'_> {
         rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).expect("a living child");
     }
 
+    /// Waits until it has said this on its standard error.
+    pub(crate) fn wait_until_it_says(&self, text: &str) {
+        let started = Instant::now();
+        while !String::from_utf8_lossy(&self.stderr.said.lock().expect("no panic")).contains(text) {
+            assert!(started.elapsed() < LONGEST, "`{}` never says '{text}'", self.call.line());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// Waits for its end and looks for secrets in what it said.
     pub(crate) fn finish(mut self) -> Outcome {
         let started = Instant::now();
@@ -146,18 +162,28 @@ impl Running<'_> {
             }
             std::thread::sleep(Duration::from_millis(2));
         };
-        let stdout = self.stdout.join().expect("its output");
-        let stderr = self.stderr.join().expect("its messages");
+        let (stdout, stderr) = (self.stdout.finish(), self.stderr.finish());
         let outcome = Outcome::new(self.call.line(), status, &stdout, &stderr);
         outcome.shows_no_secret(&self.call.sandbox.canaries(), &self.call.revealed);
         outcome
     }
 }
 
-fn collect(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = pipe.read_to_end(&mut bytes);
-        bytes
-    })
+impl Stream {
+    fn finish(self) -> Vec<u8> {
+        self.listener.join().expect("a listener that does not panic");
+        std::mem::take(&mut self.said.lock().expect("no panic"))
+    }
+}
+
+fn collect(mut pipe: impl Read + Send + 'static) -> Stream {
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let shared = Arc::clone(&said);
+    let listener = std::thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        while let Ok(count @ 1..) = pipe.read(&mut bytes) {
+            shared.lock().expect("no panic").extend_from_slice(&bytes[..count]);
+        }
+    });
+    Stream { said, listener }
 }

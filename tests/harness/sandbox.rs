@@ -4,7 +4,7 @@ use super::call::Call;
 use super::canary::Canary;
 use crate::fusion::{Credential, Server};
 use std::cell::RefCell;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -78,7 +78,7 @@ impl Sandbox {
         }
         let own = ["--bounding-set=-all", "--inh-caps=-all", env!("CARGO_BIN_EXE_neto")].map(OsStr::new);
         let arguments: Vec<_> = arguments.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
-        self.program("setpriv", own.into_iter().chain(arguments.iter().map(|argument| argument.as_os_str())))
+        self.program("setpriv", own.into_iter().chain(arguments.iter().map(OsString::as_os_str)))
     }
 
     /// A run of any program; neto lies on its PATH.
