@@ -42,7 +42,10 @@ pub(crate) fn run(args: &AddArgs, run: &Run<'_>) -> Result<(), Error> {
     }
     // Everything that can be wrong with the words is told before a secret is asked for.
     let shape = args.shape.entries(run)?;
-    if !run.context.paths.store.exists() {
+    // A store that was named and is not there is a mistyped path; only `neto init` makes such a one.
+    if run.context.paths.named_store {
+        run.context.store()?;
+    } else if !run.context.paths.store.exists() {
         init::prepare(run, None, None)?;
     }
     let incoming = args.credential.take(run)?;
