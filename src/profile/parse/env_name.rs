@@ -14,13 +14,17 @@ pub enum EnvNameError {
     Own,
 }
 
-const STEERING: [&str; 18] = [
+const STEERING: [&str; 22] = [
     "PATH",
     "IFS",
     "ENV",
     "HOME",
     "BASH_ENV",
+    "PS0",
+    "PS1",
+    "PS2",
     "PS4",
+    "PROMPT",
     "PROMPT_COMMAND",
     "SHELLOPTS",
     "BASHOPTS",
@@ -33,6 +37,13 @@ const STEERING: [&str; 18] = [
     "BROWSER",
     "SSH_ASKPASS",
     "FPATH",
+];
+/// Numbers to bash, zsh or mksh, which evaluate what is assigned to them: `x[$(command)]` runs the command.
+#[rustfmt::skip]
+const NUMBERS: [&str; 29] = [
+    "BASHPID", "COLUMNS", "EGID", "EUID", "FUNCNEST", "GID", "HISTCMD", "HISTSIZE", "KEYTIMEOUT", "KSHEGID", "KSHGID",
+    "KSHUID", "LINENO", "LINES", "LISTMAX", "MAILCHECK", "OPTIND", "PGRP", "PIPESTATUS", "PPID", "RANDOM", "SAVEHIST",
+    "SECONDS", "SHLVL", "SRANDOM", "TMOUT", "TTYIDLE", "UID", "USER_ID",
 ];
 const STEERING_STARTS: [&str; 10] =
     ["XDG_", "LD_", "DYLD_", "PYTHON", "PERL", "RUBY", "NODE_", "GIT_", "SSL_", "CURL_"];
@@ -53,6 +64,7 @@ pub fn check_env_name(name: &str) -> Result<(), EnvNameError> {
         return Err(EnvNameError::Own);
     }
     let steers = STEERING.contains(&name.as_str())
+        || NUMBERS.contains(&name.as_str())
         || STEERING_STARTS.iter().any(|start| name.starts_with(start))
         || STEERING_ENDS.iter().any(|end| name.ends_with(end));
     if steers { Err(EnvNameError::Steers) } else { Ok(()) }
@@ -81,7 +93,7 @@ mod tests {
                 "PATH|path|IFS|ENV|HOME|XDG_CONFIG_HOME|BASH_ENV|PS4|PROMPT_COMMAND|SHELLOPTS|ZDOTDIR|EDITOR|VISUAL|PAGER|\
                  LESSOPEN|BROWSER|SSH_ASKPASS|LD_PRELOAD|DYLD_INSERT_LIBRARIES|JAVA_TOOL_OPTIONS|NODE_OPTIONS|PYTHONPATH|\
                  PERL5LIB|RUBYOPT|NODE_PATH|GIT_SSH_COMMAND|https_proxy|HTTPS_PROXY|No_Proxy|SSL_CERT_FILE|CURL_HOME|\
-                 REQUESTS_CA_BUNDLE",
+                 REQUESTS_CA_BUNDLE|PS1|RANDOM|optind|LINES",
             ),
         ] {
             for name in names.split('|') {
