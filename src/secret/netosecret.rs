@@ -54,7 +54,7 @@ pub enum NetoSecretError {
     #[error("the NETOSECRET is base64, but not of UTF-8 text")]
     Utf8,
     /// Base64 of something that is no strict JSON.
-    #[error("the NETOSECRET is base64, but of {0}")]
+    #[error("the NETOSECRET is base64, but not of the right text: {0}")]
     Json(#[from] JsonFault),
     /// JSON, but no object.
     #[error("the NETOSECRET is base64 of JSON, but of {found}, not of an object")]

@@ -1,12 +1,13 @@
 //! Sealing a profile's credential to its recipients, opening it, and checking that it still belongs there.
 
 use super::binding::compare_note;
-use super::{Binding, Credential, CredentialId, Identities, Mismatch, OpenError, RecipientError};
+use super::{Binding, Credential, CredentialId, Identities, Mismatch, OpenError, PayloadError, RecipientError};
 use super::{envelope, payload, recipient, recipients_tag};
 use crate::profile::SealedNote;
 use age::armor::Format;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use zeroize::Zeroizing;
 
 /// A credential as the store has it: the armored text, and what stands beside it in clear.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,10 +94,26 @@ pub fn seal(
 /// [`OpenError`] tells a wrong identity from a damaged text and from a payload of another shape.
 pub fn open(text: &str, identities: &Identities) -> Result<Opened, OpenError> {
     let plain = envelope::open_text(text, identities.iter())?;
-    Ok(payload::parse(&plain)?)
+    Ok(Opened::parse(&plain)?)
 }
 
 impl Opened {
+    /// Reads what a seal holds: every field must be there, of its type, and no other.
+    ///
+    /// # Errors
+    /// [`PayloadError`], which never holds a value.
+    pub fn parse(payload: &[u8]) -> Result<Self, PayloadError> {
+        payload::parse(payload)
+    }
+
+    /// The payload as neto writes it.
+    ///
+    /// # Errors
+    /// [`SealError::OtherKind`] when credential and account are of two kinds.
+    pub fn render(&self) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        payload::render(&self.binding, &self.credential, &self.id, &self.recipients, self.sealed_at)
+    }
+
     /// Whether this secret belongs to the profile as it is declared today, and to the note beside it, which
     /// has to be there.
     ///

@@ -117,7 +117,7 @@ pub enum SessionError {
     #[error(transparent)]
     Busy(#[from] Busy),
     /// `--offline`, and the cache has none that may be used.
-    #[error("the cached token is {} and --offline forbids to get one", .0.word())]
+    #[error("no cached token can be used (state: {}), and --offline forbids getting one", .0.word())]
     Offline(State),
     /// The machine gives no event loop.
     #[error("cannot start the network: {0}")]

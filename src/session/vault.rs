@@ -125,16 +125,18 @@ impl Vault {
         if profile.name.is_env() {
             return self.environment_credential(profile);
         }
-        self.check_trust(profile)?;
         match &profile.secret {
             SecretPlace::Sealed(text) => {
                 let today = Binding::of(profile)?;
                 let opened = self.open(text)?;
                 watcher.trace(&format!("{}: opened its secret", profile.name));
+                // Before the memory: a profile that its seal contradicts is not one to remember, nor to trust.
                 check_bound(&opened, &today, profile)?;
+                self.check_trust(profile)?;
                 Ok(SignIn { account: today.account, credential: opened.credential })
             }
             place => {
+                self.check_trust(profile)?;
                 let secret = fetch(place, &self.environment)?;
                 watcher.trace(&format!("{}: its source gave a NETOSECRET", profile.name));
                 secret.agrees(profile).map_err(VaultError::Disagrees)?;
