@@ -37,8 +37,9 @@ fn refuse_secrets(arguments: &[OsString]) -> Result<(), Error> {
     // What follows `--` belongs to another program.
     let own = arguments.iter().skip(1).take_while(|word| *word != "--").map(|word| word.to_string_lossy());
     for word in own {
+        // The base64 of the word itself may end in '='.
         let value = word.split_once('=').map_or(&*word, |(_, value)| value);
-        if value.len() > LONGEST_SHOWN && [value, &word].iter().any(|text| NetoSecret::parse(text).is_ok()) {
+        if word.len() > LONGEST_SHOWN && [value, &word].iter().any(|text| NetoSecret::parse(text).is_ok()) {
             return Err(Error::new(
                 Code::Usage,
                 "a NETOSECRET was given as an argument, where the process list and the shell's history show it",
@@ -54,6 +55,9 @@ fn explain(error: &clap::Error) -> Error {
     let argument = text(error, ContextKind::InvalidArg);
     let value = text(error, ContextKind::InvalidValue).filter(|value| !value.is_empty());
     let message = match error.kind() {
+        ErrorKind::UnknownArgument if argument.as_deref().is_some_and(|word| !word.starts_with('-')) => {
+            format!("one argument too many: {}", argument.as_deref().map_or("it".to_owned(), shown))
+        }
         ErrorKind::UnknownArgument => {
             format!("there is no {}", argument.as_deref().map_or("such flag".to_owned(), shown))
         }
@@ -87,7 +91,9 @@ fn explain(error: &clap::Error) -> Error {
 fn hint(error: &clap::Error) -> String {
     for kind in [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue] {
         if let Some(near) = text(error, kind) {
-            return format!("did you mean '{near}'?");
+            // clap names several with the nearest last.
+            let near: Vec<_> = near.rsplit(", ").map(|near| format!("'{near}'")).collect();
+            return format!("did you mean {}?", near.join(" or "));
         }
     }
     if let Some(values) = text(error, ContextKind::ValidValue) {

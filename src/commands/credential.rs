@@ -63,21 +63,25 @@ pub(super) enum Kind {
 }
 
 impl CredentialArgs {
-    /// Takes the credential in. `known` is who signs in where the profile says it already, so that only
-    /// the secrets are wanted when the user names fields.
+    /// Who signs in, where the flags say it; a NETOSECRET says it itself.
+    pub(super) fn account(&self) -> Option<Account> {
+        let (person, shortname, appname) = (self.username.clone(), self.shortname.clone(), self.appname.clone());
+        let person = person.map(|username| Account::Person { username });
+        person.or_else(|| Some(Account::ApiKey { shortname: shortname?, appname: appname? }))
+    }
+
+    /// Takes the credential in.
     pub(super) fn take(&self, run: &Run<'_>) -> Result<Incoming, Error> {
         if self.secret_command {
             return self.fetched(run);
         }
         let url = self.url.as_deref().map(super::shape::url).transpose()?;
-        if let Some(username) = &self.username {
-            let password = one_line(read(run, "Password: ")?.as_str())?;
-            let account = Account::Person { username: username.clone() };
-            return Ok(Incoming { account, url, kind: Kind::Credential(Credential::Person { password }) });
-        }
-        if let (Some(shortname), Some(appname)) = (&self.shortname, &self.appname) {
-            let account = Account::ApiKey { shortname: shortname.clone(), appname: appname.clone() };
-            return Ok(Incoming { account, url, kind: Kind::Credential(read_pair(run)?) });
+        if let Some(account) = self.account() {
+            let credential = match &account {
+                Account::Person { .. } => Credential::Person { password: one_line(&read(run, "Password: ")?)? },
+                Account::ApiKey { .. } => read_pair(run)?,
+            };
+            return Ok(Incoming { account, url, kind: Kind::Credential(credential) });
         }
         if url.is_some() {
             return Err(Error::new(
@@ -94,9 +98,11 @@ impl CredentialArgs {
             Zeroizing::new(String::from_utf8_lossy(&Zeroizing::new(bytes)).into_owned())
         } else if let Some(name) = &self.netosecret_env {
             let text = run.context.process.environment.text(name);
-            Zeroizing::new(text.ok_or_else(|| Error::new(Code::Secret, format!("the variable {name} is not set")))?)
+            // A secret that was given in place of a name is not repeated.
+            let shown = if name.len() <= 40 { name } else { "of that name" };
+            Zeroizing::new(text.ok_or_else(|| Error::new(Code::Secret, format!("the variable {shown} is not set")))?)
         } else {
-            read(run, "NETOSECRET: ")?
+            read(run, "NETOSECRET (not shown): ")?
         };
         Ok(NetoSecret::parse(&text)?)
     }
@@ -135,8 +141,8 @@ fn read(run: &Run<'_>, prompt: &str) -> Result<Zeroizing<String>, Error> {
 
 fn read_pair(run: &Run<'_>) -> Result<Credential, Error> {
     if run.context.process.terminal.stdin {
-        let appkey = one_line(&run.ui.hidden("API key (appkey): ")?)?;
-        let sharedsecret = one_line(&run.ui.hidden("Shared secret: ")?)?;
+        let appkey = one_line(&run.ui.hidden("API key (appkey, not shown): ")?)?;
+        let sharedsecret = one_line(&run.ui.hidden("Shared secret (not shown): ")?)?;
         return Ok(Credential::ApiKey { appkey, sharedsecret });
     }
     let text = read_pipe(run)?;

@@ -23,8 +23,8 @@ Examples:
   neto exec acme --with-secret -- fusion-mcp-server
   neto exec acme                    a shell for this tenant
 
-Exit status: 125 when neto fails before the program starts, 126 when it cannot be run, 127 when it is
-not found, else the program's own.")]
+Exit status: 125 when neto fails before the program starts, 126 when it cannot be run, 127 when
+it is not found, else the program's own.")]
 pub(crate) struct ExecArgs {
     /// The profile; without it the chosen one
     #[arg(value_name = "PROFILE")]

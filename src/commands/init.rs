@@ -84,10 +84,7 @@ fn ensure_identity(run: &Run<'_>, from: Option<PathBuf>) -> Result<Identities, E
     if !named && !folder.has_identity() {
         let (text, _) = Identities::generate(run.context.process.clock.now());
         folder.create_identity(&text)?;
-        run.ui.note(&format!(
-            "Made your identity: {} (keep a copy of it in a safe place)",
-            folder.identity_file().display()
-        ));
+        run.ui.note(&format!("Made your identity: {} (keep a copy somewhere safe)", folder.identity_file().display()));
     }
     // A lost race for the file is no harm: whichever identity lies there is read.
     Ok(run.context.vault.identities()?.clone())

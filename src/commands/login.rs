@@ -56,7 +56,7 @@ pub(crate) fn run(args: &LoginArgs, run: &Run<'_>) -> Result<(), Error> {
 }
 
 /// Of several failures each is told as it comes; the only one is told in the end.
-fn told(run: &Run<'_>, count: usize, error: Error) -> Error {
+pub(super) fn told(run: &Run<'_>, count: usize, error: Error) -> Error {
     if count > 1 {
         run.ui.error(error.message(), error.hint());
     }
@@ -84,11 +84,11 @@ fn kept(access: Access) -> Result<Access, Error> {
 fn tell(run: &Run<'_>, profile: &Profile, access: &Access) {
     let how = match access.origin {
         Granted::Cached => "the cached token is good",
-        Granted::Refreshed => "refreshed",
-        Granted::Login => "signed in",
+        Granted::Refreshed => "refreshed, good",
+        Granted::Login => "signed in, good",
     };
     if let Some(lifetime) = access.lifetime {
         let left = when::span(lifetime.left(run.context.process.clock.now()).as_secs());
-        run.ui.note(&format!("{}: {how}, good until {} ({left})", profile.name, when::minute(lifetime.expires_at)));
+        run.ui.note(&format!("{}: {how} until {} ({left})", profile.name, when::minute(lifetime.expires_at)));
     }
 }

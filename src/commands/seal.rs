@@ -1,5 +1,6 @@
 //! `neto seal`: what is in clear is sealed, what is sealed to others than today's recipients anew.
 
+use super::login::told;
 use super::shape::{set, unset};
 use super::{Run, SelectArgs, change, reseal};
 use crate::error::{Code, Error};
@@ -67,7 +68,7 @@ pub(crate) fn run(args: &SealArgs, run: &Run<'_>) -> Result<(), Error> {
                     sealed.push((name.clone(), how));
                 }
                 Ok(Outcome::Good | Outcome::Skipped) => {}
-                Err(error) => failures.push(error.about(name)),
+                Err(error) => failures.push(told(run, names.len(), error.about(name))),
             }
         }
         Ok(edits)
@@ -78,7 +79,7 @@ pub(crate) fn run(args: &SealArgs, run: &Run<'_>) -> Result<(), Error> {
         run.ui.note(&format!("'{name}' {how}"));
     }
     if was_clear {
-        run.ui.note("Editors' backups and git history may still hold what stood in clear: rotate the keys if others could see them");
+        run.ui.note("Editors' backups and git history may still hold it in clear: rotate keys that others could see");
     }
     if sealed.is_empty() && failures.is_empty() {
         run.ui.note("Everything is sealed to today's recipients");

@@ -2,7 +2,7 @@
 
 use super::Run;
 use crate::error::{Code, Error};
-use crate::profile::{ApiUrl, Edit, Section, Span, Value};
+use crate::profile::{ApiUrl, Edit, RecipientName, Section, Span, Store, Value, check_env_name};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -88,12 +88,22 @@ impl ShapeArgs {
         Ok(edits)
     }
 
+    /// Refuses a recipient that the store does not declare.
+    pub(super) fn check_recipients(&self, store: &Store) -> Result<(), Error> {
+        let known = |told: &&String| store.recipients.keys().any(|name| name.as_str() == *told);
+        let Some(stranger) = self.recipients.iter().find(|told| !known(told)) else { return Ok(()) };
+        let names: Vec<&str> = store.recipients.keys().map(RecipientName::as_str).collect();
+        let message = format!("--recipient: there is no recipient '{stranger}'; there are {}", names.join(", "));
+        Err(Error::new(Code::Usage, message))
+    }
+
     fn variables(&self) -> Result<Vec<(String, String)>, Error> {
         let split = |text: &String| {
             let (name, value) = text.split_once('=').ok_or_else(|| {
                 Error::new(Code::Usage, "--env wants NAME=VALUE")
                     .with_hint("neto profile edit acme --env 'API_URL={url}'")
             })?;
+            check_env_name(name).map_err(|error| Error::new(Code::Usage, format!("--env: {error}")))?;
             Ok((name.to_owned(), value.to_owned()))
         };
         self.env.iter().map(split).collect()

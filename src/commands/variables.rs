@@ -49,7 +49,9 @@ impl Variables {
         let mut add = |name: &str, value: &str| set.push((name.to_owned(), value.to_owned()));
         add("NETO_PROFILE", profile.name.as_str());
         add("NETO_URL", &profile.url.to_string());
-        add("NETO_SHORTNAME", profile.shortname.as_deref().unwrap_or_default());
+        if let Some(shortname) = &profile.shortname {
+            add("NETO_SHORTNAME", shortname);
+        }
         add("NETO_TOKEN", access.token.reveal());
         if let Some(lifetime) = access.lifetime {
             add("NETO_TOKEN_EXPIRES_AT", &lifetime.expires_at.as_second().to_string());

@@ -47,7 +47,10 @@ impl Grant {
     ///
     /// Every field is optional in the reference, but without `access_token` there is nothing to use.
     /// Fields that neto does not use are checked for form alone, `Content-Type` not at all.
-    pub(super) fn parse(body: &[u8], obtained_at: Timestamp) -> Result<Self, &'static str> {
+    ///
+    /// # Errors
+    /// What is wrong with it, as a sentence about "it".
+    pub fn parse(body: &[u8], obtained_at: Timestamp) -> Result<Self, &'static str> {
         let text = std::str::from_utf8(body).map_err(|_| "it is not UTF-8")?;
         let text = without_non_numbers(text);
         let fields = Fields::parse(&text)?;

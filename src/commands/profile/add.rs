@@ -36,7 +36,10 @@ pub(crate) struct AddArgs {
 
 /// Adds one profile.
 pub(crate) fn run(args: &AddArgs, run: &Run<'_>) -> Result<(), Error> {
-    let told = args.name.as_deref().map(parse_name).transpose()?;
+    let told = match (args.name.as_deref(), args.credential.account()) {
+        (Some(name), _) => Some(parse_name(name)?),
+        (None, account) => account.as_ref().map(name_after).transpose()?,
+    };
     if let Some(name) = &told {
         refuse_existing(run, name)?;
     }
@@ -48,8 +51,9 @@ pub(crate) fn run(args: &AddArgs, run: &Run<'_>) -> Result<(), Error> {
     } else if !run.context.paths.store.exists() {
         init::prepare(run, None, None)?;
     }
+    args.shape.check_recipients(run.context.store()?)?;
     let incoming = args.credential.take(run)?;
-    let name = name_of(told, &incoming)?;
+    let name = told.map_or_else(|| name_after(&incoming.account), Ok)?;
     let document = change::store(run, |document| {
         if document.store().entry(&name).is_some() {
             return Err(exists(&name));
@@ -117,14 +121,14 @@ pub(in crate::commands) fn added(document: &Document, name: &ProfileName) -> Res
     entry.profile.clone().map_err(|fault| Error::new(Code::Usage, fault.problem.to_string()).about(&fault.key))
 }
 
-fn name_of(told: Option<ProfileName>, incoming: &Incoming) -> Result<ProfileName, Error> {
-    match (told, &incoming.account) {
-        (Some(name), _) => Ok(name),
-        (None, Account::ApiKey { shortname, .. }) => ProfileName::from_shortname(shortname).map_err(|error| {
+/// The name of a profile that was told none.
+fn name_after(account: &Account) -> Result<ProfileName, Error> {
+    match account {
+        Account::ApiKey { shortname, .. } => ProfileName::from_shortname(shortname).map_err(|error| {
             Error::new(Code::Usage, format!("the tenant's shortname makes no name: {error}"))
                 .with_hint("neto profile add NAME")
         }),
-        (None, Account::Person { .. }) => Err(Error::new(Code::Usage, "a person's profile needs a name")
+        Account::Person { .. } => Err(Error::new(Code::Usage, "a person's profile needs a name")
             .with_hint("neto profile add NAME --username ...")),
     }
 }

@@ -220,7 +220,12 @@ fn edit_until_it_parses(
 
 fn open_editor(run: &Run<'_>, draft: &std::path::Path) -> Result<(), Error> {
     let environment = &run.context.process.environment;
-    let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| environment.text(name)).unwrap_or_else(|| "vi".to_owned());
+    let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| environment.text(name));
+    if editor.is_none() && !run.context.process.terminal.stdin {
+        return Err(Error::new(Code::Usage, "EDITOR is not set, and without a terminal no other editor can be used")
+            .with_hint("neto profile edit NAME --tag TAG    or other flags"));
+    }
+    let editor = editor.unwrap_or_else(|| "vi".to_owned());
     // An editor is a command line ("code --wait"), which only a shell takes apart as its owner meant it.
     let status = Command::new("sh").arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(draft).status();
     match status {
