@@ -1,10 +1,14 @@
 //! `neto token`: one login for many runs, the ways to print it, refreshing with the burn, and what becomes of a cache
 //! that is of no use.
 
-use crate::fusion::{Fault, Gate, Lifetime, REFRESH, Server, TOKEN};
+use crate::fusion::{Credential, Fault, Gate, Lifetime, REFRESH, Server, TOKEN};
 use crate::harness::{Outcome, Sandbox};
 use serde_json::{Value, json};
 use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 
 /// Long enough for a token of a day to have expired, and not its refresh token.
 const TWO_DAYS: i64 = 172_800;
@@ -346,7 +350,13 @@ fn a_changed_profile_never_uses_an_old_token() {
     let first = sandbox.token(&[]).code(0).answer().to_owned();
     // A new credential of the same key.
     let next = sandbox.server().regenerate(&credential);
+    let kept = fs::read(sandbox.token_file("acme")).unwrap();
     sandbox.neto(["profile", "set-secret", "acme"]).stdin(next.netosecret()).run().code(0);
+    assert!(!sandbox.token_file("acme").exists(), "set-secret drops it");
+    // As where the store came from a colleague, and the token is still there.
+    fs::write(sandbox.token_file("acme"), kept).unwrap();
+    #[cfg(unix)]
+    fs::set_permissions(sandbox.token_file("acme"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     sandbox.token(&["--offline"]).code(5).stdout("");
     let second = sandbox.token(&[]).code(0).silent().answer().to_owned();
     assert_ne!(first, second);
@@ -448,4 +458,56 @@ fn verbose_tells_what_is_asked_and_no_secret() {
     let token = outcome.answer();
     outcome.stderr_lacks(token);
     sandbox.token(&["-v"]).code(0).stderr_has("the cached token is good").stderr_lacks(token).stderr_lacks("POST");
+}
+
+/// A way to the server that can be taken away: who comes then finds nobody.
+struct Relay {
+    url: String,
+    open: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Relay {
+    fn new(server: &Server) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let server = server.origin().trim_start_matches("http://").to_owned();
+        let open = Arc::new(AtomicBool::new(true));
+        let stays = Arc::clone(&open);
+        let thread = std::thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok).take_while(|_| stays.load(Ordering::SeqCst)) {
+                let server = TcpStream::connect(&server).expect("the server");
+                let there = (client.try_clone().expect("a handle"), server.try_clone().expect("a handle"));
+                for (mut from, mut to) in [there, (server, client)] {
+                    std::thread::spawn(move || {
+                        let _ = std::io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(std::net::Shutdown::Write);
+                    });
+                }
+            }
+        });
+        Self { url: format!("http://{address}/api/v1"), open, thread }
+    }
+
+    /// Nobody listens any more when it returns.
+    fn close(self) {
+        self.open.store(false, Ordering::SeqCst);
+        let _ = TcpStream::connect(self.url.trim_start_matches("http://").trim_end_matches("/api/v1"));
+        self.thread.join().expect("the relay");
+    }
+}
+
+#[test]
+fn a_connection_that_never_came_about_keeps_the_refresh_token() {
+    let sandbox = Sandbox::new();
+    let relay = Relay::new(sandbox.server());
+    let credential = Credential { url: relay.url.clone(), ..sandbox.server().add_tenant("acme", "soc") };
+    sandbox.neto(["profile", "add"]).stdin(credential.netosecret()).run().code(0);
+    sandbox.token(&[]).code(0).silent();
+    relay.close();
+    sandbox.age_token("acme", TWO_DAYS);
+    let before = sandbox.sealed_token("acme");
+    sandbox.token(&[]).code(5).stdout("").stderr_has("no connection");
+    assert_eq!(sandbox.sealed_token("acme"), before, "the refresh token is back");
+    assert_eq!(sandbox.granted(), (1, 0));
 }

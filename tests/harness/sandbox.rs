@@ -3,6 +3,7 @@
 use super::call::Call;
 use super::canary::Canary;
 use crate::fusion::{Credential, Server};
+use serde_json::Value;
 use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -91,6 +92,31 @@ impl Sandbox {
         let credential = self.server.add_tenant(shortname, "soc");
         self.neto(["profile", "add", shortname]).stdin(credential.netosecret()).run().code(0);
         credential
+    }
+
+    /// What `neto profile show NAME -o json` says of a profile.
+    pub(crate) fn shown(&self, name: &str) -> Value {
+        self.neto(["profile", "show", name, "-o", "json"]).run().code(0).json()
+    }
+
+    /// The server takes the profile's credential: one login more.
+    #[track_caller]
+    pub(crate) fn signs_in(&self, name: &str) {
+        let before = self.server.logins();
+        self.neto(["login", name, "--force"]).run().code(0).stdout("");
+        assert_eq!(self.server.logins(), before + 1, "logins of {name}");
+    }
+
+    /// Neto refuses to use the profile's credential: this exit code, these words, and nothing asked of the server.
+    #[track_caller]
+    pub(crate) fn refuses(&self, name: &str, code: i32, words: &[&str]) {
+        let before = self.server.connections();
+        let outcome = self.neto(["login", name, "--force"]).run();
+        outcome.code(code).stdout("");
+        for word in words {
+            outcome.stderr_has(word);
+        }
+        assert_eq!(self.server.connections(), before, "connections for {name}");
     }
 
     /// The text of the profile store.

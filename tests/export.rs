@@ -1,0 +1,425 @@
+//! `neto export` in the real shells: what they have afterwards, that nothing of the tenant before stays, and that a
+//! failure leaves nothing behind.
+
+use crate::fusion::{Fault, TOKEN};
+use crate::harness::{Call, Outcome, Sandbox};
+use crate::shells::{find, missing};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs;
+
+/// A shell, and how it says what these tests want.
+struct Shell {
+    program: &'static str,
+    flags: &'static [&'static str],
+    /// The name that `--shell` knows it by.
+    name: &'static str,
+}
+
+const SHELLS: [Shell; 7] = [
+    Shell { program: "dash", flags: &["-c"], name: "sh" },
+    Shell { program: "bash", flags: &["-c"], name: "bash" },
+    Shell { program: "zsh", flags: &["-fc"], name: "zsh" },
+    Shell { program: "mksh", flags: &["-c"], name: "sh" },
+    Shell { program: "busybox", flags: &["sh", "-c"], name: "sh" },
+    Shell { program: "fish", flags: &["--no-config", "-c"], name: "fish" },
+    Shell { program: "nu", flags: &["--no-config-file", "-c"], name: "nu" },
+];
+
+/// What every export sets.
+const PLAIN: [&str; 5] = ["NETO_PROFILE", "NETO_URL", "NETO_SHORTNAME", "NETO_TOKEN", "NETO_TOKEN_EXPIRES_AT"];
+/// What `--with-secret` adds for an API key.
+const SECRET: [&str; 4] = ["NETO_APPNAME", "NETO_APPKEY", "NETO_SHARED_SECRET", "NETOSECRET"];
+
+impl Shell {
+    /// Takes in what `neto` prints, as the help says; `line` is the command line after the program's name.
+    fn load(&self, line: &str) -> String {
+        match self.name {
+            "fish" => format!("neto {line} | source"),
+            "nu" => format!("neto {line} | from json | load-env"),
+            _ => format!("eval \"$(neto {line})\""),
+        }
+    }
+
+    /// Takes in what must fail: the shell must know, and have no token.
+    fn load_failing(&self, line: &str) -> String {
+        let load = self.load(line);
+        match self.name {
+            "fish" => format!("{load}; and exit 3\ntest -z \"$NETO_TOKEN\"; or exit 4"),
+            // What fails ends a script of nu; `complete` lets it go on.
+            "nu" => {
+                let load = load.replace("| from", "| complete | get stdout | from");
+                format!("{load}\nif ($env.NETO_TOKEN? | default '') != '' {{ exit 4 }}")
+            }
+            _ => format!("{load} && exit 3\ntest -z \"${{NETO_TOKEN-}}\" || exit 4"),
+        }
+    }
+
+    /// Runs these lines, then lists the environment that a program started by the shell gets.
+    fn call<'a>(&self, sandbox: &'a Sandbox, lines: &[String]) -> Option<Call<'a>> {
+        if find(self.program).is_none() {
+            missing(self.program);
+            return None;
+        }
+        let dump = if self.name == "nu" { "^env -0" } else { "env -0" };
+        let script = format!("{}\n{dump}", lines.join("\n"));
+        Some(sandbox.program(self.program, self.flags.iter().copied().chain([script.as_str()])).reveals("access token"))
+    }
+}
+
+/// The environment that `env -0` listed.
+fn environment(outcome: &Outcome) -> BTreeMap<String, String> {
+    let pairs = outcome.stdout.split('\0').filter_map(|line| line.split_once('='));
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// Those of its names that neto may have set and that hold something.
+fn ours(environment: &BTreeMap<String, String>) -> Vec<&str> {
+    let ours = |name: &str| name.starts_with("NETO") && name != "NETO_HOME";
+    environment.iter().filter(|(name, value)| ours(name) && !value.is_empty()).map(|(name, _)| name.as_str()).collect()
+}
+
+/// Adds lines to a profile, as a user with an editor does.
+fn declare(sandbox: &Sandbox, profile: &str, lines: &str) {
+    let header = format!("[profiles.{profile}]\n");
+    sandbox.write_store(sandbox.store().replace(&header, &format!("{header}{lines}\n")));
+}
+
+#[test]
+fn every_shell_gets_exactly_what_the_profile_has() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    let values = [
+        ("QUOTES", "it's \"so\" `id` $(touch pwned) ${HOME} $HOME"),
+        ("GLOBS", "* ? [a] {b,c} ~ !! # ; & | < > \\ \\n %s"),
+        ("PARAGRAPHS", "one\ntwo\n\n three"),
+        ("BLANKS", "  between  "),
+        ("SIGNS", "ünï – 日本 🦀\t."),
+        ("NOTHING", ""),
+        ("DASHES", "--shell=fish"),
+    ];
+    let entries: Vec<String> = values.iter().map(|(name, value)| format!("{name} = {}", json!(value))).collect();
+    let templates = "BEARER = 'Bearer {token}', WORDS = '{url} {shortname} {appname} {profile} {other} {appkey}'";
+    declare(&sandbox, "acme", &format!("env = {{ {}, {templates} }}", entries.join(", ")));
+    let token = sandbox.neto(["token"]).reveals("access token").run().code(0).answer().to_owned();
+    let expires_at = sandbox.token_line("acme")["expires_at"].to_string();
+    let url = sandbox.server().url();
+    for shell in &SHELLS {
+        // Without --shell it is the shell that asks; told, it is the same.
+        for line in ["export acme".to_owned(), format!("export acme --shell {}", shell.name)] {
+            let Some(call) = shell.call(&sandbox, &[shell.load(&line)]) else { continue };
+            let outcome = call.env("LEFT", "alone").run();
+            let found = environment(outcome.code(0).silent());
+            let has = |name: &str, value: &str| {
+                assert_eq!(found.get(name).map_or("", |v| v), value, "{name} {}", shell.program);
+            };
+            for (name, value) in values {
+                has(name, value);
+            }
+            has("BEARER", &format!("Bearer {token}"));
+            has("WORDS", &format!("{url} acme soc acme {{other}} {{appkey}}"));
+            has("LEFT", "alone");
+            for (name, value) in PLAIN.into_iter().zip(["acme", &url, "acme", &token, &expires_at]) {
+                has(name, value);
+            }
+            let mut noted: Vec<&str> = found["NETO_EXPORTED"].split(' ').collect();
+            noted.sort_unstable();
+            let mut wanted: Vec<&str> =
+                values.map(|(name, _)| name).into_iter().chain(PLAIN).chain(["BEARER", "WORDS"]).collect();
+            wanted.sort_unstable();
+            assert_eq!(noted, wanted, "{}", shell.program);
+            assert!(!sandbox.work("pwned").exists(), "{}", shell.program);
+        }
+    }
+    assert_eq!(sandbox.server().logins(), 1);
+}
+
+#[test]
+fn nothing_of_the_tenant_before_stays() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    sandbox.add("globex");
+    declare(&sandbox, "acme", "env = { OF_ACME = 'yes', BOTH = 'acme' }");
+    declare(&sandbox, "globex", "env = { BOTH = 'globex' }");
+    for shell in &SHELLS {
+        let lines = [shell.load("export acme --with-secret"), shell.load("export globex")];
+        let Some(call) = shell.call(&sandbox, &lines) else { continue };
+        let found = environment(call.run().code(0).silent());
+        let mut wanted = PLAIN.to_vec();
+        wanted.push("NETO_EXPORTED");
+        wanted.sort_unstable();
+        assert_eq!(ours(&found), wanted, "{}", shell.program);
+        assert_eq!((&*found["NETO_PROFILE"], &*found["BOTH"]), ("globex", "globex"), "{}", shell.program);
+        assert_eq!(found.get("OF_ACME").map_or("", |value| value), "", "{}", shell.program);
+        // The way back to nothing.
+        let lines = [shell.load("export acme --with-secret"), shell.load("export --unset")];
+        let found = environment(shell.call(&sandbox, &lines).unwrap().run().code(0).silent());
+        assert_eq!(ours(&found), Vec::<&str>::new(), "{}", shell.program);
+        assert_eq!(found.get("OF_ACME").map_or("", |value| value), "", "{}", shell.program);
+    }
+}
+
+#[test]
+fn a_failure_leaves_no_tenant_and_the_shell_knows() {
+    let sandbox = Sandbox::new();
+    for name in ["acme", "globex"] {
+        sandbox.add(name);
+    }
+    sandbox.server().fault(Fault::at(TOKEN).of("globex").error(401, "unknown key"));
+    declare(&sandbox, "acme", "env = { OF_ACME = 'yes' }");
+    let failing = [
+        "export acme --bogus",
+        "--bogus export acme",
+        "export acme globex",
+        "export acme --shell",
+        "export acme --shell tcsh",
+        "export acme --min-ttl soon",
+        "export acme --offline --force",
+        "export nosuch",
+        "export 'A b'",
+        "export globex",
+        "-p nosuch export",
+        "-qp nosuch export",
+        "--store nowhere.toml export acme",
+        "--lock-timeout forever export acme",
+        "--color never export nosuch",
+    ];
+    for shell in &SHELLS {
+        let pairs = failing.iter().flat_map(|line| [shell.load("export acme"), shell.load_failing(line)]);
+        let Some(call) = shell.call(&sandbox, &pairs.collect::<Vec<_>>()) else { continue };
+        let outcome = call.run();
+        let found = environment(outcome.code(0));
+        assert_eq!(ours(&found), Vec::<&str>::new(), "{}", shell.program);
+        assert_eq!(found.get("OF_ACME").map_or("", |value| value), "", "{}", shell.program);
+        if shell.name != "nu" {
+            assert_eq!(outcome.stderr.matches("error: ").count(), failing.len(), "{outcome}");
+        }
+    }
+}
+
+#[test]
+fn each_failure_has_its_own_exit_code_and_an_eval_that_fails() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    sandbox.server().fault(Fault::at(TOKEN).error(401, "unknown key"));
+    let cases = [("--bogus", 2), ("A b", 2), ("nosuch", 3), ("acme", 4)];
+    for (argument, code) in cases {
+        for (shell, end) in [
+            ("sh", "NETO_USERNAME\nfalse\n"),
+            ("bash", "NETO_USERNAME\nfalse\n"),
+            ("zsh", "NETO_USERNAME\nfalse\n"),
+            ("fish", "\nfalse;\n"),
+            ("powershell", "$env:NETO_USERNAME = $null\nthrow 'no environment was exported'\n"),
+            ("nu", "\"NETO_USERNAME\": \"\"\n}\n"),
+        ] {
+            let outcome = sandbox.neto(["export", "--shell", shell, argument]).run();
+            outcome.code(code).stdout_has("NETO_TOKEN").stderr_has("error: ");
+            assert!(outcome.stdout.ends_with(end), "{outcome}");
+        }
+        // A file says nothing when it is none.
+        sandbox.neto(["export", "--format", "json", argument]).run().code(code).stdout("");
+    }
+}
+
+#[test]
+fn a_script_that_ends_at_errors_ends_where_an_export_fails() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    for shell in SHELLS.iter().filter(|shell| shell.name != "fish") {
+        let (errexit, echo) = if shell.name == "nu" { ("", "^echo acme") } else { ("set -e", "echo acme") };
+        let lines = [errexit, &shell.load("export acme"), echo, &shell.load("export nosuch"), "echo went on"];
+        let Some(call) = shell.call(&sandbox, &lines.map(str::to_owned)) else { continue };
+        let outcome = call.run();
+        outcome.code(if shell.name == "nu" { 3 } else { 1 }).stderr_has("there is no profile 'nosuch'");
+        outcome.stdout("acme\n");
+    }
+}
+
+#[test]
+fn powershell_text_is_quoted_and_unsets_first() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    declare(&sandbox, "acme", "env = { HOSTILE = \"it's $(x) `u\\n\" }");
+    let outcome = sandbox.neto(["export", "--shell", "powershell"]).reveals("access token").run();
+    outcome
+        .code(0)
+        .silent()
+        .stdout_has("$env:HOSTILE = 'it''s $(x) `u' + [char]10\n")
+        .stdout_has("$env:NETO_PROFILE = 'acme'\n");
+    let (unset, set) = (outcome.stdout.find("$env:NETO_TOKEN = $null"), outcome.stdout.find("$env:NETO_TOKEN = '"));
+    assert!(unset.is_some() && unset < set, "{outcome}");
+}
+
+#[test]
+fn a_neto_profile_of_an_earlier_export_is_no_choice() {
+    let sandbox = Sandbox::new();
+    for name in ["acme", "globex"] {
+        sandbox.add(name);
+    }
+    sandbox.neto(["use", "globex"]).run().code(0);
+    let export = || sandbox.neto(["export", "--format", "json"]).env("NETO_PROFILE", "acme").reveals("access token");
+    // Set by the user it is one; noted as exported it is none.
+    assert_eq!(export().run().code(0).json()["NETO_PROFILE"], "acme");
+    let exported = export().env("NETO_EXPORTED", "NETO_TOKEN NETO_PROFILE").run();
+    assert_eq!(exported.code(0).json()["NETO_PROFILE"], "globex");
+    // For every other command the shell's tenant is meant.
+    let current = sandbox.neto(["profile", "current"]).env("NETO_PROFILE", "acme").env("NETO_EXPORTED", "NETO_PROFILE");
+    current.run().code(0).stdout("acme\n");
+}
+
+#[test]
+fn a_planted_note_of_exports_harms_nobody() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    let planted = "PATH HOME IFS LD_PRELOAD X;touch${IFS}pwned $(touch\tpwned) `touch\tpwned` -f MINE NETO_HOME";
+    for shell in &SHELLS {
+        for line in ["export acme", "export --unset", "export nosuch"] {
+            let text = sandbox.neto(line.split(' ').chain(["--shell", shell.name]));
+            let text = text.env("NETO_EXPORTED", planted).reveals("access token").run();
+            text.stdout_has("MINE").stdout_lacks("touch").stdout_lacks("PATH").stdout_lacks("HOME");
+        }
+        let Some(call) = shell.call(&sandbox, &[shell.load("export acme")]) else { continue };
+        let found = environment(call.env("NETO_EXPORTED", planted).env("MINE", "x").run().code(0).silent());
+        assert!(found["PATH"].len() > 1 && found["HOME"].ends_with("home"), "{}", shell.program);
+        assert_eq!(found.get("MINE").map_or("", |value| value), "", "{}", shell.program);
+        assert!(!sandbox.work("pwned").exists(), "{}", shell.program);
+    }
+}
+
+#[test]
+fn json_is_one_object_of_what_is_set() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    declare(&sandbox, "acme", "env = { MINE = \"a\\nb\" }");
+    let call = sandbox.neto(["export", "--format", "json"]).env("NETO_EXPORTED", "OLD").reveals("access token");
+    let object = call.run().code(0).silent().json();
+    let names: Vec<&String> = object.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["MINE", "NETO_PROFILE", "NETO_SHORTNAME", "NETO_TOKEN", "NETO_TOKEN_EXPIRES_AT", "NETO_URL"]);
+    assert_eq!((&object["MINE"], &object["NETO_SHORTNAME"]), (&json!("a\nb"), &json!("acme")));
+    assert!(object.as_object().unwrap().values().all(Value::is_string));
+}
+
+#[test]
+fn dotenv_is_read_back_by_a_shell_and_refuses_what_it_cannot_hold() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    declare(&sandbox, "acme", "env = { MINE = '$(touch pwned) \"x\" # y' }");
+    let script = "neto export --format dotenv > .env && set -a && . ./.env && env -0";
+    let outcome = sandbox.program("dash", ["-c", script]).reveals("access token").run();
+    let found = environment(outcome.code(0).silent());
+    assert_eq!((&*found["MINE"], &*found["NETO_PROFILE"]), ("$(touch pwned) \"x\" # y", "acme"));
+    assert!(!found.contains_key("NETO_EXPORTED"));
+    sandbox.spare(&sandbox.work(".env"));
+    for hostile in ["it's", "one\ntwo", "one\rtwo"] {
+        sandbox.neto(["profile", "edit", "acme", "--env", &format!("MINE={hostile}")]).run().code(0);
+        let outcome = sandbox.neto(["export", "--format", "dotenv"]).run();
+        outcome.code(2).stdout("").stderr_has("MINE").stderr_has("--format json").stderr_lacks(hostile);
+    }
+}
+
+/// The assignments of a file for GitHub: `NAME<<MARK`, lines, `MARK`.
+fn assignments(text: &str) -> BTreeMap<String, (String, String)> {
+    let mut found = BTreeMap::new();
+    let mut lines = text.lines();
+    while let Some((name, mark)) = lines.next().and_then(|line| line.split_once("<<")) {
+        let value: Vec<&str> = lines.by_ref().take_while(|line| *line != mark).collect();
+        found.insert(name.to_owned(), (value.join("\n"), mark.to_owned()));
+    }
+    found
+}
+
+#[test]
+fn github_masks_first_and_writes_to_its_file() {
+    let sandbox = Sandbox::new();
+    let credential = sandbox.add("acme");
+    declare(&sandbox, "acme", "env = { MINE = \"a\\nMARK\\nb\", BEARER = 'Bearer {token}' }");
+    let token = sandbox.neto(["token"]).reveals("access token").run().code(0).answer().to_owned();
+    let file = sandbox.write_secret("github_env", "EARLIER=1\n");
+    let outcome = sandbox.neto(["export", "--format", "github", "--with-secret"]).env("GITHUB_ENV", &file);
+    let outcome = outcome.reveals("access token").reveals("appkey").reveals("sharedsecret").run();
+    outcome.code(0).silent();
+    let netosecret = credential.netosecret();
+    let bearer = format!("Bearer {token}");
+    for secret in [&token, &credential.appkey, &credential.sharedsecret, &bearer] {
+        outcome.stdout_has(&format!("::add-mask::{secret}\n"));
+    }
+    assert!(outcome.stdout.lines().all(|line| line.starts_with("::add-mask::")), "{outcome}");
+    let text = fs::read_to_string(&file).unwrap();
+    let found = assignments(text.strip_prefix("EARLIER=1\n").expect("what was there stays"));
+    let names: Vec<&str> =
+        found.iter().filter(|(_, (value, _))| !value.is_empty()).map(|(name, _)| name.as_str()).collect();
+    let mut wanted: Vec<&str> = PLAIN.into_iter().chain(SECRET).chain(["MINE", "BEARER"]).collect();
+    wanted.sort_unstable();
+    assert_eq!(names, wanted);
+    assert_eq!((&*found["MINE"].0, &*found["NETO_TOKEN"].0), ("a\nMARK\nb", &*token));
+    assert_eq!(decoded(&found["NETOSECRET"].0), decoded(&netosecret));
+    // Nobody can guess where a value ends.
+    let again = sandbox.neto(["export", "--format", "github"]).reveals("access token").run();
+    let (masks, rest): (Vec<&str>, Vec<&str>) =
+        again.code(0).stdout.lines().partition(|line| line.starts_with("::add-mask::"));
+    assert!(again.stdout.starts_with("::add-mask::") && masks.len() >= 2, "{again}");
+    assert_ne!(assignments(&rest.join("\n"))["NETO_TOKEN"].1, found["NETO_TOKEN"].1);
+}
+
+fn decoded(netosecret: &str) -> Value {
+    serde_json::from_slice(&STANDARD.decode(netosecret).expect("standard base64, padded")).expect("JSON")
+}
+
+#[test]
+fn the_credential_comes_only_when_asked_for() {
+    let sandbox = Sandbox::new();
+    let credential = sandbox.add("acme");
+    declare(&sandbox, "acme", "env = { KEYS = '{appkey}:{sharedsecret}' }");
+    let call = sandbox.neto(["export", "--with-secret", "--format", "json"]);
+    let object = call.reveals("access token").reveals("appkey").reveals("sharedsecret").run().code(0).silent().json();
+    assert_eq!(object["NETO_APPNAME"], "soc");
+    assert_eq!(
+        (&object["NETO_APPKEY"], &object["NETO_SHARED_SECRET"]),
+        (&json!(credential.appkey), &json!(credential.sharedsecret))
+    );
+    assert_eq!(object["KEYS"], format!("{}:{}", credential.appkey, credential.sharedsecret));
+    assert_eq!(decoded(object["NETOSECRET"].as_str().unwrap()), credential.json());
+    let plain = sandbox.neto(["export", "--format", "json"]).reveals("access token").run().code(0).json();
+    assert_eq!(plain["KEYS"], "{appkey}:{sharedsecret}");
+    assert!(SECRET.iter().all(|name| plain.get(name).is_none()));
+}
+
+#[test]
+fn a_person_gives_name_and_password() {
+    let sandbox = Sandbox::new();
+    let person = sandbox.server().add_person("alice@example.com");
+    let add = ["profile", "add", "me", "--username", &person.username, "--url", &person.url];
+    sandbox.neto(add).stdin(&person.password).run().code(0);
+    let call =
+        sandbox.neto(["export", "--with-secret", "--format", "json"]).reveals("access token").reveals("password");
+    let object = call.run().code(0).silent().json();
+    assert_eq!(
+        (&object["NETO_USERNAME"], &object["NETO_PASSWORD"]),
+        (&json!(person.username), &json!(person.password))
+    );
+    assert!(SECRET.iter().all(|name| object.get(name).is_none()), "{object}");
+    assert_eq!(sandbox.server().logins(), 1);
+}
+
+#[test]
+fn another_store_goes_along() {
+    let sandbox = Sandbox::new();
+    let credential = sandbox.server().add_tenant("acme", "soc");
+    let other = sandbox.work("other.toml");
+    let other = other.to_str().unwrap();
+    sandbox.neto(["init", "--store", other]).run().code(0);
+    sandbox.neto(["profile", "add", "--store", other]).stdin(credential.netosecret()).run().code(0);
+    let object =
+        sandbox.neto(["export", "--store", other, "--format", "json"]).reveals("access token").run().code(0).json();
+    assert_eq!(object["NETO_STORE"], other);
+    let standard = sandbox.neto(["export", "--format", "json"]).run();
+    standard.code(3).stdout("").stderr_has("neto profile add");
+    for shell in &SHELLS[..2] {
+        let call = shell
+            .call(&sandbox, &[shell.load(&format!("export --store '{other}'")), "neto profile current >&2".into()]);
+        let Some(call) = call else { continue };
+        call.run().code(0).stderr_has("acme\n");
+    }
+}

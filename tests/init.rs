@@ -1,0 +1,214 @@
+//! `neto init`: the keys of a machine and, where there is none, an empty store.
+
+use crate::harness::Sandbox;
+use std::fs;
+use std::path::Path;
+
+/// A public key of nobody that tests run as.
+pub(crate) const STRANGER: &str = "age1eezr7zgmy0w00srkdtaaqn0u90z6wyxuh223q067rxtle73a8uhs0pc5w6";
+
+/// An identity file with its public key, made by a neto of another home.
+fn other_identity(sandbox: &Sandbox) -> (std::path::PathBuf, String) {
+    let home = sandbox.root().join("other");
+    let outcome = sandbox.neto(["init"]).env("NETO_HOME", &home).run();
+    (home.join("keys/identity.txt"), outcome.code(0).answer().to_owned())
+}
+
+#[cfg(unix)]
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+fn it_makes_keys_and_an_empty_store_once() {
+    let sandbox = Sandbox::new();
+    let first = sandbox.neto(["init", "--name", "alice"]).run();
+    first.code(0).stderr_has("Made your identity: ").stderr_has("Next: neto profile add");
+    let key = first.answer();
+    assert!(key.starts_with("age1") && !key.contains('\n'), "only the public key is the answer: {key}");
+    let wanted = format!(
+        "version = 1\n\n[recipients]\nalice = \"{key}\"\n\n[defaults]\nurl = \"https://api.netography.com/api/v1\"\n"
+    );
+    assert_eq!(sandbox.store(), wanted);
+    let identity = fs::read_to_string(sandbox.home("keys/identity.txt")).unwrap();
+    assert!(identity.contains(&format!("# public key: {key}\n")) && identity.contains("\nAGE-SECRET-KEY-1"));
+    let device = fs::read_to_string(sandbox.home("keys/device.key")).unwrap();
+    assert!(device.contains("AGE-SECRET-KEY-1") && !device.contains(identity.lines().last().unwrap()));
+    assert_eq!(fs::read_to_string(sandbox.home(".gitignore")).unwrap(), "/*\n!/profiles.toml\n");
+
+    let again = sandbox.neto(["init", "--name", "bob"]).run();
+    again.code(0).stdout(&format!("{key}\n")).stderr_lacks("Made").stderr_has("Next: neto profile add");
+    assert_eq!(sandbox.store(), wanted);
+    assert_eq!(fs::read_to_string(sandbox.home("keys/identity.txt")).unwrap(), identity);
+    assert_eq!(fs::read_to_string(sandbox.home("keys/device.key")).unwrap(), device);
+}
+
+#[cfg(unix)]
+#[test]
+fn whatever_the_umask_files_are_private() {
+    for umask in ["000", "022", "077", "0777"] {
+        let sandbox = Sandbox::new();
+        sandbox.program("sh", ["-c", &format!("umask {umask}; exec neto init")]).run().code(0);
+        for folder in ["", "keys", "state"] {
+            assert_eq!(mode(&sandbox.home(folder)), 0o700, "{folder} under {umask}");
+        }
+        for file in ["profiles.toml", "keys/identity.txt", "keys/device.key", "state/trust.json"] {
+            assert_eq!(mode(&sandbox.home(file)), 0o600, "{file} under {umask}");
+        }
+    }
+}
+
+#[test]
+fn beside_a_store_only_the_keys_are_made() {
+    let sandbox = Sandbox::new();
+    let store = format!("# ours\nversion = 1\n[recipients]\nbob = \"{STRANGER}\"\n");
+    sandbox.write_store(&store);
+    let outcome = sandbox.neto(["init", "--name", "alice"]).run();
+    let line = format!("  neto recipient add alice {}", outcome.answer());
+    outcome.code(0).stderr_has("You cannot open ").stderr_has("profiles.toml yet. Send this line").stderr_has(&line);
+    outcome.stderr_lacks("Made an empty store");
+    assert_eq!(sandbox.store(), store);
+    assert!(sandbox.home("keys/identity.txt").exists() && sandbox.home("keys/device.key").exists());
+}
+
+#[test]
+fn a_store_that_cannot_be_read_is_never_replaced() {
+    let sandbox = Sandbox::new();
+    sandbox.write_store("version = 1\nno toml");
+    sandbox.neto(["init"]).run().code(3).stdout("").stderr_has("profiles.toml: line 2");
+    assert_eq!(sandbox.store(), "version = 1\nno toml");
+}
+
+#[test]
+fn the_own_recipient_has_the_users_name_unless_told() {
+    for (arguments, user, name) in [
+        (&["init"][..], "Carol", "carol"),
+        (&["init"], "J. Doe", "me"),
+        (&["init"], "", "me"),
+        (&["init", "--name", "work-laptop"], "carol", "work-laptop"),
+    ] {
+        let sandbox = Sandbox::new();
+        let outcome = sandbox.neto(arguments).env("USER", user).run();
+        let line = format!("\n{name} = \"{}\"\n", outcome.code(0).answer());
+        assert!(sandbox.store().contains(&line), "{line} is not in\n{}", sandbox.store());
+    }
+    let sandbox = Sandbox::new();
+    sandbox.neto(["init", "--name", "A b"]).run().code(2).stdout("").stderr_has("--name: a name");
+    assert!(!sandbox.home("").exists(), "a wrong word makes nothing");
+}
+
+#[test]
+fn an_identity_of_ones_own_is_copied_and_none_is_replaced() {
+    let sandbox = Sandbox::new();
+    let (file, key) = other_identity(&sandbox);
+    let file = file.to_str().unwrap();
+    sandbox.neto(["init", "--identity", file]).run().code(0).stdout(&format!("{key}\n")).stderr_has("Copied");
+    assert_eq!(fs::read(sandbox.home("keys/identity.txt")).unwrap(), fs::read(file).unwrap());
+    assert!(sandbox.store().contains(&key));
+    #[cfg(unix)]
+    assert_eq!(mode(&sandbox.home("keys/identity.txt")), 0o600);
+
+    let sandbox = Sandbox::new();
+    let own = sandbox.neto(["init"]).run().code(0).answer().to_owned();
+    let (file, key) = other_identity(&sandbox);
+    let outcome = sandbox.neto(["init", "--identity", file.to_str().unwrap()]).run();
+    outcome.code(3).stdout("").stderr_has("there is an identity at ").stderr_has("never replaced");
+    sandbox.neto(["init"]).run().code(0).stdout(&format!("{own}\n"));
+    assert!(!sandbox.store().contains(&key));
+}
+
+#[test]
+fn a_file_that_is_no_identity_leaves_nothing_behind() {
+    let sandbox = Sandbox::new();
+    let cases: [(&str, &str, &str); 6] = [
+        ("empty", "", "it holds no key"),
+        ("comments", "# nothing else\n", "it holds no key"),
+        ("public", STRANGER, "is a public key where the secret one belongs"),
+        ("ssh", "-----BEGIN OPENSSH PRIVATE KEY-----\n", "an SSH key"),
+        ("locked", "-----BEGIN AGE ENCRYPTED FILE-----\n", "protected by a passphrase"),
+        ("cut", "AGE-SECRET-KEY-1QQQQ\n", "line 1 is no age key"),
+    ];
+    for (name, text, words) in cases {
+        let path = sandbox.write_secret(name, text);
+        let outcome = sandbox.neto(["init", "--identity", path.to_str().unwrap()]).run();
+        outcome.code(6).stdout("").stderr_has(words).stderr_has(name).stderr_lacks("QQQQ");
+        assert!(!sandbox.home("").exists(), "{name} made something");
+    }
+    sandbox.neto(["init", "--identity", "gone"]).run().code(6).stdout("").stderr_has("gone");
+    assert!(!sandbox.home("").exists());
+}
+
+#[test]
+fn with_an_identity_in_the_environment_none_is_made() {
+    for by_text in [false, true] {
+        let sandbox = Sandbox::new();
+        let (file, key) = other_identity(&sandbox);
+        let text = fs::read_to_string(&file).unwrap();
+        let call = sandbox.neto(["init"]);
+        let call =
+            if by_text { call.env("NETO_IDENTITY", text) } else { call.env("NETO_IDENTITY_FILE", file.as_os_str()) };
+        call.run().code(0).stdout(&format!("{key}\n")).stderr_lacks("Made your identity");
+        assert!(sandbox.store().contains(&key) && !sandbox.home("keys/identity.txt").exists());
+    }
+}
+
+#[test]
+fn a_named_store_is_made_by_init_and_by_nothing_else() {
+    let sandbox = Sandbox::new();
+    let there = sandbox.work("team.toml");
+    for arguments in [&["profile", "add"][..], &["profile", "list"], &["seal"], &["token"]] {
+        let outcome = sandbox.neto(["--store", "team.toml"].iter().chain(arguments)).stdin("x").run();
+        outcome.code(3).stdout("").stderr_has("there is no store at ").stderr_has("neto init --store ");
+        assert!(!there.exists() && !sandbox.home("").exists(), "{arguments:?} made something");
+    }
+    let outcome = sandbox.neto(["init"]).env("NETO_STORE", "team.toml").run();
+    outcome.code(0).stderr_has("Made an empty store: ").stderr_has("team.toml");
+    assert!(fs::read_to_string(&there).unwrap().contains(outcome.answer()));
+    assert!(!sandbox.home("profiles.toml").exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_neto_home_files_lie_where_linux_wants_them() {
+    let sandbox = Sandbox::new();
+    let credential = sandbox.server().add_tenant("acme", "soc");
+    let run = |arguments: &[&str]| {
+        sandbox.neto(arguments).without_env("NETO_HOME").stdin(credential.netosecret()).run().code(0).clone()
+    };
+    run(&["init"]);
+    run(&["profile", "add", "--use", "--login"]);
+    let home = sandbox.root().join("home");
+    for path in [
+        ".config/neto/profiles.toml",
+        ".local/share/neto/keys/identity.txt",
+        ".local/share/neto/keys/device.key",
+        ".cache/neto/tokens/acme.token",
+        ".local/state/neto/trust.json",
+    ] {
+        assert_eq!(mode(&home.join(path)), 0o600, "{path}");
+    }
+    assert!(!sandbox.home("").exists());
+    let ignored = fs::read_to_string(home.join(".local/share/neto/.gitignore")).unwrap();
+    assert_eq!(ignored, "/*\n!/profiles.toml\n", "the folder that holds the keys");
+}
+
+#[test]
+fn a_key_that_others_can_read_is_refused_with_the_line_that_mends_it() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = sandbox.home("keys/identity.txt");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        sandbox.refuses("acme", 6, &["can be read by others (mode 0640)", &format!("chmod 600 '{}'", path.display())]);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    sandbox.signs_in("acme");
+    fs::rename(sandbox.home("keys/identity.txt"), sandbox.work("kept")).unwrap();
+    sandbox.spare(&sandbox.work("kept"));
+    sandbox.refuses("acme", 6, &["there is no identity at "]);
+    sandbox.neto(["init"]).run().code(0);
+    sandbox.refuses("acme", 6, &["acme"]);
+}

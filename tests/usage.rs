@@ -1,0 +1,201 @@
+//! The command line itself: the reference of all help pages, what was typed wrong, secrets typed by mistake, and where
+//! output goes when it cannot go anywhere.
+
+use crate::harness::Sandbox;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+/// The names under `Commands:` of a help page.
+fn verbs(page: &str) -> Vec<String> {
+    let listed = page.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let name =
+        |line: &str| line.strip_prefix("  ")?.split(' ').next().filter(|name| !name.is_empty()).map(str::to_owned);
+    listed.filter_map(name).collect()
+}
+
+/// The help pages of a verb and of all below it.
+fn help_pages(sandbox: &Sandbox, path: &[String], pages: &mut String) {
+    let page = sandbox.neto(path.iter().map(String::as_str).chain(["--help"])).run();
+    page.code(0).silent();
+    let _ = writeln!(pages, "$ {} --help\n{}", [&["neto".to_owned()], path].concat().join(" "), page.stdout);
+    for verb in verbs(&page.stdout) {
+        help_pages(sandbox, &[path, &[verb]].concat(), pages);
+    }
+}
+
+#[test]
+fn all_help_pages_are_the_reference() {
+    let sandbox = Sandbox::new();
+    let mut pages = String::new();
+    help_pages(&sandbox, &[], &mut pages);
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/help.txt");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&golden, &pages).unwrap();
+    }
+    let wanted = fs::read_to_string(&golden).unwrap_or_default();
+    let differs = wanted.lines().zip(pages.lines()).find(|(wanted, found)| wanted != found);
+    assert!(
+        wanted == pages,
+        "the help changed ({differs:?}); if it should have: UPDATE_GOLDEN=1 cargo test help_pages"
+    );
+    assert!(pages.matches("$ neto").count() > 15 && pages.contains("$ neto profile add --help"));
+    assert!(pages.lines().all(|line| line.chars().count() <= 100 && !line.contains('\u{1b}')));
+    assert!(!sandbox.home("").exists(), "help makes nothing");
+}
+
+#[test]
+fn short_help_version_and_nothing_at_all() {
+    let sandbox = Sandbox::new();
+    let version = format!("neto {}\n", env!("CARGO_PKG_VERSION"));
+    for flag in ["-V", "--version"] {
+        sandbox.neto([flag]).run().code(0).silent().stdout(&version);
+    }
+    sandbox.neto(["token", "-h"]).run().code(0).silent().stdout_has("Usage: neto token");
+    for arguments in [&[][..], &["profile"]] {
+        sandbox.neto(arguments).run().code(2).stdout("").stderr_has("Commands:");
+    }
+}
+
+#[test]
+fn what_was_meant_is_offered() {
+    let sandbox = Sandbox::new();
+    let cases: &[(&[&str], &str, &str)] = &[
+        (&["tokn"], "'tokn'", "'token'"),
+        (&["statsu"], "'statsu'", "'status'"),
+        (&["profile", "lst"], "'lst'", "'list'"),
+        (&["login", "--forse"], "'--forse'", "'--force'"),
+        (&["token", "--min-tl", "10m"], "'--min-tl'", "'--min-ttl'"),
+        (&["status", "-o", "jsn"], "'jsn'", "json"),
+        (&["export", "--shell", "bsh"], "'bsh'", "bash"),
+        (&["token", "--min-ttl", "10"], "--min-ttl", "10m"),
+        (&["token", "--min-ttl"], "--min-ttl", "hint: "),
+        (&["token", "acme", "globex"], "'globex'", "hint: "),
+        (&["token", "--force", "--offline"], "--offline", "--force"),
+        (&["-v", "-q", "status"], "--quiet", "--verbose"),
+        (&["--color", "sometimes", "status"], "'sometimes'", "never"),
+        (&["--lock-timeout", "5", "status"], "--lock-timeout", "30s"),
+        (&["status", "--bogus"], "'--bogus'", "hint: neto"),
+    ];
+    for (arguments, what, near) in cases {
+        let outcome = sandbox.neto(*arguments).run();
+        outcome.code(2).stderr_has("error: ").stderr_has(what).stderr_has(near);
+        if arguments[0] != "export" {
+            outcome.stdout("");
+        }
+    }
+    assert!(!sandbox.home("").exists(), "a wrong command line makes nothing");
+}
+
+#[test]
+fn a_netosecret_as_an_argument_is_refused_and_not_repeated() {
+    let sandbox = Sandbox::new();
+    let credential = sandbox.server().add_tenant("acme", "soc");
+    let whole = credential.netosecret();
+    let (bare, other) = (whole.trim_end_matches('='), URL_SAFE_NO_PAD.encode(credential.json().to_string()));
+    for secret in [&whole, bare, &other, &format!("'{whole}'"), &format!(" {whole}\n")] {
+        let flags = ["--profile", "--netosecret", "--description", "-p"].map(|flag| format!("{flag}={secret}"));
+        let lines: &[&[&str]] = &[
+            &[secret],
+            &["profile", "add", secret],
+            &["profile", "add", "acme", secret],
+            &["profile", "set-secret", "acme", secret],
+            &["profile", "add", &flags[0]],
+            &["profile", "add", &flags[1]],
+            &["profile", "add", &flags[2]],
+            &["token", &flags[3]],
+            &["token", secret],
+            &["login", "--bogus", secret],
+        ];
+        for line in lines {
+            let outcome = sandbox.neto(*line).run();
+            outcome.code(2).stdout("").stderr_has("NETOSECRET was given as an argument").stderr_has("neto profile add");
+        }
+    }
+    assert!(!sandbox.home("").exists());
+    // Behind `--` it belongs to the program.
+    sandbox.neto(["profile", "add"]).stdin(&whole).run().code(0);
+    sandbox.neto(["exec", "--", "true", &whole]).run().code(0).silent();
+}
+
+#[test]
+fn a_long_word_is_never_repeated() {
+    let sandbox = Sandbox::new();
+    let word = "ak-Q7gT2mZp9xWv4LrB8sNc1KdY";
+    sandbox.plant("appkey", word);
+    let flags = [format!("--{word}"), format!("--appkey={word}"), format!("--min-ttl={word}"), format!("-{word}")];
+    let lines: &[&[&str]] = &[
+        &[word],
+        &["profile", word],
+        &["token", "acme", word],
+        &["token", &flags[0]],
+        &["profile", "add", &flags[1]],
+        &["token", &flags[2]],
+        &["token", "--min-ttl", word],
+        &["token", &flags[3]],
+        &["status", "-o", word],
+        &["export", "--shell", word],
+        &["--color", word, "status"],
+        &["--lock-timeout", word, "status"],
+        &["login", "--jobs", word],
+        &["profile", "add", "--appkey", word],
+    ];
+    for line in lines {
+        sandbox.neto(*line).run().code(2).stderr_has("error: ").stderr_lacks(word);
+    }
+    // Not as the name of a profile either.
+    sandbox.neto(["token", word]).run().code(2).stdout("").stderr_lacks(word);
+}
+
+/// Runs a line of bash in which `neto` is the real one; its answers are tokens at most.
+#[cfg(target_os = "linux")]
+fn bash(sandbox: &Sandbox, line: &str) -> crate::harness::Outcome {
+    sandbox.program("bash", ["-c", line]).reveals("access token").run()
+}
+
+/// Every verb that answers on standard output.
+#[cfg(target_os = "linux")]
+const ANSWERS: [&str; 11] = [
+    "--help",
+    "--version",
+    "token",
+    "token -o json",
+    "status",
+    "status -o csv",
+    "export",
+    "export --format json",
+    "profile list -o json",
+    "profile show acme",
+    "profile current --explain",
+];
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_closed_pipe_is_quiet() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    sandbox.neto(["login"]).run().code(0);
+    for verb in ANSWERS {
+        let outcome = bash(&sandbox, &format!("exec 3> >(:); wait $!; neto {verb} >&3; echo $?"));
+        outcome.code(0).silent().stdout("0\n");
+    }
+    assert_eq!(sandbox.server().logins(), 1);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_answer_that_cannot_be_written_is_a_failure() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    sandbox.neto(["login"]).run().code(0);
+    for verb in ANSWERS {
+        let outcome = bash(&sandbox, &format!("neto {verb} >/dev/full"));
+        outcome.code(1).stdout("").stderr_has("error: cannot write the answer: no space left on device");
+    }
+    // Messages are not the answer: that nobody can read them changes nothing.
+    bash(&sandbox, "neto login --force 2>/dev/full").code(0).stdout("");
+    bash(&sandbox, "neto -v token 2>/dev/full | grep -c .").code(0).silent().stdout("1\n");
+    bash(&sandbox, "neto nosuch 2>/dev/full").code(2).stdout("");
+}
