@@ -1,6 +1,7 @@
 //! Folders that only their owner may enter.
 
 use super::DiskError;
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
 use std::path::Path;
 
@@ -17,6 +18,35 @@ pub fn create_private_folder(folder: &Path) -> Result<(), DiskError> {
         ensure_own(above)?;
     }
     create_missing(folder).map_err(|source| DiskError::io("create", folder, source))
+}
+
+/// The names of what is in `folder`, in no order.
+///
+/// # Errors
+/// [`DiskError::Io`]; `is_absent` tells a missing folder from an unreadable one.
+pub fn names(folder: &Path) -> Result<Vec<OsString>, DiskError> {
+    list(folder).map_err(|source| DiskError::io("read", folder, source))
+}
+
+/// Not `read_dir`, which panics when the folder cannot be closed.
+#[cfg(unix)]
+fn list(folder: &Path) -> std::io::Result<Vec<OsString>> {
+    use rustix::fs::{Dir, Mode, OFlags};
+    use std::os::unix::ffi::OsStringExt as _;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut names = Vec::new();
+    for entry in Dir::new(rustix::fs::open(folder, flags, Mode::empty())?)? {
+        let name = entry?.file_name().to_bytes().to_vec();
+        if name != b"." && name != b".." {
+            names.push(OsString::from_vec(name));
+        }
+    }
+    Ok(names)
+}
+
+#[cfg(not(unix))]
+fn list(folder: &Path) -> std::io::Result<Vec<OsString>> {
+    fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect()
 }
 
 /// Fails when `path` is there and belongs to another user; running as root in root's own or a

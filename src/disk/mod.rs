@@ -8,10 +8,12 @@ mod lock;
 mod read;
 mod write;
 
-pub use folder::{create_private_folder, ensure_own};
+pub use folder::{create_private_folder, ensure_own, names};
 pub use lock::{Lock, Locked};
 pub use read::{Privacy, Rules, read};
-pub use write::{Durability, append, clear_leftovers, create_new, remove, replace, replace_shared};
+pub use write::{
+    Durability, append, clear_leftovers, clear_leftovers_beside, create_new, remove, replace, replace_shared,
+};
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! The one private writer: a new 0600 file beside the old one, written, synced, renamed over it.
 
-use super::{DiskError, create_private_folder};
+use super::{DiskError, create_private_folder, names};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -146,15 +146,19 @@ fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// [`clear_leftovers`] of the folder that `path` is in.
+pub fn clear_leftovers_beside(path: &Path) {
+    clear_leftovers(folder_of(path));
+}
+
 /// Removes what runs killed over an hour ago left in `folder`. Best effort: it must not fail a write.
 /// It reads the whole folder, so callers do it once a run, after a write that succeeded.
 pub fn clear_leftovers(folder: &Path) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
-        let age = || entry.metadata().and_then(|found| found.modified()).ok().and_then(|since| since.elapsed().ok());
+    for name in names(folder).unwrap_or_default() {
+        let (ours, path) = (name.to_string_lossy().starts_with(PREFIX), folder.join(name));
+        let age = || fs::symlink_metadata(&path).and_then(|found| found.modified()).ok()?.elapsed().ok();
         if ours && age().is_some_and(|age| age > LEFTOVER_AGE) {
-            let _ = fs::remove_file(entry.path());
+            let _ = fs::remove_file(&path);
         }
     }
 }

@@ -59,7 +59,9 @@ impl Current {
         let written = Written { current: text(&self.current), previous: text(&self.previous) };
         let mut bytes = serde_json::to_vec(&written).unwrap_or_default();
         bytes.push(b'\n');
-        Ok(disk::replace(path, &bytes, Durability::Durable)?)
+        disk::replace(path, &bytes, Durability::Durable)?;
+        disk::clear_leftovers_beside(path);
+        Ok(())
     }
 
     /// This with `name`, or nothing, as the current one; what was current is previous.

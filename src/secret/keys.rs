@@ -100,6 +100,7 @@ impl KeyFolder {
         let fresh = DeviceKey::generate();
         self.protect()?;
         if disk::create_new(&self.device_file(), fresh.render().reveal().as_bytes())? {
+            disk::clear_leftovers(&self.path);
             return Ok(fresh);
         }
         self.load_device()?.ok_or_else(|| KeyError::Missing(self.device_file()))
@@ -112,6 +113,8 @@ impl KeyFolder {
     pub fn create_identity(&self, text: &Secret) -> Result<(), KeyError> {
         self.protect()?;
         if disk::create_new(&self.identity_file(), text.reveal().as_bytes())? {
+            // Of all leftovers these would be the worst to keep: they hold keys.
+            disk::clear_leftovers(&self.path);
             Ok(())
         } else {
             Err(KeyError::Exists(self.identity_file()))
@@ -128,7 +131,7 @@ impl KeyFolder {
         let Some(above) = self.path.parent() else { return Ok(()) };
         let ignore = above.join(".gitignore");
         if ignore.symlink_metadata().is_err() {
-            disk::replace(&ignore, GITIGNORE, Durability::Atomic)?;
+            disk::replace(&ignore, GITIGNORE, Durability::Durable)?;
         }
         Ok(())
     }

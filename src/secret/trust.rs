@@ -117,7 +117,9 @@ impl Memory {
             source: error.into(),
         })?;
         bytes.push(b'\n');
-        Ok(disk::replace(path, &bytes, Durability::Durable)?)
+        disk::replace(path, &bytes, Durability::Durable)?;
+        disk::clear_leftovers_beside(path);
+        Ok(())
     }
 
     /// Whether this machine trusts `profile` as it is declared today.

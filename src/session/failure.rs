@@ -53,7 +53,9 @@ impl Failures {
             Ok(()) => disk::remove(&file).map(drop),
             Err(failure) => {
                 let bytes = serde_json::to_vec(failure).unwrap_or_default();
-                disk::replace(&file, &bytes, Durability::Atomic)
+                disk::replace(&file, &bytes, Durability::Atomic)?;
+                disk::clear_leftovers(&self.0);
+                Ok(())
             }
         }
     }

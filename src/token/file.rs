@@ -7,7 +7,7 @@ use crate::profile::ProfileName;
 use crate::secret::{DeviceKey, Secret};
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
-use std::fs;
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -166,16 +166,15 @@ impl TokenFolder {
     /// # Errors
     /// [`DiskError`] when the folder is there and cannot be read.
     pub fn profiles(&self) -> Result<Vec<ProfileName>, DiskError> {
-        let entries = match fs::read_dir(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            read => read.map_err(|source| DiskError::io("read", &self.path, source))?,
+        let files = match disk::names(&self.path) {
+            Err(error) if error.is_absent() => return Ok(Vec::new()),
+            files => files?,
         };
-        let name = |entry: fs::DirEntry| {
-            let file = entry.file_name();
+        let name = |file: &OsString| {
             let stem = file.to_str()?.strip_suffix(SUFFIX)?;
             if stem == ProfileName::env().as_str() { Some(ProfileName::env()) } else { stem.parse().ok() }
         };
-        let mut names: Vec<ProfileName> = entries.flatten().filter_map(name).collect();
+        let mut names: Vec<ProfileName> = files.iter().filter_map(name).collect();
         names.sort();
         Ok(names)
     }
