@@ -5,7 +5,7 @@ use crate::commands::profile::{
     add::AddArgs, current::CurrentArgs, edit::EditArgs, list::ListArgs, remove::RemoveArgs, rename::RenameArgs,
     set_secret::SetSecretArgs, show::ShowArgs, use_::UseArgs,
 };
-use crate::commands::{Run, exec, export, init, login, logout, profile, seal, status, token, trust};
+use crate::commands::{Run, exec, export, init, login, logout, profile, recipient, seal, status, token, trust};
 use crate::error::Error;
 use crate::output::ColorChoice;
 use crate::profile::Span;
@@ -17,7 +17,7 @@ use std::path::PathBuf;
 /// Profiles are declared in one TOML file, their secrets sealed with age; neto keeps one bearer token a
 /// profile and hands tokens and environments to shells, scripts and programs.
 #[derive(Debug, Parser)]
-#[command(name = "neto", version, disable_help_subcommand = true)]
+#[command(name = "neto", version)]
 #[command(after_help = "\
 First steps:
   neto profile add            paste the NETOSECRET from the portal
@@ -66,6 +66,7 @@ pub(crate) enum Verb {
     Ls(ListArgs),
     Seal(seal::SealArgs),
     Trust(trust::TrustArgs),
+    Recipient(recipient::RecipientArgs),
     Login(login::LoginArgs),
     Logout(logout::LogoutArgs),
     Status(status::StatusArgs),
@@ -104,6 +105,7 @@ impl Verb {
             Self::Ls(args) => profile::list::run(args, run),
             Self::Seal(args) => seal::run(args, run),
             Self::Trust(args) => trust::run(args, run),
+            Self::Recipient(args) => recipient::run(args, run),
             Self::Login(args) => login::run(args, run),
             Self::Logout(args) => logout::run(args, run),
             Self::Status(args) => status::run(args, run),

@@ -11,6 +11,7 @@ pub(crate) mod init;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod profile;
+pub(crate) mod recipient;
 pub(crate) mod seal;
 pub(crate) mod status;
 pub(crate) mod token;
@@ -24,6 +25,7 @@ mod shape;
 mod variables;
 mod watch;
 mod when;
+mod words;
 
 pub(crate) use select::{SelectArgs, WantArgs};
 pub(crate) use watch::Watch;
@@ -98,7 +100,11 @@ impl Run<'_> {
         if !self.context.process.terminal.stdin {
             return Err(Error::new(Code::Usage, format!("{question} There is nobody to ask")).with_hint(line));
         }
-        if self.ui.confirm(question)? { Ok(()) } else { Err(Error::new(Code::Usage, "left as it was")) }
+        if self.ui.confirm(question)? {
+            return Ok(());
+        }
+        self.ui.note("Left as it was");
+        Err(Error::silent(Code::Usage))
     }
 }
 

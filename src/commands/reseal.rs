@@ -75,17 +75,35 @@ pub(super) fn edits(name: &ProfileName, sealed: &Sealed) -> Vec<Edit> {
     entries(sealed).into_iter().map(|(key, value)| set(&section, &[key], value)).collect()
 }
 
+/// A change of the store with the sealing that it needs.
+pub(super) struct Resealing {
+    /// The change, and the new seals.
+    pub(super) edits: Vec<Edit>,
+    /// The profiles that declare something else afterwards of what a seal binds.
+    pub(super) changed: Vec<Profile>,
+    /// Those whose secret this identity cannot open; they keep the seal that they have.
+    pub(super) failures: Vec<Error>,
+}
+
+impl Resealing {
+    /// The change, unless a secret could not be sealed anew: a profile with another url and an old seal would be
+    /// refused from then on.
+    pub(super) fn whole(mut self) -> Result<Self, Error> {
+        if self.failures.is_empty() { Ok(self) } else { Err(self.failures.swap_remove(0)) }
+    }
+}
+
 /// `edits`, and the changes that seal anew every secret that they unbind: whose profile declares another
 /// url, account, roots or recipients afterwards. The secret has to be bound to what was declared before.
 /// `from` tells under which name a profile stood before, for a rename.
 pub(super) fn with_resealing(
     run: &Run<'_>,
     before: &Document,
-    mut edits: Vec<Edit>,
+    edits: Vec<Edit>,
     from: impl Fn(&ProfileName) -> ProfileName,
-) -> Result<(Vec<Edit>, Vec<Profile>), Error> {
+) -> Result<Resealing, Error> {
     let after = before.apply(&edits)?;
-    let mut changed = Vec::new();
+    let mut resealing = Resealing { edits, changed: Vec::new(), failures: Vec::new() };
     for entry in &after.store().profiles {
         let (Ok(new), Some(Ok(old))) =
             (&entry.profile, before.store().entry(&from(&entry.name)).map(|old| &old.profile))
@@ -96,12 +114,17 @@ pub(super) fn with_resealing(
             continue;
         }
         if let SecretPlace::Sealed(text) = &old.secret {
-            let sealed = anew(run, after.store(), old, new, text).map_err(|error| error.about(&old.name))?;
-            edits.extend(self::edits(&new.name, &sealed));
+            match anew(run, after.store(), old, new, text) {
+                Ok(sealed) => resealing.edits.extend(self::edits(&new.name, &sealed)),
+                Err(error) => {
+                    resealing.failures.push(error.about(&old.name));
+                    continue;
+                }
+            }
         }
-        changed.push(new.clone());
+        resealing.changed.push(new.clone());
     }
-    Ok((edits, changed))
+    Ok(resealing)
 }
 
 fn anew(run: &Run<'_>, store: &Store, old: &Profile, new: &Profile, text: &str) -> Result<Sealed, Error> {

@@ -1,0 +1,216 @@
+//! `neto recipient`: who can open the secrets of the store.
+
+use super::words::count;
+use super::{Run, change, reseal};
+use crate::error::{Code, Error};
+use crate::output::{Align, Cell, Column, Format, Row, render};
+use crate::profile::{Document, Edit, NameError, ProfileName, RecipientName, Section, Store, Value};
+use crate::secret::check_recipient;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+/// List, add and remove those who can open the secrets
+///
+/// A recipient is a name and an age public key. Adding and removing one seals anew what that concerns, in one
+/// change of the store; tokens stay good.
+#[derive(Debug, Args)]
+pub(crate) struct RecipientArgs {
+    #[command(subcommand)]
+    verb: RecipientVerb,
+}
+
+#[derive(Debug, Subcommand)]
+enum RecipientVerb {
+    /// Let somebody open the secrets of the store
+    #[command(after_help = "Example:\n  neto recipient add bob age1...    the line that bob's `neto init` printed")]
+    Add {
+        /// Their name
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Their age public key
+        #[arg(value_name = "KEY")]
+        key: String,
+    },
+    /// Seal to somebody no longer
+    ///
+    /// They have seen the secrets, and git's history still opens to them: rotate the keys.
+    #[command(after_help = "Example:\n  neto recipient remove bob")]
+    Remove {
+        /// Their name
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// List the recipients and what they can open
+    #[command(after_help = "Example:\n  neto recipient list --profile acme")]
+    List {
+        /// How to print it
+        #[arg(short, long, value_enum, default_value_t = Format::Table)]
+        output: Format,
+    },
+}
+
+#[derive(Serialize)]
+struct RecipientRow {
+    recipient: String,
+    key: String,
+    own: bool,
+    trusted: bool,
+    profiles: usize,
+}
+
+impl Row for RecipientRow {
+    const FIELDS: &'static [&'static str] = &["recipient", "key", "own", "trusted", "profiles"];
+    const MARKS: bool = true;
+
+    fn columns() -> Vec<Column> {
+        let column = |title, align, shrink| Column { title, align, shrink };
+        vec![
+            column("RECIPIENT", Align::Left, false),
+            column("OPENS", Align::Right, false),
+            column("TRUSTED", Align::Left, false),
+            column("KEY", Align::Left, true),
+        ]
+    }
+
+    fn cells(&self) -> Vec<Cell> {
+        let trusted = if self.trusted { "yes" } else { "no" };
+        let opens = count(self.profiles, "profile");
+        vec![Cell::plain(&self.recipient), Cell::plain(opens), Cell::plain(trusted), Cell::plain(&self.key)]
+    }
+
+    fn marked(&self) -> bool {
+        self.own
+    }
+}
+
+/// Runs one of the verbs.
+pub(crate) fn run(args: &RecipientArgs, run: &Run<'_>) -> Result<(), Error> {
+    match &args.verb {
+        RecipientVerb::Add { name, key } => add(run, name, key),
+        RecipientVerb::Remove { name } => remove(run, name),
+        RecipientVerb::List { output } => list(run, *output),
+    }
+}
+
+fn add(run: &Run<'_>, name: &str, key: &str) -> Result<(), Error> {
+    let name: RecipientName = name
+        .parse()
+        .map_err(|error: NameError| Error::new(Code::Usage, format!("the first argument is not a name: {error}")))?;
+    check_recipient(key).map_err(|error| Error::new(Code::Usage, format!("the second argument is no key: {error}")))?;
+    // Who types a key trusts it; the re-sealing below looks for that.
+    change::memory(run, |memory| memory.trust_recipient(key))?;
+    reseal_all(run, &format!("Added '{name}'"), |document| match document.store().recipients.get(&name) {
+        Some(known) if known == key => Ok(Vec::new()),
+        Some(_) => Err(Error::new(Code::Store, format!("there is a recipient '{name}' with another key"))
+            .with_hint(format!("neto recipient remove {name}"))),
+        None => Ok(vec![super::shape::set(&Section::Recipients, &[name.as_str()], Value::Text(key.to_owned()))]),
+    })
+}
+
+fn remove(run: &Run<'_>, name: &str) -> Result<(), Error> {
+    let opened = known(run.context.store()?, name)?;
+    reseal_all(run, &format!("Removed '{name}'"), |document| {
+        known(document.store(), name)?;
+        if document.store().recipients.len() == 1 {
+            return Err(Error::new(Code::Store, "the last recipient cannot be removed: nobody could open the secrets"));
+        }
+        Ok(without(document, name))
+    })?;
+    run.ui.warn(&format!(
+        "'{name}' has seen the secrets of {}; take new keys at the portal for: {}",
+        count(opened.len(), "profile"),
+        opened.iter().map(ProfileName::as_str).collect::<Vec<_>>().join(", ")
+    ));
+    Ok(())
+}
+
+/// The recipient out of the table, and out of every profile's own list.
+fn without(document: &Document, name: &str) -> Vec<Edit> {
+    let mut edits = vec![super::shape::unset(&Section::Recipients, &[name])];
+    for profile in document.store().profiles.iter().filter_map(|entry| entry.profile.as_ref().ok()) {
+        let section = Section::Profile(profile.name.clone());
+        let Some(names) = &profile.recipients else { continue };
+        if document.declares(&section, &["recipients"]) && names.iter().any(|known| known.as_str() == name) {
+            edits.push(super::shape::set(&section, &["recipients"], Value::List(others(names, name))));
+        }
+    }
+    if let Some(names) = &document.store().defaults.recipients
+        && names.iter().any(|known| known.as_str() == name)
+    {
+        edits.push(super::shape::set(&Section::Defaults, &["recipients"], Value::List(others(names, name))));
+    }
+    edits
+}
+
+fn others(names: &[RecipientName], name: &str) -> Vec<String> {
+    names.iter().filter(|known| known.as_str() != name).map(ToString::to_string).collect()
+}
+
+/// The profiles that a recipient can open.
+fn known(store: &Store, name: &str) -> Result<Vec<ProfileName>, Error> {
+    let Some((_, key)) = store.recipients.iter().find(|(known, _)| known.as_str() == name) else {
+        let names: Vec<&str> = store.recipients.keys().map(RecipientName::as_str).collect();
+        return Err(Error::new(Code::Store, format!("there is no recipient '{name}'"))
+            .with_hint(format!("the recipients are {}", names.join(", "))));
+    };
+    let profiles = store.profiles.iter().filter_map(|entry| entry.profile.as_ref().ok());
+    let opens = profiles.filter(|profile| profile.sealed.is_some() && store.recipient_keys(profile).contains(key));
+    Ok(opens.map(|profile| profile.name.clone()).collect())
+}
+
+/// Changes the recipients and seals anew what that concerns. What this identity cannot open keeps its seal, is told,
+/// and makes exit 8.
+fn reseal_all(
+    run: &Run<'_>,
+    what: &str,
+    change: impl FnOnce(&Document) -> Result<Vec<Edit>, Error>,
+) -> Result<(), Error> {
+    let (mut failures, mut sealed, mut nothing) = (Vec::new(), 0, false);
+    change::store(run, |document| {
+        let edits = change(document)?;
+        nothing = edits.is_empty();
+        let resealing = reseal::with_resealing(run, document, edits, ProfileName::clone)?;
+        sealed = resealing.changed.iter().filter(|profile| profile.sealed.is_some()).count();
+        failures = resealing.failures;
+        Ok(resealing.edits)
+    })?;
+    if nothing {
+        run.ui.note("Nothing changed");
+        return Ok(());
+    }
+    run.ui.note(&format!("{what}; sealed {} anew", count(sealed, "secret")));
+    let failed = failures.len();
+    for error in &failures {
+        run.ui.error(error.message(), error.hint());
+    }
+    if failed == 0 {
+        return Ok(());
+    }
+    Err(Error::new(Code::Partial, format!("{} kept the old seal", count(failed, "profile")))
+        .with_hint("neto seal    by somebody who can open them"))
+}
+
+fn list(run: &Run<'_>, output: Format) -> Result<(), Error> {
+    let store = run.context.store()?;
+    let memory = run.context.vault.memory()?.borrow();
+    let only = run.context.globals.profile.as_deref();
+    if only.is_some() {
+        run.context.choose(only)?;
+    }
+    let mut rows = Vec::new();
+    for (name, key) in &store.recipients {
+        let opens = known(store, name.as_str())?;
+        if only.is_some_and(|only| !opens.iter().any(|profile| profile.as_str() == only)) {
+            continue;
+        }
+        let own = reseal::is_own(run, key);
+        rows.push(RecipientRow {
+            recipient: name.to_string(),
+            key: key.clone(),
+            own,
+            trusted: own || memory.knows_recipient(key),
+            profiles: opens.len(),
+        });
+    }
+    Ok(run.ui.answer(&render(&rows, output, &run.ui.look()))?)
+}
