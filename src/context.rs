@@ -222,10 +222,16 @@ impl Context {
             argument,
             second,
             variable: self.process.environment.text("NETO_PROFILE"),
-            netosecret: self.process.environment.get("NETOSECRET").is_some(),
+            netosecret: self.has_netosecret(),
             pin: Pin::find(&self.process.folder),
             current: Current::load(&self.current_file())?.current,
         })
+    }
+
+    /// Whether `NETOSECRET` makes a profile.
+    #[must_use]
+    pub fn has_netosecret(&self) -> bool {
+        self.process.environment.get("NETOSECRET").is_some()
     }
 
     /// The profile of that name, with the defaults filled in.
@@ -236,9 +242,14 @@ impl Context {
         if name.is_env() {
             return self.env_profile.clone().ok_or_else(|| self.bad_netosecret());
         }
-        let unknown =
-            || ChoiceError::Unknown { name: name.clone(), origin: profile::Origin::Argument, near: Vec::new() };
-        self.store()?.entry(name).ok_or_else(unknown)?.profile.clone().map_err(|fault| self.fault(name, fault))
+        let store = self.store()?;
+        let unknown = || ChoiceError::Unknown {
+            name: name.clone(),
+            origin: profile::Origin::Argument,
+            near: Vec::new(),
+            empty: store.profiles.is_empty(),
+        };
+        store.entry(name).ok_or_else(unknown)?.profile.clone().map_err(|fault| self.fault(name, fault))
     }
 
     /// What is wrong with one profile of this store.

@@ -226,6 +226,7 @@ impl From<ChoiceError> for Error {
             ChoiceError::Argument(_) => (Code::Usage, "neto profile list".to_owned()),
             ChoiceError::Variable(_) => (Code::Store, "unset NETO_PROFILE".to_owned()),
             ChoiceError::Pin { path, .. } => (Code::Store, format!("echo NAME > '{}'", path.display())),
+            ChoiceError::Unknown { name, empty: true, .. } => (Code::Store, format!("neto profile add {name}")),
             ChoiceError::Unknown { near, .. } => (Code::Store, did_you_mean(near)),
             ChoiceError::Twice => (Code::Usage, "name it once".to_owned()),
             ChoiceError::NoNetosecret => (Code::Store, "export NETOSECRET=...".to_owned()),
@@ -357,11 +358,14 @@ impl From<KeyError> for Error {
 
 impl From<OpenError> for Error {
     fn from(error: OpenError) -> Self {
-        let hint = match &error {
-            OpenError::WrongIdentity => "neto init    prints the line that lets a colleague add you",
-            _ => "neto profile set-secret NAME    with the credential from the portal",
+        let set_anew = "neto profile set-secret NAME    with the credential from the portal";
+        let (code, hint) = match &error {
+            OpenError::WrongIdentity => (Code::Secret, "neto init    prints the line that lets a colleague add you"),
+            OpenError::NeedsPassphrase => (Code::Secret, set_anew),
+            // No identity would open it: the store itself is not what it was.
+            _ => (Code::Store, set_anew),
         };
-        Self::new(Code::Secret, error.to_string()).with_hint(hint)
+        Self::new(code, error.to_string()).with_hint(hint)
     }
 }
 

@@ -76,11 +76,10 @@ fn start(words: &[OsString], profile: &Profile, variables: &Variables, run: &Run
         Outcome::NotStarted(error) => error,
     };
     let name = words[0].to_string_lossy().into_owned();
-    let (status, what) = match error.kind() {
-        ErrorKind::NotFound => (127, "is not found"),
-        _ => (126, "cannot be run"),
-    };
-    Err(Error::new(Code::Exec(status), format!("{name} {what}: {}", crate::disk::plain(&error))))
+    Err(match error.kind() {
+        ErrorKind::NotFound => Error::new(Code::Exec(127), format!("{name} is not found")),
+        _ => Error::new(Code::Exec(126), format!("{name} cannot be run: {}", crate::disk::plain(&error))),
+    })
 }
 
 /// What comes back when a program does not take the place of this process.

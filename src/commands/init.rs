@@ -47,10 +47,8 @@ pub(crate) fn run(args: &InitArgs, run: &Run<'_>) -> Result<(), Error> {
     if own.keys.iter().any(|key| store.recipients.values().any(|known| known == key)) || store.recipients.is_empty() {
         run.ui.note("Next: neto profile add, with the NETOSECRET from the portal");
     } else {
-        run.ui.note(&format!(
-            "You cannot open {} yet. Send this line to somebody who can:",
-            run.context.paths.store.display()
-        ));
+        let store = run.context.paths.store.display();
+        run.ui.note(&format!("You cannot open {store} yet. Send this line to somebody who can:"));
         run.ui.note(&format!("  neto recipient add {} {key}", own.name));
     }
     run.ui.answer(&format!("{key}\n"))?;
@@ -81,10 +79,14 @@ fn ensure_identity(run: &Run<'_>, from: Option<PathBuf>) -> Result<Identities, E
     }
     let named =
         ["NETO_IDENTITY_FILE", "NETO_IDENTITY"].iter().any(|v| run.context.process.environment.get(v).is_some());
-    if !named && !folder.has_identity() {
+    let was_there = folder.has_identity();
+    if !named && !was_there {
         let (text, _) = Identities::generate(run.context.process.clock.now());
         folder.create_identity(&text)?;
         run.ui.note(&format!("Made your identity: {} (keep a copy somewhere safe)", folder.identity_file().display()));
+    }
+    if !named && was_there {
+        run.ui.note(&format!("Your identity was there already: {}", folder.identity_file().display()));
     }
     // A lost race for the file is no harm: whichever identity lies there is read.
     Ok(run.context.vault.identities()?.clone())

@@ -1,5 +1,6 @@
 //! `neto logout`: forgets cached tokens on this machine.
 
+use super::words::count;
 use super::{Run, SelectArgs, Watch, change};
 use crate::error::Error;
 use crate::profile::ProfileName;
@@ -46,7 +47,7 @@ pub(crate) fn run(args: &LogoutArgs, run: &Run<'_>) -> Result<(), Error> {
     let what = match (names.as_slice(), forgotten) {
         ([name], 1) => format!("Forgot the token of '{name}' here"),
         ([name], _) => format!("'{name}' had no token here"),
-        _ => format!("Forgot {forgotten} token(s) here"),
+        _ => format!("Forgot {} here", count(forgotten, "token")),
     };
     run.ui.note(&what);
     if forgotten > 0 {

@@ -52,16 +52,14 @@ pub(crate) fn run(args: &SealArgs, run: &Run<'_>) -> Result<(), Error> {
             Error::new(Code::Usage, "--accept wants to be told which profile").with_hint("neto seal NAME --accept")
         );
     }
-    if args.accept {
-        ask_to_accept(args, run, &names)?;
-    }
+    let accepted = if args.accept { ask_to_accept(args, run, &names)? } else { Vec::new() };
     let mut failures = Vec::new();
     let mut sealed = Vec::new();
     let mut was_clear = false;
     let document = change::store(run, |document| {
         let mut edits = Vec::new();
         for name in &names {
-            match seal_one(args, run, document, name) {
+            match seal_one(args, run, document, name, &accepted) {
                 Ok(Outcome::Sealed { edits: own, how }) => {
                     was_clear |= is_clear(document.store(), name);
                     edits.extend(own);
@@ -92,12 +90,26 @@ fn is_clear(store: &Store, name: &ProfileName) -> bool {
     profile.is_some_and(|profile| matches!(profile.secret, SecretPlace::Clear(_)))
 }
 
-fn seal_one(args: &SealArgs, run: &Run<'_>, document: &Document, name: &ProfileName) -> Result<Outcome, Error> {
+fn seal_one(
+    args: &SealArgs,
+    run: &Run<'_>,
+    document: &Document,
+    name: &ProfileName,
+    accepted: &[Binding],
+) -> Result<Outcome, Error> {
     let Some(entry) = document.store().entry(name) else { return Ok(Outcome::Skipped) };
     let profile = entry.profile.as_ref().map_err(|fault| run.context.fault(name, fault.clone()))?;
     match &profile.secret {
         SecretPlace::Clear(keys) => seal_clear(run, document, profile, keys),
-        SecretPlace::Sealed(text) if args.accept => accept(run, document.store(), profile, text),
+        SecretPlace::Sealed(text) if args.accept => {
+            // The store may have changed while the question stood; only what was shown is accepted.
+            if !accepted.contains(&Binding::of(profile)?) {
+                return Err(
+                    Error::new(Code::Store, "it changed while you were asked").with_hint("neto seal NAME --accept")
+                );
+            }
+            accept(run, document.store(), profile, text)
+        }
         SecretPlace::Sealed(text) => seal_to_others(run, document.store(), profile, text),
         _ => Ok(Outcome::Skipped),
     }
@@ -181,15 +193,17 @@ fn resealed(run: &Run<'_>, store: &Store, profile: &Profile, opened: &Opened, ho
     Ok(Outcome::Sealed { edits: reseal::edits(&profile.name, &sealed), how: how.to_owned() })
 }
 
-/// Shows what each of the profiles was bound to and declares now, and asks.
-fn ask_to_accept(args: &SealArgs, run: &Run<'_>, names: &[ProfileName]) -> Result<(), Error> {
+/// Shows what each of the profiles was bound to and declares now, and asks; what they declare now.
+fn ask_to_accept(args: &SealArgs, run: &Run<'_>, names: &[ProfileName]) -> Result<Vec<Binding>, Error> {
     let mut differ = false;
+    let mut shown = Vec::new();
     for name in names {
         let profile = run.context.profile(name)?;
         let SecretPlace::Sealed(text) = &profile.secret else { continue };
         let opened = run.context.vault.open(text).map_err(|error| Error::from(error).about(name))?;
         let Some(note) = &profile.sealed else { continue };
-        if let Err(mismatch) = opened.check(&Binding::of(&profile)?, note) {
+        let declared = Binding::of(&profile)?;
+        if let Err(mismatch) = opened.check(&declared, note) {
             differ = true;
             for difference in &mismatch.differences {
                 let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
@@ -197,12 +211,13 @@ fn ask_to_accept(args: &SealArgs, run: &Run<'_>, names: &[ProfileName]) -> Resul
                 run.ui.note(&format!("{name}: {} was {old}, is {new}", difference.field));
             }
         }
+        shown.push(declared);
     }
     if differ && !args.yes {
         let list: Vec<&str> = names.iter().map(ProfileName::as_str).collect();
         run.confirm("Bind the secret to this?", &format!("neto seal {} --accept --yes", list.join(" ")))?;
     }
-    Ok(())
+    Ok(shown)
 }
 
 fn check(run: &Run<'_>, names: &[ProfileName], store: &Store) -> Result<(), Error> {

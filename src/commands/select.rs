@@ -56,11 +56,8 @@ impl SelectArgs {
 
     /// The selected profiles; when none was typed, the chosen one.
     pub(crate) fn or_chosen(&self, run: &Run<'_>) -> Result<Vec<Selected>, Error> {
-        let selection = self.selection();
-        if selection.is_empty() || is_env(&selection) {
-            let name = run.context.choose(selection.names.first().map(String::as_str))?.name;
-            let profile = run.context.profile(&name);
-            return Ok(vec![Selected { name, profile }]);
+        if self.selection().is_empty() {
+            return Ok(vec![Selected::of(run, &run.context.choose(None)?.name)]);
         }
         self.resolve(run, WhenNone::Refuse)
     }
@@ -83,12 +80,23 @@ impl SelectArgs {
             }
             selection.names = vec![flag.clone()];
         }
-        let entries = selection.resolve(run.context.store()?, when_none)?;
-        let selected = |name: &ProfileName| Selected { name: name.clone(), profile: run.context.profile(name) };
-        Ok(entries.into_iter().map(|entry| selected(&entry.name)).collect())
+        let store = run.context.store()?;
+        let alone = store.profiles.is_empty() && run.context.has_netosecret();
+        if is_env(&selection) || (selection.is_empty() && when_none == WhenNone::All && alone) {
+            return Ok(vec![Selected::of(run, &run.context.choose(Some("env"))?.name)]);
+        }
+        let entries = selection.resolve(store, when_none)?;
+        Ok(entries.into_iter().map(|entry| Selected::of(run, &entry.name)).collect())
     }
 }
 
+impl Selected {
+    fn of(run: &Run<'_>, name: &ProfileName) -> Self {
+        Self { name: name.clone(), profile: run.context.profile(name) }
+    }
+}
+
+/// The profile that NETOSECRET makes is in no store.
 fn is_env(selection: &Selection) -> bool {
     selection.is_single() && selection.names[0] == ProfileName::env().as_str()
 }

@@ -82,6 +82,8 @@ impl ShapeArgs {
                 ("env", Value::Table(variables)) => {
                     edits.extend(variables.into_iter().map(|(name, value)| set(section, &["env", &name], value)));
                 }
+                // An empty text says nothing, so the key goes.
+                ("description", Value::Text(text)) if text.is_empty() => edits.push(unset(section, &["description"])),
                 (key, value) => edits.push(set(section, &[key], value)),
             }
         }
@@ -123,8 +125,7 @@ pub(super) fn unset(section: &Section, key: &[&str]) -> Edit {
 /// Reads a url that was typed.
 pub(super) fn url(text: &str) -> Result<ApiUrl, Error> {
     text.parse().map_err(|error| {
-        Error::new(Code::Usage, format!("--url: {error}"))
-            .with_hint("neto profile add --url https://api.netography.com/api/v1 ...")
+        Error::new(Code::Usage, format!("--url: {error}")).with_hint("--url https://api.netography.com/api/v1")
     })
 }
 

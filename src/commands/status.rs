@@ -1,5 +1,6 @@
 //! `neto status`: the table of token expiries. Offline; opens nothing.
 
+use super::words::count;
 use super::{Run, SelectArgs, Watch, when};
 use crate::error::{Code, Error};
 use crate::output::{Align, Cell, Column, Format, Row, render};
@@ -138,10 +139,11 @@ fn mark(state: State) -> (&'static str, Style) {
 pub(crate) fn run(args: &StatusArgs, run: &Run<'_>) -> Result<(), Error> {
     let profiles = run.sound(args.select.all_or(run)?, args.select.names_one())?;
     let mut rows = rows(run, &profiles);
-    if profiles.is_empty() {
+    if profiles.is_empty() && run.context.store()?.profiles.is_empty() {
         run.ui.note("There is no profile yet. Add one: neto profile add");
     }
-    let late = rows.iter().filter(|row| is_late(row, args.within)).count();
+    let late: Vec<String> =
+        rows.iter().filter(|row| is_late(row, args.within)).map(|row| row.profile.clone()).collect();
     rows.retain(|row| args.states.is_empty() || args.states.iter().any(|state| state.state() == row.token));
     match args.sort {
         Sort::Store => {}
@@ -149,12 +151,11 @@ pub(crate) fn run(args: &StatusArgs, run: &Run<'_>) -> Result<(), Error> {
         Sort::Expiry => rows.sort_by_key(|row| (row.expiry.is_some(), row.expiry)),
     }
     run.ui.answer(&render(&rows, args.output, &run.ui.look()))?;
-    if args.check && late > 0 {
-        return Err(Error::new(
-            Code::Found,
-            format!("{late} of {} token(s) expired, missing or about to expire", profiles.len()),
-        )
-        .with_hint("neto login --all"));
+    if args.check && !late.is_empty() {
+        let all = count(profiles.len(), "token");
+        let message = format!("{} of {all} expired, missing or about to expire", late.len());
+        let line = if late.len() <= 5 { late.join(" ") } else { "--all".to_owned() };
+        return Err(Error::new(Code::Found, message).with_hint(format!("neto login {line}")));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `neto trust`: takes the user's word for what came into the store from elsewhere.
 
+use super::words::count;
 use super::{Run, SelectArgs, change};
 use crate::error::{Code, Error};
 use crate::profile::{Profile, RecipientName, Store};
@@ -56,7 +57,7 @@ pub(crate) fn run(args: &TrustArgs, run: &Run<'_>) -> Result<(), Error> {
             memory.trust_recipient(key);
         }
     })?;
-    run.ui.note(&format!("Trusted {} profile(s) and {} recipient(s)", profiles.len(), recipients.len()));
+    run.ui.note(&format!("Trusted {} and {}", count(profiles.len(), "profile"), count(recipients.len(), "recipient")));
     Ok(())
 }
 

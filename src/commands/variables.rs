@@ -30,7 +30,7 @@ const FIXED: [&str; 12] = [
 ];
 
 /// What no child process ever gets.
-const NEVER: [&str; 3] = ["NETO_IDENTITY", "NETO_IDENTITY_FILE", "NETO_PASSPHRASE_FILE"];
+pub(super) const NEVER: [&str; 3] = ["NETO_IDENTITY", "NETO_IDENTITY_FILE", "NETO_PASSPHRASE_FILE"];
 
 /// Variables to set, those of them that are secret, and those to take away before.
 pub(super) struct Variables {

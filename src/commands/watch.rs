@@ -1,5 +1,6 @@
 //! Tells the user what the pipeline has to say.
 
+use super::when;
 use crate::fusion::Progress;
 use crate::output::Ui;
 use crate::session::{Warning, Watcher};
@@ -25,8 +26,9 @@ impl Watcher for Watch<'_> {
             Warning::TokenFile(error) => format!("{error}; it will be replaced"),
             Warning::NotCached(error) => format!("{error}; the token is not kept"),
             Warning::NoLock(error) => format!("{error}; going on without it"),
-            Warning::ShortLife { profile, left } => {
-                format!("{profile}: the server gives tokens of {left} s, less than --min-ttl asks for")
+            Warning::ShortLife { profile, whole } => {
+                let whole = when::span(whole);
+                format!("{profile}: the server gives tokens of {whole}, less than --min-ttl asks for")
             }
             Warning::NoLifetime(profile) => {
                 format!(

@@ -87,6 +87,8 @@ pub enum ChoiceError {
         origin: Origin,
         /// Names that may have been meant, best first.
         near: Vec<String>,
+        /// Whether there is no profile at all.
+        empty: bool,
     },
     /// `env` was named, and `NETOSECRET` is not set.
     #[error("the profile 'env' is what NETOSECRET holds, and that is not set")]
@@ -198,7 +200,7 @@ fn check(name: ProfileName, origin: Origin, netosecret: bool, store: &Store) -> 
     if store.entry(&name).is_none() {
         let near = near(name.as_str(), store.names().map(ProfileName::as_str));
         let near = near.into_iter().map(str::to_owned).collect();
-        return Err(ChoiceError::Unknown { name, origin, near });
+        return Err(ChoiceError::Unknown { name, origin, near, empty: store.profiles.is_empty() });
     }
     Ok(Choice { name, origin })
 }

@@ -76,12 +76,12 @@ pub enum Warning<'a> {
     NotCached(&'a dyn std::error::Error),
     /// There can be no lock here, so neto goes on alone.
     NoLock(&'a DiskError),
-    /// The server gave less than `--min-ttl` asks for, in seconds.
+    /// The server gave less than `--min-ttl` asks for.
     ShortLife {
         /// The profile.
         profile: &'a ProfileName,
-        /// What is left of the token.
-        left: i64,
+        /// The whole life of the token, in seconds.
+        whole: i64,
     },
     /// The answer had no sensible `expires_in`.
     NoLifetime(&'a ProfileName),

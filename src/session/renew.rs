@@ -201,7 +201,7 @@ impl Session<'_> {
         }
         let left = lifetime.left(self.clock.now()).as_secs();
         if want.min_ttl.is_some_and(|ttl| i64::try_from(ttl.seconds()).is_ok_and(|wanted| left < wanted)) {
-            self.watcher.warn(Warning::ShortLife { profile: &profile.name, left });
+            self.watcher.warn(Warning::ShortLife { profile: &profile.name, whole: lifetime.whole().as_secs() });
         }
         Access { token: grant.access, lifetime: Some(lifetime), origin }
     }

@@ -46,13 +46,14 @@ pub(crate) fn run(args: &AddArgs, run: &Run<'_>) -> Result<(), Error> {
     // Everything that can be wrong with the words is told before a secret is asked for.
     let shape = args.shape.entries(run)?;
     // A store that was named and is not there is a mistyped path; only `neto init` makes such a one.
-    if run.context.paths.named_store {
-        run.context.store()?;
-    } else if !run.context.paths.store.exists() {
+    let first = !run.context.paths.named_store && !run.context.paths.store.exists();
+    if !first {
+        args.shape.check_recipients(run.context.store()?)?;
+    }
+    let incoming = args.credential.take(run)?;
+    if first {
         init::prepare(run, None, None)?;
     }
-    args.shape.check_recipients(run.context.store()?)?;
-    let incoming = args.credential.take(run)?;
     let name = told.map_or_else(|| name_after(&incoming.account), Ok)?;
     let document = change::store(run, |document| {
         if document.store().entry(&name).is_some() {
@@ -69,8 +70,9 @@ pub(crate) fn run(args: &AddArgs, run: &Run<'_>) -> Result<(), Error> {
         run.ui.note(&format!("Now using '{name}'"));
     }
     if args.login {
-        login::sign_in(run, &profile)?;
+        return login::sign_in(run, &profile);
     }
+    run.ui.note(&format!("Next: neto login {name}"));
     Ok(())
 }
 
@@ -136,6 +138,7 @@ fn name_after(account: &Account) -> Result<ProfileName, Error> {
 fn parse_name(text: &str) -> Result<ProfileName, Error> {
     text.parse().map_err(|error: crate::profile::NameError| {
         Error::new(Code::Usage, format!("the argument is not a name: {error}"))
+            .with_hint("neto profile add acme-corp --description 'Acme Corp'")
     })
 }
 

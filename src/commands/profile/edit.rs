@@ -1,10 +1,12 @@
 //! `neto profile edit`: by flags on one profile, many or the defaults, or one in `$EDITOR`.
 
 use crate::commands::shape::{self, ShapeArgs, set, unset};
+use crate::commands::variables::NEVER;
+use crate::commands::words::count;
 use crate::commands::{Run, SelectArgs, change, reseal};
 use crate::disk::{self, Durability, Privacy, Rules};
 use crate::error::{Code, Error};
-use crate::profile::{Document, Edit, Profile, ProfileName, Section, Value};
+use crate::profile::{Document, Edit, EditError, Fault, Profile, ProfileName, Section, Store, Value};
 use clap::Args;
 use std::process::Command;
 
@@ -88,10 +90,14 @@ impl EditArgs {
     }
 
     /// The changes of one section; `tags` are those it has.
-    fn edits(&self, run: &Run<'_>, section: &Section, tags: &[String]) -> Result<Vec<Edit>, Error> {
+    fn edits(&self, run: &Run<'_>, store: &Store, section: &Section, tags: &[String]) -> Result<Vec<Edit>, Error> {
         let mut edits = Vec::new();
         if let Some(url) = &self.url {
-            edits.push(set(section, &["url"], Value::Text(shape::url(url)?.to_string())));
+            let url = shape::url(url)?;
+            // What equals the default is not written.
+            let is_default = *section != Section::Defaults && store.defaults.url.as_ref() == Some(&url);
+            let written = set(section, &["url"], Value::Text(url.to_string()));
+            edits.push(if is_default { unset(section, &["url"]) } else { written });
         }
         for (key, value) in [("shortname", &self.shortname), ("appname", &self.appname), ("username", &self.username)] {
             edits.extend(value.as_ref().map(|value| set(section, &[key], Value::Text(value.clone()))));
@@ -118,35 +124,45 @@ fn by_flags(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
     if args.defaults && (!args.shape.tags.is_empty() || args.shape.description.is_some() || args.shape.protected) {
         return Err(Error::new(Code::Usage, "the defaults have no tags, description or protection"));
     }
-    let mut bound = Vec::new();
-    change::store(run, |document| {
+    let (mut bound, mut before) = (Vec::new(), Vec::new());
+    let after = change::store(run, |document| {
+        before = document.bytes().to_vec();
         let mut edits = Vec::new();
         if args.defaults {
-            edits.extend(args.edits(run, &Section::Defaults, &[])?);
+            edits.extend(args.edits(run, document.store(), &Section::Defaults, &[])?);
         }
         for name in &names {
             let entry = document.store().entry(name);
             let tags = entry.and_then(|entry| entry.profile.as_ref().ok()).map(|profile| profile.tags.clone());
-            edits.extend(args.edits(run, &Section::Profile(name.clone()), &tags.unwrap_or_default())?);
+            edits.extend(args.edits(
+                run,
+                document.store(),
+                &Section::Profile(name.clone()),
+                &tags.unwrap_or_default(),
+            )?);
         }
-        let (edits, changed) = checked(run, document, edits)?;
+        let (edits, changed) = checked(run, document, edits, None)?;
         bound = changed;
         Ok(edits)
     })?;
-    let what = if args.defaults { "the defaults".to_owned() } else { format!("{} profile(s)", names.len()) };
+    if after.bytes() == before {
+        run.ui.note("Nothing changed");
+        return Ok(());
+    }
+    let what = if args.defaults { "the defaults".to_owned() } else { count(names.len(), "profile") };
     done(run, &bound, &what)
 }
 
-/// The edits with the re-sealing that they need; refuses those that would leave a profile faulty.
-fn checked(run: &Run<'_>, document: &Document, edits: Vec<Edit>) -> Result<Changed, Error> {
-    let after = document.apply(&edits)?;
-    for entry in &after.store().profiles {
-        let was_sound = document.store().entry(&entry.name).is_none_or(|before| before.profile.is_ok());
-        if let (Err(fault), true) = (&entry.profile, was_sound) {
-            return Err(Error::new(Code::Usage, fault.problem.to_string()).about(&fault.key));
-        }
+/// The edits with the re-sealing that they need; refuses those that would leave a profile faulty. Who
+/// made them sees the store from behind so many lines on, or nothing of it.
+fn checked(run: &Run<'_>, document: &Document, edits: Vec<Edit>, above: Option<usize>) -> Result<Changed, Error> {
+    if let Err(EditError::Invalid(Fault { mut place, key, problem })) = document.apply(&edits) {
+        place.line = place.line.saturating_sub(above.unwrap_or(place.line));
+        let place = if place.line > 0 { format!("{place}: ") } else { String::new() };
+        return Err(Error::new(Code::Usage, problem.to_string()).about(&format!("{place}{key}")));
     }
-    reseal::with_resealing(run, document, edits, ProfileName::clone)
+    let resealing = reseal::with_resealing(run, document, edits, ProfileName::clone)?.whole()?;
+    Ok((resealing.edits, resealing.changed))
 }
 
 fn done(run: &Run<'_>, bound: &[Profile], what: &str) -> Result<(), Error> {
@@ -154,7 +170,7 @@ fn done(run: &Run<'_>, bound: &[Profile], what: &str) -> Result<(), Error> {
     run.ui.note(&format!("Changed {what}"));
     let sealed = bound.iter().filter(|profile| profile.secret.word() == "sealed").count();
     if sealed > 0 {
-        run.ui.note(&format!("Sealed {sealed} secret(s) anew, bound to the change"));
+        run.ui.note(&format!("Sealed {} anew, bound to the change", count(sealed, "secret")));
     }
     Ok(())
 }
@@ -185,7 +201,14 @@ fn in_editor(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
     let mut bound = Vec::new();
     change::store(run, |current| {
         let edits = vec![Edit::ReplaceBlock { name: name.clone(), was: block.clone(), text: edited }];
-        let (edits, changed) = checked(run, current, edits)?;
+        let (mut edits, changed) = checked(run, current, edits, None)?;
+        let resealing = edits.split_off(1);
+        if !resealing.is_empty() {
+            // The new seal belongs into the text that comes, not into the one that goes.
+            let sealed = current.apply(&edits)?.apply(&resealing)?;
+            let text = sealed.block(name).ok_or_else(|| Error::bug("the edited profile has no lines"))?;
+            edits = vec![Edit::ReplaceBlock { name: name.clone(), was: block.clone(), text }];
+        }
         bound = changed;
         Ok(edits)
     })?;
@@ -200,6 +223,8 @@ fn edit_until_it_parses(
     block: &str,
     draft: &std::path::Path,
 ) -> Result<Option<String>, Error> {
+    let text = String::from_utf8_lossy(document.bytes());
+    let above = text.find(block).map(|start| text[..start].lines().count());
     loop {
         open_editor(run, draft)?;
         let edited = String::from_utf8_lossy(&disk::read(draft, RULES)?).into_owned();
@@ -207,7 +232,7 @@ fn edit_until_it_parses(
             return Ok(None);
         }
         let edit = Edit::ReplaceBlock { name: name.clone(), was: block.to_owned(), text: edited.clone() };
-        match checked(run, document, vec![edit]) {
+        match checked(run, document, vec![edit], above) {
             Ok(_) => return Ok(Some(edited)),
             Err(error) => {
                 run.ui.error(error.message(), error.hint());
@@ -227,8 +252,12 @@ fn open_editor(run: &Run<'_>, draft: &std::path::Path) -> Result<(), Error> {
     }
     let editor = editor.unwrap_or_else(|| "vi".to_owned());
     // An editor is a command line ("code --wait"), which only a shell takes apart as its owner meant it.
-    let status = Command::new("sh").arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(draft).status();
-    match status {
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(draft);
+    for name in NEVER {
+        command.env_remove(name);
+    }
+    match command.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(Error::new(Code::System, format!("the editor ended with {status}; nothing changed"))),
         Err(error) => Err(Error::new(Code::System, format!("the editor does not start: {error}"))),

@@ -108,7 +108,7 @@ pub(crate) fn run(args: &ListArgs, run: &Run<'_>) -> Result<(), Error> {
     let current = run.current_name();
     let profiles = run.sound(selected, args.select.names_one())?;
     let rows: Vec<ProfileRow> = profiles.iter().map(|profile| ProfileRow::of(profile, current.as_ref())).collect();
-    if rows.is_empty() {
+    if run.context.store()?.profiles.is_empty() {
         run.ui.note("There is no profile yet. Add one: neto profile add");
     }
     Ok(run.ui.answer(&render(&rows, args.output, &run.ui.look()))?)

@@ -1,7 +1,7 @@
 //! `neto profile remove`: profiles with their tokens.
 
 use crate::commands::{Run, SelectArgs, Watch, change};
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::profile::{Edit, ProfileName};
 use clap::Args;
 
@@ -24,6 +24,10 @@ pub(crate) struct RemoveArgs {
 /// Removes the selected profiles in one change.
 pub(crate) fn run(args: &RemoveArgs, run: &Run<'_>) -> Result<(), Error> {
     let names: Vec<ProfileName> = args.select.told(run)?.into_iter().map(|selected| selected.name).collect();
+    if names.iter().any(ProfileName::is_env) {
+        return Err(Error::new(Code::Usage, "'env' is what NETOSECRET holds; there is nothing to remove")
+            .with_hint("unset NETOSECRET"));
+    }
     if !args.yes {
         let list: Vec<&str> = names.iter().map(ProfileName::as_str).collect();
         let line = format!("neto profile remove {} --yes", list.join(" "));

@@ -37,7 +37,7 @@ pub(crate) fn run(args: &RenameArgs, run: &Run<'_>) -> Result<(), Error> {
         }
         let edits = vec![Edit::RenameProfile { from: old.clone(), to: new.clone() }];
         let name_before = |name: &ProfileName| if *name == new { old.clone() } else { name.clone() };
-        Ok(reseal::with_resealing(run, document, edits, name_before)?.0)
+        Ok(reseal::with_resealing(run, document, edits, name_before)?.whole()?.edits)
     })?;
     let profile = super::add::added(&document, &new)?;
     change::trust(run, std::slice::from_ref(&profile))?;
@@ -51,8 +51,11 @@ pub(crate) fn run(args: &RenameArgs, run: &Run<'_>) -> Result<(), Error> {
 fn carry_token(run: &Run<'_>, before: &Profile, after: &Profile) -> Result<(), Error> {
     let watch = Watch(run.ui);
     let session = run.context.session(&watch);
-    let _old = change::hold(run, &session.lock_of(&before.name), &format!("the token of '{}'", before.name))?;
-    let _new = change::hold(run, &session.lock_of(&after.name), &format!("the token of '{}'", after.name))?;
+    // In the order of their names, so that two renames in opposite directions never wait for each other.
+    let mut both = [&before.name, &after.name];
+    both.sort();
+    let hold = |name: &ProfileName| change::hold(run, &session.lock_of(name), &format!("the token of '{name}'"));
+    let _held = (hold(both[0])?, hold(both[1])?);
     let (tokens, keys) = (session.tokens(), &run.context.paths.keys);
     if let (Some(device), Some(was), Some(is)) =
         (keys.load_device()?, session.fingerprint(before), session.fingerprint(after))

@@ -2,6 +2,7 @@
 
 use crate::commands::{Run, change};
 use crate::error::{Code, Error};
+use crate::output::{Shell, shell_of_parent};
 use crate::profile::{Current, Origin, ProfileName, explain};
 use clap::Args;
 
@@ -63,10 +64,14 @@ fn tell_what_hides_it(run: &Run<'_>, name: Option<&ProfileName>) -> Result<(), E
     let Some(hidden) = hidden else { return Ok(()) };
     let text = hidden.text.unwrap_or_default();
     match hidden.origin {
-        Origin::Variable => run
-            .ui
-            .warn(&format!("NETO_PROFILE is set to '{text}' and is stronger here; end that with\nunset NETO_PROFILE")),
-        Origin::Netosecret => run.ui.warn("NETOSECRET is set and is stronger here; end that with\nunset NETOSECRET"),
+        Origin::Variable => {
+            let end = unset_line(run, "NETO_PROFILE");
+            run.ui.warn(&format!("NETO_PROFILE is set to '{text}' and is stronger here; end that with\n{end}"));
+        }
+        Origin::Netosecret => {
+            let end = unset_line(run, "NETOSECRET");
+            run.ui.warn(&format!("NETOSECRET is set and is stronger here; end that with\n{end}"));
+        }
         Origin::Pin(Some(path)) => {
             let path = path.display();
             run.ui.warn(&format!("{path} holds '{text}' and is stronger here; end that with\nrm '{path}'"));
@@ -74,4 +79,14 @@ fn tell_what_hides_it(run: &Run<'_>, name: Option<&ProfileName>) -> Result<(), E
         _ => {}
     }
     Ok(())
+}
+
+/// The line that unsets a variable, in the words of the shell that asks.
+fn unset_line(run: &Run<'_>, name: &str) -> String {
+    match (run.context.process.parent)().map_or(Shell::Sh, |parent| shell_of_parent(&parent)) {
+        Shell::Fish => format!("set -e {name}"),
+        Shell::Nu => format!("hide-env {name}"),
+        Shell::Powershell => format!("Remove-Item Env:{name}"),
+        Shell::Sh | Shell::Bash | Shell::Zsh => format!("unset {name}"),
+    }
 }

@@ -147,9 +147,9 @@ fn changes<'a>(names: &Names<'_>, edits: &'a [Edit]) -> BTreeMap<Section, Vec<Ch
             _ => continue,
         };
         let section = match section {
-            Section::Profile(name) if names.removed.contains(name.as_str()) => continue,
             Section::Profile(name) => match old_names.get(name.as_str()).map(|old| old.parse()) {
                 Some(Ok(old)) => Section::Profile(old),
+                _ if names.removed.contains(name.as_str()) => continue,
                 _ => section.clone(),
             },
             other => other.clone(),
