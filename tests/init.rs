@@ -1,11 +1,8 @@
 //! `neto init`: the keys of a machine and, where there is none, an empty store.
 
-use crate::harness::Sandbox;
+use crate::harness::{STRANGER, Sandbox};
 use std::fs;
 use std::path::Path;
-
-/// A public key of nobody that tests run as.
-pub(crate) const STRANGER: &str = "age1eezr7zgmy0w00srkdtaaqn0u90z6wyxuh223q067rxtle73a8uhs0pc5w6";
 
 /// An identity file with its public key, made by a neto of another home.
 fn other_identity(sandbox: &Sandbox) -> (std::path::PathBuf, String) {

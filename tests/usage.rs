@@ -11,8 +11,9 @@ use std::path::Path;
 /// The names under `Commands:` of a help page.
 fn verbs(page: &str) -> Vec<String> {
     let listed = page.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    let name =
-        |line: &str| line.strip_prefix("  ")?.split(' ').next().filter(|name| !name.is_empty()).map(str::to_owned);
+    let name = |line: &str| {
+        line.strip_prefix("  ")?.split(' ').next().filter(|name| !name.is_empty() && *name != "help").map(str::to_owned)
+    };
     listed.filter_map(name).collect()
 }
 

@@ -21,6 +21,6 @@ mod tokens;
 
 pub(crate) use call::{Call, Running};
 pub(crate) use outcome::Outcome;
-pub(crate) use sandbox::Sandbox;
+pub(crate) use sandbox::{STRANGER, Sandbox};
 #[cfg(unix)]
 pub(crate) use terminal::{CTRL_C, CTRL_D, ENTER, Screen, Terminal};

@@ -10,6 +10,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
+/// A public key whose identity nobody has.
+pub(crate) const STRANGER: &str = "age1eezr7zgmy0w00srkdtaaqn0u90z6wyxuh223q067rxtle73a8uhs0pc5w6";
+
 /// One test's world: `home/` (HOME), `neto/` (`NETO_HOME`), `work/` (the working directory), `tmp/`, and a Fusion server.
 ///
 /// When it ends, no file in it may hold a secret but the keys themselves and what the test named, and the server may
@@ -85,6 +88,11 @@ impl Sandbox {
     /// A run of any program; neto lies on its PATH.
     pub(crate) fn program<I: IntoIterator<Item: AsRef<OsStr>>>(&self, program: &str, arguments: I) -> Call<'_> {
         Call::new(self, program, arguments)
+    }
+
+    /// Keys and an empty store, whose one recipient is `me`; the public key.
+    pub(crate) fn init(&self) -> String {
+        self.neto(["init"]).run().code(0).answer().to_owned()
     }
 
     /// Adds a tenant at the server and its profile here, both under the shortname.

@@ -1,0 +1,262 @@
+//! `neto trust`, and what is refused until it was shown: sources, recipients and changed profiles from elsewhere.
+
+use crate::harness::{Call, STRANGER, Sandbox};
+use std::fs;
+
+/// A profile `acme` as a merge brings it, with this `secret`; its NETOSECRET lies in `work/acme.txt`.
+fn from_elsewhere(sandbox: &Sandbox, secret: &str) {
+    let credential = sandbox.server().add_tenant("acme", "soc");
+    sandbox.write_secret("acme.txt", credential.netosecret());
+    let url = sandbox.server().url();
+    let profile = format!("[profiles.acme]\nurl = \"{url}\"\nshortname = \"acme\"\nappname = \"soc\"\n{secret}\n");
+    sandbox.write_store(format!("{}\n{profile}", sandbox.store()));
+}
+
+/// A second machine with the same identity and another memory, where the team's store lies at `work/team.toml`.
+struct Machines(Sandbox);
+
+impl Machines {
+    fn new() -> Self {
+        let sandbox = Sandbox::new();
+        sandbox.neto(["init", "--store", "team.toml"]).run().code(0);
+        let keys = sandbox.home("keys/identity.txt");
+        let there = sandbox.root().join("second");
+        let init = sandbox.neto(["init", "--store", "team.toml", "--identity", keys.to_str().unwrap()]);
+        init.env("NETO_HOME", there).run().code(0);
+        Self(sandbox)
+    }
+
+    fn first(&self, arguments: &[&str]) -> Call<'_> {
+        self.0.neto(arguments).env("NETO_STORE", "team.toml")
+    }
+
+    fn second(&self, arguments: &[&str]) -> Call<'_> {
+        self.first(arguments).env("NETO_HOME", self.0.root().join("second"))
+    }
+
+    fn store(&self) -> String {
+        fs::read_to_string(self.0.work("team.toml")).unwrap()
+    }
+}
+
+#[test]
+fn a_command_from_elsewhere_never_runs_before_it_was_trusted() {
+    let sandbox = Sandbox::new();
+    sandbox.init();
+    let script = "touch ran; cat acme.txt";
+    from_elsewhere(&sandbox, &format!("secret = {{ command = [\"sh\", \"-c\", \"{script}\"] }}"));
+    let store = sandbox.store();
+    let shown = format!("the command [\"sh\", \"-c\", \"{script}\"]");
+    sandbox.refuses("acme", 3, &["acme: its secret comes from ", &shown, "neto trust acme"]);
+    for verb in [&["token", "acme"][..], &["export", "acme", "--with-secret", "--format", "json"]] {
+        sandbox.neto(verb).run().code(3).stdout("").stderr_has("neto trust acme");
+    }
+    for verb in [&["ls"][..], &["status"], &["profile", "show", "acme"], &["seal"], &["seal", "--check"]] {
+        sandbox.neto(verb).run().code(0);
+    }
+    let outcome = sandbox.neto(["trust", "acme"]).run();
+    outcome
+        .code(0)
+        .stdout("")
+        .stderr_has(&format!("acme: its secret comes from {shown}"))
+        .stderr_has("Trusted 1 profile");
+    assert!(!sandbox.work("ran").exists(), "nothing ran so far");
+    assert_eq!(sandbox.store(), store, "trust writes nothing to the store");
+    sandbox.signs_in("acme");
+    assert!(sandbox.work("ran").exists());
+    sandbox.neto(["trust", "acme"]).run().code(0).stdout("").stderr_has("All of it is trusted already");
+
+    // Another command is another word; the old one needs none again.
+    fs::remove_file(sandbox.work("ran")).unwrap();
+    sandbox.write_store(store.replace("touch ran", "touch ran evil"));
+    sandbox.refuses("acme", 3, &["secret changed since this machine trusted the profile", "neto trust acme"]);
+    assert!(!sandbox.work("ran").exists() && !sandbox.work("evil").exists());
+    let outcome = sandbox.neto(["trust", "acme", "--yes"]).run();
+    outcome.code(0).stderr_has(&format!("acme: secret was {shown}, is the command")).stderr_has("touch ran evil");
+    sandbox.signs_in("acme");
+    sandbox.write_store(&store);
+    sandbox.signs_in("acme");
+}
+
+#[test]
+fn a_file_and_a_variable_are_sources_too() {
+    let sandbox = Sandbox::new();
+    sandbox.init();
+    from_elsewhere(&sandbox, "secret = { file = \"sources/acme.txt\" }");
+    let path = sandbox.home("sources/acme.txt");
+    fs::create_dir(sandbox.home("sources")).unwrap();
+    fs::copy(sandbox.work("acme.txt"), &path).unwrap();
+    sandbox.spare(&path);
+    sandbox.refuses("acme", 3, &["its secret comes from the file ", path.to_str().unwrap(), "neto trust acme"]);
+    sandbox.neto(["trust", "acme"]).run().code(0);
+    sandbox.signs_in("acme");
+    fs::remove_file(&path).unwrap();
+    sandbox.refuses("acme", 6, &["the file that the secret comes from"]);
+
+    let sandbox = Sandbox::new();
+    sandbox.init();
+    from_elsewhere(&sandbox, "secret = { env = \"ACME_SECRET\" }");
+    let netosecret = fs::read_to_string(sandbox.work("acme.txt")).unwrap();
+    sandbox.refuses("acme", 3, &["its secret comes from the variable 'ACME_SECRET'", "neto trust acme"]);
+    sandbox.neto(["trust", "--all"]).run().code(0).stderr_has("Trusted 1 profile");
+    sandbox.refuses("acme", 6, &["the variable 'ACME_SECRET' that the secret comes from is not set"]);
+    sandbox.neto(["login", "acme"]).env("ACME_SECRET", netosecret).run().code(0);
+    assert_eq!(sandbox.server().logins(), 1);
+}
+
+#[test]
+fn what_a_source_yields_has_to_agree_with_the_profile() {
+    let sandbox = Sandbox::new();
+    sandbox.init();
+    from_elsewhere(&sandbox, "secret = { command = [\"cat\", \"acme.txt\"] }");
+    let store = sandbox.store();
+    let url = sandbox.server().url();
+    for (from, to, field) in [
+        ("\"acme\"", "\"globex\"", "shortname"),
+        ("\"soc\"", "\"other\"", "appname"),
+        (url.as_str(), "https://evil.example/api/v1", "url"),
+    ] {
+        sandbox.write_store(store.replace(from, to));
+        sandbox.neto(["trust", "--all"]).run().code(0);
+        sandbox.refuses("acme", 3, &["its source yields a credential of another ", field]);
+    }
+    sandbox.write_store(&store);
+    sandbox.neto(["trust", "--all"]).run().code(0);
+    for (text, words) in [("canary of the source!", "is not base64"), ("", "is empty")] {
+        sandbox.write_secret("acme.txt", text);
+        sandbox.refuses("acme", 6, &["what the command 'cat' yields cannot be used", words]);
+    }
+    fs::remove_file(sandbox.work("acme.txt")).unwrap();
+    sandbox.refuses("acme", 6, &["the command that the secret comes from", "'cat' failed"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn at_a_terminal_it_asks() {
+    let sandbox = Sandbox::new();
+    sandbox.init();
+    from_elsewhere(&sandbox, "secret = { command = [\"cat\", \"acme.txt\"] }");
+    let answered = |answer: &str| {
+        let mut terminal = sandbox.neto(["trust", "acme"]).at_terminal();
+        terminal.expect("the command [\"cat\", \"acme.txt\"]").expect("Trust this from now on? [y/N] ").enter(answer);
+        terminal.finish()
+    };
+    answered("n").code(2).has("Left as it was");
+    answered("").code(2);
+    sandbox.refuses("acme", 3, &["neto trust acme"]);
+    answered("y").code(0).has("Trusted 1 profile");
+    sandbox.signs_in("acme");
+}
+
+#[test]
+fn a_recipient_from_elsewhere_is_not_sealed_to_before_it_was_trusted() {
+    let sandbox = Sandbox::new();
+    let key = sandbox.init();
+    let acme = sandbox.add("acme");
+    let globex = sandbox.server().add_tenant("globex", "soc");
+    let store = sandbox.store().replace("[recipients]\n", &format!("[recipients]\nbob = \"{STRANGER}\"\n"));
+    sandbox.write_store(&store);
+    let verbs: [(&[&str], &str); 5] = [
+        (&["seal"], ""),
+        (&["profile", "add", "globex"], &globex.netosecret()),
+        (&["profile", "set-secret", "acme"], &acme.netosecret()),
+        (&["profile", "rename", "acme", "other"], ""),
+        (&["profile", "edit", "acme", "--appname", "other"], ""),
+    ];
+    for (verb, stdin) in verbs {
+        let outcome = sandbox.neto(verb).stdin(stdin).run();
+        outcome.code(3).stdout("").stderr_has("the recipient 'bob' came into the store from elsewhere");
+        outcome.stderr_has("neto trust --recipient bob");
+        assert_eq!(sandbox.store(), store, "{verb:?}");
+    }
+    sandbox.signs_in("acme");
+    // Who is not sealed to does not matter.
+    sandbox.neto(["profile", "add", "globex", "--recipient", "me"]).stdin(globex.netosecret()).run().code(0);
+    sandbox.write_store(&store);
+
+    let unknown = sandbox.neto(["trust", "--recipient", "carol"]).run();
+    unknown.code(3).stdout("").stderr_has("there is no recipient 'carol'; there are bob, me");
+    let outcome = sandbox.neto(["trust", "--recipient", "bob"]).run();
+    outcome.code(0).stdout("").stderr_has(&format!("recipient bob: {STRANGER}")).stderr_has("1 recipient");
+    assert_eq!(sandbox.store(), store);
+    sandbox.neto(["seal"]).run().code(0).stderr_has("'acme' is sealed to today's recipients");
+    assert_eq!(sandbox.shown("acme")["recipients"], serde_json::json!(["bob", "me"]));
+    // The name says nothing: another key under it is a stranger again.
+    let other = format!("{}z", &key[..key.len() - 1]);
+    sandbox.write_store(sandbox.store().replace(STRANGER, &other));
+    sandbox.neto(["seal"]).run().code(3).stdout("").stderr_has("the recipient 'bob'");
+}
+
+#[test]
+fn another_machine_trusts_at_first_sight_and_refuses_what_changed() {
+    let machines = Machines::new();
+    let sandbox = &machines.0;
+    let acme = sandbox.server().add_tenant("acme", "soc");
+    machines.first(&["profile", "add", "acme"]).stdin(acme.netosecret()).run().code(0);
+    let before = machines.store();
+    let login = ["login", "acme", "--force"];
+    machines.second(&login).run().code(0).stderr_lacks("warning").stderr_lacks("trust");
+    assert_eq!(sandbox.server().logins(), 1);
+
+    // The first machine moves the profile, properly sealed: what it wrote itself it trusts.
+    let (old, new) = (sandbox.server().url(), sandbox.server().url().replace("127.0.0.1", "localhost"));
+    machines.first(&["profile", "edit", "acme", "--url", &new]).run().code(0);
+    machines.first(&login).run().code(0);
+    let (moved, connections) = (machines.store(), sandbox.server().connections());
+    let outcome = machines.second(&login).run();
+    outcome.code(3).stdout("").stderr_has("url changed since this machine trusted the profile");
+    outcome.stderr_has("neto trust acme");
+    assert_eq!(sandbox.server().connections(), connections);
+    let outcome = machines.second(&["trust", "acme"]).run();
+    outcome.code(0).stdout("").stderr_has(&format!("acme: url was {old}, is {new}"));
+    assert_eq!(machines.store(), moved);
+    machines.second(&login).run().code(0);
+
+    // What was ever trusted needs no second word.
+    fs::write(sandbox.work("team.toml"), before).unwrap();
+    machines.second(&login).run().code(0);
+    assert_eq!(sandbox.server().logins(), 4);
+}
+
+#[test]
+fn a_profile_that_its_seal_contradicts_is_not_remembered() {
+    let machines = Machines::new();
+    let sandbox = &machines.0;
+    let acme = sandbox.server().add_tenant("acme", "soc");
+    machines.first(&["profile", "add", "acme"]).stdin(acme.netosecret()).run().code(0);
+    let before = machines.store();
+    fs::write(sandbox.work("team.toml"), before.replace("127.0.0.1", "localhost")).unwrap();
+    let login = ["login", "acme"];
+    machines.second(&login).run().code(3).stderr_has("the secret is bound to another url");
+    assert_eq!(sandbox.server().connections(), 0);
+    fs::write(sandbox.work("team.toml"), before).unwrap();
+    machines.second(&login).run().code(0);
+    assert_eq!(sandbox.server().logins(), 1);
+}
+
+#[test]
+fn it_wants_to_be_told_what() {
+    let sandbox = Sandbox::new();
+    sandbox.init();
+    sandbox.add("acme");
+    sandbox.neto(["trust"]).run().code(2).stdout("").stderr_has("say what to trust").stderr_has("neto trust --all");
+    sandbox.neto(["trust", "--all", "acme"]).run().code(2).stdout("");
+    sandbox.neto(["trust", "acm"]).run().code(3).stdout("").stderr_has("'acme'");
+    sandbox.neto(["trust", "x*"]).run().code(3).stdout("").stderr_has("acme");
+    sandbox.neto(["trust", "--all"]).run().code(0).stdout("").stderr_has("All of it is trusted already");
+}
+
+#[test]
+fn a_damaged_memory_is_neither_guessed_at_nor_replaced() {
+    let sandbox = Sandbox::new();
+    sandbox.init();
+    sandbox.add("acme");
+    let path = sandbox.home("state/trust.json");
+    for text in ["", "{", "{\"v\":2,\"profiles\":{},\"recipients\":[]}"] {
+        fs::write(&path, text).unwrap();
+        sandbox.refuses("acme", 1, &["trust.json", "neto trust --all"]);
+        sandbox.neto(["trust", "--all"]).run().code(1).stdout("").stderr_has("trust.json");
+        sandbox.neto(["ls"]).run().code(0).silent();
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+}
