@@ -81,8 +81,10 @@ impl FromStr for ApiUrl {
         if !["https", "http"].contains(&url.scheme()) {
             return Err(UrlError::Scheme);
         }
-        let authority =
-            text.split("//").nth(1).and_then(|rest| rest.split(['/', '?', '#']).next()).ok_or(UrlError::Form)?;
+        // It also takes `https:host` and `https:///host`, in which the authority would be looked for elsewhere.
+        let (_, rest) =
+            text.split_once("://").filter(|(scheme, _)| scheme.len() == url.scheme().len()).ok_or(UrlError::Form)?;
+        let authority = rest.split(['/', '?', '#']).next().filter(|part| !part.is_empty()).ok_or(UrlError::Form)?;
         if authority.contains('@') {
             return Err(UrlError::UserInfo);
         }
@@ -167,6 +169,10 @@ mod tests {
             ("https://api.netography.com:0", UrlError::Port),
             ("https://api.netography.com:99999", UrlError::Form),
             ("https://", UrlError::Form),
+            ("https:api.netography.com", UrlError::Form),
+            ("https:user:password@api.netography.com//x", UrlError::Form),
+            ("https:///user:password@api.netography.com", UrlError::Form),
+            ("https:аpi.netography.com://api.netography.com", UrlError::Form),
             ("api.netography.com", UrlError::Form),
             ("", UrlError::Form),
             ("https://api.\tnetography.com", UrlError::Characters),

@@ -4,6 +4,7 @@ use super::render::Value;
 use super::{Document, Edit, EditError, Section};
 use crate::profile::{Entry, ProfileName};
 use std::collections::{BTreeMap, BTreeSet};
+use toml::de::{DeTable, DeValue};
 use toml::{Table, Value as Toml};
 
 /// Fails unless `after` says exactly what `before` says with the edits made, and no profile that was
@@ -19,7 +20,28 @@ pub(super) fn check(before: &Document, after: &Document, edits: &[Edit]) -> Resu
 }
 
 fn table(text: &str) -> Result<Table, EditError> {
-    text.parse().map_err(|_| EditError::Differs)
+    Ok(written_table(DeTable::parse(text).map_err(|_| EditError::Differs)?.get_ref()))
+}
+
+fn written_table(table: &DeTable<'_>) -> Table {
+    table.iter().map(|(key, value)| (key.get_ref().to_string(), written(value.get_ref()))).collect()
+}
+
+/// A value of the file. A profile with a fault may hold numbers that no machine can, so a number that is no small
+/// integer is what is written.
+fn written(value: &DeValue<'_>) -> Toml {
+    match value {
+        DeValue::String(text) => Toml::String(text.to_string()),
+        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+            Ok(number) => Toml::Integer(number),
+            Err(_) => Toml::String(number.to_string()),
+        },
+        DeValue::Float(number) => Toml::String(number.to_string()),
+        DeValue::Boolean(flag) => Toml::Boolean(*flag),
+        DeValue::Datetime(time) => Toml::Datetime(*time),
+        DeValue::Array(items) => Toml::Array(items.iter().map(|item| written(item.get_ref())).collect()),
+        DeValue::Table(table) => Toml::Table(written_table(table)),
+    }
 }
 
 /// A profile that was bad may stay so; any other must be good.
@@ -165,7 +187,6 @@ fn same(one: &Toml, other: &Toml) -> bool {
         (Toml::String(one), Toml::String(other)) => {
             one == other || one.replace("\r\n", "\n") == other.replace("\r\n", "\n")
         }
-        (Toml::Float(one), Toml::Float(other)) => one.to_bits() == other.to_bits(),
         _ => one == other,
     }
 }

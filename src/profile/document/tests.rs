@@ -62,6 +62,27 @@ fn check(before: &str, edits: &[Edit], after: &str) {
 }
 
 #[test]
+fn a_number_beyond_bounds_in_a_bad_profile_is_in_nobodys_way() {
+    for number in ["99999999999999999999", "0xffffffffffffffffffff", "1e999", "nan", "-0.0"] {
+        let bad = format!("[profiles.b]\ntags = [{number}]\n");
+        check(
+            &format!("[profiles.a]\n{bad}"),
+            &[set("a", "description", "new")],
+            &format!("[profiles.a]\ndescription = \"new\"\n{bad}"),
+        );
+    }
+}
+
+#[test]
+fn a_name_that_goes_and_comes_means_the_profile_that_gets_it() {
+    check(
+        "[profiles.a]\n\n[profiles.b]\n",
+        &[set("b", "description", "new"), remove("b"), rename("a", "b")],
+        "[profiles.b]\ndescription = \"new\"\n",
+    );
+}
+
+#[test]
 fn a_value_is_replaced_where_it_stands() {
     for (before, after) in [
         ("[profiles.a]\n  tags=[ 'x' ]   # why\n", "[profiles.a]\n  tags=[\"y\", \"z\"]   # why\n"),
