@@ -5,7 +5,8 @@ use super::Run;
 use super::shape::set;
 use crate::error::{Code, Error};
 use crate::profile::{Document, Edit, Profile, ProfileName, SecretPlace, Section, Store, Value};
-use crate::secret::{Binding, Credential, CredentialId, Opened, Sealed, seal};
+use crate::secret::{Binding, Credential, CredentialId, Opened, Sealed, Verdict, seal};
+use crate::session::VaultError;
 use jiff::civil::Date;
 use jiff::tz::Offset;
 
@@ -34,6 +35,15 @@ pub(super) fn trusted_keys(run: &Run<'_>, store: &Store, profile: &Profile) -> R
 /// Whether this machine's identity opens what is sealed to `key`.
 pub(super) fn is_own(run: &Run<'_>, key: &str) -> bool {
     run.context.vault.identities().is_ok_and(|own| own.public_keys().iter().any(|mine| mine == key))
+}
+
+/// Refuses a profile whose remembered fields changed until `neto trust` has shown them: to seal for what it declares
+/// now would make it good unseen. What stands in the place of its secret does not matter, since that is replaced.
+pub(super) fn refuse_changed(run: &Run<'_>, profile: &Profile) -> Result<(), Error> {
+    let Verdict::Changed(changes) = run.context.vault.memory()?.borrow().verdict(profile) else { return Ok(()) };
+    let fields: Vec<String> =
+        changes.into_iter().map(|change| change.field).filter(|field| field != "secret").collect();
+    if fields.is_empty() { Ok(()) } else { Err(VaultError::Changed(fields).into()) }
 }
 
 /// A new credential for a profile: new id, since today.
@@ -79,7 +89,7 @@ pub(super) fn edits(name: &ProfileName, sealed: &Sealed) -> Vec<Edit> {
 pub(super) struct Resealing {
     /// The change, and the new seals.
     pub(super) edits: Vec<Edit>,
-    /// The profiles that declare something else afterwards of what a seal binds.
+    /// The profiles that declare something else afterwards of what a seal binds, and were trusted before.
     pub(super) changed: Vec<Profile>,
     /// Those whose secret this identity cannot open; they keep the seal that they have.
     pub(super) failures: Vec<Error>,
@@ -122,7 +132,10 @@ pub(super) fn with_resealing(
                 }
             }
         }
-        resealing.changed.push(new.clone());
+        // A change of something else is no word for a source that came from elsewhere.
+        if matches!(run.context.vault.memory()?.borrow().verdict(old), Verdict::Trusted | Verdict::FirstSight) {
+            resealing.changed.push(new.clone());
+        }
     }
     Ok(resealing)
 }
@@ -130,6 +143,7 @@ pub(super) fn with_resealing(
 fn anew(run: &Run<'_>, store: &Store, old: &Profile, new: &Profile, text: &str) -> Result<Sealed, Error> {
     let opened = run.context.vault.open(text)?;
     crate::session::check_bound(&opened, &Binding::of(old)?, old)?;
+    refuse_changed(run, old)?;
     seal_again(run, store, new, &opened)
 }
 

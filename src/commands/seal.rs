@@ -134,6 +134,7 @@ fn seal_clear(run: &Run<'_>, document: &Document, profile: &Profile, keys: &[Cle
     edits.extend(keys.iter().map(|key| unset(&section, &[key.key()])));
     let bare = document.apply(&edits)?;
     let declared = super::profile::add::added(&bare, &profile.name)?;
+    reseal::refuse_changed(run, &declared)?;
     let sealed = reseal::seal_new(run, bare.store(), &declared, &credential)?;
     edits.extend(reseal::edits(&profile.name, &sealed));
     Ok(Outcome::Sealed { edits, how: "is sealed now".to_owned() })
@@ -180,6 +181,7 @@ fn seal_to_others(run: &Run<'_>, store: &Store, profile: &Profile, text: &str) -
     }
     let opened = run.context.vault.open(text)?;
     crate::session::check_bound(&opened, &Binding::of(profile)?, profile)?;
+    reseal::refuse_changed(run, profile)?;
     resealed(run, store, profile, &opened, "is sealed to today's recipients")
 }
 

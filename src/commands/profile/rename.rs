@@ -31,16 +31,19 @@ pub(crate) fn run(args: &RenameArgs, run: &Run<'_>) -> Result<(), Error> {
         return Err(Error::new(Code::Usage, "'env' is what NETOSECRET makes; it has no other name"));
     }
     let before = run.context.profile(&old)?;
+    let mut trusted = Vec::new();
     let document = change::store(run, |document| {
         if document.store().entry(&new).is_some() {
             return Err(Error::new(Code::Store, format!("there is a profile '{new}' already")));
         }
         let edits = vec![Edit::RenameProfile { from: old.clone(), to: new.clone() }];
         let name_before = |name: &ProfileName| if *name == new { old.clone() } else { name.clone() };
-        Ok(reseal::with_resealing(run, document, edits, name_before)?.whole()?.edits)
+        let resealing = reseal::with_resealing(run, document, edits, name_before)?.whole()?;
+        trusted = resealing.changed;
+        Ok(resealing.edits)
     })?;
     let profile = super::add::added(&document, &new)?;
-    change::trust(run, std::slice::from_ref(&profile))?;
+    change::trust(run, &trusted)?;
     carry_token(run, &before, &profile)?;
     change::current(run, |current| current.renamed(&old, Some(&new)))?;
     run.ui.note(&format!("'{old}' is now '{new}'"));

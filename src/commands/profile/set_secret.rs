@@ -33,9 +33,15 @@ pub(crate) fn run(args: &SetSecretArgs, run: &Run<'_>) -> Result<(), Error> {
         return Err(Error::new(Code::Usage, "the profile 'env' is what NETOSECRET holds; set that instead"));
     }
     let profile = run.context.profile(&name)?;
+    reseal::refuse_changed(run, &profile).map_err(|error| error.about(&name))?;
     let incoming = args.credential.take(run)?;
-    same_tenant(&profile, &incoming).map_err(|error| error.about(&name))?;
-    let document = change::store(run, |document| edits(run, document, &name, &incoming))?;
+    let document = change::store(run, |document| {
+        // It may have changed while the secret was asked for.
+        let profile = added(document, &name)?;
+        reseal::refuse_changed(run, &profile).map_err(|error| error.about(&name))?;
+        same_tenant(&profile, &incoming).map_err(|error| error.about(&name))?;
+        edits(run, document, &name, &incoming)
+    })?;
     let profile = added(&document, &name)?;
     change::trust(run, std::slice::from_ref(&profile))?;
     change::forget_token(run, &Watch(run.ui), &name)?;
