@@ -3,9 +3,9 @@
 //! A lock is only ever tried; who waits does so with its own patience, so that one event loop
 //! never blocks. It dies with its holder, and children do not inherit it (the file is close-on-exec).
 
-use super::{DiskError, create_private_folder};
+use super::{DiskError, create_private_folder, ensure_own};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 /// A lock that may be tried.
@@ -59,22 +59,44 @@ impl Lock {
     }
 
     fn open(&self) -> Result<File, DiskError> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt as _;
-            options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+        if let Some(folder) = self.path.parent() {
+            // A lock that root leaves in a user's folder would lock the user out for good.
+            ensure_own(folder)?;
+            create_private_folder(folder)?;
         }
-        let opened = options.open(&self.path).or_else(|error| match (error.kind(), self.path.parent()) {
-            (std::io::ErrorKind::NotFound, Some(folder)) => {
-                create_private_folder(folder).map_err(std::io::Error::other)?;
-                options.open(&self.path)
+        let failed = |source| DiskError::io("lock", &self.path, source);
+        match options().create_new(true).open(&self.path) {
+            Ok(file) => {
+                private(&file).map_err(failed)?;
+                Ok(file)
             }
-            _ => Err(error),
-        });
-        opened.map_err(|source| DiskError::io("lock", &self.path, source))
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => options().open(&self.path).map_err(failed),
+            Err(error) => Err(failed(error)),
+        }
     }
+}
+
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    }
+    options
+}
+
+/// A umask such as 0777 takes bits away even from 0600.
+#[cfg(unix)]
+fn private(file: &File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(std::fs::Permissions::from_mode(0o600))
+}
+
+#[cfg(not(unix))]
+fn private(_file: &File) -> std::io::Result<()> {
+    Ok(())
 }
 
 fn write_holder(file: &mut File) -> std::io::Result<()> {

@@ -12,7 +12,7 @@ pub enum Privacy {
     Own,
     /// Mode 0600 or narrower; may be a link and owned by root, as mounted secrets are.
     Mounted,
-    /// Readable by anybody, writable by its owner alone; may be a link.
+    /// Readable by anybody, writable by its owner alone, who is this user or root; may be a link.
     NotWritable,
     /// Readable by anybody, owned by this user or root; no symbolic link.
     OwnOrRoot,
@@ -86,7 +86,7 @@ fn inspect(path: &Path, found: &Metadata, rules: Rules) -> Result<(), DiskError>
         let (forbidden, own) = match rules.privacy {
             Privacy::Own => (0o077, mine),
             Privacy::Mounted => (0o077, mine || owner == 0),
-            Privacy::NotWritable => (0o022, true),
+            Privacy::NotWritable => (0o022, mine || owner == 0),
             Privacy::OwnOrRoot => (0, mine || owner == 0),
             Privacy::Any => (0, true),
         };
