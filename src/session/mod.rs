@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::disk::{DiskError, Lock};
 use crate::fusion::{Client, FusionError, Progress};
 use crate::profile::{Profile, ProfileName, SecretPlace, Span};
-use crate::secret::{DeviceKey, KeyFolder, Secret};
+use crate::secret::{DeviceKey, KeyError, KeyFolder, Secret};
 use crate::token::{CachedToken, Fingerprint, Lifetime, State, TokenFileError, TokenFolder};
 use failure::Failures;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -119,6 +119,9 @@ pub enum SessionError {
     /// `--offline`, and the cache has none that may be used.
     #[error("no cached token can be used (state: {}), and --offline forbids getting one", .0.word())]
     Offline(State),
+    /// The folder of the locks belongs to somebody else.
+    #[error(transparent)]
+    Disk(DiskError),
     /// The machine gives no event loop.
     #[error("cannot start the network: {0}")]
     Runtime(std::io::Error),
@@ -135,9 +138,10 @@ pub struct Session<'a> {
     vault: &'a Vault,
     watcher: &'a dyn Watcher,
     device: OnceCell<Option<DeviceKey>>,
+    /// Why the device key is refused, where others can read it.
+    refused: OnceCell<KeyError>,
     clients: RefCell<HashMap<(bool, Option<PathBuf>), Client>>,
     warned_cache: Cell<bool>,
-    warned_lock: Cell<bool>,
     /// Profiles whose token file was found of no use, and that was said.
     warned_files: RefCell<HashSet<ProfileName>>,
 }
@@ -174,9 +178,9 @@ impl<'a> Session<'a> {
             vault: setup.vault,
             watcher: setup.watcher,
             device: OnceCell::new(),
+            refused: OnceCell::new(),
             clients: RefCell::default(),
             warned_cache: Cell::new(false),
-            warned_lock: Cell::new(false),
             warned_files: RefCell::default(),
         }
     }
@@ -270,6 +274,10 @@ impl<'a> Session<'a> {
             _ => {}
         }
         let seen = self.cached(profile);
+        if let Some(KeyError::Disk(DiskError::TooOpen { path, mode, writable })) = self.refused.get() {
+            let (path, mode, writable) = (path.clone(), *mode, *writable);
+            return Err(VaultError::Key(KeyError::Disk(DiskError::TooOpen { path, mode, writable })).into());
+        }
         let now = self.clock.now();
         if let Some(token) = seen.as_ref().filter(|token| !want.force && self.fulfils(token, profile, want)) {
             self.watcher.trace(&format!("{}: the cached token is good", profile.name));
@@ -304,7 +312,17 @@ impl<'a> Session<'a> {
     /// The device key, made when there is none; nothing when it can be neither read nor made, so that
     /// nothing is cached.
     fn device(&self) -> Option<&DeviceKey> {
-        let load = || self.keys.device().map_err(|error| self.warn_cache(&error)).ok();
+        let load = || match self.keys.device() {
+            Ok(key) => Some(key),
+            Err(error @ KeyError::Disk(DiskError::TooOpen { .. })) => {
+                let _ = self.refused.set(error);
+                None
+            }
+            Err(error) => {
+                self.warn_cache(&error);
+                None
+            }
+        };
         self.device.get_or_init(load).as_ref()
     }
 

@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::patience::{Next, Patience, busy};
 use super::{Access, Granted, Session, SessionError, Want, Warning};
-use crate::disk::{self, Durability, Locked, Privacy, Rules};
+use crate::disk::{self, DiskError, Durability, Locked, Privacy, Rules};
 use crate::fusion::{Client, Grant};
 use crate::profile::Profile;
 use crate::session::VaultError;
@@ -74,8 +74,9 @@ impl Session<'_> {
             match lock.attempt() {
                 Ok(Some(held)) => return Ok(Turn::Mine(Some(held))),
                 Ok(None) => {}
+                Err(error @ DiskError::ForeignOwner { .. }) => return Err(SessionError::Disk(error)),
                 Err(error) => {
-                    if !self.warned_lock.replace(true) {
+                    if !self.warned_cache.replace(true) {
                         self.watcher.warn(Warning::NoLock(&error));
                     }
                     return Ok(Turn::Mine(None));
@@ -134,12 +135,20 @@ impl Session<'_> {
         else {
             return Ok(None);
         };
+        // A refresh opens no seal, so what it is sent to and which roots it trusts is judged by the memory alone.
+        // The memory does not know what a file of roots holds; the login looks into it, as the seal does.
+        if profile.ca_file.is_some() {
+            return Ok(None);
+        }
+        if !profile.name.is_env() {
+            self.vault.check_trust(profile)?;
+        }
+        let client = self.client(profile)?;
         let refresh_expires_at = token.lifetime.refresh_expires_at.take();
         if let Err(error) = self.tokens.save(&token, device, Durability::Durable) {
             self.warn_cache(&error);
             return Ok(None);
         }
-        let client = self.client(profile)?;
         let answer = client.refresh(&profile.url, &refresh, profile.timeout.duration(), self.clock, self.watcher).await;
         let error = match answer {
             Ok(grant) => return Ok(Some(grant)),

@@ -205,7 +205,10 @@ impl Vault {
     }
 
     /// The first sight of a sealed profile is trusted in silence: its seal protects it.
-    fn check_trust(&self, profile: &Profile) -> Result<(), VaultError> {
+    ///
+    /// # Errors
+    /// [`VaultError::Changed`] or [`VaultError::UntrustedSource`].
+    pub(super) fn check_trust(&self, profile: &Profile) -> Result<(), VaultError> {
         match self.memory()?.borrow().verdict(profile) {
             Verdict::Trusted => Ok(()),
             Verdict::FirstSight => {
