@@ -224,7 +224,7 @@ impl Context {
             variable: self.process.environment.text("NETO_PROFILE"),
             netosecret: self.has_netosecret(),
             pin: Pin::find(&self.process.folder),
-            current: Current::load(&self.current_file())?.current,
+            current: Current::load(&self.current_file()).map(|loaded| loaded.current),
         })
     }
 
@@ -303,7 +303,8 @@ impl Paths {
     fn resolve(process: &Process, store: Option<&Path>) -> Result<Self, ContextError> {
         let mut paths = Self::standard(process)?;
         let named = store.or_else(|| process.environment.get("NETO_STORE").map(Path::new));
-        if let Some(named) = named.map(|path| process.folder.join(path)).filter(|path| *path != paths.store) {
+        let own = place_of(&paths.store);
+        if let Some(named) = named.map(|path| process.folder.join(path)).filter(|path| place_of(path) != own) {
             // What belongs to another store lies apart, under a name that no profile can have.
             let apart = format!("_store-{}", digest_of(&named));
             paths.tokens = paths.tokens.join(&apart);
@@ -338,9 +339,19 @@ impl Paths {
     }
 }
 
+/// The same for all ways to write a path's own place, whether or not something is there; a link there is not
+/// followed.
+fn place_of(path: &Path) -> PathBuf {
+    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+    match (folder, path.file_name()) {
+        (Some(folder), Some(file)) => folder.join(file),
+        _ => path.to_path_buf(),
+    }
+}
+
 /// 16 hex digits that stand for the file a path leads to, through whatever links.
 fn digest_of(path: &Path) -> String {
-    let resolved = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let resolved = path.canonicalize().unwrap_or_else(|_| place_of(path));
     let digest = Sha256::digest(resolved.as_os_str().as_encoded_bytes());
     digest[..8].iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

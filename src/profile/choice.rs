@@ -1,11 +1,11 @@
 //! Which profile is meant where one is: the precedence of argument, environment, pin, current
 //! profile and the only one there is.
 
-use super::{NameError, Pin, PinError, ProfileName, Store, near};
+use super::{CurrentError, NameError, Pin, PinError, ProfileName, Store, near};
 use std::path::PathBuf;
 
 /// What each place says, gathered by the caller; nothing here looks for itself.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Sources {
     /// The `PROFILE` argument or `--profile`.
     pub argument: Option<String>,
@@ -18,7 +18,7 @@ pub struct Sources {
     /// The nearest `.neto-profile`.
     pub pin: Option<Pin>,
     /// What `neto profile use` set.
-    pub current: Option<ProfileName>,
+    pub current: Result<Option<ProfileName>, CurrentError>,
 }
 
 /// A place that can say which profile is meant, strongest first.
@@ -93,6 +93,9 @@ pub enum ChoiceError {
     /// `env` was named, and `NETOSECRET` is not set.
     #[error("the profile 'env' is what NETOSECRET holds, and that is not set")]
     NoNetosecret,
+    /// The current profile cannot be read, and nothing stronger says which.
+    #[error(transparent)]
+    Current(#[from] CurrentError),
     /// The store has no profile at all.
     #[error("the store has no profile yet")]
     Empty,
@@ -142,7 +145,9 @@ pub fn choose(sources: Sources, store: &Store) -> Result<Choice, ChoiceError> {
             Err(error) => Err(ChoiceError::Pin { path, error }),
         };
     }
-    if let Some(name) = sources.current.filter(|_| !store.explicit) {
+    if !store.explicit
+        && let Some(name) = sources.current?
+    {
         return found(name, Origin::Current);
     }
     match store.profiles.as_slice() {
@@ -167,7 +172,10 @@ pub fn explain(sources: &Sources, store: &Store) -> Vec<Said> {
         Ok(name) => name.to_string(),
         Err(error) => error.to_string(),
     });
-    let current = sources.current.as_ref().map(ToString::to_string);
+    let current = match &sources.current {
+        Ok(current) => current.as_ref().map(ToString::to_string),
+        Err(error) => Some(error.to_string()),
+    };
     let mut said: Vec<Said> = [
         (Origin::Argument, sources.argument.clone()),
         (Origin::Variable, sources.variable.clone()),

@@ -38,13 +38,26 @@ impl Pin {
         folder.ancestors().find_map(|above| {
             let path = above.join(FILE);
             match disk::read(&path, RULES) {
-                Err(DiskError::ForeignOwner { .. }) => None,
                 Err(error) if error.is_absent() => None,
+                Err(_) if is_foreign(&path) => None,
                 Err(error) => Some(Self { path, name: Err(error.into()) }),
                 Ok(bytes) => Some(Self { path, name: parse(&bytes) }),
             }
         })
     }
+}
+
+/// Whether somebody else than this user and root put it there, whatever it is.
+#[cfg(unix)]
+fn is_foreign(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let owner = path.symlink_metadata().map(|found| found.uid());
+    owner.is_ok_and(|owner| owner != 0 && owner != rustix::process::geteuid().as_raw())
+}
+
+#[cfg(not(unix))]
+fn is_foreign(_path: &Path) -> bool {
+    false
 }
 
 fn parse(bytes: &[u8]) -> Result<ProfileName, PinError> {
