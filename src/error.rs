@@ -6,7 +6,7 @@
 use crate::context::ContextError;
 use crate::disk::DiskError;
 use crate::fusion::FusionError;
-use crate::output::AskError;
+use crate::output::{AskError, quoted};
 use crate::profile::{ChoiceError, CurrentError, EditError, Problem, SelectionError, StoreError, StoreFileError};
 use crate::secret::{
     BindingError, CredentialError, KeyError, MemoryError, NetoSecretError, OpenError, SealError, SourceError,
@@ -14,6 +14,7 @@ use crate::secret::{
 use crate::session::{AcquireError, SessionError, VaultError};
 use std::fmt;
 use std::io;
+use std::path::Path;
 
 /// The kinds of failure, by their exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,9 @@ pub(crate) enum Code {
     /// 0: nobody reads any more (a closed pipe); no failure.
     Quiet,
 }
+
+/// The profile that NETOSECRET makes; no command can change it.
+const ENV: &str = "env";
 
 /// A failure as the user sees it.
 #[derive(Debug)]
@@ -84,8 +88,10 @@ impl Error {
 
     /// With what to do next, as a line to paste.
     #[must_use]
+    ///
+    /// A remark may follow after four blanks; it is shown on a line of its own, so that the first can be pasted whole.
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(lines(&hint.into()));
         self
     }
 
@@ -108,7 +114,14 @@ impl Error {
         if !self.message.starts_with(&format!("{name}: ")) {
             self.message = format!("{name}: {}", self.message);
         }
-        self.hint = self.hint.map(|hint| hint.replace("NAME", &name));
+        self.hint = self.hint.map(|hint| {
+            let own = name == ENV && hint.contains("NAME");
+            if own {
+                "unset NETOSECRET\n(and take the right one from the portal)".to_owned()
+            } else {
+                hint.replace("NAME", &name)
+            }
+        });
         self
     }
 
@@ -131,7 +144,7 @@ impl Error {
     }
 
     fn hinted(code: Code, error: &impl fmt::Display, hint: Option<String>) -> Self {
-        Self { code, message: error.to_string(), hint }
+        Self { code, message: error.to_string(), hint: hint.map(|hint| lines(&hint)) }
     }
 }
 
@@ -147,10 +160,10 @@ impl From<io::Error> for Error {
 
 impl From<DiskError> for Error {
     fn from(error: DiskError) -> Self {
-        let path = error.path().display();
+        let path = paste(error.path());
         let hint = match &error {
-            DiskError::TooOpen { writable: true, .. } => Some(format!("chmod go-w '{path}'")),
-            DiskError::TooOpen { .. } => Some(format!("chmod 600 '{path}'")),
+            DiskError::TooOpen { writable: true, .. } => Some(format!("chmod go-w {path}")),
+            DiskError::TooOpen { .. } => Some(format!("chmod 600 {path}")),
             DiskError::ForeignOwner { .. } => Some("run neto as the user whom its files belong to".to_owned()),
             _ => None,
         };
@@ -169,7 +182,7 @@ impl From<ContextError> for Error {
             }
             ContextError::Store(error) => error.into(),
             ContextError::NoStore(path) => Self::new(Code::Store, format!("there is no store at {}", path.display()))
-                .with_hint(format!("neto init --store '{}'", path.display())),
+                .with_hint(format!("neto init --store {}", paste(&path))),
             ContextError::Choice(error) => error.into(),
             ContextError::Fault { ref profile, ref fault, .. } => {
                 let hint = remedy(&fault.problem).unwrap_or_else(|| format!("neto profile edit {profile}"));
@@ -225,19 +238,36 @@ impl From<ChoiceError> for Error {
         let (code, hint) = match &error {
             ChoiceError::Argument(_) => (Code::Usage, "neto profile list".to_owned()),
             ChoiceError::Variable(_) => (Code::Store, "unset NETO_PROFILE".to_owned()),
-            ChoiceError::Pin { path, .. } => (Code::Store, format!("echo NAME > '{}'", path.display())),
+            ChoiceError::Pin { path, .. } => {
+                (Code::Store, format!("rm {}    or let it hold the name of a profile", paste(path)))
+            }
             ChoiceError::Unknown { name, empty: true, .. } => (Code::Store, format!("neto profile add {name}")),
             ChoiceError::Unknown { near, .. } => (Code::Store, did_you_mean(near)),
             ChoiceError::Twice => (Code::Usage, "name it once".to_owned()),
             ChoiceError::NoNetosecret => (Code::Store, "export NETOSECRET=...".to_owned()),
             ChoiceError::Empty => (Code::Store, "neto profile add".to_owned()),
-            ChoiceError::Nobody { explicit: true, names } => {
-                (Code::Store, format!("-p NAME, one of {}", names.join(", ")))
+            ChoiceError::Nobody { explicit, names } => {
+                let line = if *explicit { "-p" } else { "neto use" };
+                let (first, others) = names.split_first().map_or(("NAME", &[][..]), |(first, rest)| (first, rest));
+                let others = if others.is_empty() { String::new() } else { format!("    or {}", others.join(", ")) };
+                (Code::Store, format!("{line} {first}{others}"))
             }
-            ChoiceError::Nobody { names, .. } => (Code::Store, format!("neto use NAME, one of {}", names.join(", "))),
+            ChoiceError::Current(_) => (Code::System, "neto profile use --none".to_owned()),
         };
         Self::new(code, error.to_string()).with_hint(hint)
     }
+}
+
+fn lines(hint: &str) -> String {
+    match hint.split_once("    ") {
+        Some((line, remark)) => format!("{line}\n({remark})"),
+        None => hint.to_owned(),
+    }
+}
+
+/// A path as a word of a line to paste.
+fn paste(path: &Path) -> String {
+    quoted(&path.to_string_lossy())
 }
 
 fn did_you_mean(near: &[String]) -> String {
@@ -266,7 +296,7 @@ impl From<CurrentError> for Error {
         match error {
             CurrentError::Disk(error) => error.into(),
             CurrentError::Content(ref path) => {
-                Self::new(Code::System, error.to_string()).with_hint(format!("rm '{}'", path.display()))
+                Self::new(Code::System, error.to_string()).with_hint(format!("rm {}", paste(path)))
             }
         }
     }
@@ -275,6 +305,7 @@ impl From<CurrentError> for Error {
 impl From<SessionError> for Error {
     fn from(error: SessionError) -> Self {
         let (code, hint) = match error {
+            SessionError::Disk(error) => return error.into(),
             SessionError::Vault(error) => return error.into(),
             SessionError::Fusion(error) => return error.into(),
             SessionError::Shared(ref failure) if failure.rejected => {
@@ -301,7 +332,7 @@ impl From<VaultError> for Error {
             VaultError::Memory(error) => return error.into(),
             VaultError::CaFile(error) => return error.into(),
             VaultError::Mismatch(_) => {
-                (Code::Store, "if you made that edit: neto seal NAME --accept    if not, look at who did")
+                (Code::Store, "neto seal NAME --accept    if you made that edit; if not, look at who did")
             }
             VaultError::OtherKind => (Code::Store, "neto profile set-secret NAME"),
             VaultError::Disagrees(_) => (Code::Store, "make the profile and what its source yields agree"),
@@ -331,7 +362,7 @@ impl From<FusionError> for Error {
             FusionError::Unusable { .. } => {
                 (Code::Unreachable, "neto profile show NAME    is the url that of a Fusion API?")
             }
-            _ => (Code::Unreachable, "try again in a while: neto login NAME"),
+            _ => (Code::Unreachable, "neto login NAME    in a while"),
         };
         Self::new(code, error.to_string()).with_hint(hint)
     }
@@ -341,7 +372,7 @@ impl From<KeyError> for Error {
     fn from(error: KeyError) -> Self {
         let (code, hint) = match &error {
             KeyError::Disk(DiskError::TooOpen { path, .. }) => {
-                (Code::Secret, Some(format!("chmod 600 '{}'", path.display())))
+                (Code::Secret, Some(format!("chmod 600 {}", paste(path))))
             }
             KeyError::Missing(_) => (Code::Secret, Some("neto init    or: export NETO_IDENTITY_FILE=...".to_owned())),
             KeyError::Exists(path) => {
@@ -349,7 +380,7 @@ impl From<KeyError> for Error {
             }
             KeyError::Disk(_) | KeyError::Identity { .. } => (Code::Secret, None),
             KeyError::Device { path, .. } => {
-                (Code::System, Some(format!("rm '{}'    costs one login a profile", path.display())))
+                (Code::System, Some(format!("rm {}    costs one login a profile", paste(path))))
             }
         };
         Self::hinted(code, &error, hint)
@@ -360,7 +391,9 @@ impl From<OpenError> for Error {
     fn from(error: OpenError) -> Self {
         let set_anew = "neto profile set-secret NAME    with the credential from the portal";
         let (code, hint) = match &error {
-            OpenError::WrongIdentity => (Code::Secret, "neto init    prints the line that lets a colleague add you"),
+            OpenError::WrongIdentity => {
+                (Code::Secret, "neto recipient list -p NAME    shows who can open it and could add you")
+            }
             OpenError::NeedsPassphrase => (Code::Secret, set_anew),
             // No identity would open it: the store itself is not what it was.
             _ => (Code::Store, set_anew),

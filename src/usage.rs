@@ -56,7 +56,8 @@ fn explain(error: &clap::Error) -> Error {
     let value = text(error, ContextKind::InvalidValue).filter(|value| !value.is_empty());
     let message = match error.kind() {
         ErrorKind::UnknownArgument if argument.as_deref().is_some_and(|word| !word.starts_with('-')) => {
-            format!("one argument too many: {}", argument.as_deref().map_or("it".to_owned(), shown))
+            // Who types a secret where none is taken should not read it in a log.
+            "one argument too many".to_owned()
         }
         ErrorKind::UnknownArgument => {
             format!("there is no {}", argument.as_deref().map_or("such flag".to_owned(), shown))

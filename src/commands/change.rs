@@ -46,7 +46,8 @@ pub(super) fn trust(run: &Run<'_>, profiles: &[Profile]) -> Result<(), Error> {
 /// Changes the current profile.
 pub(super) fn current(run: &Run<'_>, change: impl FnOnce(Current) -> Current) -> Result<Current, Error> {
     let path = run.context.current_file();
-    let before = Current::load(&path).unwrap_or_default();
+    let _held = hold(run, &Lock::new(run.context.paths.state.join("locks/_current.lock")), "the current profile")?;
+    let before = Current::load(&path)?;
     let after = change(before.clone());
     if after != before {
         after.save(&path)?;

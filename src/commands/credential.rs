@@ -78,7 +78,7 @@ impl CredentialArgs {
         let url = self.url.as_deref().map(super::shape::url).transpose()?;
         if let Some(account) = self.account() {
             let credential = match &account {
-                Account::Person { .. } => Credential::Person { password: one_line(&read(run, "Password: ")?)? },
+                Account::Person { .. } => read_password(run)?,
                 Account::ApiKey { .. } => read_pair(run)?,
             };
             return Ok(Incoming { account, url, kind: Kind::Credential(credential) });
@@ -99,7 +99,8 @@ impl CredentialArgs {
         } else if let Some(name) = &self.netosecret_env {
             let text = run.context.process.environment.text(name);
             // A secret that was given in place of a name is not repeated.
-            let shown = if name.len() <= 40 { name } else { "of that name" };
+            let harmless = name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+            let shown = if harmless { name } else { "of that name" };
             Zeroizing::new(text.ok_or_else(|| Error::new(Code::Secret, format!("the variable {shown} is not set")))?)
         } else {
             read(run, "NETOSECRET (not shown): ")?
@@ -137,6 +138,15 @@ fn read(run: &Run<'_>, prompt: &str) -> Result<Zeroizing<String>, Error> {
         return Ok(run.ui.hidden(prompt)?);
     }
     read_pipe(run)
+}
+
+/// A password alone, or in the JSON that a person's secrets have.
+fn read_password(run: &Run<'_>) -> Result<Credential, Error> {
+    let text = read(run, "Password (not shown): ")?;
+    match Credential::parse(&text) {
+        Ok(password @ Credential::Person { .. }) => Ok(password),
+        _ => Ok(Credential::Person { password: one_line(&text)? }),
+    }
 }
 
 fn read_pair(run: &Run<'_>) -> Result<Credential, Error> {

@@ -70,7 +70,7 @@ pub(crate) fn run(args: &ExportArgs, run: &Run<'_>) -> Result<(), Error> {
     }
     let mut variables = variables(args, run)?;
     if matches!(format, EnvFormat::Shell(_)) {
-        let names = variables.names();
+        let names = variables.names(run);
         variables.set.push((EXPORTED.to_owned(), names));
     }
     let text = format

@@ -5,7 +5,7 @@ use super::{Run, change};
 use crate::disk::{self, Privacy, Rules};
 use crate::error::{Code, Error};
 use crate::profile::{Document, RecipientName, Section, Value};
-use crate::secret::{Identities, IdentityPlace, Secret};
+use crate::secret::{Identities, IdentityPlace, KeyError, Secret};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -82,13 +82,17 @@ fn ensure_identity(run: &Run<'_>, from: Option<PathBuf>) -> Result<Identities, E
     let was_there = folder.has_identity();
     if !named && !was_there {
         let (text, _) = Identities::generate(run.context.process.clock.now());
-        folder.create_identity(&text)?;
-        run.ui.note(&format!("Made your identity: {} (keep a copy somewhere safe)", folder.identity_file().display()));
+        let file = folder.identity_file();
+        match folder.create_identity(&text) {
+            Ok(()) => run.ui.note(&format!("Made your identity: {} (keep a copy somewhere safe)", file.display())),
+            // Another neto was first; its identity is read below.
+            Err(KeyError::Exists(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     if !named && was_there {
         run.ui.note(&format!("Your identity was there already: {}", folder.identity_file().display()));
     }
-    // A lost race for the file is no harm: whichever identity lies there is read.
     Ok(run.context.vault.identities()?.clone())
 }
 

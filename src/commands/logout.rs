@@ -1,5 +1,6 @@
 //! `neto logout`: forgets cached tokens on this machine.
 
+use super::login::told;
 use super::words::count;
 use super::{Run, SelectArgs, Watch, change};
 use crate::error::Error;
@@ -41,7 +42,7 @@ pub(crate) fn run(args: &LogoutArgs, run: &Run<'_>) -> Result<(), Error> {
         match change::forget_token(run, &watch, name) {
             Ok(true) => forgotten += 1,
             Ok(false) => {}
-            Err(error) => failures.push(error.about(name)),
+            Err(error) => failures.push(told(run, names.len(), error.about(name))),
         }
     }
     let what = match (names.as_slice(), forgotten) {
@@ -49,7 +50,9 @@ pub(crate) fn run(args: &LogoutArgs, run: &Run<'_>) -> Result<(), Error> {
         ([name], _) => format!("'{name}' had no token here"),
         _ => format!("Forgot {} here", count(forgotten, "token")),
     };
-    run.ui.note(&what);
+    if failures.is_empty() || forgotten > 0 {
+        run.ui.note(&what);
+    }
     if forgotten > 0 {
         run.ui.note("At the server nothing ends: who has such a token can use it until it expires");
     }

@@ -79,7 +79,8 @@ fn sign_in(run: &Run<'_>, watch: &Watch<'_>, profile: &Profile, wanted: bool) ->
 impl Run<'_> {
     /// The current profile, as far as it can be read.
     fn current_name(&self) -> Option<ProfileName> {
-        Current::load(&self.context.current_file()).ok()?.current
+        let store = self.context.store().ok()?;
+        Current::load(&self.context.current_file()).ok()?.current.filter(|_| !store.explicit)
     }
 
     /// The profiles that are not faulty. One that was asked for by its name fails; another is warned of.

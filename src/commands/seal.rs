@@ -2,11 +2,12 @@
 
 use super::login::told;
 use super::shape::{set, unset};
+use super::words::count;
 use super::{Run, SelectArgs, change, reseal};
 use crate::error::{Code, Error};
 use crate::output::clean;
 use crate::profile::{ClearKey, Document, Edit, Profile, ProfileName, SecretPlace, Section, Store, Value};
-use crate::secret::{Binding, Credential, NetoSecret, Opened, Secret, recipients_tag};
+use crate::secret::{Binding, Credential, NetoSecret, Opened, Secret, Verdict, recipients_tag};
 use clap::Args;
 
 /// Seal what stands in clear in the store, and seal anew what other recipients should open
@@ -32,6 +33,9 @@ pub(crate) struct SealArgs {
     #[arg(short, long)]
     yes: bool,
 }
+
+/// What was shown of one profile: what it declares, and which credential is sealed in it.
+type Accepted = (Binding, String);
 
 /// What became of one profile.
 enum Outcome {
@@ -95,7 +99,7 @@ fn seal_one(
     run: &Run<'_>,
     document: &Document,
     name: &ProfileName,
-    accepted: &[Binding],
+    accepted: &[Accepted],
 ) -> Result<Outcome, Error> {
     let Some(entry) = document.store().entry(name) else { return Ok(Outcome::Skipped) };
     let profile = entry.profile.as_ref().map_err(|fault| run.context.fault(name, fault.clone()))?;
@@ -103,7 +107,8 @@ fn seal_one(
         SecretPlace::Clear(keys) => seal_clear(run, document, profile, keys),
         SecretPlace::Sealed(text) if args.accept => {
             // The store may have changed while the question stood; only what was shown is accepted.
-            if !accepted.contains(&Binding::of(profile)?) {
+            let id = profile.sealed.as_ref().map(|note| note.id.clone()).unwrap_or_default();
+            if !accepted.contains(&(Binding::of(profile)?, id)) {
                 return Err(
                     Error::new(Code::Store, "it changed while you were asked").with_hint("neto seal NAME --accept")
                 );
@@ -118,6 +123,9 @@ fn seal_one(
 fn seal_clear(run: &Run<'_>, document: &Document, profile: &Profile, keys: &[ClearKey]) -> Result<Outcome, Error> {
     let section = Section::Profile(profile.name.clone());
     let mut edits: Vec<Edit> = Vec::new();
+    if keys.contains(&ClearKey::Netosecret) && keys.len() > 1 {
+        return Err(Error::new(Code::Store, "it has a netosecret and other secrets beside it; keep one of the two"));
+    }
     let credential = if keys.contains(&ClearKey::Netosecret) {
         let secret = NetoSecret::parse(&clear_value(document, profile, ClearKey::Netosecret)?)?;
         edits.extend(missing_fields(document, profile, &secret)?);
@@ -143,7 +151,7 @@ fn seal_clear(run: &Run<'_>, document: &Document, profile: &Profile, keys: &[Cle
 fn clear_value(document: &Document, profile: &Profile, key: ClearKey) -> Result<String, Error> {
     document
         .clear_value(&profile.name, key)
-        .ok_or_else(|| Error::new(Code::Store, format!("{} stands in clear without its {}", profile.name, key.key())))
+        .ok_or_else(|| Error::new(Code::Store, format!("its secret stands in clear without the {}", key.key())))
 }
 
 /// The fields of a pasted NETOSECRET that the profile does not declare itself; those it declares must agree.
@@ -196,7 +204,7 @@ fn resealed(run: &Run<'_>, store: &Store, profile: &Profile, opened: &Opened, ho
 }
 
 /// Shows what each of the profiles was bound to and declares now, and asks; what they declare now.
-fn ask_to_accept(args: &SealArgs, run: &Run<'_>, names: &[ProfileName]) -> Result<Vec<Binding>, Error> {
+fn ask_to_accept(args: &SealArgs, run: &Run<'_>, names: &[ProfileName]) -> Result<Vec<Accepted>, Error> {
     let mut differ = false;
     let mut shown = Vec::new();
     for name in names {
@@ -213,7 +221,14 @@ fn ask_to_accept(args: &SealArgs, run: &Run<'_>, names: &[ProfileName]) -> Resul
                 run.ui.note(&format!("{name}: {} was {old}, is {new}", difference.field));
             }
         }
-        shown.push(declared);
+        // A whole profile with a seal of its own may have been pasted in: only the memory tells that.
+        if let Verdict::Changed(changes) = run.context.vault.memory()?.borrow().verdict(&profile) {
+            differ = true;
+            for change in changes {
+                run.ui.note(&format!("{name}: {change}"));
+            }
+        }
+        shown.push((declared, note.id.clone()));
     }
     if differ && !args.yes {
         let list: Vec<&str> = names.iter().map(ProfileName::as_str).collect();
@@ -245,5 +260,6 @@ fn check(run: &Run<'_>, names: &[ProfileName], store: &Store) -> Result<(), Erro
     }
     let lines: Vec<_> = found.iter().map(|line| clean(line)).collect();
     run.ui.answer(&format!("{}\n", lines.join("\n")))?;
-    Err(Error::new(Code::Found, format!("{} profile(s) to seal", found.len())).with_hint("neto seal"))
+    Err(Error::new(Code::Found, format!("{} not sealed as it should be", count(found.len(), "profile")))
+        .with_hint("neto seal"))
 }

@@ -137,7 +137,9 @@ fn mark(state: State) -> (&'static str, Style) {
 
 /// Lists the tokens of the selected profiles; a faulty profile is warned of and left out.
 pub(crate) fn run(args: &StatusArgs, run: &Run<'_>) -> Result<(), Error> {
-    let profiles = run.sound(args.select.all_or(run)?, args.select.names_one())?;
+    let selected = args.select.all_or(run)?;
+    let all = selected.len();
+    let profiles = run.sound(selected, args.select.names_one())?;
     let mut rows = rows(run, &profiles);
     if profiles.is_empty() && run.context.store()?.profiles.is_empty() {
         run.ui.note("There is no profile yet. Add one: neto profile add");
@@ -151,8 +153,13 @@ pub(crate) fn run(args: &StatusArgs, run: &Run<'_>) -> Result<(), Error> {
         Sort::Expiry => rows.sort_by_key(|row| (row.expiry.is_some(), row.expiry)),
     }
     run.ui.answer(&render(&rows, args.output, &run.ui.look()))?;
+    let faulty = all - profiles.len();
+    if args.check && late.is_empty() && faulty > 0 {
+        let message = format!("{} cannot be read, so nothing is known of the token", count(faulty, "profile"));
+        return Err(Error::new(Code::Found, message).with_hint("neto seal --check    says what is wrong"));
+    }
     if args.check && !late.is_empty() {
-        let all = count(profiles.len(), "token");
+        let all = count(all, "token");
         let message = format!("{} of {all} expired, missing or about to expire", late.len());
         let line = if late.len() <= 5 { late.join(" ") } else { "--all".to_owned() };
         return Err(Error::new(Code::Found, message).with_hint(format!("neto login {line}")));

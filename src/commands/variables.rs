@@ -29,8 +29,8 @@ const FIXED: [&str; 12] = [
     EXPORTED,
 ];
 
-/// What no child process ever gets.
-pub(super) const NEVER: [&str; 3] = ["NETO_IDENTITY", "NETO_IDENTITY_FILE", "NETO_PASSPHRASE_FILE"];
+/// How the variables begin that no child process ever gets.
+const NEVER: [&str; 2] = ["NETO_IDENTITY", "NETO_PASSPHRASE"];
 
 /// Variables to set, those of them that are secret, and those to take away before.
 pub(super) struct Variables {
@@ -80,8 +80,10 @@ impl Variables {
     }
 
     /// The names that are set, for [`EXPORTED`].
-    pub(super) fn names(&self) -> String {
-        self.set.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" ")
+    pub(super) fn names(&self, run: &Run<'_>) -> String {
+        let own = is_users_own_store(run);
+        let names = self.set.iter().map(|(name, _)| name.as_str()).filter(|name| !(own && *name == STORE));
+        names.collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -101,17 +103,25 @@ pub(super) fn was_exported(environment: &Environment, name: &str) -> bool {
 /// What a child process must not inherit.
 pub(super) fn kept_from_children(environment: &Environment) -> BTreeSet<String> {
     let mut names = stale(environment);
-    names.extend(NEVER.map(str::to_owned));
+    names.extend(keys(environment));
     names
 }
 
-/// `NETO_STORE`, where the store is not the standard one and the shell does not have it from its user already.
+/// The variables that hold or name keys.
+pub(super) fn keys(environment: &Environment) -> impl Iterator<Item = String> {
+    let names = environment.iter().map(|(name, _)| name.to_string_lossy().into_owned());
+    names.filter(|name| NEVER.iter().any(|start| name.starts_with(start)))
+}
+
+/// `NETO_STORE`, absolute, where the store is not the standard one.
 fn store_to_pass_on(run: &Run<'_>) -> Option<String> {
+    run.context.paths.named_store.then(|| run.context.paths.store.to_string_lossy().into_owned())
+}
+
+/// Whether the shell has `NETO_STORE` from its user, who would miss it after an `--unset`.
+fn is_users_own_store(run: &Run<'_>) -> bool {
     let environment = &run.context.process.environment;
-    let own =
-        environment.get(STORE).is_some() && run.context.globals.store.is_none() && !was_exported(environment, STORE);
-    let named = run.context.paths.named_store && !own;
-    named.then(|| run.context.paths.store.to_string_lossy().into_owned())
+    environment.get(STORE).is_some() && run.context.globals.store.is_none() && !was_exported(environment, STORE)
 }
 
 /// The variables of a credential, and which of them are secret.

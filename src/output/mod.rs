@@ -11,6 +11,6 @@ pub mod view;
 
 pub use ask::{AskError, confirm, hidden};
 pub use clean::{clean, clean_block, fit, shorten};
-pub use shell::{EnvFormat, Shell, ShellError, add_masks, shell_of_parent};
+pub use shell::{EnvFormat, Shell, ShellError, add_masks, quoted, shell_of_parent};
 pub use ui::{ColorChoice, Streams, Ui, Volume};
 pub use view::{Align, Cell, Column, Format, Look, Row, details, object, render};

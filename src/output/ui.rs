@@ -80,7 +80,7 @@ impl Ui {
         }
     }
 
-    /// Follows `--color`. A flag is stronger than the environment.
+    /// Follows `--color`; never against `NO_COLOR`.
     pub fn set_color(&mut self, color: ColorChoice) {
         self.color = color;
     }
@@ -175,7 +175,7 @@ impl Ui {
     fn colours(&self, terminal: bool) -> bool {
         match self.color {
             ColorChoice::Auto => terminal && !self.streams.plain,
-            ColorChoice::Always => true,
+            ColorChoice::Always => !self.streams.plain,
             ColorChoice::Never => false,
         }
     }
@@ -286,7 +286,7 @@ mod tests {
             (terminal, ColorChoice::Auto, true),
             (terminal, ColorChoice::Never, false),
             (Streams { plain: true, ..terminal }, ColorChoice::Auto, false),
-            (Streams { plain: true, ..terminal }, ColorChoice::Always, true),
+            (Streams { plain: true, ..terminal }, ColorChoice::Always, false),
             (pipe, ColorChoice::Auto, false),
             (pipe, ColorChoice::Always, true),
         ] {

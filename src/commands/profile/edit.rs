@@ -1,11 +1,12 @@
 //! `neto profile edit`: by flags on one profile, many or the defaults, or one in `$EDITOR`.
 
 use crate::commands::shape::{self, ShapeArgs, set, unset};
-use crate::commands::variables::NEVER;
+use crate::commands::variables::keys;
 use crate::commands::words::count;
 use crate::commands::{Run, SelectArgs, change, reseal};
 use crate::disk::{self, Durability, Privacy, Rules};
 use crate::error::{Code, Error};
+use crate::output::quoted;
 use crate::profile::{Document, Edit, EditError, Fault, Profile, ProfileName, Section, Store, Value};
 use clap::Args;
 use std::process::Command;
@@ -176,7 +177,7 @@ fn done(run: &Run<'_>, bound: &[Profile], what: &str) -> Result<(), Error> {
 }
 
 /// The most that an edited profile may hold.
-const RULES: Rules = Rules { cap: 1024 * 1024, privacy: Privacy::Own };
+const RULES: Rules = Rules { cap: 1024 * 1024, privacy: Privacy::NotWritable };
 
 fn in_editor(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
     let names = args.names(run)?;
@@ -188,26 +189,40 @@ fn in_editor(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
     let document = file.load_document()?.ok_or_else(|| Error::new(Code::Store, "the store is gone"))?;
     let block = document.block(name).ok_or_else(|| {
         Error::new(Code::Store, format!("'{name}' is not written as a table of its own, so it cannot be cut out"))
-            .with_hint(format!("$EDITOR '{}'", file.path().display()))
+            .with_hint(format!("$EDITOR {}", quoted(&file.path().to_string_lossy())))
     })?;
-    let draft = run.context.paths.state.join(format!("edit-{name}.toml"));
+    // A name of its own, so that two editors at once do not share a draft.
+    let draft = run.context.paths.state.join(format!("edit-{name}-{:08x}.toml", rand::random::<u32>()));
     disk::replace(&draft, block.as_bytes(), Durability::Atomic)?;
-    let outcome = edit_until_it_parses(run, name, &document, &block, &draft);
-    disk::remove(&draft)?;
-    let Some(edited) = outcome? else {
-        run.ui.note("Nothing changed");
+    let edited = edit_until_it_parses(run, name, &document, &block, &draft);
+    let Ok(Some(edited)) = edited else {
+        disk::remove(&draft)?;
+        if edited?.is_none() {
+            run.ui.note("Nothing changed");
+        }
         return Ok(());
     };
+    let outcome = put_back(run, name, &block, edited);
+    match outcome {
+        // What was typed is good, so it must not be lost with the draft.
+        Err(_) => run.ui.note(&format!("What you wrote is kept in {}", draft.display())),
+        Ok(()) => drop(disk::remove(&draft)?),
+    }
+    outcome
+}
+
+/// Puts what became of a profile in the place of what it was.
+fn put_back(run: &Run<'_>, name: &ProfileName, block: &str, edited: String) -> Result<(), Error> {
     let mut bound = Vec::new();
     change::store(run, |current| {
-        let edits = vec![Edit::ReplaceBlock { name: name.clone(), was: block.clone(), text: edited }];
+        let edits = vec![Edit::ReplaceBlock { name: name.clone(), was: block.to_owned(), text: edited }];
         let (mut edits, changed) = checked(run, current, edits, None)?;
         let resealing = edits.split_off(1);
         if !resealing.is_empty() {
             // The new seal belongs into the text that comes, not into the one that goes.
             let sealed = current.apply(&edits)?.apply(&resealing)?;
             let text = sealed.block(name).ok_or_else(|| Error::bug("the edited profile has no lines"))?;
-            edits = vec![Edit::ReplaceBlock { name: name.clone(), was: block.clone(), text }];
+            edits = vec![Edit::ReplaceBlock { name: name.clone(), was: block.to_owned(), text }];
         }
         bound = changed;
         Ok(edits)
@@ -254,7 +269,7 @@ fn open_editor(run: &Run<'_>, draft: &std::path::Path) -> Result<(), Error> {
     // An editor is a command line ("code --wait"), which only a shell takes apart as its owner meant it.
     let mut command = Command::new("sh");
     command.arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(draft);
-    for name in NEVER {
+    for name in keys(environment) {
         command.env_remove(name);
     }
     match command.status() {

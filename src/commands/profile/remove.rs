@@ -37,6 +37,7 @@ pub(crate) fn run(args: &RemoveArgs, run: &Run<'_>) -> Result<(), Error> {
         let there = names.iter().filter(|name| document.store().entry(name).is_some());
         Ok(there.map(|name| Edit::RemoveProfile { name: name.clone() }).collect())
     })?;
+    change::memory(run, |memory| names.iter().for_each(|name| memory.forget(name)))?;
     let watch = Watch(run.ui);
     for name in &names {
         change::forget_token(run, &watch, name)?;

@@ -43,10 +43,18 @@ pub(crate) fn run(args: &RenameArgs, run: &Run<'_>) -> Result<(), Error> {
         Ok(resealing.edits)
     })?;
     let profile = super::add::added(&document, &new)?;
-    change::trust(run, &trusted)?;
-    carry_token(run, &before, &profile)?;
+    change::memory(run, |memory| {
+        memory.rename(&old, &new);
+        for profile in &trusted {
+            memory.trust(profile);
+        }
+    })?;
     change::current(run, |current| current.renamed(&old, Some(&new)))?;
     run.ui.note(&format!("'{old}' is now '{new}'"));
+    // The store is renamed by now; a token that does not come along costs one login.
+    if let Err(error) = carry_token(run, &before, &profile) {
+        run.ui.warn(&format!("the token did not come along: {}", error.message()));
+    }
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use crate::commands::{Run, change};
 use crate::error::{Code, Error};
-use crate::output::{Shell, shell_of_parent};
+use crate::output::{Shell, quoted, shell_of_parent};
 use crate::profile::{Current, Origin, ProfileName, explain};
 use clap::Args;
 
@@ -73,8 +73,8 @@ fn tell_what_hides_it(run: &Run<'_>, name: Option<&ProfileName>) -> Result<(), E
             run.ui.warn(&format!("NETOSECRET is set and is stronger here; end that with\n{end}"));
         }
         Origin::Pin(Some(path)) => {
-            let path = path.display();
-            run.ui.warn(&format!("{path} holds '{text}' and is stronger here; end that with\nrm '{path}'"));
+            let end = quoted(&path.to_string_lossy());
+            run.ui.warn(&format!("{} holds '{text}' and is stronger here; end that with\nrm {end}", path.display()));
         }
         _ => {}
     }

@@ -151,6 +151,11 @@ pub fn shell_of_parent(name: &str) -> Shell {
     }
 }
 
+/// A word of a command line that is shown for pasting, such as a path.
+pub fn quoted(word: &str) -> String {
+    posix(&clean(word))
+}
+
 /// Whether `name` is a variable in every shell: `[A-Za-z_][A-Za-z0-9_]*`.
 pub fn is_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
