@@ -27,7 +27,12 @@ fn the_stronger_place_wins() {
     let entries = more.map(|name| format!("[profiles.{name}]\nshortname = \"{name}\"\nappname = \"soc\"\n"));
     sandbox.write_store(sandbox.store() + &entries.join("\n"));
     let outcome = current(&sandbox, &[]).run();
-    outcome.code(3).stdout("").stderr_has("no profile is chosen").stderr_has("neto use NAME").stderr_has("alpha, beta");
+    outcome
+        .code(3)
+        .stdout("")
+        .stderr_has("no profile is chosen")
+        .stderr_has("neto use alpha")
+        .stderr_has("or beta, gamma");
     sandbox.neto(["profile", "use", "alpha"]).run().code(0);
     current(&sandbox, &[]).run().code(0).silent().stdout("alpha\n");
     // A pin above the working directory, then a nearer one.
@@ -134,7 +139,7 @@ fn an_explicit_store_wants_to_be_told() {
     sandbox.neto(["profile", "use", "alpha"]).run().code(0);
     sandbox.write_store(sandbox.store().replace("version = 1\n", "version = 1\nexplicit = true\n"));
     let outcome = current(&sandbox, &[]).run();
-    outcome.code(3).stdout("").stderr_has("explicit = true").stderr_has("-p NAME").stderr_has("alpha");
+    outcome.code(3).stdout("").stderr_has("explicit = true").stderr_has("hint: -p alpha");
     current(&sandbox, &["-p", "alpha"]).run().code(0).stdout("alpha\n");
     current(&sandbox, &[]).env("NETO_PROFILE", "alpha").run().code(0).stdout("alpha\n");
     fs::write(sandbox.work(".neto-profile"), "alpha\n").unwrap();

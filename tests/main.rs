@@ -7,6 +7,7 @@
 )]
 
 mod choice;
+mod corpus;
 mod exec;
 mod export;
 mod fusion;
@@ -16,6 +17,12 @@ mod login;
 mod logout;
 mod places;
 mod profile_add;
+mod profile_edit;
+mod profile_list;
+mod profile_remove;
+mod profile_rename;
+mod profile_set_secret;
+mod profile_use;
 mod recipient;
 mod rooms;
 mod seal;
@@ -25,5 +32,6 @@ mod single_flight;
 mod status;
 mod stores;
 mod token;
+mod torture;
 mod trust;
 mod usage;

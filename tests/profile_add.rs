@@ -484,12 +484,12 @@ mod at_a_terminal {
         terminal.finish().code(0).has("Added 'acme'");
         sandbox.signs_in("acme");
         let mut terminal = sandbox.neto(["profile", "add", "al", "--username", "alice", "--url", &url]).at_terminal();
-        terminal.expect("Password: ").enter(&person.password);
+        terminal.expect("Password (not shown): ").enter(&person.password);
         terminal.finish().code(0).has("Added 'al' (user alice)");
         sandbox.signs_in("al");
         for typed in ["", "a\tb"] {
             let mut terminal = sandbox.neto(["profile", "add", "x", "--username", "a", "--url", &url]).at_terminal();
-            terminal.expect("Password: ").paste(typed).press("\r");
+            terminal.expect("Password (not shown): ").paste(typed).press("\r");
             terminal.finish().code(3).has("empty or holds control characters");
         }
     }

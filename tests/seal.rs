@@ -343,7 +343,7 @@ fn what_one_profile_has_wrong_fails_that_one_alone() {
     let bad = [
         ("base64", "netosecret = \"canary-value-in-file!\"", "is not base64"),
         ("empty", "netosecret = \"\"", "the NETOSECRET is empty"),
-        ("half", "shortname = \"a\"\nappname = \"b\"\nappkey = \"canary-value-in-file\"", "without its sharedsecret"),
+        ("half", "shortname = \"a\"\nappname = \"b\"\nappkey = \"canary-value-in-file\"", "without the sharedsecret"),
         ("nobody", "appkey = \"canary-value-in-file\"\nsharedsecret = \"canary-value-in-file\"", "shortname"),
         ("other", &format!("shortname = \"globex\"\nnetosecret = \"{}\"", acme.netosecret()), "the shortname 'globex'"),
         ("where", &format!("url = \"https://x.example\"\nnetosecret = \"{}\"", acme.netosecret()), "the url "),

@@ -260,3 +260,88 @@ fn a_damaged_memory_is_neither_guessed_at_nor_replaced() {
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
     }
 }
+
+#[test]
+fn a_change_of_something_else_is_no_word_for_a_source() {
+    let sandbox = Sandbox::new();
+    sandbox.init();
+    from_elsewhere(&sandbox, "secret = { command = [\"sh\", \"-c\", \"touch ran; cat acme.txt\"] }");
+    let url = sandbox.server().url();
+    let new = url.replace("127.0.0.1", "localhost");
+    // The profile has its address from the defaults, so that a change of these is one of its own.
+    let store = sandbox.store().replacen(&format!("url = \"{url}\"\n"), "", 1);
+    sandbox.write_store(store.replace("https://api.netography.com/api/v1", &url));
+    for change in [
+        &["profile", "edit", "--defaults", "--url", &new][..],
+        &["profile", "edit", "acme", "--url", &url],
+        &["profile", "edit", "--all", "--tag", "x"],
+        &["profile", "rename", "acme", "other"],
+        &["profile", "rename", "other", "acme"],
+        &["seal"],
+    ] {
+        sandbox.neto(change).run().code(0);
+        let name = if sandbox.store().contains("[profiles.acme]") { "acme" } else { "other" };
+        sandbox.refuses(name, 3, &["its secret comes from the command ", "neto trust"]);
+    }
+    assert!(!sandbox.work("ran").exists());
+    // Once trusted, neto's own changes keep it so.
+    sandbox.neto(["trust", "acme"]).run().code(0);
+    sandbox.neto(["profile", "edit", "acme", "--url", &new]).run().code(0);
+    sandbox.neto(["profile", "edit", "acme", "--url", &url]).run().code(0);
+    sandbox.neto(["profile", "rename", "acme", "other"]).run().code(0);
+    sandbox.signs_in("other");
+}
+
+#[test]
+fn nothing_is_sealed_for_a_profile_that_changed_before_it_was_shown() {
+    let sandbox = Sandbox::new();
+    sandbox.init();
+    let acme = sandbox.add("acme");
+    let url = sandbox.server().url();
+    let new = url.replace("127.0.0.1", "localhost");
+    let moved = sandbox.store().replace(&url, &new);
+    sandbox.write_store(&moved);
+    let pair = serde_json::json!({"appkey": acme.appkey, "sharedsecret": acme.sharedsecret}).to_string();
+    let set = || {
+        let fields = ["profile", "set-secret", "acme", "--shortname", "acme", "--appname", "soc"];
+        sandbox.neto(fields).stdin(&pair).run()
+    };
+    set().code(3).stdout("").stderr_has("acme: url changed since this machine trusted").stderr_has("neto trust acme");
+    assert_eq!(sandbox.store(), moved);
+    let start = moved.find("sealed = ").unwrap();
+    let clear = format!("appkey = \"{}\"\nsharedsecret = \"{}\"\n", acme.appkey, acme.sharedsecret);
+    let clear = format!("{}{clear}", &moved[..start]);
+    sandbox.write_store(&clear);
+    let refused = sandbox.neto(["seal"]).run();
+    refused.code(3).stdout("").stderr_has("acme: url changed since this machine trusted").stderr_has("neto trust acme");
+    assert_eq!(sandbox.store(), clear);
+    sandbox.neto(["trust", "acme"]).run().code(0).stderr_has(&format!("acme: url was {url}, is {new}"));
+    sandbox.neto(["seal"]).run().code(0).stderr_has("'acme' is sealed now");
+    sandbox.signs_in("acme");
+    set().code(0);
+    sandbox.signs_in("acme");
+}
+
+#[test]
+fn what_another_machine_moved_is_not_trusted_by_sealing_it_again() {
+    let machines = Machines::new();
+    let sandbox = &machines.0;
+    let acme = sandbox.server().add_tenant("acme", "soc");
+    machines.first(&["profile", "add", "acme"]).stdin(acme.netosecret()).run().code(0);
+    machines.second(&["login", "acme"]).run().code(0);
+    let new = sandbox.server().url().replace("127.0.0.1", "localhost");
+    machines.first(&["profile", "edit", "acme", "--url", &new]).run().code(0);
+    let path = sandbox.work("team.toml");
+    let more = machines.store().replace("[recipients]\n", &format!("[recipients]\nbob = \"{STRANGER}\"\n"));
+    fs::write(path, &more).unwrap();
+    machines.second(&["trust", "--recipient", "bob"]).run().code(0);
+    for change in
+        [&["seal"][..], &["profile", "rename", "acme", "other"], &["profile", "edit", "acme", "--appname", "other"]]
+    {
+        let outcome = machines.second(change).run();
+        outcome.code(3).stdout("").stderr_has("url changed since this machine trusted").stderr_has("neto trust acme");
+        assert_eq!(machines.store(), more, "{change:?}");
+    }
+    machines.second(&["trust", "acme"]).run().code(0);
+    machines.second(&["seal"]).run().code(0).stderr_has("'acme' is sealed to today's recipients");
+}

@@ -73,7 +73,7 @@ fn what_was_meant_is_offered() {
         (&["export", "--shell", "bsh"], "'bsh'", "bash"),
         (&["token", "--min-ttl", "10"], "--min-ttl", "10m"),
         (&["token", "--min-ttl"], "--min-ttl", "hint: "),
-        (&["token", "acme", "globex"], "'globex'", "hint: "),
+        (&["token", "acme", "globex"], "one argument too many", "hint: "),
         (&["token", "--force", "--offline"], "--offline", "--force"),
         (&["-v", "-q", "status"], "--quiet", "--verbose"),
         (&["--color", "sometimes", "status"], "'sometimes'", "never"),

@@ -149,6 +149,11 @@ impl Running<'_> {
         }
     }
 
+    /// Waits for its end as `finish` does; its exit code (128 + n: by signal n).
+    pub(crate) fn end(self) -> i32 {
+        self.finish().exit_code()
+    }
+
     /// Waits for its end and looks for secrets in what it said.
     pub(crate) fn finish(mut self) -> Outcome {
         let started = Instant::now();

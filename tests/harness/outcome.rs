@@ -22,6 +22,11 @@ impl Outcome {
         Self { line, status, stdout: text(stdout), stderr: text(stderr) }
     }
 
+    /// The code that it ended with (128 + n: by signal n).
+    pub(crate) fn exit_code(&self) -> i32 {
+        exit_code(self.status)
+    }
+
     /// It ended with this code (128 + n: by signal n).
     #[track_caller]
     pub(crate) fn code(&self, wanted: i32) -> &Self {
