@@ -1,0 +1,85 @@
+//! An answer of the server: what is granted stands in it, and what may be granted is.
+
+use jiff::Timestamp;
+use neto::fusion::Grant;
+use neto::secret::{Json, JsonFault, Secret};
+use serde_json::Value;
+
+/// A year, in seconds.
+const YEAR: u64 = 31_536_000;
+
+pub fn check(body: &[u8]) {
+    let granted = Grant::parse(body, Timestamp::UNIX_EPOCH);
+    if let Ok(grant) = &granted {
+        believe(grant);
+    }
+    // What Python writes for a number that is none is not JSON; there is nothing to hold it against.
+    let Some(text) = std::str::from_utf8(body).ok().filter(|text| !text.contains("NaN") && !text.contains("Infinity"))
+    else {
+        return;
+    };
+    match (Json::parse(text), granted) {
+        (Err(JsonFault::Duplicate(_) | JsonFault::TooDeep), Ok(_)) => panic!("granted by an answer that is not strict"),
+        (Ok(_), granted) => agree(&serde_json::from_str(text).expect("strict JSON is JSON"), granted),
+        _ => {}
+    }
+}
+
+/// What holds of a grant whatever it came from.
+fn believe(grant: &Grant) {
+    let refresh = grant.refresh.as_ref();
+    for token in [Some(&grant.access), refresh.map(|refresh| &refresh.token)].into_iter().flatten() {
+        assert!(is_token(token.reveal()), "a token of other characters");
+    }
+    for lifetime in [grant.lifetime, refresh.and_then(|refresh| refresh.lifetime)].into_iter().flatten() {
+        assert!((1..=YEAR).contains(&lifetime), "a life of {lifetime} s");
+    }
+}
+
+fn is_token(text: &str) -> bool {
+    let mut rest = text.bytes();
+    (1..=16_384).contains(&text.len())
+        && rest.all(
+            |b| matches!(b, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=' | b'-'),
+        )
+}
+
+/// The grant of an answer in good form, worked out from the contract's words alone.
+fn agree(answer: &Value, granted: Result<Grant, &'static str>) {
+    let field = |name: &str| answer.get(name).filter(|value| !value.is_null());
+    let token = |name: &str| match field(name) {
+        None => Ok(None),
+        Some(value) => value.as_str().filter(|text| is_token(text)).map(Some).ok_or(()),
+    };
+    let bearer =
+        field("token_type").is_none_or(|kind| kind.as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")));
+    let expected = match (answer.is_object() && bearer, token("access_token"), token("refresh_token")) {
+        (true, Ok(Some(access)), Ok(refresh)) => Some((access, refresh)),
+        _ => None,
+    };
+    let found = granted.as_ref().ok().map(|grant| {
+        let refresh = grant.refresh.as_ref().map(|refresh| &refresh.token);
+        (grant.access.reveal(), refresh.map(Secret::reveal))
+    });
+    assert_eq!(found, expected, "{granted:?}");
+    let Ok(grant) = granted else { return };
+    check_lifetime(field("expires_in"), grant.lifetime);
+    if let Some(refresh) = grant.refresh {
+        check_lifetime(field("refresh_expires_in"), refresh.lifetime);
+    }
+}
+
+/// Whole numbers and texts of digits are exact; a float may be rounded by either side, so only its bounds count.
+fn check_lifetime(written: Option<&Value>, found: Option<u64>) {
+    let seconds = match written {
+        Some(Value::Number(number)) if number.is_f64() => {
+            let sensible = number.as_f64().is_some_and(|number| (1.0..=31_536_000.0).contains(&number));
+            assert!(sensible || found.is_none(), "{number} is no length of time");
+            return;
+        }
+        Some(Value::Number(number)) => number.as_u64(),
+        Some(Value::String(digits)) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok(),
+        _ => None,
+    };
+    assert_eq!(found, seconds.filter(|seconds| (1..=YEAR).contains(seconds)));
+}

@@ -1,0 +1,148 @@
+//! Edits out of the fuzzer's bytes. Whatever the bytes, edits come out; most of them make sense.
+
+use jiff::civil::date;
+use neto::profile::{Edit, ProfileName, Section, Store, Value};
+
+/// What stands in values, and must never stand in a message. Nothing that a message may show (names, keys, hosts)
+/// can hold it whole or its middle.
+pub const CANARY: &str = "c4n4ry/+w3ird+/c4n4ry";
+
+/// Names that a store may not have yet.
+const NEW_NAMES: [&str; 4] = ["zeta", "a0", "m.m", "x-1_y"];
+
+/// Keys of a profile with a value that each takes.
+const KEYS: [&str; 14] = [
+    "description",
+    "tags",
+    "shortname",
+    "appname",
+    "url",
+    "protected",
+    "env/ONE",
+    "env/TWO",
+    "env",
+    "secret",
+    "sealed",
+    "leeway",
+    "netosecret",
+    "recipients",
+];
+
+/// Texts that want quotes, escapes or several lines.
+const TEXTS: [&str; 8] = [
+    CANARY,
+    "",
+    "it's",
+    "a \"b\" \\ c",
+    "tab\tline\nend\r\n",
+    "\u{1f511} \u{7f}\u{1b}[2J",
+    "'''\"\"\"",
+    "# no comment\n[profiles.x]",
+];
+
+/// Takes bytes one by one; zeros once they are used up.
+pub struct Script<'a>(pub &'a [u8]);
+
+impl Script<'_> {
+    /// One to three edits of a store.
+    pub fn edits(&mut self, store: &Store) -> Vec<Edit> {
+        let several = [1, 1, 1, 1, 2, 2, 3, 3][usize::from(self.byte() % 8)];
+        (0..several).map(|_| self.edit(store)).collect()
+    }
+
+    fn edit(&mut self, store: &Store) -> Edit {
+        match self.byte() % 10 {
+            0..=3 => {
+                let (section, key) = self.place(store);
+                let value = self.value(&key, store);
+                Edit::Set { section, key, value }
+            }
+            4..=6 => {
+                let (section, key) = self.place(store);
+                Edit::Unset { section, key }
+            }
+            7 => {
+                let name = self.new_name(store);
+                let entries = (0..self.byte() % 4).map(|_| self.entry(store)).collect();
+                Edit::AddProfile { name, entries }
+            }
+            8 => Edit::RenameProfile { from: self.old_name(store), to: self.new_name(store) },
+            _ => Edit::RemoveProfile { name: self.old_name(store) },
+        }
+    }
+
+    fn entry(&mut self, store: &Store) -> (String, Value) {
+        let key = self.pick(&["description", "shortname", "appname", "protected", "tags"]).to_owned();
+        let value = self.value(std::slice::from_ref(&key), store);
+        (key, value)
+    }
+
+    fn place(&mut self, store: &Store) -> (Section, Vec<String>) {
+        let path = |key: &str| key.split('/').map(str::to_owned).collect();
+        match self.byte() % 16 {
+            0 => (Section::Top, path("explicit")),
+            1 => (Section::Recipients, path(self.pick(&["alice", "bob", "c.d"]))),
+            2 | 3 => {
+                (Section::Defaults, path(self.pick(&["url", "leeway", "timeout", "env/ONE", "env", "recipients"])))
+            }
+            _ => (Section::Profile(self.old_name(store)), path(self.pick(&KEYS))),
+        }
+    }
+
+    /// A value that the key takes, and now and then one that it does not.
+    fn value(&mut self, key: &[String], store: &Store) -> Value {
+        let odd = self.byte();
+        let text = |text: &str| Value::Text(text.to_owned());
+        match key[0].as_str() {
+            _ if odd == 255 => Value::Integer(-7),
+            "tags" => Value::List((0..odd % 4).map(|_| self.text()).collect()),
+            "recipients" => {
+                let names = store.recipients.keys().map(|name| name.as_str().to_owned());
+                Value::List(names.take(usize::from(odd % 3)).collect())
+            }
+            "url" => text(self.pick(&["https://x.example/api/v1", "http://localhost:1", "https://y.example"])),
+            "leeway" | "timeout" => text(self.pick(&["30s", "1h30m", "7d"])),
+            "protected" | "explicit" => Value::Flag(odd > 99),
+            "alice" | "bob" | "c.d" => text(self.pick(&["age1qqq", "age1zzz"])),
+            "env" if key.len() == 1 => Value::Table(vec![("ONE".to_owned(), Value::Text(self.text()))]),
+            "secret" => Value::Block(format!("-----BEGIN-----\n{}\n-----END-----\n", self.text())),
+            "sealed" => Value::Table(vec![
+                ("id".to_owned(), text("5f0c9a3e7b1d2c44")),
+                ("to".to_owned(), text("9c1b77aa03e2d5f1")),
+                ("since".to_owned(), Value::Date(date(2026, 11, 1 + i8::from(odd > 99)))),
+            ]),
+            "shortname" | "appname" => text(self.pick(&["acme", CANARY, "it's \"one\" \\ word"])),
+            _ => Value::Text(self.text()),
+        }
+    }
+
+    fn text(&mut self) -> String {
+        self.pick(&TEXTS).to_owned()
+    }
+
+    fn old_name(&mut self, store: &Store) -> ProfileName {
+        let number = usize::from(self.byte());
+        match store.profiles.len() {
+            0 => self.new_name(store),
+            count => store.profiles[number % count].name.clone(),
+        }
+    }
+
+    /// Mostly one that is not there.
+    fn new_name(&mut self, store: &Store) -> ProfileName {
+        match self.byte() {
+            0..=9 if !store.profiles.is_empty() => self.old_name(store),
+            _ => self.pick(&NEW_NAMES).parse().expect("a name"),
+        }
+    }
+
+    fn pick<'t>(&mut self, from: &[&'t str]) -> &'t str {
+        from[usize::from(self.byte()) % from.len()]
+    }
+
+    fn byte(&mut self) -> u8 {
+        let Some((first, rest)) = self.0.split_first() else { return 0 };
+        self.0 = rest;
+        *first
+    }
+}

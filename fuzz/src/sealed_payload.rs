@@ -1,0 +1,67 @@
+//! What a seal holds: only the one shape is read, its fields are those that stand there, and what is read is written
+//! as the same.
+
+use jiff::Timestamp;
+use neto::secret::{Account, Credential, Json, JsonFault, Opened};
+use serde_json::{Map, Value};
+
+/// The fields of every payload, beside those of its account.
+const ALWAYS: [&str; 7] = ["v", "profile", "url", "ca_sha256", "id", "recipients", "sealed_at"];
+
+pub fn check(payload: &[u8]) {
+    let opened = Opened::parse(payload);
+    let Ok(text) = std::str::from_utf8(payload) else {
+        assert!(opened.is_err(), "read from bytes that are no text");
+        return;
+    };
+    check_json(text);
+    match opened {
+        Ok(opened) => agree(&opened, &serde_json::from_str(text).expect("read from what is no JSON object")),
+        Err(error) => assert!(!error.to_string().contains(char::is_control), "{error:?}"),
+    }
+}
+
+/// The strict reader takes no more than an ordinary one, and less only for a reason.
+fn check_json(text: &str) {
+    match (Json::parse(text), serde_json::from_str::<Value>(text)) {
+        (Ok(_), Err(error)) => panic!("more than JSON was read: {error}"),
+        (Err(JsonFault::Syntax { .. }), Ok(_)) => panic!("JSON was not read"),
+        _ => {}
+    }
+}
+
+fn agree(opened: &Opened, json: &Map<String, Value>) {
+    let text = |name: &str| json.get(name).and_then(Value::as_str);
+    let mut fields = match (&opened.binding.account, &opened.credential) {
+        (Account::ApiKey { shortname, appname }, Credential::ApiKey { appkey, sharedsecret }) => vec![
+            ("shortname", shortname.as_str()),
+            ("appname", appname.as_str()),
+            ("appkey", appkey.reveal()),
+            ("sharedsecret", sharedsecret.reveal()),
+        ],
+        (Account::Person { username }, Credential::Person { password }) => {
+            vec![("username", username.as_str()), ("password", password.reveal())]
+        }
+        _ => panic!("a credential of another kind than its account"),
+    };
+    assert_eq!(json.len(), ALWAYS.len() + fields.len(), "fields that no payload has");
+    fields.extend([("profile", opened.binding.profile.as_str()), ("id", opened.id.as_str())]);
+    for (name, value) in fields {
+        assert_eq!(text(name), Some(value));
+        assert!(!value.is_empty() && !value.contains(char::is_control), "{name} is no word");
+    }
+    assert_eq!(text("ca_sha256"), opened.binding.ca_sha256.as_deref());
+    assert_eq!(json.get("v"), Some(&Value::from(1)));
+    assert_eq!(json.get("recipients"), Some(&Value::from(opened.recipients.clone())));
+    assert!(!format!("{opened:?}").contains("c4n4ry"), "Debug shows a secret");
+    written_again(opened);
+}
+
+/// The time is written in whole seconds; everything else comes back as it was.
+fn written_again(opened: &Opened) {
+    let written = opened.render().expect("written");
+    let whole = Timestamp::from_second(opened.sealed_at.as_second()).expect("a time");
+    let again = Opened::parse(&written).expect("what neto writes is read");
+    assert_eq!(again, Opened { sealed_at: whole, ..opened.clone() });
+    assert_eq!(again.render().expect("written"), written);
+}

@@ -1,0 +1,108 @@
+//! A token file with any content: nothing panics, and a token comes only out of a seal of this machine that says the
+//! same as the line in clear.
+//!
+//! The input is taken for the file itself, and for a line in clear with what is to be sealed below it.
+
+use jiff::Timestamp;
+use neto::disk::{Durability, replace};
+use neto::profile::{ProfileName, Span};
+use neto::secret::DeviceKey;
+use neto::token::{CachedToken, Fingerprint, TokenFolder};
+use serde_json::Value;
+use std::path::Path;
+use std::sync::OnceLock;
+
+/// The fields that stand in clear and in the seal.
+const TWICE: [&str; 5] = ["profile", "fingerprint", "obtained_at", "expires_at", "refresh_expires_at"];
+
+struct Scene {
+    folder: tempfile::TempDir,
+    profile: ProfileName,
+    fingerprint: Fingerprint,
+    device: &'static DeviceKey,
+}
+
+pub fn check(input: &[u8]) {
+    let scene = Scene::new();
+    assert!(scene.load(input).is_none(), "a token without a seal");
+    let Some(end) = input.iter().position(|byte| *byte == b'\n') else { return };
+    let (clear, body) = (&input[..end], &input[end + 1..]);
+    // Sealing is dear; what has no line in clear that could be one is read no further anyway.
+    let Ok(header) = serde_json::from_slice::<Value>(clear) else { return };
+    let sealed = scene.device.seal(body).expect("sealed");
+    let Some(token) = scene.load(&[clear, b"\n", &sealed].concat()) else { return };
+    let body: Value = serde_json::from_slice(body).expect("a token out of what is no JSON");
+    scene.agree(&token, &header, &body);
+    scene.refuse_what_was_changed(clear, &sealed, input.len());
+}
+
+impl Scene {
+    fn new() -> Self {
+        static DEVICE: OnceLock<DeviceKey> = OnceLock::new();
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        Self {
+            folder: folder.expect("a folder"),
+            profile: "acme".parse().expect("a name"),
+            fingerprint: Fingerprint::of(&"https://api.example".parse().expect("a url"), &["acme", "soc"], &["id"]),
+            device: DEVICE.get_or_init(DeviceKey::generate),
+        }
+    }
+
+    fn load(&self, file: &[u8]) -> Option<CachedToken> {
+        let tokens = TokenFolder::new(self.folder.path().join("tokens"));
+        replace(&tokens.file(&self.profile), file, Durability::Atomic).expect("written");
+        if let Ok(Some(life)) = tokens.load_lifetime(&self.profile, &self.fingerprint) {
+            let now = Timestamp::UNIX_EPOCH;
+            let _ = (
+                life.state(now),
+                life.left(now),
+                life.is_usable(now, Span::from_seconds(u64::MAX)),
+                life.is_renewable(now),
+            );
+        }
+        tokens.load(&self.profile, &self.fingerprint, self.device).ok().flatten()
+    }
+
+    fn agree(&self, token: &CachedToken, header: &Value, body: &Value) {
+        for field in TWICE {
+            assert_eq!(header.get(field), body.get(field), "{field}");
+        }
+        let text = |name: &str| body.get(name).and_then(Value::as_str);
+        let seconds = |time: Timestamp| Some(Value::from(time.as_second()));
+        let life = token.lifetime;
+        assert_eq!(text("profile"), Some(token.profile.as_str()));
+        assert_eq!(token.profile, self.profile);
+        assert_eq!(body.get("fingerprint"), serde_json::to_value(&self.fingerprint).ok().as_ref());
+        assert_eq!(body.get("obtained_at").cloned(), seconds(life.obtained_at));
+        assert_eq!(body.get("expires_at").cloned(), seconds(life.expires_at));
+        assert_eq!(
+            body.get("refresh_expires_at").cloned().filter(|end| !end.is_null()),
+            life.refresh_expires_at.and_then(seconds)
+        );
+        let refresh = token.refresh.as_ref().map(|refresh| refresh.0.reveal());
+        assert_eq!((text("access_token"), text("refresh_token")), (Some(token.access.reveal()), refresh));
+        for token in [Some(token.access.reveal()), refresh].into_iter().flatten() {
+            let plain = token.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~+/=-".contains(&b));
+            assert!(plain && (1..=16_384).contains(&token.len()), "a token of other characters");
+        }
+    }
+
+    /// One bit turned in the seal, its end cut off, or one bit in clear: no token, or the very same line.
+    fn refuse_what_was_changed(&self, clear: &[u8], sealed: &[u8], at: usize) {
+        let mut turned = sealed.to_vec();
+        let place = at % turned.len();
+        turned[place] ^= 1 << (at % 8);
+        assert!(self.load(&[clear, b"\n", &turned].concat()).is_none(), "a turned bit at {place}");
+        assert!(self.load(&[clear, b"\n", &sealed[..place]].concat()).is_none(), "cut at {place}");
+        let mut line = clear.to_vec();
+        let place = at % line.len();
+        line[place] ^= 1 << (at % 8);
+        if self.load(&[&line, &b"\n"[..], sealed].concat()).is_some() {
+            let read = |line: &[u8]| serde_json::from_slice::<Value>(line).expect("a line that was believed");
+            for field in TWICE {
+                assert_eq!(read(&line).get(field), read(clear).get(field), "{field}");
+            }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! a clock that jumps costs at most one login a jump and never gets neto stuck.
+
+use super::scale::{say, say_not_tested};
+use crate::fusion::{REFRESH, TOKEN};
+use crate::harness::Sandbox;
+use std::process::Command;
+
+/// Away and back again, as libfaketime writes it.
+const JUMPS: [&str; 10] = ["-10y", "+0", "-1d", "+0", "-1h", "+0", "+1h", "+0", "+10y", "+0"];
+
+#[test]
+fn r20_a_clock_that_jumps_costs_one_login_a_jump_at_most() {
+    if !Command::new("faketime").arg("--version").output().is_ok_and(|output| output.status.success()) {
+        say_not_tested("there is no faketime (Debian's package of that name), so the clock is not turned");
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.server().set_iat_tolerance(None);
+    sandbox.add("acme");
+    let asked = || sandbox.server().asked(TOKEN) + sandbox.server().asked(REFRESH);
+    let token = |jump: &str| {
+        let arguments = ["--exclude-monotonic", "-f", jump, env!("CARGO_BIN_EXE_neto"), "token", "acme"];
+        let before = asked();
+        let outcome = sandbox.program("faketime", arguments).reveals("access token").run();
+        (outcome.code(0).answer().to_owned(), asked() - before)
+    };
+    let (_, first) = token("+0");
+    assert_eq!(first, 1);
+    let mut logins = Vec::new();
+    for jump in JUMPS {
+        let (given, asked) = token(jump);
+        assert!(asked <= 1, "{asked} logins at {jump}");
+        assert_eq!(token(jump), (given, 0), "the second run at {jump}");
+        logins.push(asked);
+    }
+    // An hour forward the token is still good.
+    assert_eq!(logins, [1, 1, 1, 1, 1, 0, 0, 0, 1, 1]);
+    say(&format!("{} jumps of the clock: {} logins, none twice", JUMPS.len(), logins.iter().sum::<usize>()));
+}

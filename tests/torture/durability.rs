@@ -1,0 +1,129 @@
+//! R-5: what is renamed into place was synced before, and its folder after; token files but the burn are not.
+
+use super::scale::say;
+use super::strace::{self, Listed};
+use super::verb::{Scene, Verb};
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Whether a file was synced before it was renamed into place, and its folder after.
+type Synced = (bool, bool);
+
+/// One file that was renamed into place.
+#[derive(Debug, PartialEq, Eq)]
+struct Renamed {
+    target: String,
+    /// Its bytes were synced before.
+    file_synced: bool,
+    /// Its folder was synced after.
+    folder_synced: bool,
+}
+
+/// What stands in quotes in a line of strace.
+fn quoted(line: &str) -> Vec<&str> {
+    line.split('"').skip(1).step_by(2).collect()
+}
+
+/// Reads a trace: which files were renamed or linked into place, and what was synced.
+fn renames(calls: &[Listed]) -> Vec<Renamed> {
+    // Which path each descriptor stands for; strace itself may not look into a process that forbids it.
+    let mut open: HashMap<&str, &str> = HashMap::new();
+    let mut synced: Vec<&str> = Vec::new();
+    let mut renamed: Vec<Renamed> = Vec::new();
+    for Listed { name, line } in calls {
+        let Some((call, result)) = line.rsplit_once(" = ").filter(|(_, result)| !result.starts_with('-')) else {
+            continue;
+        };
+        let descriptor = call.split(['(', ')', ',']).nth(1).unwrap_or_default();
+        match (name.as_str(), quoted(call).as_slice()) {
+            ("open" | "openat", [path]) => {
+                // A new file of an old name is not yet synced.
+                synced.retain(|known| known != path || !call.contains("O_CREAT"));
+                open.insert(result.trim(), path);
+            }
+            ("fsync" | "fdatasync", _) => {
+                let path = open[descriptor];
+                synced.push(path);
+                let in_it = |renamed: &&mut Renamed| Path::new(&renamed.target).parent() == Some(Path::new(path));
+                renamed.iter_mut().filter(in_it).for_each(|renamed| renamed.folder_synced = true);
+            }
+            ("rename" | "renameat" | "renameat2" | "link" | "linkat", [source, target]) => {
+                let file_synced = synced.contains(source);
+                renamed.push(Renamed { target: (*target).to_owned(), file_synced, folder_synced: false });
+            }
+            _ => {}
+        }
+    }
+    renamed
+}
+
+/// The renames of a verb, and the names of their targets.
+fn renames_of(verb: Verb) -> Vec<Renamed> {
+    let mut scene = Scene::new(verb);
+    scene.prepare();
+    let neto = env!("CARGO_BIN_EXE_neto");
+    strace::under(&scene.sandbox, &[], neto, &scene.arguments()).stdin(scene.stdin()).run().code(0);
+    let renamed = renames(&strace::listed(&scene.sandbox));
+    scene.check(0);
+    renamed
+}
+
+impl Renamed {
+    fn synced(&self) -> (&str, Synced) {
+        let name = Path::new(&self.target).file_name().and_then(|name| name.to_str()).expect("a name");
+        (name, (self.file_synced, self.folder_synced))
+    }
+}
+
+#[test]
+fn what_is_renamed_into_place_is_synced_but_for_tokens() {
+    if !strace::works() {
+        return;
+    }
+    let (both, neither) = ((true, true), (false, false));
+    let wanted: [(Verb, &[(&str, Synced)]); 5] = [
+        (Verb::Login, &[("acme.token", neither)]),
+        // The burn, then what it was burnt for.
+        (Verb::Refresh, &[("acme.token", both), ("acme.token", neither)]),
+        (Verb::Add, &[("profiles.toml", both), ("trust.json", both)]),
+        (Verb::Seal, &[("profiles.toml", both), ("trust.json", both)]),
+        (Verb::Use, &[("current.json", both)]),
+    ];
+    let mut count = 0;
+    for (verb, files) in wanted {
+        // What may be lost with the power is only what another login gives.
+        let renamed = renames_of(verb);
+        let mut found: Vec<_> = renamed.iter().map(Renamed::synced).collect();
+        if verb != Verb::Refresh {
+            found.sort_unstable();
+        }
+        assert_eq!(found, files, "{verb:?}");
+        count += found.len();
+    }
+    say(&format!("{count} renames of login, refresh, add, seal and use: synced before and after, but for new tokens"));
+}
+
+#[test]
+fn a_rename_without_syncs_is_seen() {
+    let trace = |lines: &[&str]| {
+        let listed =
+            |line: &&str| Listed { name: line.split('(').next().expect("a name").to_owned(), line: (*line).to_owned() };
+        let renamed = renames(&lines.iter().map(listed).collect::<Vec<_>>());
+        renamed.iter().map(|one| (one.file_synced, one.folder_synced)).collect::<Vec<_>>()
+    };
+    let temporary = "openat(AT_FDCWD, \"/h/.neto-tmp-a\", O_RDWR|O_CREAT|O_EXCL, 0600) = 4";
+    let (sync, rename) = ("fsync(4) = 0", "rename(\"/h/.neto-tmp-a\", \"/h/store\") = 0");
+    let (folder, sync_folder) = ("openat(AT_FDCWD, \"/h\", O_RDONLY|O_CLOEXEC) = 5", "fsync(5) = 0");
+    for (lines, seen) in [
+        (&[temporary, sync, rename, folder, sync_folder][..], (true, true)),
+        (&[temporary, rename, folder, sync_folder], (false, true)),
+        (&[temporary, sync, rename], (true, false)),
+        (&[temporary, rename, "close(4) = 0"], (false, false)),
+        // Too early, too late, in vain.
+        (&[folder, temporary, sync_folder, sync, rename], (true, false)),
+        (&[temporary, rename, sync], (false, false)),
+        (&[temporary, "fsync(4) = -1 EIO (Input/output error)", rename], (false, false)),
+    ] {
+        assert_eq!(trace(lines), [seen], "{lines:?}");
+    }
+}

@@ -1,0 +1,123 @@
+//! R-13, R-16, R-18: a holder that is stopped, runs that are interrupted, and what a child inherits.
+
+use super::scale::say;
+use crate::fusion::{Fault, Gate, TOKEN};
+use crate::harness::{Running, Sandbox};
+use rustix::process::Signal;
+
+/// The signals that end a run, and its exit code.
+const ENDS: [(Signal, i32); 2] = [(Signal::INT, 130), (Signal::TERM, 143)];
+
+/// A run that the server keeps waiting, so that it holds the profile's lock.
+fn holder<'a>(sandbox: &'a Sandbox, gate: &Gate) -> Running<'a> {
+    sandbox.server().fault(Fault::at(TOKEN).once().hold(gate));
+    let holder = sandbox.neto(["token", "acme", "--force"]).reveals("access token").start();
+    gate.wait_for(1);
+    holder
+}
+
+#[test]
+fn r13_a_stopped_holder_is_named_and_goes_on_when_it_may() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    let gate = Gate::new();
+    let holder = holder(&sandbox, &gate);
+    let named = format!("process {}", holder.id());
+    holder.signal(Signal::STOP);
+    let wait = || sandbox.neto(["token", "acme", "--lock-timeout", "2s"]).start();
+    let waiters: Vec<_> = (0..8).map(|_| wait()).collect();
+    for waiter in waiters {
+        waiter.finish().code(7).stdout("").stderr_has(&named);
+    }
+    // Another profile is not concerned.
+    sandbox.add("beta");
+    sandbox.neto(["token", "beta"]).reveals("access token").run().code(0);
+    gate.open();
+    holder.signal(Signal::CONT);
+    let token = holder.finish().code(0).answer().to_owned();
+    sandbox.neto(["token", "acme"]).reveals("access token").run().code(0).silent().stdout(&format!("{token}\n"));
+    assert_eq!(sandbox.server().logins(), 2);
+    say("a stopped holder: 8 runs exit with 7 and name it, then all goes on");
+}
+
+#[test]
+fn r18_a_run_that_waits_for_the_server_ends_at_once() {
+    for (signal, code) in ENDS {
+        let sandbox = Sandbox::new();
+        sandbox.add("acme");
+        // The gate stays closed: the run ends although nobody answers.
+        let gate = Gate::new();
+        let run = holder(&sandbox, &gate);
+        run.signal(signal);
+        run.finish().code(code).stdout("");
+        assert!(sandbox.leftovers().is_empty());
+        sandbox.neto(["token", "acme"]).reveals("access token").run().code(0).silent();
+    }
+}
+
+#[test]
+fn r18_a_run_that_waits_for_the_lock_ends_at_once() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    let gate = Gate::new();
+    let holder = holder(&sandbox, &gate);
+    for (signal, code) in ENDS {
+        let run = sandbox.neto(["token", "acme"]).start();
+        run.wait_until_it_says("waiting for neto process");
+        run.signal(signal);
+        run.finish().code(code).stdout("");
+    }
+    assert!(sandbox.leftovers().is_empty());
+    gate.open();
+    holder.finish().code(0).silent();
+    assert_eq!(sandbox.server().logins(), 1);
+}
+
+#[test]
+fn r18_a_run_that_waits_for_a_person_ends_at_once_with_the_echo_back() {
+    for (signal, code) in ENDS {
+        let sandbox = Sandbox::new();
+        sandbox.add("acme");
+        let before = sandbox.store();
+        let mut terminal = sandbox.neto(["profile", "add", "beta"]).at_terminal();
+        terminal.expect("NETOSECRET").press("half of it");
+        terminal.signal(signal);
+        // It looks at the echo too.
+        terminal.finish().code(code).lacks("half of it");
+        assert_eq!(sandbox.store(), before);
+        assert!(sandbox.leftovers().is_empty());
+    }
+    say("SIGINT and SIGTERM while waiting for server, lock and prompt: 130 and 143, the echo back, no leftovers");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn r16_r58_a_child_inherits_what_neto_was_started_with_and_nothing_more() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    let script = "echo /proc/self/fd/*; umask; ulimit -c; grep -E '^(Sig(Blk|Ign|Cgt)|Umask)' /proc/self/status; \
+                  cat /proc/self/limits";
+    // By its path, as neto is started: the other way of starting leaves other signals ignored.
+    let plain = sandbox.program("/bin/sh", ["-c", script]).run().code(0).stdout.clone();
+    // With a login, which opens sockets and locks, and with a cached token.
+    for logins in [1, 1] {
+        sandbox.neto(["exec", "acme", "--", "/bin/sh", "-c", script]).run().code(0).silent().stdout(&plain);
+        assert_eq!(sandbox.server().logins(), logins);
+    }
+}
+
+#[test]
+fn r16_a_child_that_sleeps_holds_no_lock() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    let ready = sandbox.work("ready");
+    let child = sandbox.neto(["exec", "acme", "--", "sh", "-c", ": > ready; exec sleep 60"]).start();
+    while !ready.exists() {
+        std::thread::yield_now();
+    }
+    let token = sandbox.neto(["token", "acme", "--force", "--lock-timeout", "0s"]).reveals("access token").run();
+    token.code(0).silent();
+    sandbox.neto(["use", "acme", "--lock-timeout", "0s"]).run().code(0);
+    child.signal(Signal::KILL);
+    child.finish().code(137);
+}
