@@ -53,6 +53,9 @@ fn whatever_the_umask_files_are_private() {
         for file in ["profiles.toml", "keys/identity.txt", "keys/device.key", "state/trust.json"] {
             assert_eq!(mode(&sandbox.home(file)), 0o600, "{file} under {umask}");
         }
+        let locks: Vec<_> =
+            fs::read_dir(sandbox.home("state/locks")).unwrap().map(|lock| lock.unwrap().path()).collect();
+        assert!(!locks.is_empty() && locks.iter().all(|lock| mode(lock) == 0o600), "{locks:?} under {umask}");
     }
 }
 
@@ -208,4 +211,35 @@ fn a_key_that_others_can_read_is_refused_with_the_line_that_mends_it() {
     sandbox.refuses("acme", 6, &["there is no identity at "]);
     sandbox.neto(["init"]).run().code(0);
     sandbox.refuses("acme", 6, &["acme"]);
+}
+
+#[test]
+fn any_number_at_once_make_one_identity_and_one_store() {
+    let sandbox = Sandbox::new();
+    let runs: Vec<_> = (0..8).map(|_| sandbox.neto(["init"]).start()).collect();
+    let keys: Vec<String> = runs.into_iter().map(|run| run.finish().code(0).answer().to_owned()).collect();
+    assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+    assert!(sandbox.store().contains(&keys[0]));
+}
+
+/// Root with a user's home, as `sudo` with a kept HOME: what root made there would lock the user out.
+#[cfg(unix)]
+#[test]
+fn in_the_home_of_somebody_else_nothing_is_made() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    sandbox.neto(["login", "acme"]).run().code(0);
+    for folder in ["", "keys", "state", "state/locks", "tokens"] {
+        std::os::unix::fs::chown(sandbox.home(folder), Some(65_534), None).unwrap();
+    }
+    let locks = || fs::read_dir(sandbox.home("state/locks")).unwrap().count();
+    fs::remove_file(sandbox.home("state/locks/acme.lock")).unwrap();
+    let before = locks();
+    for arguments in [&["login", "acme", "--force"][..], &["profile", "edit", "acme", "--tag", "x"], &["use", "acme"]] {
+        sandbox.neto(arguments).run().code(1).stdout("").stderr_has("another user");
+    }
+    assert_eq!((locks(), sandbox.home("state/current.json").exists()), (before, false));
 }

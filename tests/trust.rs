@@ -345,3 +345,39 @@ fn what_another_machine_moved_is_not_trusted_by_sealing_it_again() {
     machines.second(&["trust", "acme"]).run().code(0);
     machines.second(&["seal"]).run().code(0).stderr_has("'acme' is sealed to today's recipients");
 }
+
+/// Whoever knows a public key can seal a whole profile of their own to it; only the memory tells it from a
+/// colleague's change.
+#[test]
+fn accept_shows_a_foreign_profile_that_agrees_with_its_own_seal() {
+    let machines = Machines::new();
+    let (ours, theirs) = (machines.0.server().add_tenant("acme", "soc"), machines.0.server().add_tenant("evil", "soc"));
+    machines.first(&["profile", "add", "acme"]).stdin(ours.netosecret()).run().code(0);
+    let good = machines.store();
+    machines.second(&["profile", "remove", "acme", "--yes"]).run().code(0);
+    machines.second(&["profile", "add", "acme"]).stdin(theirs.netosecret()).run().code(0);
+    assert_ne!(machines.store(), good);
+    machines.first(&["token", "acme"]).run().code(3).stdout("").stderr_has("shortname changed");
+    let outcome = machines.first(&["seal", "acme", "--accept"]).run();
+    outcome.code(2).stdout("").stderr_has("shortname").stderr_has("evil").stderr_has("--accept --yes");
+    machines.first(&["token", "acme"]).run().code(3);
+    assert_eq!(machines.0.server().connections(), 0);
+}
+
+#[test]
+fn a_refresh_goes_nowhere_that_is_not_trusted() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    sandbox.neto(["login", "acme"]).run().code(0);
+    sandbox.age_token("acme", 172_800);
+    fs::write(sandbox.work("ca.pem"), "no certificates").unwrap();
+    let good = sandbox.store();
+    let roots = format!("tags = []\nca_file = \"{}\"\nsealed = ", sandbox.work("ca.pem").display());
+    sandbox.write_store(good.replacen("sealed = ", &roots, 1));
+    let before = sandbox.server().connections();
+    sandbox.neto(["token", "acme"]).run().code(3).stdout("").stderr_has("ca_file");
+    assert_eq!(sandbox.server().connections(), before, "the refresh token went out under roots that nobody trusted");
+    sandbox.write_store(good);
+    sandbox.neto(["token", "acme"]).reveals("access token").run().code(0);
+    assert_eq!((sandbox.server().logins(), sandbox.server().refreshes()), (1, 1), "it was not burnt for nothing");
+}
