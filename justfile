@@ -38,6 +38,11 @@ deny:
 bench:
     cargo bench --locked --bench cost
 
+# The long rounds in full: kills, failing system calls, bursts, at the numbers that the tests promise. Needs strace, and
+# faketime for the clock.
+torture:
+    NETO_TORTURE=1.0 cargo test --locked --release --test neto torture -- --nocapture
+
 # Everything that CI does; the tree must be committed, because it must stay clean.
 ci:
     bash .ci/run
