@@ -105,7 +105,8 @@ impl Script<'_> {
             "protected" | "explicit" => Value::Flag(odd > 99),
             "alice" | "bob" | "c.d" => text(self.pick(&["age1qqq", "age1zzz"])),
             "env" if key.len() == 1 => Value::Table(vec![("ONE".to_owned(), Value::Text(self.text()))]),
-            "secret" => Value::Block(format!("-----BEGIN-----\n{}\n-----END-----\n", self.text())),
+            // A block takes the line ends of the file, so there is none of its own kind in it.
+            "secret" => Value::Block(format!("-----BEGIN-----\n{}\n-----END-----\n", self.text().replace('\r', ""))),
             "sealed" => Value::Table(vec![
                 ("id".to_owned(), text("5f0c9a3e7b1d2c44")),
                 ("to".to_owned(), text("9c1b77aa03e2d5f1")),
