@@ -472,6 +472,35 @@ mod at_a_terminal {
     }
 
     #[test]
+    fn a_paste_beyond_what_a_terminal_holds_is_taken_whole() {
+        let sandbox = Sandbox::new();
+        let credential = sandbox.server().add_tenant("acme", "soc");
+        // Blanks that JSON allows, before what counts.
+        let json = format!("{}{}", " ".repeat(4000), credential.json());
+        let text = base64::engine::general_purpose::STANDARD.encode(json);
+        let text = text.chars().flat_map(|character| [character, '\n']).collect::<String>();
+        assert!(text.len() > 10_000);
+        // Wherever the terminal cuts it, in one of the two a line ends there.
+        for (name, before) in [("even", ""), ("odd", " ")] {
+            let mut terminal = sandbox.neto(["profile", "add", name]).at_terminal();
+            terminal.expect("NETOSECRET (not shown): ").pause();
+            terminal.paste_unmarked(&format!("{before}{text}")).resume();
+            terminal.finish().code(0).has(&format!("Added '{name}'"));
+            sandbox.signs_in(name);
+        }
+    }
+
+    #[test]
+    fn what_was_pasted_behind_ctrl_c_is_not_left_to_the_shell() {
+        let sandbox = Sandbox::new();
+        sandbox.add("acme");
+        let mut terminal = sandbox.neto(["profile", "add", "globex"]).at_terminal();
+        terminal.expect("NETOSECRET (not shown): ").pause();
+        terminal.press(CTRL_C).paste_unmarked(&"rm -rf all\n".repeat(1000)).resume();
+        terminal.finish().code(130).lacks("rm -rf");
+    }
+
+    #[test]
     fn fields_and_password_are_asked_for() {
         let sandbox = Sandbox::new();
         let credential = sandbox.server().add_tenant("acme", "soc");

@@ -193,6 +193,20 @@ impl Terminal<'_> {
         rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).expect("a living child");
     }
 
+    /// Stops the program, so that what is typed next waits for it as a whole; [`Terminal::resume`] ends that.
+    pub(crate) fn pause(&self) -> &Self {
+        use rustix::process::{Pid, Signal, WaitOptions, waitpid};
+        self.signal(Signal::STOP);
+        waitpid(Some(Pid::from_child(&self.child)), WaitOptions::UNTRACED).expect("a stopped child");
+        self
+    }
+
+    /// Lets a stopped program go on.
+    pub(crate) fn resume(&self) -> &Self {
+        self.signal(rustix::process::Signal::CONT);
+        self
+    }
+
     /// Waits for the program's end and looks for secrets in what it said.
     #[track_caller]
     pub(crate) fn finish(mut self) -> Screen {

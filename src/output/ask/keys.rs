@@ -31,7 +31,21 @@ pub(super) fn collect(keyboard: &mut impl Keyboard) -> Result<Zeroizing<String>,
             answer.part = Part::Text;
         }
         for byte in &bytes[..count] {
-            answer.take(*byte)?;
+            if let Err(end) = answer.take(*byte) {
+                drain(keyboard);
+                return Err(end);
+            }
+        }
+    }
+}
+
+/// Drops what comes up to a moment of silence: what was pasted behind a Ctrl-C is nothing for the shell.
+fn drain(keyboard: &mut impl Keyboard) {
+    let mut bytes = Zeroizing::new([0; 4096]);
+    // A key that is held down is not waited for.
+    for _ in 0..64 {
+        if !matches!(keyboard.read(&mut bytes[..]), Ok(1..)) {
+            break;
         }
     }
 }
