@@ -213,8 +213,10 @@ fn ask_to_accept(args: &SealArgs, run: &Run<'_>, names: &[ProfileName]) -> Resul
         let opened = run.context.vault.open(text).map_err(|error| Error::from(error).about(name))?;
         let Some(note) = &profile.sealed else { continue };
         let declared = Binding::of(&profile)?;
+        let mut told = Vec::new();
         if let Err(mismatch) = opened.check(&declared, note) {
             differ = true;
+            told.extend(mismatch.differences.iter().map(|difference| difference.field));
             for difference in &mismatch.differences {
                 let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
                 let (old, new) = (side(&difference.held), side(&difference.declared));
@@ -224,7 +226,7 @@ fn ask_to_accept(args: &SealArgs, run: &Run<'_>, names: &[ProfileName]) -> Resul
         // A whole profile with a seal of its own may have been pasted in: only the memory tells that.
         if let Verdict::Changed(changes) = run.context.vault.memory()?.borrow().verdict(&profile) {
             differ = true;
-            for change in changes {
+            for change in changes.iter().filter(|change| !told.contains(&change.field.as_str())) {
                 run.ui.note(&format!("{name}: {change}"));
             }
         }
