@@ -23,6 +23,7 @@ mod profile_remove;
 mod profile_rename;
 mod profile_set_secret;
 mod profile_use;
+mod readme;
 mod recipient;
 mod rooms;
 mod seal;
