@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::disk::Lock;
 use crate::profile::{
     self, ApiUrl, Choice, ChoiceError, Current, CurrentError, Fault, Pin, Profile, ProfileName, SecretPlace, Sources,
-    Span, Store, StoreFile, StoreFileError,
+    Store, StoreFile, StoreFileError,
 };
 use crate::secret::{IdentityPlace, KeyFolder, NetoSecret, NetoSecretError, Secret, SourceEnvironment};
 use crate::session::{Session, Setup, Vault, Watcher};
@@ -369,8 +369,8 @@ fn profile_of_environment(secret: &NetoSecret) -> Profile {
         tags: Vec::new(),
         description: None,
         protected: false,
-        leeway: Span::from_seconds(60),
-        timeout: Span::from_seconds(30),
+        leeway: Profile::USUAL_LEEWAY,
+        timeout: Profile::USUAL_TIMEOUT,
         ca_file: None,
         env: BTreeMap::new(),
         recipients: None,

@@ -141,6 +141,13 @@ impl ClearKey {
     }
 }
 
+impl Profile {
+    /// How long before its expiry a token counts as stale, unless declared.
+    pub const USUAL_LEEWAY: Span = Span::from_seconds(60);
+    /// How long one request with its retries may take, unless declared.
+    pub const USUAL_TIMEOUT: Span = Span::from_seconds(30);
+}
+
 impl SecretPlace {
     /// The word that `profile list` shows for it.
     #[must_use]

@@ -4,7 +4,7 @@ use super::fault::Wrong;
 use super::field::{self, Value, wrong};
 use super::settings::{self, Recipients};
 use super::{Context, Problem};
-use crate::profile::{ApiUrl, ClearKey, Defaults, Profile, ProfileName, SealedNote, SecretPlace, Span};
+use crate::profile::{ApiUrl, ClearKey, Defaults, Profile, ProfileName, SealedNote, SecretPlace};
 use toml::de::{DeTable, DeValue};
 
 /// Every key that a profile takes.
@@ -35,8 +35,6 @@ pub(super) const SOURCE_KEYS: [&str; 3] = ["command", "file", "env"];
 
 /// The API's address while the NETOSECRET that holds the true one still stands in clear.
 const USUAL_URL: &str = "https://api.netography.com/api/v1";
-const USUAL_LEEWAY: Span = Span::from_seconds(60);
-const USUAL_TIMEOUT: Span = Span::from_seconds(30);
 
 /// What a profile says itself, before the defaults and before its keys are held against each other.
 #[derive(Default)]
@@ -122,8 +120,8 @@ impl Draft {
             tags: self.tags,
             description: self.description,
             protected: self.protected,
-            leeway: settings.leeway.unwrap_or(USUAL_LEEWAY),
-            timeout: settings.timeout.unwrap_or(USUAL_TIMEOUT),
+            leeway: settings.leeway.unwrap_or(Profile::USUAL_LEEWAY),
+            timeout: settings.timeout.unwrap_or(Profile::USUAL_TIMEOUT),
             ca_file: settings.ca_file,
             env: settings.env,
             recipients: settings.recipients,
