@@ -8,7 +8,6 @@ use crate::error::{Code, Error};
 use crate::output::{EnvFormat, Shell, add_masks, shell_of_parent};
 use crate::profile::ProfileName;
 use clap::{Args, ValueEnum};
-use std::ffi::OsString;
 use std::path::Path;
 
 /// Print the environment of a profile for a shell
@@ -124,7 +123,8 @@ impl ExportArgs {
     }
 }
 
-fn asking(process: &Process) -> Shell {
+/// The shell that started this process; an unknown one is taken for `sh`.
+pub(super) fn asking(process: &Process) -> Shell {
     (process.parent)().map_or(Shell::Sh, |name| shell_of_parent(&name))
 }
 
@@ -132,8 +132,7 @@ fn asking(process: &Process) -> Shell {
 /// words, because the command line may be what is wrong. Nothing for another verb or for a file.
 #[must_use]
 pub(crate) fn failure(process: &Process) -> Option<String> {
-    let words: Vec<String> =
-        process.arguments.iter().skip(1).map(|word: &OsString| word.to_string_lossy().into_owned()).collect();
+    let words = words(process);
     let (verb, rest) = split_verb(&words)?;
     if verb != "export" {
         return None;
@@ -149,6 +148,11 @@ pub(crate) fn failure(process: &Process) -> Option<String> {
     let told = value("--shell").and_then(|name| Shell::from_str(&name, true).ok());
     let names: Vec<String> = stale(&process.environment).into_iter().collect();
     Some(EnvFormat::Shell(told.unwrap_or_else(|| asking(process))).failure(&names))
+}
+
+/// What was typed behind the program's name.
+fn words(process: &Process) -> Vec<String> {
+    process.arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
 /// The verb and the words after it; flags before it, and the values of those that take one, are passed over.
@@ -171,6 +175,5 @@ fn split_verb(words: &[String]) -> Option<(&str, &[String])> {
 /// The verb of a command line that may be wrong.
 #[must_use]
 pub(crate) fn verb(process: &Process) -> Option<String> {
-    let words: Vec<String> = process.arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    split_verb(&words).map(|(verb, _)| verb.to_owned())
+    split_verb(&words(process)).map(|(verb, _)| verb.to_owned())
 }

@@ -37,7 +37,7 @@ pub(crate) fn run(args: &LoginArgs, run: &Run<'_>) -> Result<(), Error> {
                 run.ui.note(&format!("{}: skipped, it has no secret yet", profile.name));
             }
             Ok(profile) => profiles.push(profile),
-            Err(error) => failures.push(told(run, count, error.into())),
+            Err(error) => failures.push(super::told(run, count, error.into())),
         }
     }
     if count == 0 {
@@ -48,19 +48,11 @@ pub(crate) fn run(args: &LoginArgs, run: &Run<'_>) -> Result<(), Error> {
     session.access_each(&profiles, args.want.want(args.force, false), |profile, result| {
         match result.map_err(Error::from).and_then(kept) {
             Ok(access) => tell(run, profile, &access),
-            Err(error) => failures.push(told(run, count, error.about(&profile.name))),
+            Err(error) => failures.push(super::told(run, count, error.about(&profile.name))),
         }
     })?;
     remember(run, &watch);
     super::several(count, failures)
-}
-
-/// Of several failures each is told as it comes; the only one is told in the end.
-pub(super) fn told(run: &Run<'_>, count: usize, error: Error) -> Error {
-    if count > 1 {
-        run.ui.error(error.message(), error.hint());
-    }
-    error
 }
 
 /// Signs in to one profile, as `profile add --login` does.

@@ -1,6 +1,5 @@
 //! `neto logout`: forgets cached tokens on this machine.
 
-use super::login::told;
 use super::words::count;
 use super::{Run, SelectArgs, Watch, change};
 use crate::error::Error;
@@ -42,7 +41,7 @@ pub(crate) fn run(args: &LogoutArgs, run: &Run<'_>) -> Result<(), Error> {
         match change::forget_token(run, &watch, name) {
             Ok(true) => forgotten += 1,
             Ok(false) => {}
-            Err(error) => failures.push(told(run, names.len(), error.about(name))),
+            Err(error) => failures.push(super::told(run, names.len(), error.about(name))),
         }
     }
     let what = match (names.as_slice(), forgotten) {

@@ -109,6 +109,14 @@ impl Run<'_> {
     }
 }
 
+/// Of several failures each is told as it comes; the only one is told in the end.
+fn told(run: &Run<'_>, count: usize, error: Error) -> Error {
+    if count > 1 {
+        run.ui.error(error.message(), error.hint());
+    }
+    error
+}
+
 /// What the failures of several profiles come to: nothing, the only one, or exit 8.
 fn several(count: usize, mut failures: Vec<Error>) -> Result<(), Error> {
     match (count, failures.len()) {

@@ -1,6 +1,5 @@
 //! `neto seal`: what is in clear is sealed, what is sealed to others than today's recipients anew.
 
-use super::login::told;
 use super::shape::{set, unset};
 use super::words::count;
 use super::{Run, SelectArgs, change, reseal};
@@ -39,9 +38,8 @@ type Accepted = (Binding, String);
 
 /// What became of one profile.
 enum Outcome {
-    Sealed { edits: Vec<Edit>, how: String },
-    Good,
-    Skipped,
+    Sealed { edits: Vec<Edit>, how: &'static str },
+    AsItIs,
 }
 
 /// Seals the selected profiles in one change.
@@ -69,8 +67,8 @@ pub(crate) fn run(args: &SealArgs, run: &Run<'_>) -> Result<(), Error> {
                     edits.extend(own);
                     sealed.push((name.clone(), how));
                 }
-                Ok(Outcome::Good | Outcome::Skipped) => {}
-                Err(error) => failures.push(told(run, names.len(), error.about(name))),
+                Ok(Outcome::AsItIs) => {}
+                Err(error) => failures.push(super::told(run, names.len(), error.about(name))),
             }
         }
         Ok(edits)
@@ -101,7 +99,7 @@ fn seal_one(
     name: &ProfileName,
     accepted: &[Accepted],
 ) -> Result<Outcome, Error> {
-    let Some(entry) = document.store().entry(name) else { return Ok(Outcome::Skipped) };
+    let Some(entry) = document.store().entry(name) else { return Ok(Outcome::AsItIs) };
     let profile = entry.profile.as_ref().map_err(|fault| run.context.fault(name, fault.clone()))?;
     match &profile.secret {
         SecretPlace::Clear(keys) => seal_clear(run, document, profile, keys),
@@ -116,7 +114,7 @@ fn seal_one(
             accept(run, document.store(), profile, text)
         }
         SecretPlace::Sealed(text) => seal_to_others(run, document.store(), profile, text),
-        _ => Ok(Outcome::Skipped),
+        _ => Ok(Outcome::AsItIs),
     }
 }
 
@@ -145,7 +143,7 @@ fn seal_clear(run: &Run<'_>, document: &Document, profile: &Profile, keys: &[Cle
     reseal::refuse_changed(run, &declared)?;
     let sealed = reseal::seal_new(run, bare.store(), &declared, &credential)?;
     edits.extend(reseal::edits(&profile.name, &sealed));
-    Ok(Outcome::Sealed { edits, how: "is sealed now".to_owned() })
+    Ok(Outcome::Sealed { edits, how: "is sealed now" })
 }
 
 fn clear_value(document: &Document, profile: &Profile, key: ClearKey) -> Result<String, Error> {
@@ -185,7 +183,7 @@ fn disagree(key: &str, declared: &str, held: &str) -> Error {
 fn seal_to_others(run: &Run<'_>, store: &Store, profile: &Profile, text: &str) -> Result<Outcome, Error> {
     let today = recipients_tag(&store.recipient_keys(profile));
     if profile.sealed.as_ref().is_some_and(|note| note.to == today) {
-        return Ok(Outcome::Good);
+        return Ok(Outcome::AsItIs);
     }
     let opened = run.context.vault.open(text)?;
     crate::session::check_bound(&opened, &Binding::of(profile)?, profile)?;
@@ -198,9 +196,15 @@ fn accept(run: &Run<'_>, store: &Store, profile: &Profile, text: &str) -> Result
     resealed(run, store, profile, &opened, "is bound to what it declares now")
 }
 
-fn resealed(run: &Run<'_>, store: &Store, profile: &Profile, opened: &Opened, how: &str) -> Result<Outcome, Error> {
+fn resealed(
+    run: &Run<'_>,
+    store: &Store,
+    profile: &Profile,
+    opened: &Opened,
+    how: &'static str,
+) -> Result<Outcome, Error> {
     let sealed = reseal::seal_again(run, store, profile, opened)?;
-    Ok(Outcome::Sealed { edits: reseal::edits(&profile.name, &sealed), how: how.to_owned() })
+    Ok(Outcome::Sealed { edits: reseal::edits(&profile.name, &sealed), how })
 }
 
 /// Shows what each of the profiles was bound to and declares now, and asks; what they declare now.

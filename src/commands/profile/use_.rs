@@ -1,8 +1,9 @@
 //! `neto profile use`: which profile is meant when nothing else says which.
 
+use crate::commands::export::asking;
 use crate::commands::{Run, change};
 use crate::error::{Code, Error};
-use crate::output::{Shell, quoted, shell_of_parent};
+use crate::output::{Shell, quoted};
 use crate::profile::{Current, Origin, ProfileName, explain};
 use clap::Args;
 
@@ -83,7 +84,7 @@ fn tell_what_hides_it(run: &Run<'_>, name: Option<&ProfileName>) -> Result<(), E
 
 /// The line that unsets a variable, in the words of the shell that asks.
 fn unset_line(run: &Run<'_>, name: &str) -> String {
-    match (run.context.process.parent)().map_or(Shell::Sh, |parent| shell_of_parent(&parent)) {
+    match asking(&run.context.process) {
         Shell::Fish => format!("set -e {name}"),
         Shell::Nu => format!("hide-env {name}"),
         Shell::Powershell => format!("Remove-Item Env:{name}"),
