@@ -41,7 +41,11 @@ bench:
 # The long rounds in full: kills, failing system calls, bursts, at the numbers that the tests promise. Needs strace, and
 # faketime for the clock.
 torture:
-    NETO_TORTURE=1.0 cargo test --locked --release --test neto torture -- --nocapture
+    NETO_TORTURE=1.0 cargo test --locked --release --test neto torture
+
+# Every fuzz target for so many seconds, or executions: just fuzz 0 1000000. Needs cargo-fuzz.
+fuzz SECONDS="60" RUNS="-1":
+    bash fuzz/run {{ SECONDS }} {{ RUNS }}
 
 # Everything that CI does; the tree must be committed, because it must stay clean.
 ci:
