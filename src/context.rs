@@ -5,6 +5,7 @@
 
 use crate::clock::Clock;
 use crate::disk::Lock;
+use crate::fusion::Proxies;
 use crate::profile::{
     self, ApiUrl, Choice, ChoiceError, Current, CurrentError, Fault, Pin, Profile, ProfileName, SecretPlace, Sources,
     Store, StoreFile, StoreFileError,
@@ -276,6 +277,7 @@ impl Context {
             lock_timeout: self.globals.lock_timeout,
             vault: &self.vault,
             watcher,
+            proxies: Proxies::new(|name| self.process.environment.get(name)),
         })
     }
 

@@ -5,7 +5,7 @@
 
 use crate::context::ContextError;
 use crate::disk::DiskError;
-use crate::fusion::FusionError;
+use crate::fusion::{FusionError, TlsFault};
 use crate::output::{AskError, quoted};
 use crate::profile::{ChoiceError, CurrentError, EditError, Problem, SelectionError, StoreError, StoreFileError};
 use crate::secret::{
@@ -116,11 +116,7 @@ impl Error {
         }
         self.hint = self.hint.map(|hint| {
             let own = name == ENV && hint.contains("NAME");
-            if own {
-                "unset NETOSECRET\n(and take the right one from the portal)".to_owned()
-            } else {
-                hint.replace("NAME", &name)
-            }
+            if own { for_env(&hint) } else { hint.replace("NAME", &name) }
         });
         self
     }
@@ -258,6 +254,17 @@ impl From<ChoiceError> for Error {
     }
 }
 
+/// A hint for the profile that NETOSECRET makes: it can be asked again, but no command can change it.
+fn for_env(hint: &str) -> String {
+    if hint.starts_with("neto login") {
+        hint.replace("NAME", ENV)
+    } else if hint.contains("SSL_CERT_FILE") {
+        "export SSL_CERT_FILE=FILE\n(with all root certificates that are to be trusted, in PEM)".to_owned()
+    } else {
+        "unset NETOSECRET\n(and take the right one from the portal)".to_owned()
+    }
+}
+
 fn lines(hint: &str) -> String {
     match hint.split_once("    ") {
         Some((line, remark)) => format!("{line}\n({remark})"),
@@ -356,8 +363,23 @@ impl From<FusionError> for Error {
                 (Code::Unreachable, "neto profile show NAME    is the url right?")
             }
             FusionError::Redirect { .. } => (Code::Unreachable, "neto profile edit NAME --url ..."),
-            FusionError::Tls { .. } => {
-                (Code::Unreachable, "neto profile edit NAME --ca-file ca.pem    for a private authority")
+            FusionError::Tls { fault, .. } => (Code::Unreachable, tls_hint(fault)),
+            FusionError::Proxy { denied: true, variable, .. } => {
+                return Self::new(Code::Unreachable, error.to_string()).with_hint(format!(
+                    "export {variable}=http://USER:PASSWORD@HOST:PORT    those of the proxy; the password percent-encoded"
+                ));
+            }
+            FusionError::Proxy { variable, .. } => {
+                return Self::new(Code::Unreachable, error.to_string())
+                    .with_hint(format!("neto login NAME    in a while, if {variable} names the right proxy"));
+            }
+            FusionError::ProxySetting { variable, .. } => {
+                return Self::new(Code::Unreachable, error.to_string())
+                    .with_hint(format!("export {variable}=http://HOST:PORT    or, to go without: unset {variable}"));
+            }
+            FusionError::CaFile => (Code::Store, "neto profile edit NAME --ca-file FILE    with certificates in PEM"),
+            FusionError::NoRoots => {
+                (Code::Unreachable, "export SSL_CERT_FILE=FILE    with certificates in PEM; or install ca-certificates")
             }
             FusionError::Unusable { .. } => {
                 (Code::Unreachable, "neto profile show NAME    is the url that of a Fusion API?")
@@ -365,6 +387,22 @@ impl From<FusionError> for Error {
             _ => (Code::Unreachable, "neto login NAME    in a while"),
         };
         Self::new(code, error.to_string()).with_hint(hint)
+    }
+}
+
+fn tls_hint(fault: &TlsFault) -> &'static str {
+    match fault {
+        TlsFault::Authority => {
+            "neto profile edit NAME --ca-file FILE    with the certificate, in PEM, of your own authority or of a proxy that \
+             opens TLS; SSL_CERT_FILE does it for all profiles"
+        }
+        TlsFault::Expired | TlsFault::NotYet => {
+            "neto login NAME    when its certificate is renewed, or this clock is set"
+        }
+        TlsFault::OwnAuthority => "neto login NAME    when it has a certificate that an authority signed",
+        TlsFault::Name | TlsFault::Old | TlsFault::NoTls | TlsFault::Other(_) => {
+            "neto profile show NAME    is the url that of a Fusion API?"
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! One question to the server and its answer: login with its retries, and refresh, which is sent once.
 
 use super::request::Request;
-use super::transport::{self, Route};
-use super::{FusionError, Grant, Login};
+use super::transport::{self, Route, Way};
+use super::{FusionError, Grant, Login, Proxies};
 use crate::clock::Clock;
 use crate::profile::ApiUrl;
 use crate::secret::Secret;
@@ -47,16 +47,18 @@ impl Progress for () {
 #[derive(Debug, Clone)]
 pub struct Client {
     loopback: bool,
+    proxies: Proxies,
     ca_pem: Option<Vec<u8>>,
     plain: OnceLock<reqwest::Client>,
     encrypted: OnceLock<reqwest::Client>,
+    /// By the proxy.
+    tunnelled: OnceLock<reqwest::Client>,
 }
 
 /// One try: whom it asks, and how it is timed and told.
 struct Try<'a> {
-    http: &'a reqwest::Client,
+    way: &'a Way<'a>,
     url: &'a ApiUrl,
-    host: &'a str,
     number: u32,
     deadline: Instant,
     clock: Clock,
@@ -68,11 +70,18 @@ impl Client {
     /// and `SSL_CERT_DIR` name others) and those in `ca_pem`.
     ///
     /// # Errors
-    /// `Setup`, where https finds no root certificates or `ca_pem` holds something else.
-    pub fn new(url: &ApiUrl, ca_pem: Option<&[u8]>) -> Result<Self, FusionError> {
-        let ca_pem = ca_pem.map(<[u8]>::to_vec);
-        let client = Self { loopback: url.is_loopback(), ca_pem, plain: OnceLock::new(), encrypted: OnceLock::new() };
-        client.http(url)?;
+    /// `NoRoots`, where https finds no root certificates; `CaFile`, where `ca_pem` holds something else;
+    /// `ProxySetting`, where a proxy is named that cannot be used.
+    pub fn new(url: &ApiUrl, ca_pem: Option<&[u8]>, proxies: &Proxies) -> Result<Self, FusionError> {
+        let client = Self {
+            loopback: url.is_loopback(),
+            proxies: proxies.clone(),
+            ca_pem: ca_pem.map(<[u8]>::to_vec),
+            plain: OnceLock::new(),
+            encrypted: OnceLock::new(),
+            tunnelled: OnceLock::new(),
+        };
+        client.way(url)?;
         Ok(client)
     }
 
@@ -91,13 +100,12 @@ impl Client {
         clock: Clock,
         tell: &dyn Progress,
     ) -> Result<Grant, FusionError> {
-        let (http, host) = (self.http(url)?, host(url));
+        let way = self.way(url)?;
         let deadline = Instant::now() + timeout.min(LONGEST);
         let mut number = 1;
         loop {
             let request = Request::login(login, clock.now())?;
-            let outcome =
-                try_once(&request, &Try { http, url, host: &host, number, deadline, clock, tell }, timeout).await;
+            let outcome = try_once(&request, &Try { way: &way, url, number, deadline, clock, tell }, timeout).await;
             let Err(error) = outcome else { return outcome };
             match pause(&error, number) {
                 Some(pause) if number < TRIES && Instant::now() + pause < deadline => sleep(pause).await,
@@ -120,22 +128,28 @@ impl Client {
         clock: Clock,
         tell: &dyn Progress,
     ) -> Result<Grant, FusionError> {
-        let (http, host) = (self.http(url)?, host(url));
+        let way = self.way(url)?;
         let deadline = Instant::now() + timeout.min(LONGEST);
         let request = Request::refresh(token, clock.now());
-        try_once(&request, &Try { http, url, host: &host, number: 1, deadline, clock, tell }, timeout).await
+        try_once(&request, &Try { way: &way, url, number: 1, deadline, clock, tell }, timeout).await
     }
 
-    fn http(&self, url: &ApiUrl) -> Result<&reqwest::Client, FusionError> {
+    fn way(&self, url: &ApiUrl) -> Result<Way<'_>, FusionError> {
         let route = Route::to(url);
         if route.loopback != self.loopback {
             return Err(FusionError::Setup { what: "the connection was made ready for another kind of url" });
         }
-        let kept = if route.encrypted { &self.encrypted } else { &self.plain };
-        match kept.get() {
-            Some(http) => Ok(http),
-            None => transport::build(route, self.ca_pem.as_deref()).map(|made| kept.get_or_init(|| made)),
-        }
+        let proxy = self.proxies.towards(url)?;
+        let kept = match (route.encrypted, proxy) {
+            (false, _) => &self.plain,
+            (true, None) => &self.encrypted,
+            (true, Some(_)) => &self.tunnelled,
+        };
+        let http = match kept.get() {
+            Some(http) => http,
+            None => transport::build(route, proxy, self.ca_pem.as_deref()).map(|made| kept.get_or_init(|| made))?,
+        };
+        Ok(Way { http, host: host(url), proxy })
     }
 }
 
@@ -152,33 +166,34 @@ async fn try_once(request: &Request, this: &Try<'_>, timeout: Duration) -> Resul
     let mut status = None;
     let outcome = timeout_at(this.deadline, exchange(request, this, &mut status))
         .await
-        .unwrap_or_else(|_| Err(FusionError::Timeout { host: this.host.to_owned(), seconds: timeout.as_secs() }));
-    this.tell.asked("POST", this.host, request.path, this.number, status, started.elapsed().as_millis());
+        .unwrap_or_else(|_| Err(FusionError::Timeout { host: this.way.whom(), seconds: timeout.as_secs() }));
+    this.tell.asked("POST", &this.way.host, request.path, this.number, status, started.elapsed().as_millis());
     outcome
 }
 
 async fn exchange(request: &Request, this: &Try<'_>, status: &mut Option<u16>) -> Result<Grant, FusionError> {
     let response = this
+        .way
         .http
         .post(this.url.join(request.path))
         .header(CONTENT_TYPE, request.content_type)
         .body(request.body.reveal().to_owned())
         .send()
         .await
-        .map_err(|error| transport::explain(&error, this.host, &request.redactor))?;
+        .map_err(|error| transport::explain(&error, this.way, &request.redactor))?;
     let code = response.status().as_u16();
     *status = Some(code);
     if code != 200 {
         return Err(refusal(response, code, request, this).await);
     }
-    let unusable = |what| FusionError::Unusable { host: this.host.to_owned(), what };
+    let unusable = |what| FusionError::Unusable { host: this.way.host.clone(), what };
     let body = read(response).await.map_err(unusable)?;
     Grant::parse(&body, request.made_at).map_err(unusable)
 }
 
 /// What an answer means that is not a 200.
 async fn refusal(response: Response, status: u16, request: &Request, this: &Try<'_>) -> FusionError {
-    let host = this.host.to_owned();
+    let host = this.way.host.clone();
     if (300..400).contains(&status) {
         let to = header(&response, &LOCATION).and_then(|to| place(&response, to)).map(|to| request.redactor.show(&to));
         return FusionError::Redirect { host, status, to };
@@ -219,7 +234,9 @@ fn pause(error: &FusionError, number: u32) -> Option<Duration> {
         FusionError::Status { status: 429 | 502..=504, retry_after: Some(seconds), .. } => {
             Some(Duration::from_secs(*seconds).min(LONGEST))
         }
-        FusionError::Status { status: 502..=504, .. } | FusionError::NotSent { .. } => {
+        FusionError::Status { status: 502..=504, .. }
+        | FusionError::NotSent { .. }
+        | FusionError::Proxy { denied: false, .. } => {
             // Many processes that were refused together should not come back together.
             Some(PAUSE * 3_u32.pow(number - 1)).map(|pause| pause.mul_f64(rand::rng().random_range(0.5..1.0)))
         }

@@ -125,7 +125,7 @@ async fn login_within(
 ) -> Result<Grant, FusionError> {
     let (appkey, sharedsecret) = (secret("canary-appkey-1"), secret("canary-shared-1"));
     let login = Login::ApiKey { shortname: "acme", appname: "soc", appkey: &appkey, sharedsecret: &sharedsecret };
-    Client::new(url, ca)?.login(url, &login, timeout, NOW, tell).await
+    Client::new(url, ca, &Proxies::default())?.login(url, &login, timeout, NOW, tell).await
 }
 
 async fn login(server: &Server) -> Result<Grant, FusionError> {
@@ -133,7 +133,7 @@ async fn login(server: &Server) -> Result<Grant, FusionError> {
 }
 
 async fn refresh(server: &Server, tell: &dyn Progress) -> Result<Grant, FusionError> {
-    Client::new(&server.url, None)?.refresh(&server.url, &secret("r+1/2="), WAIT, NOW, tell).await
+    Client::new(&server.url, None, &Proxies::default())?.refresh(&server.url, &secret("r+1/2="), WAIT, NOW, tell).await
 }
 
 /// An address at which nobody listens.
@@ -169,7 +169,11 @@ async fn a_person_and_a_refresh_send_forms() {
     let server = Server::start(vec![say(200, "", GOOD)]).await;
     let password = secret("p&=+ é");
     let login = Login::Person { username: "bob@example.com", password: &password };
-    Client::new(&server.url, None).unwrap().login(&server.url, &login, WAIT, NOW, &()).await.unwrap();
+    Client::new(&server.url, None, &Proxies::default())
+        .unwrap()
+        .login(&server.url, &login, WAIT, NOW, &())
+        .await
+        .unwrap();
     refresh(&server, &()).await.unwrap();
     for (seen, path, body) in [
         (&server.seen()[0], "/api/auth/bearer/token", "username=bob%40example.com&password=p%26%3D%2B+%C3%A9"),
@@ -341,32 +345,20 @@ async fn r21_the_clocks_are_compared_for_a_401_alone() {
     assert!(matches!(login(&server).await, Err(FusionError::Rejected { clock_skew: None, .. })));
 }
 
-/// Plays one test of this file again, in a process with these variables.
-fn again(test: &str, variables: &[(&str, String)]) -> bool {
-    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "--include-ignored", &format!("fusion::client::tests::{test}")]);
-    command.env_remove("NO_PROXY").env_remove("no_proxy").envs(variables.iter().map(|(name, value)| (name, value)));
-    let outcome = command.output().unwrap();
-    String::from_utf8_lossy(&outcome.stdout).contains("1 passed")
-}
-
-#[test]
-fn r26_no_proxy_is_asked_for_this_machine() {
-    let dead = "http://user:canary-proxy-1@127.0.0.1:1".to_owned();
-    let variables = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].map(|name| (name, dead.clone()));
-    assert!(again("r24_localhost_is_this_machine_without_asking_dns", &variables));
-    assert!(again("beyond_this_machine_the_proxy_is_asked_and_its_password_not_shown", &variables));
-}
-
 #[tokio::test]
-#[ignore = "needs variables of its own: played by r26"]
-async fn beyond_this_machine_the_proxy_is_asked_and_its_password_not_shown() {
+async fn r26_a_proxy_is_asked_beyond_this_machine_alone() {
+    let dead = |_: &str| Some(std::ffi::OsStr::new("http://user:canary-proxy-1@127.0.0.1:1"));
+    let proxies = Proxies::new(dead);
+    let here = Server::start(vec![say(200, "", GOOD)]).await;
+    let client = Client::new(&here.url, None, &proxies).unwrap();
+    client.refresh(&here.url, &secret("refresh-token-1"), WAIT, NOW, &()).await.unwrap();
+    // The proxy listens nowhere; without it, the name would not even resolve.
     let url: ApiUrl = "https://fusion.invalid".parse().unwrap();
     let (pem, _) = certificate("localhost", false);
-    let error = login_within(&url, Some(pem.as_bytes()), WAIT, &()).await.unwrap_err();
-    // The proxy of these variables listens nowhere; without it, the name would not even resolve.
-    let why = "connection refused".to_owned();
-    assert_eq!(error, FusionError::NotSent { host: "fusion.invalid".to_owned(), why });
+    let client = Client::new(&url, Some(pem.as_bytes()), &proxies).unwrap();
+    let error = client.refresh(&url, &secret("refresh-token-1"), WAIT, NOW, &()).await.unwrap_err();
+    let text = "the proxy 127.0.0.1:1 gives no connection to fusion.invalid: connection refused";
+    assert!(error.was_never_sent() && error.to_string() == text, "{error}");
 }
 
 #[tokio::test]
@@ -380,7 +372,7 @@ async fn one_client_serves_several_urls_of_one_kind_and_no_other() {
     let (here, there) = (Server::start(vec![say(200, "", GOOD)]).await, Server::start(vec![say(200, "", GOOD)]).await);
     let (pem, acceptor) = certificate("localhost", false);
     let encrypted = Server::listen(vec![say(200, "", GOOD)], Some(acceptor), "https://localhost").await;
-    let client = Client::new(&here.url, Some(pem.as_bytes())).unwrap();
+    let client = Client::new(&here.url, Some(pem.as_bytes()), &Proxies::default()).unwrap();
     for server in [&here, &there, &encrypted] {
         client.refresh(&server.url, &secret("r"), WAIT, NOW, &()).await.unwrap();
         assert_eq!(server.seen().len(), 1);
@@ -427,10 +419,10 @@ async fn r25_only_a_certificate_that_is_trusted_valid_and_for_this_host_sees_a_r
         let told = Told::default();
         let outcome = login_within(&server.url, Some(ca.as_bytes()), WAIT, &told).await;
         let said = outcome.as_ref().err().map(|error| match error {
-            FusionError::Tls { why, .. } => why.as_str(),
+            FusionError::Tls { fault, .. } => fault.to_string(),
             other => panic!("{other:?}"),
         });
-        assert_eq!(said, why);
+        assert_eq!(said.as_deref(), why);
         assert_eq!(server.seen().len(), usize::from(why.is_none()));
         assert_eq!(told.0.borrow().len(), 1, "a certificate does not get better by asking again");
     }
@@ -442,6 +434,7 @@ async fn a_ca_file_without_certificates_is_told() {
     for pem in
         ["", "hello", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "-----BEGIN CERTIFICATE-----\n"]
     {
-        assert!(matches!(Client::new(&url, Some(pem.as_bytes())), Err(FusionError::Setup { .. })), "{pem}");
+        let made = Client::new(&url, Some(pem.as_bytes()), &Proxies::default());
+        assert!(matches!(made, Err(FusionError::CaFile)), "{pem}");
     }
 }

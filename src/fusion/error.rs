@@ -20,23 +20,45 @@ pub enum FusionError {
     /// No connection came about, so nothing was sent.
     #[error("no connection to {host}: {why}")]
     NotSent {
-        /// Whom neto meant to ask.
+        /// Whom neto meant to ask, and by which proxy.
         host: String,
         /// In a few words.
         why: String,
     },
-    /// The server's certificate or TLS is not acceptable; nothing was sent.
-    #[error("the identity of {host} cannot be verified: {why}")]
-    Tls {
+    /// The proxy gave no tunnel to the server, so nothing was sent.
+    #[error("the proxy {proxy} gives no connection to {host}: {why}")]
+    Proxy {
+        /// The proxy's host and port, without user and password.
+        proxy: String,
+        /// The variable that names it.
+        variable: &'static str,
         /// Whom neto meant to ask.
         host: String,
         /// In a few words.
         why: String,
+        /// It wants another user or password; asking again with the same may lock the account.
+        denied: bool,
+    },
+    /// The environment names a proxy that cannot be used. It is not gone around, so nothing was sent.
+    #[error("the proxy that {variable} names cannot be used: {why}")]
+    ProxySetting {
+        /// The variable.
+        variable: &'static str,
+        /// What is wrong with its value, without the value: it may hold a password.
+        why: &'static str,
+    },
+    /// The server's certificate or TLS is not acceptable; nothing was sent.
+    #[error("the identity of {host} cannot be verified: {fault}")]
+    Tls {
+        /// Whom neto meant to ask, and by which proxy.
+        host: String,
+        /// What is wrong.
+        fault: TlsFault,
     },
     /// The connection broke after the request, or a part of it, was sent.
     #[error("the connection to {host} broke: {why}")]
     Unreachable {
-        /// Whom neto asked.
+        /// Whom neto asked, and by which proxy.
         host: String,
         /// In a few words.
         why: String,
@@ -44,7 +66,7 @@ pub enum FusionError {
     /// The time for the request and its retries is over; whether anything was sent is not known.
     #[error("no answer from {host} within {seconds} s")]
     Timeout {
-        /// Whom neto asked.
+        /// Whom neto asked, and by which proxy.
         host: String,
         /// The time that was given, in seconds.
         seconds: u64,
@@ -79,6 +101,12 @@ pub enum FusionError {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// The profile's `ca_file` is none.
+    #[error("the ca_file holds no certificate that can be read")]
+    CaFile,
+    /// Nothing is there to verify a server with.
+    #[error("this system has no root certificates that can be read")]
+    NoRoots,
     /// The request could not even be made ready on this machine.
     #[error("cannot prepare the request: {what}")]
     Setup {
@@ -87,11 +115,46 @@ pub enum FusionError {
     },
 }
 
+/// Why a server is not believed to be who it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TlsFault {
+    /// Nobody who is trusted here signed its certificate.
+    #[error("its certificate comes from an authority that is not trusted here")]
+    Authority,
+    /// Its certificate signs others; a server may not show such a one.
+    #[error("its certificate is an authority's own, not a server's")]
+    OwnAuthority,
+    /// Its certificate is over.
+    #[error("its certificate has expired")]
+    Expired,
+    /// Its certificate begins later.
+    #[error("its certificate is not valid yet")]
+    NotYet,
+    /// Its certificate is somebody else's.
+    #[error("its certificate is for another name")]
+    Name,
+    /// TLS 1.1 or older.
+    #[error("it does not speak TLS 1.2 or newer")]
+    Old,
+    /// Something else than TLS, such as plain http.
+    #[error("it does not speak TLS")]
+    NoTls,
+    /// Anything else, in a few words.
+    #[error("{0}")]
+    Other(String),
+}
+
 impl FusionError {
     /// Whether it is certain that nothing was sent: a refresh token is then still unused.
     #[must_use]
     pub fn was_never_sent(&self) -> bool {
-        matches!(self, Self::NotSent { .. } | Self::Tls { .. } | Self::Setup { .. })
+        matches!(self, Self::NotSent { .. } | Self::Proxy { .. } | Self::Tls { .. }) || self.is_local()
+    }
+
+    /// Whether it lies in what this process was started with, so that it says nothing to another.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        matches!(self, Self::ProxySetting { .. } | Self::CaFile | Self::NoRoots | Self::Setup { .. })
     }
 
     /// Whether the server refused the credential itself, so that asking again cannot help.

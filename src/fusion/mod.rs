@@ -7,6 +7,7 @@
 mod answer;
 mod client;
 mod error;
+mod proxy;
 mod request;
 mod request_token;
 mod server_text;
@@ -14,5 +15,6 @@ mod transport;
 
 pub use answer::{Grant, Refresh};
 pub use client::{Client, Progress};
-pub use error::FusionError;
+pub use error::{FusionError, TlsFault};
+pub use proxy::Proxies;
 pub use request::Login;

@@ -3,13 +3,14 @@
 //! Owns TLS, roots, proxies and name resolution. Only https with verified certificates, or this
 //! machine; no redirect is followed and no request is sent a second time from here.
 
-use super::FusionError;
+use super::proxy::Proxy;
 use super::server_text::Redactor;
+use super::{FusionError, TlsFault};
 use crate::profile::ApiUrl;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls::{AlertDescription, CertificateError, ClientConfig, InvalidMessage, PeerIncompatible, RootCertStore};
 use std::error::Error;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -19,6 +20,10 @@ use std::time::Duration;
 /// For the connection with its proxy and TLS.
 const CONNECT: Duration = Duration::from_secs(10);
 const USER_AGENT: &str = concat!("neto/", env!("CARGO_PKG_VERSION"));
+/// How the library's error of a tunnel begins, and what it ends with on a 407. Its type has no public name; the
+/// tests with a proxy notice another wording.
+const TUNNEL: &str = "tunnel error: ";
+const DENIED: &str = "proxy authorization required";
 
 /// What a client is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +40,31 @@ impl Route {
     }
 }
 
-/// A client for a route; `ca_pem` is the content of a profile's `ca_file`.
-pub(super) fn build(route: Route, ca_pem: Option<&[u8]>) -> Result<reqwest::Client, FusionError> {
+/// Whom a request goes to, and by what.
+pub(super) struct Way<'a> {
+    pub(super) http: &'a reqwest::Client,
+    /// Host, and port where it is not the usual one, to name in messages.
+    pub(super) host: String,
+    /// None: directly.
+    pub(super) proxy: Option<&'a Proxy>,
+}
+
+impl Way<'_> {
+    /// The host, and the proxy too where there is one: either may be to blame.
+    pub(super) fn whom(&self) -> String {
+        match self.proxy {
+            Some(proxy) => format!("{} (by the proxy {})", self.host, proxy.name),
+            None => self.host.clone(),
+        }
+    }
+}
+
+/// A client for a route, by this proxy or directly; `ca_pem` is the content of a profile's `ca_file`.
+pub(super) fn build(
+    route: Route,
+    proxy: Option<&Proxy>,
+    ca_pem: Option<&[u8]>,
+) -> Result<reqwest::Client, FusionError> {
     let broken = FusionError::Setup { what: "the HTTP client cannot be built" };
     // Reading the system's certificates takes longer than all the rest, and plain http needs none.
     let roots = if route.encrypted { roots(ca_pem)? } else { RootCertStore::empty() };
@@ -48,11 +76,20 @@ pub(super) fn build(route: Route, ca_pem: Option<&[u8]>) -> Result<reqwest::Clie
         .referer(false)
         .retry(reqwest::retry::never())
         .connect_timeout(CONNECT)
+        // The library reads the variables by itself else, and goes around a proxy that it does not understand.
+        .no_proxy()
         // A connection kept from before may die under a request, and then nobody knows whether it was sent.
         .pool_max_idle_per_host(0);
     if route.loopback {
         let here = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
-        builder = builder.no_proxy().resolve_to_addrs("localhost", &here);
+        builder = builder.resolve_to_addrs("localhost", &here);
+    }
+    if let Some(proxy) = proxy {
+        let made = reqwest::Proxy::all(proxy.url.clone()).map_err(|_| broken.clone())?;
+        builder = builder.proxy(match &proxy.authorization {
+            Some(authorization) => made.custom_http_auth(authorization.clone()),
+            None => made,
+        });
     }
     builder.build().map_err(|_| broken)
 }
@@ -78,40 +115,65 @@ fn roots(ca_pem: Option<&[u8]>) -> Result<RootCertStore, FusionError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(pem) = ca_pem {
-        let unreadable = FusionError::Setup { what: "the ca_file holds no certificate that can be read" };
         let certificates: Vec<_> =
-            CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(|_| unreadable.clone())?;
+            CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(|_| FusionError::CaFile)?;
         if certificates.is_empty() {
-            return Err(unreadable);
+            return Err(FusionError::CaFile);
         }
         for certificate in certificates {
-            roots.add(certificate).map_err(|_| unreadable.clone())?;
+            roots.add(certificate).map_err(|_| FusionError::CaFile)?;
         }
     }
     if roots.is_empty() {
-        return Err(FusionError::Setup { what: "this system has no root certificates" });
+        return Err(FusionError::NoRoots);
     }
     Ok(roots)
 }
 
 /// What an error of the HTTP library means for the question whether anything was sent.
-pub(super) fn explain(error: &reqwest::Error, host: &str, redactor: &Redactor) -> FusionError {
-    let host = host.to_owned();
+pub(super) fn explain(error: &reqwest::Error, way: &Way<'_>, redactor: &Redactor) -> FusionError {
+    let host = way.whom();
     let causes = causes(error);
+    let words = || redactor.show(&deepest(&causes));
     if !error.is_connect() {
-        return FusionError::Unreachable { host, why: redactor.show(&deepest(&causes)) };
+        return FusionError::Unreachable { host, why: words() };
     }
-    if let Some(tls) = causes.iter().find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
-        return FusionError::Tls { host, why: redactor.show(&verdict(tls)) };
+    let tls = causes.iter().find_map(|cause| cause.downcast_ref::<rustls::Error>()).map(verdict);
+    let tunnel = causes.iter().map(ToString::to_string).find(|text| text.starts_with(TUNNEL));
+    if let (Some(proxy), Some(tunnel)) = (way.proxy, tunnel) {
+        let denied = tunnel.ends_with(DENIED);
+        let why = match tls {
+            _ if denied => "it wants another user and password (status 407)".to_owned(),
+            Some(fault) => fault.to_string(),
+            None if error.is_dns() => "its name cannot be resolved".to_owned(),
+            None => redactor.show(&tunnel_fault(&deepest(&causes))),
+        };
+        let (host, variable) = (way.host.clone(), proxy.variable);
+        return FusionError::Proxy { proxy: proxy.name.clone(), variable, host, why, denied };
+    }
+    if let Some(fault) = tls {
+        return FusionError::Tls { host, fault };
     }
     let why = if error.is_timeout() {
         format!("it was not made within {} s", CONNECT.as_secs())
     } else if error.is_dns() {
         "the name of the host cannot be resolved".to_owned()
     } else {
-        redactor.show(&deepest(&causes))
+        words()
     };
     FusionError::NotSent { host, why }
+}
+
+/// What the library says of a tunnel, in words for a user.
+fn tunnel_fault(deepest: &str) -> String {
+    match deepest.strip_prefix(TUNNEL) {
+        Some("unsuccessful") => "it refuses, or is no proxy",
+        Some("unexpected end of file") => "it ended the connection",
+        Some("proxy response headers too long") => "its answer is too long",
+        Some(other) => other,
+        None => deepest,
+    }
+    .to_owned()
 }
 
 /// The error and all that lies behind it; also inside `io::Error`, whose `source` passes its own content over.
@@ -132,22 +194,30 @@ fn deepest(causes: &[&(dyn Error + 'static)]) -> String {
     text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
-fn verdict(error: &rustls::Error) -> String {
+fn verdict(error: &rustls::Error) -> TlsFault {
+    use rustls::Error::{AlertReceived, InvalidCertificate, PeerIncompatible as Incompatible};
+    match error {
+        InvalidCertificate(error) => certificate_fault(error),
+        AlertReceived(AlertDescription::ProtocolVersion)
+        | Incompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => TlsFault::Old,
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => TlsFault::NoTls,
+        other => TlsFault::Other(other.to_string()),
+    }
+}
+
+fn certificate_fault(error: &CertificateError) -> TlsFault {
     use CertificateError::{
-        Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet, NotValidYetContext,
-        UnknownIssuer,
+        BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet,
+        NotValidYetContext, Other, UnknownIssuer,
     };
     match error {
-        rustls::Error::InvalidCertificate(UnknownIssuer) => {
-            "its certificate comes from an authority that is not trusted here".to_owned()
-        }
-        rustls::Error::InvalidCertificate(Expired | ExpiredContext { .. }) => "its certificate has expired".to_owned(),
-        rustls::Error::InvalidCertificate(NotValidYet | NotValidYetContext { .. }) => {
-            "its certificate is not valid yet".to_owned()
-        }
-        rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }) => {
-            "its certificate is for another name".to_owned()
-        }
-        other => other.to_string(),
+        // A bad signature: by another authority of the same name.
+        UnknownIssuer | BadSignature => TlsFault::Authority,
+        Expired | ExpiredContext { .. } => TlsFault::Expired,
+        NotValidYet | NotValidYetContext { .. } => TlsFault::NotYet,
+        NotValidForName | NotValidForNameContext { .. } => TlsFault::Name,
+        // The library has no other name for it.
+        Other(other) if other.to_string().contains("CaUsedAsEndEntity") => TlsFault::OwnAuthority,
+        other => TlsFault::Other(format!("its certificate cannot be used ({other})")),
     }
 }

@@ -14,7 +14,7 @@ pub use vault::{SignIn, Vault, VaultError, check_bound};
 
 use crate::clock::Clock;
 use crate::disk::{DiskError, Lock};
-use crate::fusion::{Client, FusionError, Progress};
+use crate::fusion::{Client, FusionError, Progress, Proxies};
 use crate::profile::{Profile, ProfileName, SecretPlace, Span};
 use crate::secret::{DeviceKey, KeyError, KeyFolder, Secret};
 use crate::token::{CachedToken, Fingerprint, Lifetime, State, TokenFileError, TokenFolder};
@@ -137,6 +137,7 @@ pub struct Session<'a> {
     lock_timeout: Duration,
     vault: &'a Vault,
     watcher: &'a dyn Watcher,
+    proxies: Proxies,
     device: OnceCell<Option<DeviceKey>>,
     /// Why the device key is refused, where others can read it.
     refused: OnceCell<KeyError>,
@@ -162,6 +163,8 @@ pub struct Setup<'a> {
     pub vault: &'a Vault,
     /// Who is told.
     pub watcher: &'a dyn Watcher,
+    /// What stands on the way to the servers.
+    pub proxies: Proxies,
 }
 
 impl<'a> Session<'a> {
@@ -177,6 +180,7 @@ impl<'a> Session<'a> {
             lock_timeout: setup.lock_timeout,
             vault: setup.vault,
             watcher: setup.watcher,
+            proxies: setup.proxies,
             device: OnceCell::new(),
             refused: OnceCell::new(),
             clients: RefCell::default(),

@@ -116,7 +116,9 @@ impl Session<'_> {
     async fn login_and_note(&self, profile: &Profile) -> Result<Grant, SessionError> {
         let outcome = self.login(profile).await;
         let failure = match (&outcome, self.fingerprint(profile)) {
-            (Err(SessionError::Fusion(error)), Some(print)) => Err(Failure::of(error, print, self.clock.now())),
+            (Err(SessionError::Fusion(error)), Some(print)) if !error.is_local() => {
+                Err(Failure::of(error, print, self.clock.now()))
+            }
             // What fails on this machine before anything is asked is for each process to find out.
             (Err(_), _) => return outcome,
             _ => Ok(()),
@@ -180,7 +182,7 @@ impl Session<'_> {
             return Ok(client.clone());
         }
         let roots = profile.ca_file.as_ref().map(|path| disk::read(path, CA_RULES)).transpose();
-        let client = Client::new(&profile.url, roots.map_err(VaultError::CaFile)?.as_deref())?;
+        let client = Client::new(&profile.url, roots.map_err(VaultError::CaFile)?.as_deref(), &self.proxies)?;
         self.clients.borrow_mut().insert(key, client.clone());
         Ok(client)
     }

@@ -3,13 +3,15 @@
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{ServerConfig, SupportedProtocolVersion};
 
 /// An authority no system trusts; give its [`Authority::pem`] as a `ca_file`.
 pub(crate) struct Authority {
     pem: String,
+    certificate: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -20,8 +22,34 @@ pub(crate) enum Leaf {
     Good,
     /// For the right names, but long over.
     Expired,
+    /// For the right names, but from a far year on.
+    NotYet,
+    /// For the right names, but signed by itself.
+    SelfSigned,
+    /// The authority's own certificate, which names no host.
+    Root,
     /// Valid, but for `elsewhere.example`.
     OtherName,
+    /// Valid, for this name or address alone.
+    Of(&'static str),
+}
+
+/// Which versions of TLS the server speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Versions {
+    Both,
+    Only12,
+    Only13,
+}
+
+impl Versions {
+    fn list(self) -> Vec<&'static SupportedProtocolVersion> {
+        match self {
+            Self::Both => vec![&TLS13, &TLS12],
+            Self::Only12 => vec![&TLS12],
+            Self::Only13 => vec![&TLS13],
+        }
+    }
 }
 
 impl Authority {
@@ -32,8 +60,8 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate().expect("a key");
-        let pem = params.self_signed(&key).expect("a root certificate").pem();
-        Self { pem, issuer: Issuer::new(params, key) }
+        let root = params.self_signed(&key).expect("a root certificate");
+        Self { pem: root.pem(), certificate: root.der().clone(), issuer: Issuer::new(params, key) }
     }
 
     /// The root certificate, as a `ca_file` holds it.
@@ -42,24 +70,32 @@ impl Authority {
     }
 
     /// What accepts TLS with the given leaf.
-    pub(super) fn acceptor(&self, leaf: Leaf) -> TlsAcceptor {
+    pub(crate) fn acceptor(&self, leaf: Leaf, versions: Versions) -> TlsAcceptor {
         let names = match leaf {
-            Leaf::Good | Leaf::Expired => vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()],
             Leaf::OtherName => vec!["elsewhere.example".to_owned()],
+            Leaf::Of(name) => vec![name.to_owned()],
+            _ => vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()],
         };
         let mut params = CertificateParams::new(names).expect("valid names");
-        if leaf == Leaf::Expired {
-            params.not_before = date_time_ymd(2001, 1, 1);
-            params.not_after = date_time_ymd(2002, 1, 1);
+        match leaf {
+            Leaf::Expired => {
+                params.not_before = date_time_ymd(2001, 1, 1);
+                params.not_after = date_time_ymd(2002, 1, 1);
+            }
+            Leaf::NotYet => params.not_before = date_time_ymd(4000, 1, 1),
+            _ => {}
         }
         let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &self.issuer).expect("a signed leaf");
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let (certificate, key) = match leaf {
+            Leaf::Root => (self.certificate.clone(), self.issuer.key().serialize_der()),
+            Leaf::SelfSigned => (params.self_signed(&key).expect("a leaf").der().clone(), key.serialize_der()),
+            _ => (params.signed_by(&key, &self.issuer).expect("a signed leaf").der().clone(), key.serialize_der()),
+        };
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(&versions.list())
             .expect("protocol versions")
             .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
+            .with_single_cert(vec![certificate], PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key)))
             .expect("a usable leaf");
         TlsAcceptor::from(Arc::new(config))
     }

@@ -41,7 +41,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use certificates::{Authority, Leaf};
+pub(crate) use certificates::{Authority, Leaf, Versions};
 pub(crate) use faults::{Fault, Gate};
 pub(crate) use record::Seen;
 pub(crate) use server::Server;

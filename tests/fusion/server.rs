@@ -1,6 +1,6 @@
 //! The server: its listener in a thread of its own, and what a test asks of it.
 
-use super::certificates::{Authority, Leaf};
+use super::certificates::{Authority, Leaf, Versions};
 use super::faults::Fault;
 use super::record::{Record, Seen};
 use super::request_token;
@@ -78,7 +78,12 @@ impl Server {
 
     /// Listens for https, with a leaf that the authority signs.
     pub(crate) fn https(authority: &Authority, leaf: Leaf) -> Self {
-        Self::start("https", Some(authority.acceptor(leaf)))
+        Self::https_of(authority, leaf, Versions::Both)
+    }
+
+    /// The same, with these versions of TLS alone.
+    pub(crate) fn https_of(authority: &Authority, leaf: Leaf, versions: Versions) -> Self {
+        Self::start("https", Some(authority.acceptor(leaf, versions)))
     }
 
     fn start(scheme: &str, tls: Option<TlsAcceptor>) -> Self {

@@ -5,6 +5,7 @@
 //! - `call`: one run of a program in a sandbox;
 //! - `outcome`: what came of it, with the questions a test asks;
 //! - `terminal`: a run at a pseudo-terminal, where a person types;
+//! - `peer`: a listener beside the server, which says bytes or passes them on: a proxy, or nothing sensible;
 //! - `tokens`: token files, opened and dated back;
 //! - `canary`: secrets in any spelling, looked for in all output and all files.
 //!
@@ -14,6 +15,7 @@
 mod call;
 mod canary;
 mod outcome;
+mod peer;
 mod sandbox;
 #[cfg(unix)]
 mod terminal;
@@ -21,6 +23,7 @@ mod tokens;
 
 pub(crate) use call::{Call, Running};
 pub(crate) use outcome::Outcome;
+pub(crate) use peer::{Peer, Reply};
 pub(crate) use sandbox::{STRANGER, Sandbox};
 #[cfg(unix)]
 pub(crate) use terminal::{CTRL_C, CTRL_D, ENTER, Screen, Terminal};
