@@ -232,6 +232,7 @@ impl From<EditError> for Error {
 impl From<ChoiceError> for Error {
     fn from(error: ChoiceError) -> Self {
         let (code, hint) = match &error {
+            ChoiceError::Current(inner) => return Self::hinted(Code::System, inner, current_hint(inner)),
             ChoiceError::Argument(_) => (Code::Usage, "neto profile list".to_owned()),
             ChoiceError::Variable(_) => (Code::Store, "unset NETO_PROFILE".to_owned()),
             ChoiceError::Pin { path, .. } => {
@@ -248,7 +249,6 @@ impl From<ChoiceError> for Error {
                 let others = if others.is_empty() { String::new() } else { format!("    or {}", others.join(", ")) };
                 (Code::Store, format!("{line} {first}{others}"))
             }
-            ChoiceError::Current(_) => (Code::System, "neto profile use --none".to_owned()),
         };
         Self::new(code, error.to_string()).with_hint(hint)
     }
@@ -300,12 +300,22 @@ impl From<SelectionError> for Error {
 
 impl From<CurrentError> for Error {
     fn from(error: CurrentError) -> Self {
+        let hint = current_hint(&error);
         match error {
-            CurrentError::Disk(error) => error.into(),
-            CurrentError::Content(ref path) => {
-                Self::new(Code::System, error.to_string()).with_hint(format!("rm {}", paste(path)))
-            }
+            CurrentError::Disk(error) if hint.is_none() => error.into(),
+            _ => Self::hinted(Code::System, &error, hint),
         }
+    }
+}
+
+/// What mends the file of the current profile; no command writes over one that it cannot read.
+fn current_hint(error: &CurrentError) -> Option<String> {
+    match error {
+        CurrentError::Content(path) => Some(format!("rm {}", paste(path))),
+        CurrentError::Disk(DiskError::NotAFile { path, .. } | DiskError::TooLarge { path, .. }) => {
+            Some(format!("rm -r {}", paste(path)))
+        }
+        CurrentError::Disk(_) => None,
     }
 }
 

@@ -3,12 +3,14 @@
 use neto::clock::Clock;
 use neto::context::{Environment, Process, Terminal};
 use std::cell::RefCell;
-use std::io::{IsTerminal as _, stderr, stdin, stdout};
+use std::io::{IsTerminal as _, Write as _, stderr, stdin, stdout};
+use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 
 #[allow(clippy::disallowed_methods, reason = "the one place that touches the real process")]
 fn main() -> ExitCode {
     forbid_dumps();
+    std::panic::set_hook(Box::new(report_bug));
     let process = Process {
         arguments: std::env::args_os().collect(),
         environment: Environment::new(std::env::vars_os()),
@@ -30,6 +32,18 @@ fn main() -> ExitCode {
 fn forbid_dumps() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
+/// Ends a run that met a bug: says where the bug is, never what it was about, which may be a secret.
+#[allow(clippy::disallowed_methods, reason = "nothing returns to `main` from here")]
+fn report_bug(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
+    let version = env!("CARGO_PKG_VERSION");
+    let _ = writeln!(
+        stderr(),
+        "error: this is a bug in neto {version}{place}\n  hint: please report that line, and what you did, to whom you have neto from"
+    );
+    std::process::exit(1);
 }
 
 /// The name of the program that started this one.

@@ -24,7 +24,7 @@ fn wait_for(path: &std::path::Path) {
 }
 
 #[test]
-fn the_program_takes_the_place_of_neto() {
+fn r58_the_program_takes_the_place_of_neto() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     let run = sandbox.neto(["exec", "acme", "--", "sh", "-c", "echo $$ $NETO_PROFILE; cat"]).stdin("typed\n").start();
@@ -33,7 +33,7 @@ fn the_program_takes_the_place_of_neto() {
 }
 
 #[test]
-fn exit_codes_are_the_programs_own_or_say_why_there_is_none() {
+fn r58_exit_codes_are_the_programs_own_or_say_why_there_is_none() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     fs::write(sandbox.work("text"), "no program").unwrap();
@@ -79,7 +79,7 @@ fn what_goes_wrong_before_the_program_is_125() {
 }
 
 #[test]
-fn a_signal_reaches_the_program() {
+fn r58_a_signal_reaches_the_program() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     let script = "trap 'kill -KILL $!; echo ended; exit 9' TERM; sleep 60 >/dev/null 2>&1 & : > ready; wait";
@@ -104,7 +104,7 @@ fn without_a_program_it_is_the_users_shell() {
 }
 
 #[test]
-fn the_program_gets_this_environment_and_nothing_of_another_tenant() {
+fn r59_the_program_gets_this_environment_and_nothing_of_another_tenant() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     let text = sandbox.store().replace("[profiles.acme]\n", "[profiles.acme]\nenv = { AUTH = 'Bearer {token}' }\n");
@@ -140,7 +140,7 @@ fn the_program_gets_this_environment_and_nothing_of_another_tenant() {
 }
 
 #[test]
-fn the_identity_never_reaches_a_program() {
+fn r59_the_identity_never_reaches_a_program() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     let text = fs::read_to_string(sandbox.home("keys/identity.txt")).unwrap();
@@ -178,7 +178,7 @@ fn the_credential_comes_only_when_asked_for() {
 }
 
 #[test]
-fn the_profile_env_keeps_its_netosecret() {
+fn r59_the_profile_env_keeps_its_netosecret() {
     let sandbox = Sandbox::new();
     let credential = sandbox.server().add_tenant("acme", "soc");
     let call = sandbox.neto(["exec", "--", "env", "-0"]).env("NETOSECRET", credential.netosecret());
@@ -195,7 +195,7 @@ fn the_profile_env_keeps_its_netosecret() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn no_lock_and_no_file_goes_along() {
+fn r16_no_lock_and_no_file_goes_along() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     let script = "neto token acme --force --lock-timeout 1s >/dev/null && cd /proc/self/fd && echo *";

@@ -1,6 +1,7 @@
 //! `neto logout`: forgets tokens here, ends nothing at the server, and says so.
 
 use crate::fusion::REFRESH;
+use crate::fusion::{Fault, Gate, TOKEN};
 use crate::harness::Sandbox;
 
 #[test]
@@ -57,4 +58,23 @@ fn a_token_file_of_no_use_is_forgotten_too() {
     std::fs::write(sandbox.token_file("acme"), "damaged").unwrap();
     sandbox.neto(["logout", "acme"]).run().code(0).stdout("").stderr_has("acme");
     assert!(!sandbox.token_file("acme").exists());
+}
+
+#[test]
+fn r18_a_login_in_flight_writes_nothing_back_after_a_logout_or_a_removal() {
+    for verb in [&["logout", "acme"][..], &["profile", "remove", "acme", "--yes"]] {
+        let sandbox = Sandbox::new();
+        sandbox.add("acme");
+        sandbox.neto(["login", "acme"]).run().code(0);
+        let gate = Gate::new();
+        sandbox.server().fault(Fault::at(TOKEN).once().hold(&gate));
+        let login = sandbox.neto(["login", "acme", "--force"]).start();
+        gate.wait_for(1);
+        let ending = sandbox.neto(verb).start();
+        ending.wait_until_it_says(&format!("waiting for neto process {}, which holds", login.id()));
+        gate.open();
+        login.finish().code(0);
+        ending.finish().code(0);
+        assert!(!sandbox.token_file("acme").exists(), "{verb:?}");
+    }
 }

@@ -43,7 +43,7 @@ fn login(sandbox: &Sandbox) -> Call<'_> {
 }
 
 #[test]
-fn everything_lies_below_neto_home_and_is_private() {
+fn r1_everything_lies_below_neto_home_and_is_private() {
     for umask in ["022", "000", "077"] {
         let sandbox = Sandbox::new();
         let credential = sandbox.server().add_tenant("acme", "soc");
@@ -144,7 +144,7 @@ fn without_neto_home_it_is_where_the_system_keeps_such_files() {
 }
 
 #[test]
-fn a_key_that_others_can_read_is_refused_with_the_line_that_mends_it() {
+fn r2_a_key_that_others_can_read_is_refused_with_the_line_that_mends_it() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     let identity = sandbox.home("keys/identity.txt");
@@ -167,10 +167,11 @@ fn a_key_that_others_can_read_is_refused_with_the_line_that_mends_it() {
 }
 
 #[test]
-fn keys_of_somebody_else_are_refused() {
+fn r2_keys_of_somebody_else_are_refused() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     if !rustix::process::geteuid().is_root() {
+        crate::torture::scale::say_not_tested("only root can give a key to another user");
         return;
     }
     let identity = sandbox.home("keys/identity.txt");
@@ -180,7 +181,7 @@ fn keys_of_somebody_else_are_refused() {
 }
 
 #[test]
-fn the_standard_identity_is_no_link_and_a_named_one_may_be() {
+fn r2_the_standard_identity_is_no_link_and_a_named_one_may_be() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     let (identity, mounted) = (sandbox.home("keys/identity.txt"), sandbox.home("keys/..data"));
@@ -212,7 +213,7 @@ fn the_standard_identity_is_no_link_and_a_named_one_may_be() {
 }
 
 #[test]
-fn a_store_may_be_read_by_others_and_not_written() {
+fn r3_a_store_may_be_read_by_others_and_not_written() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     let store = sandbox.home("profiles.toml");
@@ -277,7 +278,7 @@ fn a_store_that_was_named_has_to_be_there() {
 }
 
 #[test]
-fn the_standard_store_may_be_a_link_and_stays_the_standard_one() {
+fn r3_the_standard_store_may_be_a_link_and_stays_the_standard_one() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     let (store, target) = (sandbox.home("profiles.toml"), sandbox.work("profiles.toml"));
@@ -292,7 +293,7 @@ fn the_standard_store_may_be_a_link_and_stays_the_standard_one() {
 }
 
 #[test]
-fn where_nothing_can_be_written_neto_warns_and_goes_on() {
+fn r8_where_nothing_can_be_written_neto_warns_and_goes_on() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     sandbox.neto(["logout"]).run().code(0);

@@ -218,7 +218,7 @@ fn a_byte_order_mark_and_crlf_are_fine_and_kept() {
 
 #[cfg(unix)]
 #[test]
-fn a_store_that_others_can_write_is_refused_and_never_widened() {
+fn r3_a_store_that_others_can_write_is_refused_and_never_widened() {
     use std::os::unix::fs::PermissionsExt as _;
     let sandbox = sandbox();
     sandbox.add("acme");
@@ -240,7 +240,7 @@ fn a_store_that_others_can_write_is_refused_and_never_widened() {
 
 #[cfg(unix)]
 #[test]
-fn a_linked_store_stays_a_link() {
+fn r3_a_linked_store_stays_a_link() {
     let sandbox = sandbox();
     sandbox.add("acme");
     let (path, target) = (sandbox.home("profiles.toml"), sandbox.work("checkout.toml"));

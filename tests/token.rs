@@ -231,7 +231,7 @@ fn a_refresh_token_is_burnt_before_it_is_sent_and_a_kill_sends_it_never_again() 
 
 #[cfg(unix)]
 #[test]
-fn a_refresh_that_cannot_be_burnt_is_not_sent() {
+fn r8_a_refresh_that_cannot_be_burnt_is_not_sent() {
     use std::os::unix::fs::PermissionsExt as _;
     let sandbox = Sandbox::new();
     sandbox.add("acme");
@@ -279,7 +279,7 @@ fn a_failed_refresh_costs_one_login() {
 }
 
 #[test]
-fn a_token_file_of_no_use_is_replaced_with_a_warning() {
+fn r7_a_token_file_of_no_use_is_replaced_with_a_warning() {
     type Spoil = fn(&Sandbox, &std::path::Path);
     let cases: &[(&str, Spoil)] = &[
         ("empty", |_, path| fs::write(path, "").unwrap()),
@@ -450,7 +450,7 @@ fn a_wait_for_another_neto_ends_with_7() {
 }
 
 #[test]
-fn verbose_tells_what_is_asked_and_no_secret() {
+fn r57_verbose_tells_what_is_asked_and_no_secret() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     let outcome = sandbox.token(&["-v"]);

@@ -174,7 +174,7 @@ const ANSWERS: [&str; 11] = [
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_closed_pipe_is_quiet() {
+fn r61_a_closed_pipe_is_quiet() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     sandbox.neto(["login"]).run().code(0);
@@ -187,7 +187,7 @@ fn a_closed_pipe_is_quiet() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn an_answer_that_cannot_be_written_is_a_failure() {
+fn r61_an_answer_that_cannot_be_written_is_a_failure() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     sandbox.neto(["login"]).run().code(0);

@@ -3,7 +3,7 @@
 //! A lock is only ever tried; who waits does so with its own patience, so that one event loop
 //! never blocks. It dies with its holder, and children do not inherit it (the file is close-on-exec).
 
-use super::{DiskError, create_private_folder, ensure_own};
+use super::{DiskError, create_private_folder, ensure_own, signals};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -65,13 +65,19 @@ impl Lock {
             create_private_folder(folder)?;
         }
         let failed = |source| DiskError::io("lock", &self.path, source);
-        match options().create_new(true).open(&self.path) {
+        let file = match options().create_new(true).open(&self.path) {
             Ok(file) => {
                 private(&file).map_err(failed)?;
-                Ok(file)
+                file
             }
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => options().open(&self.path).map_err(failed),
-            Err(error) => Err(failed(error)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => options().open(&self.path).map_err(failed)?,
+            Err(error) => return Err(failed(error)),
+        };
+        // Who holds a lock is read out of it, which would never end with a pipe.
+        if file.metadata().map_err(failed)?.is_file() {
+            Ok(file)
+        } else {
+            Err(DiskError::NotAFile { path: self.path.clone(), found: "a device or pipe" })
         }
     }
 }
@@ -100,6 +106,7 @@ fn private(_file: &File) -> std::io::Result<()> {
 }
 
 fn write_holder(file: &mut File) -> std::io::Result<()> {
+    signals::outlive_size_limits();
     file.set_len(0)?;
     file.rewind()?;
     file.write_all(format!("{}\n", std::process::id()).as_bytes())

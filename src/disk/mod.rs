@@ -1,16 +1,18 @@
 //! Bytes at rest: private files, their folders, and locks.
 //!
-//! Owns how neto reads, replaces and locks a file. Knows no word of the domain: callers say which
-//! path, how large, how private and how durable.
+//! Owns how neto reads, replaces and locks a file, and what a signal does meanwhile. Knows no word of the domain:
+//! callers say which path, how large, how private and how durable.
 
 mod folder;
 mod lock;
 mod read;
+mod signals;
 mod write;
 
 pub use folder::{create_private_folder, ensure_own, names};
 pub use lock::{Lock, Locked};
 pub use read::{Privacy, Rules, read};
+pub use signals::{Ending, Held, hold};
 pub use write::{
     Durability, append, clear_leftovers, clear_leftovers_beside, create_new, remove, replace, replace_shared,
 };

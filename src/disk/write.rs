@@ -1,6 +1,7 @@
-//! The one private writer: a new 0600 file beside the old one, written, synced, renamed over it.
+//! The one private writer: a new 0600 file beside the old one, written, synced, renamed over it. No signal that ends
+//! a run comes in between.
 
-use super::{DiskError, create_private_folder, names};
+use super::{DiskError, create_private_folder, names, signals};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -40,8 +41,11 @@ pub fn create_new(path: &Path, bytes: &[u8]) -> Result<bool, DiskError> {
     let folder = folder_of(path);
     create_private_folder(folder)?;
     let made = (|| {
+        let held = signals::hold();
         let beside = write_temporary(folder, bytes, Durability::Durable, 0o600)?;
-        match beside.persist_noclobber(path) {
+        let placed = beside.persist_noclobber(path);
+        drop(held);
+        match placed {
             Ok(_) => sync_folder(folder).map(|()| true),
             Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             Err(failed) => Err(failed.error),
@@ -85,6 +89,7 @@ pub fn append(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    signals::outlive_size_limits();
     let written = options.open(path).and_then(|mut file| file.write_all(bytes));
     written.map_err(|source| DiskError::io("write", path, source))
 }
@@ -93,7 +98,9 @@ fn replace_with_mode(path: &Path, bytes: &[u8], durability: Durability, mode: u3
     let folder = folder_of(path);
     create_private_folder(folder)?;
     let written = (|| {
+        let held = signals::hold();
         write_temporary(folder, bytes, durability, mode)?.persist(path).map_err(|failed| failed.error)?;
+        drop(held);
         if durability == Durability::Durable { sync_folder(folder) } else { Ok(()) }
     })();
     written.map_err(|source| DiskError::io("write", path, source))
@@ -105,6 +112,7 @@ fn folder_of(path: &Path) -> &Path {
 
 /// tempfile creates with `O_EXCL` and 0600, and removes the file when anything fails before it is renamed.
 fn write_temporary(folder: &Path, bytes: &[u8], durability: Durability, mode: u32) -> io::Result<NamedTempFile> {
+    signals::outlive_size_limits();
     let mut file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder)?;
     set_mode(file.as_file(), mode)?;
     file.write_all(bytes)?;

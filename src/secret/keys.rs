@@ -2,7 +2,7 @@
 //! token cache. Owns where they lie and that no key file is ever replaced.
 
 use super::{DeviceKey, DeviceKeyError, Identities, IdentityError, Secret};
-use crate::disk::{self, DiskError, Durability, Privacy, Rules};
+use crate::disk::{self, DiskError, Privacy, Rules};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -131,7 +131,8 @@ impl KeyFolder {
         let Some(above) = self.path.parent() else { return Ok(()) };
         let ignore = above.join(".gitignore");
         if ignore.symlink_metadata().is_err() {
-            disk::replace(&ignore, GITIGNORE, Durability::Durable)?;
+            // One that is there and cannot be looked at stays as well.
+            disk::create_new(&ignore, GITIGNORE)?;
         }
         Ok(())
     }

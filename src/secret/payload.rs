@@ -56,6 +56,9 @@ enum WireAccount<'a> {
     Person { username: &'a str, password: &'a str },
 }
 
+/// More than the fields of a payload take, in bytes, beside the recipients.
+const ROOM: usize = 8 * 1024;
+
 /// The payload as it is sealed; `recipients` are sorted and without repeats.
 pub(super) fn render(
     binding: &Binding,
@@ -83,7 +86,11 @@ pub(super) fn render(
         recipients,
         sealed_at: Timestamp::from_second(now.as_second()).unwrap_or(now).to_string(),
     };
-    serde_json::to_vec(&wire).map(Zeroizing::new).map_err(|_| SealError::Age)
+    // Reserved at once: a vector that grows leaves copies of the secrets behind.
+    let mut payload =
+        Zeroizing::new(Vec::with_capacity(ROOM + recipients.iter().map(|key| key.len() + 4).sum::<usize>()));
+    serde_json::to_writer(&mut *payload, &wire).map_err(|_| SealError::Age)?;
+    Ok(payload)
 }
 
 /// Reads a payload; every field must be there, of its type, and no other.

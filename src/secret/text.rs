@@ -5,6 +5,21 @@ use std::fmt;
 use zeroize::Zeroize as _;
 
 /// A secret text. [`Secret::reveal`] is the only way to what it holds.
+///
+/// ```
+/// let secret = neto::secret::Secret::new("canary".to_owned());
+/// assert_eq!(format!("{secret:?}"), "[redacted]");
+/// ```
+/// It cannot be shown,
+/// ```compile_fail,E0277
+/// let secret = neto::secret::Secret::new("canary".to_owned());
+/// format!("{secret}");
+/// ```
+/// and no JSON is made of it.
+/// ```compile_fail,E0277
+/// let secret = neto::secret::Secret::new("canary".to_owned());
+/// let _ = serde_json::to_string(&secret);
+/// ```
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
@@ -68,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_tells_nothing() {
+    fn r57_debug_tells_nothing() {
         let secret = Secret::new("canary".to_owned());
         assert_eq!(format!("{secret:?} {:?}", Some(secret.clone())), "[redacted] Some([redacted])");
         assert_eq!((secret.reveal(), secret.len(), secret.is_empty()), ("canary", 6, false));

@@ -123,7 +123,7 @@ pub enum SessionError {
     #[error(transparent)]
     Disk(DiskError),
     /// The machine gives no event loop.
-    #[error("cannot start the network: {0}")]
+    #[error("cannot start the network: {}", crate::disk::plain(.0))]
     Runtime(std::io::Error),
 }
 

@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// Two tokens of 16 KiB, their JSON and the sealing fit with room to spare.
 const RULES: Rules = Rules { cap: 256 * 1024, privacy: Privacy::Own };
@@ -208,12 +208,18 @@ fn render(token: &CachedToken, device: &DeviceKey, path: &Path) -> Result<Vec<u8
         Header { profile: token.profile.to_string(), fingerprint: token.fingerprint.clone(), lifetime: token.lifetime };
     let mut bytes = serde_json::to_vec(&header).map_err(|error| cannot(error.to_string()))?;
     bytes.push(b'\n');
-    let body = Body {
+    let mut body = Body {
         header,
         access_token: token.access.reveal().to_owned(),
         refresh_token: token.refresh.as_ref().map(|refresh| refresh.0.reveal().to_owned()),
     };
-    let clear = Zeroizing::new(serde_json::to_vec(&body).map_err(|error| cannot(error.to_string()))?);
+    // Reserved at once: a vector that grows leaves copies of the tokens behind.
+    let tokens = body.access_token.len() + body.refresh_token.as_ref().map_or(0, String::len);
+    let mut clear = Zeroizing::new(Vec::with_capacity(tokens + 1024));
+    let written = serde_json::to_writer(&mut *clear, &body);
+    body.access_token.zeroize();
+    body.refresh_token.zeroize();
+    written.map_err(|error| cannot(error.to_string()))?;
     bytes.extend(device.seal(&clear).map_err(|error| cannot(error.to_string()))?);
     Ok(bytes)
 }

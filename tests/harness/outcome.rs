@@ -27,6 +27,12 @@ impl Outcome {
         exit_code(self.status)
     }
 
+    /// Whether its memory was written into a core file.
+    #[cfg(unix)]
+    pub(crate) fn dumped_core(&self) -> bool {
+        std::os::unix::process::ExitStatusExt::core_dumped(&self.status)
+    }
+
     /// It ended with this code (128 + n: by signal n).
     #[track_caller]
     pub(crate) fn code(&self, wanted: i32) -> &Self {

@@ -77,10 +77,16 @@ impl Sandbox {
     /// A run of neto that permissions bind even where the tests run as root.
     #[cfg(unix)]
     pub(crate) fn bound_neto<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Call<'_> {
+        self.bound(env!("CARGO_BIN_EXE_neto"), arguments)
+    }
+
+    /// A run of any program that permissions bind even where the tests run as root.
+    #[cfg(unix)]
+    pub(crate) fn bound<I: IntoIterator<Item: AsRef<OsStr>>>(&self, program: &str, arguments: I) -> Call<'_> {
         if !rustix::process::geteuid().is_root() {
-            return self.neto(arguments);
+            return self.program(program, arguments);
         }
-        let own = ["--bounding-set=-all", "--inh-caps=-all", env!("CARGO_BIN_EXE_neto")].map(OsStr::new);
+        let own = ["--bounding-set=-all", "--inh-caps=-all", program].map(OsStr::new);
         let arguments: Vec<_> = arguments.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
         self.program("setpriv", own.into_iter().chain(arguments.iter().map(OsString::as_os_str)))
     }

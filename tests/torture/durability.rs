@@ -76,7 +76,7 @@ impl Renamed {
 }
 
 #[test]
-fn what_is_renamed_into_place_is_synced_but_for_tokens() {
+fn r5_what_is_renamed_into_place_is_synced_but_for_tokens() {
     if !strace::works() {
         return;
     }
@@ -104,7 +104,7 @@ fn what_is_renamed_into_place_is_synced_but_for_tokens() {
 }
 
 #[test]
-fn a_rename_without_syncs_is_seen() {
+fn r5_a_rename_without_syncs_is_seen() {
     let trace = |lines: &[&str]| {
         let listed =
             |line: &&str| Listed { name: line.split('(').next().expect("a name").to_owned(), line: (*line).to_owned() };

@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 /// Rounds in one sandbox.
-const BATCH: usize = 25;
+pub(super) const BATCH: usize = 25;
 
 const ERRORS: [&str; 5] = ["EIO", "ENOSPC", "EINTR", "EACCES", "EMFILE"];
 
@@ -45,7 +45,7 @@ impl Case {
         if !calls.iter().zip(strace::wakes(&calls)).any(impossible) {
             let wanted = if self.kills() { code == KILLED } else { CODES.contains(&code) };
             assert!(wanted, "{} ends with {code}: {outcome}", self.what);
-            outcome.stderr_lacks("panicked").stdout_lacks("panicked");
+            outcome.stderr_lacks("panicked").stderr_lacks("this is a bug");
         }
         scene.check(code);
         code
@@ -72,12 +72,12 @@ fn cases(calls: &[Listed], first: usize) -> Vec<Case> {
     cases
 }
 
-fn is_of_files(call: &Listed) -> bool {
+pub(super) fn is_of_files(call: &Listed) -> bool {
     !call.name.starts_with("eventfd")
 }
 
 /// strace counts the calls of each name, from 1: the number that a call of this name has at this place.
-fn number(calls: &[Listed], name: &str, place: usize) -> usize {
+pub(super) fn number(calls: &[Listed], name: &str, place: usize) -> usize {
     calls[..place].iter().filter(|call| call.name == name).count() + 1
 }
 
@@ -97,15 +97,15 @@ fn from_then_on(calls: &[Listed], wakes: &[bool], name: &str, place: usize, erro
 }
 
 /// All files below `NETO_HOME` but the tokens (a refresh token that was used must not come back), to be put back.
-struct Snapshot(Vec<(PathBuf, Vec<u8>)>);
+pub(super) struct Snapshot(Vec<(PathBuf, Vec<u8>)>);
 
 impl Snapshot {
-    fn of(sandbox: &Sandbox) -> Self {
+    pub(super) fn of(sandbox: &Sandbox) -> Self {
         let files = sandbox.own_files().into_iter().filter(|path| path.extension().is_none_or(|end| end != "token"));
         Self(files.map(|path| (path.clone(), fs::read(path).expect("a file"))).collect())
     }
 
-    fn restore(&self, sandbox: &Sandbox) {
+    pub(super) fn restore(&self, sandbox: &Sandbox) {
         fs::remove_dir_all(sandbox.home("")).expect("a folder to be gone");
         for (path, bytes) in &self.0 {
             fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
@@ -121,7 +121,7 @@ impl Snapshot {
 }
 
 /// The calls of the scene's verb, and the place of the first after `main` began.
-fn calls_of(scene: &mut Scene) -> (Vec<Listed>, usize) {
+pub(super) fn calls_of(scene: &mut Scene) -> (Vec<Listed>, usize) {
     scene.prepare();
     let neto = env!("CARGO_BIN_EXE_neto");
     strace::under(&scene.sandbox, &[], neto, &scene.arguments()).stdin(scene.stdin()).run().code(0);
@@ -169,32 +169,51 @@ fn fail(verb: Verb) {
 }
 
 #[test]
-fn a_login_survives_every_fault() {
+fn r8_r17_a_login_survives_every_fault() {
     fail(Verb::Login);
 }
 
 #[test]
-fn a_refresh_survives_every_fault() {
+fn r8_r17_a_refresh_survives_every_fault() {
     fail(Verb::Refresh);
 }
 
 #[test]
-fn an_addition_survives_every_fault() {
+fn r8_r17_an_addition_survives_every_fault() {
     fail(Verb::Add);
 }
 
 #[test]
-fn a_seal_survives_every_fault() {
+fn r8_r17_a_seal_survives_every_fault() {
     fail(Verb::Seal);
 }
 
 #[test]
-fn exec_survives_every_fault() {
+fn r8_r17_exec_survives_every_fault() {
     fail(Verb::Exec);
 }
 
+/// The one way to a panic from without: what wakes the event loop fails, which no system ever does.
 #[test]
-fn a_program_that_writes_in_place_is_caught() {
+fn r57_a_bug_is_told_by_its_place_alone() {
+    if !strace::works() {
+        return;
+    }
+    let mut scene = Scene::new(Verb::Login);
+    let (calls, _) = calls_of(&mut scene);
+    let wake = strace::wakes(&calls).iter().position(|wakes| *wakes).expect("the event loop is woken");
+    let inject = format!("inject=write:error=EIO:when={}", number(&calls, "write", wake));
+    scene.prepare();
+    let run = strace::under(&scene.sandbox, &[inject], env!("CARGO_BIN_EXE_neto"), &scene.arguments());
+    let outcome = run.env("RUST_BACKTRACE", "full").env("RUST_LOG", "trace").run();
+    outcome.code(1).stdout("").stderr_has("error: this is a bug in neto ").stderr_has(".rs:").stderr_has("\n  hint: ");
+    assert_eq!(outcome.stderr.lines().count(), 2, "{outcome}");
+    outcome.stderr_lacks("panicked").stderr_lacks("failed to wake").stderr_lacks("backtrace");
+    scene.check(1);
+}
+
+#[test]
+fn r17_a_program_that_writes_in_place_is_caught() {
     if !strace::works() {
         return;
     }

@@ -99,31 +99,31 @@ fn write_everywhere(sandbox: &Sandbox) {
 }
 
 #[test]
-fn a_login_that_is_killed_harms_nothing() {
+fn r6_a_login_that_is_killed_harms_nothing() {
     kill(Verb::Login, 2_000);
 }
 
 #[test]
-fn a_refresh_that_is_killed_harms_nothing() {
+fn r6_a_refresh_that_is_killed_harms_nothing() {
     kill(Verb::Refresh, 2_000);
 }
 
 #[test]
-fn an_addition_that_is_killed_harms_nothing() {
+fn r6_an_addition_that_is_killed_harms_nothing() {
     kill(Verb::Add, 2_000);
 }
 
 #[test]
-fn a_seal_that_is_killed_harms_nothing() {
+fn r6_a_seal_that_is_killed_harms_nothing() {
     kill(Verb::Seal, 2_000);
 }
 
 #[test]
-fn a_switch_that_is_killed_harms_nothing() {
+fn r6_a_switch_that_is_killed_harms_nothing() {
     kill(Verb::Use, 1_000);
 }
 
 #[test]
-fn a_logout_that_is_killed_harms_nothing() {
+fn r6_a_logout_that_is_killed_harms_nothing() {
     kill(Verb::Logout, 1_000);
 }

@@ -13,11 +13,13 @@
 mod bursts;
 mod clock;
 mod crowds;
+mod disk;
 mod durability;
 mod faults;
+mod interrupts;
 mod kills;
 mod reuse;
-mod scale;
+pub(crate) mod scale;
 mod signals;
 mod strace;
 mod verb;

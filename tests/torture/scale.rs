@@ -17,12 +17,12 @@ pub(super) fn rounds(full: usize, least: usize) -> usize {
 }
 
 /// Says it even where the tests' output is captured: what was run is part of what is promised.
-pub(super) fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "torture: {line}");
 }
 
 /// Something that a test needs is not here. Aloud; where CI runs, it fails.
-pub(super) fn say_not_tested(what: &str) {
+pub(crate) fn say_not_tested(what: &str) {
     say(&format!("NOT TESTED: {what}"));
     assert!(std::env::var_os("CI").is_none(), "{what}; where CI is set nothing may be left out");
 }

@@ -1,7 +1,7 @@
 //! R-13, R-16, R-18: a holder that is stopped, runs that are interrupted, and what a child inherits.
 
 use super::scale::say;
-use crate::fusion::{Fault, Gate, TOKEN};
+use crate::fusion::{Fault, Gate, REFRESH, TOKEN};
 use crate::harness::{Running, Sandbox};
 use rustix::process::Signal;
 
@@ -90,19 +90,71 @@ fn r18_a_run_that_waits_for_a_person_ends_at_once_with_the_echo_back() {
     say("SIGINT and SIGTERM while waiting for server, lock and prompt: 130 and 143, the echo back, no leftovers");
 }
 
+/// A sandbox whose token can only be refreshed, and a run that the server keeps waiting for it: it has burnt the
+/// refresh token before, so that a file was written.
+fn refreshing<'a>(sandbox: &'a Sandbox, program: &str, arguments: &[&str]) -> (Running<'a>, Gate) {
+    sandbox.add("acme");
+    sandbox.neto(["login", "acme"]).run().code(0);
+    sandbox.age_token("acme", 2 * 86_400);
+    let gate = Gate::new();
+    sandbox.server().fault(Fault::at(REFRESH).once().hold(&gate));
+    let run = sandbox.program(program, arguments).start();
+    gate.wait_for(1);
+    (run, gate)
+}
+
+#[test]
+fn r18_a_run_that_wrote_a_file_ends_at_once_as_before() {
+    for (signal, code) in ENDS.into_iter().chain([(Signal::HUP, 129)]) {
+        let sandbox = Sandbox::new();
+        let (run, gate) = refreshing(&sandbox, "neto", &["login", "acme"]);
+        run.signal(signal);
+        run.finish().code(code).stdout("");
+        assert!(sandbox.leftovers().is_empty());
+        gate.open();
+        sandbox.neto(["token", "acme"]).reveals("access token").run().code(0).silent();
+        assert_eq!(sandbox.server().reused_refresh_tokens(), [""; 0]);
+    }
+}
+
 #[test]
 #[cfg(target_os = "linux")]
-fn r16_r58_a_child_inherits_what_neto_was_started_with_and_nothing_more() {
+fn r58_what_was_ignored_stays_ignored() {
+    let sandbox = Sandbox::new();
+    // As under nohup, and as a job in the background of a script.
+    let (run, gate) = refreshing(&sandbox, "sh", &["-c", "trap '' INT HUP; exec neto login acme"]);
+    run.signal(Signal::INT);
+    run.signal(Signal::HUP);
+    gate.open();
+    run.finish().code(0);
+    assert_eq!((sandbox.server().asked(REFRESH), sandbox.server().logins()), (1, 1));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn r16_r56_r58_a_child_inherits_what_neto_was_started_with_and_nothing_more() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
-    let script = "echo /proc/self/fd/*; umask; ulimit -c; grep -E '^(Sig(Blk|Ign|Cgt)|Umask)' /proc/self/status; \
+    let script = "echo /proc/self/fd/*; umask; pwd; ulimit -c; grep -E '^(Sig(Blk|Ign|Cgt)|Umask)' /proc/self/status; \
                   cat /proc/self/limits";
-    // By its path, as neto is started: the other way of starting leaves other signals ignored.
-    let plain = sandbox.program("/bin/sh", ["-c", script]).run().code(0).stdout.clone();
-    // With a login, which opens sockets and locks, and with a cached token.
-    for logins in [1, 1] {
-        sandbox.neto(["exec", "acme", "--", "/bin/sh", "-c", script]).run().code(0).silent().stdout(&plain);
-        assert_eq!(sandbox.server().logins(), logins);
+    // Started by its path, as neto is: the other way of starting leaves other signals ignored.
+    for set in [
+        "",
+        "umask 027; ulimit -c 0; ulimit -n 64",
+        "trap '' INT TERM HUP XFSZ; ulimit -S -c \"$(ulimit -H -c)\"; ulimit -f 999",
+    ] {
+        // With a refresh, which writes files, opens sockets and takes locks, then with a cached token.
+        sandbox.neto(["login", "acme"]).run().code(0);
+        sandbox.age_token("acme", 2 * 86_400);
+        let through = |run: &str| {
+            sandbox.program("/bin/sh", ["-c", &format!("{set}\nexec {run} /bin/sh -c \"$0\""), script]).run()
+        };
+        let plain = through("env -u NETO_NONE").code(0).stdout.clone();
+        let before = sandbox.server().asked(REFRESH);
+        for _ in 0..2 {
+            through("neto exec acme --").code(0).silent().stdout(&plain);
+            assert_eq!(sandbox.server().asked(REFRESH), before + 1);
+        }
     }
 }
 

@@ -65,6 +65,11 @@ pub(super) fn listed(sandbox: &Sandbox) -> Vec<Listed> {
     calls
 }
 
+/// Whether a signal (`INT`) came to the last run.
+pub(super) fn signalled(sandbox: &Sandbox, signal: &str) -> bool {
+    fs::read_to_string(log(sandbox)).expect("a trace").contains(&format!("--- SIG{signal} "))
+}
+
 /// What is in the log of a call that was made to fail.
 pub(super) const INJECTED: &str = "(INJECTED)";
 

@@ -5,7 +5,6 @@
 //! a keyboard mean is the work of `keys`.
 
 mod keys;
-mod signals;
 
 use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Stdin, Write};
@@ -14,8 +13,8 @@ use rustix::termios::{OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcs
 use zeroize::Zeroizing;
 
 use super::clean::clean_block;
+use crate::disk::{self, Ending, Held};
 use keys::Keyboard;
-use signals::Signals;
 
 /// Switches of terminals that mark what is pasted; others ignore them.
 const MARK_PASTES: &str = "\x1b[?2004h";
@@ -77,9 +76,7 @@ pub fn hidden(prompt: &str) -> Result<Zeroizing<String>, AskError> {
     if !io::stdin().is_terminal() {
         return Err(AskError::NobodyToAsk);
     }
-    // Dropped last: until the terminal is restored no signal may end the process.
-    let signals = Signals::hold()?;
-    let mut terminal = Hidden::start(signals)?;
+    let mut terminal = Hidden::start(disk::hold())?;
     let prompt = clean_block(prompt).replace('\n', "\r\n");
     write!(terminal.screen, "{prompt}")?;
     terminal.screen.flush()?;
@@ -99,11 +96,12 @@ struct Hidden {
     stdin: Stdin,
     before: Termios,
     screen: Box<dyn Write>,
-    signals: Signals,
+    /// Dropped last: until the terminal is restored no signal may end the process.
+    signals: Held,
 }
 
 impl Hidden {
-    fn start(signals: Signals) -> Result<Self, AskError> {
+    fn start(signals: Held) -> Result<Self, AskError> {
         let stdin = io::stdin();
         let before = tcgetattr(&stdin).map_err(io::Error::from)?;
         let mut raw = before.clone();
@@ -120,7 +118,12 @@ impl Hidden {
 impl Keyboard for Hidden {
     fn read(&mut self, bytes: &mut [u8]) -> Result<usize, AskError> {
         let read = rustix::io::read(&self.stdin, bytes);
-        self.signals.check()?;
+        match self.signals.take() {
+            Some(Ending::Interrupt) => return Err(AskError::Interrupted),
+            Some(Ending::Terminate) => return Err(AskError::Terminated),
+            Some(Ending::HangUp) => return Err(AskError::Closed),
+            None => {}
+        }
         match read {
             // Silence and a terminal that went away both read as nothing, but only the one has settings.
             Ok(0) if tcgetattr(&self.stdin).is_err() => Err(AskError::Closed),
