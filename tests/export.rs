@@ -238,7 +238,7 @@ fn a_script_that_ends_at_errors_ends_where_an_export_fails() {
 }
 
 #[test]
-fn powershell_text_is_quoted_and_unsets_first() {
+fn r40_powershell_text_is_quoted_and_unsets_first() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     declare(&sandbox, "acme", "env = { HOSTILE = \"it's $(x) `u\\n\" }");

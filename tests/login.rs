@@ -147,7 +147,7 @@ fn a_rejected_credential_is_4() {
 }
 
 #[test]
-fn a_clock_that_differs_is_told() {
+fn r21_a_clock_that_differs_is_told() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     sandbox.server().set_clock_skew(3600);
@@ -202,7 +202,7 @@ fn no_server_or_no_usable_answer_is_5_and_nothing_is_kept() {
 }
 
 #[test]
-fn what_passes_is_tried_again_with_a_new_jti() {
+fn r23_r29_what_passes_is_tried_again_with_a_new_jti() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     let later = || Fault::at(TOKEN).once().answer(429, "").header("retry-after", "0");

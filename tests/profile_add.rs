@@ -66,7 +66,7 @@ fn a_netosecret_comes_by_pipe_file_or_variable() {
 }
 
 #[test]
-fn every_spelling_of_a_netosecret_is_taken() {
+fn r44_every_spelling_of_a_netosecret_is_taken() {
     let sandbox = Sandbox::new();
     let credential = telling_tenant(&sandbox);
     let json = credential.json().to_string();
@@ -121,7 +121,7 @@ fn further_fields_are_named_and_not_kept() {
 }
 
 #[test]
-fn what_is_no_netosecret_says_which_step_failed_and_leaves_all_as_it_was() {
+fn r44_what_is_no_netosecret_says_which_step_failed_and_leaves_all_as_it_was() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     let before = sandbox.store();
@@ -158,7 +158,7 @@ fn what_is_no_netosecret_says_which_step_failed_and_leaves_all_as_it_was() {
 }
 
 #[test]
-fn an_address_that_is_neither_https_nor_loopback_is_refused() {
+fn r24_an_address_that_is_neither_https_nor_loopback_is_refused() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     let before = sandbox.store();
@@ -341,7 +341,7 @@ fn wrong_words_change_nothing() {
 }
 
 #[test]
-fn a_secret_as_an_argument_is_refused_and_never_shown() {
+fn r45_a_secret_as_an_argument_is_refused_and_never_shown() {
     let sandbox = Sandbox::new();
     let credential = sandbox.server().add_tenant("acme", "soc");
     let secret = credential.netosecret();
@@ -416,7 +416,7 @@ fn login_at_once_signs_in_and_a_refusal_keeps_the_profile() {
 }
 
 #[test]
-fn many_at_once_lose_nothing() {
+fn r15_many_at_once_lose_nothing() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     sandbox.write_store(format!("# ours\n{}", sandbox.store()));

@@ -192,7 +192,7 @@ fn a_profile_in_clear_is_refused_until_it_is_sealed() {
 }
 
 #[test]
-fn whatever_a_seal_contradicts_is_refused_before_anything_is_sent() {
+fn r51_whatever_a_seal_contradicts_is_refused_before_anything_is_sent() {
     let sandbox = Sandbox::new();
     sandbox.init();
     let elsewhere = Server::http();
@@ -378,7 +378,7 @@ fn what_one_profile_has_wrong_fails_that_one_alone() {
 }
 
 #[test]
-fn check_says_what_is_to_seal_and_opens_nothing() {
+fn r54_check_says_what_is_to_seal_and_opens_nothing() {
     let sandbox = Sandbox::new();
     let key = sandbox.init();
     sandbox.add("acme");

@@ -123,7 +123,7 @@ impl Run {
 }
 
 #[test]
-fn every_value_arrives_and_nothing_else_happens() {
+fn r40_every_value_arrives_and_nothing_else_happens() {
     let values = hostile_values();
     assert!(values.len() >= 200, "{}", values.len());
     let set: Vec<_> = values.iter().enumerate().map(|(at, value)| (format!("V_{at}"), value.clone())).collect();
@@ -202,7 +202,7 @@ fn a_failure_ends_a_careful_script() {
 }
 
 #[test]
-fn a_dotenv_file_reads_back_in_sh() {
+fn r40_a_dotenv_file_reads_back_in_sh() {
     let (mut set, mut refused) = (Vec::new(), 0);
     for (at, value) in hostile_values().into_iter().enumerate() {
         let one = (format!("V_{at}"), value);

@@ -17,7 +17,7 @@ fn holder_and_waiters<'a>(sandbox: &'a Sandbox, gate: &Gate, arguments: &[&str])
 }
 
 #[test]
-fn who_waited_gets_the_token_even_with_force() {
+fn r11_who_waited_gets_the_token_even_with_force() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     for arguments in [&[][..], &["--force"], &["--min-ttl", "20h"]] {
@@ -36,7 +36,7 @@ fn who_waited_gets_the_token_even_with_force() {
 }
 
 #[test]
-fn who_waited_adopts_the_failure_and_who_comes_later_asks_anew() {
+fn r11_who_waited_adopts_the_failure_and_who_comes_later_asks_anew() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     for (status, code) in [(401, 4), (500, 5)] {
@@ -76,7 +76,7 @@ fn a_pause_that_the_server_wants_binds_all_but_force_and_another_credential() {
 }
 
 #[test]
-fn a_killed_holder_is_succeeded_at_once() {
+fn r12_a_killed_holder_is_succeeded_at_once() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     let gate = Gate::new();

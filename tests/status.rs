@@ -74,7 +74,7 @@ fn the_table_is_the_one_of_the_readme() {
 }
 
 #[test]
-fn json_and_csv_have_the_fields_of_the_contract() {
+fn r47_json_and_csv_have_the_fields_of_the_contract() {
     let sandbox = Sandbox::new();
     sandbox.with_each_state();
     let outcome = sandbox.neto(["status", "-o", "json"]).run();
@@ -116,7 +116,7 @@ fn json_and_csv_have_the_fields_of_the_contract() {
 }
 
 #[test]
-fn nobody_is_asked_and_nothing_opened() {
+fn r53_nobody_is_asked_and_nothing_opened() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     sandbox.neto(["login"]).run().code(0);

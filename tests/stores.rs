@@ -74,7 +74,7 @@ const FAULTY_FILES: [(&str, &str); 34] = [
 ];
 
 #[test]
-fn what_is_wrong_with_the_file_fails_every_command() {
+fn r48_what_is_wrong_with_the_file_fails_every_command() {
     let sandbox = sandbox();
     for (text, words) in FAULTY_FILES {
         let text = text.replace('$', CANARY).replace('%', LONG);
@@ -113,7 +113,7 @@ fn what_is_wrong_with_the_file_fails_every_command() {
 }
 
 #[test]
-fn what_is_no_text_is_told_by_its_offset() {
+fn r43_what_is_no_text_is_told_by_its_offset() {
     let sandbox = sandbox();
     let utf16: Vec<u8> = "\u{feff}version = 1\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     for (bytes, words) in [
@@ -195,7 +195,7 @@ fn what_is_wrong_inside_one_profile_fails_that_one_alone() {
 }
 
 #[test]
-fn a_byte_order_mark_and_crlf_are_fine_and_kept() {
+fn r43_a_byte_order_mark_and_crlf_are_fine_and_kept() {
     let sandbox = sandbox();
     sandbox.add("acme");
     let text = format!("\u{feff}{}", sandbox.store().replace('\n', "\r\n"));
@@ -256,7 +256,7 @@ fn r3_a_linked_store_stays_a_link() {
 }
 
 #[test]
-fn names_that_are_none_are_usage_errors_and_unknown_ones_offer_the_near() {
+fn r42_names_that_are_none_are_usage_errors_and_unknown_ones_offer_the_near() {
     let sandbox = sandbox();
     sandbox.add("acme-prod");
     sandbox.add("globex");

@@ -72,7 +72,7 @@ fn the_clear_line_says_when_and_the_rest_is_sealed() {
 }
 
 #[test]
-fn min_ttl_renews_what_would_end_too_soon() {
+fn r22_min_ttl_renews_what_would_end_too_soon() {
     let sandbox = Sandbox::new();
     sandbox.server().set_lifetime(Lifetime { access: 3600, refresh: None });
     sandbox.add("acme");
@@ -130,7 +130,7 @@ fn offline_asks_nobody() {
 }
 
 #[test]
-fn a_token_ends_by_the_clock() {
+fn r19_a_token_ends_by_the_clock() {
     let sandbox = Sandbox::new();
     sandbox.server().set_lifetime(Lifetime { access: 1, refresh: Some(600) });
     sandbox.add("acme");
@@ -145,7 +145,7 @@ fn a_token_ends_by_the_clock() {
 }
 
 #[test]
-fn the_margin_is_the_leeway_and_at_most_a_tenth() {
+fn r19_the_margin_is_the_leeway_and_at_most_a_tenth() {
     // Seconds of life, leeway, age, whether it is still used.
     let cases = [
         (86_400, "60s", 86_000, true),
@@ -169,7 +169,7 @@ fn the_margin_is_the_leeway_and_at_most_a_tenth() {
 }
 
 #[test]
-fn a_clock_before_the_token_was_obtained_is_not_believed() {
+fn r20_a_clock_before_the_token_was_obtained_is_not_believed() {
     for (ahead, logins) in [(3, 1), (60, 2)] {
         let sandbox = Sandbox::new();
         sandbox.add("acme");
@@ -208,7 +208,7 @@ fn a_refresh_token_past_its_time_is_not_sent() {
 
 #[cfg(unix)]
 #[test]
-fn a_refresh_token_is_burnt_before_it_is_sent_and_a_kill_sends_it_never_again() {
+fn r12_a_refresh_token_is_burnt_before_it_is_sent_and_a_kill_sends_it_never_again() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     sandbox.token(&[]).code(0);
@@ -375,7 +375,7 @@ fn a_changed_profile_never_uses_an_old_token() {
 }
 
 #[test]
-fn without_a_sensible_expires_in_it_is_printed_once_and_not_kept() {
+fn r31_without_a_sensible_expires_in_it_is_printed_once_and_not_kept() {
     let cases = [
         (None, false),
         (Some(Value::Null), false),

@@ -40,7 +40,7 @@ impl Machines {
 }
 
 #[test]
-fn a_command_from_elsewhere_never_runs_before_it_was_trusted() {
+fn r55_a_command_from_elsewhere_never_runs_before_it_was_trusted() {
     let sandbox = Sandbox::new();
     sandbox.init();
     let script = "touch ran; cat acme.txt";

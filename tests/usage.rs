@@ -91,7 +91,7 @@ fn what_was_meant_is_offered() {
 }
 
 #[test]
-fn a_netosecret_as_an_argument_is_refused_and_not_repeated() {
+fn r45_a_netosecret_as_an_argument_is_refused_and_not_repeated() {
     let sandbox = Sandbox::new();
     let credential = sandbox.server().add_tenant("acme", "soc");
     let whole = credential.netosecret();

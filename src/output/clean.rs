@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hostile_characters_become_escapes() {
+    fn r46_hostile_characters_become_escapes() {
         for (foreign, shown) in [
             ("plain ünïcode 日本", "plain ünïcode 日本"),
             ("a\nb\r\tc", r"a\nb\r\tc"),
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn json_keeps_the_data() {
+    fn r47_json_keeps_the_data() {
         let data = "del \x7f csi \u{9b} bidi \u{202e} bom \u{feff} quote \" end";
         let json = serde_json::to_string(data).unwrap();
         let cleaned = clean_json(&json);

@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_terminal_cuts_what_may_be_cut() {
+    fn r46_a_narrow_terminal_cuts_what_may_be_cut() {
         for width in 46..80 {
             let text = render(&tenants(), Format::Table, &Look { colour: false, width: Some(width) });
             assert!(text.lines().all(|line| line.width() <= width), "{width}:\n{text}");
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_get_all_fields() {
+    fn r47_programs_get_all_fields() {
         let csv = "name,note,left,current,tags\nacme,● valid,12345,true,prod;emea\n\
                    globex-international,\"x\n\\u{1b}[31m\",7,false,\n日本,,,false,\n";
         assert_eq!(render(&tenants(), Format::Csv, &Look::default()), csv);

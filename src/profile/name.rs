@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_safe_everywhere() {
+    fn r42_names_are_safe_everywhere() {
         for good in ["a", "0", "acme", "acme-prod.eu_1", "com10", "console", "environment", &"a".repeat(64)] {
             assert!(good.parse::<ProfileName>().is_ok(), "{good}");
         }

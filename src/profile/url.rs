@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn only_https_or_loopback() {
+    fn r24_only_https_or_loopback() {
         for good in [
             "http://127.0.0.1:8080",
             "http://127.9.9.9",

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_open_says_why() {
+    fn r52_what_does_not_open_says_why() {
         let own = x25519::Identity::generate();
         let text = close_text(b"canary", &own.to_public());
         let mut passphrase = age::scrypt::Recipient::new("x".to_owned().into());

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_of_the_wild_is_read() {
+    fn r44_every_spelling_of_the_wild_is_read() {
         let wrapped = |end: &str| {
             SAMPLE.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect::<Vec<_>>().join(end)
         };
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn each_failure_names_its_step_and_no_value() {
+    fn r44_each_failure_names_its_step_and_no_value() {
         let field = |name, problem| NetoSecretError::Field(FieldFault { name, problem });
         let with = |name: &str, value: &str| {
             let mut json = serde_json::json!({"url": "https://a.example", "shortname": "s", "appname": "a", "appkey": "canary", "sharedsecret": "canary"});

@@ -104,7 +104,7 @@ fn a_note_of_another_seal_or_none_is_told() {
 
 /// no single bit of the text matters not, and no cut but that of the last line end.
 #[test]
-fn every_flipped_bit_and_every_cut_fails() {
+fn r50_every_flipped_bit_and_every_cut_fails() {
     let (_, alice, key) = identity();
     let text = sealed_to(&[key]).text;
     for at in 0..text.len() {
@@ -134,7 +134,7 @@ proptest! {
 
     /// a seal of one profile never passes for another.
     #[test]
-    fn a_seal_belongs_to_one_profile(
+    fn r51_a_seal_belongs_to_one_profile(
         profiles in prop::array::uniform2("[a-c]"), hosts in prop::array::uniform2("[a-c]\\.example"),
         tenants in prop::array::uniform2("[a-c]"), keys in prop::array::uniform2("[a-c]"),
         roots in prop::array::uniform2(prop::option::of("[ab]")), people in prop::array::uniform2(any::<bool>()),

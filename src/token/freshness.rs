@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn usable_until_the_margin_and_never_before_it_was_obtained() {
+    fn r19_r20_usable_until_the_margin_and_never_before_it_was_obtained() {
         let minute = Span::from_seconds(60);
         for (seconds, now, usable) in [
             (3600, 0, true),

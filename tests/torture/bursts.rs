@@ -17,7 +17,7 @@ fn start<'a>(sandbox: &'a Sandbox, arguments: &[&str]) -> Running<'a> {
 }
 
 #[test]
-fn sixty_four_processes_on_an_expired_profile_ask_once() {
+fn r11_sixty_four_processes_on_an_expired_profile_ask_once() {
     let rounds = rounds(100, 2);
     for first in (0..rounds).step_by(BATCH) {
         let sandbox = Sandbox::new();
@@ -77,21 +77,21 @@ fn holder(sandbox: &Sandbox) -> u32 {
 }
 
 #[test]
-fn sixty_four_processes_share_a_401() {
+fn r11_sixty_four_processes_share_a_401() {
     bursts_that_fail("401", |fault| fault.error(401, "not today"), 4, 1);
 }
 
 #[test]
-fn sixty_four_processes_share_a_429() {
+fn r11_sixty_four_processes_share_a_429() {
     bursts_that_fail("429", |fault| fault.error(429, "not today").header("Retry-After", "200"), 5, 1);
 }
 
 #[test]
-fn sixty_four_processes_share_a_500() {
+fn r11_sixty_four_processes_share_a_500() {
     bursts_that_fail("500", |fault| fault.error(500, "not today"), 5, 1);
 }
 
 #[test]
-fn sixty_four_processes_share_the_three_tries_of_a_503() {
+fn r11_sixty_four_processes_share_the_three_tries_of_a_503() {
     bursts_that_fail("503", |fault| fault.error(503, "not today"), 5, 3);
 }

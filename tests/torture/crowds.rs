@@ -10,7 +10,7 @@ const PROFILES: usize = 64;
 const COMMENTS: [&str; 3] = ["# of the whole file", "# of nobody in particular", "# at the very end"];
 
 #[test]
-fn sixty_four_profiles_are_added_at_once_and_never_wait_for_each_other() {
+fn r14_r15_sixty_four_profiles_are_added_at_once_and_never_wait_for_each_other() {
     let rounds = rounds(20, 1);
     for _ in 0..rounds {
         let sandbox = Sandbox::new();

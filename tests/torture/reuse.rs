@@ -56,7 +56,7 @@ fn sandbox() -> Sandbox {
 }
 
 #[test]
-fn no_refresh_token_is_sent_twice() {
+fn r12_no_refresh_token_is_sent_twice() {
     let (target, mut dice, mut landed, mut tried, mut taken) = (rounds(2_000, 16), Dice::new(), 0, 0, 0);
     while landed < target {
         let sandbox = sandbox();
@@ -81,7 +81,7 @@ fn no_refresh_token_is_sent_twice() {
 }
 
 #[test]
-fn a_client_without_the_burn_is_caught() {
+fn r12_a_client_without_the_burn_is_caught() {
     let (target, mut dice, mut caught) = (rounds(50, 5), Dice::new(), 0);
     let sandbox = sandbox();
     sandbox.expect_breaches();

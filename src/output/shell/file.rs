@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn dotenv_refuses_what_readers_disagree_about() {
+    fn r40_dotenv_refuses_what_readers_disagree_about() {
         assert_eq!(dotenv(&one("a b\"$(x)#")).unwrap(), "A='a b\"$(x)#'\n");
         for (value, what) in [
             ("it's", "a single quote"),

@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_shell_quotes_its_own_way() {
+    fn r40_each_shell_quotes_its_own_way() {
         for (value, in_posix, in_fish, in_powershell) in [
             ("", "''", "''", "''"),
             ("it's", r"'it'\''s'", r"'it\'s'", "'it''s'"),

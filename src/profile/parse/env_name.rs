@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_harmless_variables_are_set() {
+    fn r41_only_harmless_variables_are_set() {
         for good in ["FUSION_TOKEN", "_x", "a1", "NETO__URL", "MY_PATH", "PROXY", "TENANT", "GITHUB_TOKEN"] {
             assert_eq!(check_env_name(good), Ok(()), "{good}");
         }

@@ -369,7 +369,7 @@ const FAULTS: [(&str, usize, usize, &str, &str); 62] = [
 ];
 
 #[test]
-fn a_fault_has_its_place_its_key_and_no_value() {
+fn r48_a_fault_has_its_place_its_key_and_no_value() {
     let mut differing = Vec::new();
     for (text, line, column, key, sentence) in FAULTS {
         let text = text.replace("\nURL", "\nurl = 'https://x.example'");
@@ -401,7 +401,7 @@ fn a_fault_of_one_profile_leaves_the_others() {
 }
 
 #[test]
-fn what_is_no_utf8_is_told_with_its_byte() {
+fn r43_what_is_no_utf8_is_told_with_its_byte() {
     let told = |bytes: &[u8]| decode(bytes.to_vec()).map_err(|error| error.to_string());
     assert_eq!(told(b"a\nb\xff"), Err("line 2, column 2: byte 3 is not UTF-8".to_owned()));
     for utf16 in [&b"\xff\xfev\0e\0"[..], b"\xfe\xff\0v", b"v\0e\0", b"\0v\0e"] {
@@ -412,7 +412,7 @@ fn what_is_no_utf8_is_told_with_its_byte() {
 }
 
 #[test]
-fn depth_is_an_error_before_it_is_a_danger() {
+fn r43_depth_is_an_error_before_it_is_a_danger() {
     let many = 100_000;
     for (text, key) in [
         (format!("version = 1\nx = {}", "[".repeat(many)), ""),
