@@ -6,6 +6,7 @@
     reason = "a failed expectation is a failed test, and a test reads and writes files as a user would"
 )]
 
+mod answers;
 mod choice;
 mod corpus;
 mod exec;

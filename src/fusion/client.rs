@@ -253,7 +253,8 @@ fn place(response: &Response, location: &str) -> Option<String> {
     let mut to = response.url().join(location).ok()?;
     to.set_query(None);
     to.set_fragment(None);
-    if to.has_authority() {
+    // Only where there is one: an address without a host cannot have it, nor have it taken away.
+    if !to.username().is_empty() || to.password().is_some() {
         to.set_username("").ok()?;
         to.set_password(None).ok()?;
     }

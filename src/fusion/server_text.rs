@@ -1,7 +1,11 @@
 //! Text of a server, made fit to be shown: our own secrets struck out, control characters gone, short.
 
 use crate::secret::Secret;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde::Deserialize;
+use std::fmt::Write as _;
+use zeroize::Zeroizing;
 
 /// The most characters of a server's text that are shown.
 const MOST: usize = 500;
@@ -9,6 +13,8 @@ const MOST: usize = 500;
 const STRUCK: &str = "[redacted]";
 /// The shortest run of characters that is taken for a piece of a secret.
 const PIECE: usize = 12;
+/// The shortest secret, in bytes, that is looked for in hex and in base64.
+const SHORTEST_SPELT: usize = 6;
 
 /// Knows the secrets of one request, so that a server which echoes them does not bring them to light.
 #[derive(Debug, Default)]
@@ -24,13 +30,13 @@ struct ErrorAnswer {
 }
 
 impl Redactor {
-    /// Strikes out these, also where they come back percent-encoded or cut.
-    pub(super) fn new(secrets: Vec<Secret>) -> Self {
-        let encoded: Vec<Secret> = secrets
-            .iter()
-            .map(|secret| url::form_urlencoded::byte_serialize(secret.reveal().as_bytes()).collect::<String>().into())
-            .collect();
-        Self { secrets: secrets.into_iter().chain(encoded).collect() }
+    /// Strikes out these and each part of a JWT, also where they come back cut, percent-encoded, in hex or in base64.
+    pub(super) fn new(mut secrets: Vec<Secret>) -> Self {
+        let parts: Vec<Secret> = secrets.iter().flat_map(parts).collect();
+        secrets.extend(parts);
+        let spellings: Vec<Secret> = secrets.iter().flat_map(spellings).collect();
+        secrets.extend(spellings);
+        Self { secrets }
     }
 
     /// What an error answer says in words: `message`, else `name`, else a body that is plain text.
@@ -84,6 +90,43 @@ impl Redactor {
     }
 }
 
+/// The parts of a JWT that are long enough to be told from other text; of any other secret nothing, or as little.
+fn parts(secret: &Secret) -> Vec<Secret> {
+    let text = secret.reveal();
+    text.split('.')
+        .filter(|part| (PIECE..text.len()).contains(&part.len()))
+        .map(|part| part.to_owned().into())
+        .collect()
+}
+
+/// The other ways in which a secret may be written: as a form has it, every byte percent-encoded, hex, and what base64
+/// makes of it alone at each of its three offsets. Of a short one the last two are left out: they would be found by
+/// chance.
+fn spellings(secret: &Secret) -> Vec<Secret> {
+    let bytes = secret.reveal().as_bytes();
+    let form: String = url::form_urlencoded::byte_serialize(bytes).collect();
+    let (mut percent, mut hex) = (String::with_capacity(bytes.len() * 3), String::with_capacity(bytes.len() * 2));
+    for byte in bytes {
+        let _ = write!(percent, "%{byte:02X}");
+        let _ = write!(hex, "{byte:02x}");
+    }
+    let mut spellings: Vec<Secret> = [form, percent.to_ascii_lowercase(), percent].map(Secret::new).into();
+    if bytes.len() < SHORTEST_SPELT {
+        return spellings;
+    }
+    spellings.extend([hex.to_ascii_uppercase(), hex].map(Secret::new));
+    for offset in 0..3 {
+        let shifted = Zeroizing::new([&[0; 3][..offset], bytes].concat());
+        // Only the characters that no neighbouring byte has a part in.
+        let own = (offset * 8).div_ceil(6)..shifted.len() * 8 / 6;
+        for base in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
+            let encoded = Zeroizing::new(base.encode(shifted.as_slice()));
+            spellings.push(Secret::new(encoded[own.clone()].to_owned()));
+        }
+    }
+    spellings
+}
+
 /// The characters that the tokens of the API are made of.
 pub(super) fn is_token_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || "._~+/=-".contains(c)
@@ -100,7 +143,7 @@ fn plain_line(text: &str) -> String {
 }
 
 fn steers_layout(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -128,8 +171,12 @@ mod tests {
             "key appkey-0123456789!".to_owned(),
             "key appkey-012345".to_owned(),
             "key \u{200b}appkey-01\u{0}23456789".to_owned(),
+            "key \u{2060}appkey-01\u{ad}23456789".to_owned(),
+            "part %63%32%6C%6E%62%6D%46%30%64%58%4A%6C%4C%57%39%6D%4C%57%6C%30".to_owned(),
             "form pass+word%261".to_owned(),
             "form pass word&1".to_owned(),
+            "form %70%61%73%73%20%77%6F%72%64%26%31 and %70%61%73%73%20%77%6f%72%64%26%31".to_owned(),
+            "hex 7061737320776f72642631 and 7061737320776F72642631".to_owned(),
         ] {
             let shown = redactor().show(&echo);
             assert!(shown.contains(STRUCK), "{shown}");
@@ -137,6 +184,25 @@ mod tests {
                 assert!(!shown.contains(piece), "{shown}");
             }
         }
+    }
+
+    #[test]
+    fn r32_own_secrets_are_struck_out_of_base64_wherever_they_stand_in_it() {
+        for secret in ["a?b>c~", "pass word&1", "a?b>c~d\u{e9}f", "0123456789abcdef"] {
+            let redactor = Redactor::new(vec![secret.to_owned().into()]);
+            for before in ["", "x", "xy", "xyz"] {
+                for (after, base) in [("", &STANDARD_NO_PAD), ("tail", &STANDARD_NO_PAD), ("&", &URL_SAFE_NO_PAD)] {
+                    let shown = redactor.show(&base.encode(format!("{before}{secret}{after}")));
+                    assert!(shown.contains(STRUCK), "{before:?} {secret} {after}: {shown}");
+                }
+            }
+        }
+        // Of a short secret they would be found by chance; how a form writes it is told from other text.
+        assert_eq!(
+            Redactor::new(vec!["a&1".to_owned().into()]).show("612631 YSYx a%261 %61%26%31"),
+            "612631 YSYx [redacted] [redacted]"
+        );
+        assert_eq!(Redactor::new(vec![String::new().into()]).show("plain"), "plain");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Switches that make the server answer wrongly, late, in part or not at all.
 
+use super::record::Seen;
+use super::wire::Speech;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -34,14 +36,25 @@ pub(super) enum Act {
     Cut { keep: usize },
     /// The usual answer, a byte of its body at a time.
     Drip { pause: Duration },
-    /// These bytes in place of any answer, then the end.
-    Raw(Vec<u8>),
+    /// This in place of any answer, to the letter; the call is not carried out.
+    Raw(Speech),
+    /// A status and a body made of the request; the call is not carried out.
+    Reply(Reply),
 }
+
+/// Makes a status and a body of a request.
+pub(super) type Reply = Arc<dyn Fn(&Seen) -> (u16, String) + Send + Sync>;
 
 impl Fault {
     /// A fault at a path (`/api/v1/auth/token`), or at all below one (`/api/v1/*`), until it is taken away.
     pub(crate) fn at(path: &str) -> Self {
         Self { path: path.to_owned(), tenant: None, skip: 0, left: None, gate: None, delay: None, act: Act::Usual }
+    }
+
+    /// The same at another path.
+    pub(crate) fn moved_to(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.path);
+        self
     }
 
     /// Strikes only so many times.
@@ -129,10 +142,42 @@ impl Fault {
         self
     }
 
-    /// Sends these bytes in place of an answer.
-    pub(crate) fn raw(mut self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.act = Act::Raw(bytes.into());
+    /// Answers with a status and a body that depend on what was sent.
+    pub(crate) fn reply(mut self, reply: impl Fn(&Seen) -> (u16, String) + Send + Sync + 'static) -> Self {
+        self.act = Act::Reply(Arc::new(reply));
         self
+    }
+
+    /// Sends these bytes in place of an answer and ends the connection.
+    pub(crate) fn raw(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.act = Act::Raw(Speech { bytes: bytes.into(), ..Speech::default() });
+        self
+    }
+
+    /// After the bytes of a [`Fault::raw`] these, so many times (or as long as the client listens: `u64::MAX`).
+    pub(crate) fn again(mut self, bytes: impl Into<Vec<u8>>, times: u64) -> Self {
+        let speech = self.speech();
+        (speech.again, speech.times) = (bytes.into(), times);
+        self
+    }
+
+    /// Pauses before each repetition of a [`Fault::again`].
+    pub(crate) fn pausing(mut self, pause: Duration) -> Self {
+        self.speech().pause = Some(pause);
+        self
+    }
+
+    /// After the bytes of a [`Fault::raw`] the connection stays open, in silence.
+    pub(crate) fn holding(mut self) -> Self {
+        self.speech().hold = true;
+        self
+    }
+
+    fn speech(&mut self) -> &mut Speech {
+        match &mut self.act {
+            Act::Raw(speech) => speech,
+            _ => panic!("only raw bytes are repeated, paused or held"),
+        }
     }
 
     /// Whether the fault strikes this request; counts it if it is one of its kind.

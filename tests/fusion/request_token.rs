@@ -76,7 +76,12 @@ pub(super) fn object<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T,
 
 /// The shortname a request token names, whether or not it is signed: for faults of one tenant.
 pub(super) fn shortname_of(body: &[u8]) -> Option<String> {
-    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
-    let token = RequestToken::parse(body.get("jwt")?.as_str()?).ok()?;
+    let token = RequestToken::parse(&text_in(body)?).ok()?;
     Some(token.claims.shortname)
+}
+
+/// The request token as it stands in the body of a login, whatever becomes of the request.
+pub(super) fn text_in(body: &[u8]) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    Some(body.get("jwt")?.as_str()?.to_owned())
 }

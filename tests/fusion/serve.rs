@@ -4,7 +4,8 @@ use super::faults::{Act, strike};
 use super::record::Seen;
 use super::routes::{self, Answer};
 use super::server::Shared;
-use super::wire::{Override, Wire};
+use super::wire::{Override, Speech, Wire};
+use super::{TOKEN, request_token};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
@@ -63,6 +64,9 @@ async fn serve(request: Request<Incoming>, state: Shared, instead: Override) -> 
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         let tenant = state.tenant_of(&seen);
         state.record.requests.push(seen.clone());
+        if seen.path == TOKEN {
+            state.record.request_tokens.extend(request_token::text_in(&seen.body));
+        }
         strike(&mut state.faults, &seen.path, tenant.as_deref())
     };
     let Some(fault) = fault else { return Ok(render(carry_out(&state, &seen), None)) };
@@ -83,9 +87,13 @@ async fn serve(request: Request<Incoming>, state: Shared, instead: Override) -> 
         }
         Act::Cut { keep } => {
             let answer = carry_out(&state, &seen);
-            Ok(say(&instead, cut(&answer, keep)))
+            Ok(say(&instead, Speech { bytes: cut(&answer, keep), ..Speech::default() }))
         }
-        Act::Raw(bytes) => Ok(say(&instead, bytes)),
+        Act::Raw(speech) => Ok(say(&instead, speech)),
+        Act::Reply(reply) => {
+            let (status, body) = reply(&seen);
+            Ok(render(dated(&state, Answer { status, headers: Vec::new(), body: body.into_bytes() }), None))
+        }
     }
 }
 
@@ -129,9 +137,9 @@ fn cut(answer: &Answer, keep: usize) -> Vec<u8> {
     bytes
 }
 
-/// Ends the connection after these bytes.
-fn say(instead: &Override, bytes: Vec<u8>) -> Response<Trickle> {
-    instead.say(bytes);
+/// Says this in place of an answer, and then no more.
+fn say(instead: &Override, speech: Speech) -> Response<Trickle> {
+    instead.say(speech);
     let headers = vec![("connection".to_owned(), "close".to_owned())];
     render(Answer { status: 200, headers, body: Vec::new() }, None)
 }

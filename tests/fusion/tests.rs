@@ -191,6 +191,30 @@ fn an_answer_can_be_cut_lost_dripped_or_any_bytes() {
 }
 
 #[test]
+fn an_answer_can_go_on_and_on_and_depend_on_what_was_sent() {
+    let server = Server::http();
+    let often = |times| Fault::at("/api/v1/x").once().raw("a").again("bc", times);
+    server.fault(often(3));
+    server.fault(often(2).pausing(std::time::Duration::from_millis(1)));
+    server.fault(Fault::at("/api/v1/y").reply(|seen| (418, seen.query.clone())).moved_to("/api/v1/x"));
+    let ask = || exchange(&server, "GET /api/v1/x?said HTTP/1.1", "");
+    assert_eq!((ask(), ask()), ("abcbcbc".to_owned(), "abcbc".to_owned()));
+    let answer = ask();
+    assert!(answer.starts_with("HTTP/1.1 418 ") && answer.ends_with("\r\n\r\nsaid"), "{answer}");
+    server.clear_faults();
+    // As long as the client listens, and no longer: then the server has time for others.
+    for fault in [often(u64::MAX), often(0).holding()] {
+        server.fault(fault);
+        let address = server.origin().trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).expect("the server listens");
+        stream.write_all(b"GET /api/v1/x HTTP/1.1\r\nhost: x\r\n\r\n").expect("the request goes out");
+        assert_eq!(stream.read(&mut [0; 1]).expect("an answer"), 1);
+        drop(stream);
+        assert_eq!(parsed(&ask()).0, 401);
+    }
+}
+
+#[test]
 fn a_gate_holds_a_request_until_it_is_opened() {
     let server = Server::http();
     let gate = Gate::new();
