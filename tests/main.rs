@@ -29,6 +29,7 @@ mod profile_use;
 mod proxies;
 mod readme;
 mod recipient;
+mod requirements;
 mod rooms;
 mod seal;
 mod self_check;

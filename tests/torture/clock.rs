@@ -1,6 +1,6 @@
 //! a clock that jumps costs at most one login a jump and never gets neto stuck.
 
-use super::scale::say;
+use super::scale::{say, say_not_tested};
 use crate::fusion::{REFRESH, TOKEN};
 use crate::harness::Sandbox;
 use std::process::Command;
@@ -11,7 +11,7 @@ const JUMPS: [&str; 10] = ["-10y", "+0", "-1d", "+0", "-1h", "+0", "+1h", "+0", 
 #[test]
 fn r20_a_clock_that_jumps_costs_one_login_a_jump_at_most() {
     if !Command::new("faketime").arg("--version").output().is_ok_and(|output| output.status.success()) {
-        say("NOT TESTED: there is no faketime (Debian's package of that name), so the clock is not turned");
+        say_not_tested("there is no faketime (Debian's package of that name), so the clock is not turned");
         return;
     }
     let sandbox = Sandbox::new();
