@@ -5,7 +5,9 @@ use crate::commands::profile::{
     add::AddArgs, current::CurrentArgs, edit::EditArgs, list::ListArgs, remove::RemoveArgs, rename::RenameArgs,
     set_secret::SetSecretArgs, show::ShowArgs, use_::UseArgs,
 };
-use crate::commands::{Run, exec, export, init, login, logout, profile, recipient, seal, status, token, trust};
+use crate::commands::{
+    Run, exec, export, identity, init, login, logout, profile, recipient, seal, status, token, trust,
+};
 use crate::error::Error;
 use crate::output::ColorChoice;
 use crate::profile::Span;
@@ -67,6 +69,7 @@ pub(crate) enum Verb {
     Seal(seal::SealArgs),
     Trust(trust::TrustArgs),
     Recipient(recipient::RecipientArgs),
+    Identity(identity::IdentityArgs),
     Login(login::LoginArgs),
     Logout(logout::LogoutArgs),
     Status(status::StatusArgs),
@@ -106,6 +109,7 @@ impl Verb {
             Self::Seal(args) => seal::run(args, run),
             Self::Trust(args) => trust::run(args, run),
             Self::Recipient(args) => recipient::run(args, run),
+            Self::Identity(args) => identity::run(args, run),
             Self::Login(args) => login::run(args, run),
             Self::Logout(args) => logout::run(args, run),
             Self::Status(args) => status::run(args, run),

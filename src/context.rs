@@ -175,7 +175,8 @@ impl Context {
         let netosecret = environment.text("NETOSECRET").and_then(|text| NetoSecret::parse(&text).ok());
         let env_profile = netosecret.as_ref().map(profile_of_environment);
         let sources = SourceEnvironment::new(environment.iter().map(|(n, v)| (n.to_owned(), v.to_owned())));
-        let vault = Vault::new(place, paths.state.join("trust.json"), sources, netosecret);
+        let passphrase_file = environment.get("NETO_PASSPHRASE_FILE").map(|path| process.folder.join(path));
+        let vault = Vault::new(place, passphrase_file, paths.state.join("trust.json"), sources, netosecret);
         Ok(Self { process, globals, paths, vault, env_profile, store: OnceCell::new() })
     }
 

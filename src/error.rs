@@ -9,7 +9,8 @@ use crate::fusion::{FusionError, TlsFault};
 use crate::output::{AskError, quoted};
 use crate::profile::{ChoiceError, CurrentError, EditError, Problem, SelectionError, StoreError, StoreFileError};
 use crate::secret::{
-    BindingError, CredentialError, KeyError, MemoryError, NetoSecretError, OpenError, SealError, SourceError,
+    BindingError, CredentialError, KeyError, MemoryError, NetoSecretError, OpenError, PluginError, SealError,
+    SourceError, Unanswered,
 };
 use crate::session::{AcquireError, SessionError, VaultError};
 use std::fmt;
@@ -200,6 +201,10 @@ impl From<StoreFileError> for Error {
                 Self::hinted(Code::Store, &format!("{}: {fault}", path.display()), remedy(&fault.problem))
             }
             StoreFileError::Edit(edit) => edit.into(),
+            StoreFileError::Both(ref own, _) => {
+                let line = format!("mv {} {}.before    and run this again", paste(own), paste(own));
+                Self::hinted(Code::Store, &error, Some(line))
+            }
             StoreFileError::Absent(_) => Self::hinted(Code::Store, &error, Some("neto profile add".to_owned())),
             StoreFileError::ChangedMeanwhile(_) => {
                 Self::hinted(Code::Store, &error, Some("run the same command again".to_owned()))
@@ -426,7 +431,13 @@ impl From<KeyError> for Error {
             KeyError::Exists(path) => {
                 (Code::Store, Some(format!("it is never replaced; move {} away first", path.display())))
             }
-            KeyError::Disk(_) | KeyError::Identity { .. } => (Code::Secret, None),
+            KeyError::Locked { why: Unanswered::Interrupted, .. } => return Self::silent(Code::Interrupted),
+            KeyError::Locked { why: Unanswered::Terminated, .. } => return Self::silent(Code::Terminated),
+            KeyError::Locked { .. } => (
+                Code::Secret,
+                Some("export NETO_PASSPHRASE_FILE=/run/secrets/passphrase    where nobody can be asked".to_owned()),
+            ),
+            KeyError::Disk(_) | KeyError::Identity { .. } | KeyError::Passphrase { .. } => (Code::Secret, None),
             KeyError::Device { path, .. } => {
                 (Code::System, Some(format!("rm {}    costs one login a profile", paste(path))))
             }
@@ -437,12 +448,15 @@ impl From<KeyError> for Error {
 
 impl From<OpenError> for Error {
     fn from(error: OpenError) -> Self {
+        if let OpenError::Plugin(error) = error {
+            return error.into();
+        }
         let set_anew = "neto profile set-secret NAME    with the credential from the portal";
         let (code, hint) = match &error {
             OpenError::WrongIdentity => {
                 (Code::Secret, "neto recipient list -p NAME    shows who can open it and could add you")
             }
-            OpenError::NeedsPassphrase => (Code::Secret, set_anew),
+            OpenError::NotAge | OpenError::NewerFormat | OpenError::NeedsPassphrase => (Code::Secret, set_anew),
             // No identity would open it: the store itself is not what it was.
             _ => (Code::Store, set_anew),
         };
@@ -458,7 +472,23 @@ impl From<BindingError> for Error {
 
 impl From<SealError> for Error {
     fn from(error: SealError) -> Self {
-        Self::new(Code::Store, error.to_string())
+        match error {
+            SealError::Plugin(error) => error.into(),
+            error => Self::new(Code::Store, error.to_string()),
+        }
+    }
+}
+
+impl From<PluginError> for Error {
+    fn from(error: PluginError) -> Self {
+        match (error.stopped(), &error) {
+            (Some(Unanswered::Interrupted), _) => Self::silent(Code::Interrupted),
+            (Some(_), _) => Self::silent(Code::Terminated),
+            (None, PluginError::Missing { .. }) => {
+                Self::new(Code::Secret, error.to_string()).with_hint("install it, or put its folder on PATH")
+            }
+            (None, _) => Self::new(Code::Secret, error.to_string()),
+        }
     }
 }
 

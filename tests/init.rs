@@ -126,7 +126,7 @@ fn a_file_that_is_no_identity_leaves_nothing_behind() {
         ("comments", "# nothing else\n", "it holds no key"),
         ("public", STRANGER, "is a public key where the secret one belongs"),
         ("ssh", "-----BEGIN OPENSSH PRIVATE KEY-----\n", "an SSH key"),
-        ("locked", "-----BEGIN AGE ENCRYPTED FILE-----\n", "protected by a passphrase"),
+        ("locked", "-----BEGIN AGE ENCRYPTED FILE-----\n", "there is nobody to ask"),
         ("cut", "AGE-SECRET-KEY-1QQQQ\n", "line 1 is no age key"),
     ];
     for (name, text, words) in cases {
@@ -243,4 +243,46 @@ fn r4_in_the_home_of_somebody_else_nothing_is_made() {
         sandbox.neto(arguments).run().code(1).stdout("").stderr_has("another user");
     }
     assert_eq!((locks(), sandbox.home("state/current.json").exists()), (before, false));
+}
+
+#[test]
+#[cfg(unix)]
+fn linked_into_a_checkout_the_store_moves_and_what_is_of_this_machine_stays() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    sandbox.neto(["use", "acme"]).run().code(0);
+    sandbox.neto(["login"]).run().code(0);
+    let (text, there) = (sandbox.store(), sandbox.work("team/profiles.toml"));
+    sandbox.neto(["init", "--link", "team/profiles.toml"]).run().code(1).stderr_has("team");
+    assert_eq!(sandbox.store(), text);
+    fs::create_dir(sandbox.work("team")).unwrap();
+    sandbox.neto(["init", "--link", "team/profiles.toml"]).run().code(0).stderr_has("leads to it");
+    assert!(sandbox.home("profiles.toml").is_symlink());
+    assert_eq!(fs::read_to_string(&there).unwrap(), text);
+    sandbox.neto(["token"]).reveals("access token").run().code(0).silent();
+    sandbox.neto(["init", "--link", "team/profiles.toml"]).run().code(0).stderr_has("already");
+    sandbox.neto(["profile", "edit", "acme", "--tag", "x"]).run().code(0);
+    assert!(fs::read_to_string(&there).unwrap().contains("tags = [\"x\"]"));
+    assert_eq!(sandbox.server().logins(), 1);
+    // Somebody who joins: a store is there, their own is empty.
+    let bob = sandbox.machine("bob");
+    bob.neto(["init"]).run().code(0);
+    bob.neto(["init", "--link", "team/profiles.toml"])
+        .run()
+        .code(0)
+        .stderr_has("yours now")
+        .stderr_has("recipient add");
+    assert_eq!(bob.neto(["ls", "-o", "json"]).run().code(0).json()[0]["profile"], "acme");
+    // Two stores with profiles: none is thrown away.
+    let eve = sandbox.machine("eve");
+    let netosecret = sandbox.server().add_tenant("own", "soc").netosecret();
+    eve.neto(["profile", "add", "own"]).stdin(netosecret).run().code(0);
+    eve.neto(["init", "--link", "team/profiles.toml"]).run().code(3).stderr_has("both hold profiles").stderr_has("mv ");
+    assert_eq!(eve.neto(["ls", "-o", "json"]).run().code(0).json()[0]["profile"], "own");
+    // A store that is nowhere yet is made there.
+    let zoe = sandbox.machine("zoe");
+    zoe.neto(["init", "--link", "team/new.toml"]).run().code(0);
+    assert!(fs::read_to_string(sandbox.work("team/new.toml")).unwrap().contains("[recipients]"));
+    let store = zoe.neto(["init", "--link", "x.toml", "--store", "y.toml"]).run();
+    store.code(2).stderr_has("--link is for the standard store");
 }

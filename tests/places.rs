@@ -55,6 +55,7 @@ fn r1_everything_lies_below_neto_home_and_is_private() {
             ".gitignore",
             "keys",
             "keys/device.key",
+            "keys/identity.pub",
             "keys/identity.txt",
             "profiles.toml",
             "state",
@@ -98,6 +99,7 @@ fn without_neto_home_it_is_where_the_system_keeps_such_files() {
             &[
                 ".config/neto/profiles.toml",
                 ".local/share/neto/keys/identity.txt",
+                ".local/share/neto/keys/identity.pub",
                 ".local/share/neto/keys/device.key",
                 ".cache/neto/tokens/acme.token",
                 ".local/state/neto/trust.json",
@@ -108,6 +110,7 @@ fn without_neto_home_it_is_where_the_system_keeps_such_files() {
             &[
                 "xdg/config/neto/profiles.toml",
                 "xdg/data/neto/keys/identity.txt",
+                "xdg/data/neto/keys/identity.pub",
                 "xdg/data/neto/keys/device.key",
                 "xdg/cache/neto/tokens/acme.token",
                 "xdg/state/neto/trust.json",

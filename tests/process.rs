@@ -36,9 +36,10 @@ fn holds(memory: &[u8], text: &str) -> bool {
     memory.windows(PART).any(|place| parts.contains(&place))
 }
 
-/// The last line of a key file: the key.
+/// The last line of a key file, the key, without what all keys begin with.
 fn key(path: &Path) -> String {
-    fs::read_to_string(path).expect("a key file").lines().last().expect("a key").to_owned()
+    let text = fs::read_to_string(path).expect("a key file");
+    text.lines().last().and_then(|line| line.strip_prefix("AGE-SECRET-KEY-1")).expect("a key").to_owned()
 }
 
 /// Wiping is best effort: what other crates copy (the answer of a server, a request) is theirs.

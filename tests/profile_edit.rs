@@ -108,7 +108,7 @@ fn many_are_changed_at_once() {
         sandbox.add(name);
     }
     let new = sandbox.server().url().replace("127.0.0.1", "localhost");
-    let outcome = sandbox.neto(["profile", "edit", "acme-*", "--tag", "prod", "--url", &new]).run();
+    let outcome = sandbox.neto(["profile", "edit", "acme-*", "--tag", "prod", "--url", &new, "--yes"]).run();
     outcome.code(0).stdout("").stderr_has("Changed 2 profiles").stderr_has("Sealed 2 secrets anew");
     sandbox.neto(["profile", "edit", "--all", "--leeway", "90s"]).run().code(0).stderr_has("Changed 3 profiles");
     let rows = sandbox.neto(["ls", "-o", "json", "--tag", "prod"]).run().code(0).json();
@@ -132,7 +132,13 @@ fn defaults_reach_whoever_says_nothing_else_and_bind_them_again() {
     sandbox.add("globex");
     let new = url.replace("127.0.0.1", "localhost");
     sandbox.neto(["profile", "edit", "globex", "--url", &new]).run().code(0);
-    let outcome = sandbox.neto(["profile", "edit", "--defaults", "--url", &new, "--leeway", "5m"]).run();
+    let edit = ["profile", "edit", "--defaults", "--url", &new, "--leeway", "5m"];
+    // Two secrets at once are not sent elsewhere without a word.
+    sandbox.neto(edit).run().code(2).stderr_has("Seal 2 secrets anew").stderr_has("--yes");
+    let mut terminal = sandbox.neto(edit).at_terminal();
+    terminal.expect("Seal 2 secrets anew, to be sent to ").enter("n");
+    terminal.finish().code(2).has("Left as it was");
+    let outcome = sandbox.neto(edit).arg("--yes").run();
     outcome.code(0).stdout("").stderr_has("Changed the defaults").stderr_has("Sealed 1 secret anew");
     for name in ["acme", "globex"] {
         let shown = sandbox.shown(name);
@@ -171,7 +177,7 @@ fn what_cannot_be_bound_again_changes_nothing() {
     let store = sandbox.store();
     let tampered = store.replacen("appname = \"soc\"", "appname = \"other\"", 1);
     sandbox.write_store(&tampered);
-    let outcome = sandbox.neto(["profile", "edit", "--all", "--url", &new]).run();
+    let outcome = sandbox.neto(["profile", "edit", "--all", "--url", &new, "--yes"]).run();
     outcome.code(3).stdout("").stderr_has("acme: the secret is bound to another appname");
     assert_eq!(sandbox.store(), tampered);
     sandbox.neto(["profile", "edit", "acme", "--tag", "x"]).run().code(0);

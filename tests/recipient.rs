@@ -93,3 +93,97 @@ fn the_list_says_who_opens_how_much() {
     sandbox.neto(["recipient", "add", "Bob", STRANGER]).run().code(2);
     sandbox.neto(["recipient", "add", "carol", "age1nokey"]).run().code(2).stderr_has("is no key");
 }
+
+#[test]
+fn only_what_is_concerned_is_sealed_anew() {
+    let sandbox = Sandbox::new();
+    for name in ["acme", "beta", "gamma"] {
+        sandbox.add(name);
+    }
+    // Beta names its recipients, so that another of the store is none of its business.
+    sandbox.neto(["profile", "edit", "beta", "--recipient", "me"]).run().code(0);
+    sandbox.neto(["login", "--all"]).run().code(0);
+    let block = |name: &str| {
+        let store = sandbox.store();
+        let start = store.find(&format!("[profiles.{name}]")).unwrap();
+        let rest = &store[start..];
+        rest[..rest.find("\n[profiles.").filter(|at| *at > 0).unwrap_or(rest.len())].to_owned()
+    };
+    let before = [block("acme"), block("beta"), block("gamma")];
+    sandbox.neto(["recipient", "add", "bob", STRANGER]).run().code(0).stderr_has("sealed 2 secrets anew");
+    assert_eq!(block("beta"), before[1]);
+    assert!(block("acme") != before[0] && block("gamma") != before[2]);
+    sandbox.neto(["recipient", "remove", "bob"]).run().code(0).stderr_has("neto rotate acme gamma");
+    assert_eq!(block("beta"), before[1]);
+    sandbox.neto(["seal", "--check"]).run().code(0);
+    for name in ["acme", "beta", "gamma"] {
+        sandbox.neto(["token", name]).reveals("access token").run().code(0).silent();
+    }
+    assert_eq!(sandbox.server().logins(), 3);
+}
+
+#[test]
+fn a_secret_sealed_to_others_alone_is_warned_of() {
+    let sandbox = Sandbox::new();
+    sandbox.init();
+    sandbox.neto(["recipient", "add", "bob", STRANGER]).run().code(0);
+    let credential = sandbox.server().add_tenant("acme", "soc");
+    let add = sandbox.neto(["profile", "add", "acme", "--recipient", "bob"]).stdin(credential.netosecret()).run();
+    add.code(0).stderr_has("sealed to others, so your own identity will not open it");
+    sandbox.neto(["login", "acme"]).run().code(6).stderr_has("neto recipient list -p acme");
+}
+
+#[test]
+fn a_colleagues_key_that_changed_is_shown_old_and_new_before_anything_is_sealed_to_it() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    sandbox.neto(["recipient", "add", "bob", STRANGER]).run().code(0);
+    let bob = sandbox.machine("bob");
+    let new = bob.neto(["init"]).run().code(0).answer().to_owned();
+    // The same name, another key: by an edit, or a merge.
+    sandbox.write_store(sandbox.store().replace(STRANGER, &new));
+    sandbox.neto(["seal"]).run().code(3).stderr_has("the recipient 'bob' came into the store from elsewhere");
+    let trust = sandbox.neto(["trust", "--recipient", "bob"]).run();
+    trust.code(0).stderr_has(&format!("recipient bob: was {STRANGER}, is {new}")).stderr_has("Trusted 1 recipient");
+    sandbox.neto(["seal"]).run().code(0).stderr_has("sealed to today's recipients");
+    sandbox.neto(["seal", "--check"]).run().code(0);
+    // What was trusted once needs no second word, in either direction.
+    sandbox.write_store(sandbox.store().replace(&new, STRANGER));
+    sandbox.neto(["seal"]).run().code(0);
+}
+
+#[test]
+fn what_a_colleague_sealed_to_a_third_asks_nobody() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    let bob = sandbox.machine("bob");
+    let key = bob.neto(["init"]).run().code(0).answer().to_owned();
+    sandbox.neto(["recipient", "add", "bob", &key]).run().code(0);
+    std::fs::copy(sandbox.home("profiles.toml"), bob.home("profiles.toml")).unwrap();
+    // Bob never saw the other's key but inside the seal: changing what is sealed already asks nothing.
+    let new = sandbox.server().url().replace("127.0.0.1", "localhost");
+    bob.neto(["profile", "edit", "acme", "--url", &new]).run().code(0);
+    bob.neto(["recipient", "add", "third", STRANGER]).run().code(0).stderr_has("sealed 1 secret anew");
+    // Something new is another matter.
+    let credential = sandbox.server().add_tenant("beta", "soc");
+    let add = || bob.neto(["profile", "add", "beta"]).stdin(credential.netosecret());
+    add().run().code(3).stderr_has("neto trust --recipient me");
+    bob.neto(["trust", "--all"]).run().code(0);
+    add().run().code(0);
+}
+
+#[test]
+#[cfg(unix)]
+fn many_secrets_have_progress_at_a_terminal_and_none_off_it() {
+    let sandbox = Sandbox::new();
+    sandbox.init();
+    let credential = sandbox.server().add_tenant("acme", "soc");
+    let netosecret = credential.netosecret();
+    let pasted = (0..120).map(|n| format!("\n[profiles.acme-{n:03}]\nnetosecret = \"{netosecret}\"\n"));
+    sandbox.write_store(pasted.fold(sandbox.store(), |store, block| store + &block));
+    sandbox.neto(["seal"]).run().code(0);
+    let screen = sandbox.neto(["recipient", "add", "bob", STRANGER]).at_terminal().finish();
+    screen.code(0).has("sealed 120 secrets anew").lacks("Sealing");
+    assert!(screen.raw.contains("Sealing: 100 of 120"));
+    sandbox.neto(["recipient", "remove", "bob"]).run().code(0).stderr_lacks("Sealing");
+}

@@ -261,15 +261,15 @@ fn a_damaged_seal_is_refused() {
     // A bit of what is sealed, not of the header.
     let at = end - 30;
     let flipped = if &store[at..=at] == "A" { "B" } else { "A" };
-    for (text, words) in [
-        (format!("{}{flipped}{}", &store[..at], &store[at + 1..]), "acme: the sealed text is damaged"),
-        (format!("{}{}", &store[..armor], &store[end..]), "acme: the sealed text "),
-        (format!("{}plain words\n{}", &store[..armor], &store[end..]), "acme: the sealed text "),
-        (store.replace("-----BEGIN AGE", "-----BEGIN PGP"), "acme: the sealed text is no age file"),
+    for (text, code, words) in [
+        (format!("{}{flipped}{}", &store[..at], &store[at + 1..]), 3, "acme: the sealed text is damaged"),
+        (format!("{}{}", &store[..armor], &store[end..]), 6, "acme: the sealed text is no age file"),
+        (format!("{}plain words\n{}", &store[..armor], &store[end..]), 3, "acme: the sealed text is damaged"),
+        (store.replace("-----BEGIN AGE", "-----BEGIN PGP"), 6, "acme: the sealed text is no age file"),
     ] {
         sandbox.write_store(&text);
-        sandbox.refuses("acme", 3, &[words, "neto profile set-secret acme"]);
-        sandbox.neto(["seal", "acme", "--accept", "--yes"]).run().code(3).stdout("").stderr_has(words);
+        sandbox.refuses("acme", code, &[words, "neto profile set-secret acme"]);
+        sandbox.neto(["seal", "acme", "--accept", "--yes"]).run().code(code).stdout("").stderr_has(words);
         assert_eq!(sandbox.store(), text);
     }
     sandbox.write_store(store);

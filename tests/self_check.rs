@@ -45,6 +45,21 @@ fn the_environment_is_cleared() {
     assert_eq!(names, ["HOME", "LANG", "NETO_HOME", "PATH", "TMPDIR"]);
 }
 
+#[test]
+fn the_age_plugin_is_found_where_it_was_asked_for_and_speaks_as_plugins_do() {
+    let sandbox = Sandbox::new();
+    let find = || sandbox.program("sh", ["-c", "command -v age-plugin-toy"]).run();
+    assert_ne!(find().exit_code(), 0);
+    let toy = sandbox.plugin();
+    assert_eq!(find().code(0).answer(), toy.program().to_str().expect("text"));
+    let (alice, pin) = (toy.key("alice"), toy.key("alice:pin"));
+    assert!(alice.recipient.starts_with("age1toy1") && alice.identity.starts_with("AGE-PLUGIN-TOY-1"), "{alice:?}");
+    assert_ne!((alice.recipient, alice.identity), (pin.recipient, pin.identity));
+    let words = "-> add-recipient age1toy1\n\n-> done\n\n";
+    let outcome = sandbox.program("age-plugin-toy", ["--age-plugin=recipient-v1"]).stdin(words).run();
+    outcome.code(5).stdout("");
+}
+
 #[cfg(unix)]
 mod terminal {
     use super::complaint;

@@ -177,7 +177,7 @@ fn a_recipient_from_elsewhere_is_not_sealed_to_before_it_was_trusted() {
     let unknown = sandbox.neto(["trust", "--recipient", "carol"]).run();
     unknown.code(3).stdout("").stderr_has("there is no recipient 'carol'; there are bob, me");
     let outcome = sandbox.neto(["trust", "--recipient", "bob"]).run();
-    outcome.code(0).stdout("").stderr_has(&format!("recipient bob: {STRANGER}")).stderr_has("1 recipient");
+    outcome.code(0).stdout("").stderr_has(&format!("recipient bob: new here; {STRANGER}")).stderr_has("1 recipient");
     assert_eq!(sandbox.store(), store);
     sandbox.neto(["seal"]).run().code(0).stderr_has("'acme' is sealed to today's recipients");
     assert_eq!(sandbox.shown("acme")["recipients"], serde_json::json!(["bob", "me"]));

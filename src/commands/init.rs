@@ -1,11 +1,11 @@
 //! `neto init`: the keys of this machine and, where there is none, an empty store.
 
+use super::identity::new_passphrase;
 use super::shape::set;
 use super::{Run, change};
-use crate::disk::{self, Privacy, Rules};
 use crate::error::{Code, Error};
-use crate::profile::{Document, RecipientName, Section, Value};
-use crate::secret::{Identities, IdentityPlace, KeyError, Secret};
+use crate::profile::{Document, Linked, RecipientName, Section, Value};
+use crate::secret::{IdentityPlace, KeyError, KeyText, Secret};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,8 @@ const API: &str = "https://api.netography.com/api/v1";
 #[command(after_help = "\
 Examples:
   neto init
+  neto init --passphrase
+  neto init --link ~/src/tenants/profiles.toml
   neto init --name alice --identity ~/.config/age/keys.txt")]
 pub(crate) struct InitArgs {
     /// Your name among the recipients of the store; the user's name unless told
@@ -29,6 +31,36 @@ pub(crate) struct InitArgs {
     /// Take the identity from this age identity file (it is copied)
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
+    /// Protect the identity with a passphrase, which each command that opens a secret then asks for
+    #[arg(long)]
+    passphrase: bool,
+    /// The same, with the passphrase from a file
+    #[arg(long, value_name = "FILE")]
+    new_passphrase_file: Option<PathBuf>,
+    /// Keep the store in this file, in a git checkout for one; tokens and what is trusted stay here
+    #[arg(long, value_name = "FILE")]
+    link: Option<PathBuf>,
+}
+
+/// Under which new passphrase the identity is to lie.
+#[derive(Clone, Copy)]
+pub(super) enum Protection<'a> {
+    /// None.
+    Nothing,
+    /// One that is asked for.
+    Asked,
+    /// The one in this file.
+    File(&'a Path),
+}
+
+impl Protection<'_> {
+    fn passphrase(self, run: &Run<'_>) -> Result<Option<Secret>, Error> {
+        match self {
+            Self::Nothing => Ok(None),
+            Self::Asked => new_passphrase(run, None).map(Some),
+            Self::File(file) => new_passphrase(run, Some(file)).map(Some),
+        }
+    }
 }
 
 /// What `init` found or made.
@@ -41,7 +73,22 @@ pub(super) struct Own {
 
 /// Makes what is missing and prints the public key.
 pub(crate) fn run(args: &InitArgs, run: &Run<'_>) -> Result<(), Error> {
-    let own = prepare(run, args.name.as_deref(), args.identity.clone())?;
+    let protection = match &args.new_passphrase_file {
+        Some(file) => Protection::File(file),
+        None if args.passphrase => Protection::Asked,
+        None => Protection::Nothing,
+    };
+    if args.link.is_some() && run.context.paths.named_store {
+        return Err(Error::new(
+            Code::Usage,
+            "--link is for the standard store, and --store or NETO_STORE names another",
+        ));
+    }
+    let own = prepare_keys(run, args.name.as_deref(), args.identity.as_deref(), protection)?;
+    match &args.link {
+        Some(target) => link_store(run, &own, target)?,
+        None => ensure_store(run, &own)?,
+    }
     let store = run.context.store()?;
     let key = own.keys.first().cloned().unwrap_or_default();
     if own.keys.iter().any(|key| store.recipients.values().any(|known| known == key)) || store.recipients.is_empty() {
@@ -56,44 +103,68 @@ pub(crate) fn run(args: &InitArgs, run: &Run<'_>) -> Result<(), Error> {
 }
 
 /// Makes identity, device key and store where they are missing.
-pub(super) fn prepare(run: &Run<'_>, name: Option<&str>, identity: Option<PathBuf>) -> Result<Own, Error> {
-    let name = own_name(run, name)?;
-    let identities = ensure_identity(run, identity)?;
-    let own = Own { name, keys: identities.public_keys() };
-    // A machine that cannot keep a device key works without a cache; here it is only made early.
-    run.context.paths.keys.device()?;
-    change::memory(run, |memory| own.keys.iter().for_each(|key| memory.trust_recipient(key)))?;
+pub(super) fn prepare(run: &Run<'_>) -> Result<Own, Error> {
+    let own = prepare_keys(run, None, None, Protection::Nothing)?;
     ensure_store(run, &own)?;
     Ok(own)
 }
 
-fn ensure_identity(run: &Run<'_>, from: Option<PathBuf>) -> Result<Identities, Error> {
+/// Makes identity and device key where they are missing; a new identity is protected where that is wanted.
+fn prepare_keys(
+    run: &Run<'_>,
+    name: Option<&str>,
+    identity: Option<&Path>,
+    protect: Protection<'_>,
+) -> Result<Own, Error> {
+    let name = own_name(run, name)?;
+    ensure_identity(run, identity, protect)?;
+    let keys = run.context.vault.own_keys();
+    let keys = if keys.is_empty() { run.context.vault.identities(&run.watch())?.public_keys() } else { keys };
+    let own = Own { name, keys };
+    // A machine that cannot keep a device key works without a cache; here it is only made early.
+    run.context.paths.keys.device()?;
+    change::memory(run, |memory| own.keys.iter().for_each(|key| memory.trust_recipient(&own.name, key)))?;
+    Ok(own)
+}
+
+fn ensure_identity(run: &Run<'_>, from: Option<&Path>, protect: Protection<'_>) -> Result<(), Error> {
     let folder = &run.context.paths.keys;
+    let file = folder.identity_file();
     if let Some(from) = from {
-        let path = run.context.absolute(&from);
-        let identities = IdentityPlace::Named(path.clone()).load()?;
-        let bytes = disk::read(&path, Rules { cap: 64 * 1024, privacy: Privacy::Mounted })?;
-        folder.create_identity(&Secret::new(String::from_utf8_lossy(&bytes).into_owned()))?;
-        run.ui.note(&format!("Copied the identity to {}", folder.identity_file().display()));
-        return Ok(identities);
+        let place = IdentityPlace::Named(run.context.absolute(from));
+        let (key, passphrase) = run.context.vault.read_identity(&place, &run.watch())?;
+        if key.identities.public_keys().is_empty() {
+            return Err(Error::new(Code::Secret, format!("{place} does not tell the public key of its identity"))
+                .with_hint("add a line above it: # public key: age1..."));
+        }
+        // What was protected stays so, unless the user wants another passphrase.
+        let passphrase = protect.passphrase(run)?.or(passphrase);
+        folder.create_identity(&key, passphrase.as_ref())?;
+        run.ui.note(&format!("Copied the identity to {}", file.display()));
+        return Ok(());
     }
     let named =
         ["NETO_IDENTITY_FILE", "NETO_IDENTITY"].iter().any(|v| run.context.process.environment.get(v).is_some());
-    let was_there = folder.has_identity();
-    if !named && !was_there {
-        let (text, _) = Identities::generate(run.context.process.clock.now());
-        let file = folder.identity_file();
-        match folder.create_identity(&text) {
-            Ok(()) => run.ui.note(&format!("Made your identity: {} (keep a copy somewhere safe)", file.display())),
-            // Another neto was first; its identity is read below.
-            Err(KeyError::Exists(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
+    if named {
+        return Ok(());
     }
-    if !named && was_there {
-        run.ui.note(&format!("Your identity was there already: {}", folder.identity_file().display()));
+    if folder.has_identity() {
+        run.ui.note(&format!("Your identity was there already: {}", file.display()));
+        return match protect {
+            Protection::Nothing => Ok(()),
+            _ => Err(Error::new(Code::Usage, "--passphrase is for a new identity")
+                .with_hint("neto identity passphrase    protects the one there is")),
+        };
     }
-    Ok(run.context.vault.identities()?.clone())
+    let passphrase = protect.passphrase(run)?;
+    let key = KeyText::generate(run.context.process.clock.now())?;
+    match folder.create_identity(&key, passphrase.as_ref()) {
+        Ok(()) => run.ui.note(&format!("Made your identity: {} (keep a copy: neto identity backup)", file.display())),
+        // Another neto was first; its identity counts.
+        Err(KeyError::Exists(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
 }
 
 fn ensure_store(run: &Run<'_>, own: &Own) -> Result<(), Error> {
@@ -101,17 +172,37 @@ fn ensure_store(run: &Run<'_>, own: &Own) -> Result<(), Error> {
     if file.path().exists() {
         return Ok(());
     }
-    let key = own.keys.first().map_or("", String::as_str);
-    let empty = Document::parse(b"version = 1\n".to_vec(), Path::new("")).map_err(|_| Error::bug("the empty store"))?;
-    let first = empty.apply(&[
-        set(&Section::Recipients, &[own.name.as_str()], Value::Text(key.to_owned())),
-        set(&Section::Defaults, &["url"], Value::Text(API.to_owned())),
-    ])?;
+    let first = first_store(own)?;
     let held = change::hold(run, file.lock(), "the store")?;
     if file.save_new(&held, first.bytes())? {
         run.ui.note(&format!("Made an empty store: {}", file.path().display()));
     }
     Ok(())
+}
+
+/// Moves the store into `target`, or joins the one that is there.
+fn link_store(run: &Run<'_>, own: &Own, target: &Path) -> Result<(), Error> {
+    let (file, target) = (run.context.store_file(), run.context.absolute(target));
+    let first = first_store(own)?;
+    let held = change::hold(run, file.lock(), "the store")?;
+    let linked = file.link_to(&held, &target, first.bytes())?;
+    let (here, there) = (file.path().display(), target.display());
+    run.ui.note(&match linked {
+        Linked::Already => format!("The store is {there} already"),
+        Linked::Moved => format!("The store is {there} now; {here} leads to it"),
+        Linked::Joined => format!("The store that was at {there} is yours now; {here} leads to it"),
+    });
+    Ok(())
+}
+
+/// A store with its first recipient.
+fn first_store(own: &Own) -> Result<Document, Error> {
+    let key = own.keys.first().map_or("", String::as_str);
+    let empty = Document::parse(b"version = 1\n".to_vec(), Path::new("")).map_err(|_| Error::bug("the empty store"))?;
+    Ok(empty.apply(&[
+        set(&Section::Recipients, &[own.name.as_str()], Value::Text(key.to_owned())),
+        set(&Section::Defaults, &["url"], Value::Text(API.to_owned())),
+    ])?)
 }
 
 fn own_name(run: &Run<'_>, told: Option<&str>) -> Result<RecipientName, Error> {

@@ -7,6 +7,7 @@
 
 pub(crate) mod exec;
 pub(crate) mod export;
+pub(crate) mod identity;
 pub(crate) mod init;
 pub(crate) mod login;
 pub(crate) mod logout;
@@ -18,8 +19,10 @@ pub(crate) mod token;
 pub(crate) mod trust;
 
 mod change;
+mod clear;
 mod credential;
 mod reseal;
+mod seal_check;
 mod select;
 mod shape;
 mod variables;
@@ -34,7 +37,8 @@ use crate::context::Context;
 use crate::error::{Code, Error};
 use crate::output::Ui;
 use crate::profile::{Current, Profile, ProfileName};
-use crate::session::{Access, SignIn, Want, Watcher as _};
+use crate::secret::{KeyError, OpenError};
+use crate::session::{Access, SignIn, VaultError, Want, Watcher as _};
 use select::Selected;
 
 /// What every verb gets.
@@ -72,11 +76,29 @@ fn sign_in(run: &Run<'_>, watch: &Watch<'_>, profile: &Profile, wanted: bool) ->
     if !wanted {
         return Ok(None);
     }
-    let credential = run.context.vault.credential(profile, watch);
+    let credential = run.context.vault.credential(profile, watch, watch);
     Ok(Some(credential.map_err(|error| Error::from(error).about(&profile.name))?))
 }
 
 impl Run<'_> {
+    /// Who is told and asked.
+    fn watch(&self) -> Watch<'_> {
+        Watch(self.ui)
+    }
+
+    /// Makes ready what opens the secrets of these profiles, since under the store's lock nobody is asked. What does
+    /// not open is told by who opens it.
+    fn unlock<'p>(&self, profiles: impl IntoIterator<Item = &'p Profile>) -> Result<(), Error> {
+        for profile in profiles {
+            match self.context.vault.unlock(profile, &self.watch()) {
+                Err(VaultError::Key(error @ KeyError::Locked { .. })) => return Err(error.into()),
+                Err(VaultError::Open(OpenError::Plugin(error))) => return Err(error.into()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// The current profile, as far as it can be read.
     fn current_name(&self) -> Option<ProfileName> {
         let store = self.context.store().ok()?;

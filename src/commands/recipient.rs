@@ -4,7 +4,7 @@ use super::words::count;
 use super::{Run, change, reseal};
 use crate::error::{Code, Error};
 use crate::output::{Align, Cell, Column, Format, Row, render};
-use crate::profile::{Document, Edit, NameError, ProfileName, RecipientName, Section, Store, Value};
+use crate::profile::{Document, Edit, Entry, NameError, ProfileName, RecipientName, Section, Store, Value};
 use crate::secret::check_recipient;
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -98,7 +98,7 @@ fn add(run: &Run<'_>, name: &str, key: &str) -> Result<(), Error> {
         .map_err(|error: NameError| Error::new(Code::Usage, format!("the first argument is not a name: {error}")))?;
     check_recipient(key).map_err(|error| Error::new(Code::Usage, format!("the second argument is no key: {error}")))?;
     // Who types a key trusts it; the re-sealing below looks for that.
-    change::memory(run, |memory| memory.trust_recipient(key))?;
+    change::memory(run, |memory| memory.trust_recipient(&name, key))?;
     reseal_all(run, &format!("Added '{name}'"), |document| match document.store().recipients.get(&name) {
         Some(known) if known == key => Ok(Vec::new()),
         Some(_) => Err(Error::new(Code::Store, format!("there is a recipient '{name}' with another key"))
@@ -116,11 +116,19 @@ fn remove(run: &Run<'_>, name: &str) -> Result<(), Error> {
         }
         Ok(without(document, name))
     })?;
+    if opened.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = opened.iter().map(ProfileName::as_str).collect();
+    let seen = count(opened.len(), "profile");
     run.ui.warn(&format!(
-        "'{name}' has seen the secrets of {}; take new keys at the portal for: {}",
-        count(opened.len(), "profile"),
-        opened.iter().map(ProfileName::as_str).collect::<Vec<_>>().join(", ")
+        "'{name}' has seen the secrets of {seen}, and git's history still opens to them: {}",
+        names.join(", ")
     ));
+    run.ui.note("New keys end that:");
+    let sealed = run.context.store()?.profiles.iter().filter(|entry| is_sealed(entry)).count();
+    let which = if sealed > 1 && names.len() == sealed { "--all".to_owned() } else { names.join(" ") };
+    run.ui.note(&format!("  neto rotate {which}"));
     Ok(())
 }
 
@@ -146,6 +154,10 @@ fn others(names: &[RecipientName], name: &str) -> Vec<String> {
     names.iter().filter(|known| known.as_str() != name).map(ToString::to_string).collect()
 }
 
+fn is_sealed(entry: &Entry) -> bool {
+    entry.profile.as_ref().is_ok_and(|profile| profile.sealed.is_some())
+}
+
 /// The profiles that a recipient can open.
 fn known(store: &Store, name: &str) -> Result<Vec<ProfileName>, Error> {
     let Some((_, key)) = store.recipients.iter().find(|(known, _)| known.as_str() == name) else {
@@ -165,11 +177,12 @@ fn reseal_all(
     what: &str,
     change: impl FnOnce(&Document) -> Result<Vec<Edit>, Error>,
 ) -> Result<(), Error> {
+    run.unlock(run.context.store()?.profiles.iter().filter_map(|entry| entry.profile.as_ref().ok()))?;
     let (mut failures, mut sealed, mut nothing) = (Vec::new(), 0, false);
     change::store(run, |document| {
         let edits = change(document)?;
         nothing = edits.is_empty();
-        let resealing = reseal::with_resealing(run, document, edits, ProfileName::clone)?;
+        let resealing = reseal::with_resealing(run, &(), document, edits, ProfileName::clone)?;
         sealed = resealing.changed.iter().filter(|profile| profile.sealed.is_some()).count();
         failures = resealing.failures;
         Ok(resealing.edits)

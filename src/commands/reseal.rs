@@ -5,7 +5,7 @@ use super::Run;
 use super::shape::set;
 use crate::error::{Code, Error};
 use crate::profile::{Document, Edit, Profile, ProfileName, SecretPlace, Section, Store, Value};
-use crate::secret::{Binding, Credential, CredentialId, Opened, Sealed, Verdict, seal};
+use crate::secret::{Asker, Binding, Credential, CredentialId, Opened, Sealed, Verdict, plugin_of};
 use crate::session::VaultError;
 use jiff::civil::Date;
 use jiff::tz::Offset;
@@ -16,12 +16,15 @@ pub(super) fn today(run: &Run<'_>) -> Date {
 }
 
 /// The keys that a profile is to be sealed to. A key that came into the store from elsewhere is refused
-/// until this machine has been told to trust it: whoever can edit the file could add their own.
-pub(super) fn trusted_keys(run: &Run<'_>, store: &Store, profile: &Profile) -> Result<Vec<String>, Error> {
+/// until this machine has been told to trust it: whoever can edit the file could add their own. What the secret is
+/// sealed to already (`inside` the seal, where nobody who only edits the file reaches) has had it; but a key that
+/// would start a program here is trusted in so many words.
+fn trusted_keys(run: &Run<'_>, store: &Store, profile: &Profile, inside: &[String]) -> Result<Vec<String>, Error> {
     let keys = store.recipient_keys(profile);
     let memory = run.context.vault.memory()?.borrow();
     for (name, key) in &store.recipients {
-        if keys.contains(key) && !memory.knows_recipient(key) && !is_own(run, key) {
+        let had_it = inside.contains(key) && plugin_of(key).is_none();
+        if keys.contains(key) && !had_it && !memory.knows_recipient(key) && !is_own(run, key) {
             return Err(Error::new(Code::Store, format!("the recipient '{name}' came into the store from elsewhere"))
                 .with_hint(format!("neto trust --recipient {name}")));
         }
@@ -34,7 +37,7 @@ pub(super) fn trusted_keys(run: &Run<'_>, store: &Store, profile: &Profile) -> R
 
 /// Whether this machine's identity opens what is sealed to `key`.
 pub(super) fn is_own(run: &Run<'_>, key: &str) -> bool {
-    run.context.vault.identities().is_ok_and(|own| own.public_keys().iter().any(|mine| mine == key))
+    run.context.vault.own_keys().iter().any(|mine| mine == key)
 }
 
 /// Refuses a profile whose remembered fields changed until `neto trust` has shown them: to seal for what it declares
@@ -53,20 +56,21 @@ pub(super) fn seal_new(
     profile: &Profile,
     credential: &Credential,
 ) -> Result<Sealed, Error> {
-    let keys = trusted_keys(run, store, profile)?;
+    let keys = trusted_keys(run, store, profile, &[])?;
     if !keys.iter().any(|key| is_own(run, key)) {
         run.ui.warn(&format!("{}: it is sealed to others, so your own identity will not open it", profile.name));
     }
     let now = run.context.process.clock.now();
-    Ok(seal(&Binding::of(profile)?, credential, &CredentialId::random(), today(run), &keys, now)?)
+    let id = CredentialId::random();
+    Ok(run.context.vault.seal(&Binding::of(profile)?, credential, &id, today(run), &keys, now)?)
 }
 
 /// The same credential, bound to what `profile` declares now: id and date stay.
 pub(super) fn seal_again(run: &Run<'_>, store: &Store, profile: &Profile, opened: &Opened) -> Result<Sealed, Error> {
-    let keys = trusted_keys(run, store, profile)?;
+    let keys = trusted_keys(run, store, profile, &opened.recipients)?;
     let since = profile.sealed.as_ref().map_or_else(|| today(run), |note| note.since);
     let now = run.context.process.clock.now();
-    Ok(seal(&Binding::of(profile)?, &opened.credential, &opened.id, since, &keys, now)?)
+    Ok(run.context.vault.seal(&Binding::of(profile)?, &opened.credential, &opened.id, since, &keys, now)?)
 }
 
 /// The two keys of a sealed profile, in the order that the store shows them.
@@ -105,16 +109,19 @@ impl Resealing {
 
 /// `edits`, and the changes that seal anew every secret that they unbind: whose profile declares another
 /// url, account, roots or recipients afterwards. The secret has to be bound to what was declared before.
-/// `from` tells under which name a profile stood before, for a rename.
+/// `from` tells under which name a profile stood before, for a rename; `asker` is `&()` while a lock is held.
 pub(super) fn with_resealing(
     run: &Run<'_>,
+    asker: &dyn Asker,
     before: &Document,
     edits: Vec<Edit>,
     from: impl Fn(&ProfileName) -> ProfileName,
 ) -> Result<Resealing, Error> {
     let after = before.apply(&edits)?;
     let mut resealing = Resealing { edits, changed: Vec::new(), failures: Vec::new() };
+    let progress = run.ui.progress("Sealing", after.store().profiles.len());
     for entry in &after.store().profiles {
+        progress.step();
         let (Ok(new), Some(Ok(old))) =
             (&entry.profile, before.store().entry(&from(&entry.name)).map(|old| &old.profile))
         else {
@@ -124,7 +131,7 @@ pub(super) fn with_resealing(
             continue;
         }
         if let SecretPlace::Sealed(text) = &old.secret {
-            match anew(run, after.store(), old, new, text) {
+            match anew(run, asker, after.store(), old, new, text) {
                 Ok(sealed) => resealing.edits.extend(self::edits(&new.name, &sealed)),
                 Err(error) => {
                     resealing.failures.push(error.about(&old.name));
@@ -140,8 +147,15 @@ pub(super) fn with_resealing(
     Ok(resealing)
 }
 
-fn anew(run: &Run<'_>, store: &Store, old: &Profile, new: &Profile, text: &str) -> Result<Sealed, Error> {
-    let opened = run.context.vault.open(text)?;
+fn anew(
+    run: &Run<'_>,
+    asker: &dyn Asker,
+    store: &Store,
+    old: &Profile,
+    new: &Profile,
+    text: &str,
+) -> Result<Sealed, Error> {
+    let opened = run.context.vault.open(text, asker)?;
     crate::session::check_bound(&opened, &Binding::of(old)?, old)?;
     refuse_changed(run, old)?;
     seal_again(run, store, new, &opened)

@@ -1,12 +1,10 @@
 //! `neto seal`: what is in clear is sealed, what is sealed to others than today's recipients anew.
 
-use super::shape::{set, unset};
-use super::words::count;
-use super::{Run, SelectArgs, change, reseal};
+use super::clear::Pasted;
+use super::{Run, SelectArgs, change, reseal, seal_check};
 use crate::error::{Code, Error};
-use crate::output::clean;
-use crate::profile::{ClearKey, Document, Edit, Profile, ProfileName, SecretPlace, Section, Store, Value};
-use crate::secret::{Binding, Credential, NetoSecret, Opened, Secret, Verdict, recipients_tag};
+use crate::profile::{Document, Edit, Profile, ProfileName, SecretPlace, Store};
+use crate::secret::{Binding, Opened, Verdict, recipients_tag};
 use clap::Args;
 
 /// Seal what stands in clear in the store, and seal anew what other recipients should open
@@ -33,12 +31,20 @@ pub(crate) struct SealArgs {
     yes: bool,
 }
 
+/// What is said of a profile whose secret stood in clear.
+const SEALED: &str = "is sealed now";
+
 /// What was shown of one profile: what it declares, and which credential is sealed in it.
 type Accepted = (Binding, String);
 
 /// What became of one profile.
 enum Outcome {
-    Sealed { edits: Vec<Edit>, how: &'static str },
+    Sealed {
+        edits: Vec<Edit>,
+        how: &'static str,
+    },
+    /// Taken out of the text, and to be sealed.
+    Clear(Pasted),
     AsItIs,
 }
 
@@ -47,7 +53,7 @@ pub(crate) fn run(args: &SealArgs, run: &Run<'_>) -> Result<(), Error> {
     let selected = args.select.all_or(run)?;
     let names: Vec<ProfileName> = selected.into_iter().map(|selected| selected.name).collect();
     if args.check {
-        return check(run, &names, run.context.store()?);
+        return seal_check::run(run, &names, run.context.store()?);
     }
     if args.accept && args.select.selection().is_empty() {
         return Err(
@@ -55,19 +61,21 @@ pub(crate) fn run(args: &SealArgs, run: &Run<'_>) -> Result<(), Error> {
         );
     }
     let accepted = if args.accept { ask_to_accept(args, run, &names)? } else { Vec::new() };
+    unlock(run, &names)?;
     let mut failures = Vec::new();
     let mut sealed = Vec::new();
     let mut was_clear = false;
     let document = change::store(run, |document| {
+        let outcomes = names.iter().map(|name| seal_one(args, run, document, name, &accepted)).collect();
         let mut edits = Vec::new();
-        for name in &names {
-            match seal_one(args, run, document, name, &accepted) {
+        for (name, outcome) in names.iter().zip(seal_pasted(run, document, outcomes)) {
+            match outcome {
                 Ok(Outcome::Sealed { edits: own, how }) => {
-                    was_clear |= is_clear(document.store(), name);
+                    was_clear |= how == SEALED;
                     edits.extend(own);
                     sealed.push((name.clone(), how));
                 }
-                Ok(Outcome::AsItIs) => {}
+                Ok(_) => {}
                 Err(error) => failures.push(super::told(run, names.len(), error.about(name))),
             }
         }
@@ -87,9 +95,40 @@ pub(crate) fn run(args: &SealArgs, run: &Run<'_>) -> Result<(), Error> {
     super::several(names.len(), failures)
 }
 
-fn is_clear(store: &Store, name: &ProfileName) -> bool {
-    let profile = store.entry(name).and_then(|entry| entry.profile.as_ref().ok());
-    profile.is_some_and(|profile| matches!(profile.secret, SecretPlace::Clear(_)))
+/// Makes ready what opens those that are sealed to others than today's recipients.
+fn unlock(run: &Run<'_>, names: &[ProfileName]) -> Result<(), Error> {
+    let store = run.context.store()?;
+    let profiles = names.iter().filter_map(|name| store.entry(name)?.profile.as_ref().ok());
+    run.unlock(profiles.filter(|profile| !is_for_today(store, profile)))
+}
+
+/// Whether a sealed profile says that it is sealed to the recipients of today.
+pub(super) fn is_for_today(store: &Store, profile: &Profile) -> bool {
+    let today = recipients_tag(&store.recipient_keys(profile));
+    profile.sealed.as_ref().is_some_and(|note| note.to == today)
+}
+
+/// Seals what was taken out of the text. The store without it is read once for all, unless one of them makes it faulty:
+/// then each is looked at alone, so that it fails alone.
+fn seal_pasted(
+    run: &Run<'_>,
+    document: &Document,
+    outcomes: Vec<Result<Outcome, Error>>,
+) -> Vec<Result<Outcome, Error>> {
+    let pasted = outcomes.iter().filter_map(|outcome| match outcome {
+        Ok(Outcome::Clear(pasted)) => Some(pasted.edits.clone()),
+        _ => None,
+    });
+    let bare = document.apply(&pasted.flatten().collect::<Vec<_>>()).ok();
+    let seal = |pasted: Pasted| match &bare {
+        Some(bare) => pasted.sealed(run, bare),
+        None => pasted.sealed(run, &document.apply(&pasted.edits)?),
+    };
+    let sealed = |outcome| match outcome {
+        Outcome::Clear(pasted) => seal(pasted).map(|edits| Outcome::Sealed { edits, how: SEALED }),
+        other => Ok(other),
+    };
+    outcomes.into_iter().map(|outcome| outcome.and_then(sealed)).collect()
 }
 
 fn seal_one(
@@ -102,7 +141,7 @@ fn seal_one(
     let Some(entry) = document.store().entry(name) else { return Ok(Outcome::AsItIs) };
     let profile = entry.profile.as_ref().map_err(|fault| run.context.fault(name, fault.clone()))?;
     match &profile.secret {
-        SecretPlace::Clear(keys) => seal_clear(run, document, profile, keys),
+        SecretPlace::Clear(keys) => Pasted::take(document, profile, keys).map(Outcome::Clear),
         SecretPlace::Sealed(text) if args.accept => {
             // The store may have changed while the question stood; only what was shown is accepted.
             let id = profile.sealed.as_ref().map(|note| note.id.clone()).unwrap_or_default();
@@ -118,81 +157,18 @@ fn seal_one(
     }
 }
 
-fn seal_clear(run: &Run<'_>, document: &Document, profile: &Profile, keys: &[ClearKey]) -> Result<Outcome, Error> {
-    let section = Section::Profile(profile.name.clone());
-    let mut edits: Vec<Edit> = Vec::new();
-    if keys.contains(&ClearKey::Netosecret) && keys.len() > 1 {
-        return Err(Error::new(Code::Store, "it has a netosecret and other secrets beside it; keep one of the two"));
-    }
-    let credential = if keys.contains(&ClearKey::Netosecret) {
-        let secret = NetoSecret::parse(&clear_value(document, profile, ClearKey::Netosecret)?)?;
-        edits.extend(missing_fields(document, profile, &secret)?);
-        secret.credential()
-    } else if keys.contains(&ClearKey::Password) {
-        Credential::Person { password: Secret::new(clear_value(document, profile, ClearKey::Password)?) }
-    } else {
-        let appkey = Secret::new(clear_value(document, profile, ClearKey::Appkey)?);
-        Credential::ApiKey {
-            appkey,
-            sharedsecret: Secret::new(clear_value(document, profile, ClearKey::Sharedsecret)?),
-        }
-    };
-    edits.extend(keys.iter().map(|key| unset(&section, &[key.key()])));
-    let bare = document.apply(&edits)?;
-    let declared = super::profile::add::added(&bare, &profile.name)?;
-    reseal::refuse_changed(run, &declared)?;
-    let sealed = reseal::seal_new(run, bare.store(), &declared, &credential)?;
-    edits.extend(reseal::edits(&profile.name, &sealed));
-    Ok(Outcome::Sealed { edits, how: "is sealed now" })
-}
-
-fn clear_value(document: &Document, profile: &Profile, key: ClearKey) -> Result<String, Error> {
-    document
-        .clear_value(&profile.name, key)
-        .ok_or_else(|| Error::new(Code::Store, format!("its secret stands in clear without the {}", key.key())))
-}
-
-/// The fields of a pasted NETOSECRET that the profile does not declare itself; those it declares must agree.
-fn missing_fields(document: &Document, profile: &Profile, secret: &NetoSecret) -> Result<Vec<Edit>, Error> {
-    let section = Section::Profile(profile.name.clone());
-    let mut edits = Vec::new();
-    for (key, declared, held) in
-        [("shortname", &profile.shortname, &secret.shortname), ("appname", &profile.appname, &secret.appname)]
-    {
-        match declared {
-            None => edits.push(set(&section, &[key], Value::Text(held.clone()))),
-            Some(declared) if declared == held => {}
-            Some(declared) => return Err(disagree(key, declared, held)),
-        }
-    }
-    if document.declares(&section, &["url"]) {
-        if profile.url != secret.url {
-            return Err(disagree("url", &profile.url.to_string(), &secret.url.to_string()));
-        }
-    } else if document.store().defaults.url.as_ref() != Some(&secret.url) {
-        edits.push(set(&section, &["url"], Value::Text(secret.url.to_string())));
-    }
-    Ok(edits)
-}
-
-fn disagree(key: &str, declared: &str, held: &str) -> Error {
-    Error::new(Code::Store, format!("the profile declares the {key} '{declared}', its NETOSECRET has '{held}'"))
-        .with_hint("neto profile edit    to take the line out; the NETOSECRET brings its own")
-}
-
 fn seal_to_others(run: &Run<'_>, store: &Store, profile: &Profile, text: &str) -> Result<Outcome, Error> {
-    let today = recipients_tag(&store.recipient_keys(profile));
-    if profile.sealed.as_ref().is_some_and(|note| note.to == today) {
+    if is_for_today(store, profile) {
         return Ok(Outcome::AsItIs);
     }
-    let opened = run.context.vault.open(text)?;
+    let opened = run.context.vault.open(text, &())?;
     crate::session::check_bound(&opened, &Binding::of(profile)?, profile)?;
     reseal::refuse_changed(run, profile)?;
     resealed(run, store, profile, &opened, "is sealed to today's recipients")
 }
 
 fn accept(run: &Run<'_>, store: &Store, profile: &Profile, text: &str) -> Result<Outcome, Error> {
-    let opened = run.context.vault.open(text)?;
+    let opened = run.context.vault.open(text, &())?;
     resealed(run, store, profile, &opened, "is bound to what it declares now")
 }
 
@@ -214,7 +190,7 @@ fn ask_to_accept(args: &SealArgs, run: &Run<'_>, names: &[ProfileName]) -> Resul
     for name in names {
         let profile = run.context.profile(name)?;
         let SecretPlace::Sealed(text) = &profile.secret else { continue };
-        let opened = run.context.vault.open(text).map_err(|error| Error::from(error).about(name))?;
+        let opened = run.context.vault.open(text, &run.watch()).map_err(|error| Error::from(error).about(name))?;
         let Some(note) = &profile.sealed else { continue };
         let declared = Binding::of(&profile)?;
         let mut told = Vec::new();
@@ -241,31 +217,4 @@ fn ask_to_accept(args: &SealArgs, run: &Run<'_>, names: &[ProfileName]) -> Resul
         run.confirm("Bind the secret to this?", &format!("neto seal {} --accept --yes", list.join(" ")))?;
     }
     Ok(shown)
-}
-
-fn check(run: &Run<'_>, names: &[ProfileName], store: &Store) -> Result<(), Error> {
-    let mut found = Vec::new();
-    for name in names {
-        let Some(entry) = store.entry(name) else { continue };
-        let what = match &entry.profile {
-            Err(fault) => Some(fault.to_string()),
-            Ok(profile) => match &profile.secret {
-                SecretPlace::Clear(_) => Some("its secret stands in clear".to_owned()),
-                SecretPlace::Sealed(_) => {
-                    let today = recipients_tag(&store.recipient_keys(profile));
-                    let others = profile.sealed.as_ref().is_none_or(|note| note.to != today);
-                    others.then(|| "it is sealed to others than declared".to_owned())
-                }
-                _ => None,
-            },
-        };
-        found.extend(what.map(|what| format!("{name}: {what}")));
-    }
-    if found.is_empty() {
-        return Ok(());
-    }
-    let lines: Vec<_> = found.iter().map(|line| clean(line)).collect();
-    run.ui.answer(&format!("{}\n", lines.join("\n")))?;
-    Err(Error::new(Code::Found, format!("{} not sealed as it should be", count(found.len(), "profile")))
-        .with_hint("neto seal"))
 }

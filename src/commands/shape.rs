@@ -49,6 +49,11 @@ impl ShapeArgs {
             && self.recipients.is_empty()
     }
 
+    /// Whether a flag changes what a seal binds, or to whom it is sealed.
+    pub(super) fn unbinds(&self) -> bool {
+        self.ca_file.is_some() || !self.recipients.is_empty()
+    }
+
     /// The entries of a new profile, in the order that the store shows them.
     pub(super) fn entries(&self, run: &Run<'_>) -> Result<Vec<(String, Value)>, Error> {
         let mut entries = Vec::new();

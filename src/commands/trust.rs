@@ -4,7 +4,7 @@ use super::words::count;
 use super::{Run, SelectArgs, change};
 use crate::error::{Code, Error};
 use crate::profile::{Profile, RecipientName, Store};
-use crate::secret::Verdict;
+use crate::secret::{Verdict, plugin_of};
 use clap::Args;
 
 /// Trust what changed in the store, after looking at it
@@ -53,11 +53,13 @@ pub(crate) fn run(args: &TrustArgs, run: &Run<'_>) -> Result<(), Error> {
         for profile in &profiles {
             memory.trust(profile);
         }
-        for (_, key) in &recipients {
-            memory.trust_recipient(key);
+        for (name, key) in &recipients {
+            memory.trust_recipient(name, key);
         }
     })?;
-    run.ui.note(&format!("Trusted {} and {}", count(profiles.len(), "profile"), count(recipients.len(), "recipient")));
+    let counts = [(profiles.len(), "profile"), (recipients.len(), "recipient")];
+    let told: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| count(*n, what)).collect();
+    run.ui.note(&format!("Trusted {}", told.join(" and ")));
     Ok(())
 }
 
@@ -105,7 +107,11 @@ fn strangers(args: &TrustArgs, run: &Run<'_>, store: &Store) -> Result<Vec<(Reci
         .map(|(name, key)| (name.clone(), key.clone()))
         .collect();
     for (name, key) in &new {
-        run.ui.note(&format!("recipient {name}: {key}"));
+        let program = plugin_of(key).map(|program| format!(" (sealing to it runs {program})")).unwrap_or_default();
+        run.ui.note(&match memory.last_key_of(name) {
+            Some(old) => format!("recipient {name}: was {old}, is {key}{program}"),
+            None => format!("recipient {name}: new here; {key}{program}"),
+        });
     }
     Ok(new)
 }

@@ -1,8 +1,9 @@
-//! Tells the user what the pipeline has to say.
+//! Tells the user what the pipeline has to say, and asks what only a person knows.
 
 use super::when;
 use crate::fusion::Progress;
-use crate::output::Ui;
+use crate::output::{AskError, Ui};
+use crate::secret::{Asker, Secret, Unanswered};
 use crate::session::{Warning, Watcher};
 
 /// The pipeline's ear and mouth for one command.
@@ -43,5 +44,48 @@ impl Watcher for Watch<'_> {
 
     fn trace(&self, text: &str) {
         self.0.verbose(text);
+    }
+}
+
+impl Asker for Watch<'_> {
+    fn passphrase(&self, place: &str, wrong: bool) -> Result<Secret, Unanswered> {
+        if wrong {
+            self.0.note("That passphrase does not open it.");
+        }
+        answer(self.0.hidden(&format!("Passphrase of {place} (not shown): ")))
+    }
+
+    fn told_by_plugin(&self, plugin: &str, text: &str) {
+        self.0.note(&format!("age-plugin-{plugin}: {text}"));
+    }
+
+    fn asked_by_plugin(&self, plugin: &str, prompt: &str, hidden: bool) -> Result<Secret, Unanswered> {
+        let question = format!("age-plugin-{plugin}: {prompt}");
+        if hidden {
+            answer(self.0.hidden(&format!("{question} (not shown): ")))
+        } else {
+            Ok(Secret::new(self.0.line(&format!("{question} "))?))
+        }
+    }
+
+    fn decided_for_plugin(&self, plugin: &str, prompt: &str, yes: &str, no: Option<&str>) -> Result<bool, Unanswered> {
+        let no = no.map(|no| format!(", or n: {no}")).unwrap_or_default();
+        let question = format!("age-plugin-{plugin}: {prompt} (y: {yes}{no})");
+        self.0.confirm(&question).map_err(Unanswered::from)
+    }
+}
+
+fn answer(asked: Result<zeroize::Zeroizing<String>, AskError>) -> Result<Secret, Unanswered> {
+    Ok(Secret::new(asked?.to_string()))
+}
+
+impl From<AskError> for Unanswered {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::NobodyToAsk => Self::Nobody,
+            AskError::Interrupted => Self::Interrupted,
+            AskError::Terminated => Self::Terminated,
+            other => Self::Failed(other.to_string()),
+        }
     }
 }

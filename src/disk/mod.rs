@@ -14,7 +14,8 @@ pub use lock::{Lock, Locked};
 pub use read::{Privacy, Rules, read};
 pub use signals::{Ending, Held, hold};
 pub use write::{
-    Durability, append, clear_leftovers, clear_leftovers_beside, create_new, remove, replace, replace_shared,
+    Durability, append, clear_leftovers, clear_leftovers_beside, create_new, create_new_there, remove, replace,
+    replace_shared, replace_with_link,
 };
 
 use std::io;

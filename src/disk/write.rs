@@ -38,8 +38,16 @@ pub fn replace(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), 
 /// # Errors
 /// [`DiskError`] naming `path`.
 pub fn create_new(path: &Path, bytes: &[u8]) -> Result<bool, DiskError> {
+    create_private_folder(folder_of(path))?;
+    create_new_there(path, bytes)
+}
+
+/// [`create_new`] in a folder that the user chose, which is neither made nor judged.
+///
+/// # Errors
+/// [`DiskError`] naming `path`.
+pub fn create_new_there(path: &Path, bytes: &[u8]) -> Result<bool, DiskError> {
     let folder = folder_of(path);
-    create_private_folder(folder)?;
     let made = (|| {
         let held = signals::hold();
         let beside = write_temporary(folder, bytes, Durability::Durable, 0o600)?;
@@ -66,6 +74,32 @@ pub fn replace_shared(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
         Err(source) => return Err(DiskError::io("write", path, source)),
     };
     replace_with_mode(&target, bytes, Durability::Durable, mode_of(&target).unwrap_or(0o600))
+}
+
+/// Puts a symbolic link to `target` in the place of `path`, durably; `path` is at every time what it was or the link.
+///
+/// # Errors
+/// [`DiskError`] naming `path`; what was there is then untouched.
+#[cfg(unix)]
+pub fn replace_with_link(path: &Path, target: &Path) -> Result<(), DiskError> {
+    let folder = folder_of(path);
+    create_private_folder(folder)?;
+    let linked = (|| {
+        let make = |name: &Path| std::os::unix::fs::symlink(target, name);
+        let link = tempfile::Builder::new().prefix(PREFIX).make_in(folder, make)?;
+        link.persist(path).map_err(|failed| failed.error)?;
+        sync_folder(folder)
+    })();
+    linked.map_err(|source| DiskError::io("link", path, source))
+}
+
+/// Links to files need rights here that users do not have.
+///
+/// # Errors
+/// Always.
+#[cfg(not(unix))]
+pub fn replace_with_link(path: &Path, _target: &Path) -> Result<(), DiskError> {
+    Err(DiskError::io("link", path, io::Error::from(io::ErrorKind::Unsupported)))
 }
 
 /// Removes a file; one that is not there is no error.

@@ -108,6 +108,14 @@ impl Ui {
         if self.can_ask() { ask::confirm(question) } else { Err(AskError::NobodyToAsk) }
     }
 
+    /// Asks for a line that is shown as it is typed.
+    ///
+    /// # Errors
+    /// Nobody to ask, or no answer.
+    pub fn line(&self, prompt: &str) -> Result<String, AskError> {
+        if self.can_ask() { ask::line(prompt) } else { Err(AskError::NobodyToAsk) }
+    }
+
     /// Asks for a text that is not shown; see [`ask::hidden`].
     ///
     /// # Errors
@@ -142,6 +150,16 @@ impl Ui {
         if self.volume >= Volume::Normal {
             self.say(&format!("{}\n", clean_block(message.trim_end_matches('\n'))));
         }
+    }
+
+    /// Whether the conversation goes to a terminal.
+    pub(super) fn talks_to_terminal(&self) -> bool {
+        self.streams.stderr_terminal
+    }
+
+    /// Writes over the line that the cursor stands on, and leaves the cursor at its start.
+    pub(super) fn overwrite(&self, line: &str) {
+        self.say(&format!("\r{line}\r"));
     }
 
     /// Tells what neto does underway, when asked to be verbose.

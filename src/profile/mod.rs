@@ -24,5 +24,5 @@ pub use parse::{EnvNameError, Fault, Place, Problem, StoreError, check_env_name}
 pub use pin::{Pin, PinError};
 pub use selection::{Selection, SelectionError, WhenNone};
 pub use span::{Span, SpanError};
-pub use store::{StoreFile, StoreFileError};
+pub use store::{Linked, StoreFile, StoreFileError};
 pub use url::{ApiUrl, UrlError};

@@ -42,6 +42,20 @@ pub enum StoreFileError {
     /// It is not there.
     #[error("there is no store at {}", .0.display())]
     Absent(PathBuf),
+    /// Two stores with profiles, of which one would have to go.
+    #[error("{} and {} both hold profiles, and none is thrown away", .0.display(), .1.display())]
+    Both(PathBuf, PathBuf),
+}
+
+/// What [`StoreFile::link_to`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Linked {
+    /// Nothing: it led there already.
+    Already,
+    /// The store went there.
+    Moved,
+    /// A store was there, and is the one from now on.
+    Joined,
 }
 
 impl StoreFile {
@@ -51,7 +65,7 @@ impl StoreFile {
         Self { path, lock }
     }
 
-    /// The file as it is called; relative paths in it start at its folder.
+    /// The file as it is called.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -68,7 +82,7 @@ impl StoreFile {
     /// [`StoreFileError::Store`] for one that cannot be used.
     pub fn load(&self) -> Result<Option<Store>, StoreFileError> {
         let Some(bytes) = self.read()? else { return Ok(None) };
-        let store = parse::decode(bytes).and_then(|text| parse::parse(&text, self.folder()));
+        let store = parse::decode(bytes).and_then(|text| parse::parse(&text, &self.base()));
         store.map(Some).map_err(|error| self.invalid(error))
     }
 
@@ -107,6 +121,38 @@ impl StoreFile {
         Ok(self.save_edited(before, &edits)?)
     }
 
+    /// Makes this store the one at `target`, through a symbolic link: what is here moves there, or what is there
+    /// counts from now on. `first` is the text of a store where there is none at either place.
+    ///
+    /// # Errors
+    /// [`StoreFileError::Both`] where both hold profiles; otherwise as for [`edit`](Self::edit). What was here is then
+    /// as it was.
+    pub fn link_to(&self, _held: &Locked, target: &Path, first: &[u8]) -> Result<Linked, StoreFileError> {
+        let there = Self::new(target.to_path_buf(), self.lock.clone());
+        let resolved = |path: &Path| std::fs::canonicalize(path).ok();
+        if resolved(&self.path).is_some_and(|own| resolved(target) == Some(own)) {
+            return Ok(Linked::Already);
+        }
+        check_folder(there.folder())?;
+        let (own, found) = (self.load_document()?, there.load_document()?);
+        let linked = match (&own, &found) {
+            (Some(own), Some(_)) if !own.store().profiles.is_empty() => {
+                return Err(StoreFileError::Both(self.path.clone(), target.to_path_buf()));
+            }
+            (_, Some(_)) => Linked::Joined,
+            (own, None) => {
+                disk::create_new_there(target, own.as_ref().map_or(first, Document::bytes))?;
+                Linked::Moved
+            }
+        };
+        // Resolved, so that the link means the same wherever neto is started.
+        disk::replace_with_link(
+            &self.path,
+            &resolved(target).ok_or_else(|| StoreFileError::Absent(target.to_path_buf()))?,
+        )?;
+        Ok(linked)
+    }
+
     fn save_edited(&self, before: Document, edits: &[Edit]) -> Result<Document, StoreFileError> {
         if edits.is_empty() {
             return Ok(before);
@@ -139,7 +185,7 @@ impl StoreFile {
     }
 
     fn document(&self, bytes: Vec<u8>) -> Result<Document, StoreFileError> {
-        Document::parse(bytes, self.folder()).map_err(|error| self.invalid(error))
+        Document::parse(bytes, &self.base()).map_err(|error| self.invalid(error))
     }
 
     fn invalid(&self, error: StoreError) -> StoreFileError {
@@ -148,6 +194,12 @@ impl StoreFile {
 
     fn folder(&self) -> &Path {
         self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+
+    /// Where relative paths in the store start: at the file itself, so that a checkout means the same to all who link to
+    /// it.
+    fn base(&self) -> PathBuf {
+        self.target_folder().unwrap_or_else(|| self.folder().to_path_buf())
     }
 
     /// The folder of the file that a link leads to.

@@ -2,7 +2,7 @@
 //!
 //! age's own error texts are not shown: some hold characters that a terminal must not get.
 
-use super::PayloadError;
+use super::{PayloadError, PluginError};
 use age::armor::{ArmoredReader, ArmoredWriter, Format};
 use age::{DecryptError, Decryptor, EncryptError, Encryptor, Identity, Recipient};
 use std::io::{self, Read as _, Write as _};
@@ -43,9 +43,20 @@ pub enum OpenError {
     /// Larger than anything that neto seals.
     #[error("the sealed text is larger than anything that neto seals")]
     TooLarge,
+    /// The plugin that holds the key did not open it.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
     /// It opens, but holds something else than a sealed profile.
     #[error("what is sealed is not what neto seals: {0}")]
     Payload(#[from] PayloadError),
+}
+
+impl OpenError {
+    /// Whether it is for others to open, as far as can be told.
+    #[must_use]
+    pub fn is_of_another_key(&self) -> bool {
+        *self == Self::WrongIdentity
+    }
 }
 
 /// Closes `plain` to all of `recipients`; with `Format::AsciiArmor` the result is a text.
@@ -62,6 +73,20 @@ pub(super) fn open_text<'a>(
     text: &str,
     identities: impl Iterator<Item = &'a dyn Identity>,
 ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    open_bytes(&without_armor(text)?, identities)
+}
+
+/// Whether a text is an age file that is sealed to keys, as far as that can be told without one.
+///
+/// # Errors
+/// [`OpenError`], but never that of a wrong identity.
+pub fn check_sealed(text: &str) -> Result<(), OpenError> {
+    let bytes = without_armor(text)?;
+    check_header(&bytes)?;
+    if Decryptor::new_buffered(&bytes[..])?.is_scrypt() { Err(OpenError::NeedsPassphrase) } else { Ok(()) }
+}
+
+fn without_armor(text: &str) -> Result<Vec<u8>, OpenError> {
     if text.len() > TEXT_CAP {
         return Err(OpenError::TooLarge);
     }
@@ -72,7 +97,7 @@ pub(super) fn open_text<'a>(
     }
     let mut bytes = Vec::with_capacity(text.len());
     ArmoredReader::new(text.as_bytes()).read_to_end(&mut bytes).map_err(|_| OpenError::Damaged)?;
-    open_bytes(&bytes, identities)
+    Ok(bytes)
 }
 
 /// Opens a binary age file with the first of `identities` that fits.

@@ -1,9 +1,9 @@
 //! Identities: the keys that open secrets, as an age identity file holds them.
 //!
-//! Plain X25519 keys for now. What a passphrase protects and what needs a plugin is recognised and
-//! refused in its own words; each will be one more kind of [`Key`].
+//! What a passphrase protects is opened before it comes here.
 
 use super::Secret;
+use super::plugin::{PluginIdentity, PluginRecipient};
 use age::secrecy::ExposeSecret as _;
 use age::x25519;
 use jiff::Timestamp;
@@ -15,6 +15,8 @@ use zeroize::Zeroizing;
 enum Key {
     /// `AGE-SECRET-KEY-1...`
     Native(x25519::Identity),
+    /// `AGE-PLUGIN-NAME-1...`, and its public key where a comment above it tells that, as plugins write it.
+    Plugin(PluginIdentity, Option<PluginRecipient>),
 }
 
 /// The keys of one identity file, at least one.
@@ -27,15 +29,6 @@ pub enum IdentityError {
     /// Comments and blank lines alone.
     #[error("it holds no key")]
     NoKey,
-    /// The whole file is an age file, sealed to a passphrase.
-    #[error("it is protected by a passphrase, which this version of neto does not ask for")]
-    Passphrase,
-    /// A key that another program holds.
-    #[error("line {line} needs an age plugin, which this version of neto does not run")]
-    Plugin {
-        /// The line.
-        line: usize,
-    },
     /// A key of a kind that came after this program.
     #[error("line {line} is an age key of a kind that this version of neto does not know")]
     Unsupported {
@@ -66,14 +59,14 @@ impl Identities {
     /// [`IdentityError`] names the line, never what is in it.
     pub fn parse(text: &str) -> Result<Self, IdentityError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        if text.trim_start().starts_with("-----BEGIN AGE ENCRYPTED FILE-----")
-            || text.starts_with("age-encryption.org/")
-        {
-            return Err(IdentityError::Passphrase);
+        let (mut keys, mut told) = (Vec::new(), None);
+        for (index, line) in text.lines().map(str::trim).enumerate() {
+            if let Some(comment) = line.strip_prefix('#') {
+                told = comment.split_whitespace().last().and_then(|word| PluginRecipient::parse(word).ok()).or(told);
+            } else if !line.is_empty() {
+                keys.push(parse_key(line, index + 1, &mut told)?);
+            }
         }
-        let lines = text.lines().map(str::trim).enumerate();
-        let keys = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-        let keys = keys.map(|(index, line)| parse_key(line, index + 1)).collect::<Result<Vec<Key>, _>>()?;
         if keys.is_empty() { Err(IdentityError::NoKey) } else { Ok(Self(keys)) }
     }
 
@@ -89,26 +82,45 @@ impl Identities {
         (Secret::new(text), public)
     }
 
-    /// The public keys that others seal to, in the order of the file.
+    /// The public keys that others seal to, in the order of the file; that of a plugin's key as far as the file tells it.
     #[must_use]
     pub fn public_keys(&self) -> Vec<String> {
         let public = |key: &Key| match key {
-            Key::Native(identity) => identity.to_public().to_string(),
+            Key::Native(identity) => Some(identity.to_public().to_string()),
+            Key::Plugin(_, recipient) => recipient.as_ref().map(|recipient| recipient.as_str().to_owned()),
         };
-        self.0.iter().map(public).collect()
+        self.0.iter().filter_map(public).collect()
     }
 
-    /// The keys as age takes them.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &dyn age::Identity> {
-        self.0.iter().map(|key| match key {
-            Key::Native(identity) => identity as &dyn age::Identity,
+    /// The keys that are in the file itself, as age takes them.
+    pub(super) fn native(&self) -> impl Iterator<Item = &dyn age::Identity> {
+        self.0.iter().filter_map(|key| match key {
+            Key::Native(identity) => Some(identity as &dyn age::Identity),
+            Key::Plugin(..) => None,
         })
+    }
+
+    /// The keys that plugins hold.
+    pub(super) fn of_plugins(&self) -> impl Iterator<Item = &PluginIdentity> {
+        self.0.iter().filter_map(|key| match key {
+            Key::Native(_) => None,
+            Key::Plugin(identity, _) => Some(identity),
+        })
+    }
+
+    /// Whether a plugin holds one of the keys, so that opening may want a touch or a PIN each time.
+    #[must_use]
+    pub fn need_plugins(&self) -> bool {
+        self.of_plugins().next().is_some()
     }
 
     /// The one native key; nothing when there are more.
     pub(super) fn into_only(mut self) -> Option<x25519::Identity> {
         let last = self.0.pop().filter(|_| self.0.is_empty());
-        last.map(|Key::Native(identity)| identity)
+        match last? {
+            Key::Native(identity) => Some(identity),
+            Key::Plugin(..) => None,
+        }
     }
 }
 
@@ -118,13 +130,17 @@ impl fmt::Debug for Identities {
     }
 }
 
-fn parse_key(text: &str, line: usize) -> Result<Key, IdentityError> {
+/// A key; `told` is the public key that the comments above it tell.
+fn parse_key(text: &str, line: usize, told: &mut Option<PluginRecipient>) -> Result<Key, IdentityError> {
     if let Ok(identity) = text.parse() {
         return Ok(Key::Native(identity));
     }
+    if let Ok(identity) = PluginIdentity::parse(text) {
+        let own = told.take().filter(|recipient| recipient.plugin() == identity.plugin());
+        return Ok(Key::Plugin(identity, own));
+    }
     let upper = Zeroizing::new(text.to_ascii_uppercase());
     Err(match upper.as_str() {
-        upper if upper.starts_with("AGE-PLUGIN-") => IdentityError::Plugin { line },
         upper if upper.starts_with("AGE-SECRET-KEY-") && !upper.starts_with("AGE-SECRET-KEY-1") => {
             IdentityError::Unsupported { line }
         }
@@ -160,9 +176,7 @@ mod tests {
             ("# a comment\n\n", IdentityError::NoKey),
             ("\n\ncanary", IdentityError::Line { line: 3 }),
             (damaged.as_str(), IdentityError::Line { line: 3 }),
-            ("-----BEGIN AGE ENCRYPTED FILE-----\nYWdl\n", IdentityError::Passphrase),
-            ("age-encryption.org/v1\n-> scrypt", IdentityError::Passphrase),
-            ("#\nAGE-PLUGIN-YUBIKEY-1QQQ", IdentityError::Plugin { line: 2 }),
+            ("#\nAGE-PLUGIN-YUBIKEY-1QQQ", IdentityError::Line { line: 2 }),
             ("AGE-SECRET-KEY-PQ-1QQQ", IdentityError::Unsupported { line: 1 }),
             ("-----BEGIN OPENSSH PRIVATE KEY-----\n", IdentityError::Ssh),
             ("age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj", IdentityError::PublicKey { line: 1 }),

@@ -4,6 +4,7 @@
 //! the binding of a sealed secret to its profile, sources elsewhere, and the memory of what this
 //! machine trusted. Knows nothing of the store's text, of tokens or of the network.
 
+mod asker;
 mod binding;
 mod credential;
 mod device;
@@ -13,7 +14,9 @@ mod identity;
 mod json;
 mod keys;
 mod netosecret;
+mod passphrase;
 mod payload;
+mod plugin;
 mod program;
 mod recipient;
 mod seal;
@@ -23,18 +26,21 @@ mod source;
 mod text;
 mod trust;
 
+pub use asker::{Asker, Unanswered};
 pub use binding::{Account, Binding, BindingError, Difference, Mismatch};
 pub use credential::{Credential, CredentialError, CredentialId, CredentialIdError};
 pub use device::{DeviceKey, DeviceKeyError};
-pub use envelope::OpenError;
+pub use envelope::{OpenError, check_sealed};
 pub use fields::{FieldFault, FieldProblem};
 pub use identity::{Identities, IdentityError};
 pub use json::{Json, JsonFault};
-pub use keys::{IdentityPlace, KeyError, KeyFolder};
+pub use keys::{Found, IdentityPlace, KeyError, KeyFolder, KeyText, Protected};
 pub use netosecret::{NetoSecret, NetoSecretError};
+pub use passphrase::PassphraseError;
 pub use payload::PayloadError;
+pub use plugin::{PluginError, PluginKeyError};
 pub use program::ProgramError;
-pub use recipient::{RecipientError, check_recipient, recipients_tag};
+pub use recipient::{RecipientError, check_recipient, plugin_of, recipients_tag};
 pub use seal::{Opened, SealError, Sealed, open, seal};
 pub use source::{SourceEnvironment, SourceError, fetch};
 pub use text::Secret;

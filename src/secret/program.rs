@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
@@ -61,10 +61,13 @@ pub enum ProgramError {
 }
 
 /// What comes from the thread that reads.
-enum Piece {
+pub(super) enum Piece {
     Bytes(Zeroizing<Vec<u8>>),
     End,
 }
+
+/// How many pieces may wait to be looked at; a program that prints faster waits as well.
+pub(super) const MOST_PIECES: usize = 16;
 
 /// Runs the program `argv` and returns what it printed. Its standard error is neto's own; it has no input.
 pub(super) fn run(
@@ -79,7 +82,7 @@ pub(super) fn run(
     command.args(arguments).env_clear().envs(environment.of_child());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     let mut child = command.spawn().map_err(failed)?;
-    let (sender, pieces) = mpsc::channel();
+    let (sender, pieces) = mpsc::sync_channel(MOST_PIECES);
     if let Some(output) = child.stdout.take() {
         // Not joined: it ends with the pipe, which a helper left behind may keep open.
         std::thread::spawn(move || read_pieces(output, &sender));
@@ -131,7 +134,8 @@ fn wait(
     }
 }
 
-fn read_pieces(mut output: impl Read, sender: &Sender<Piece>) {
+/// Hands on what a program prints until it closes its output or nobody listens any more.
+pub(super) fn read_pieces(mut output: impl Read, sender: &SyncSender<Piece>) {
     let mut buffer = Zeroizing::new([0; 4096]);
     loop {
         let piece = match output.read(buffer.as_mut_slice()) {
@@ -150,7 +154,7 @@ fn read_pieces(mut output: impl Read, sender: &Sender<Piece>) {
 
 /// Where a program lies: as given when absolute, else on the absolute folders of `PATH`, never in the
 /// working directory, where a git checkout may have put one.
-fn find(program: &str, path: Option<&OsStr>) -> Result<PathBuf, ProgramError> {
+pub(super) fn find(program: &str, path: Option<&OsStr>) -> Result<PathBuf, ProgramError> {
     let not_found = || ProgramError::NotFound(program.to_owned());
     if Path::new(program).is_absolute() {
         return Some(PathBuf::from(program)).filter(|file| file.is_file()).ok_or_else(not_found);
@@ -174,7 +178,8 @@ fn is_program(file: &Path) -> bool {
     file.is_file()
 }
 
-fn ending(status: ExitStatus) -> String {
+/// How a program ended, in words: `exit code 3`.
+pub(super) fn ending(status: ExitStatus) -> String {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
         return format!("ended by signal {signal}");

@@ -1,5 +1,6 @@
 //! Public keys that secrets are sealed to, as the store has them.
 
+use super::plugin::PluginRecipient;
 use age::x25519;
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
@@ -32,8 +33,8 @@ pub enum RecipientError {
     /// An SSH key.
     #[error("this is an SSH key; the public key must be age's own, which starts with age1")]
     Ssh,
-    /// A key whose type needs an age plugin or is not known to this version.
-    #[error("this kind of age key is not supported; supported are keys that age-keygen makes")]
+    /// A key of age itself that the age library here cannot seal to.
+    #[error("this kind of age key is not supported; supported are keys that age-keygen makes, and those of plugins")]
     Unsupported,
     /// A key that anybody could open.
     #[error("this key is no key of anybody: what is sealed to it everybody can open")]
@@ -63,15 +64,33 @@ pub fn recipients_tag(keys: &[String]) -> String {
     tag
 }
 
-/// The key as age takes it.
-pub(super) fn parse(key: &str) -> Result<x25519::Recipient, RecipientError> {
+/// The program that sealing to `key` runs; none for a key of age itself, or for no key.
+#[must_use]
+pub fn plugin_of(key: &str) -> Option<String> {
+    PluginRecipient::parse(key).ok().map(|recipient| recipient.plugin().program())
+}
+
+/// A public key.
+pub(super) enum PublicKey {
+    /// One that age itself seals to.
+    Native(x25519::Recipient),
+    /// One that a plugin seals to.
+    Plugin(PluginRecipient),
+}
+
+/// Reads a public key.
+pub(super) fn parse(key: &str) -> Result<PublicKey, RecipientError> {
     if SMALL_ORDER.contains(&key) {
         return Err(RecipientError::Weak);
     }
     match key.parse::<x25519::Recipient>() {
         // Keys are compared as text everywhere, so each has one spelling.
-        Ok(parsed) if parsed.to_string() == key => Ok(parsed),
-        _ => Err(diagnose(key)),
+        Ok(parsed) if parsed.to_string() == key => return Ok(PublicKey::Native(parsed)),
+        _ => {}
+    }
+    match PluginRecipient::parse(key) {
+        Ok(recipient) => Ok(PublicKey::Plugin(recipient)),
+        Err(_) => Err(diagnose(key)),
     }
 }
 
@@ -116,7 +135,6 @@ mod tests {
             (&ALICE.replace("zvk", "zvq"), RecipientError::Form),
             ("AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX", RecipientError::SecretKey),
             ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM/XXUB+VHtZ6isGN", RecipientError::Ssh),
-            ("age1yubikey1qvw0v8nfy8mcgkn6hxhsw3kkfz9vl5hffcv2p6jm2kvhkz2fxq6ucx8jqkj", RecipientError::Unsupported),
             ("age1pq1qqqqqqqqqqqqq", RecipientError::Unsupported),
         ] {
             assert_eq!(check_recipient(key), Err(error), "{key}");

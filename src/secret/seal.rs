@@ -1,9 +1,15 @@
 //! Sealing a profile's credential to its recipients, opening it, and checking that it still belongs there.
 
 use super::binding::compare_note;
-use super::{Binding, Credential, CredentialId, Identities, Mismatch, OpenError, PayloadError, RecipientError};
+use super::plugin::{PluginIdentities, PluginRecipients};
+use super::recipient::PublicKey;
+use super::{
+    Asker, Binding, Credential, CredentialId, Identities, Mismatch, OpenError, PayloadError, PluginError,
+    RecipientError, SourceEnvironment, Unanswered,
+};
 use super::{envelope, payload, recipient, recipients_tag};
 use crate::profile::SealedNote;
+use age::EncryptError;
 use age::armor::Format;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -38,6 +44,12 @@ pub enum SealError {
     /// A password for an API key's profile, or the other way round.
     #[error("the credential is of another kind than the profile")]
     OtherKind,
+    /// The plugin of a recipient did not seal to it.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// Keys that cannot stand beside each other, such as one that withstands quantum computers and one that does not.
+    #[error("a secret cannot be sealed to all of these recipients together: their keys are of kinds that do not mix")]
+    Mixed,
     /// age itself failed.
     #[error("the secret could not be sealed")]
     Age,
@@ -60,6 +72,8 @@ pub struct Opened {
 
 /// Seals `credential`, which came on the day `since`, bound to `binding`, to all of the keys `recipients`.
 ///
+/// A plugin that a key needs gets `environment` and no answer: no key of neto's asks anything while it seals.
+///
 /// # Errors
 /// [`SealError`] when a key is no recipient, there is none, or credential and account are of two kinds.
 pub fn seal(
@@ -69,6 +83,7 @@ pub fn seal(
     since: Date,
     recipients: &[String],
     now: Timestamp,
+    environment: &SourceEnvironment,
 ) -> Result<Sealed, SealError> {
     let mut keys = recipients.to_vec();
     keys.sort_unstable();
@@ -80,21 +95,66 @@ pub fn seal(
         return Err(SealError::TooManyRecipients);
     }
     let parsed = keys.iter().map(|key| recipient::parse(key).map_err(|error| refuse(key, error)));
-    let parsed = parsed.collect::<Result<Vec<_>, _>>()?;
-    let parsed: Vec<&dyn age::Recipient> = parsed.iter().map(|key| key as &dyn age::Recipient).collect();
+    let parsed = parsed.collect::<Result<Vec<PublicKey>, _>>()?;
     let plain = payload::render(binding, credential, id, &keys, now)?;
-    let sealed = envelope::close(&plain, &parsed, Format::AsciiArmor).map_err(|_| SealError::Age)?;
+    let sealed = close(&plain, &parsed, environment)?;
     let text = String::from_utf8(sealed).map_err(|_| SealError::Age)?;
     Ok(Sealed { text, note: SealedNote { id: id.to_string(), to: recipients_tag(&keys), since } })
 }
 
-/// Opens a sealed text. What it holds counts only after [`Opened::check`].
+fn close(plain: &[u8], keys: &[PublicKey], environment: &SourceEnvironment) -> Result<Vec<u8>, SealError> {
+    let of_plugins = keys.iter().filter_map(|key| match key {
+        PublicKey::Native(_) => None,
+        PublicKey::Plugin(recipient) => Some(recipient),
+    });
+    let plugins = PluginRecipients::by_plugin(of_plugins, &(), environment);
+    let native = keys.iter().filter_map(|key| match key {
+        PublicKey::Native(recipient) => Some(recipient as &dyn age::Recipient),
+        PublicKey::Plugin(_) => None,
+    });
+    let all: Vec<_> = native.chain(plugins.iter().map(|plugin| plugin as &dyn age::Recipient)).collect();
+    envelope::close(plain, &all, Format::AsciiArmor).map_err(|error| {
+        match (plugins.iter().find_map(PluginRecipients::failure), error) {
+            (Some(failure), _) => SealError::Plugin(failure),
+            (None, EncryptError::IncompatibleRecipients { .. }) => SealError::Mixed,
+            _ => SealError::Age,
+        }
+    })
+}
+
+/// Opens a sealed text. What it holds counts only after [`Opened::check`]. The keys in the identity file come first;
+/// plugins are started, with `environment`, only where those do not open it and there is somebody to ask.
 ///
 /// # Errors
 /// [`OpenError`] tells a wrong identity from a damaged text and from a payload of another shape.
-pub fn open(text: &str, identities: &Identities) -> Result<Opened, OpenError> {
-    let plain = envelope::open_text(text, identities.iter())?;
+pub fn open(
+    text: &str,
+    identities: &Identities,
+    asker: &dyn Asker,
+    environment: &SourceEnvironment,
+) -> Result<Opened, OpenError> {
+    let plain = match envelope::open_text(text, identities.native()) {
+        Err(OpenError::WrongIdentity) if identities.need_plugins() => {
+            open_by_plugin(text, identities, asker, environment)?
+        }
+        outcome => outcome?,
+    };
     Ok(Opened::parse(&plain)?)
+}
+
+fn open_by_plugin(
+    text: &str,
+    identities: &Identities,
+    asker: &dyn Asker,
+    environment: &SourceEnvironment,
+) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    if let Some(first) = identities.of_plugins().next().filter(|_| asker.is_nobody()) {
+        return Err(PluginError::Unanswered { program: first.plugin().program(), why: Unanswered::Nobody }.into());
+    }
+    let plugins = PluginIdentities::by_plugin(identities.of_plugins(), asker, environment);
+    let opened = envelope::open_text(text, plugins.iter().map(|plugin| plugin as &dyn age::Identity));
+    let failure = plugins.iter().find_map(PluginIdentities::failure);
+    opened.map_err(|error| failure.map_or(error, OpenError::Plugin))
 }
 
 impl Opened {

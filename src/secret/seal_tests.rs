@@ -1,16 +1,34 @@
 //! Sealing against tampering, moving, other keys and the `age` program.
 
 use super::{
-    Account, Binding, Credential, CredentialId, Identities, OpenError, PayloadError, SealError, Sealed, Secret,
-    envelope, open, payload, recipient, recipients_tag, seal,
+    Account, Binding, Credential, CredentialId, Identities, OpenError, Opened, PayloadError, SealError, Sealed, Secret,
+    SourceEnvironment, envelope, payload, recipients_tag,
 };
 use crate::profile::SealedNote;
 use age::armor::Format;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use std::path::Path;
 use std::process::{Command, Stdio};
+
+/// Seals with nothing around.
+fn seal(
+    binding: &Binding,
+    credential: &Credential,
+    id: &CredentialId,
+    since: Date,
+    keys: &[String],
+    now: Timestamp,
+) -> Result<Sealed, SealError> {
+    super::seal(binding, credential, id, since, keys, now, &SourceEnvironment::new([]))
+}
+
+/// Opens with nothing around and nobody to ask.
+fn open(text: &str, identities: &Identities) -> Result<Opened, OpenError> {
+    super::open(text, identities, &(), &SourceEnvironment::new([]))
+}
 
 fn now() -> Timestamp {
     "2026-11-23T17:04:00Z".parse().unwrap()
@@ -123,7 +141,7 @@ fn r50_every_flipped_bit_and_every_cut_fails() {
 #[test]
 fn what_is_sealed_but_no_payload_is_told_apart() {
     let (_, alice, key) = identity();
-    let recipient = recipient::parse(&key).unwrap();
+    let recipient: age::x25519::Recipient = key.parse().unwrap();
     let text = envelope::close(b"{\"v\":9}", &[&recipient], Format::AsciiArmor).unwrap();
     let error = open(std::str::from_utf8(&text).unwrap(), &alice).unwrap_err();
     assert_eq!(error, OpenError::Payload(PayloadError::Version));

@@ -3,9 +3,9 @@
 
 use super::Json;
 use crate::disk::{self, DiskError, Durability, Privacy, Rules};
-use crate::profile::{Profile, ProfileName, SecretPlace};
+use crate::profile::{Profile, ProfileName, RecipientName, SecretPlace};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,16 @@ const VERSION: u8 = 1;
 pub struct Memory {
     /// By profile, the latest last.
     profiles: BTreeMap<String, Vec<Declaration>>,
-    recipients: BTreeSet<String>,
+    /// The latest last.
+    recipients: Vec<KnownKey>,
+}
+
+/// A public key that was trusted, and under which name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KnownKey {
+    name: String,
+    key: String,
 }
 
 /// What the memory says of a profile as it is declared today.
@@ -88,7 +97,7 @@ enum Source {
 struct Wire {
     v: u8,
     profiles: BTreeMap<String, Vec<Declaration>>,
-    recipients: BTreeSet<String>,
+    recipients: Vec<KnownKey>,
 }
 
 impl Memory {
@@ -145,15 +154,22 @@ impl Memory {
         known.push(today);
     }
 
-    /// Trusts a public key to be sealed to, from now on.
-    pub fn trust_recipient(&mut self, key: &str) {
-        self.recipients.insert(key.to_owned());
+    /// Trusts a public key to be sealed to, from now on, whatever it is called.
+    pub fn trust_recipient(&mut self, name: &RecipientName, key: &str) {
+        self.recipients.retain(|known| known.key != key);
+        self.recipients.push(KnownKey { name: name.to_string(), key: key.to_owned() });
+    }
+
+    /// The key that was last trusted under this name, to show beside a new one.
+    #[must_use]
+    pub fn last_key_of(&self, name: &RecipientName) -> Option<&str> {
+        self.recipients.iter().rfind(|known| known.name == name.as_str()).map(|known| known.key.as_str())
     }
 
     /// Whether this machine was ever told to seal to that key.
     #[must_use]
     pub fn knows_recipient(&self, key: &str) -> bool {
-        self.recipients.contains(key)
+        self.recipients.iter().any(|known| known.key == key)
     }
 
     /// Forgets a profile that is gone, so that another of its name is a stranger.
@@ -304,10 +320,13 @@ mod tests {
         assert_eq!(memory, Memory::default());
         memory.trust(&with(|profile| profile.secret = SecretPlace::Command(vec!["op".to_owned()])));
         memory.trust(&profile());
-        memory.trust_recipient("age1x");
+        let bob: RecipientName = "bob".parse().unwrap();
+        memory.trust_recipient(&bob, "age1old");
+        memory.trust_recipient(&bob, "age1x");
         memory.save(&path).unwrap();
         let mut memory = Memory::load(&path).unwrap();
-        assert!(memory.knows_recipient("age1x") && !memory.knows_recipient("age1y"));
+        assert!(["age1x", "age1old"].iter().all(|key| memory.knows_recipient(key)) && !memory.knows_recipient("age1y"));
+        assert_eq!(memory.last_key_of(&bob), Some("age1x"));
         let renamed = with(|profile| profile.name = "globex".parse().unwrap());
         memory.rename(&profile().name, &renamed.name);
         assert_eq!((memory.verdict(&renamed), memory.verdict(&profile())), (Verdict::Trusted, Verdict::FirstSight));
@@ -317,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_damaged_memory_is_neither_guessed_at_nor_empty() {
-        let good = r#"{"v":1,"profiles":{"acme":[{"url":"u"}]},"recipients":["k"]}"#;
+        let good = r#"{"v":1,"profiles":{"acme":[{"url":"u"}]},"recipients":[{"name":"n","key":"k"}]}"#;
         assert!(Memory::parse(good.as_bytes()).is_some());
         for (from, to) in [
             (good, ""),
@@ -328,6 +347,7 @@ mod tests {
             ("{\"acme\":", "{\"acme\":[],\"acme\":"),
             ("\"recipients\"", "\"more\":1,\"recipients\""),
             ("\"u\"", "5"),
+            ("{\"name\":\"n\",\"key\":\"k\"}", "\"k\""),
         ] {
             assert!(Memory::parse(good.replace(from, to).as_bytes()).is_none(), "{to}");
         }

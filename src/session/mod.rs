@@ -10,13 +10,13 @@ mod vault;
 
 pub use failure::Failure;
 pub use patience::{AcquireError, Busy, acquire};
-pub use vault::{SignIn, Vault, VaultError, check_bound};
+pub use vault::{SignIn, Vault, VaultError, check_bound, read_passphrase};
 
 use crate::clock::Clock;
 use crate::disk::{DiskError, Lock};
 use crate::fusion::{Client, FusionError, Progress, Proxies};
 use crate::profile::{Profile, ProfileName, SecretPlace, Span};
-use crate::secret::{DeviceKey, KeyError, KeyFolder, Secret};
+use crate::secret::{Asker, DeviceKey, KeyError, KeyFolder, Secret};
 use crate::token::{CachedToken, Fingerprint, Lifetime, State, TokenFileError, TokenFolder};
 use failure::Failures;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -57,8 +57,8 @@ pub enum Granted {
     Login,
 }
 
-/// What the pipeline has to tell the user; a command fulfils it.
-pub trait Watcher: Progress {
+/// What the pipeline has to tell and to ask the user; a command fulfils it.
+pub trait Watcher: Progress + Asker {
     /// Another process (its id, where known) holds the lock of `what`.
     fn waiting(&self, what: &str, holder: Option<u32>);
     /// Something went wrong that does not stop the pipeline.

@@ -40,11 +40,23 @@ impl Session<'_> {
         if !want.force {
             self.check_pause(profile, seen.failure.as_ref())?;
         }
-        let _held = match self.take_turn(profile, &seen).await? {
+        match self.attempt(profile, want, &seen).await {
+            Err(SessionError::Vault(error)) if error.wants_a_person() => {
+                // Nothing is asked under the lock, which was let go; whoever had it meanwhile may have served us.
+                self.vault.unlock(profile, self.watcher)?;
+                self.attempt(profile, want, &seen).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Waits for the lock and gets a token under it; fails where somebody has to be asked.
+    async fn attempt(&self, profile: &Profile, want: Want, seen: &Seen) -> Result<Access, SessionError> {
+        let _held = match self.take_turn(profile, seen).await? {
             Turn::Served(token) => return Ok(Access::cached(&token)),
             Turn::Mine(held) => held,
         };
-        if let Some(token) = self.served_meanwhile(profile, &seen)? {
+        if let Some(token) = self.served_meanwhile(profile, seen)? {
             return Ok(Access::cached(&token));
         }
         let refreshed = match self.cached(profile) {
@@ -168,7 +180,7 @@ impl Session<'_> {
     }
 
     async fn login(&self, profile: &Profile) -> Result<Grant, SessionError> {
-        let credential = self.vault.credential(profile, self.watcher)?;
+        let credential = self.vault.credential(profile, self.watcher, &())?;
         let client = self.client(profile)?;
         Ok(client
             .login(&profile.url, &credential.login()?, profile.timeout.duration(), self.clock, self.watcher)

@@ -1,25 +1,42 @@
 //! From a declared profile to its credential: what this machine trusts, which identity opens it, what
 //! a source yields, and whether it is bound to this very profile.
+//!
+//! Nothing is asked of the user while a lock is held: who holds one passes `&()` as the [`Asker`], and lets go of it
+//! to [`Vault::unlock`] where [`VaultError::wants_a_person`].
 
 use super::Watcher;
-use crate::disk::{DiskError, Lock, Locked};
+use crate::disk::{self, DiskError, Lock, Locked, Privacy, Rules};
 use crate::fusion::Login;
 use crate::profile::{Profile, SecretPlace};
 use crate::secret::{
-    Account, Binding, BindingError, Credential, DeviceKey, Identities, IdentityPlace, KeyError, Memory, MemoryError,
-    Mismatch, NetoSecret, OpenError, Opened, SourceEnvironment, SourceError, Verdict, fetch, open,
+    Account, Asker, Binding, BindingError, Credential, CredentialId, DeviceKey, Found, Identities, IdentityPlace,
+    KeyError, KeyText, Memory, MemoryError, Mismatch, NetoSecret, OpenError, Opened, PassphraseError, PluginError,
+    Protected, SealError, Sealed, Secret, SourceEnvironment, SourceError, Unanswered, Verdict, fetch, open, seal,
 };
+use jiff::Timestamp;
+use jiff::civil::Date;
 use std::cell::{OnceCell, RefCell};
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// How often a passphrase is asked for.
+const TRIES: usize = 3;
+
+/// The most that a file with a passphrase holds.
+const PASSPHRASE_RULES: Rules = Rules { cap: 64 * 1024, privacy: Privacy::Mounted };
 
 /// What opens the secrets of one run.
 pub struct Vault {
     place: IdentityPlace,
+    /// The file that `NETO_PASSPHRASE_FILE` names.
+    passphrase_file: Option<PathBuf>,
     memory_path: PathBuf,
     environment: SourceEnvironment,
     /// What `NETOSECRET` holds, where it is set.
     env_secret: Option<NetoSecret>,
     identities: OnceCell<Identities>,
+    /// What plugins opened in this run, by the sealed text: each time costs the user a touch.
+    opened: RefCell<HashMap<String, Opened>>,
     memory: OnceCell<RefCell<Memory>>,
     /// Sealed profiles seen for the first time, to be remembered when the run ends.
     first_seen: RefCell<Vec<Profile>>,
@@ -90,45 +107,116 @@ impl Vault {
     #[must_use]
     pub fn new(
         place: IdentityPlace,
+        passphrase_file: Option<PathBuf>,
         memory_path: PathBuf,
         environment: SourceEnvironment,
         env_secret: Option<NetoSecret>,
     ) -> Self {
         Self {
             place,
+            passphrase_file,
             memory_path,
             environment,
             env_secret,
             identities: OnceCell::new(),
+            opened: RefCell::default(),
             memory: OnceCell::new(),
             first_seen: RefCell::default(),
         }
     }
 
-    /// The identities, read once a run.
+    /// The identities, read once a run. A protected one is opened with the passphrase from the file that was
+    /// named for it, else with the one that `asker` gives.
     ///
     /// # Errors
     /// [`KeyError`].
-    pub fn identities(&self) -> Result<&Identities, KeyError> {
+    pub fn identities(&self, asker: &dyn Asker) -> Result<&Identities, KeyError> {
         if let Some(identities) = self.identities.get() {
             return Ok(identities);
         }
-        let loaded = self.place.load()?;
-        Ok(self.identities.get_or_init(|| loaded))
+        let (found, _) = self.read_identity(&self.place, asker)?;
+        Ok(self.identities.get_or_init(|| found.identities))
+    }
+
+    /// The identity with its text, and the passphrase that protects it, for who writes it elsewhere.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn read_identity(
+        &self,
+        place: &IdentityPlace,
+        asker: &dyn Asker,
+    ) -> Result<(KeyText, Option<Secret>), KeyError> {
+        match place.load()? {
+            Found::Open(found) => Ok((found, None)),
+            Found::Protected(protected) => {
+                self.unlocked(&protected, asker).map(|(found, passphrase)| (found, Some(passphrase)))
+            }
+        }
+    }
+
+    /// Where the identity of this run comes from.
+    #[must_use]
+    pub fn place(&self) -> &IdentityPlace {
+        &self.place
+    }
+
+    /// The own public keys, as far as they are known without asking anybody.
+    #[must_use]
+    pub fn own_keys(&self) -> Vec<String> {
+        match self.identities.get() {
+            Some(identities) => identities.public_keys(),
+            None => self.place.public_keys(),
+        }
+    }
+
+    /// Makes ready what opens the secret of `profile`, asking the user now rather than under a lock.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn unlock(&self, profile: &Profile, asker: &dyn Asker) -> Result<(), VaultError> {
+        let SecretPlace::Sealed(text) = &profile.secret else { return Ok(()) };
+        if self.identities(asker)?.need_plugins() {
+            let opened = self.open(text, asker)?;
+            self.opened.borrow_mut().insert(text.clone(), opened);
+        }
+        Ok(())
+    }
+
+    fn unlocked(&self, protected: &Protected, asker: &dyn Asker) -> Result<(KeyText, Secret), KeyError> {
+        if let Some(path) = &self.passphrase_file {
+            let passphrase = read_passphrase(path)?;
+            return Ok((protected.open(&passphrase)?, passphrase));
+        }
+        let mut wrong = false;
+        for _ in 0..TRIES {
+            let locked = |why| KeyError::Locked { place: protected.place.clone(), why };
+            let passphrase = asker.passphrase(&protected.place, wrong).map_err(locked)?;
+            match protected.open(&passphrase) {
+                Err(KeyError::Passphrase { error: PassphraseError::Wrong, .. }) => wrong = true,
+                outcome => return Ok((outcome?, passphrase)),
+            }
+        }
+        Err(KeyError::Passphrase { place: protected.place.clone(), error: PassphraseError::Wrong })
     }
 
     /// The credential of `profile`, checked against what it is bound to and what this machine trusts.
     ///
     /// # Errors
     /// [`VaultError`]; nothing has been sent anywhere.
-    pub fn credential(&self, profile: &Profile, watcher: &dyn Watcher) -> Result<SignIn, VaultError> {
+    pub fn credential(
+        &self,
+        profile: &Profile,
+        watcher: &dyn Watcher,
+        asker: &dyn Asker,
+    ) -> Result<SignIn, VaultError> {
         if profile.name.is_env() {
             return self.environment_credential(profile);
         }
         match &profile.secret {
             SecretPlace::Sealed(text) => {
                 let today = Binding::of(profile)?;
-                let opened = self.open(text)?;
+                let opened = self.open(text, asker)?;
                 watcher.trace(&format!("{}: opened its secret", profile.name));
                 // Before the memory: a profile that its seal contradicts is not one to remember, nor to trust.
                 check_bound(&opened, &today, profile)?;
@@ -149,8 +237,27 @@ impl Vault {
     ///
     /// # Errors
     /// [`VaultError::Key`] or [`VaultError::Open`].
-    pub fn open(&self, text: &str) -> Result<Opened, VaultError> {
-        Ok(open(text, self.identities()?)?)
+    pub fn open(&self, text: &str, asker: &dyn Asker) -> Result<Opened, VaultError> {
+        if let Some(opened) = self.opened.borrow().get(text) {
+            return Ok(opened.clone());
+        }
+        Ok(open(text, self.identities(asker)?, asker, &self.environment)?)
+    }
+
+    /// Seals a credential as [`seal`] does, with this run's surroundings for plugins.
+    ///
+    /// # Errors
+    /// [`SealError`].
+    pub fn seal(
+        &self,
+        binding: &Binding,
+        credential: &Credential,
+        id: &CredentialId,
+        since: Date,
+        keys: &[String],
+        now: Timestamp,
+    ) -> Result<Sealed, SealError> {
+        seal(binding, credential, id, since, keys, now, &self.environment)
     }
 
     /// What this machine trusts.
@@ -221,6 +328,28 @@ impl Vault {
             Verdict::UntrustedSource(source) => Err(VaultError::UntrustedSource(source)),
         }
     }
+}
+
+impl VaultError {
+    /// Whether all that was missing is somebody to ask.
+    #[must_use]
+    pub fn wants_a_person(&self) -> bool {
+        matches!(
+            self,
+            Self::Key(KeyError::Locked { why: Unanswered::Nobody, .. })
+                | Self::Open(OpenError::Plugin(PluginError::Unanswered { why: Unanswered::Nobody, .. }))
+        )
+    }
+}
+
+/// A passphrase from a file: its text without the line end.
+///
+/// # Errors
+/// [`KeyError::Disk`] when it cannot be read, or others can.
+pub fn read_passphrase(path: &Path) -> Result<Secret, KeyError> {
+    let bytes = zeroize::Zeroizing::new(disk::read(path, PASSPHRASE_RULES)?);
+    let text = zeroize::Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
+    Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
 /// Fails unless the opened secret belongs to the profile as it is declared today.

@@ -28,7 +28,8 @@ impl<'a> Call<'a> {
     pub(super) fn new<I: IntoIterator<Item: AsRef<OsStr>>>(sandbox: &'a Sandbox, program: &str, arguments: I) -> Self {
         let binaries = Path::new(env!("CARGO_BIN_EXE_neto")).parent().expect("the folder of the binary");
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::iter::once(binaries.to_owned()).chain(std::env::split_paths(&path));
+        let own = std::iter::once(binaries.to_owned()).chain(sandbox.programs());
+        let path = own.chain(std::env::split_paths(&path));
         let root = sandbox.root();
         let environment = vec![
             ("PATH".into(), std::env::join_paths(path).expect("a PATH")),
@@ -46,6 +47,12 @@ impl<'a> Call<'a> {
             revealed: Vec::new(),
             stdin: None,
         }
+    }
+
+    /// One more argument, which may be any path.
+    pub(crate) fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.arguments.push(argument.as_ref().to_owned());
+        self
     }
 
     /// Gives it this on standard input; without it, standard input is empty and no terminal.

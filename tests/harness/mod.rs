@@ -7,6 +7,7 @@
 //! - `terminal`: a run at a pseudo-terminal, where a person types;
 //! - `peer`: a listener beside the server, which says bytes or passes them on: a proxy, or nothing sensible;
 //! - `tokens`: token files, opened and dated back;
+//! - `plugin`: an age plugin, compiled for the tests;
 //! - `canary`: secrets in any spelling, looked for in all output and all files.
 //!
 //! It knows nothing of what a verb does; that is for the file of that verb.
@@ -14,8 +15,10 @@
 
 mod call;
 mod canary;
+mod machine;
 mod outcome;
 mod peer;
+mod plugin;
 mod sandbox;
 #[cfg(unix)]
 mod terminal;
@@ -24,6 +27,7 @@ mod tokens;
 pub(crate) use call::{Call, Running};
 pub(crate) use outcome::Outcome;
 pub(crate) use peer::{Peer, Reply};
+pub(crate) use plugin::{TOY_PIN, Toy, ToyKey};
 pub(crate) use sandbox::{STRANGER, Sandbox};
 #[cfg(unix)]
 pub(crate) use terminal::{CTRL_C, CTRL_D, ENTER, Screen, Terminal};

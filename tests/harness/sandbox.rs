@@ -2,6 +2,7 @@
 
 use super::call::Call;
 use super::canary::Canary;
+use super::plugin::Toy;
 use crate::fusion::{Credential, Server};
 use serde_json::Value;
 use std::cell::RefCell;
@@ -21,6 +22,7 @@ pub(crate) struct Sandbox {
     folder: TempDir,
     root: PathBuf,
     server: Server,
+    programs: RefCell<Vec<PathBuf>>,
     planted: RefCell<Vec<Canary>>,
     spared: RefCell<Vec<PathBuf>>,
     breaches_expected: RefCell<bool>,
@@ -43,6 +45,7 @@ impl Sandbox {
             folder,
             root,
             server,
+            programs: RefCell::default(),
             planted: RefCell::default(),
             spared: RefCell::default(),
             breaches_expected: RefCell::default(),
@@ -94,6 +97,18 @@ impl Sandbox {
     /// A run of any program; neto lies on its PATH.
     pub(crate) fn program<I: IntoIterator<Item: AsRef<OsStr>>>(&self, program: &str, arguments: I) -> Call<'_> {
         Call::new(self, program, arguments)
+    }
+
+    /// The age plugin of the tests, on the PATH of every run from now on.
+    pub(crate) fn plugin(&self) -> Toy {
+        let toy = Toy::new();
+        self.programs.borrow_mut().push(toy.folder().to_owned());
+        toy
+    }
+
+    /// Folders of the PATH besides neto's own and this process's.
+    pub(super) fn programs(&self) -> Vec<PathBuf> {
+        self.programs.borrow().clone()
     }
 
     /// Keys and an empty store, whose one recipient is `me`; the public key.
@@ -172,7 +187,8 @@ impl Sandbox {
         all.extend(self.server.secrets().iter().map(|(kind, text)| Canary::new(kind, text)));
         for path in files(&self.root).into_iter().filter(|path| in_folder(path, "keys")) {
             let text = fs::read_to_string(path).unwrap_or_default();
-            let keys = text.lines().filter(|line| line.starts_with("AGE-SECRET-KEY-"));
+            let key = |line: &&str| line.starts_with("AGE-SECRET-KEY-") || line.starts_with("AGE-PLUGIN-");
+            let keys = text.lines().filter(key);
             all.extend(keys.map(|key| Canary::new("identity", key)));
         }
         all

@@ -274,6 +274,11 @@ impl Screen {
         self
     }
 
+    /// How often the screen holds this.
+    pub(crate) fn count(&self, text: &str) -> usize {
+        self.text.matches(text).count()
+    }
+
     /// The screen does not hold this.
     #[track_caller]
     pub(crate) fn lacks(&self, unwanted: &str) -> &Self {

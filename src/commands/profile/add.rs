@@ -52,7 +52,7 @@ pub(crate) fn run(args: &AddArgs, run: &Run<'_>) -> Result<(), Error> {
     }
     let incoming = args.credential.take(run)?;
     if first {
-        init::prepare(run, None, None)?;
+        init::prepare(run)?;
     }
     let name = told.map_or_else(|| name_after(&incoming.account), Ok)?;
     let document = change::store(run, |document| {

@@ -8,6 +8,7 @@ use crate::disk::{self, Durability, Privacy, Rules};
 use crate::error::{Code, Error};
 use crate::output::quoted;
 use crate::profile::{Document, Edit, EditError, Fault, Profile, ProfileName, Section, Store, Value};
+use crate::secret::Asker;
 use clap::Args;
 use std::process::Command;
 
@@ -47,6 +48,9 @@ pub(crate) struct EditArgs {
     /// Writing calls no longer ask
     #[arg(long, conflicts_with_all = ["protected", "defaults"])]
     no_protected: bool,
+    /// Do not ask before the secrets of several profiles are bound to something else
+    #[arg(short, long)]
+    yes: bool,
 }
 
 /// The profiles to change; `--tag` is what they get here.
@@ -79,6 +83,12 @@ impl EditArgs {
     fn has_flags(&self) -> bool {
         let texts = [&self.url, &self.shortname, &self.appname, &self.username];
         texts.iter().any(|text| text.is_some()) || !self.shape.is_empty() || !self.untag.is_empty() || self.no_protected
+    }
+
+    /// Whether a flag changes what a seal binds, or to whom it is sealed.
+    fn unbinds(&self) -> bool {
+        let texts = [&self.url, &self.shortname, &self.appname, &self.username];
+        texts.iter().any(|text| text.is_some()) || self.shape.unbinds()
     }
 
     fn names(&self, run: &Run<'_>) -> Result<Vec<ProfileName>, Error> {
@@ -125,6 +135,13 @@ fn by_flags(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
     if args.defaults && (!args.shape.tags.is_empty() || args.shape.description.is_some() || args.shape.protected) {
         return Err(Error::new(Code::Usage, "the defaults have no tags, description or protection"));
     }
+    if args.unbinds() {
+        let concerned = |name: &ProfileName| args.defaults || names.contains(name);
+        let entries = run.context.store()?.profiles.iter().filter(|entry| concerned(&entry.name));
+        let concerned: Vec<&Profile> = entries.filter_map(|entry| entry.profile.as_ref().ok()).collect();
+        ask_to_bind(args, run, &concerned)?;
+        run.unlock(concerned)?;
+    }
     let (mut bound, mut before) = (Vec::new(), Vec::new());
     let after = change::store(run, |document| {
         before = document.bytes().to_vec();
@@ -142,7 +159,7 @@ fn by_flags(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
                 &tags.unwrap_or_default(),
             )?);
         }
-        let (edits, changed) = checked(run, document, edits, None)?;
+        let (edits, changed) = checked(run, &(), document, edits, None)?;
         bound = changed;
         Ok(edits)
     })?;
@@ -154,15 +171,29 @@ fn by_flags(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
     done(run, &bound, &what)
 }
 
+/// A change that sends the credentials of several tenants elsewhere is asked about once.
+fn ask_to_bind(args: &EditArgs, run: &Run<'_>, profiles: &[&Profile]) -> Result<(), Error> {
+    let sealed = profiles.iter().filter(|profile| profile.secret.word() == "sealed").count();
+    let Some(url) = args.url.as_ref().filter(|_| sealed > 1 && !args.yes) else { return Ok(()) };
+    let secrets = count(sealed, "secret");
+    run.confirm(&format!("Seal {secrets} anew, to be sent to {url} from now on?"), "neto profile edit ... --yes")
+}
+
 /// The edits with the re-sealing that they need; refuses those that would leave a profile faulty. Who
 /// made them sees the store from behind so many lines on, or nothing of it.
-fn checked(run: &Run<'_>, document: &Document, edits: Vec<Edit>, above: Option<usize>) -> Result<Changed, Error> {
+fn checked(
+    run: &Run<'_>,
+    asker: &dyn Asker,
+    document: &Document,
+    edits: Vec<Edit>,
+    above: Option<usize>,
+) -> Result<Changed, Error> {
     if let Err(EditError::Invalid(Fault { mut place, key, problem })) = document.apply(&edits) {
         place.line = place.line.saturating_sub(above.unwrap_or(place.line));
         let place = if place.line > 0 { format!("{place}: ") } else { String::new() };
         return Err(Error::new(Code::Usage, problem.to_string()).about(&format!("{place}{key}")));
     }
-    let resealing = reseal::with_resealing(run, document, edits, ProfileName::clone)?.whole()?;
+    let resealing = reseal::with_resealing(run, asker, document, edits, ProfileName::clone)?.whole()?;
     Ok((resealing.edits, resealing.changed))
 }
 
@@ -216,7 +247,7 @@ fn put_back(run: &Run<'_>, name: &ProfileName, block: &str, edited: String) -> R
     let mut bound = Vec::new();
     change::store(run, |current| {
         let edits = vec![Edit::ReplaceBlock { name: name.clone(), was: block.to_owned(), text: edited }];
-        let (mut edits, changed) = checked(run, current, edits, None)?;
+        let (mut edits, changed) = checked(run, &(), current, edits, None)?;
         let resealing = edits.split_off(1);
         if !resealing.is_empty() {
             // The new seal belongs into the text that comes, not into the one that goes.
@@ -247,7 +278,7 @@ fn edit_until_it_parses(
             return Ok(None);
         }
         let edit = Edit::ReplaceBlock { name: name.clone(), was: block.to_owned(), text: edited.clone() };
-        match checked(run, document, vec![edit], above) {
+        match checked(run, &run.watch(), document, vec![edit], above) {
             Ok(_) => return Ok(Some(edited)),
             Err(error) => {
                 run.ui.error(error.message(), error.hint());

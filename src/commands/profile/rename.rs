@@ -31,6 +31,7 @@ pub(crate) fn run(args: &RenameArgs, run: &Run<'_>) -> Result<(), Error> {
         return Err(Error::new(Code::Usage, "'env' is what NETOSECRET makes; it has no other name"));
     }
     let before = run.context.profile(&old)?;
+    run.unlock([&before])?;
     let mut trusted = Vec::new();
     let document = change::store(run, |document| {
         if document.store().entry(&new).is_some() {
@@ -38,7 +39,7 @@ pub(crate) fn run(args: &RenameArgs, run: &Run<'_>) -> Result<(), Error> {
         }
         let edits = vec![Edit::RenameProfile { from: old.clone(), to: new.clone() }];
         let name_before = |name: &ProfileName| if *name == new { old.clone() } else { name.clone() };
-        let resealing = reseal::with_resealing(run, document, edits, name_before)?.whole()?;
+        let resealing = reseal::with_resealing(run, &(), document, edits, name_before)?.whole()?;
         trusted = resealing.changed;
         Ok(resealing.edits)
     })?;

@@ -53,18 +53,27 @@ pub enum AskError {
 /// # Errors
 /// Nobody to ask, Ctrl-D instead of an answer, or a terminal that fails.
 pub fn confirm(question: &str) -> Result<bool, AskError> {
+    let answer = line(&format!("{question} [y/N] "))?;
+    Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Asks for a line that is shown as it is typed; blanks around it are dropped.
+///
+/// # Errors
+/// Nobody to ask, Ctrl-D instead of an answer, or a terminal that fails.
+pub fn line(prompt: &str) -> Result<String, AskError> {
     let stdin = io::stdin();
     if !stdin.is_terminal() {
         return Err(AskError::NobodyToAsk);
     }
     let mut screen = screen();
-    write!(screen, "{} [y/N] ", clean_block(question))?;
+    write!(screen, "{}", clean_block(prompt))?;
     screen.flush()?;
     let mut line = String::new();
     if stdin.lock().read_line(&mut line)? == 0 {
         return Err(AskError::Closed);
     }
-    Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    Ok(line.trim().to_owned())
 }
 
 /// Asks for a text that is not shown. What is pasted is taken whole, also over several lines (as `\n`) and whether

@@ -1,0 +1,265 @@
+//! `neto identity`, `init --passphrase`, and who is asked for a passphrase when.
+
+use crate::fusion::{Fault, Gate, TOKEN};
+use crate::harness::{Call, Sandbox};
+use serde_json::json;
+use std::fs;
+use std::path::PathBuf;
+
+const PASSPHRASE: &str = "correct horse battery";
+const QUESTION: &str = "Passphrase of ";
+
+/// A file with a passphrase, as a mounted secret is.
+fn passphrase_file(sandbox: &Sandbox, name: &str, passphrase: &str) -> PathBuf {
+    sandbox.write_secret(name, format!("{passphrase}\n"))
+}
+
+/// An identity under [`PASSPHRASE`], and profiles at the server.
+fn protected(profiles: &[&str]) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.plant("passphrase", PASSPHRASE);
+    let file = passphrase_file(&sandbox, "passphrase", PASSPHRASE);
+    sandbox.neto(["init", "--new-passphrase-file"]).arg(&file).run().code(0);
+    for profile in profiles {
+        sandbox.add(profile);
+    }
+    sandbox
+}
+
+fn headless<'a>(sandbox: &'a Sandbox, arguments: &[&str]) -> Call<'a> {
+    sandbox.neto(arguments).env("NETO_PASSPHRASE_FILE", sandbox.work("passphrase"))
+}
+
+fn identity(sandbox: &Sandbox) -> String {
+    fs::read_to_string(sandbox.home("keys/identity.txt")).unwrap()
+}
+
+#[test]
+fn a_passphrase_is_asked_for_once_a_command_and_never_for_a_cached_token() {
+    let sandbox = Sandbox::new();
+    sandbox.plant("passphrase", PASSPHRASE);
+    let mut terminal = sandbox.neto(["init", "--passphrase"]).at_terminal();
+    terminal.expect("New passphrase (not shown): ").enter(PASSPHRASE);
+    terminal.expect("The same again: ").enter(PASSPHRASE);
+    terminal.finish().code(0).has("Made your identity").has("age1");
+    assert!(identity(&sandbox).starts_with("-----BEGIN AGE ENCRYPTED FILE-----"));
+    // Sealing takes the public key alone, so nobody is asked.
+    for profile in ["acme", "beta", "gamma"] {
+        sandbox.add(profile);
+    }
+    let mut terminal = sandbox.neto(["login", "--all"]).at_terminal();
+    terminal.expect(QUESTION).enter(PASSPHRASE);
+    let screen = terminal.finish();
+    screen.code(0);
+    assert_eq!((screen.count(QUESTION), sandbox.server().logins()), (1, 3));
+    for arguments in [&["token", "acme"][..], &["status"], &["ls"], &["export", "beta"]] {
+        sandbox.neto(arguments).reveals("access token").run().code(0).silent();
+    }
+}
+
+#[test]
+fn r52_a_wrong_passphrase_none_and_nobody_to_ask_each_get_their_own_words() {
+    let sandbox = protected(&["acme"]);
+    sandbox
+        .neto(["login", "acme"])
+        .run()
+        .code(6)
+        .stdout("")
+        .stderr_has("there is nobody to ask")
+        .stderr_has("export NETO_PASSPHRASE_FILE=");
+    let wrong = passphrase_file(&sandbox, "wrong", "something else");
+    let login = || sandbox.neto(["login", "acme"]);
+    login().env("NETO_PASSPHRASE_FILE", wrong).run().code(6).stdout("").stderr_has("the passphrase does not open it");
+    login().env("NETO_PASSPHRASE_FILE", "gone").run().code(6).stdout("").stderr_has("gone");
+    let mut terminal = login().at_terminal();
+    terminal.expect(QUESTION).enter("guess");
+    terminal.expect("does not open it").expect(QUESTION).enter("guess again");
+    terminal.expect("does not open it").expect(QUESTION).enter("and again");
+    terminal.finish().code(6).has("the passphrase does not open it");
+    let mut terminal = login().at_terminal();
+    terminal.expect(QUESTION).press("\x03");
+    terminal.finish().code(130);
+    assert_eq!(sandbox.server().connections(), 0);
+    headless(&sandbox, &["login", "acme"]).run().code(0);
+    assert_eq!(sandbox.server().logins(), 1);
+}
+
+#[test]
+fn nobody_is_asked_under_a_lock() {
+    let sandbox = protected(&["acme"]);
+    let mut asked = sandbox.neto(["token", "acme"]).reveals("access token").at_terminal();
+    asked.expect(QUESTION);
+    // Another one is not in the way of the question, nor the question of it.
+    let token = headless(&sandbox, &["token", "acme", "--lock-timeout", "0s"]).reveals("access token").run();
+    let token = token.code(0).answer().to_owned();
+    asked.enter(PASSPHRASE);
+    asked.finish().code(0).has(&token);
+    assert_eq!(sandbox.server().logins(), 1);
+}
+
+#[test]
+fn a_living_refresh_token_needs_no_identity_and_a_dead_one_does() {
+    let sandbox = protected(&["acme"]);
+    headless(&sandbox, &["login", "acme"]).run().code(0);
+    sandbox.age_token("acme", 2 * 86_400);
+    sandbox.neto(["token", "acme"]).reveals("access token").run().code(0).silent();
+    assert_eq!((sandbox.server().logins(), sandbox.server().refreshes()), (1, 1));
+    // A refresh that fails under the lock: it is let go, the question comes, a login follows.
+    sandbox.age_token("acme", 2 * 86_400);
+    sandbox.server().fault(Fault::at(crate::fusion::REFRESH).once().error(401, "no longer"));
+    let mut terminal = sandbox.neto(["token", "acme"]).reveals("access token").at_terminal();
+    terminal.expect(QUESTION);
+    headless(&sandbox, &["status"]).run().code(0);
+    terminal.enter(PASSPHRASE);
+    terminal.finish().code(0);
+    assert_eq!((sandbox.server().logins(), sandbox.server().reused_refresh_tokens().len()), (2, 0));
+}
+
+#[test]
+fn many_with_a_passphrase_from_a_file_cost_one_login() {
+    let sandbox = protected(&["acme"]);
+    let gate = Gate::new();
+    sandbox.server().fault(Fault::at(TOKEN).once().hold(&gate));
+    let runs: Vec<_> = (0..6).map(|_| headless(&sandbox, &["token", "acme"]).reveals("access token").start()).collect();
+    gate.wait_for(1);
+    gate.open();
+    let tokens: Vec<_> = runs.into_iter().map(|run| run.finish().code(0).answer().to_owned()).collect();
+    assert!(tokens.iter().all(|token| *token == tokens[0]));
+    assert_eq!(sandbox.server().logins(), 1);
+}
+
+#[test]
+fn a_passphrase_is_set_changed_and_dropped_and_the_key_stays() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    let (first, key) = (identity(&sandbox), sandbox.neto(["identity", "show"]).run().code(0).answer().to_owned());
+    sandbox.plant("passphrase", PASSPHRASE);
+    passphrase_file(&sandbox, "passphrase", PASSPHRASE);
+    let other = passphrase_file(&sandbox, "other", "another one");
+    // No question without a terminal.
+    sandbox.neto(["identity", "passphrase"]).run().code(2).stderr_has("--new-passphrase-file");
+    let mut terminal = sandbox.neto(["identity", "passphrase"]).at_terminal();
+    terminal.expect("New passphrase").enter(PASSPHRASE).expect("again").enter("something else");
+    terminal.finish().code(2).has("differ");
+    assert_eq!(identity(&sandbox), first);
+    sandbox.neto(["identity", "passphrase", "--new-passphrase-file", "passphrase"]).run().code(0);
+    assert!(!identity(&sandbox).contains("AGE-SECRET-KEY"));
+    sandbox
+        .neto(["identity", "passphrase", "--new-passphrase-file", "other"])
+        .run()
+        .code(6)
+        .stderr_has("nobody to ask");
+    headless(&sandbox, &["identity", "passphrase", "--new-passphrase-file", "other"]).run().code(0);
+    headless(&sandbox, &["login", "acme"]).run().code(6);
+    sandbox.neto(["login", "acme"]).env("NETO_PASSPHRASE_FILE", &other).run().code(0);
+    sandbox.neto(["identity", "show", "-o", "json"]).run().code(0);
+    let shown = sandbox.neto(["identity", "show", "-o", "json"]).run().code(0).json();
+    assert_eq!((&shown["protected"], &shown["keys"]), (&json!(true), &json!([key])));
+    sandbox.neto(["identity", "passphrase", "--remove"]).env("NETO_PASSPHRASE_FILE", &other).run().code(0);
+    assert_eq!(identity(&sandbox), first);
+    sandbox.neto(["identity", "passphrase", "--remove"]).run().code(0).stderr_has("has no passphrase");
+    sandbox.signs_in("acme");
+}
+
+#[test]
+fn a_change_of_the_store_asks_before_it_takes_the_lock() {
+    let sandbox = protected(&["acme", "beta"]);
+    let stranger = crate::harness::STRANGER;
+    let mut terminal = sandbox.neto(["recipient", "add", "bob", stranger]).at_terminal();
+    terminal.expect(QUESTION);
+    sandbox.neto(["profile", "edit", "beta", "--tag", "x", "--lock-timeout", "0s"]).run().code(0);
+    terminal.enter(PASSPHRASE);
+    let screen = terminal.finish();
+    screen.code(0).has("sealed 2 secrets anew");
+    assert_eq!(screen.count(QUESTION), 1);
+    for arguments in [
+        &["profile", "rename", "acme", "acme2"][..],
+        &["profile", "edit", "acme", "--recipient", "bob"],
+        &["recipient", "remove", "bob"],
+    ] {
+        let store = sandbox.store();
+        let outcome = sandbox.neto(arguments).run();
+        outcome.code(6).stderr_has("there is nobody to ask");
+        assert_eq!(sandbox.store(), store, "{arguments:?}");
+    }
+    headless(&sandbox, &["profile", "rename", "acme", "acme2"]).run().code(0);
+    headless(&sandbox, &["login", "--all"]).run().code(0);
+    // What opens nothing asks nothing.
+    for arguments in [&["seal"][..], &["seal", "--check"], &["profile", "edit", "beta", "--description", "x"]] {
+        sandbox.neto(arguments).run().code(0);
+    }
+}
+
+#[test]
+fn a_backup_opens_the_store_on_another_machine() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    sandbox.plant("passphrase", PASSPHRASE);
+    passphrase_file(&sandbox, "passphrase", PASSPHRASE);
+    let backup = ["identity", "backup", "copy.age", "--new-passphrase-file", "passphrase"];
+    sandbox.neto(backup).run().code(0).stderr_has("copy.age");
+    sandbox.neto(backup).run().code(2).stderr_has("nothing is overwritten");
+    let text = fs::read_to_string(sandbox.work("copy.age")).unwrap();
+    assert!(text.starts_with("-----BEGIN AGE ENCRYPTED FILE-----"));
+    let out = sandbox.neto(["identity", "backup", "--new-passphrase-file", "passphrase"]).run();
+    assert!(out.code(0).stdout.starts_with("-----BEGIN AGE ENCRYPTED FILE-----"));
+    // Another machine: the store from git, the backup, nothing else.
+    let there = sandbox.machine("there");
+    fs::create_dir_all(there.home("")).unwrap();
+    fs::copy(sandbox.home("profiles.toml"), there.home("profiles.toml")).unwrap();
+    there.neto(["login", "acme"]).run().code(6).stderr_has("neto init");
+    let wrong = passphrase_file(&sandbox, "wrong", "something else");
+    let restore = || there.neto(["identity", "restore", "copy.age"]);
+    restore().run().code(6).stderr_has("there is nobody to ask");
+    restore().env("NETO_PASSPHRASE_FILE", wrong).run().code(6);
+    assert!(!there.home("keys/identity.txt").exists());
+    let key = sandbox.neto(["identity", "show"]).run().code(0).answer().to_owned();
+    restore().env("NETO_PASSPHRASE_FILE", sandbox.work("passphrase")).run().code(0).stdout(&format!("{key}\n"));
+    there.neto(["login", "acme"]).run().code(0);
+    restore().env("NETO_PASSPHRASE_FILE", sandbox.work("passphrase")).run().code(3).stderr_has("never replaced");
+    there.neto(["identity", "restore", "gone"]).run().code(6).stderr_has("gone");
+    // The protection may come along.
+    fs::remove_dir_all(there.home("keys")).unwrap();
+    let kept = there.neto(["identity", "restore", "copy.age", "--passphrase"]);
+    kept.env("NETO_PASSPHRASE_FILE", sandbox.work("passphrase")).run().code(0);
+    there.neto(["login", "acme", "--force"]).run().code(6);
+}
+
+#[test]
+fn a_protected_identity_of_ones_own_stays_protected() {
+    let sandbox = protected(&[]);
+    let file = sandbox.write_secret("keys.txt", identity(&sandbox));
+    let there = sandbox.machine("there");
+    let init =
+        there.neto(["init", "--identity"]).arg(&file).env("NETO_PASSPHRASE_FILE", sandbox.work("passphrase")).run();
+    let key = sandbox.neto(["identity", "show"]).run().code(0).answer().to_owned();
+    init.code(0).stdout(&format!("{key}\n"));
+    assert!(!fs::read_to_string(there.home("keys/identity.txt")).unwrap().contains("AGE-SECRET-KEY"));
+    // And by name.
+    let named = headless(&sandbox, &["identity", "show"]).env("NETO_IDENTITY_FILE", &file).run();
+    named.code(0).stdout(&format!("{key}\n"));
+    sandbox.neto(["identity", "passphrase"]).env("NETO_IDENTITY_FILE", &file).run().code(2).stderr_has("unset");
+}
+
+#[test]
+fn age_opens_a_backup_and_neto_what_age_protects() {
+    if crate::shells::find("age").is_none() {
+        return crate::shells::missing("age");
+    }
+    let sandbox = Sandbox::new();
+    let key = sandbox.init();
+    let file = passphrase_file(&sandbox, "passphrase", PASSPHRASE);
+    sandbox.neto(["identity", "backup", "copy.age", "--new-passphrase-file"]).arg(&file).run().code(0);
+    let mut age = sandbox.program("age", ["-d", "copy.age"]).reveals("identity").at_terminal();
+    age.expect("passphrase").enter(PASSPHRASE);
+    let screen = age.finish();
+    screen.code(0).has(&format!("# public key: {key}"));
+    // The other way round: a key file that age wrote, under age's own work factor, in its binary form.
+    sandbox.write_secret("keys.txt", identity(&sandbox));
+    let mut age = sandbox.program("age", ["-p", "-o", "keys.age", "keys.txt"]).at_terminal();
+    age.expect("passphrase").enter(PASSPHRASE).expect("onfirm").enter(PASSPHRASE);
+    age.finish().code(0);
+    let there = sandbox.machine("there");
+    let restore = there.neto(["identity", "restore", "keys.age"]).env("NETO_PASSPHRASE_FILE", &file).run();
+    restore.code(0).stdout(&format!("{key}\n"));
+}

@@ -1,0 +1,203 @@
+//! age plugins: keys that another program holds, as the own identity and as somebody's public key.
+#![cfg(unix)]
+
+use crate::harness::{Call, Sandbox, TOY_PIN, Toy};
+use std::fs;
+use std::path::PathBuf;
+
+/// An identity file of the toy: a key of this mode, sealed to without any question.
+fn identity(sandbox: &Sandbox, toy: &Toy, mode: &str) -> PathBuf {
+    let (public, held) = (toy.key("alice").recipient, toy.key(&format!("alice:{mode}")).identity);
+    sandbox.write_secret("toy.txt", format!("# public key: {public}\n{held}\n"))
+}
+
+/// What the plugin was given, in all its runs so far.
+fn report(sandbox: &Sandbox) -> String {
+    fs::read_to_string(sandbox.work("report")).unwrap_or_default()
+}
+
+/// How often the plugin was started to do this.
+fn runs(sandbox: &Sandbox, machine: &str) -> usize {
+    report(sandbox).lines().filter(|line| *line == format!("run {machine}")).count()
+}
+
+/// A run of neto whose plugins report; what they were given is their own key.
+fn reported<'a>(sandbox: &'a Sandbox, arguments: &[&str]) -> Call<'a> {
+    sandbox.spare(&sandbox.work("report"));
+    sandbox.neto(arguments).env("TOY_REPORT", sandbox.work("report"))
+}
+
+/// A sandbox whose identity is the toy's, and one profile.
+fn sandbox(mode: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let toy = sandbox.plugin();
+    let file = identity(&sandbox, &toy, mode);
+    sandbox.neto(["init", "--identity"]).arg(&file).run().code(0).stdout(&format!("{}\n", toy.key("alice").recipient));
+    sandbox.add("acme");
+    sandbox
+}
+
+#[test]
+fn a_plugin_holds_the_identity_and_is_asked_when_a_secret_is_opened_alone() {
+    let sandbox = sandbox("");
+    assert!(sandbox.store().contains("age1toy1"));
+    reported(&sandbox, &["login", "acme"]).run().code(0);
+    assert_eq!((runs(&sandbox, "identity-v1"), sandbox.server().logins()), (1, 1));
+    for arguments in [&["token", "acme"][..], &["status"], &["ls"], &["export", "acme"]] {
+        reported(&sandbox, arguments).reveals("access token").run().code(0).silent();
+    }
+    // While the refresh token lives, no key is needed.
+    sandbox.age_token("acme", 2 * 86_400);
+    reported(&sandbox, &["login", "acme"]).run().code(0);
+    assert_eq!((runs(&sandbox, "identity-v1"), sandbox.server().refreshes()), (1, 1));
+    // One opening serves the whole command.
+    reported(&sandbox, &["exec", "acme", "--with-secret", "--", "true"]).run().code(0);
+    assert_eq!(runs(&sandbox, "identity-v1"), 2);
+    reported(&sandbox, &["profile", "rename", "acme", "acme2"]).run().code(0);
+    assert_eq!((runs(&sandbox, "identity-v1"), runs(&sandbox, "recipient-v1")), (3, 1));
+}
+
+#[test]
+fn r59_no_key_of_neto_reaches_a_plugin() {
+    let sandbox = sandbox("");
+    let file = sandbox.home("keys/identity.txt");
+    reported(&sandbox, &["login", "acme"])
+        .env("NETO_IDENTITY_FILE", &file)
+        .env("NETO_PASSPHRASE_FILE", "nowhere")
+        .env("SEEN", "yes")
+        .run()
+        .code(0);
+    let text = fs::read_to_string(file).unwrap();
+    reported(&sandbox, &["login", "acme", "--force"]).env("NETO_IDENTITY", text).run().code(0);
+    let report = report(&sandbox);
+    assert_eq!(runs(&sandbox, "identity-v1"), 2);
+    assert!(report.contains("variable SEEN=yes"));
+    assert!(!report.contains("variable NETO_IDENTITY") && !report.contains("variable NETO_PASSPHRASE"), "{report}");
+}
+
+#[test]
+fn a_plugin_asks_at_the_terminal_and_never_under_a_lock() {
+    let sandbox = sandbox("pin");
+    sandbox.neto(["login", "acme"]).run().code(6).stdout("").stderr_has("age-plugin-toy");
+    assert_eq!(sandbox.server().connections(), 0);
+    let mut asked = sandbox.neto(["login", "acme", "--force"]).at_terminal();
+    asked.expect("PIN of alice");
+    sandbox.neto(["logout", "acme", "--lock-timeout", "0s"]).run().code(0);
+    asked.enter(TOY_PIN);
+    asked.finish().code(0).lacks(TOY_PIN);
+    assert_eq!(sandbox.server().logins(), 1);
+    // The store's lock neither.
+    let mut asked = sandbox.neto(["profile", "rename", "acme", "acme2"]).at_terminal();
+    asked.expect("PIN of alice");
+    sandbox.neto(["profile", "edit", "acme", "--tag", "x", "--lock-timeout", "0s"]).run().code(0);
+    asked.enter(TOY_PIN);
+    asked.finish().code(0);
+    let mut asked = sandbox.neto(["login", "acme2", "--force"]).at_terminal();
+    asked.expect("PIN of alice").press("\x03");
+    asked.finish().code(130);
+}
+
+#[test]
+fn what_a_plugin_wants_to_be_known_and_decided_is_shown_clean() {
+    let touched = sandbox("touch");
+    let mut terminal = touched.neto(["login", "acme"]).at_terminal();
+    terminal.expect("touch the");
+    terminal.finish().code(0);
+    let slot = sandbox("slot");
+    let mut terminal = slot.neto(["login", "acme"]).at_terminal();
+    terminal.expect("which slöt?").enter("nine ✓");
+    terminal.finish().code(0).has("nine");
+    let confirmed = sandbox("confirm");
+    for (typed, code) in [("n", 6), ("y", 0)] {
+        let mut terminal = confirmed.neto(["login", "acme"]).at_terminal();
+        terminal.expect("use the toy?").enter(typed);
+        terminal.finish().code(code);
+    }
+}
+
+#[test]
+fn a_key_in_the_file_goes_before_one_that_a_plugin_holds() {
+    let sandbox = Sandbox::new();
+    let toy = sandbox.plugin();
+    let plain = sandbox.machine("spare");
+    let native = plain.neto(["init"]).run().code(0).answer().to_owned();
+    let text = fs::read_to_string(plain.home("keys/identity.txt")).unwrap();
+    let held = fs::read_to_string(identity(&sandbox, &toy, "")).unwrap();
+    let both = sandbox.write_secret("both.txt", format!("{held}{text}"));
+    sandbox.neto(["init", "--identity"]).arg(&both).run().code(0);
+    sandbox.add("acme");
+    sandbox.neto(["recipient", "add", "spare", &native]).run().code(0);
+    reported(&sandbox, &["login", "acme"]).run().code(0);
+    assert_eq!(runs(&sandbox, "identity-v1"), 0);
+    // What is sealed to the plugin's key alone opens by it.
+    sandbox.neto(["profile", "edit", "acme", "--recipient", "me"]).run().code(0);
+    reported(&sandbox, &["login", "acme", "--force"]).run().code(0);
+    assert_eq!(runs(&sandbox, "identity-v1"), 1);
+}
+
+#[test]
+fn r55_a_program_that_the_store_names_by_a_key_runs_only_when_trusted() {
+    let sandbox = Sandbox::new();
+    let toy = sandbox.plugin();
+    sandbox.add("acme");
+    let key = toy.key("bob").recipient;
+    let store = sandbox.store();
+    sandbox.write_store(store.replace("[recipients]\n", &format!("[recipients]\nbob = \"{key}\"\n")));
+    let seal = || reported(&sandbox, &["seal"]);
+    seal().run().code(3).stderr_has("neto trust --recipient bob");
+    assert_eq!(report(&sandbox), "");
+    let trust = reported(&sandbox, &["trust", "--recipient", "bob"]).run();
+    trust.code(0).stderr_has(&key).stderr_has("sealing to it runs age-plugin-toy");
+    assert_eq!(report(&sandbox), "");
+    // Not there, it says so and nothing changes.
+    let before = sandbox.store();
+    seal().env("PATH", "/nowhere").run().code(6).stderr_has("'age-plugin-toy' was not found").stderr_has("PATH");
+    assert_eq!(sandbox.store(), before);
+    seal().run().code(0);
+    assert_eq!(runs(&sandbox, "recipient-v1"), 1);
+    sandbox.neto(["login", "acme"]).run().code(0);
+    // A colleague whose machine never trusted it does not run it for having found it inside a seal.
+    let carol = sandbox.machine("carol");
+    let carols = carol.neto(["init"]).run().code(0).answer().to_owned();
+    sandbox.neto(["recipient", "add", "carol", &carols]).run().code(0);
+    fs::copy(sandbox.home("profiles.toml"), carol.home("profiles.toml")).unwrap();
+    let before = runs(&sandbox, "recipient-v1");
+    let rename = ["profile", "rename", "acme", "acme2"];
+    let outcome = carol.neto(rename).env("TOY_REPORT", sandbox.work("report")).run();
+    outcome.code(3).stderr_has("neto trust --recipient bob");
+    assert_eq!(runs(&sandbox, "recipient-v1"), before);
+}
+
+#[test]
+fn a_plugin_that_fails_is_named_and_what_it_says_shown() {
+    for mode in ["error", "short-key", "die", "garbage"] {
+        let sandbox = sandbox(mode);
+        let login = sandbox.neto(["login", "acme"]).run();
+        login.code(6).stdout("").stderr_has("age-plugin-toy");
+        assert_eq!(sandbox.server().connections(), 0);
+    }
+    // It may say why on standard error, as a source command may.
+    sandbox("stderr").neto(["login", "acme"]).run().code(0).stderr_has("toy: this goes to the standard error");
+    // Without the public key beside it, nobody could seal to it.
+    let sandbox = Sandbox::new();
+    let toy = sandbox.plugin();
+    let file = sandbox.write_secret("toy.txt", toy.key("alice").identity);
+    sandbox.neto(["init", "--identity"]).arg(&file).run().code(6).stderr_has("# public key: age1");
+    assert!(!sandbox.home("keys").exists());
+    for key in ["age1pq1qqqqqqqqqqqqq", "age1tag1qqqqqqqqqqqq"] {
+        sandbox.neto(["recipient", "add", "q", key]).run().code(2).stderr_has("is not supported");
+    }
+}
+
+#[test]
+fn a_passphrase_may_protect_a_plugins_identity_too() {
+    let sandbox = Sandbox::new();
+    let toy = sandbox.plugin();
+    sandbox.plant("passphrase", "guess me not");
+    sandbox.write_secret("passphrase", "guess me not\n");
+    let file = identity(&sandbox, &toy, "");
+    sandbox.neto(["init", "--new-passphrase-file", "passphrase", "--identity"]).arg(&file).run().code(0);
+    sandbox.add("acme");
+    sandbox.neto(["login", "acme"]).run().code(6).stderr_has("there is nobody to ask");
+    sandbox.neto(["login", "acme"]).env("NETO_PASSPHRASE_FILE", sandbox.work("passphrase")).run().code(0);
+}

@@ -1,0 +1,140 @@
+//! `neto seal --check`: what a pre-commit hook and CI are told.
+
+use crate::harness::{STRANGER, Sandbox};
+use std::fs;
+use std::path::Path;
+
+/// Runs git in the working directory.
+fn git(sandbox: &Sandbox, arguments: &[&str]) -> crate::harness::Outcome {
+    let own = ["-c", "user.name=neto", "-c", "user.email=neto@example.com", "-c", "init.defaultBranch=main"];
+    sandbox.program("git", own.iter().chain(arguments)).run()
+}
+
+/// A repository in the working directory that holds the store.
+fn repository() -> Sandbox {
+    let sandbox = Sandbox::new();
+    git(&sandbox, &["init", "-q"]).code(0);
+    sandbox.neto(["init", "--link", "profiles.toml"]).run().code(0);
+    sandbox.add("acme");
+    sandbox.add("beta");
+    sandbox
+}
+
+fn store(sandbox: &Sandbox) -> String {
+    fs::read_to_string(sandbox.work("profiles.toml")).unwrap()
+}
+
+fn write_store(sandbox: &Sandbox, text: &str) {
+    fs::write(sandbox.work("profiles.toml"), text).unwrap();
+}
+
+#[test]
+fn each_thing_that_is_wrong_is_told_and_makes_exit_9() {
+    let sandbox = repository();
+    let check = || sandbox.neto(["seal", "--check"]).run();
+    check().code(0).stdout("").silent();
+    let good = store(&sandbox);
+    for (text, said) in [
+        (
+            good.replace("shortname = \"acme\"", "shortname = \"other\""),
+            "acme: the secret is bound to another shortname",
+        ),
+        (good.replacen("-----BEGIN AGE", "-----BEGIN PGP", 1), "acme: the sealed text is no age file"),
+        (good.replacen("[defaults]", &format!("bob = \"{STRANGER}\"\n[defaults]"), 1), "acme: it is sealed to others"),
+        (good.replacen("secret = \"\"\"", "appkey = \"a\"\nsharedsecret = \"b\"\nsecret = \"\"\"", 1), "acme: "),
+    ] {
+        assert_ne!(text, good);
+        write_store(&sandbox, &text);
+        check().code(9).stdout_has(said).stderr_has("neto seal");
+        assert_eq!(store(&sandbox), text);
+    }
+    // Who has no identity checks what can be seen without one.
+    write_store(&sandbox, &good.replace("shortname = \"acme\"", "shortname = \"other\""));
+    sandbox.machine("ci").neto(["seal", "--check", "--store", "profiles.toml"]).run().code(0);
+    write_store(&sandbox, &good.replacen("-----BEGIN AGE", "-----BEGIN PGP", 1));
+    sandbox.machine("ci").neto(["seal", "--check", "--store", "profiles.toml"]).run().code(9);
+    // What others alone can open is theirs to check.
+    write_store(&sandbox, &good);
+    let bob = sandbox.machine("bob");
+    bob.neto(["init"]).run().code(0);
+    bob.neto(["seal", "--check", "--store", "profiles.toml"]).run().code(0);
+    assert_eq!(sandbox.server().connections(), 0);
+}
+
+#[test]
+fn a_key_in_git_is_found_wherever_it_lies() {
+    let sandbox = repository();
+    let check = || sandbox.neto(["seal", "--check"]).run();
+    git(&sandbox, &["add", "profiles.toml"]).code(0);
+    check().code(0);
+    fs::create_dir_all(sandbox.work("deep/er")).unwrap();
+    fs::copy(sandbox.home("keys/identity.txt"), sandbox.work("deep/er/notes.md")).unwrap();
+    sandbox.spare(&sandbox.work("deep/er/notes.md"));
+    // Not yet git's.
+    check().code(0);
+    git(&sandbox, &["add", "deep"]).code(0);
+    check().code(9).stdout("deep/er/notes.md: git tracks this key\n").stderr_has("git rm --cached ");
+    git(&sandbox, &["rm", "-q", "--cached", "deep/er/notes.md"]).code(0);
+    check().code(0);
+    // A page that speaks of keys is none.
+    fs::write(sandbox.work("README.md"), "AGE-SECRET-KEY-1... is what it looks like\n").unwrap();
+    git(&sandbox, &["add", "README.md"]).code(0);
+    check().code(0).stdout("");
+}
+
+#[test]
+fn the_documented_hook_refuses_a_commit() {
+    let sandbox = repository();
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/sharing.md")).unwrap();
+    let hook = page.split("```sh hook\n").nth(1).and_then(|rest| rest.split("```").next()).expect("the hook");
+    assert_eq!(hook.lines().count(), 3, "a hook of three lines");
+    let path = sandbox.work(".git/hooks/pre-commit");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, hook).unwrap();
+    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    git(&sandbox, &["add", "profiles.toml"]).code(0);
+    git(&sandbox, &["commit", "-qm", "two tenants"]).code(0);
+    let good = store(&sandbox);
+    let pasted = sandbox.server().add_tenant("gamma", "soc").netosecret();
+    write_store(&sandbox, &format!("{good}\n[profiles.gamma]\nnetosecret = \"{pasted}\"\n"));
+    // It must not end in the repository either.
+    git(&sandbox, &["commit", "-qam", "a third"]).code(1).stderr_has("neto seal");
+    assert_eq!(git(&sandbox, &["rev-list", "--count", "HEAD"]).code(0).answer(), "1");
+    sandbox.neto(["seal"]).run().code(0);
+    git(&sandbox, &["commit", "-qam", "a third"]).code(0);
+    assert_eq!(git(&sandbox, &["rev-list", "--count", "HEAD"]).code(0).answer(), "2");
+}
+
+#[test]
+fn two_branches_that_each_add_a_profile_merge_clean() {
+    let sandbox = repository();
+    sandbox.add("zulu");
+    git(&sandbox, &["add", "profiles.toml"]).code(0);
+    git(&sandbox, &["commit", "-qm", "three tenants"]).code(0);
+    for (branch, profile) in [("left", "azure"), ("right", "yankee")] {
+        git(&sandbox, &["checkout", "-qb", branch, "main"]).code(0);
+        sandbox.add(profile);
+        git(&sandbox, &["commit", "-qam", profile]).code(0);
+    }
+    git(&sandbox, &["merge", "-q", "-m", "both", "left"]).code(0);
+    let listed = sandbox.neto(["ls", "-o", "json"]).run().code(0).json();
+    let names: Vec<_> = listed.as_array().unwrap().iter().map(|row| row["profile"].as_str().unwrap()).collect();
+    assert_eq!(names, ["acme", "azure", "beta", "yankee", "zulu"]);
+    sandbox.neto(["seal", "--check"]).run().code(0);
+    sandbox.neto(["login", "--all"]).run().code(0);
+}
+
+#[test]
+fn a_merge_that_is_not_finished_names_the_profiles_between_the_marks() {
+    let sandbox = repository();
+    git(&sandbox, &["add", "profiles.toml"]).code(0);
+    git(&sandbox, &["commit", "-qm", "two tenants"]).code(0);
+    for branch in ["left", "right"] {
+        git(&sandbox, &["checkout", "-qb", branch, "main"]).code(0);
+        sandbox.neto(["profile", "edit", "acme", "--description", branch]).run().code(0);
+        git(&sandbox, &["commit", "-qam", branch]).code(0);
+    }
+    git(&sandbox, &["merge", "-q", "-m", "both", "left"]).code(1);
+    let outcome = sandbox.neto(["ls"]).run();
+    outcome.code(3).stderr_has("acme").stderr_has("finish the merge");
+}
