@@ -2,8 +2,8 @@
 #![allow(clippy::doc_markdown, reason = "these comments are the help that users read")]
 
 use crate::commands::profile::{
-    add::AddArgs, current::CurrentArgs, edit::EditArgs, list::ListArgs, remove::RemoveArgs, rename::RenameArgs,
-    set_secret::SetSecretArgs, show::ShowArgs, use_::UseArgs,
+    add::AddArgs, current::CurrentArgs, edit::EditArgs, import::ImportArgs, list::ListArgs, remove::RemoveArgs,
+    rename::RenameArgs, set_secret::SetSecretArgs, show::ShowArgs, use_::UseArgs,
 };
 use crate::commands::{
     Run, exec, export, identity, init, login, logout, profile, recipient, seal, status, token, trust,
@@ -88,6 +88,7 @@ pub(crate) struct ProfileArgs {
 #[derive(Debug, Subcommand)]
 enum ProfileVerb {
     Add(AddArgs),
+    Import(ImportArgs),
     SetSecret(SetSecretArgs),
     List(ListArgs),
     Show(ShowArgs),
@@ -124,6 +125,7 @@ impl ProfileVerb {
     fn run(&self, run: &Run<'_>) -> Result<(), Error> {
         match self {
             Self::Add(args) => profile::add::run(args, run),
+            Self::Import(args) => profile::import::run(args, run),
             Self::SetSecret(args) => profile::set_secret::run(args, run),
             Self::List(args) => profile::list::run(args, run),
             Self::Show(args) => profile::show::run(args, run),

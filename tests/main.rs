@@ -23,6 +23,7 @@ mod plugins;
 mod process;
 mod profile_add;
 mod profile_edit;
+mod profile_import;
 mod profile_list;
 mod profile_remove;
 mod profile_rename;

@@ -3,7 +3,7 @@
 //! The blocks that are no `console` are not run: what they say of other shells and of CI is in the tests of those.
 #![cfg(target_os = "linux")]
 
-use crate::fusion::Lifetime;
+use crate::fusion::{Credential, Lifetime};
 use crate::harness::{Call, Sandbox};
 use crate::shells::{find, missing};
 use crate::transcript::{Example, Page};
@@ -30,6 +30,12 @@ fn provide(sandbox: &Sandbox) -> String {
     for shortname in ["acme", "globex", "hooli", "umbrella"] {
         sandbox.write_secret(&format!("{shortname}.txt"), server.add_tenant(shortname, "soc-automation").netosecret());
     }
+    let many = ["globex", "umbrella"].map(|shortname| {
+        let Credential { url, shortname, appname, appkey, sharedsecret } = server.add_tenant(shortname, "reports");
+        format!("{shortname};{appname};{appkey};{sharedsecret};{url};prod\n")
+    });
+    let head = "shortname;appname;appkey;sharedsecret;url;tags\n";
+    sandbox.write_secret("tenants.csv", head.to_owned() + &many.concat());
     let initech = server.add_tenant("initech", "soc-automation");
     let fields = json!({"appkey": initech.appkey, "sharedsecret": initech.sharedsecret});
     sandbox.write_secret("initech.json", fields.to_string());

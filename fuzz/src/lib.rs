@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod clean;
+pub mod import;
 pub mod netosecret;
 pub mod quoting;
 pub mod sealed_payload;
@@ -21,9 +22,10 @@ mod script;
 type Check = fn(&[u8]);
 
 /// Every target by its name, which is that of its corpus too.
-pub const TARGETS: [(&str, Check); 7] = [
+pub const TARGETS: [(&str, Check); 8] = [
     ("answer", answer::check),
     ("clean", clean::check),
+    ("import", import::check),
     ("netosecret", netosecret::check),
     ("quoting", quoting::check),
     ("sealed_payload", sealed_payload::check),

@@ -10,7 +10,7 @@ use clap::Args;
 use std::path::{Path, PathBuf};
 
 /// Where the reference says that the API is.
-const API: &str = "https://api.netography.com/api/v1";
+pub(super) const API: &str = "https://api.netography.com/api/v1";
 
 /// Make the keys of this machine and, where there is none, an empty store
 ///

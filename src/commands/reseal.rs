@@ -4,11 +4,13 @@
 use super::Run;
 use super::shape::set;
 use crate::error::{Code, Error};
-use crate::profile::{Document, Edit, Profile, ProfileName, SecretPlace, Section, Store, Value};
+use crate::profile::{Document, Edit, Profile, ProfileName, RecipientName, SecretPlace, Section, Store, Value};
 use crate::secret::{Asker, Binding, Credential, CredentialId, Opened, Sealed, Verdict, plugin_of};
 use crate::session::VaultError;
 use jiff::civil::Date;
 use jiff::tz::Offset;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// Today, in UTC.
 pub(super) fn today(run: &Run<'_>) -> Date {
@@ -63,6 +65,52 @@ pub(super) fn seal_new(
     let now = run.context.process.clock.now();
     let id = CredentialId::random();
     Ok(run.context.vault.seal(&Binding::of(profile)?, credential, &id, today(run), &keys, now)?)
+}
+
+/// The same for many profiles, in their order.
+pub(super) fn seal_all_new(
+    run: &Run<'_>,
+    store: &Store,
+    credentials: &[(&Profile, &Credential)],
+) -> Result<Vec<Sealed>, Error> {
+    let keys = keys_of_all(run, store, credentials.iter().map(|(profile, _)| *profile))?;
+    let (now, today) = (run.context.process.clock.now(), today(run));
+    let seal = |((profile, credential), keys): (&(&Profile, &Credential), &Vec<String>)| {
+        let id = CredentialId::random();
+        Ok(run.context.vault.seal(&Binding::of(profile)?, credential, &id, today, keys, now)?)
+    };
+    credentials.iter().zip(&keys).map(seal).collect()
+}
+
+/// The keys that new secrets of these profiles are to be sealed to, in their order; says which of them the own identity
+/// will not open.
+pub(super) fn keys_of_all<'p>(
+    run: &Run<'_>,
+    store: &Store,
+    profiles: impl IntoIterator<Item = &'p Profile>,
+) -> Result<Vec<Vec<String>>, Error> {
+    // Of many profiles most have the same recipients, and the own keys lie in a file.
+    let mut known: BTreeMap<Option<&[RecipientName]>, (Vec<String>, bool)> = BTreeMap::new();
+    let (mut all, mut strange) = (Vec::new(), Vec::new());
+    for profile in profiles {
+        let (keys, own) = match known.entry(profile.recipients.as_deref()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let keys = trusted_keys(run, store, profile, &[])?;
+                let own = keys.iter().any(|key| is_own(run, key));
+                new.insert((keys, own))
+            }
+        };
+        if !*own {
+            strange.push(profile.name.as_str());
+        }
+        all.push(keys.clone());
+    }
+    if !strange.is_empty() {
+        let names = strange.join(", ");
+        run.ui.warn(&format!("{names}: sealed to others, so your own identity will not open it"));
+    }
+    Ok(all)
 }
 
 /// The same credential, bound to what `profile` declares now: id and date stay.

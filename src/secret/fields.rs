@@ -73,6 +73,26 @@ impl Fields {
         text.reveal().parse().map_err(|error| FieldFault { name, problem: FieldProblem::Url(error) })
     }
 
+    /// Takes a text that is no secret, where it is there; `null` is not.
+    pub(super) fn open(&mut self, name: &'static str) -> Result<Option<String>, FieldFault> {
+        match self.0.get(name) {
+            None | Some(Json::Null) => Ok(None),
+            Some(_) => Ok(Some(self.text(name)?.reveal().to_owned())),
+        }
+    }
+
+    /// Takes a list of texts that are no secrets; also one text with `;` between them. Empty where it is not there.
+    pub(super) fn list(&mut self, name: &'static str) -> Result<Vec<String>, FieldFault> {
+        let words = match self.0.remove(name) {
+            None | Some(Json::Null) => return Ok(Vec::new()),
+            Some(Json::List(items)) => items.into_iter().map(check_text).collect::<Result<Vec<_>, _>>(),
+            Some(other) => check_text(other).map(|text| vec![text]),
+        };
+        let words = words.map_err(|problem| FieldFault { name, problem })?;
+        let words = words.iter().flat_map(|word| word.reveal().split(';')).map(str::trim);
+        Ok(words.filter(|word| !word.is_empty()).map(str::to_owned).collect())
+    }
+
     /// Whether a field of that name is there and not yet taken.
     pub(super) fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)

@@ -1,8 +1,8 @@
 //! What is hidden: secrets in memory, the keys that open them, the sealed text, and what was trusted.
 //!
 //! Owns the type that a secret lives in, NETOSECRET, age (key files, recipients, seal and open),
-//! the binding of a sealed secret to its profile, sources elsewhere, and the memory of what this
-//! machine trusted. Knows nothing of the store's text, of tokens or of the network.
+//! the binding of a sealed secret to its profile, sources elsewhere, files of credentials, and the memory
+//! of what this machine trusted. Knows nothing of the store's text, of tokens or of the network.
 
 mod asker;
 mod binding;
@@ -11,6 +11,7 @@ mod device;
 mod envelope;
 mod fields;
 mod identity;
+pub mod import;
 mod json;
 mod keys;
 mod netosecret;

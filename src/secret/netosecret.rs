@@ -98,6 +98,14 @@ impl NetoSecret {
         })
     }
 
+    /// Reads one that was kept as a secret since it was found.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub(super) fn of(text: &Secret) -> Result<Self, NetoSecretError> {
+        Self::parse(text.reveal())
+    }
+
     /// The text in the one spelling that neto writes: standard base64, padded, the address with `/api/v1`.
     #[must_use]
     pub fn render(&self) -> Secret {

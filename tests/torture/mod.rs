@@ -16,6 +16,7 @@ mod crowds;
 mod disk;
 mod durability;
 mod faults;
+mod imports;
 mod interrupts;
 mod kills;
 mod reuse;

@@ -4,7 +4,7 @@ use crate::commands::credential::{CredentialArgs, Incoming, Kind};
 use crate::commands::shape::ShapeArgs;
 use crate::commands::{Run, Watch, change, init, login, reseal};
 use crate::error::{Code, Error};
-use crate::profile::{ApiUrl, Document, Edit, Profile, ProfileName, Section, Value};
+use crate::profile::{ApiUrl, Document, Edit, Profile, ProfileName, Section, Store, Value};
 use crate::secret::Account;
 use clap::Args;
 
@@ -99,7 +99,8 @@ fn edits(
     Ok(vec![Edit::AddProfile { name: name.clone(), entries }])
 }
 
-fn account(account: &Account) -> Vec<(String, Value)> {
+/// The open half of a credential, as entries of a new profile.
+pub(super) fn account(account: &Account) -> Vec<(String, Value)> {
     let text = |key: &str, value: &String| (key.to_owned(), Value::Text(value.clone()));
     match account {
         Account::ApiKey { shortname, appname } => vec![text("shortname", shortname), text("appname", appname)],
@@ -108,7 +109,7 @@ fn account(account: &Account) -> Vec<(String, Value)> {
 }
 
 /// What equals the default is not written.
-fn address(url: Option<&ApiUrl>, default: Option<&ApiUrl>) -> Result<Option<(String, Value)>, Error> {
+pub(super) fn address(url: Option<&ApiUrl>, default: Option<&ApiUrl>) -> Result<Option<(String, Value)>, Error> {
     match (url, default) {
         (None, None) => Err(Error::new(Code::Usage, "the store has no default url, so the profile needs one")
             .with_hint("neto profile add --url https://api.netography.com/api/v1 ...")),
@@ -158,14 +159,7 @@ fn tell(run: &Run<'_>, document: &Document, profile: &Profile) {
         (_, _, Some(username)) => format!("user {username}"),
         _ => String::new(),
     };
-    let keys = document.store().recipient_keys(profile);
-    let to: Vec<&str> = document
-        .store()
-        .recipients
-        .iter()
-        .filter(|(_, key)| keys.contains(key))
-        .map(|(name, _)| name.as_str())
-        .collect();
+    let to = recipient_names(document.store(), profile);
     let how = match profile.secret.word() {
         "sealed" => format!("sealed to {}", to.join(", ")),
         word => format!("its secret comes from a {word}"),
@@ -175,4 +169,10 @@ fn tell(run: &Run<'_>, document: &Document, profile: &Profile) {
     if document.declares(&section, &["url"]) {
         run.ui.note(&format!("Its API is {}", profile.url));
     }
+}
+
+/// Those whom a profile's secret is sealed to.
+pub(super) fn recipient_names<'a>(store: &'a Store, profile: &Profile) -> Vec<&'a str> {
+    let keys = store.recipient_keys(profile);
+    store.recipients.iter().filter(|(_, key)| keys.contains(key)).map(|(name, _)| name.as_str()).collect()
 }

@@ -3,6 +3,7 @@
 pub(crate) mod add;
 pub(crate) mod current;
 pub(crate) mod edit;
+pub(crate) mod import;
 pub(crate) mod list;
 pub(crate) mod remove;
 pub(crate) mod rename;

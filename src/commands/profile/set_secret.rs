@@ -5,7 +5,7 @@ use crate::commands::credential::{CredentialArgs, Incoming, Kind};
 use crate::commands::shape::{set, unset};
 use crate::commands::{Run, Watch, change, reseal};
 use crate::error::{Code, Error};
-use crate::profile::{ClearKey, Document, Edit, Profile, ProfileName, Section, Value};
+use crate::profile::{ApiUrl, ClearKey, Document, Edit, Profile, ProfileName, Section, Value};
 use crate::secret::Account;
 use clap::Args;
 
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &SetSecretArgs, run: &Run<'_>) -> Result<(), Error> {
         // It may have changed while the secret was asked for.
         let profile = added(document, &name)?;
         reseal::refuse_changed(run, &profile).map_err(|error| error.about(&name))?;
-        same_tenant(&profile, &incoming).map_err(|error| error.about(&name))?;
+        same_tenant(&profile, &incoming.account, incoming.url.as_ref()).map_err(|error| error.about(&name))?;
         edits(run, document, &name, &incoming)
     })?;
     let profile = added(&document, &name)?;
@@ -50,25 +50,14 @@ pub(crate) fn run(args: &SetSecretArgs, run: &Run<'_>) -> Result<(), Error> {
 }
 
 fn edits(run: &Run<'_>, document: &Document, name: &ProfileName, incoming: &Incoming) -> Result<Vec<Edit>, Error> {
-    let section = Section::Profile(name.clone());
-    let mut edits: Vec<Edit> = ClearKey::ALL.iter().map(|key| unset(&section, &[key.key()])).collect();
-    let text = |key: &str, value: &str| set(&section, &[key], Value::Text(value.to_owned()));
-    match &incoming.account {
-        Account::ApiKey { shortname, appname } => {
-            edits.extend([text("shortname", shortname), text("appname", appname)]);
-        }
-        Account::Person { username } => edits.push(text("username", username)),
-    }
-    // Neither sealed nor a source: what is added below is all that counts.
-    let without = [unset(&section, &["sealed"]), unset(&section, &["secret"])];
+    let mut edits = without_secret(name, &incoming.account);
     match &incoming.kind {
         Kind::Command(words) => {
-            edits.push(unset(&section, &["sealed"]));
             let command = Value::Table(vec![("command".to_owned(), Value::List(words.clone()))]);
-            edits.push(set(&section, &["secret"], command));
+            edits.push(set(&Section::Profile(name.clone()), &["secret"], command));
         }
         Kind::Credential(credential) => {
-            let bare = document.apply(&edits.iter().cloned().chain(without).collect::<Vec<_>>())?;
+            let bare = document.apply(&edits)?;
             let sealed = reseal::seal_new(run, bare.store(), &added(&bare, name)?, credential)?;
             edits.extend(reseal::edits(name, &sealed));
         }
@@ -76,15 +65,25 @@ fn edits(run: &Run<'_>, document: &Document, name: &ProfileName, incoming: &Inco
     Ok(edits)
 }
 
-fn same_tenant(profile: &Profile, incoming: &Incoming) -> Result<(), Error> {
+/// A profile with this account and neither sealed nor a source, nor in clear: what is set afterwards is all that counts.
+pub(super) fn without_secret(name: &ProfileName, account: &Account) -> Vec<Edit> {
+    let section = Section::Profile(name.clone());
+    let mut edits: Vec<Edit> = ClearKey::ALL.iter().map(|key| unset(&section, &[key.key()])).collect();
+    edits.extend([unset(&section, &["sealed"]), unset(&section, &["secret"])]);
+    edits.extend(super::add::account(account).into_iter().map(|(key, value)| set(&section, &[&key], value)));
+    edits
+}
+
+/// Refuses a credential of another tenant or API than the profile's.
+pub(super) fn same_tenant(profile: &Profile, account: &Account, url: Option<&ApiUrl>) -> Result<(), Error> {
     let refuse = |field: &str, new: &str, old: &str| {
         Err(Error::new(Code::Store, format!("the new credential has the {field} '{new}', the profile has '{old}'"))
             .with_hint("neto profile add    makes another profile of it"))
     };
-    if let Some(url) = incoming.url.as_ref().filter(|url| **url != profile.url) {
+    if let Some(url) = url.filter(|url| **url != profile.url) {
         return refuse("url", &url.to_string(), &profile.url.to_string());
     }
-    let (field, new, old, other) = match &incoming.account {
+    let (field, new, old, other) = match account {
         Account::ApiKey { shortname, .. } => ("shortname", shortname, &profile.shortname, &profile.username),
         Account::Person { username } => ("username", username, &profile.username, &profile.shortname),
     };

@@ -1,0 +1,77 @@
+//! R-15, promise 1: an import is one change of the store. Killed at any of its file-related calls it leaves the store as
+//! it was or as it is after, and the next run does the rest.
+
+use super::scale::{Dice, rounds, say};
+use super::strace;
+use crate::harness::Sandbox;
+use std::fs;
+
+const TENANTS: usize = 40;
+
+/// A store with one profile, and a file with so many more.
+fn prepared() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    let rows = (0..TENANTS).map(|number| format!("t{number:02},soc,key,shared,https://a.example\n"));
+    let rows: String = rows.collect();
+    sandbox.write_secret("t.csv", format!("shortname,appname,appkey,sharedsecret,url\n{rows}"));
+    sandbox
+}
+
+fn import() -> Vec<String> {
+    ["profile", "import", "t.csv", "--existing", "skip"].map(str::to_owned).to_vec()
+}
+
+#[test]
+fn an_import_that_is_killed_leaves_the_store_as_it_was_or_as_it_is_after() {
+    if !strace::works() {
+        return;
+    }
+    let neto = env!("CARGO_BIN_EXE_neto");
+    let sandbox = prepared();
+    strace::under(&sandbox, &[], neto, &import()).run().code(0);
+    let calls = strace::listed(&sandbox);
+    let target = format!("\"{}\"", sandbox.home("profiles.toml").display());
+    let replaced = calls.iter().filter(|call| call.name.starts_with("rename") && call.line.contains(&target));
+    assert_eq!(replaced.count(), 1, "changes of the store");
+
+    // Every call that changes something, and a draw of the others.
+    let mut nth = std::collections::BTreeMap::new();
+    let mut points = Vec::new();
+    for call in &calls {
+        let count = nth.entry(call.name.clone()).or_insert(0);
+        *count += 1;
+        points.push((call.name.clone(), *count));
+    }
+    let changes =
+        |(name, _): &(String, i32)| ["rename", "link", "unlink", "fsync"].iter().any(|start| name.starts_with(start));
+    let (mut chosen, others): (Vec<_>, Vec<_>) =
+        points.into_iter().filter(|(name, _)| name != "execve").partition(changes);
+    assert!(chosen.len() > 4, "{chosen:?}");
+    let mut dice = Dice::new();
+    chosen.extend(dice.draw(others, rounds(1_000, 8)));
+    let (mut old, mut new) = (0, 0);
+    for (name, nth) in &chosen {
+        let sandbox = prepared();
+        let before = sandbox.store();
+        let option = format!("inject={name}:signal=KILL:when={nth}");
+        strace::under(&sandbox, &[option], neto, &import()).run().code(137);
+        let is_old = sandbox.store() == before;
+        let listed = sandbox.neto(["ls", "-o", "json"]).run().code(0).json();
+        let profiles = listed.as_array().expect("rows").len();
+        assert!(profiles == if is_old { 1 } else { TENANTS + 1 }, "killed at {name} {nth}: {profiles} profiles");
+        *(if is_old { &mut old } else { &mut new }) += 1;
+        sandbox.neto(import()).run().code(0);
+        assert_eq!(
+            fs::read_to_string(sandbox.home("profiles.toml")).expect("a store").matches("[profiles.").count(),
+            TENANTS + 1
+        );
+        sandbox.neto(["login", "acme"]).run().code(0);
+    }
+    assert!(old > 0 && new > 0, "{old} old, {new} new");
+    say(&format!(
+        "{} kills of an import at its calls (seed {}): {old} stores as before, {new} as after",
+        chosen.len(),
+        dice.seed
+    ));
+}
