@@ -2,6 +2,7 @@
 
 use crate::fusion::{Fault, Gate, TOKEN};
 use crate::harness::{Call, Sandbox};
+use base64::Engine as _;
 use serde_json::json;
 use std::fs;
 use std::path::PathBuf;
@@ -239,6 +240,102 @@ fn a_protected_identity_of_ones_own_stays_protected() {
     let named = headless(&sandbox, &["identity", "show"]).env("NETO_IDENTITY_FILE", &file).run();
     named.code(0).stdout(&format!("{key}\n"));
     sandbox.neto(["identity", "passphrase"]).env("NETO_IDENTITY_FILE", &file).run().code(2).stderr_has("unset");
+}
+
+/// An age file whose passphrase costs 2^`work` to try.
+fn costly(work: u8) -> String {
+    let header = format!("age-encryption.org/v1\n-> scrypt bUjhSuCCnKUhcVrKcjpkLg {work}\n");
+    let rest = "gUjEymFKMVXQEKdMMHL24oYexjE3TIC0O0zGSqJ2aUY\n--- AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n";
+    armored(format!("{header}{rest}0123456789abcdef0123456789abcdef").as_bytes())
+}
+
+fn armored(bytes: &[u8]) -> String {
+    let text = base64::engine::general_purpose::STANDARD.encode(bytes);
+    let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+    format!("-----BEGIN AGE ENCRYPTED FILE-----\n{}\n-----END AGE ENCRYPTED FILE-----\n", lines.join("\n"))
+}
+
+#[test]
+fn r52_each_way_not_to_open_a_secret_has_its_own_sentence_at_once() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    sandbox.plant("passphrase", PASSPHRASE);
+    passphrase_file(&sandbox, "passphrase", PASSPHRASE);
+    passphrase_file(&sandbox, "wrong", "something else");
+    sandbox.neto(["identity", "backup", "protected", "--new-passphrase-file", "passphrase"]).run().code(0);
+    let protected = fs::read_to_string(sandbox.work("protected")).unwrap();
+    let other = sandbox.machine("other");
+    other.neto(["init"]).run().code(0);
+    let to_a_key = age::encrypt(&age::x25519::Identity::generate().to_public(), b"canary").unwrap();
+    let own = identity(&sandbox);
+    let opens_nothing = "none of the keys at hand opens the sealed text";
+    let unusable = "FILE holds no usable identity: ";
+    let closed = "the identity FILE is protected by a passphrase: ";
+    // What the identity file holds, the passphrase given for it, and what is said.
+    let cases = [
+        (None, "", "there is no identity at FILE".to_owned()),
+        (Some(fs::read_to_string(other.home("keys/identity.txt")).unwrap()), "", opens_nothing.to_owned()),
+        (Some(String::new()), "", format!("{unusable}it holds no key")),
+        (Some("canary, and no key\n".to_owned()), "", format!("{unusable}line 1 is no age key")),
+        (Some(own.replace("KEY-1", "KEY-1Q")), "", format!("{unusable}line 3 is no age key")),
+        (Some(own.replace("AGE-SECRET-KEY-", "# ")), "", format!("{unusable}it holds no key")),
+        (
+            Some("-----BEGIN OPENSSH PRIVATE KEY-----\ncanary\n".to_owned()),
+            "",
+            format!("{unusable}it holds an SSH key, not an age identity"),
+        ),
+        (
+            Some(crate::harness::STRANGER.to_owned()),
+            "",
+            format!("{unusable}line 1 is a public key where the secret one belongs"),
+        ),
+        (Some(protected.clone()), "", format!("{closed}there is nobody to ask: standard input is not a terminal")),
+        (Some(protected.clone()), "wrong", format!("{closed}the passphrase does not open it")),
+        (Some(protected[..protected.len() / 2].to_owned()), "passphrase", format!("{closed}it is damaged")),
+        (Some(costly(30)), "passphrase", format!("{closed}it demands 2^30 units of work, and at most 2^20 are done")),
+        (Some(costly(21)), "passphrase", format!("{closed}it demands 2^21 units of work, and at most 2^20 are done")),
+        (Some(armored(&to_a_key)), "passphrase", format!("{closed}it is sealed to keys, not to a passphrase")),
+    ];
+    let file = sandbox.work("identity");
+    sandbox.spare(&file);
+    sandbox.spare(&sandbox.work("protected"));
+    for (text, passphrase, said) in cases {
+        let _ = fs::remove_file(&file);
+        if let Some(text) = text {
+            sandbox.write_secret("identity", text);
+        }
+        let mut call = sandbox.neto(["login", "acme"]).env("NETO_IDENTITY_FILE", &file);
+        if !passphrase.is_empty() {
+            call = call.env("NETO_PASSPHRASE_FILE", sandbox.work(passphrase));
+        }
+        fails_at_once(call, &said.replace("FILE", &file.display().to_string()));
+    }
+    // And of the sealed text itself, which the right identity does not open either.
+    let good = sandbox.store();
+    let start = good.find("-----BEGIN AGE").unwrap();
+    let end = good.find("END AGE ENCRYPTED FILE-----\n").unwrap() + "END AGE ENCRYPTED FILE-----\n".len();
+    for (text, said) in [
+        ("canary\n".to_owned(), "the sealed text is no age file"),
+        (costly(30), "the sealed text is sealed to a passphrase, not to keys"),
+        (armored(&to_a_key), "none of the keys at hand opens the sealed text"),
+    ] {
+        sandbox.write_store(format!("{}{text}{}", &good[..start], &good[end..]));
+        fails_at_once(sandbox.neto(["login", "acme"]), said);
+    }
+    assert_eq!(sandbox.server().connections(), 0);
+    sandbox.write_store(good);
+    sandbox.signs_in("acme");
+}
+
+/// It ends with exit 6 and these words, asks nobody and does not hang (the guard is far beyond what it takes).
+#[track_caller]
+fn fails_at_once(call: Call<'_>, said: &str) {
+    let started = std::time::Instant::now();
+    let outcome = call.run();
+    assert!(started.elapsed() < std::time::Duration::from_secs(10), "it took {:?}: {outcome}", started.elapsed());
+    outcome.code(6).stdout("").stderr_lacks(QUESTION).stderr_lacks("canary");
+    let first = outcome.stderr.lines().next().and_then(|line| line.strip_prefix("error: ")).unwrap_or_default();
+    assert_eq!(first.strip_prefix("acme: ").unwrap_or(first), said, "{outcome}");
 }
 
 #[test]

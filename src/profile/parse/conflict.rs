@@ -6,6 +6,9 @@ use crate::profile::ProfileName;
 use std::collections::BTreeSet;
 use toml::de::{DeTable, DeValue};
 
+/// What starts a line of each kind.
+const MARKERS: [&str; 4] = ["<<<<<<<", "|||||||", "=======", ">>>>>>>"];
+
 /// Fails where two sides of a merge still stand in the text, also where they stand within a
 /// string, as those of a sealed secret do.
 pub(super) fn check_conflict(text: &str) -> Result<(), Wrong> {
@@ -15,6 +18,14 @@ pub(super) fn check_conflict(text: &str) -> Result<(), Wrong> {
         return Ok(());
     }
     Err(Wrong::new(start, Problem::ConflictMarkers { profiles: profiles_within(text) }))
+}
+
+/// The start of the line that holds the byte `at`, where that is a marker: one that was left over when the others of its
+/// conflict were taken out.
+pub(super) fn left_over(text: &str, at: usize) -> Option<usize> {
+    let before = text.bytes().take(at).rposition(|byte| byte == b'\n');
+    let start = before.map_or(0, |end| end + 1);
+    MARKERS.iter().any(|mark| text[start..].starts_with(mark)).then_some(start)
 }
 
 /// The first line that starts with `mark`.
@@ -40,7 +51,7 @@ fn profiles_within(text: &str) -> Vec<String> {
         } else if line.trim_start().starts_with('[') {
             header = path_of(line).unwrap_or(header);
         }
-        let is_marker = ["<<<<<<<", "|||||||", "=======", ">>>>>>>"].iter().any(|mark| line.starts_with(mark));
+        let is_marker = MARKERS.iter().any(|mark| line.starts_with(mark));
         if within && !is_marker && !line.trim().is_empty() {
             names.extend(profile_of(&header, line).filter(|name| seen.insert(name.clone())));
         }

@@ -180,6 +180,7 @@ fn sealed_note(value: &Value<'_>) -> Result<SealedNote, Wrong> {
 
 fn secret(value: &Value<'_>, context: &Context<'_>) -> Result<SecretPlace, Wrong> {
     match value.get_ref() {
+        DeValue::String(text) if text.is_empty() => Err(wrong(value, Problem::Empty)),
         DeValue::String(text) => Ok(SecretPlace::Sealed(with_plain_line_ends(text))),
         DeValue::Table(table) => source(value, table, context),
         _ => Err(wrong(value, Problem::Type { wanted: "a sealed text or a table that names a source" })),

@@ -4,6 +4,9 @@ use super::EnvNameError;
 use crate::profile::{NameError, SpanError, UrlError};
 use std::fmt;
 
+/// So many profiles are named in one sentence.
+const MOST_NAMED: usize = 10;
+
 /// A place in the file as an editor counts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
@@ -138,7 +141,12 @@ fn nearest(near: Option<&str>) -> String {
 }
 
 fn around(profiles: &[String]) -> String {
-    if profiles.is_empty() { String::new() } else { format!(" around {}", profiles.join(", ")) }
+    let (named, others) = profiles.split_at(profiles.len().min(MOST_NAMED));
+    match (named, others.len()) {
+        ([], _) => String::new(),
+        (named, 0) => format!(" around {}", named.join(", ")),
+        (named, others) => format!(" around {} and {others} more", named.join(", ")),
+    }
 }
 
 /// A fault whose line and column are not counted yet.

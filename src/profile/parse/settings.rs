@@ -10,6 +10,9 @@ use toml::de::DeTable;
 /// The keys of this file, as `[defaults]` takes them.
 pub(super) const KEYS: [&str; 6] = ["url", "leeway", "timeout", "ca_file", "env", "recipients"];
 
+/// Among more recipients than this the near one is not looked for: every unknown name is held against each of them.
+const MOST_COMPARED: usize = 100;
+
 /// The declared recipients: name to public key.
 pub(super) type Recipients = BTreeMap<RecipientName, String>;
 
@@ -87,7 +90,8 @@ fn recipient_names(value: &Value<'_>, recipients: &Recipients) -> Result<Vec<Rec
             if recipients.contains_key(&name) {
                 return Ok(name);
             }
-            let near = field::nearest(text, recipients.keys().map(RecipientName::as_str));
+            let near = || field::nearest(text, recipients.keys().map(RecipientName::as_str));
+            let near = if recipients.len() <= MOST_COMPARED { near() } else { None };
             Err(wrong(item, Problem::UnknownRecipient { near }))
         })
         .collect()
