@@ -437,7 +437,10 @@ impl From<KeyError> for Error {
                 Code::Secret,
                 Some("export NETO_PASSPHRASE_FILE=/run/secrets/passphrase    where nobody can be asked".to_owned()),
             ),
-            KeyError::Disk(_) | KeyError::Identity { .. } | KeyError::Passphrase { .. } => (Code::Secret, None),
+            KeyError::Disk(_)
+            | KeyError::Identity { .. }
+            | KeyError::Passphrase { .. }
+            | KeyError::PassphraseText(_) => (Code::Secret, None),
             KeyError::Device { path, .. } => {
                 (Code::System, Some(format!("rm {}    costs one login a profile", paste(path))))
             }

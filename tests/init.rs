@@ -277,7 +277,7 @@ fn linked_into_a_checkout_the_store_moves_and_what_is_of_this_machine_stays() {
     let eve = sandbox.machine("eve");
     let netosecret = sandbox.server().add_tenant("own", "soc").netosecret();
     eve.neto(["profile", "add", "own"]).stdin(netosecret).run().code(0);
-    eve.neto(["init", "--link", "team/profiles.toml"]).run().code(3).stderr_has("both hold profiles").stderr_has("mv ");
+    eve.neto(["init", "--link", "team/profiles.toml"]).run().code(3).stderr_has("are both there").stderr_has("mv ");
     assert_eq!(eve.neto(["ls", "-o", "json"]).run().code(0).json()[0]["profile"], "own");
     // A store that is nowhere yet is made there.
     let zoe = sandbox.machine("zoe");

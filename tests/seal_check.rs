@@ -138,3 +138,83 @@ fn a_merge_that_is_not_finished_names_the_profiles_between_the_marks() {
     let outcome = sandbox.neto(["ls"]).run();
     outcome.code(3).stderr_has("acme").stderr_has("finish the merge");
 }
+
+#[test]
+fn a_secret_that_was_staged_before_it_was_sealed_is_not_committed() {
+    let sandbox = repository();
+    git(&sandbox, &["add", "profiles.toml"]).code(0);
+    git(&sandbox, &["commit", "-qm", "two tenants"]).code(0);
+    let pasted = sandbox.server().add_tenant("gamma", "soc").netosecret();
+    write_store(&sandbox, &format!("{}\n[profiles.gamma]\nnetosecret = \"{pasted}\"\n", store(&sandbox)));
+    git(&sandbox, &["add", "profiles.toml"]).code(0);
+    sandbox.neto(["seal", "--check"]).run().code(9).stdout_has("gamma: its secret stands in clear");
+    sandbox.neto(["seal"]).run().code(0);
+    // What lies there is sealed, and what git is about to take is not.
+    let check = sandbox.neto(["seal", "--check"]).run();
+    check.code(9).stdout("staged: gamma: its secret stands in clear\n").stderr_has("git add ");
+    git(&sandbox, &["add", "profiles.toml"]).code(0);
+    sandbox.neto(["seal", "--check"]).run().code(0).stdout("");
+    // In clear it stays in git's own files, as neto said.
+    fs::remove_dir_all(sandbox.work(".git")).unwrap();
+}
+
+#[test]
+fn a_key_is_found_however_it_is_written() {
+    let sandbox = repository();
+    let key = fs::read_to_string(sandbox.home("keys/identity.txt")).unwrap();
+    let key = key.lines().last().unwrap();
+    for (name, text) in [
+        ("indented.txt", format!("    {key}\n")),
+        (".env", format!("NETO_IDENTITY={key}\n")),
+        ("ci.yaml", format!("identity: \"{key}\"\n")),
+        ("binary", format!("\0\0{key}")),
+        ("keys/identity.txt", "-----BEGIN AGE ENCRYPTED FILE-----\n".to_owned()),
+    ] {
+        let path = sandbox.work(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        git(&sandbox, &["add", "-f", name]).code(0);
+        sandbox.neto(["seal", "--check"]).run().code(9).stdout_has(&format!("{name}: git tracks this key"));
+        git(&sandbox, &["rm", "-qf", name]).code(0);
+    }
+    sandbox.neto(["seal", "--check"]).run().code(0);
+    // A repository that cannot be looked at is no clean one.
+    fs::write(sandbox.work(".git/index"), "junk").unwrap();
+    sandbox.neto(["seal", "--check"]).run().code(9).stdout_has("git: ");
+    fs::remove_dir_all(sandbox.work(".git")).unwrap();
+}
+
+#[test]
+fn a_checkout_runs_nothing_of_its_own() {
+    let sandbox = repository();
+    git(&sandbox, &["add", "profiles.toml"]).code(0);
+    let mark = sandbox.work("ran");
+    let script = format!("sh -c ': > {}'", mark.display());
+    git(&sandbox, &["config", "core.fsmonitor", &script]).code(0);
+    // A folder that looks like a bare repository, as any commit may hold one.
+    fs::create_dir_all(sandbox.work("inner/objects")).unwrap();
+    fs::create_dir_all(sandbox.work("inner/refs")).unwrap();
+    fs::write(sandbox.work("inner/HEAD"), "ref: refs/heads/main\n").unwrap();
+    let config = format!("[core]\nrepositoryformatversion = 0\nbare = false\nworktree = .\nfsmonitor = \"{script}\"\n");
+    fs::write(sandbox.work("inner/config"), config).unwrap();
+    fs::copy(sandbox.work("profiles.toml"), sandbox.work("inner/profiles.toml")).unwrap();
+    // And a git of its own, where PATH starts at the working directory.
+    fs::write(sandbox.work("git"), format!("#!/bin/sh\n: > {}\n", mark.display())).unwrap();
+    fs::set_permissions(sandbox.work("git"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!(".:{}", std::env::var("PATH").unwrap());
+    for store in ["profiles.toml", "inner/profiles.toml"] {
+        sandbox.neto(["seal", "--check", "--store", store]).env("PATH", &path).run();
+        assert!(!mark.exists(), "{store}");
+    }
+}
+
+#[test]
+fn an_identity_that_would_ask_does_not_stop_the_hook() {
+    let sandbox = Sandbox::new();
+    let toy = sandbox.plugin();
+    let text = format!("# public key: {}\n{}\n", toy.key("alice").recipient, toy.key("alice:pin").identity);
+    let file = sandbox.write_secret("toy.txt", text);
+    sandbox.neto(["init", "--identity"]).arg(&file).run().code(0);
+    sandbox.add("acme");
+    sandbox.neto(["seal", "--check"]).run().code(0).stdout("");
+}

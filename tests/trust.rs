@@ -381,3 +381,69 @@ fn a_refresh_goes_nowhere_that_is_not_trusted() {
     sandbox.neto(["token", "acme"]).reveals("access token").run().code(0);
     assert_eq!((sandbox.server().logins(), sandbox.server().refreshes()), (1, 1), "it was not burnt for nothing");
 }
+
+#[test]
+fn where_a_credential_that_names_no_address_goes_is_said_when_that_came_with_the_file() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    let strange = "http://localhost:9/api/v1";
+    // By an edit of the defaults: acme goes on as it was.
+    let store = sandbox.store();
+    assert!(store.contains("[defaults]\nurl = \"https://api.netography.com/api/v1\""), "{store}");
+    sandbox.write_store(store.replacen("https://api.netography.com/api/v1", strange, 1));
+    sandbox.neto(["login", "acme"]).run().code(0);
+    let fields = r#"{"appkey": "k-0123456789", "sharedsecret": "s-0123456789"}"#;
+    let add = |name: &str| {
+        let call = sandbox.neto(["profile", "add", name, "--shortname", name, "--appname", "soc"]);
+        call.stdin(fields).run()
+    };
+    let words = "it will be sent to http://localhost:9/api/v1, which stands in the store and was never told";
+    let pasted = "\n[profiles.pasted]\nshortname = \"p\"\nappname = \"soc\"\nappkey = \"k-0123456789\"\nsharedsecret = \"s-0123456789\"\n";
+    let before = sandbox.store();
+    sandbox.write_store(format!("{before}{pasted}"));
+    sandbox.neto(["seal", "pasted"]).run().code(0).stderr_has("pasted: ").stderr_has(words);
+    // From then on it is known.
+    add("globex").code(0).stderr_lacks("it will be sent to");
+    let other = sandbox.machine("other");
+    other.neto(["init"]).run().code(0);
+    std::fs::write(other.home("profiles.toml"), before).unwrap();
+    other.neto(["trust", "--recipient", "me"]).run().code(0);
+    let csv = "shortname,appname,appkey,sharedsecret\nhooli,soc,k-0123456789,s-0123456789\n";
+    let csv = sandbox.write_secret("t.csv", csv);
+    other.neto(["profile", "import"]).arg(csv).run().code(0).stderr_has("hooli: ").stderr_has(words);
+    let third = sandbox.machine("third");
+    third.neto(["init"]).run().code(0);
+    std::fs::copy(sandbox.home("profiles.toml"), third.home("profiles.toml")).unwrap();
+    let trust = third.neto(["trust", "--all"]).run();
+    trust.code(0).stderr_has("defaults: new here; url http://localhost:9/api/v1");
+    let person = third.neto(["profile", "add", "al", "--username", "alice"]).stdin("password").run();
+    person.code(0).stderr_lacks("it will be sent to");
+}
+
+#[test]
+fn a_new_secret_for_a_profile_never_seen_goes_nowhere_strange() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    let bob = sandbox.machine("bob");
+    bob.neto(["init"]).run().code(0);
+    let strange = sandbox.store().replace(&sandbox.server().url(), "http://localhost:9/api/v1");
+    std::fs::write(bob.home("profiles.toml"), strange).unwrap();
+    bob.neto(["trust", "--recipient", "me"]).run().code(0);
+    let fields = r#"{"appkey": "k-0123456789", "sharedsecret": "s-0123456789"}"#;
+    let set = ["profile", "set-secret", "acme", "--shortname", "acme", "--appname", "soc"];
+    bob.neto(set).stdin(fields).run().code(3).stderr_has("neto trust acme");
+    bob.neto(["trust", "acme"]).run().code(0).stderr_has("acme: new here; url http://localhost:9/api/v1");
+    bob.neto(set).stdin(fields).run().code(0);
+}
+
+#[test]
+fn who_was_taken_out_does_not_come_back_by_an_edit() {
+    let sandbox = Sandbox::new();
+    let credential = sandbox.add("acme");
+    sandbox.neto(["recipient", "add", "carol", STRANGER]).run().code(0);
+    sandbox.neto(["recipient", "remove", "carol"]).run().code(0);
+    sandbox.write_store(sandbox.store().replace("[recipients]\n", &format!("[recipients]\nzoe = \"{STRANGER}\"\n")));
+    let set = sandbox.neto(["profile", "set-secret", "acme"]).stdin(credential.netosecret()).run();
+    set.code(3).stderr_has("neto trust --recipient zoe");
+    sandbox.neto(["seal"]).run().code(3).stderr_has("neto trust --recipient zoe");
+}

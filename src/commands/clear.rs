@@ -11,6 +11,8 @@ pub(super) struct Pasted {
     /// The profile.
     name: ProfileName,
     credential: Credential,
+    /// Whether it says itself which address it is for, as a NETOSECRET does.
+    names_address: bool,
     /// The lines in clear go; what a NETOSECRET says of its profile comes, where the profile does not say it.
     pub(super) edits: Vec<Edit>,
 }
@@ -40,13 +42,17 @@ impl Pasted {
             }
         };
         edits.extend(keys.iter().map(|key| unset(&section, &[key.key()])));
-        Ok(Self { name: profile.name.clone(), credential, edits })
+        let names_address = keys.contains(&ClearKey::Netosecret);
+        Ok(Self { name: profile.name.clone(), credential, names_address, edits })
     }
 
     /// All changes that seal it; `bare` is the store after [`edits`](Self::edits).
     pub(super) fn sealed(&self, run: &Run<'_>, bare: &Document) -> Result<Vec<Edit>, Error> {
         let declared = super::profile::add::added(bare, &self.name)?;
         reseal::refuse_changed(run, &declared)?;
+        if !self.names_address {
+            reseal::tell_strange_address(run, self.name.as_str(), &declared.url)?;
+        }
         let sealed = reseal::seal_new(run, bare.store(), &declared, &self.credential)?;
         Ok(self.edits.iter().cloned().chain(reseal::edits(&self.name, &sealed)).collect())
     }

@@ -130,6 +130,12 @@ fn prepare_keys(
 fn ensure_identity(run: &Run<'_>, from: Option<&Path>, protect: Protection<'_>) -> Result<(), Error> {
     let folder = &run.context.paths.keys;
     let file = folder.identity_file();
+    let variables = ["NETO_IDENTITY_FILE", "NETO_IDENTITY"];
+    let named = variables.iter().find(|name| run.context.process.environment.get(name).is_some());
+    if let (Some(name), true) = (named, from.is_some()) {
+        return Err(Error::new(Code::Usage, format!("{name} names an identity, and --identity another"))
+            .with_hint(format!("unset {name}")));
+    }
     if let Some(from) = from {
         let place = IdentityPlace::Named(run.context.absolute(from));
         let (key, passphrase) = run.context.vault.read_identity(&place, &run.watch())?;
@@ -143,9 +149,7 @@ fn ensure_identity(run: &Run<'_>, from: Option<&Path>, protect: Protection<'_>) 
         run.ui.note(&format!("Copied the identity to {}", file.display()));
         return Ok(());
     }
-    let named =
-        ["NETO_IDENTITY_FILE", "NETO_IDENTITY"].iter().any(|v| run.context.process.environment.get(v).is_some());
-    if named {
+    if named.is_some() {
         return Ok(());
     }
     if folder.has_identity() {

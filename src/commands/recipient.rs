@@ -108,7 +108,9 @@ fn add(run: &Run<'_>, name: &str, key: &str) -> Result<(), Error> {
 }
 
 fn remove(run: &Run<'_>, name: &str) -> Result<(), Error> {
-    let opened = known(run.context.store()?, name)?;
+    let store = run.context.store()?;
+    let opened = known(store, name)?;
+    let key = store.recipients.iter().find(|(known, _)| known.as_str() == name).map(|(_, key)| key.clone());
     reseal_all(run, &format!("Removed '{name}'"), |document| {
         known(document.store(), name)?;
         if document.store().recipients.len() == 1 {
@@ -116,6 +118,11 @@ fn remove(run: &Run<'_>, name: &str) -> Result<(), Error> {
         }
         Ok(without(document, name))
     })?;
+    // Unless it stands there under another name still.
+    let gone = |key: &String| !store.recipients.iter().any(|(known, other)| known.as_str() != name && other == key);
+    if let Some(key) = key.filter(gone) {
+        change::memory(run, |memory| memory.forget_recipient(&key))?;
+    }
     if opened.is_empty() {
         return Ok(());
     }

@@ -4,7 +4,7 @@
 use super::Run;
 use super::shape::set;
 use crate::error::{Code, Error};
-use crate::profile::{Document, Edit, Profile, ProfileName, RecipientName, SecretPlace, Section, Store, Value};
+use crate::profile::{ApiUrl, Document, Edit, Profile, ProfileName, RecipientName, SecretPlace, Section, Store, Value};
 use crate::secret::{Asker, Binding, Credential, CredentialId, Opened, Sealed, Verdict, plugin_of};
 use crate::session::VaultError;
 use jiff::civil::Date;
@@ -49,6 +49,23 @@ pub(super) fn refuse_changed(run: &Run<'_>, profile: &Profile) -> Result<(), Err
     let fields: Vec<String> =
         changes.into_iter().map(|change| change.field).filter(|field| field != "secret").collect();
     if fields.is_empty() { Ok(()) } else { Err(VaultError::Changed(fields).into()) }
+}
+
+/// Whether this machine was ever told of an address. Whoever can edit the file could have written theirs, in a profile
+/// or in the defaults, and a credential that does not say itself where it belongs would go there.
+pub(super) fn is_strange_address(run: &Run<'_>, url: &ApiUrl) -> Result<bool, Error> {
+    let is_usual = super::init::API.parse().is_ok_and(|usual: ApiUrl| usual == *url);
+    Ok(!is_usual && !run.context.vault.memory()?.borrow().knows_address(url))
+}
+
+/// Says where a credential that names no address itself will be sent, when that came with the file.
+pub(super) fn tell_strange_address(run: &Run<'_>, what: &str, url: &ApiUrl) -> Result<(), Error> {
+    if is_strange_address(run, url)? {
+        run.ui.warn(&format!(
+            "{what}: it will be sent to {url}, which stands in the store and was never told to neto here"
+        ));
+    }
+    Ok(())
 }
 
 /// A new credential for a profile: new id, since today.

@@ -1,9 +1,9 @@
 //! `neto trust`: takes the user's word for what came into the store from elsewhere.
 
 use super::words::count;
-use super::{Run, SelectArgs, change};
+use super::{Run, SelectArgs, change, reseal};
 use crate::error::{Code, Error};
-use crate::profile::{Profile, RecipientName, Store};
+use crate::profile::{ApiUrl, Profile, RecipientName, Store};
 use crate::secret::{Verdict, plugin_of};
 use clap::Args;
 
@@ -41,7 +41,8 @@ pub(crate) fn run(args: &TrustArgs, run: &Run<'_>) -> Result<(), Error> {
     }
     let profiles = untrusted(args, run)?;
     let recipients = strangers(args, run, store)?;
-    if profiles.is_empty() && recipients.is_empty() {
+    let address = strange_default(args, run, store);
+    if profiles.is_empty() && recipients.is_empty() && address.is_none() {
         run.ui.note("All of it is trusted already");
         return Ok(());
     }
@@ -56,8 +57,12 @@ pub(crate) fn run(args: &TrustArgs, run: &Run<'_>) -> Result<(), Error> {
         for (name, key) in &recipients {
             memory.trust_recipient(name, key);
         }
+        if let Some(url) = address {
+            memory.trust_address(url);
+        }
     })?;
-    let counts = [(profiles.len(), "profile"), (recipients.len(), "recipient")];
+    let counts =
+        [(profiles.len(), "profile"), (recipients.len(), "recipient"), (usize::from(address.is_some()), "address")];
     let told: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| count(*n, what)).collect();
     run.ui.note(&format!("Trusted {}", told.join(" and ")));
     Ok(())
@@ -86,6 +91,16 @@ fn untrusted(args: &TrustArgs, run: &Run<'_>) -> Result<Vec<Profile>, Error> {
         profiles.push(profile);
     }
     Ok(profiles)
+}
+
+/// The address that every profile starts from, where `--all` is the first that this machine hears of it.
+fn strange_default<'s>(args: &TrustArgs, run: &Run<'_>, store: &'s Store) -> Option<&'s ApiUrl> {
+    let url = store.defaults.url.as_ref().filter(|_| args.all)?;
+    if !reseal::is_strange_address(run, url).unwrap_or(false) {
+        return None;
+    }
+    run.ui.note(&format!("defaults: new here; url {url}"));
+    Some(url)
 }
 
 fn strangers(args: &TrustArgs, run: &Run<'_>, store: &Store) -> Result<Vec<(RecipientName, String)>, Error> {

@@ -42,8 +42,8 @@ pub enum StoreFileError {
     /// It is not there.
     #[error("there is no store at {}", .0.display())]
     Absent(PathBuf),
-    /// Two stores with profiles, of which one would have to go.
-    #[error("{} and {} both hold profiles, and none is thrown away", .0.display(), .1.display())]
+    /// Two stores, of which one would have to go.
+    #[error("{} and {} are both there, and none is thrown away", .0.display(), .1.display())]
     Both(PathBuf, PathBuf),
 }
 
@@ -125,7 +125,7 @@ impl StoreFile {
     /// counts from now on. `first` is the text of a store where there is none at either place.
     ///
     /// # Errors
-    /// [`StoreFileError::Both`] where both hold profiles; otherwise as for [`edit`](Self::edit). What was here is then
+    /// [`StoreFileError::Both`] where both are there and the one here holds more than `first`; otherwise as for [`edit`](Self::edit). What was here is then
     /// as it was.
     pub fn link_to(&self, _held: &Locked, target: &Path, first: &[u8]) -> Result<Linked, StoreFileError> {
         let there = Self::new(target.to_path_buf(), self.lock.clone());
@@ -136,12 +136,15 @@ impl StoreFile {
         check_folder(there.folder())?;
         let (own, found) = (self.load_document()?, there.load_document()?);
         let linked = match (&own, &found) {
-            (Some(own), Some(_)) if !own.store().profiles.is_empty() => {
+            // What `init` made and nobody changed since is no loss.
+            (Some(own), Some(_)) if own.bytes() != first => {
                 return Err(StoreFileError::Both(self.path.clone(), target.to_path_buf()));
             }
             (_, Some(_)) => Linked::Joined,
             (own, None) => {
-                disk::create_new_there(target, own.as_ref().map_or(first, Document::bytes))?;
+                if !disk::create_new_there(target, own.as_ref().map_or(first, Document::bytes))? {
+                    return Err(StoreFileError::Both(self.path.clone(), target.to_path_buf()));
+                }
                 Linked::Moved
             }
         };

@@ -51,14 +51,6 @@ pub enum OpenError {
     Payload(#[from] PayloadError),
 }
 
-impl OpenError {
-    /// Whether it is for others to open, as far as can be told.
-    #[must_use]
-    pub fn is_of_another_key(&self) -> bool {
-        *self == Self::WrongIdentity
-    }
-}
-
 /// Closes `plain` to all of `recipients`; with `Format::AsciiArmor` the result is a text.
 pub(super) fn close(plain: &[u8], recipients: &[&dyn Recipient], format: Format) -> Result<Vec<u8>, EncryptError> {
     let encryptor = Encryptor::with_recipients(recipients.iter().copied())?;

@@ -62,6 +62,9 @@ pub enum KeyError {
         /// Why.
         error: PassphraseError,
     },
+    /// A file that should hold a passphrase.
+    #[error("{} holds no UTF-8 text, as a passphrase is", .0.display())]
+    PassphraseText(PathBuf),
     /// The identity is protected, and nobody gave its passphrase.
     #[error("the identity {place} is protected by a passphrase: {why}")]
     Locked {
@@ -261,7 +264,7 @@ impl IdentityPlace {
         match (self.load(), self) {
             (Ok(Found::Open(found)), _) => found.identities.public_keys(),
             (Ok(Found::Protected(_)), Self::Standard(folder)) => {
-                let noted = load(&folder.public_file(), Privacy::OwnOrRoot).ok().flatten();
+                let noted = load(&folder.public_file(), Privacy::Own).ok().flatten();
                 let text = noted.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
                 text.lines().map(str::to_owned).collect()
             }

@@ -40,7 +40,7 @@ pub use netosecret::{NetoSecret, NetoSecretError};
 pub use passphrase::PassphraseError;
 pub use payload::PayloadError;
 pub use plugin::{PluginError, PluginKeyError};
-pub use program::ProgramError;
+pub use program::{ProgramError, find as find_program};
 pub use recipient::{RecipientError, check_recipient, plugin_of, recipients_tag};
 pub use seal::{Opened, SealError, Sealed, open, seal};
 pub use source::{SourceEnvironment, SourceError, fetch};

@@ -154,7 +154,10 @@ pub(super) fn read_pieces(mut output: impl Read, sender: &SyncSender<Piece>) {
 
 /// Where a program lies: as given when absolute, else on the absolute folders of `PATH`, never in the
 /// working directory, where a git checkout may have put one.
-pub(super) fn find(program: &str, path: Option<&OsStr>) -> Result<PathBuf, ProgramError> {
+///
+/// # Errors
+/// [`ProgramError::NotFound`] or [`ProgramError::Relative`].
+pub fn find(program: &str, path: Option<&OsStr>) -> Result<PathBuf, ProgramError> {
     let not_found = || ProgramError::NotFound(program.to_owned());
     if Path::new(program).is_absolute() {
         return Some(PathBuf::from(program)).filter(|file| file.is_file()).ok_or_else(not_found);

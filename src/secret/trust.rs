@@ -3,9 +3,9 @@
 
 use super::Json;
 use crate::disk::{self, DiskError, Durability, Privacy, Rules};
-use crate::profile::{Profile, ProfileName, RecipientName, SecretPlace};
+use crate::profile::{ApiUrl, Profile, ProfileName, RecipientName, SecretPlace};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +22,8 @@ pub struct Memory {
     profiles: BTreeMap<String, Vec<Declaration>>,
     /// The latest last.
     recipients: Vec<KnownKey>,
+    /// Addresses that the user named without a profile: those of the store's defaults.
+    addresses: BTreeSet<String>,
 }
 
 /// A public key that was trusted, and under which name.
@@ -98,6 +100,8 @@ struct Wire {
     v: u8,
     profiles: BTreeMap<String, Vec<Declaration>>,
     recipients: Vec<KnownKey>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    addresses: BTreeSet<String>,
 }
 
 impl Memory {
@@ -119,7 +123,12 @@ impl Memory {
     /// # Errors
     /// [`MemoryError::Disk`]; what was there stays.
     pub fn save(&self, path: &Path) -> Result<(), MemoryError> {
-        let wire = Wire { v: VERSION, profiles: self.profiles.clone(), recipients: self.recipients.clone() };
+        let wire = Wire {
+            v: VERSION,
+            profiles: self.profiles.clone(),
+            recipients: self.recipients.clone(),
+            addresses: self.addresses.clone(),
+        };
         let mut bytes = serde_json::to_vec_pretty(&wire).map_err(|error| DiskError::Io {
             action: "write",
             path: path.to_path_buf(),
@@ -160,6 +169,23 @@ impl Memory {
         self.recipients.push(KnownKey { name: name.to_string(), key: key.to_owned() });
     }
 
+    /// Forgets a key whose owner was taken out of the store: a line that brings it back is one from elsewhere.
+    pub fn forget_recipient(&mut self, key: &str) {
+        self.recipients.retain(|known| known.key != key);
+    }
+
+    /// Trusts an address to be that of an API, from now on.
+    pub fn trust_address(&mut self, url: &ApiUrl) {
+        self.addresses.insert(url.with_version());
+    }
+
+    /// Whether this machine was ever told of that address, by itself or with a profile.
+    #[must_use]
+    pub fn knows_address(&self, url: &ApiUrl) -> bool {
+        let url = url.with_version();
+        self.addresses.contains(&url) || self.profiles.values().flatten().any(|known| known.url == url)
+    }
+
     /// The key that was last trusted under this name, to show beside a new one.
     #[must_use]
     pub fn last_key_of(&self, name: &RecipientName) -> Option<&str> {
@@ -190,7 +216,7 @@ impl Memory {
         Json::parse(text).ok()?;
         let wire: Wire = serde_json::from_str(text).ok()?;
         let whole = wire.v == VERSION && wire.profiles.values().all(|known| !known.is_empty());
-        whole.then_some(Self { profiles: wire.profiles, recipients: wire.recipients })
+        whole.then_some(Self { profiles: wire.profiles, recipients: wire.recipients, addresses: wire.addresses })
     }
 }
 

@@ -177,8 +177,7 @@ impl Vault {
     pub fn unlock(&self, profile: &Profile, asker: &dyn Asker) -> Result<(), VaultError> {
         let SecretPlace::Sealed(text) = &profile.secret else { return Ok(()) };
         if self.identities(asker)?.need_plugins() {
-            let opened = self.open(text, asker)?;
-            self.opened.borrow_mut().insert(text.clone(), opened);
+            self.open(text, asker)?;
         }
         Ok(())
     }
@@ -241,7 +240,12 @@ impl Vault {
         if let Some(opened) = self.opened.borrow().get(text) {
             return Ok(opened.clone());
         }
-        Ok(open(text, self.identities(asker)?, asker, &self.environment)?)
+        let identities = self.identities(asker)?;
+        let opened = open(text, identities, asker, &self.environment)?;
+        if identities.need_plugins() {
+            self.opened.borrow_mut().insert(text.to_owned(), opened.clone());
+        }
+        Ok(opened)
     }
 
     /// Seals a credential as [`seal`] does, with this run's surroundings for plugins.
@@ -331,6 +335,12 @@ impl Vault {
 }
 
 impl VaultError {
+    /// Whether nothing is wrong but that this run's keys are not the ones, or that there are none.
+    #[must_use]
+    pub fn is_for_others(&self) -> bool {
+        matches!(self, Self::Key(_) | Self::Open(OpenError::WrongIdentity))
+    }
+
     /// Whether all that was missing is somebody to ask.
     #[must_use]
     pub fn wants_a_person(&self) -> bool {
@@ -348,7 +358,8 @@ impl VaultError {
 /// [`KeyError::Disk`] when it cannot be read, or others can.
 pub fn read_passphrase(path: &Path) -> Result<Secret, KeyError> {
     let bytes = zeroize::Zeroizing::new(disk::read(path, PASSPHRASE_RULES)?);
-    let text = zeroize::Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
+    // Replaced by another character, what is no UTF-8 would be another passphrase elsewhere.
+    let text = std::str::from_utf8(&bytes).map_err(|_| KeyError::PassphraseText(path.to_path_buf()))?;
     Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 

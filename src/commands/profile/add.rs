@@ -92,6 +92,9 @@ fn edits(
     }
     let skeleton = [Edit::AddProfile { name: name.clone(), entries: entries.clone() }];
     let Kind::Credential(credential) = &incoming.kind else { return Ok(skeleton.into()) };
+    if let (None, Some(url)) = (&incoming.url, default) {
+        reseal::tell_strange_address(run, name.as_str(), url)?;
+    }
     // What the seal binds is what the store declares, defaults and all, so the reader itself says it.
     let with_skeleton = document.apply(&skeleton)?;
     let sealed = reseal::seal_new(run, with_skeleton.store(), &added(&with_skeleton, name)?, credential)?;

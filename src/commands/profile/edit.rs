@@ -163,6 +163,9 @@ fn by_flags(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
         bound = changed;
         Ok(edits)
     })?;
+    if let Some(url) = after.store().defaults.url.as_ref().filter(|_| args.defaults && args.url.is_some()) {
+        change::memory(run, |memory| memory.trust_address(url))?;
+    }
     if after.bytes() == before {
         run.ui.note("Nothing changed");
         return Ok(());

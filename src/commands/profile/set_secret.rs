@@ -58,7 +58,12 @@ fn edits(run: &Run<'_>, document: &Document, name: &ProfileName, incoming: &Inco
         }
         Kind::Credential(credential) => {
             let bare = document.apply(&edits)?;
-            let sealed = reseal::seal_new(run, bare.store(), &added(&bare, name)?, credential)?;
+            let declared = added(&bare, name)?;
+            if incoming.url.is_none() && reseal::is_strange_address(run, &declared.url)? {
+                let message = format!("{name}: its address {} came into the store from elsewhere", declared.url);
+                return Err(Error::new(Code::Store, message).with_hint(format!("neto trust {name}    if it is right")));
+            }
+            let sealed = reseal::seal_new(run, bare.store(), &declared, credential)?;
             edits.extend(reseal::edits(name, &sealed));
         }
     }

@@ -17,6 +17,10 @@ pub(super) fn sealed(
     document: &Document,
     planned: &[Planned<'_>],
 ) -> Result<Vec<Edit>, Error> {
+    let unaddressed = planned.iter().find(|planned| planned.what != What::Skip && planned.entry.url.is_none());
+    if let Some(first) = unaddressed {
+        reseal::tell_strange_address(run, first.name.as_str(), &first.url)?;
+    }
     let mut edits = bare(args, document.store(), planned)?;
     // What the seals bind is what the store declares, defaults and all, so the reader itself says it: once for all.
     let bare = document.apply(&edits)?;
