@@ -440,6 +440,7 @@ impl From<KeyError> for Error {
             KeyError::Disk(_)
             | KeyError::Identity { .. }
             | KeyError::Passphrase { .. }
+            | KeyError::NoFile(_)
             | KeyError::PassphraseText(_) => (Code::Secret, None),
             KeyError::Device { path, .. } => {
                 (Code::System, Some(format!("rm {}    costs one login a profile", paste(path))))

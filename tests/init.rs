@@ -283,6 +283,9 @@ fn linked_into_a_checkout_the_store_moves_and_what_is_of_this_machine_stays() {
     let zoe = sandbox.machine("zoe");
     zoe.neto(["init", "--link", "team/new.toml"]).run().code(0);
     assert!(fs::read_to_string(sandbox.work("team/new.toml")).unwrap().contains("[recipients]"));
+    // A checkout that is gone is no store that was never made.
+    fs::remove_file(sandbox.work("team/new.toml")).unwrap();
+    zoe.neto(["ls"]).run().code(1).stderr_has("profiles.toml");
     let store = zoe.neto(["init", "--link", "x.toml", "--store", "y.toml"]).run();
     store.code(2).stderr_has("--link is for the standard store");
 }

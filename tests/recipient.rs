@@ -187,3 +187,19 @@ fn many_secrets_have_progress_at_a_terminal_and_none_off_it() {
     assert!(screen.raw.contains("Sealing: 100 of 120"));
     sandbox.neto(["recipient", "remove", "bob"]).run().code(0).stderr_lacks("Sealing");
 }
+
+#[test]
+fn the_only_one_who_can_open_a_profile_is_not_taken_out() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    sandbox.add("beta");
+    sandbox.neto(["recipient", "add", "bob", STRANGER]).run().code(0);
+    sandbox.neto(["profile", "edit", "beta", "--recipient", "bob"]).run().code(0);
+    let store = sandbox.store();
+    let outcome = sandbox.neto(["recipient", "remove", "bob"]).run();
+    outcome
+        .code(3)
+        .stderr_has("'bob' is the only one who can open beta")
+        .stderr_has("neto profile edit beta --recipient");
+    assert_eq!(sandbox.store(), store);
+}

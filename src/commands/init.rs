@@ -137,7 +137,11 @@ fn ensure_identity(run: &Run<'_>, from: Option<&Path>, protect: Protection<'_>) 
             .with_hint(format!("unset {name}")));
     }
     if let Some(from) = from {
-        let place = IdentityPlace::Named(run.context.absolute(from));
+        let path = run.context.absolute(from);
+        if !path.exists() {
+            return Err(KeyError::NoFile(path).into());
+        }
+        let place = IdentityPlace::Named(path);
         let (key, passphrase) = run.context.vault.read_identity(&place, &run.watch())?;
         if key.identities.public_keys().is_empty() {
             return Err(Error::new(Code::Secret, format!("{place} does not tell the public key of its identity"))

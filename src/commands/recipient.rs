@@ -4,7 +4,7 @@ use super::words::count;
 use super::{Run, change, reseal};
 use crate::error::{Code, Error};
 use crate::output::{Align, Cell, Column, Format, Row, render};
-use crate::profile::{Document, Edit, Entry, NameError, ProfileName, RecipientName, Section, Store, Value};
+use crate::profile::{Document, Edit, Entry, NameError, Profile, ProfileName, RecipientName, Section, Store, Value};
 use crate::secret::check_recipient;
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -111,20 +111,25 @@ fn remove(run: &Run<'_>, name: &str) -> Result<(), Error> {
     let store = run.context.store()?;
     let opened = known(store, name)?;
     let key = store.recipients.iter().find(|(known, _)| known.as_str() == name).map(|(_, key)| key.clone());
-    reseal_all(run, &format!("Removed '{name}'"), |document| {
+    let outcome = reseal_all(run, &format!("Removed '{name}'"), |document| {
         known(document.store(), name)?;
         if document.store().recipients.len() == 1 {
             return Err(Error::new(Code::Store, "the last recipient cannot be removed: nobody could open the secrets"));
         }
+        refuse_without(document.store(), name)?;
         Ok(without(document, name))
-    })?;
+    });
+    // What could not be sealed anew is told after what concerns the one who was taken out.
+    if outcome.as_ref().is_err_and(|error| error.code() != Code::Partial) {
+        return outcome;
+    }
     // Unless it stands there under another name still.
     let gone = |key: &String| !store.recipients.iter().any(|(known, other)| known.as_str() != name && other == key);
     if let Some(key) = key.filter(gone) {
         change::memory(run, |memory| memory.forget_recipient(&key))?;
     }
     if opened.is_empty() {
-        return Ok(());
+        return outcome;
     }
     let names: Vec<&str> = opened.iter().map(ProfileName::as_str).collect();
     let seen = count(opened.len(), "profile");
@@ -136,7 +141,19 @@ fn remove(run: &Run<'_>, name: &str) -> Result<(), Error> {
     let sealed = run.context.store()?.profiles.iter().filter(|entry| is_sealed(entry)).count();
     let which = if sealed > 1 && names.len() == sealed { "--all".to_owned() } else { names.join(" ") };
     run.ui.note(&format!("  neto rotate {which}"));
-    Ok(())
+    outcome
+}
+
+/// Refuses to take out the only one in a profile's own list: nobody could open its secret.
+fn refuse_without(store: &Store, name: &str) -> Result<(), Error> {
+    let profiles = store.profiles.iter().filter_map(|entry| entry.profile.as_ref().ok());
+    let alone = |profile: &&Profile| {
+        profile.recipients.as_ref().is_some_and(|names| names.iter().all(|known| known.as_str() == name))
+    };
+    let Some(first) = profiles.clone().find(alone) else { return Ok(()) };
+    let all: Vec<&str> = profiles.filter(alone).map(|profile| profile.name.as_str()).collect();
+    let message = format!("'{name}' is the only one who can open {}", all.join(", "));
+    Err(Error::new(Code::Store, message).with_hint(format!("neto profile edit {} --recipient NAME", first.name)))
 }
 
 /// The recipient out of the table, and out of every profile's own list.

@@ -179,7 +179,8 @@ impl StoreFile {
     /// the link to it, can put another in its place.
     fn read(&self) -> Result<Option<Vec<u8>>, StoreFileError> {
         let bytes = match disk::read(&self.path, RULES) {
-            Err(error) if error.is_absent() => return Ok(None),
+            // A link that leads nowhere is a checkout that is gone, not a store that was never made.
+            Err(error) if error.is_absent() && !self.path.is_symlink() => return Ok(None),
             other => other?,
         };
         check_folder(self.folder())?;

@@ -43,6 +43,9 @@ pub enum KeyError {
     /// There is no identity.
     #[error("there is no identity at {}", .0.display())]
     Missing(PathBuf),
+    /// There is no such file, which the user named.
+    #[error("there is no file {}", .0.display())]
+    NoFile(PathBuf),
     /// There is an identity already, and it is never replaced.
     #[error("there is an identity at {} already", .0.display())]
     Exists(PathBuf),
@@ -254,6 +257,7 @@ impl IdentityPlace {
         };
         match load(&path, privacy)? {
             Some(bytes) => found(path.display().to_string(), &bytes),
+            None if matches!(self, Self::Backup(_)) => Err(KeyError::NoFile(path)),
             None => Err(KeyError::Missing(path)),
         }
     }
