@@ -41,7 +41,7 @@ type Accepted = (Binding, String);
 enum Outcome {
     Sealed {
         edits: Vec<Edit>,
-        how: &'static str,
+        how: String,
     },
     /// Taken out of the text, and to be sealed.
     Clear(Pasted),
@@ -125,7 +125,7 @@ fn seal_pasted(
         None => pasted.sealed(run, &document.apply(&pasted.edits)?),
     };
     let sealed = |outcome| match outcome {
-        Outcome::Clear(pasted) => seal(pasted).map(|edits| Outcome::Sealed { edits, how: SEALED }),
+        Outcome::Clear(pasted) => seal(pasted).map(|edits| Outcome::Sealed { edits, how: SEALED.to_owned() }),
         other => Ok(other),
     };
     outcomes.into_iter().map(|outcome| outcome.and_then(sealed)).collect()
@@ -180,7 +180,12 @@ fn resealed(
     how: &'static str,
 ) -> Result<Outcome, Error> {
     let sealed = reseal::seal_again(run, store, profile, opened)?;
-    Ok(Outcome::Sealed { edits: reseal::edits(&profile.name, &sealed), how })
+    let keys = store.recipient_keys(profile);
+    let more = store.recipients.iter().filter(|(_, key)| keys.contains(key) && !opened.recipients.contains(key));
+    let more: Vec<&str> = more.map(|(name, _)| name.as_str()).collect();
+    // Whoever edits the file can take the list of a profile away, and with it let more people in.
+    let more = if more.is_empty() { String::new() } else { format!(", now also to {}", more.join(", ")) };
+    Ok(Outcome::Sealed { edits: reseal::edits(&profile.name, &sealed), how: format!("{how}{more}") })
 }
 
 /// Shows what each of the profiles was bound to and declares now, and asks; what they declare now.

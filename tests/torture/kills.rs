@@ -127,3 +127,8 @@ fn r6_a_switch_that_is_killed_harms_nothing() {
 fn r6_a_logout_that_is_killed_harms_nothing() {
     kill(Verb::Logout, 1_000);
 }
+
+#[test]
+fn r15_a_change_of_the_recipients_that_is_killed_is_whole_or_not_at_all() {
+    kill(Verb::Share, 1_000);
+}

@@ -2,7 +2,7 @@
 
 use super::whole::LISTED;
 use crate::fusion::Credential;
-use crate::harness::Sandbox;
+use crate::harness::{STRANGER, Sandbox};
 
 /// Longer than an access token lives, and less than a refresh token.
 const DAYS: i64 = 2 * 86_400;
@@ -17,6 +17,8 @@ pub(super) enum Verb {
     Use,
     Logout,
     Exec,
+    /// Lets somebody else open all secrets, or no longer.
+    Share,
 }
 
 /// A sandbox with two profiles in which one verb is run again and again.
@@ -44,7 +46,7 @@ impl Scene {
         self.round += 1;
         let sandbox = &self.sandbox;
         match self.verb {
-            Verb::Use => {}
+            Verb::Use | Verb::Share => {}
             Verb::Login | Verb::Exec | Verb::Logout => _ = sandbox.neto(["login", "acme"]).run().code(0),
             Verb::Refresh => {
                 let has_one =
@@ -76,6 +78,11 @@ impl Scene {
         LISTED[self.round % LISTED.len()]
     }
 
+    /// Whether somebody else can open the secrets.
+    fn is_shared(&self) -> bool {
+        self.sandbox.store().contains(STRANGER)
+    }
+
     /// The arguments of the run that is harmed.
     pub(super) fn arguments(&self) -> Vec<String> {
         let fresh = self.fresh();
@@ -87,6 +94,8 @@ impl Scene {
             Verb::Use => vec!["use", self.switched_to()],
             Verb::Logout => vec!["logout", "acme"],
             Verb::Exec => vec!["exec", "acme", "--", "true"],
+            Verb::Share if self.is_shared() => vec!["recipient", "remove", "other"],
+            Verb::Share => vec!["recipient", "add", "other", STRANGER],
         };
         words.into_iter().map(str::to_owned).collect()
     }
@@ -134,6 +143,12 @@ impl Scene {
                 again();
             }
             Verb::Exec => again(),
+            // All secrets are sealed to the recipients that the store has, before as after.
+            Verb::Share => {
+                sandbox.neto(["seal", "--check"]).run().code(0);
+                again();
+                sandbox.neto(["seal", "--check"]).run().code(0);
+            }
         }
         assert_eq!(sandbox.server().reused_refresh_tokens(), [""; 0]);
     }
