@@ -4,20 +4,18 @@
 //! enters here as data. Knows no command.
 
 use crate::clock::Clock;
-use crate::disk::Lock;
 use crate::fusion::Proxies;
 use crate::profile::{
-    self, ApiUrl, Choice, ChoiceError, Current, CurrentError, Fault, Pin, Profile, ProfileName, SecretPlace, Sources,
-    Store, StoreFile, StoreFileError,
+    self, ApiUrl, Choice, ChoiceError, ChoiceFiles, Current, CurrentError, Fault, Origin, Pin, Profile, ProfileName,
+    SecretPlace, Sources, Store, StoreFile, StoreFileError, file_digest, place_of,
 };
 use crate::secret::{IdentityPlace, KeyFolder, NetoSecret, NetoSecretError, Secret, SourceEnvironment};
-use crate::session::{Session, Setup, Vault, Watcher};
+use crate::session::{Declared, Session, Setup, TokenCache, Vault, Watcher};
+use crate::token::Reading;
 use directories::ProjectDirs;
-use sha2::{Digest as _, Sha256};
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fmt::Write as _;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -70,8 +68,8 @@ pub struct Paths {
     pub tokens: PathBuf,
     /// Current profile, memory and locks of this store.
     pub state: PathBuf,
-    /// The lock of the store itself, the same however the store is reached.
-    pub store_lock: PathBuf,
+    /// The locks of all stores.
+    pub store_locks: PathBuf,
 }
 
 /// The parts of the command line that hold for every verb.
@@ -95,8 +93,18 @@ pub struct Context {
     pub paths: Paths,
     /// What opens secrets.
     pub vault: Vault,
+    /// The cached tokens of the store.
+    pub cache: TokenCache,
     env_profile: Option<Profile>,
     store: OnceCell<Store>,
+}
+
+/// The profile that a run is about.
+pub struct Chosen {
+    /// What it declares.
+    pub profile: Profile,
+    /// The store that it was read from, in this run or an earlier one.
+    reading: Option<Reading>,
 }
 
 /// Why the surroundings do not do.
@@ -177,13 +185,14 @@ impl Context {
         let sources = SourceEnvironment::new(environment.iter().map(|(n, v)| (n.to_owned(), v.to_owned())));
         let passphrase_file = environment.get("NETO_PASSPHRASE_FILE").map(|path| process.folder.join(path));
         let vault = Vault::new(place, passphrase_file, paths.state.join("trust.json"), sources, netosecret);
-        Ok(Self { process, globals, paths, vault, env_profile, store: OnceCell::new() })
+        let cache = TokenCache::new(paths.tokens.clone(), paths.keys.clone());
+        Ok(Self { process, globals, paths, vault, cache, env_profile, store: OnceCell::new() })
     }
 
     /// The file of the store.
     #[must_use]
     pub fn store_file(&self) -> StoreFile {
-        StoreFile::new(self.paths.store.clone(), Lock::new(self.paths.store_lock.clone()))
+        StoreFile::new(self.paths.store.clone(), self.paths.store_locks.clone())
     }
 
     /// What the store declares, read once; the standard store that is not there yet is empty.
@@ -207,27 +216,24 @@ impl Context {
     /// # Errors
     /// [`ContextError::Choice`], and what reading the store and its neighbours brings.
     pub fn choose(&self, argument: Option<&str>) -> Result<Choice, ContextError> {
-        Ok(profile::choose(self.sources(argument)?, self.store()?)?)
+        Ok(profile::choose(self.sources(argument), self.store()?)?)
     }
 
     /// What each place that can choose a profile says.
-    ///
-    /// # Errors
-    /// [`ContextError::Current`].
-    pub fn sources(&self, argument: Option<&str>) -> Result<Sources, ContextError> {
+    #[must_use]
+    pub fn sources(&self, argument: Option<&str>) -> Sources<'_> {
         let flag = self.globals.profile.clone();
         let (argument, second) = match argument {
             Some(argument) => (Some(argument.to_owned()), flag),
             None => (flag, None),
         };
-        Ok(Sources {
+        Sources {
             argument,
             second,
             variable: self.process.environment.text("NETO_PROFILE"),
             netosecret: self.has_netosecret(),
-            pin: Pin::find(&self.process.folder),
-            current: Current::load(&self.current_file()).map(|loaded| loaded.current),
-        })
+            files: self,
+        }
     }
 
     /// Whether `NETOSECRET` makes a profile.
@@ -264,16 +270,48 @@ impl Context {
     ///
     /// # Errors
     /// As [`Context::choose`] and [`Context::profile`].
-    pub fn chosen(&self, argument: Option<&str>) -> Result<Profile, ContextError> {
-        self.profile(&self.choose(argument)?.name)
+    pub fn chosen(&self, argument: Option<&str>) -> Result<Chosen, ContextError> {
+        self.chosen_by(self.sources(argument))
+    }
+
+    /// The profile that these places choose, ready to use.
+    ///
+    /// # Errors
+    /// As [`Context::chosen`].
+    pub fn chosen_by(&self, sources: Sources<'_>) -> Result<Chosen, ContextError> {
+        let meant = sources.meant();
+        if let Ok(Some(choice)) = &meant
+            && let Some(chosen) = self.recall(choice)
+        {
+            return Ok(chosen);
+        }
+        let name = profile::settle(meant, self.store()?)?.name;
+        Ok(Chosen { profile: self.profile(&name)?, reading: self.reading() })
+    }
+
+    /// The chosen profile as its token remembers it, as long as the store is the very file that was read then.
+    fn recall(&self, choice: &Choice) -> Option<Chosen> {
+        if choice.name.is_env() || self.store.get().is_some() {
+            return None;
+        }
+        let declaration = self.cache.declaration(&choice.name)?;
+        let has_current = !declaration.explicit || choice.origin != Origin::Current;
+        let same = has_current && self.store_file().stamp() == Some(declaration.store);
+        same.then(|| Chosen { reading: Some(declaration.reading()), profile: declaration.profile })
+    }
+
+    /// How the store was read, for profiles that come from it; nothing as long as nobody read it.
+    #[must_use]
+    pub fn reading(&self) -> Option<Reading> {
+        let store = self.store.get()?;
+        Some(Reading { file: store.seen?, explicit: store.explicit })
     }
 
     /// The pipeline to access tokens.
     pub fn session<'a>(&'a self, watcher: &'a dyn Watcher) -> Session<'a> {
         Session::new(Setup {
-            tokens: self.paths.tokens.clone(),
+            cache: &self.cache,
             state: self.paths.state.clone(),
-            keys: self.paths.keys.clone(),
             clock: self.process.clock,
             lock_timeout: self.globals.lock_timeout,
             vault: &self.vault,
@@ -302,20 +340,37 @@ impl Context {
     }
 }
 
+impl ChoiceFiles for Context {
+    fn pin(&self) -> Option<Pin> {
+        Pin::find(&self.process.folder)
+    }
+
+    fn current(&self) -> Result<Option<ProfileName>, CurrentError> {
+        Ok(Current::load(&self.current_file())?.current)
+    }
+}
+
+impl Chosen {
+    /// As the pipeline takes it.
+    #[must_use]
+    pub fn declared(&self) -> Declared<'_> {
+        Declared { profile: &self.profile, reading: self.reading.filter(|_| !self.profile.name.is_env()) }
+    }
+}
+
 impl Paths {
     fn resolve(process: &Process, store: Option<&Path>) -> Result<Self, ContextError> {
         let mut paths = Self::standard(process)?;
         let named = store.or_else(|| process.environment.get("NETO_STORE").map(Path::new));
-        let own = place_of(&paths.store);
-        if let Some(named) = named.map(|path| process.folder.join(path)).filter(|path| place_of(path) != own) {
+        let elsewhere = |path: &PathBuf| place_of(path) != place_of(&paths.store);
+        if let Some(named) = named.map(|path| process.folder.join(path)).filter(elsewhere) {
             // What belongs to another store lies apart, under a name that no profile can have.
-            let apart = format!("_store-{}", digest_of(&named));
+            let apart = format!("_store-{}", file_digest(&named));
             paths.tokens = paths.tokens.join(&apart);
             paths.state = paths.state.join(&apart);
             paths.store = named;
             paths.named_store = true;
         }
-        paths.store_lock = paths.store_lock.join(format!("_store-{}.lock", digest_of(&paths.store)));
         Ok(paths)
     }
 
@@ -337,29 +392,9 @@ impl Paths {
     }
 
     fn from(store: PathBuf, keys: PathBuf, tokens: PathBuf, state: PathBuf) -> Self {
-        let store_lock = state.join("locks");
-        Self { store, named_store: false, keys: KeyFolder::new(keys), tokens, state, store_lock }
+        let store_locks = state.join("locks");
+        Self { store, named_store: false, keys: KeyFolder::new(keys), tokens, state, store_locks }
     }
-}
-
-/// The same for all ways to write a path's own place, whether or not something is there; a link there is not
-/// followed.
-fn place_of(path: &Path) -> PathBuf {
-    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
-    match (folder, path.file_name()) {
-        (Some(folder), Some(file)) => folder.join(file),
-        _ => path.to_path_buf(),
-    }
-}
-
-/// 16 hex digits that stand for the file a path leads to, through whatever links.
-fn digest_of(path: &Path) -> String {
-    let resolved = path.canonicalize().unwrap_or_else(|_| place_of(path));
-    let digest = Sha256::digest(resolved.as_os_str().as_encoded_bytes());
-    digest[..8].iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn profile_of_environment(secret: &NetoSecret) -> Profile {

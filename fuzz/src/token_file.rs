@@ -61,7 +61,8 @@ impl Scene {
                 life.is_renewable(now),
             );
         }
-        tokens.load(&self.profile, &self.fingerprint, self.device).ok().flatten()
+        let token = tokens.load(&self.profile, || Some(self.device)).ok().flatten()?;
+        Some(token).filter(|token| token.fingerprint == self.fingerprint)
     }
 
     fn agree(&self, token: &CachedToken, header: &Value, body: &Value) {
@@ -82,6 +83,12 @@ impl Scene {
         );
         let refresh = token.refresh.as_ref().map(|refresh| refresh.0.reveal());
         assert_eq!((text("access_token"), text("refresh_token")), (Some(token.access.reveal()), refresh));
+        if let Some(declaration) = &token.declaration {
+            let read =
+                body.get("declaration").map(|value| serde_json::from_value(value.clone()).expect("a declaration"));
+            assert_eq!(Some(declaration), read.as_ref());
+            assert_eq!(declaration.profile.name, self.profile);
+        }
         for token in [Some(token.access.reveal()), refresh].into_iter().flatten() {
             let plain = token.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~+/=-".contains(&b));
             assert!(plain && (1..=16_384).contains(&token.len()), "a token of other characters");

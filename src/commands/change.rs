@@ -24,7 +24,7 @@ pub(super) fn store(
     change: impl FnOnce(&Document) -> Result<Vec<Edit>, Error>,
 ) -> Result<Document, Error> {
     let file = run.context.store_file();
-    let held = hold(run, file.lock(), "the store")?;
+    let held = hold(run, &file.lock(), "the store")?;
     file.edit(&held, change)
 }
 

@@ -41,12 +41,13 @@ pub(crate) struct ExecArgs {
 
 /// Becomes the program; returns only when that fails.
 pub(crate) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
-    let profile = run.context.chosen(args.name.as_deref())?;
+    let chosen = run.context.chosen(args.name.as_deref())?;
+    let profile = &chosen.profile;
     let watch = Watch(run.ui);
-    let access = super::access(run, &watch, &profile, args.want.want(false, false))?;
-    let sign_in = super::sign_in(run, &watch, &profile, args.with_secret)?;
-    let variables = Variables::of(run, &profile, &access, sign_in.as_ref());
-    start(&program(args, run), &profile, &variables, run)
+    let access = super::access(run, &watch, chosen.declared(), args.want.want(false, false))?;
+    let sign_in = super::sign_in(run, &watch, profile, args.with_secret)?;
+    let variables = Variables::of(run, profile, &access, sign_in.as_ref());
+    start(&program(args, run), profile, &variables, run)
 }
 
 fn program(args: &ExecArgs, run: &Run<'_>) -> Vec<OsString> {

@@ -2,11 +2,10 @@
 
 use super::variables::{EXPORTED, Variables, stale, was_exported};
 use super::{Run, WantArgs, Watch};
-use crate::context::Process;
+use crate::context::{Chosen, Process};
 use crate::disk;
 use crate::error::{Code, Error};
 use crate::output::{EnvFormat, Shell, add_masks, shell_of_parent};
-use crate::profile::ProfileName;
 use clap::{Args, ValueEnum};
 use std::path::Path;
 
@@ -82,24 +81,25 @@ pub(crate) fn run(args: &ExportArgs, run: &Run<'_>) -> Result<(), Error> {
 }
 
 fn variables(args: &ExportArgs, run: &Run<'_>) -> Result<Variables, Error> {
-    let profile = run.context.profile(&chosen(args, run)?)?;
+    let chosen = chosen(args, run)?;
+    let profile = &chosen.profile;
     let watch = Watch(run.ui);
-    let access = super::access(run, &watch, &profile, args.want.want(args.force, args.offline))?;
-    let sign_in = super::sign_in(run, &watch, &profile, args.with_secret)?;
-    Ok(Variables::of(run, &profile, &access, sign_in.as_ref()))
+    let access = super::access(run, &watch, chosen.declared(), args.want.want(args.force, args.offline))?;
+    let sign_in = super::sign_in(run, &watch, profile, args.with_secret)?;
+    Ok(Variables::of(run, profile, &access, sign_in.as_ref()))
 }
 
 /// A `NETO_PROFILE` that an earlier export set is no choice: else a shell that once exported a profile would
 /// never follow `neto use`.
-fn chosen(args: &ExportArgs, run: &Run<'_>) -> Result<ProfileName, Error> {
-    let mut sources = run.context.sources(args.name.as_deref())?;
+fn chosen(args: &ExportArgs, run: &Run<'_>) -> Result<Chosen, Error> {
+    let mut sources = run.context.sources(args.name.as_deref());
     if was_exported(&run.context.process.environment, "NETO_PROFILE") {
         sources.variable = None;
     }
     if was_exported(&run.context.process.environment, "NETOSECRET") {
         sources.netosecret = false;
     }
-    Ok(crate::profile::choose(sources, run.context.store()?).map_err(crate::context::ContextError::from)?.name)
+    Ok(run.context.chosen_by(sources)?)
 }
 
 fn github(run: &Run<'_>, variables: &Variables, text: &str) -> Result<(), Error> {

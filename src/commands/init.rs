@@ -181,7 +181,7 @@ fn ensure_store(run: &Run<'_>, own: &Own) -> Result<(), Error> {
         return Ok(());
     }
     let first = first_store(own)?;
-    let held = change::hold(run, file.lock(), "the store")?;
+    let held = change::hold(run, &file.lock(), "the store")?;
     if file.save_new(&held, first.bytes())? {
         run.ui.note(&format!("Made an empty store: {}", file.path().display()));
     }
@@ -192,7 +192,7 @@ fn ensure_store(run: &Run<'_>, own: &Own) -> Result<(), Error> {
 fn link_store(run: &Run<'_>, own: &Own, target: &Path) -> Result<(), Error> {
     let (file, target) = (run.context.store_file(), run.context.absolute(target));
     let first = first_store(own)?;
-    let held = change::hold(run, file.lock(), "the store")?;
+    let held = change::hold(run, &file.lock(), "the store")?;
     let linked = file.link_to(&held, &target, first.bytes())?;
     let (here, there) = (file.path().display(), target.display());
     run.ui.note(&match linked {

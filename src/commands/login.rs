@@ -3,7 +3,7 @@
 use super::{Run, SelectArgs, WantArgs, Watch, remember, when};
 use crate::error::{Code, Error};
 use crate::profile::{Profile, SecretPlace};
-use crate::session::{Access, Granted, Want};
+use crate::session::{Access, Declared, Granted, Want};
 use clap::Args;
 
 /// Get a token and keep it in the cache
@@ -45,7 +45,9 @@ pub(crate) fn run(args: &LoginArgs, run: &Run<'_>) -> Result<(), Error> {
     }
     let watch = Watch(run.ui);
     let session = run.context.session(&watch);
-    session.access_each(&profiles, args.want.want(args.force, false), |profile, result| {
+    let reading = run.context.reading();
+    let declared = profiles.iter().map(|profile| Declared { profile, reading });
+    session.access_each(declared, args.want.want(args.force, false), |profile, result| {
         match result.map_err(Error::from).and_then(kept) {
             Ok(access) => tell(run, profile, &access),
             Err(error) => failures.push(super::told(run, count, error.about(&profile.name))),
@@ -58,7 +60,12 @@ pub(crate) fn run(args: &LoginArgs, run: &Run<'_>) -> Result<(), Error> {
 /// Signs in to one profile, as `profile add --login` does.
 pub(super) fn sign_in(run: &Run<'_>, profile: &Profile) -> Result<(), Error> {
     let watch = Watch(run.ui);
-    let access = kept(super::access(run, &watch, profile, Want { force: true, ..Want::default() })?)?;
+    let access = kept(super::access(
+        run,
+        &watch,
+        Declared { profile, reading: None },
+        Want { force: true, ..Want::default() },
+    )?)?;
     tell(run, profile, &access);
     Ok(())
 }

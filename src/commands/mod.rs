@@ -38,7 +38,7 @@ use crate::error::{Code, Error};
 use crate::output::Ui;
 use crate::profile::{Current, Profile, ProfileName};
 use crate::secret::{KeyError, OpenError};
-use crate::session::{Access, SignIn, VaultError, Want, Watcher as _};
+use crate::session::{Access, Declared, SignIn, VaultError, Want, Watcher as _};
 use select::Selected;
 
 /// What every verb gets.
@@ -51,9 +51,9 @@ pub(crate) struct Run<'a> {
 
 /// A token for one profile; what the run saw for the first time is remembered, and a failure names
 /// the profile.
-fn access(run: &Run<'_>, watch: &Watch<'_>, profile: &Profile, want: Want) -> Result<Access, Error> {
+fn access(run: &Run<'_>, watch: &Watch<'_>, declared: Declared<'_>, want: Want) -> Result<Access, Error> {
     let session = run.context.session(watch);
-    let access = session.access(profile, want).map_err(|error| Error::from(error).about(&profile.name));
+    let access = session.access(declared, want).map_err(|error| Error::from(error).about(&declared.profile.name));
     remember(run, watch);
     access
 }

@@ -53,11 +53,11 @@ struct TokenRow<'a> {
 
 /// Prints the token of one profile.
 pub(crate) fn run(args: &TokenArgs, run: &Run<'_>) -> Result<(), Error> {
-    let profile = run.context.chosen(args.name.as_deref())?;
+    let chosen = run.context.chosen(args.name.as_deref())?;
     let watch = Watch(run.ui);
     let want = args.want.want(args.force, args.offline);
-    let access = super::access(run, &watch, &profile, want)?;
-    let text = render(args.output, profile.name.as_str(), &access, run);
+    let access = super::access(run, &watch, chosen.declared(), want)?;
+    let text = render(args.output, chosen.profile.name.as_str(), &access, run);
     run.ui.answer(&text)?;
     Ok(())
 }

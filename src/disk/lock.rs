@@ -3,7 +3,7 @@
 //! A lock is only ever tried; who waits does so with its own patience, so that one event loop
 //! never blocks. It dies with its holder, and children do not inherit it (the file is close-on-exec).
 
-use super::{DiskError, create_private_folder, ensure_own, signals};
+use super::{DiskError, Stamp, create_private_folder, ensure_own, signals};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ pub struct Lock {
 /// The lock, held until dropped or until the process ends.
 #[derive(Debug)]
 pub struct Locked {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -37,7 +37,7 @@ impl Lock {
             Ok(()) => {
                 // Whom to wait for is a courtesy to the reader of a message; failing to write it is no failure.
                 let _ = write_holder(&mut file);
-                Ok(Some(Locked { _file: file }))
+                Ok(Some(Locked { file }))
             }
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(source)) => Err(DiskError::io("lock", &self.path, source)),
@@ -79,6 +79,13 @@ impl Lock {
         } else {
             Err(DiskError::NotAFile { path: self.path.clone(), found: "a device or pipe" })
         }
+    }
+}
+
+impl Locked {
+    /// The stamp of the lock's file, which was written as the lock was taken: its times are the file system's own.
+    pub(super) fn taken(&self) -> Option<Stamp> {
+        Stamp::of(&self.file.metadata().ok()?)
     }
 }
 

@@ -7,12 +7,14 @@ mod folder;
 mod lock;
 mod read;
 mod signals;
+mod stamp;
 mod write;
 
 pub use folder::{create_private_folder, ensure_own, names};
 pub use lock::{Lock, Locked};
-pub use read::{Privacy, Rules, read};
+pub use read::{Privacy, Rules, read, read_seen};
 pub use signals::{Ending, Held, hold};
+pub use stamp::{Sighting, Stamp};
 pub use write::{
     Durability, append, clear_leftovers, clear_leftovers_beside, create_new, create_new_there, remove, replace,
     replace_shared, replace_with_link,

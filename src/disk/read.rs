@@ -1,6 +1,6 @@
 //! Reading a file that may be hostile: a FIFO, a device, a link, a gigabyte, somebody else's.
 
-use super::DiskError;
+use super::{DiskError, Sighting, Stamp};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::Read as _;
 use std::path::Path;
@@ -34,9 +34,18 @@ pub struct Rules {
 /// # Errors
 /// Every kind of [`DiskError`]; `is_absent` tells a missing file from an unreadable one.
 pub fn read(path: &Path, rules: Rules) -> Result<Vec<u8>, DiskError> {
+    Ok(read_seen(path, rules)?.0)
+}
+
+/// Reads a file as [`read`] does, and says which file it was; nothing where the system cannot tell.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_seen(path: &Path, rules: Rules) -> Result<(Vec<u8>, Option<Sighting>), DiskError> {
     let file = open(path, rules.privacy)?;
     let found = file.metadata().map_err(|source| DiskError::io("read", path, source))?;
     inspect(path, &found, rules)?;
+    let seen = Stamp::of(&found).map(Sighting::now);
     let mut bytes = Vec::with_capacity(usize::try_from(found.len()).unwrap_or(0) + 1);
     // One byte past the cap tells a file that grew since it was looked at.
     let count =
@@ -44,7 +53,7 @@ pub fn read(path: &Path, rules: Rules) -> Result<Vec<u8>, DiskError> {
     if count as u64 > rules.cap {
         return Err(DiskError::TooLarge { path: path.to_path_buf(), size: count as u64, cap: rules.cap });
     }
-    Ok(bytes)
+    Ok((bytes, seen))
 }
 
 #[cfg(unix)]

@@ -5,8 +5,7 @@ use super::{CurrentError, NameError, Pin, PinError, ProfileName, Store, near};
 use std::path::PathBuf;
 
 /// What each place says, gathered by the caller; nothing here looks for itself.
-#[derive(Debug)]
-pub struct Sources {
+pub struct Sources<'a> {
     /// The `PROFILE` argument or `--profile`.
     pub argument: Option<String>,
     /// The other of these two, where both are given.
@@ -15,10 +14,19 @@ pub struct Sources {
     pub variable: Option<String>,
     /// Whether `NETOSECRET` is set and not empty.
     pub netosecret: bool,
+    /// The places on disk.
+    pub files: &'a dyn ChoiceFiles,
+}
+
+/// The weak places, which lie on disk and are looked at only where nothing stronger speaks.
+pub trait ChoiceFiles {
     /// The nearest `.neto-profile`.
-    pub pin: Option<Pin>,
+    fn pin(&self) -> Option<Pin>;
     /// What `neto profile use` set.
-    pub current: Result<Option<ProfileName>, CurrentError>,
+    ///
+    /// # Errors
+    /// [`CurrentError`] when that cannot be read.
+    fn current(&self) -> Result<Option<ProfileName>, CurrentError>;
 }
 
 /// A place that can say which profile is meant, strongest first.
@@ -120,35 +128,62 @@ fn from(origin: &Origin) -> String {
     }
 }
 
+impl Sources<'_> {
+    /// The profile that is meant by what the places say, whether or not there is one of that name; nothing when none
+    /// of them says any.
+    ///
+    /// # Errors
+    /// [`ChoiceError`]; a strong place that says something wrong is an error, never passed over.
+    pub fn meant(self) -> Result<Option<Choice>, ChoiceError> {
+        let found = |name: ProfileName, origin: Origin| {
+            if name.is_env() && !self.netosecret {
+                Err(ChoiceError::NoNetosecret)
+            } else {
+                Ok(Some(Choice { name, origin }))
+            }
+        };
+        if let Some(text) = self.argument {
+            if self.second.is_some_and(|second| second != text) {
+                return Err(ChoiceError::Twice);
+            }
+            return found(parse(&text).map_err(ChoiceError::Argument)?, Origin::Argument);
+        }
+        if let Some(text) = self.variable {
+            return found(parse(&text).map_err(ChoiceError::Variable)?, Origin::Variable);
+        }
+        if self.netosecret {
+            return found(ProfileName::env(), Origin::Netosecret);
+        }
+        if let Some(Pin { path, name }) = self.files.pin() {
+            return match name {
+                Ok(name) => found(name, Origin::Pin(Some(path))),
+                Err(error) => Err(ChoiceError::Pin { path, error }),
+            };
+        }
+        Ok(self.files.current()?.map(|name| Choice { name, origin: Origin::Current }))
+    }
+}
+
 /// Decides, by the order of [`Origin`].
 ///
 /// # Errors
-/// [`ChoiceError`]; a strong place that says something wrong is an error, never passed over.
-pub fn choose(sources: Sources, store: &Store) -> Result<Choice, ChoiceError> {
-    let netosecret = sources.netosecret;
-    let found = |name: ProfileName, origin: Origin| check(name, origin, netosecret, store);
-    if let Some(text) = sources.argument {
-        if sources.second.is_some_and(|second| second != text) {
-            return Err(ChoiceError::Twice);
-        }
-        return found(parse(&text).map_err(ChoiceError::Argument)?, Origin::Argument);
-    }
-    if let Some(text) = sources.variable {
-        return found(parse(&text).map_err(ChoiceError::Variable)?, Origin::Variable);
-    }
-    if netosecret {
-        return Ok(Choice { name: ProfileName::env(), origin: Origin::Netosecret });
-    }
-    if let Some(Pin { path, name }) = sources.pin {
-        return match name {
-            Ok(name) => found(name, Origin::Pin(Some(path))),
-            Err(error) => Err(ChoiceError::Pin { path, error }),
-        };
-    }
-    if !store.explicit
-        && let Some(name) = sources.current?
-    {
-        return found(name, Origin::Current);
+/// As [`Sources::meant`], and when the store does not have what is meant.
+pub fn choose(sources: Sources<'_>, store: &Store) -> Result<Choice, ChoiceError> {
+    settle(sources.meant(), store)
+}
+
+/// Decides what the store has of what is [meant](Sources::meant).
+///
+/// # Errors
+/// As [`choose`].
+pub fn settle(meant: Result<Option<Choice>, ChoiceError>, store: &Store) -> Result<Choice, ChoiceError> {
+    let meant = match meant {
+        // Where a profile must be named there is no current one, readable or not.
+        Ok(Some(Choice { origin: Origin::Current, .. })) | Err(ChoiceError::Current(_)) if store.explicit => None,
+        meant => meant?,
+    };
+    if let Some(choice) = meant {
+        return check(choice, store);
     }
     match store.profiles.as_slice() {
         [] => Err(ChoiceError::Empty),
@@ -162,17 +197,18 @@ pub fn choose(sources: Sources, store: &Store) -> Result<Choice, ChoiceError> {
 
 /// What every place says, strongest first, whether or not the name is any good.
 #[must_use]
-pub fn explain(sources: &Sources, store: &Store) -> Vec<Said> {
+pub fn explain(sources: &Sources<'_>, store: &Store) -> Vec<Said> {
     let only = match store.profiles.as_slice() {
         [only] => Some(only.name.to_string()),
         _ => None,
     };
-    let pin = sources.pin.as_ref();
+    let pin = sources.files.pin();
+    let pin = pin.as_ref();
     let pinned = pin.map(|pin| match &pin.name {
         Ok(name) => name.to_string(),
         Err(error) => error.to_string(),
     });
-    let current = match &sources.current {
+    let current = match sources.files.current() {
         Ok(current) => current.as_ref().map(ToString::to_string),
         Err(error) => Some(error.to_string()),
     };
@@ -201,14 +237,12 @@ fn parse(text: &str) -> Result<ProfileName, NameError> {
     }
 }
 
-fn check(name: ProfileName, origin: Origin, netosecret: bool, store: &Store) -> Result<Choice, ChoiceError> {
-    if name.is_env() {
-        return if netosecret { Ok(Choice { name, origin }) } else { Err(ChoiceError::NoNetosecret) };
+fn check(choice: Choice, store: &Store) -> Result<Choice, ChoiceError> {
+    let Choice { name, origin } = choice;
+    if name.is_env() || store.entry(&name).is_some() {
+        return Ok(Choice { name, origin });
     }
-    if store.entry(&name).is_none() {
-        let near = near(name.as_str(), store.names().map(ProfileName::as_str));
-        let near = near.into_iter().map(str::to_owned).collect();
-        return Err(ChoiceError::Unknown { name, origin, near, empty: store.profiles.is_empty() });
-    }
-    Ok(Choice { name, origin })
+    let near = near(name.as_str(), store.names().map(ProfileName::as_str));
+    let near = near.into_iter().map(str::to_owned).collect();
+    Err(ChoiceError::Unknown { name, origin, near, empty: store.profiles.is_empty() })
 }

@@ -15,7 +15,7 @@ mod span;
 mod store;
 mod url;
 
-pub use choice::{Choice, ChoiceError, Origin, Said, Sources, choose, explain};
+pub use choice::{Choice, ChoiceError, ChoiceFiles, Origin, Said, Sources, choose, explain, settle};
 pub use current::{Current, CurrentError};
 pub use document::{Document, Edit, EditError, Section, Value};
 pub use model::{ClearKey, Defaults, Entry, EnvTemplate, Profile, SealedNote, SecretPlace, Store, near};
@@ -24,5 +24,5 @@ pub use parse::{EnvNameError, Fault, Place, Problem, StoreError, check_env_name}
 pub use pin::{Pin, PinError};
 pub use selection::{Selection, SelectionError, WhenNone};
 pub use span::{Span, SpanError};
-pub use store::{Linked, StoreFile, StoreFileError};
+pub use store::{Linked, StoreFile, StoreFileError, file_digest, place_of};
 pub use url::{ApiUrl, UrlError};

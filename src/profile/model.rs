@@ -1,7 +1,9 @@
 //! The store as it is meant: recipients, defaults and profiles, each profile good or faulty.
 
 use super::{ApiUrl, Fault, ProfileName, RecipientName, Span};
+use crate::disk::Sighting;
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -16,6 +18,8 @@ pub struct Store {
     pub defaults: Defaults,
     /// The profiles in the order of the file.
     pub profiles: Vec<Entry>,
+    /// The file that it was read from; absent where it comes from elsewhere, or the system cannot tell.
+    pub seen: Option<Sighting>,
 }
 
 /// The `[defaults]`; what is absent has neto's own default, or none.
@@ -45,7 +49,7 @@ pub struct Entry {
 }
 
 /// A profile as it holds after the defaults.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
     /// Its name.
     pub name: ProfileName,
@@ -81,11 +85,11 @@ pub struct Profile {
 
 /// The value of a further variable, in which `{token}`, `{url}`, `{shortname}`, `{appname}`,
 /// `{profile}`, `{appkey}` and `{sharedsecret}` are replaced; any other brace is itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnvTemplate(pub String);
 
 /// Where the secret of a profile is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SecretPlace {
     /// Nowhere: the profile is a skeleton.
     None,
@@ -102,7 +106,7 @@ pub enum SecretPlace {
 }
 
 /// A key under which a secret may stand in clear until it is sealed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ClearKey {
     /// A whole NETOSECRET.
     Netosecret,
@@ -115,7 +119,7 @@ pub enum ClearKey {
 }
 
 /// The inline table `sealed`: what listing and checking need without opening.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedNote {
     /// 16 hex digits, random, new only with a new credential.
     pub id: String,

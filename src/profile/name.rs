@@ -1,5 +1,6 @@
 //! Names that are safe as a file name, an argument and an environment value on every system.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
@@ -8,11 +9,13 @@ const LONGEST: usize = 64;
 
 /// The name of a profile: `[a-z0-9][a-z0-9._-]{0,63}`, no device name of Windows, no trailing dot,
 /// and not `env`, which is the profile that `NETOSECRET` makes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ProfileName(String);
 
 /// The name of a recipient in the store; the same alphabet as a profile's.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct RecipientName(String);
 
 /// Why a text is no name.
@@ -121,6 +124,34 @@ impl FromStr for RecipientName {
     fn from_str(text: &str) -> Result<Self, NameError> {
         check(text)?;
         Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for ProfileName {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for RecipientName {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        text.parse()
+    }
+}
+
+impl From<ProfileName> for String {
+    fn from(name: ProfileName) -> Self {
+        name.0
+    }
+}
+
+impl From<RecipientName> for String {
+    fn from(name: RecipientName) -> Self {
+        name.0
     }
 }
 

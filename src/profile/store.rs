@@ -6,7 +6,9 @@
 use super::document::{Document, Edit, EditError};
 use super::model::Store;
 use super::parse::{self, StoreError};
-use crate::disk::{self, DiskError, Lock, Locked, Privacy, Rules};
+use crate::disk::{self, DiskError, Lock, Locked, Privacy, Rules, Sighting, Stamp};
+use sha2::{Digest as _, Sha256};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Others may read a store, which holds no open secret, but not write it.
@@ -16,7 +18,7 @@ const RULES: Rules = Rules { cap: 64 << 20, privacy: Privacy::NotWritable };
 #[derive(Debug, Clone)]
 pub struct StoreFile {
     path: PathBuf,
-    lock: Lock,
+    locks: PathBuf,
 }
 
 /// What went wrong with a store file.
@@ -59,10 +61,10 @@ pub enum Linked {
 }
 
 impl StoreFile {
-    /// The store at `path`, which may be a symbolic link, changed under `lock`.
+    /// The store at `path`, which may be a symbolic link, changed under a lock in the folder `locks`.
     #[must_use]
-    pub fn new(path: PathBuf, lock: Lock) -> Self {
-        Self { path, lock }
+    pub fn new(path: PathBuf, locks: PathBuf) -> Self {
+        Self { path, locks }
     }
 
     /// The file as it is called.
@@ -70,9 +72,10 @@ impl StoreFile {
         &self.path
     }
 
-    /// The lock to hold for [`edit`](Self::edit) and [`save_new`](Self::save_new).
-    pub fn lock(&self) -> &Lock {
-        &self.lock
+    /// The lock to hold for [`edit`](Self::edit) and [`save_new`](Self::save_new), the same however the file is
+    /// reached.
+    pub fn lock(&self) -> Lock {
+        Lock::new(self.locks.join(format!("_store-{}.lock", file_digest(&self.path))))
     }
 
     /// Reads what the store means; none when there is no such file.
@@ -81,9 +84,23 @@ impl StoreFile {
     /// [`StoreFileError::Disk`] for a file that cannot be read or that others can write,
     /// [`StoreFileError::Store`] for one that cannot be used.
     pub fn load(&self) -> Result<Option<Store>, StoreFileError> {
-        let Some(bytes) = self.read()? else { return Ok(None) };
+        let Some((bytes, seen)) = self.read()? else { return Ok(None) };
         let store = parse::decode(bytes).and_then(|text| parse::parse(&text, &self.base()));
-        store.map(Some).map_err(|error| self.invalid(error))
+        let store = store.map_err(|error| self.invalid(error))?;
+        Ok(Some(Store { seen, ..store }))
+    }
+
+    /// The stamp of the file as it lies there now: as long as it is the one of a store that was read, that store is
+    /// what [`load`](Self::load) would say. Nothing where it has to be read to know.
+    #[must_use]
+    pub fn stamp(&self) -> Option<Stamp> {
+        let found = std::fs::symlink_metadata(&self.path).ok()?;
+        check_folder(self.folder()).ok()?;
+        if !found.is_symlink() {
+            return Stamp::of(&found);
+        }
+        check_folder(&self.target_folder()?).ok()?;
+        Stamp::of(&std::fs::metadata(&self.path).ok()?)
     }
 
     /// Reads the store as a document that can be changed; none when there is no such file.
@@ -91,7 +108,7 @@ impl StoreFile {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn load_document(&self) -> Result<Option<Document>, StoreFileError> {
-        self.read()?.map(|bytes| self.document(bytes)).transpose()
+        self.read()?.map(|(bytes, _)| self.document(bytes)).transpose()
     }
 
     /// Writes the first text of a store where there is none; says whether this call did.
@@ -128,7 +145,7 @@ impl StoreFile {
     /// [`StoreFileError::Both`] where both are there and the one here holds more than `first`; otherwise as for [`edit`](Self::edit). What was here is then
     /// as it was.
     pub fn link_to(&self, _held: &Locked, target: &Path, first: &[u8]) -> Result<Linked, StoreFileError> {
-        let there = Self::new(target.to_path_buf(), self.lock.clone());
+        let there = Self::new(target.to_path_buf(), self.locks.clone());
         let resolved = |path: &Path| std::fs::canonicalize(path).ok();
         if resolved(&self.path).is_some_and(|own| resolved(target) == Some(own)) {
             return Ok(Linked::Already);
@@ -165,7 +182,7 @@ impl StoreFile {
             return Ok(after);
         }
         // The lock keeps other netos out, but not an editor.
-        if self.read()?.as_deref() != Some(before.bytes()) {
+        if self.read()?.is_none_or(|(bytes, _)| bytes != before.bytes()) {
             return Err(StoreFileError::ChangedMeanwhile(self.path.clone()));
         }
         disk::replace_shared(&self.path, after.bytes())?;
@@ -175,17 +192,26 @@ impl StoreFile {
         Ok(after)
     }
 
-    /// The file's bytes; none when it is not there. Whoever can write the folder of the file, or of
-    /// the link to it, can put another in its place.
-    fn read(&self) -> Result<Option<Vec<u8>>, StoreFileError> {
-        let bytes = match disk::read(&self.path, RULES) {
+    /// The file's bytes and which file it was; none when it is not there.
+    fn read(&self) -> Result<Option<(Vec<u8>, Option<Sighting>)>, StoreFileError> {
+        let read = match disk::read_seen(&self.path, RULES) {
             // A link that leads nowhere is a checkout that is gone, not a store that was never made.
             Err(error) if error.is_absent() && !self.path.is_symlink() => return Ok(None),
             other => other?,
         };
+        self.check_folders()?;
+        Ok(Some(read))
+    }
+
+    /// Whoever can write the folder of the file, or of the link to it, can put another in its place.
+    fn check_folders(&self) -> Result<(), DiskError> {
         check_folder(self.folder())?;
-        self.target_folder().map_or(Ok(()), |folder| check_folder(&folder))?;
-        Ok(Some(bytes))
+        // Without a link it is the same folder.
+        if self.path.is_symlink() {
+            self.target_folder().map_or(Ok(()), |folder| check_folder(&folder))
+        } else {
+            Ok(())
+        }
     }
 
     fn document(&self, bytes: Vec<u8>) -> Result<Document, StoreFileError> {
@@ -211,6 +237,28 @@ impl StoreFile {
         let target = std::fs::canonicalize(&self.path).ok()?;
         target.parent().map(Path::to_path_buf)
     }
+}
+
+/// The same for all ways to write a path's own place, whether or not something is there; a link there is not
+/// followed.
+#[must_use]
+pub fn place_of(path: &Path) -> PathBuf {
+    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+    match (folder, path.file_name()) {
+        (Some(folder), Some(file)) => folder.join(file),
+        _ => path.to_path_buf(),
+    }
+}
+
+/// 16 hex digits that stand for the file a path leads to, through whatever links.
+#[must_use]
+pub fn file_digest(path: &Path) -> String {
+    let resolved = path.canonicalize().unwrap_or_else(|_| place_of(path));
+    let digest = Sha256::digest(resolved.as_os_str().as_encoded_bytes());
+    digest[..8].iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Fails for a folder that others can write; one that is not there is nobody's.
@@ -244,7 +292,7 @@ mod tests {
 
     fn sandbox() -> Sandbox {
         let folder = TempDir::new().unwrap();
-        let store = StoreFile::new(folder.path().join("home/profiles.toml"), Lock::new(folder.path().join("lock")));
+        let store = StoreFile::new(folder.path().join("home/profiles.toml"), folder.path().join("locks"));
         Sandbox { folder, store }
     }
 
@@ -297,7 +345,7 @@ mod tests {
         set_mode(sandbox.store.path(), 0o640);
         let link = sandbox.folder.path().join("link.toml");
         symlink(sandbox.store.path(), &link).unwrap();
-        sandbox.store = StoreFile::new(link.clone(), sandbox.store.lock().clone());
+        sandbox.store = StoreFile::new(link.clone(), sandbox.store.locks.clone());
         sandbox.edit().unwrap();
         assert!(link.is_symlink());
         assert_eq!(fs::metadata(&link).unwrap().permissions().mode() & 0o777, 0o640);
@@ -334,7 +382,7 @@ mod tests {
         let (file, folder) = (sandbox.store.path(), sandbox.store.folder());
         let link = sandbox.folder.path().join("link.toml");
         symlink(file, &link).unwrap();
-        let linked = StoreFile::new(link, sandbox.store.lock().clone());
+        let linked = StoreFile::new(link, sandbox.store.locks.clone());
         for (path, mode, good) in
             [(file, 0o620, 0o600), (file, 0o602, 0o600), (folder, 0o720, 0o700), (folder, 0o707, 0o700)]
         {

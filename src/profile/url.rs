@@ -1,5 +1,6 @@
 //! The address of a Fusion API, parsed once so that nobody inside meets a bad one.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -10,7 +11,8 @@ const VERSION_PATH: &str = "/api/v1";
 
 /// The base of an API. However it was spelled (`/api/v1` or not, a slash, case of the host), one
 /// API is one value.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ApiUrl {
     /// Scheme, host, port and any path before `/api/v1`; no trailing slash.
     base: String,
@@ -112,6 +114,20 @@ impl FromStr for ApiUrl {
         let base = url.as_str().trim_end_matches('/');
         let base = base.strip_suffix(VERSION_PATH).unwrap_or(base).trim_end_matches('/');
         Ok(Self { base: base.to_owned(), loopback })
+    }
+}
+
+impl TryFrom<String> for ApiUrl {
+    type Error = UrlError;
+
+    fn try_from(text: String) -> Result<Self, UrlError> {
+        text.parse()
+    }
+}
+
+impl From<ApiUrl> for String {
+    fn from(url: ApiUrl) -> Self {
+        url.with_version()
     }
 }
 

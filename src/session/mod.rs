@@ -3,23 +3,25 @@
 //! Owns single flight (one request however many processes), the life of a token from grant to burn,
 //! and the way from a declared profile to its credential. Knows nothing of arguments and tables.
 
+mod cache;
 mod failure;
 mod patience;
 mod renew;
 mod vault;
 
+pub use cache::TokenCache;
 pub use failure::Failure;
 pub use patience::{AcquireError, Busy, acquire};
 pub use vault::{SignIn, Vault, VaultError, check_bound, read_passphrase};
 
 use crate::clock::Clock;
-use crate::disk::{DiskError, Lock};
+use crate::disk::{DiskError, Durability, Lock};
 use crate::fusion::{Client, FusionError, Progress, Proxies};
 use crate::profile::{Profile, ProfileName, SecretPlace, Span};
-use crate::secret::{Asker, DeviceKey, KeyError, KeyFolder, Secret};
-use crate::token::{CachedToken, Fingerprint, Lifetime, State, TokenFileError, TokenFolder};
+use crate::secret::{Asker, DeviceKey, KeyError, Secret};
+use crate::token::{CachedToken, Fingerprint, Lifetime, Reading, State, TokenFileError, TokenFolder};
 use failure::Failures;
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,6 +35,15 @@ pub struct Want {
     pub force: bool,
     /// Never ask the server.
     pub offline: bool,
+}
+
+/// A profile that a token is wanted for, and the store that it was read from.
+#[derive(Debug, Clone, Copy)]
+pub struct Declared<'p> {
+    /// The profile.
+    pub profile: &'p Profile,
+    /// How the store was read; nothing for a profile that comes from elsewhere, or may be another by now.
+    pub reading: Option<Reading>,
 }
 
 /// A token that may be used now.
@@ -129,18 +140,14 @@ pub enum SessionError {
 
 /// One run's way to access tokens.
 pub struct Session<'a> {
-    tokens: TokenFolder,
+    cache: &'a TokenCache,
     locks: PathBuf,
     failures: Failures,
-    keys: KeyFolder,
     clock: Clock,
     lock_timeout: Duration,
     vault: &'a Vault,
     watcher: &'a dyn Watcher,
     proxies: Proxies,
-    device: OnceCell<Option<DeviceKey>>,
-    /// Why the device key is refused, where others can read it.
-    refused: OnceCell<KeyError>,
     clients: RefCell<HashMap<(bool, Option<PathBuf>), Client>>,
     warned_cache: Cell<bool>,
     /// Profiles whose token file was found of no use, and that was said.
@@ -149,12 +156,10 @@ pub struct Session<'a> {
 
 /// Where a session works and with what.
 pub struct Setup<'a> {
-    /// The folder of the token files.
-    pub tokens: PathBuf,
+    /// The token files and what opens them.
+    pub cache: &'a TokenCache,
     /// The folder of locks and of what processes tell each other.
     pub state: PathBuf,
-    /// The folder of the keys.
-    pub keys: KeyFolder,
     /// The time.
     pub clock: Clock,
     /// How long to wait for another process.
@@ -172,32 +177,29 @@ impl<'a> Session<'a> {
     #[must_use]
     pub fn new(setup: Setup<'a>) -> Self {
         Self {
-            tokens: TokenFolder::new(setup.tokens),
+            cache: setup.cache,
             locks: setup.state.join("locks"),
             failures: Failures::new(setup.state.join("failures")),
-            keys: setup.keys,
             clock: setup.clock,
             lock_timeout: setup.lock_timeout,
             vault: setup.vault,
             watcher: setup.watcher,
             proxies: setup.proxies,
-            device: OnceCell::new(),
-            refused: OnceCell::new(),
             clients: RefCell::default(),
             warned_cache: Cell::new(false),
             warned_files: RefCell::default(),
         }
     }
 
-    /// A token for `profile` that fulfils `want`: from the cache, else with the refresh token, else by a
+    /// A token for a profile that fulfils `want`: from the cache, else with the refresh token, else by a
     /// login. The event loop is made only when a request is due.
     ///
     /// # Errors
     /// [`SessionError`].
-    pub fn access(&self, profile: &Profile, want: Want) -> Result<Access, SessionError> {
-        match self.look(profile, want)? {
+    pub fn access(&self, declared: Declared<'_>, want: Want) -> Result<Access, SessionError> {
+        match self.look(declared, want)? {
             Look::Usable(access) => Ok(access),
-            Look::Stale(seen) => runtime()?.block_on(self.renew(profile, want, seen)),
+            Look::Stale(seen) => runtime()?.block_on(self.renew(declared, want, seen)),
         }
     }
 
@@ -207,18 +209,18 @@ impl<'a> Session<'a> {
     /// [`SessionError::Runtime`]; what goes wrong with one profile goes to `each`.
     pub fn access_each<'p>(
         &self,
-        profiles: impl IntoIterator<Item = &'p Profile>,
+        profiles: impl IntoIterator<Item = Declared<'p>>,
         want: Want,
         mut each: impl FnMut(&'p Profile, Result<Access, SessionError>),
     ) -> Result<(), SessionError> {
         let runtime = runtime()?;
-        for profile in profiles {
-            let result = match self.look(profile, want) {
+        for declared in profiles {
+            let result = match self.look(declared, want) {
                 Ok(Look::Usable(access)) => Ok(access),
-                Ok(Look::Stale(seen)) => runtime.block_on(self.renew(profile, want, seen)),
+                Ok(Look::Stale(seen)) => runtime.block_on(self.renew(declared, want, seen)),
                 Err(error) => Err(error),
             };
-            each(profile, result);
+            each(declared.profile, result);
         }
         Ok(())
     }
@@ -226,7 +228,7 @@ impl<'a> Session<'a> {
     /// What a list says of the cached token of `profile`; opens nothing.
     pub fn lifetime(&self, profile: &Profile) -> Option<Lifetime> {
         let fingerprint = self.fingerprint(profile)?;
-        self.tokens.load_lifetime(&profile.name, &fingerprint).unwrap_or_else(|error| {
+        self.cache.files().load_lifetime(&profile.name, &fingerprint).unwrap_or_else(|error| {
             self.watcher.warn(Warning::TokenFile(&error));
             None
         })
@@ -234,7 +236,7 @@ impl<'a> Session<'a> {
 
     /// The files of cached tokens.
     pub fn tokens(&self) -> &TokenFolder {
-        &self.tokens
+        self.cache.files()
     }
 
     /// The lock of one profile's token.
@@ -271,20 +273,22 @@ impl<'a> Session<'a> {
     }
 
     /// The first look, without any lock.
-    fn look(&self, profile: &Profile, want: Want) -> Result<Look, SessionError> {
+    fn look(&self, declared: Declared<'_>, want: Want) -> Result<Look, SessionError> {
+        let profile = declared.profile;
         match profile.secret {
             SecretPlace::None => return Err(SessionError::NoSecret),
             SecretPlace::Clear(_) => return Err(SessionError::InClear),
             _ => {}
         }
         let seen = self.cached(profile);
-        if let Some(KeyError::Disk(DiskError::TooOpen { path, mode, writable })) = self.refused.get() {
+        if let Err(KeyError::Disk(DiskError::TooOpen { path, mode, writable })) = self.cache.device() {
             let (path, mode, writable) = (path.clone(), *mode, *writable);
             return Err(VaultError::Key(KeyError::Disk(DiskError::TooOpen { path, mode, writable })).into());
         }
         let now = self.clock.now();
         if let Some(token) = seen.as_ref().filter(|token| !want.force && self.fulfils(token, profile, want)) {
             self.watcher.trace(&format!("{}: the cached token is good", profile.name));
+            self.remember(declared, token);
             return Ok(Look::Usable(Access::cached(token)));
         }
         if want.offline {
@@ -303,31 +307,45 @@ impl<'a> Session<'a> {
     /// The cached token as it lies there, usable or not. A file of no use is as good as none.
     fn cached(&self, profile: &Profile) -> Option<CachedToken> {
         let fingerprint = self.fingerprint(profile)?;
-        let device = self.device()?;
-        self.tokens.load(&profile.name, &fingerprint, device).unwrap_or_else(|error| {
+        self.device()?;
+        let token = self.cache.take(&profile.name).unwrap_or_else(|error| {
             // It is looked at again under the lock, and while waiting for it.
             if self.warned_files.borrow_mut().insert(profile.name.clone()) {
                 self.watcher.warn(Warning::TokenFile(&error));
             }
             None
-        })
+        });
+        token.filter(|token| token.fingerprint == fingerprint)
     }
 
-    /// The device key, made when there is none; nothing when it can be neither read nor made, so that
-    /// nothing is cached.
-    fn device(&self) -> Option<&DeviceKey> {
-        let load = || match self.keys.device() {
-            Ok(key) => Some(key),
-            Err(error @ KeyError::Disk(DiskError::TooOpen { .. })) => {
-                let _ = self.refused.set(error);
-                None
-            }
-            Err(error) => {
-                self.warn_cache(&error);
-                None
-            }
+    /// Writes beside a good token what the store declares, so that the next run need not read the store. Only tried:
+    /// a cache that cannot be written, or that another process is about to change, stays as it is.
+    fn remember(&self, declared: Declared<'_>, token: &CachedToken) {
+        let Some(reading) = declared.reading.filter(|reading| !reading.is_of(token)) else { return };
+        let Ok(Some(held)) = self.lock_of(&token.profile).attempt() else { return };
+        let declaration = reading.declaration(declared.profile, &held);
+        // As it lies there now: the refresh token may have been burnt meanwhile.
+        let (Some(_), Some(device), Some(mut current)) = (&declaration, self.device(), self.cached(declared.profile))
+        else {
+            return;
         };
-        self.device.get_or_init(load).as_ref()
+        current.declaration = declaration;
+        if let Err(error) = self.cache.files().save(&current, device, Durability::Atomic) {
+            self.watcher.trace(&format!("{error}; the store is read again next time"));
+        }
+    }
+
+    /// The device key; nothing when it can be neither read nor made, so that nothing is cached.
+    fn device(&self) -> Option<&DeviceKey> {
+        match self.cache.device() {
+            Ok(key) => Some(key),
+            // `look` refuses one that others can read.
+            Err(KeyError::Disk(DiskError::TooOpen { .. })) => None,
+            Err(error) => {
+                self.warn_cache(error);
+                None
+            }
+        }
     }
 
     fn warn_cache(&self, error: &dyn std::error::Error) {

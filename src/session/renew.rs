@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::patience::{Next, Patience, busy};
-use super::{Access, Granted, Session, SessionError, Want, Warning};
+use super::{Access, Declared, Granted, Session, SessionError, Want, Warning};
 use crate::disk::{self, DiskError, Durability, Locked, Privacy, Rules};
 use crate::fusion::{Client, Grant};
 use crate::profile::Profile;
@@ -32,27 +32,29 @@ impl Session<'_> {
     /// A new token; `token` is what the cache holds.
     pub(super) async fn renew(
         &self,
-        profile: &Profile,
+        declared: Declared<'_>,
         want: Want,
         token: Option<CachedToken>,
     ) -> Result<Access, SessionError> {
+        let profile = declared.profile;
         let seen = Seen { token, failure: self.failures.load(&profile.name) };
         if !want.force {
             self.check_pause(profile, seen.failure.as_ref())?;
         }
-        match self.attempt(profile, want, &seen).await {
+        match self.attempt(declared, want, &seen).await {
             Err(SessionError::Vault(error)) if error.wants_a_person() => {
                 // Nothing is asked under the lock, which was let go; whoever had it meanwhile may have served us.
                 self.vault.unlock(profile, self.watcher)?;
-                self.attempt(profile, want, &seen).await
+                self.attempt(declared, want, &seen).await
             }
             outcome => outcome,
         }
     }
 
     /// Waits for the lock and gets a token under it; fails where somebody has to be asked.
-    async fn attempt(&self, profile: &Profile, want: Want, seen: &Seen) -> Result<Access, SessionError> {
-        let _held = match self.take_turn(profile, seen).await? {
+    async fn attempt(&self, declared: Declared<'_>, want: Want, seen: &Seen) -> Result<Access, SessionError> {
+        let profile = declared.profile;
+        let held = match self.take_turn(profile, seen).await? {
             Turn::Served(token) => return Ok(Access::cached(&token)),
             Turn::Mine(held) => held,
         };
@@ -67,7 +69,7 @@ impl Session<'_> {
             Some(grant) => (grant, Granted::Refreshed),
             None => (self.login_and_note(profile).await?, Granted::Login),
         };
-        Ok(self.keep(profile, want, grant, origin))
+        Ok(self.keep(declared, want, grant, origin, held.as_ref()))
     }
 
     /// Fails while the server wants to be left alone, as it told whichever process asked last.
@@ -159,7 +161,7 @@ impl Session<'_> {
         }
         let client = self.client(profile)?;
         let refresh_expires_at = token.lifetime.refresh_expires_at.take();
-        if let Err(error) = self.tokens.save(&token, device, Durability::Durable) {
+        if let Err(error) = self.cache.files().save(&token, device, Durability::Durable) {
             self.warn_cache(&error);
             return Ok(None);
         }
@@ -171,7 +173,7 @@ impl Session<'_> {
         if error.was_never_sent() {
             token.refresh = Some(RefreshToken(refresh));
             token.lifetime.refresh_expires_at = refresh_expires_at;
-            if let Err(error) = self.tokens.save(&token, device, Durability::Durable) {
+            if let Err(error) = self.cache.files().save(&token, device, Durability::Durable) {
                 self.warn_cache(&error);
             }
         }
@@ -201,7 +203,8 @@ impl Session<'_> {
 
     /// Keeps what was granted, while the lock is held. A cache that cannot be written costs the next
     /// command a login, never this one its token.
-    fn keep(&self, profile: &Profile, want: Want, grant: Grant, origin: Granted) -> Access {
+    fn keep(&self, declared: Declared<'_>, want: Want, grant: Grant, origin: Granted, held: Option<&Locked>) -> Access {
+        let profile = declared.profile;
         let obtained_at = whole_second(grant.obtained_at);
         let after = |seconds: u64| after(obtained_at, seconds);
         let Some(expires_at) = grant.lifetime.and_then(after) else {
@@ -215,10 +218,15 @@ impl Session<'_> {
             refresh_expires_at: refresh.as_ref().map(|(_, expires_at)| *expires_at),
         };
         if let (Some(device), Some(fingerprint)) = (self.device(), self.fingerprint(profile)) {
-            let refresh = refresh.map(|(token, _)| RefreshToken(token));
-            let profile = profile.name.clone();
-            let token = CachedToken { profile, fingerprint, lifetime, access: grant.access.clone(), refresh };
-            if let Err(error) = self.tokens.save(&token, device, Durability::Atomic) {
+            let token = CachedToken {
+                profile: profile.name.clone(),
+                fingerprint,
+                lifetime,
+                access: grant.access.clone(),
+                refresh: refresh.map(|(token, _)| RefreshToken(token)),
+                declaration: declared.reading.zip(held).and_then(|(reading, held)| reading.declaration(profile, held)),
+            };
+            if let Err(error) = self.cache.files().save(&token, device, Durability::Atomic) {
                 self.warn_cache(&error);
             }
         }

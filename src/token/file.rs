@@ -1,11 +1,13 @@
 //! One file a profile: a line of JSON in clear for lists, then the same and the tokens, sealed to the
 //! device key. The clear line is not believed where a token is used: what is sealed must agree.
 
-use super::{Fingerprint, Lifetime};
+use super::{Declaration, Fingerprint, Lifetime};
 use crate::disk::{self, DiskError, Durability, Privacy, Rules};
 use crate::profile::ProfileName;
 use crate::secret::{DeviceKey, Secret};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use std::cell::Cell;
 use std::ffi::OsString;
 use std::io;
@@ -17,6 +19,10 @@ const RULES: Rules = Rules { cap: 256 * 1024, privacy: Privacy::Own };
 
 /// The end of every token file's name.
 const SUFFIX: &str = ".token";
+
+/// The longest declaration that is kept beside a token, in bytes of JSON; a profile with a longer one is read from the
+/// store each time.
+const LONGEST_DECLARATION: usize = 64 * 1024;
 
 /// The longest token that is taken, from the server and from the cache.
 const LONGEST_TOKEN: usize = 16_384;
@@ -42,6 +48,8 @@ pub struct CachedToken {
     pub access: Secret,
     /// What renews it, until it is burnt.
     pub refresh: Option<RefreshToken>,
+    /// What the store declared when the token was last held against it; absent where that is in doubt.
+    pub declaration: Option<Declaration>,
 }
 
 /// A refresh token; it works once.
@@ -59,22 +67,23 @@ pub enum TokenFileError {
     Damaged(PathBuf),
 }
 
-/// The first line, in clear.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Header {
+/// What a token file says: the first line all but the tokens, what is sealed below it everything.
+#[derive(Serialize, Deserialize)]
+struct Record {
     profile: String,
     fingerprint: Fingerprint,
-    #[serde(flatten)]
-    lifetime: Lifetime,
-}
-
-/// What is sealed below it.
-#[derive(Serialize, Deserialize)]
-struct Body {
-    #[serde(flatten)]
-    header: Header,
-    access_token: String,
+    #[serde(with = "jiff::fmt::serde::timestamp::second::required")]
+    obtained_at: Timestamp,
+    #[serde(with = "jiff::fmt::serde::timestamp::second::required")]
+    expires_at: Timestamp,
+    #[serde(with = "jiff::fmt::serde::timestamp::second::optional")]
+    refresh_expires_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    access_token: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    declaration: Option<Box<RawValue>>,
 }
 
 impl TokenFolder {
@@ -104,39 +113,44 @@ impl TokenFolder {
         let Some(bytes) = load(&path)? else { return Ok(None) };
         let (header, _) = split(&path, &bytes)?;
         let fits = header.profile == profile.as_str() && header.fingerprint == *fingerprint;
-        Ok(fits.then_some(header.lifetime))
+        Ok(fits.then(|| header.lifetime()))
     }
 
-    /// The token of a profile, opened; nothing when there is none or it is for something else than
-    /// `fingerprint`.
+    /// The token of a profile, opened, whatever it is for; nothing when there is none, or no `device` key to open it,
+    /// which is asked for only where there is a file.
     ///
     /// # Errors
     /// [`TokenFileError`] when the file is there and of no use.
-    pub fn load(
+    pub fn load<'d>(
         &self,
         profile: &ProfileName,
-        fingerprint: &Fingerprint,
-        device: &DeviceKey,
+        device: impl FnOnce() -> Option<&'d DeviceKey>,
     ) -> Result<Option<CachedToken>, TokenFileError> {
         let path = self.file(profile);
         let Some(bytes) = load(&path)? else { return Ok(None) };
+        let Some(device) = device() else { return Ok(None) };
         let damaged = || TokenFileError::Damaged(path.clone());
         let (header, sealed) = split(&path, &bytes)?;
         let opened = device.open(sealed).map_err(|_| damaged())?;
-        let body: Body = serde_json::from_slice(&opened).map_err(|_| damaged())?;
-        if body.header != header {
+        let mut body: Record = serde_json::from_slice(&opened).map_err(|_| damaged())?;
+        let token = |text: String| if is_token(&text) { Ok(Secret::new(text)) } else { Err(damaged()) };
+        let access = token(body.access_token.take().ok_or_else(damaged)?)?;
+        let refresh = body.refresh_token.take().map(token).transpose()?.map(RefreshToken);
+        let declaration: Option<Declaration> =
+            body.declaration.take().and_then(|json| serde_json::from_str(json.get()).ok());
+        if !body.is_same(&header) {
             return Err(damaged());
         }
-        if header.profile != profile.as_str() || header.fingerprint != *fingerprint {
+        if header.profile != profile.as_str() {
             return Ok(None);
         }
-        let token = |text: String| if is_token(&text) { Ok(Secret::new(text)) } else { Err(damaged()) };
         Ok(Some(CachedToken {
             profile: profile.clone(),
+            lifetime: header.lifetime(),
             fingerprint: header.fingerprint,
-            lifetime: header.lifetime,
-            access: token(body.access_token)?,
-            refresh: body.refresh_token.map(token).transpose()?.map(RefreshToken),
+            access,
+            refresh,
+            declaration: declaration.filter(|declaration| declaration.profile.name == *profile),
         }))
     }
 
@@ -195,7 +209,7 @@ fn load(path: &Path) -> Result<Option<Vec<u8>>, TokenFileError> {
     }
 }
 
-fn split<'a>(path: &Path, bytes: &'a [u8]) -> Result<(Header, &'a [u8]), TokenFileError> {
+fn split<'a>(path: &Path, bytes: &'a [u8]) -> Result<(Record, &'a [u8]), TokenFileError> {
     let damaged = || TokenFileError::Damaged(path.to_path_buf());
     let end = bytes.iter().position(|byte| *byte == b'\n').ok_or_else(damaged)?;
     let header = serde_json::from_slice(&bytes[..end]).map_err(|_| damaged())?;
@@ -204,22 +218,55 @@ fn split<'a>(path: &Path, bytes: &'a [u8]) -> Result<(Header, &'a [u8]), TokenFi
 
 fn render(token: &CachedToken, device: &DeviceKey, path: &Path) -> Result<Vec<u8>, DiskError> {
     let cannot = |error: String| DiskError::io("write", path, io::Error::other(error));
-    let header =
-        Header { profile: token.profile.to_string(), fingerprint: token.fingerprint.clone(), lifetime: token.lifetime };
-    let mut bytes = serde_json::to_vec(&header).map_err(|error| cannot(error.to_string()))?;
+    let mut record = Record::header(token);
+    let mut bytes = serde_json::to_vec(&record).map_err(|error| cannot(error.to_string()))?;
     bytes.push(b'\n');
-    let mut body = Body {
-        header,
-        access_token: token.access.reveal().to_owned(),
-        refresh_token: token.refresh.as_ref().map(|refresh| refresh.0.reveal().to_owned()),
-    };
+    // One that is too long, or names a path that is no text, costs the next run a look into the store.
+    let declaration = token.declaration.as_ref().and_then(|declaration| to_raw_value(declaration).ok());
+    record.declaration = declaration.filter(|json| json.get().len() <= LONGEST_DECLARATION);
+    record.access_token = Some(token.access.reveal().to_owned());
+    record.refresh_token = token.refresh.as_ref().map(|refresh| refresh.0.reveal().to_owned());
     // Reserved at once: a vector that grows leaves copies of the tokens behind.
-    let tokens = body.access_token.len() + body.refresh_token.as_ref().map_or(0, String::len);
-    let mut clear = Zeroizing::new(Vec::with_capacity(tokens + 1024));
-    let written = serde_json::to_writer(&mut *clear, &body);
-    body.access_token.zeroize();
-    body.refresh_token.zeroize();
+    let lengths = [&record.access_token, &record.refresh_token].map(|text| text.as_ref().map_or(0, String::len));
+    let declared = record.declaration.as_ref().map_or(0, |json| json.get().len());
+    let mut clear = Zeroizing::new(Vec::with_capacity(lengths.iter().sum::<usize>() + declared + 1024));
+    let written = serde_json::to_writer(&mut *clear, &record);
+    record.access_token.zeroize();
+    record.refresh_token.zeroize();
     written.map_err(|error| cannot(error.to_string()))?;
     bytes.extend(device.seal(&clear).map_err(|error| cannot(error.to_string()))?);
     Ok(bytes)
+}
+
+impl Record {
+    /// What stands in clear.
+    fn header(token: &CachedToken) -> Self {
+        Self {
+            profile: token.profile.to_string(),
+            fingerprint: token.fingerprint.clone(),
+            obtained_at: token.lifetime.obtained_at,
+            expires_at: token.lifetime.expires_at,
+            refresh_expires_at: token.lifetime.refresh_expires_at,
+            access_token: None,
+            refresh_token: None,
+            declaration: None,
+        }
+    }
+
+    /// Whether both say the same, and neither of them a token.
+    fn is_same(&self, other: &Self) -> bool {
+        let tokens = |record: &Self| record.access_token.is_some() || record.refresh_token.is_some();
+        self.profile == other.profile
+            && self.fingerprint == other.fingerprint
+            && self.lifetime() == other.lifetime()
+            && !(tokens(self) || tokens(other))
+    }
+
+    fn lifetime(&self) -> Lifetime {
+        Lifetime {
+            obtained_at: self.obtained_at,
+            expires_at: self.expires_at,
+            refresh_expires_at: self.refresh_expires_at,
+        }
+    }
 }

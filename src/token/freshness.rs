@@ -2,22 +2,18 @@
 
 use crate::profile::Span;
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
 /// How far behind `obtained_at` the clock may be before nothing it says of a token is believed.
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_secs(5);
 
 /// From when to when a token and its refresh token live, by this machine's clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetime {
     /// Before the request for it was sent, in whole seconds.
-    #[serde(with = "jiff::fmt::serde::timestamp::second::required")]
     pub obtained_at: Timestamp,
     /// `obtained_at` and the `expires_in` of the answer.
-    #[serde(with = "jiff::fmt::serde::timestamp::second::required")]
     pub expires_at: Timestamp,
     /// The same for the refresh token; absent when there is none.
-    #[serde(with = "jiff::fmt::serde::timestamp::second::optional")]
     pub refresh_expires_at: Option<Timestamp>,
 }
 

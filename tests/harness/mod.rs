@@ -25,6 +25,7 @@ mod terminal;
 mod tokens;
 
 pub(crate) use call::{Call, Running};
+pub(crate) use machine::Machine;
 pub(crate) use outcome::Outcome;
 pub(crate) use peer::{Peer, Reply};
 pub(crate) use plugin::{TOY_PIN, Toy, ToyKey};

@@ -22,6 +22,7 @@ mod kills;
 mod reuse;
 pub(crate) mod scale;
 mod signals;
+mod stamps;
 mod strace;
 mod verb;
 mod whole;

@@ -51,7 +51,7 @@ impl Row for SourceRow {
 pub(crate) fn run(args: &CurrentArgs, run: &Run<'_>) -> Result<(), Error> {
     if args.explain {
         let rows: Vec<SourceRow> =
-            explain(&run.context.sources(None)?, run.context.store()?).into_iter().map(row).collect();
+            explain(&run.context.sources(None), run.context.store()?).into_iter().map(row).collect();
         return Ok(run.ui.answer(&render(&rows, args.output, &run.ui.look()))?);
     }
     let choice = run.context.choose(None)?;

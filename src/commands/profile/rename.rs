@@ -71,10 +71,12 @@ fn carry_token(run: &Run<'_>, before: &Profile, after: &Profile) -> Result<(), E
     let (tokens, keys) = (session.tokens(), &run.context.paths.keys);
     if let (Some(device), Some(was), Some(is)) =
         (keys.load_device()?, session.fingerprint(before), session.fingerprint(after))
-        && let Ok(Some(mut token)) = tokens.load(&before.name, &was, &device)
+        && let Ok(Some(mut token)) = tokens.load(&before.name, || Some(&device))
+        && token.fingerprint == was
     {
         token.profile = after.name.clone();
         token.fingerprint = is;
+        token.declaration = None;
         // The refresh token must never lie in two files: the old one goes before the new one comes.
         tokens.remove(&before.name)?;
         tokens.save(&token, &device, Durability::Durable)?;

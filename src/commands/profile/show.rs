@@ -45,7 +45,7 @@ struct Shown {
 
 /// Shows one profile.
 pub(crate) fn run(args: &ShowArgs, run: &Run<'_>) -> Result<(), Error> {
-    let profile = run.context.chosen(args.name.as_deref())?;
+    let profile = run.context.chosen(args.name.as_deref())?.profile;
     let shown = shown(run, &profile)?;
     let text = match args.output {
         Form::Json => object(&shown),

@@ -59,7 +59,7 @@ fn tell_what_hides_it(run: &Run<'_>, name: Option<&ProfileName>) -> Result<(), E
     if store.explicit && name.is_some() {
         run.ui.warn("the store wants every command to name its profile (explicit = true), so this has no effect");
     }
-    let sources = run.context.sources(None)?;
+    let sources = run.context.sources(None);
     let winner = explain(&sources, store).into_iter().find(|said| said.wins);
     let hidden = winner.filter(|said| said.text.as_deref() != name.map(ProfileName::as_str));
     let Some(hidden) = hidden else { return Ok(()) };

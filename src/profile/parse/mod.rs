@@ -64,7 +64,7 @@ fn read(text: &str, folder: &Path) -> Result<Store, Wrong> {
     let context = Context { folder, recipients: &recipients, defaults: &defaults };
     let raw = in_key(&document, "profiles", |value| profiles(field::table(value)?, &context))?.unwrap_or_default();
     let profiles = with_places(text, raw);
-    Ok(Store { explicit, recipients, defaults, profiles })
+    Ok(Store { explicit, recipients, defaults, profiles, seen: None })
 }
 
 /// Reads the value of a top-level key, if it is there.
