@@ -141,11 +141,9 @@ impl<'a> Home<'a> {
                 fs::rename(self.machine.home("new"), &store).expect("put in place");
             }
             3 => drop(fs::rename(self.machine.home("other.toml"), &store)),
-            4 => {
-                if self.machine.home("other.toml").exists() {
-                    fs::remove_file(&store).expect("removed");
-                    symlink(self.machine.home("other.toml"), &store).expect("a link");
-                }
+            4 if self.machine.home("other.toml").exists() => {
+                fs::remove_file(&store).expect("removed");
+                symlink(self.machine.home("other.toml"), &store).expect("a link");
             }
             5 => {
                 let later = FileTimes::new().set_modified(times.modified().expect("a time") + Duration::from_secs(9));
