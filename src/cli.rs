@@ -56,16 +56,15 @@ pub(crate) struct GlobalArgs {
     pub(crate) quiet: bool,
 }
 
-/// The verbs, in the order that people meet them.
+/// The verbs, in the order that people meet them. Each is built when it is the one that was typed.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 #[allow(clippy::large_enum_variant, reason = "there is one of it a run")]
 pub(crate) enum Verb {
     Init(init::InitArgs),
     Profile(ProfileArgs),
-    #[command(about = "Switch to a profile (neto profile use)")]
-    Use(UseArgs),
-    #[command(about = "List the profiles (neto profile list)")]
-    Ls(ListArgs),
+    Use(UseShort),
+    Ls(ListShort),
     Seal(seal::SealArgs),
     Trust(trust::TrustArgs),
     Recipient(recipient::RecipientArgs),
@@ -86,6 +85,7 @@ pub(crate) struct ProfileArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum ProfileVerb {
     Add(AddArgs),
     Import(ImportArgs),
@@ -99,14 +99,28 @@ enum ProfileVerb {
     Remove(RemoveArgs),
 }
 
+/// Switch to a profile (neto profile use)
+#[derive(Debug, Args)]
+pub(crate) struct UseShort {
+    #[command(flatten)]
+    args: UseArgs,
+}
+
+/// List the profiles (neto profile list)
+#[derive(Debug, Args)]
+pub(crate) struct ListShort {
+    #[command(flatten)]
+    args: ListArgs,
+}
+
 impl Verb {
     /// Runs the verb.
     pub(crate) fn run(&self, run: &Run<'_>) -> Result<(), Error> {
         match self {
             Self::Init(args) => init::run(args, run),
             Self::Profile(args) => args.verb.run(run),
-            Self::Use(args) => profile::use_::run(args, run),
-            Self::Ls(args) => profile::list::run(args, run),
+            Self::Use(short) => profile::use_::run(&short.args, run),
+            Self::Ls(short) => profile::list::run(&short.args, run),
             Self::Seal(args) => seal::run(args, run),
             Self::Trust(args) => trust::run(args, run),
             Self::Recipient(args) => recipient::run(args, run),

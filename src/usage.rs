@@ -6,7 +6,7 @@ use crate::error::{Code, Error};
 use crate::output::Ui;
 use crate::secret::NetoSecret;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::{Command, CommandFactory as _, FromArgMatches as _};
 use std::ffi::OsString;
 
 /// A word this long that clap did not expect may be a secret; it is not shown.
@@ -15,8 +15,7 @@ const LONGEST_SHOWN: usize = 24;
 /// The parsed command line; nothing after `--help` and `--version`, which are answered here.
 pub(crate) fn parse(arguments: &[OsString], ui: &Ui) -> Result<Option<Cli>, Error> {
     refuse_secrets(arguments)?;
-    let parsed = Cli::command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
-    match parsed {
+    match read(arguments) {
         Ok(cli) => Ok(Some(cli)),
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
@@ -30,6 +29,23 @@ pub(crate) fn parse(arguments: &[OsString], ui: &Ui) -> Result<Option<Cli>, Erro
             _ => Err(explain(&error)),
         },
     }
+}
+
+/// Of the tree only what was typed is built, and none of it is freed. Help and complaints are told from all of it.
+fn read(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let tree = Box::leak(Box::new(Cli::command()));
+    let matches = tree.try_get_matches_from_mut(arguments).or_else(|_| {
+        let mut whole = Cli::command();
+        build(&mut whole);
+        whole.try_get_matches_from_mut(arguments)
+    })?;
+    Cli::from_arg_matches_mut(Box::leak(Box::new(matches)))
+}
+
+/// Builds all verbs, as [`Command::build`] does but for what is below `help`.
+fn build(tree: &mut Command) {
+    let _ = tree.render_usage();
+    tree.get_subcommands_mut().for_each(build);
 }
 
 /// A NETOSECRET on the command line is in the shell's history and was in the process list already.
