@@ -1,12 +1,12 @@
 //! Reading the command line, and saying what is wrong with it without repeating a secret that was typed
 //! there by mistake.
 
-use crate::cli::Cli;
+use crate::cli::{Cli, GlobalArgs, Verb};
 use crate::error::{Code, Error};
 use crate::output::Ui;
 use crate::secret::NetoSecret;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Command, CommandFactory as _, FromArgMatches as _};
+use clap::{Args as _, Command, CommandFactory as _, FromArgMatches as _, Subcommand as _};
 use std::ffi::OsString;
 
 /// A word this long that clap did not expect may be a secret; it is not shown.
@@ -31,15 +31,26 @@ pub(crate) fn parse(arguments: &[OsString], ui: &Ui) -> Result<Option<Cli>, Erro
     }
 }
 
-/// Of the tree only what was typed is built, and none of it is freed. Help and complaints are told from all of it.
+/// Of the tree only the verb that was typed is built, and none of it is freed. What comes to no run (help, a complaint)
+/// is told from the whole tree.
 fn read(arguments: &[OsString]) -> Result<Cli, clap::Error> {
-    let tree = Box::leak(Box::new(Cli::command()));
-    let matches = tree.try_get_matches_from_mut(arguments).or_else(|_| {
+    read_from(typed(arguments), arguments).or_else(|_| {
         let mut whole = Cli::command();
         build(&mut whole);
-        whole.try_get_matches_from_mut(arguments)
-    })?;
+        read_from(whole, arguments)
+    })
+}
+
+fn read_from(tree: Command, arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let matches = Box::leak(Box::new(tree)).try_get_matches_from_mut(arguments)?;
     Cli::from_arg_matches_mut(Box::leak(Box::new(matches)))
+}
+
+/// The tree without the verbs that are no word of the command line: none of them can be the one that is meant.
+fn typed(arguments: &[OsString]) -> Command {
+    let mut verbs = Verb::augment_subcommands(Command::default());
+    let typed = verbs.get_subcommands_mut().filter(|verb| arguments.iter().any(|word| word == verb.get_name()));
+    GlobalArgs::augment_args(Command::new("neto")).subcommands(typed.map(std::mem::take))
 }
 
 /// Builds all verbs, as [`Command::build`] does but for what is below `help`.
