@@ -20,9 +20,12 @@ pub fn clean_block(text: &str) -> Cow<'_, str> {
 }
 
 /// JSON whose strings hold nothing hostile in the raw: the same data, escaped as JSON does.
-pub(super) fn clean_json(json: &str) -> Cow<'_, str> {
+pub(super) fn clean_json(json: String) -> String {
+    if is_ascii_block(json.as_bytes()) {
+        return json;
+    }
     rewrite(
-        json,
+        &json,
         |character| character != '\n' && is_hostile(character),
         |out, character| {
             let mut units = [0; 2];
@@ -31,6 +34,13 @@ pub(super) fn clean_json(json: &str) -> Cow<'_, str> {
             }
         },
     )
+    .into_owned()
+}
+
+/// Whether a text is lines of ASCII without controls, as most is; looks at many bytes at a time.
+fn is_ascii_block(text: &[u8]) -> bool {
+    let plain = |byte: &u8| matches!(byte, b' '..=b'~' | b'\n');
+    text.chunks(64).all(|chunk| chunk.iter().fold(true, |all, byte| all & plain(byte)))
 }
 
 /// At most `most` characters; what was cut shows as `…`.
@@ -121,9 +131,11 @@ mod tests {
     fn r47_json_keeps_the_data() {
         let data = "del \x7f csi \u{9b} bidi \u{202e} bom \u{feff} quote \" end";
         let json = serde_json::to_string(data).unwrap();
-        let cleaned = clean_json(&json);
+        let cleaned = clean_json(json);
         assert!(!cleaned.contains(is_hostile));
         assert_eq!(serde_json::from_str::<String>(&cleaned).unwrap(), data);
+        let lines = "{\n  \"plain\": \"ASCII\"\n}\n".repeat(9);
+        assert_eq!(clean_json(lines.clone()), lines);
     }
 
     #[test]

@@ -114,8 +114,9 @@ pub fn render<R: Row>(rows: &[R], format: Format, look: &Look) -> String {
 /// One value as JSON, over several lines. (A value that serde cannot serialise, which no derived one of plain fields is,
 /// becomes `null`.)
 pub fn object<T: Serialize>(value: &T) -> String {
-    let json = serde_json::to_string_pretty(value).unwrap_or_else(|_| "null".to_owned());
-    clean_json(&json).into_owned() + "\n"
+    let mut json = serde_json::to_string_pretty(value).unwrap_or_else(|_| "null".to_owned());
+    json.push('\n');
+    clean_json(json)
 }
 
 /// `key:  value` lines with their values aligned, for one thing in full.

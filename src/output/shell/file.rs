@@ -40,7 +40,7 @@ pub(super) fn json<'a>(variables: impl Iterator<Item = (&'a str, &'a str)>) -> S
         map.end()
     });
     bytes.push(b'\n');
-    clean_json(&String::from_utf8_lossy(&bytes)).into_owned()
+    clean_json(String::from_utf8(bytes).unwrap_or_default())
 }
 
 /// `NAME<<MARK` blocks, each value between lines of a mark that nobody can foresee.
