@@ -6,8 +6,8 @@
 use crate::clock::Clock;
 use crate::fusion::Proxies;
 use crate::profile::{
-    self, ApiUrl, Choice, ChoiceError, ChoiceFiles, Current, CurrentError, Fault, Origin, Pin, Profile, ProfileName,
-    SecretPlace, Sources, Store, StoreFile, StoreFileError, file_digest, place_of,
+    self, ApiUrl, Choice, ChoiceError, ChoiceFiles, Current, CurrentError, Entry, Fault, Origin, Pin, Profile,
+    ProfileName, SecretPlace, Sources, Store, StoreFile, StoreFileError, file_digest, place_of,
 };
 use crate::secret::{IdentityPlace, KeyFolder, NetoSecret, NetoSecretError, Secret, SourceEnvironment};
 use crate::session::{Declared, Session, Setup, TokenCache, Vault, Watcher};
@@ -247,8 +247,16 @@ impl Context {
     /// # Errors
     /// [`ContextError::Fault`] when it is faulty, [`ContextError::Netosecret`] for a bad one.
     pub fn profile(&self, name: &ProfileName) -> Result<Profile, ContextError> {
+        self.declared(name).cloned()
+    }
+
+    /// The same as it lies in the store.
+    ///
+    /// # Errors
+    /// As [`Context::profile`].
+    pub fn declared(&self, name: &ProfileName) -> Result<&Profile, ContextError> {
         if name.is_env() {
-            return self.env_profile.clone().ok_or_else(|| self.bad_netosecret());
+            return self.env_profile.as_ref().ok_or_else(|| self.bad_netosecret());
         }
         let store = self.store()?;
         let unknown = || ChoiceError::Unknown {
@@ -257,7 +265,15 @@ impl Context {
             near: Vec::new(),
             empty: store.profiles.is_empty(),
         };
-        store.entry(name).ok_or_else(unknown)?.profile.clone().map_err(|fault| self.fault(name, fault))
+        self.sound(store.entry(name).ok_or_else(unknown)?)
+    }
+
+    /// The profile of an entry of this store.
+    ///
+    /// # Errors
+    /// [`ContextError::Fault`] when it is faulty.
+    pub fn sound<'e>(&self, entry: &'e Entry) -> Result<&'e Profile, ContextError> {
+        entry.profile.as_ref().map_err(|fault| self.fault(&entry.name, fault.clone()))
     }
 
     /// What is wrong with one profile of this store.

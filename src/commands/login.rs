@@ -46,7 +46,7 @@ pub(crate) fn run(args: &LoginArgs, run: &Run<'_>) -> Result<(), Error> {
     let watch = Watch(run.ui);
     let session = run.context.session(&watch);
     let reading = run.context.reading();
-    let declared = profiles.iter().map(|profile| Declared { profile, reading });
+    let declared = profiles.into_iter().map(|profile| Declared { profile, reading });
     session.access_each(declared, args.want.want(args.force, false), |profile, result| {
         match result.map_err(Error::from).and_then(kept) {
             Ok(access) => tell(run, profile, &access),

@@ -29,7 +29,7 @@ pub(crate) fn run(args: &LogoutArgs, run: &Run<'_>) -> Result<(), Error> {
     }
     // `--all` without a store still has tokens to forget.
     match args.select.or_chosen(run) {
-        Ok(selected) => names.extend(selected.into_iter().map(|selected| selected.name)),
+        Ok(selected) => names.extend(selected.into_iter().map(|selected| selected.name.into_owned())),
         Err(_) if args.select.all => {}
         Err(error) => return Err(error),
     }

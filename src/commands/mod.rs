@@ -106,7 +106,7 @@ impl Run<'_> {
     }
 
     /// The profiles that are not faulty. One that was asked for by its name fails; another is warned of.
-    fn sound(&self, selected: Vec<Selected>, asked: bool) -> Result<Vec<Profile>, Error> {
+    fn sound<'a>(&self, selected: Vec<Selected<'a>>, asked: bool) -> Result<Vec<&'a Profile>, Error> {
         let mut sound = Vec::with_capacity(selected.len());
         for one in selected {
             match one.profile {

@@ -51,7 +51,7 @@ enum Outcome {
 /// Seals the selected profiles in one change.
 pub(crate) fn run(args: &SealArgs, run: &Run<'_>) -> Result<(), Error> {
     let selected = args.select.all_or(run)?;
-    let names: Vec<ProfileName> = selected.into_iter().map(|selected| selected.name).collect();
+    let names: Vec<ProfileName> = selected.into_iter().map(|selected| selected.name.into_owned()).collect();
     if args.check {
         return seal_check::run(run, &names, run.context.store()?);
     }

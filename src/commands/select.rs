@@ -3,9 +3,10 @@
 use super::Run;
 use crate::context::ContextError;
 use crate::error::Error;
-use crate::profile::{ChoiceError, Profile, ProfileName, Selection, Span, WhenNone};
+use crate::profile::{ChoiceError, Entry, Profile, ProfileName, Selection, Span, WhenNone};
 use crate::session::Want;
 use clap::Args;
+use std::borrow::Cow;
 
 /// Several profiles: names, globs, tags, all.
 #[derive(Debug, Clone, Default, Args)]
@@ -33,11 +34,11 @@ pub(crate) struct WantArgs {
 }
 
 /// A profile that was selected, good or faulty.
-pub(crate) struct Selected {
+pub(crate) struct Selected<'a> {
     /// Its name.
-    pub(crate) name: ProfileName,
+    pub(crate) name: Cow<'a, ProfileName>,
     /// What it declares, or what is wrong with it.
-    pub(crate) profile: Result<Profile, ContextError>,
+    pub(crate) profile: Result<&'a Profile, ContextError>,
 }
 
 impl SelectArgs {
@@ -50,20 +51,20 @@ impl SelectArgs {
     ///
     /// # Errors
     /// When the selection fits nothing.
-    pub(crate) fn all_or(&self, run: &Run<'_>) -> Result<Vec<Selected>, Error> {
+    pub(crate) fn all_or<'a>(&self, run: &Run<'a>) -> Result<Vec<Selected<'a>>, Error> {
         self.resolve(run, WhenNone::All)
     }
 
     /// The selected profiles; when none was typed, the chosen one.
-    pub(crate) fn or_chosen(&self, run: &Run<'_>) -> Result<Vec<Selected>, Error> {
+    pub(crate) fn or_chosen<'a>(&self, run: &Run<'a>) -> Result<Vec<Selected<'a>>, Error> {
         if self.selection().is_empty() {
-            return Ok(vec![Selected::of(run, &run.context.choose(None)?.name)]);
+            return Ok(vec![Selected::of(run, run.context.choose(None)?.name)]);
         }
         self.resolve(run, WhenNone::Refuse)
     }
 
     /// The selected profiles, which have to be named.
-    pub(crate) fn told(&self, run: &Run<'_>) -> Result<Vec<Selected>, Error> {
+    pub(crate) fn told<'a>(&self, run: &Run<'a>) -> Result<Vec<Selected<'a>>, Error> {
         self.resolve(run, WhenNone::Refuse)
     }
 
@@ -72,7 +73,7 @@ impl SelectArgs {
         self.selection().is_single()
     }
 
-    fn resolve(&self, run: &Run<'_>, when_none: WhenNone) -> Result<Vec<Selected>, Error> {
+    fn resolve<'a>(&self, run: &Run<'a>, when_none: WhenNone) -> Result<Vec<Selected<'a>>, Error> {
         let mut selection = self.selection();
         if let Some(flag) = &run.context.globals.profile {
             if !selection.names.is_empty() && selection.names != [flag.clone()] {
@@ -83,16 +84,18 @@ impl SelectArgs {
         let store = run.context.store()?;
         let alone = store.profiles.is_empty() && run.context.has_netosecret();
         if is_env(&selection) || (selection.is_empty() && when_none == WhenNone::All && alone) {
-            return Ok(vec![Selected::of(run, &run.context.choose(Some("env"))?.name)]);
+            return Ok(vec![Selected::of(run, run.context.choose(Some("env"))?.name)]);
         }
         let entries = selection.resolve(store, when_none)?;
-        Ok(entries.into_iter().map(|entry| Selected::of(run, &entry.name)).collect())
+        let selected =
+            |entry: &'a Entry| Selected { name: Cow::Borrowed(&entry.name), profile: run.context.sound(entry) };
+        Ok(entries.into_iter().map(selected).collect())
     }
 }
 
-impl Selected {
-    fn of(run: &Run<'_>, name: &ProfileName) -> Self {
-        Self { name: name.clone(), profile: run.context.profile(name) }
+impl<'a> Selected<'a> {
+    fn of(run: &Run<'a>, name: ProfileName) -> Self {
+        Self { profile: run.context.declared(&name), name: Cow::Owned(name) }
     }
 }
 

@@ -4,11 +4,12 @@ use super::words::count;
 use super::{Run, SelectArgs, Watch, when};
 use crate::error::{Code, Error};
 use crate::output::{Align, Cell, Column, Format, Row, render};
-use crate::profile::{Profile, ProfileName, Span};
+use crate::profile::{ApiUrl, Profile, ProfileName, Span};
 use crate::token::{Lifetime, State};
 use anstyle::{AnsiColor, Style};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::Serialize;
 
 /// Show when the cached tokens expire
@@ -62,25 +63,23 @@ enum Sort {
 
 /// One cached token, or that there is none.
 #[derive(Serialize)]
-struct StatusRow {
-    profile: String,
+struct StatusRow<'a> {
+    profile: &'a ProfileName,
     current: bool,
-    shortname: Option<String>,
-    url: String,
-    tags: Vec<String>,
+    shortname: Option<&'a str>,
+    url: &'a ApiUrl,
+    tags: &'a [String],
     state: &'static str,
-    obtained_at: Option<String>,
-    expires_at: Option<String>,
-    refresh_expires_at: Option<String>,
+    obtained_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+    refresh_expires_at: Option<Timestamp>,
     expires_in_seconds: Option<i64>,
-    key_since: Option<String>,
+    key_since: Option<Date>,
     #[serde(skip)]
     token: State,
-    #[serde(skip)]
-    expiry: Option<Timestamp>,
 }
 
-impl Row for StatusRow {
+impl Row for StatusRow<'_> {
     const FIELDS: &'static [&'static str] = &[
         "profile",
         "current",
@@ -111,11 +110,11 @@ impl Row for StatusRow {
     fn cells(&self) -> Vec<Cell> {
         let (sign, style) = mark(self.token);
         vec![
-            Cell::plain(&self.profile),
-            Cell::plain(self.shortname.as_deref().unwrap_or_default()),
+            Cell::plain(self.profile.as_str()),
+            Cell::plain(self.shortname.unwrap_or_default()),
             Cell::styled(format!("{sign} {}", self.state), style),
             Cell::plain(self.expires_in_seconds.map(when::span).unwrap_or_default()),
-            Cell::plain(self.expiry.map(when::minute).unwrap_or_default()),
+            Cell::plain(self.expires_at.map(when::minute).unwrap_or_default()),
             Cell::plain(self.tags.join(", ")),
         ]
     }
@@ -144,13 +143,12 @@ pub(crate) fn run(args: &StatusArgs, run: &Run<'_>) -> Result<(), Error> {
     if profiles.is_empty() && run.context.store()?.profiles.is_empty() {
         run.ui.note("There is no profile yet. Add one: neto profile add");
     }
-    let late: Vec<String> =
-        rows.iter().filter(|row| is_late(row, args.within)).map(|row| row.profile.clone()).collect();
+    let late: Vec<&str> = rows.iter().filter(|row| is_late(row, args.within)).map(|row| row.profile.as_str()).collect();
     rows.retain(|row| args.states.is_empty() || args.states.iter().any(|state| state.state() == row.token));
     match args.sort {
         Sort::Store => {}
-        Sort::Name => rows.sort_by(|a, b| a.profile.cmp(&b.profile)),
-        Sort::Expiry => rows.sort_by_key(|row| (row.expiry.is_some(), row.expiry)),
+        Sort::Name => rows.sort_by_key(|row| row.profile),
+        Sort::Expiry => rows.sort_by_key(|row| row.expires_at),
     }
     run.ui.answer(&render(&rows, args.output, &run.ui.look()))?;
     let faulty = all - profiles.len();
@@ -167,7 +165,7 @@ pub(crate) fn run(args: &StatusArgs, run: &Run<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-fn rows(run: &Run<'_>, profiles: &[Profile]) -> Vec<StatusRow> {
+fn rows<'a>(run: &Run<'_>, profiles: &[&'a Profile]) -> Vec<StatusRow<'a>> {
     let watch = Watch(run.ui);
     let session = run.context.session(&watch);
     let now = run.context.process.clock.now();
@@ -175,26 +173,30 @@ fn rows(run: &Run<'_>, profiles: &[Profile]) -> Vec<StatusRow> {
     profiles.iter().map(|profile| row(profile, session.lifetime(profile), current.as_ref(), now)).collect()
 }
 
-fn row(profile: &Profile, lifetime: Option<Lifetime>, current: Option<&ProfileName>, now: Timestamp) -> StatusRow {
+fn row<'a>(
+    profile: &'a Profile,
+    lifetime: Option<Lifetime>,
+    current: Option<&ProfileName>,
+    now: Timestamp,
+) -> StatusRow<'a> {
     let token = lifetime.map_or(State::None, |lifetime| lifetime.state(now));
     StatusRow {
-        profile: profile.name.to_string(),
+        profile: &profile.name,
         current: current == Some(&profile.name),
-        shortname: profile.shortname.clone(),
-        url: profile.url.to_string(),
-        tags: profile.tags.clone(),
+        shortname: profile.shortname.as_deref(),
+        url: &profile.url,
+        tags: &profile.tags,
         state: token.word(),
-        obtained_at: lifetime.map(|lifetime| lifetime.obtained_at.to_string()),
-        expires_at: lifetime.map(|lifetime| lifetime.expires_at.to_string()),
-        refresh_expires_at: lifetime.and_then(|lifetime| lifetime.refresh_expires_at).map(|at| at.to_string()),
+        obtained_at: lifetime.map(|lifetime| lifetime.obtained_at),
+        expires_at: lifetime.map(|lifetime| lifetime.expires_at),
+        refresh_expires_at: lifetime.and_then(|lifetime| lifetime.refresh_expires_at),
         expires_in_seconds: lifetime.map(|lifetime| lifetime.left(now).as_secs()),
-        key_since: profile.sealed.as_ref().map(|note| note.since.to_string()),
+        key_since: profile.sealed.as_ref().map(|note| note.since),
         token,
-        expiry: lifetime.map(|lifetime| lifetime.expires_at),
     }
 }
 
-fn is_late(row: &StatusRow, within: Option<Span>) -> bool {
+fn is_late(row: &StatusRow<'_>, within: Option<Span>) -> bool {
     let soon = within.and_then(|span| i64::try_from(span.seconds()).ok()).unwrap_or(0);
     !matches!(row.token, State::Valid | State::Expiring) || row.expires_in_seconds.is_none_or(|left| left < soon)
 }

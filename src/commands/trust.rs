@@ -76,7 +76,7 @@ fn untrusted(args: &TrustArgs, run: &Run<'_>) -> Result<Vec<Profile>, Error> {
     let memory = run.context.vault.memory()?.borrow();
     let mut profiles = Vec::new();
     for profile in run.sound(select.all_or(run)?, !args.all)? {
-        match memory.verdict(&profile) {
+        match memory.verdict(profile) {
             Verdict::Trusted => continue,
             Verdict::FirstSight => run.ui.note(&format!("{}: new here; url {}", profile.name, profile.url)),
             Verdict::Changed(changes) => {
@@ -88,7 +88,7 @@ fn untrusted(args: &TrustArgs, run: &Run<'_>) -> Result<Vec<Profile>, Error> {
                 run.ui.note(&format!("{}: its secret comes from {source}", profile.name));
             }
         }
-        profiles.push(profile);
+        profiles.push(profile.clone());
     }
     Ok(profiles)
 }

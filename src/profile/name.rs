@@ -10,12 +10,12 @@ const LONGEST: usize = 64;
 /// The name of a profile: `[a-z0-9][a-z0-9._-]{0,63}`, no device name of Windows, no trailing dot,
 /// and not `env`, which is the profile that `NETOSECRET` makes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "String")]
 pub struct ProfileName(String);
 
 /// The name of a recipient in the store; the same alphabet as a profile's.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "String")]
 pub struct RecipientName(String);
 
 /// Why a text is no name.
@@ -140,18 +140,6 @@ impl TryFrom<String> for RecipientName {
 
     fn try_from(text: String) -> Result<Self, NameError> {
         text.parse()
-    }
-}
-
-impl From<ProfileName> for String {
-    fn from(name: ProfileName) -> Self {
-        name.0
-    }
-}
-
-impl From<RecipientName> for String {
-    fn from(name: RecipientName) -> Self {
-        name.0
     }
 }
 

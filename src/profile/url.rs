@@ -1,6 +1,6 @@
 //! The address of a Fusion API, parsed once so that nobody inside meets a bad one.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -11,8 +11,8 @@ const VERSION_PATH: &str = "/api/v1";
 
 /// The base of an API. However it was spelled (`/api/v1` or not, a slash, case of the host), one
 /// API is one value.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct ApiUrl {
     /// Scheme, host, port and any path before `/api/v1`; no trailing slash.
     base: String,
@@ -125,19 +125,20 @@ impl TryFrom<String> for ApiUrl {
     }
 }
 
-impl From<ApiUrl> for String {
-    fn from(url: ApiUrl) -> Self {
-        url.with_version()
-    }
-}
-
 fn is_loopback_v4(address: Ipv4Addr) -> bool {
     address.is_loopback()
 }
 
 impl fmt::Display for ApiUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.with_version())
+        f.write_str(&self.base)?;
+        f.write_str(VERSION_PATH)
+    }
+}
+
+impl Serialize for ApiUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

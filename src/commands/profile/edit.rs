@@ -93,7 +93,8 @@ impl EditArgs {
 
     fn names(&self, run: &Run<'_>) -> Result<Vec<ProfileName>, Error> {
         let select = SelectArgs { names: self.select.names.clone(), all: self.select.all, ..SelectArgs::default() };
-        let names: Vec<ProfileName> = select.or_chosen(run)?.into_iter().map(|selected| selected.name).collect();
+        let names: Vec<ProfileName> =
+            select.or_chosen(run)?.into_iter().map(|selected| selected.name.into_owned()).collect();
         match names.iter().find(|name| name.is_env()) {
             Some(_) => Err(Error::new(Code::Usage, "'env' is what NETOSECRET makes; there is nothing to edit")),
             None => Ok(names),

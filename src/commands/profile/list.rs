@@ -3,8 +3,9 @@
 use crate::commands::{Run, SelectArgs};
 use crate::error::Error;
 use crate::output::{Align, Cell, Column, Format, Row, render};
-use crate::profile::{Profile, ProfileName};
+use crate::profile::{ApiUrl, Profile, ProfileName};
 use clap::Args;
+use jiff::civil::Date;
 use serde::Serialize;
 
 /// List the profiles
@@ -23,21 +24,21 @@ pub(crate) struct ListArgs {
 
 /// One profile as it is declared.
 #[derive(Serialize)]
-pub(super) struct ProfileRow {
-    profile: String,
+pub(super) struct ProfileRow<'a> {
+    profile: &'a ProfileName,
     current: bool,
-    shortname: Option<String>,
-    appname: Option<String>,
-    username: Option<String>,
-    url: String,
-    tags: Vec<String>,
-    description: Option<String>,
+    shortname: Option<&'a str>,
+    appname: Option<&'a str>,
+    username: Option<&'a str>,
+    url: &'a ApiUrl,
+    tags: &'a [String],
+    description: Option<&'a str>,
     protected: bool,
     secret: &'static str,
-    key_since: Option<String>,
+    key_since: Option<Date>,
 }
 
-impl Row for ProfileRow {
+impl Row for ProfileRow<'_> {
     const FIELDS: &'static [&'static str] = &[
         "profile",
         "current",
@@ -67,15 +68,15 @@ impl Row for ProfileRow {
     }
 
     fn cells(&self) -> Vec<Cell> {
-        let text = |text: &Option<String>| Cell::plain(text.as_deref().unwrap_or_default());
+        let text = |text: Option<&str>| Cell::plain(text.unwrap_or_default());
         vec![
-            Cell::plain(&self.profile),
-            text(&self.shortname),
-            text(if self.username.is_some() { &self.username } else { &self.appname }),
+            Cell::plain(self.profile.as_str()),
+            text(self.shortname),
+            text(self.username.or(self.appname)),
             Cell::plain(self.secret),
-            text(&self.key_since),
+            Cell::plain(self.key_since.map(|date| date.to_string()).unwrap_or_default()),
             Cell::plain(self.tags.join(", ")),
-            text(&self.description),
+            text(self.description),
         ]
     }
 
@@ -84,20 +85,20 @@ impl Row for ProfileRow {
     }
 }
 
-impl ProfileRow {
-    pub(super) fn of(profile: &Profile, current: Option<&ProfileName>) -> Self {
+impl<'a> ProfileRow<'a> {
+    pub(super) fn of(profile: &'a Profile, current: Option<&ProfileName>) -> Self {
         Self {
-            profile: profile.name.to_string(),
+            profile: &profile.name,
             current: current == Some(&profile.name),
-            shortname: profile.shortname.clone(),
-            appname: profile.appname.clone(),
-            username: profile.username.clone(),
-            url: profile.url.to_string(),
-            tags: profile.tags.clone(),
-            description: profile.description.clone(),
+            shortname: profile.shortname.as_deref(),
+            appname: profile.appname.as_deref(),
+            username: profile.username.as_deref(),
+            url: &profile.url,
+            tags: &profile.tags,
+            description: profile.description.as_deref(),
             protected: profile.protected,
             secret: profile.secret.word(),
-            key_since: profile.sealed.as_ref().map(|note| note.since.to_string()),
+            key_since: profile.sealed.as_ref().map(|note| note.since),
         }
     }
 }
@@ -107,7 +108,7 @@ pub(crate) fn run(args: &ListArgs, run: &Run<'_>) -> Result<(), Error> {
     let selected = args.select.all_or(run)?;
     let current = run.current_name();
     let profiles = run.sound(selected, args.select.names_one())?;
-    let rows: Vec<ProfileRow> = profiles.iter().map(|profile| ProfileRow::of(profile, current.as_ref())).collect();
+    let rows: Vec<ProfileRow<'_>> = profiles.iter().map(|profile| ProfileRow::of(profile, current.as_ref())).collect();
     if run.context.store()?.profiles.is_empty() {
         run.ui.note("There is no profile yet. Add one: neto profile add");
     }

@@ -23,7 +23,8 @@ pub(crate) struct RemoveArgs {
 
 /// Removes the selected profiles in one change.
 pub(crate) fn run(args: &RemoveArgs, run: &Run<'_>) -> Result<(), Error> {
-    let names: Vec<ProfileName> = args.select.told(run)?.into_iter().map(|selected| selected.name).collect();
+    let names: Vec<ProfileName> =
+        args.select.told(run)?.into_iter().map(|selected| selected.name.into_owned()).collect();
     if names.iter().any(ProfileName::is_env) {
         return Err(Error::new(Code::Usage, "'env' is what NETOSECRET holds; there is nothing to remove")
             .with_hint("unset NETOSECRET"));

@@ -32,9 +32,9 @@ enum Form {
 }
 
 #[derive(Serialize)]
-struct Shown {
+struct Shown<'a> {
     #[serde(flatten)]
-    row: ProfileRow,
+    row: ProfileRow<'a>,
     leeway: String,
     timeout: String,
     ca_file: Option<String>,
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &ShowArgs, run: &Run<'_>) -> Result<(), Error> {
     Ok(run.ui.answer(&text)?)
 }
 
-fn shown(run: &Run<'_>, profile: &Profile) -> Result<Shown, Error> {
+fn shown<'a>(run: &Run<'_>, profile: &'a Profile) -> Result<Shown<'a>, Error> {
     let store = run.context.store()?;
     let keys = store.recipient_keys(profile);
     let names = store.recipients.iter().filter(|(_, key)| keys.contains(key)).map(|(name, _)| name.to_string());
@@ -74,7 +74,7 @@ fn shown(run: &Run<'_>, profile: &Profile) -> Result<Shown, Error> {
     })
 }
 
-fn lines<'a>(run: &Run<'_>, profile: &Profile, shown: &'a Shown) -> Vec<(&'a str, String)> {
+fn lines<'a>(run: &Run<'_>, profile: &Profile, shown: &'a Shown<'_>) -> Vec<(&'a str, String)> {
     let mut lines = vec![("profile", profile.name.to_string())];
     let mut add = |key: &'a str, value: Option<String>| lines.extend(value.filter(|v| !v.is_empty()).map(|v| (key, v)));
     add("shortname", profile.shortname.clone());
@@ -93,7 +93,7 @@ fn lines<'a>(run: &Run<'_>, profile: &Profile, shown: &'a Shown) -> Vec<(&'a str
     lines
 }
 
-fn secret(profile: &Profile, shown: &Shown) -> String {
+fn secret(profile: &Profile, shown: &Shown<'_>) -> String {
     let word = profile.secret.word();
     match (&profile.sealed, &shown.source) {
         (Some(note), _) => format!("{word} to {} since {}", shown.recipients.join(", "), note.since),
