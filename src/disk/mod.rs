@@ -12,7 +12,7 @@ mod write;
 
 pub use folder::{create_private_folder, ensure_own, names};
 pub use lock::{Lock, Locked};
-pub use read::{Privacy, Rules, read, read_seen};
+pub use read::{Privacy, Rules, read, read_seen, read_start};
 pub use signals::{Ending, Held, hold};
 pub use stamp::{Sighting, Stamp};
 pub use write::{

@@ -42,9 +42,7 @@ pub fn read(path: &Path, rules: Rules) -> Result<Vec<u8>, DiskError> {
 /// # Errors
 /// As [`read`].
 pub fn read_seen(path: &Path, rules: Rules) -> Result<(Vec<u8>, Option<Sighting>), DiskError> {
-    let file = open(path, rules.privacy)?;
-    let found = file.metadata().map_err(|source| DiskError::io("read", path, source))?;
-    inspect(path, &found, rules)?;
+    let (file, found) = open_sound(path, rules)?;
     let seen = Stamp::of(&found).map(Sighting::now);
     let mut bytes = Vec::with_capacity(usize::try_from(found.len()).unwrap_or(0) + 1);
     // One byte past the cap tells a file that grew since it was looked at.
@@ -54,6 +52,25 @@ pub fn read_seen(path: &Path, rules: Rules) -> Result<(Vec<u8>, Option<Sighting>
         return Err(DiskError::TooLarge { path: path.to_path_buf(), size: count as u64, cap: rules.cap });
     }
     Ok((bytes, seen))
+}
+
+/// Reads at most the first `most` bytes of a regular file, which is held to the rules as a whole.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_start(path: &Path, rules: Rules, most: usize) -> Result<Vec<u8>, DiskError> {
+    let (file, _) = open_sound(path, rules)?;
+    let mut bytes = Vec::with_capacity(most);
+    file.take(most as u64).read_to_end(&mut bytes).map_err(|source| DiskError::io("read", path, source))?;
+    Ok(bytes)
+}
+
+/// The open file, when it is what the rules ask for.
+fn open_sound(path: &Path, rules: Rules) -> Result<(File, Metadata), DiskError> {
+    let file = open(path, rules.privacy)?;
+    let found = file.metadata().map_err(|source| DiskError::io("read", path, source))?;
+    inspect(path, &found, rules)?;
+    Ok((file, found))
 }
 
 #[cfg(unix)]

@@ -6,6 +6,7 @@ use crate::disk::{self, DiskError, Durability, Privacy, Rules};
 use crate::profile::ProfileName;
 use crate::secret::{DeviceKey, Secret};
 use jiff::Timestamp;
+use jiff::fmt::serde::timestamp::second;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use std::cell::Cell;
@@ -16,6 +17,9 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 /// Two tokens of 16 KiB, their JSON and the sealing fit with room to spare.
 const RULES: Rules = Rules { cap: 256 * 1024, privacy: Privacy::Own };
+
+/// More than the clear line ever takes, and less than a file.
+const LONGEST_LINE: usize = 512;
 
 /// The end of every token file's name.
 const SUFFIX: &str = ".token";
@@ -72,11 +76,11 @@ pub enum TokenFileError {
 struct Record {
     profile: String,
     fingerprint: Fingerprint,
-    #[serde(with = "jiff::fmt::serde::timestamp::second::required")]
+    #[serde(with = "second::required")]
     obtained_at: Timestamp,
-    #[serde(with = "jiff::fmt::serde::timestamp::second::required")]
+    #[serde(with = "second::required")]
     expires_at: Timestamp,
-    #[serde(with = "jiff::fmt::serde::timestamp::second::optional")]
+    #[serde(with = "second::optional")]
     refresh_expires_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     access_token: Option<String>,
@@ -110,7 +114,7 @@ impl TokenFolder {
         fingerprint: &Fingerprint,
     ) -> Result<Option<Lifetime>, TokenFileError> {
         let path = self.file(profile);
-        let Some(bytes) = load(&path)? else { return Ok(None) };
+        let Some(bytes) = present(disk::read_start(&path, RULES, LONGEST_LINE))? else { return Ok(None) };
         let (header, _) = split(&path, &bytes)?;
         let fits = header.profile == profile.as_str() && header.fingerprint == *fingerprint;
         Ok(fits.then(|| header.lifetime()))
@@ -127,7 +131,7 @@ impl TokenFolder {
         device: impl FnOnce() -> Option<&'d DeviceKey>,
     ) -> Result<Option<CachedToken>, TokenFileError> {
         let path = self.file(profile);
-        let Some(bytes) = load(&path)? else { return Ok(None) };
+        let Some(bytes) = present(disk::read(&path, RULES))? else { return Ok(None) };
         let Some(device) = device() else { return Ok(None) };
         let damaged = || TokenFileError::Damaged(path.clone());
         let (header, sealed) = split(&path, &bytes)?;
@@ -201,8 +205,8 @@ pub fn is_token(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._~+/=-".contains(&byte))
 }
 
-fn load(path: &Path) -> Result<Option<Vec<u8>>, TokenFileError> {
-    match disk::read(path, RULES) {
+fn present(read: Result<Vec<u8>, DiskError>) -> Result<Option<Vec<u8>>, TokenFileError> {
+    match read {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.is_absent() => Ok(None),
         Err(error) => Err(error.into()),
@@ -241,12 +245,13 @@ fn render(token: &CachedToken, device: &DeviceKey, path: &Path) -> Result<Vec<u8
 impl Record {
     /// What stands in clear.
     fn header(token: &CachedToken) -> Self {
+        let Lifetime { obtained_at, expires_at, refresh_expires_at } = token.lifetime;
         Self {
             profile: token.profile.to_string(),
             fingerprint: token.fingerprint.clone(),
-            obtained_at: token.lifetime.obtained_at,
-            expires_at: token.lifetime.expires_at,
-            refresh_expires_at: token.lifetime.refresh_expires_at,
+            obtained_at,
+            expires_at,
+            refresh_expires_at,
             access_token: None,
             refresh_token: None,
             declaration: None,
@@ -263,10 +268,7 @@ impl Record {
     }
 
     fn lifetime(&self) -> Lifetime {
-        Lifetime {
-            obtained_at: self.obtained_at,
-            expires_at: self.expires_at,
-            refresh_expires_at: self.refresh_expires_at,
-        }
+        let Self { obtained_at, expires_at, refresh_expires_at, .. } = *self;
+        Lifetime { obtained_at, expires_at, refresh_expires_at }
     }
 }

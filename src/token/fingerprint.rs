@@ -3,7 +3,8 @@
 use crate::profile::ApiUrl;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use std::fmt::Write as _;
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// The SHA-256 over url, account and credential, in hex.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,11 +26,8 @@ impl Fingerprint {
                 hash.update(part.as_bytes());
             }
         }
-        let mut text = String::with_capacity(64);
-        for byte in hash.finalize() {
-            let _ = write!(text, "{byte:02x}");
-        }
-        Self(text)
+        let digits = |byte: u8| [byte >> 4, byte & 15].map(|digit| char::from(HEX[usize::from(digit)]));
+        Self(hash.finalize().into_iter().flat_map(digits).collect())
     }
 }
 
