@@ -21,8 +21,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The variables of the process. An empty one counts as unset.
-#[derive(Debug, Clone, Default)]
-pub struct Environment(BTreeMap<OsString, OsString>);
+#[derive(Clone)]
+pub struct Environment(SourceEnvironment);
 
 /// What a run takes from its surroundings.
 pub struct Process {
@@ -144,13 +144,13 @@ impl Environment {
     /// From the variables of the process.
     #[must_use]
     pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        Self(variables.into_iter().collect())
+        Self(SourceEnvironment::new(variables))
     }
 
     /// A variable's value; nothing when it is unset or empty.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&OsStr> {
-        self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+        self.0.get(name)
     }
 
     /// A variable's value as text; what is not UTF-8 is replaced, so that it matches no name.
@@ -161,7 +161,13 @@ impl Environment {
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
-        self.0.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+        self.0.iter()
+    }
+
+    /// As a source of secrets gets them.
+    #[must_use]
+    pub fn of_source(&self) -> SourceEnvironment {
+        self.0.clone()
     }
 }
 
@@ -182,8 +188,8 @@ impl Context {
         };
         let netosecret = environment.text("NETOSECRET").and_then(|text| NetoSecret::parse(&text).ok());
         let env_profile = netosecret.as_ref().map(profile_of_environment);
-        let sources = SourceEnvironment::new(environment.iter().map(|(n, v)| (n.to_owned(), v.to_owned())));
         let passphrase_file = environment.get("NETO_PASSPHRASE_FILE").map(|path| process.folder.join(path));
+        let sources = environment.of_source();
         let vault = Vault::new(place, passphrase_file, paths.state.join("trust.json"), sources, netosecret);
         let cache = TokenCache::new(paths.tokens.clone(), paths.keys.clone());
         Ok(Self { process, globals, paths, vault, cache, env_profile, store: OnceCell::new() })

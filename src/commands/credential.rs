@@ -5,7 +5,7 @@ use super::Run;
 use crate::disk::{self, Privacy, Rules};
 use crate::error::{Code, Error};
 use crate::profile::{ApiUrl, SecretPlace};
-use crate::secret::{Account, Credential, NetoSecret, Secret, SourceEnvironment, fetch};
+use crate::secret::{Account, Credential, NetoSecret, Secret, fetch};
 use clap::Args;
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -114,8 +114,8 @@ impl CredentialArgs {
                 .with_hint("neto profile add acme --secret-command -- op read op://vault/acme/netosecret"));
         }
         // The user typed the command just now, so running it needs no other word.
-        let variables = run.context.process.environment.iter().map(|(n, v)| (n.to_owned(), v.to_owned()));
-        let secret = fetch(&SecretPlace::Command(self.command.clone()), &SourceEnvironment::new(variables))?;
+        let environment = run.context.process.environment.of_source();
+        let secret = fetch(&SecretPlace::Command(self.command.clone()), &environment)?;
         let incoming = from_netosecret(secret, run);
         Ok(Incoming { kind: Kind::Command(self.command.clone()), ..incoming })
     }

@@ -8,6 +8,7 @@ use crate::profile::{Profile, SecretPlace};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -22,7 +23,7 @@ const OWN_KEYS: [&str; 2] = ["NETO_IDENTITY", "NETO_PASSPHRASE"];
 
 /// The variables that a source may see.
 #[derive(Clone)]
-pub struct SourceEnvironment(BTreeMap<OsString, OsString>);
+pub struct SourceEnvironment(Rc<BTreeMap<OsString, OsString>>);
 
 /// Why a source yields no NETOSECRET.
 #[derive(Debug, thiserror::Error)]
@@ -53,18 +54,24 @@ impl SourceEnvironment {
     /// From the variables of the process.
     #[must_use]
     pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        Self(variables.into_iter().collect())
+        Self(Rc::new(variables.into_iter().collect()))
     }
 
     /// A variable; nothing when it is unset or empty.
-    pub(super) fn get(&self, name: &str) -> Option<&OsStr> {
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.0.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
     /// What a command gets: all but the variables that open neto's identity.
     pub(super) fn of_child(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         let own = |name: &OsStr| OWN_KEYS.iter().any(|start| name.as_encoded_bytes().starts_with(start.as_bytes()));
-        self.0.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str())).filter(move |(name, _)| !own(name))
+        self.iter().filter(move |(name, _)| !own(name))
     }
 }
 
