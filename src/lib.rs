@@ -53,10 +53,10 @@ pub fn run(process: Process, stdout: Box<dyn Write>, stderr: Box<dyn Write>) -> 
     let is_exec = export::verb(&process).as_deref() == Some("exec");
     let Err(error) = start(process, &mut ui) else { return 0 };
     if error.code() != Code::Quiet
-        && let Some(text) = failure
+        && let Some(failure) = failure
     {
         // A stdout that takes no more than this reads nothing, so the shell has nothing to evaluate.
-        let _ = ui.answer(&text);
+        let _ = ui.answer(&failure());
     }
     if !error.message().is_empty() {
         ui.error(error.message(), error.hint());

@@ -118,20 +118,20 @@ impl ExportArgs {
             Some(FileFormat::Dotenv) => EnvFormat::Dotenv,
             Some(FileFormat::Json) => EnvFormat::Json,
             Some(FileFormat::Github) => EnvFormat::Github,
-            None => EnvFormat::Shell(self.shell.unwrap_or_else(|| asking(process))),
+            None => EnvFormat::Shell(self.shell.unwrap_or_else(|| asking(process.parent))),
         }
     }
 }
 
 /// The shell that started this process; an unknown one is taken for `sh`.
-pub(super) fn asking(process: &Process) -> Shell {
-    (process.parent)().map_or(Shell::Sh, |name| shell_of_parent(&name))
+pub(super) fn asking(parent: fn() -> Option<String>) -> Shell {
+    parent().map_or(Shell::Sh, |name| shell_of_parent(&name))
 }
 
 /// What a failed `export` prints on stdout: unsets and `false` in the words of the shell. Judged from the bare
 /// words, because the command line may be what is wrong. Nothing for another verb or for a file.
 #[must_use]
-pub(crate) fn failure(process: &Process) -> Option<String> {
+pub(crate) fn failure(process: &Process) -> Option<impl FnOnce() -> String + use<>> {
     let words = words(process);
     let (verb, rest) = split_verb(&words)?;
     if verb != "export" {
@@ -146,8 +146,11 @@ pub(crate) fn failure(process: &Process) -> Option<String> {
         return None;
     }
     let told = value("--shell").and_then(|name| Shell::from_str(&name, true).ok());
-    let names: Vec<String> = stale(&process.environment).into_iter().collect();
-    Some(EnvFormat::Shell(told.unwrap_or_else(|| asking(process))).failure(&names))
+    let (environment, parent) = (process.environment.clone(), process.parent);
+    Some(move || {
+        let names: Vec<String> = stale(&environment).into_iter().collect();
+        EnvFormat::Shell(told.unwrap_or_else(|| asking(parent))).failure(&names)
+    })
 }
 
 /// What was typed behind the program's name.

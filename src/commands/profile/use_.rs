@@ -84,7 +84,7 @@ fn tell_what_hides_it(run: &Run<'_>, name: Option<&ProfileName>) -> Result<(), E
 
 /// The line that unsets a variable, in the words of the shell that asks.
 fn unset_line(run: &Run<'_>, name: &str) -> String {
-    match asking(&run.context.process) {
+    match asking(run.context.process.parent) {
         Shell::Fish => format!("set -e {name}"),
         Shell::Nu => format!("hide-env {name}"),
         Shell::Powershell => format!("Remove-Item Env:{name}"),
