@@ -34,7 +34,7 @@ impl TokenCache {
     /// What the token of `profile` remembers of the store; nothing when there is no token, or it cannot be opened,
     /// which is for the pipeline to tell.
     #[must_use]
-    pub fn declaration(&self, profile: &ProfileName) -> Option<Declaration> {
+    pub fn declaration(&self, profile: &ProfileName) -> Option<Box<Declaration>> {
         let token = self.files.load(profile, || self.device().ok()).ok()??;
         let declaration = token.declaration.clone();
         self.opened.replace(Some(token));

@@ -30,12 +30,13 @@ impl Reading {
     /// What to remember of `profile`, which was read so; nothing where the stamp of the file may stand for another
     /// content, or where the content alone does not say what the profile is.
     #[must_use]
-    pub fn declaration(&self, profile: &Profile, held: &Locked) -> Option<Declaration> {
+    pub fn declaration(&self, profile: &Profile, held: &Locked) -> Option<Box<Declaration>> {
         // Relative, it starts at the store's folder, which can be moved with all that is in it.
         if matches!(profile.secret, SecretPlace::File(_)) {
             return None;
         }
-        Some(Declaration { store: self.file.settled(held)?, explicit: self.explicit, profile: profile.clone() })
+        let store = self.file.settled(held)?;
+        Some(Box::new(Declaration { store, explicit: self.explicit, profile: profile.clone() }))
     }
 }
 
@@ -100,7 +101,7 @@ mod tests {
         assert_eq!(reading.declaration(&profile, &held), None);
         let store = fs::metadata(folder.path().join("profiles.toml")).unwrap();
         let known = Declaration { store: crate::disk::Stamp::of(&store).unwrap(), explicit: true, profile };
-        assert_eq!(known.reading().declaration(&known.profile, &held).as_ref(), Some(&known));
+        assert_eq!(known.reading().declaration(&known.profile, &held).as_deref(), Some(&known));
         let elsewhere = Profile { secret: SecretPlace::File("/netosecret".into()), ..known.profile.clone() };
         assert_eq!(known.reading().declaration(&elsewhere, &held), None);
     }

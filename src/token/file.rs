@@ -53,7 +53,7 @@ pub struct CachedToken {
     /// What renews it, until it is burnt.
     pub refresh: Option<RefreshToken>,
     /// What the store declared when the token was last held against it; absent where that is in doubt.
-    pub declaration: Option<Declaration>,
+    pub declaration: Option<Box<Declaration>>,
 }
 
 /// A refresh token; it works once.
@@ -140,7 +140,7 @@ impl TokenFolder {
         let token = |text: String| if is_token(&text) { Ok(Secret::new(text)) } else { Err(damaged()) };
         let access = token(body.access_token.take().ok_or_else(damaged)?)?;
         let refresh = body.refresh_token.take().map(token).transpose()?.map(RefreshToken);
-        let declaration: Option<Declaration> =
+        let declaration: Option<Box<Declaration>> =
             body.declaration.take().and_then(|json| serde_json::from_str(json.get()).ok());
         if !body.is_same(&header) {
             return Err(damaged());
