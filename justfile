@@ -34,9 +34,13 @@ doc:
 deny:
     cargo deny check
 
-# What a cached token and a status of 1,000 profiles cost, beside an empty program.
-bench:
-    cargo bench --locked --bench cost
+# What neto costs beside an empty program and its peers, from 1 to 10,000 profiles (--help: rounds, sizes, Markdown).
+bench *ARGS:
+    bench/run {{ ARGS }}
+
+# Instructions of the hot paths; --check compares them with the committed ones, --accept commits to new ones. Needs valgrind.
+instructions *ARGS:
+    bench/instructions {{ ARGS }}
 
 # The long rounds in full: kills, failing system calls, bursts, at the numbers that the tests promise. Needs strace, and
 # faketime for the clock.

@@ -18,6 +18,7 @@ mod identity;
 mod init;
 mod login;
 mod logout;
+mod performance;
 mod places;
 mod plugins;
 mod process;

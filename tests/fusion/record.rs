@@ -1,5 +1,7 @@
 //! What the server was asked, counted, and what of it was against the reference.
 
+use std::time::Duration;
+
 /// A request as it came.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
@@ -41,6 +43,8 @@ pub(super) struct Record {
     pub(super) reused: Vec<String>,
     /// Request tokens that came: whoever holds one may replay it, so they are secrets too.
     pub(super) request_tokens: Vec<String>,
+    /// From the head of each request to the head of its answer, in the order answered.
+    pub(super) took: Vec<Duration>,
 }
 
 impl Record {

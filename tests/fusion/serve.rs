@@ -19,7 +19,7 @@ use std::net::TcpListener as StdListener;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::time::Sleep;
@@ -59,6 +59,13 @@ async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, state: Shared) {
 struct Ended;
 
 async fn serve(request: Request<Incoming>, state: Shared, instead: Override) -> Result<Response<Trickle>, Ended> {
+    let started = Instant::now();
+    let answer = answer(request, &state, &instead).await;
+    state.lock().unwrap_or_else(PoisonError::into_inner).record.took.push(started.elapsed());
+    answer
+}
+
+async fn answer(request: Request<Incoming>, state: &Shared, instead: &Override) -> Result<Response<Trickle>, Ended> {
     let seen = see(request).await?;
     let fault = {
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -69,7 +76,7 @@ async fn serve(request: Request<Incoming>, state: Shared, instead: Override) -> 
         }
         strike(&mut state.faults, &seen.path, tenant.as_deref())
     };
-    let Some(fault) = fault else { return Ok(render(carry_out(&state, &seen), None)) };
+    let Some(fault) = fault else { return Ok(render(carry_out(state, &seen), None)) };
     if let Some(gate) = &fault.gate {
         gate.pass().await;
     }
@@ -77,22 +84,22 @@ async fn serve(request: Request<Incoming>, state: Shared, instead: Override) -> 
         tokio::time::sleep(delay).await;
     }
     match fault.act {
-        Act::Usual => Ok(render(carry_out(&state, &seen), None)),
-        Act::Drip { pause } => Ok(render(carry_out(&state, &seen), Some(pause))),
-        Act::Answer { status, headers, body } => Ok(render(dated(&state, Answer { status, headers, body }), None)),
+        Act::Usual => Ok(render(carry_out(state, &seen), None)),
+        Act::Drip { pause } => Ok(render(carry_out(state, &seen), Some(pause))),
+        Act::Answer { status, headers, body } => Ok(render(dated(state, Answer { status, headers, body }), None)),
         Act::Close => Err(Ended),
         Act::Lose => {
-            carry_out(&state, &seen);
+            carry_out(state, &seen);
             Err(Ended)
         }
         Act::Cut { keep } => {
-            let answer = carry_out(&state, &seen);
-            Ok(say(&instead, Speech { bytes: cut(&answer, keep), ..Speech::default() }))
+            let answer = carry_out(state, &seen);
+            Ok(say(instead, Speech { bytes: cut(&answer, keep), ..Speech::default() }))
         }
-        Act::Raw(speech) => Ok(say(&instead, speech)),
+        Act::Raw(speech) => Ok(say(instead, speech)),
         Act::Reply(reply) => {
             let (status, body) = reply(&seen);
-            Ok(render(dated(&state, Answer { status, headers: Vec::new(), body: body.into_bytes() }), None))
+            Ok(render(dated(state, Answer { status, headers: Vec::new(), body: body.into_bytes() }), None))
         }
     }
 }

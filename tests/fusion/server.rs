@@ -13,6 +13,7 @@ use std::collections::HashSet;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
@@ -242,6 +243,11 @@ impl Server {
     /// All requests, in the order they came.
     pub(crate) fn requests(&self) -> Vec<Seen> {
         self.state().record.requests.clone()
+    }
+
+    /// The server's own part of every request so far, from its head to the head of its answer.
+    pub(crate) fn took(&self) -> Vec<Duration> {
+        self.state().record.took.clone()
     }
 
     /// What was against the reference, each with its method and path.

@@ -1,0 +1,178 @@
+//! Instructions of the hot paths, counted by valgrind's callgrind, which counts the same each time.
+
+use crate::counts::{Count, Counts, Made};
+use crate::home::{self, Home, PROFILE, done};
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Fail if any is more than 5 % above the committed count
+    #[arg(long, conflicts_with = "accept")]
+    check: bool,
+    /// Commit to these: write bench/instructions.txt
+    #[arg(long)]
+    accept: bool,
+    /// Count each so often, and say how far the counts lie apart
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
+}
+
+/// The committed counts.
+const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/instructions.txt");
+
+/// A store of so many profiles, among which one is asked for.
+const MANY: usize = 1_000;
+
+/// A program that is not there: one that were would take neto's place, and the counts with it.
+const NO_PROGRAM: &str = "/nonexistent/program";
+
+pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
+    let folder = home::folder();
+    let server = home::server();
+    // Its own path is work too, and tells its code from that of the libraries.
+    let own = folder.path().join("neto");
+    fs::copy(neto, &own).expect("a copy of neto");
+    let one = Home::new(&own, &server, folder.path().join("one"), 1);
+    let many = Home::new(&own, &server, folder.path().join("all"), MANY);
+    let paths: [(&str, &[&str], &Home, i32); 6] = [
+        ("neto token", &["token"], &one, 0),
+        ("neto token NAME, among 1,000 profiles", &["token", PROFILE], &many, 0),
+        ("neto export NAME", &["export", PROFILE], &one, 0),
+        ("neto exec -- PROGRAM, which is not there", &["exec", "--", NO_PROGRAM], &one, 127),
+        ("neto status -o json", &["status", "-o", "json"], &one, 0),
+        ("neto --help", &["--help"], &one, 0),
+    ];
+    // Until neto has learnt what it may of a store that lies still.
+    let mut settled = false;
+    while !settled {
+        settled = one.is_settled() && many.is_settled();
+        for (_, arguments, home, code) in &paths {
+            let status = command(&own, arguments, home).status().expect("neto");
+            assert_eq!(status.code(), Some(*code), "{arguments:?}");
+        }
+    }
+
+    let empty = home::empty_program(folder.path());
+    let empty = Tally::take(&command(&empty, &[], &one), 0, &folder.path().join("counts"), &empty);
+    let mut counts = vec![];
+    for (path, arguments, home, code) in paths {
+        let tally =
+            || Tally::take(&command(&own, arguments, home), code, &folder.path().join("counts"), &own).beyond(&empty);
+        let tallies: Vec<Tally> = (0..options.repeat).map(|_| tally()).collect();
+        let least = tallies.iter().min_by_key(|tally| tally.all).expect("one at least");
+        let most = tallies.iter().map(|tally| tally.all).max().expect("one at least");
+        println!("{:>10}  {:>10}  {path}{}", least.own, least.all, spread(options.repeat, most - least.all));
+        counts.push(Count { path: path.to_owned(), own: least.own, whole: least.all });
+    }
+    let now = Counts { made: made(), counts };
+    if options.accept {
+        fs::write(COMMITTED, now.render()).expect("the counts written");
+        println!("written: bench/instructions.txt");
+    }
+    if !options.check {
+        return ExitCode::SUCCESS;
+    }
+    let text = fs::read_to_string(COMMITTED).expect("bench/instructions.txt");
+    let verdict = Counts::parse(&text).expect("bench/instructions.txt as --accept writes it").compare(&now);
+    for line in verdict.lines {
+        println!("{line}");
+    }
+    if verdict.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn spread(repeat: u32, apart: u64) -> String {
+    if repeat == 1 { String::new() } else { format!("  ({apart} apart in {repeat} runs)") }
+}
+
+/// A run in this home, which knows no more of the world.
+fn command(program: &Path, arguments: &[&str], home: &Home) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().envs(home.variables()).current_dir(home.path());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// Instructions of one run.
+struct Tally {
+    /// In the program's own code.
+    own: u64,
+    /// And in the libraries.
+    all: u64,
+}
+
+impl Tally {
+    /// Runs it under callgrind, which writes into this file; the program must end with this code.
+    fn take(command: &Command, code: i32, file: &Path, program: &Path) -> Self {
+        let _ = fs::remove_file(file);
+        let out = format!("--callgrind-out-file={}", file.display());
+        let mut counted = Command::new("valgrind");
+        counted.args(["-q", "--tool=callgrind", &out]).arg(command.get_program()).args(command.get_args());
+        counted.env_clear();
+        for (name, value) in command.get_envs() {
+            counted.env(name, value.expect("no variable is taken away"));
+        }
+        counted.current_dir(command.get_current_dir().expect("a folder"));
+        counted.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let status = counted.status().expect("valgrind is installed");
+        assert_eq!(status.code(), Some(code), "{counted:?}");
+        Self::parse(&fs::read_to_string(file).expect("callgrind's counts"), program)
+    }
+
+    /// Callgrind's file: under each `ob=` (an object: the program, a library) lines of costs; the line after a
+    /// `calls=` is the cost of the callee, which is also under its own object.
+    fn parse(text: &str, program: &Path) -> Self {
+        let mut names: HashMap<&str, &str> = HashMap::new();
+        let (mut object, mut called) = ("", false);
+        let mut tally = Self { own: 0, all: 0 };
+        for line in text.lines() {
+            if let Some((key, named)) = line.split_once("ob=").filter(|(key, _)| matches!(*key, "" | "c")) {
+                let (id, name) = named.split_once(' ').unwrap_or((named, ""));
+                if !name.is_empty() {
+                    names.insert(id, name);
+                }
+                object = if key.is_empty() { id } else { object };
+            } else if line.starts_with("calls=") {
+                called = true;
+            } else if line.starts_with(|first: char| first.is_ascii_digit() || "+-*".contains(first)) {
+                let cost: u64 = line.split(' ').nth(1).and_then(|cost| cost.parse().ok()).expect("a cost");
+                if !std::mem::take(&mut called) {
+                    tally.all += cost;
+                    tally.own +=
+                        if names.get(object).is_some_and(|name| Path::new(name) == program) { cost } else { 0 };
+                }
+            }
+        }
+        let total = text.lines().find_map(|line| line.strip_prefix("summary: ")?.parse().ok());
+        assert_eq!(Some(tally.all), total, "callgrind's file was read as it was meant");
+        tally
+    }
+
+    /// Without what an empty program needs of the libraries.
+    fn beyond(self, empty: &Self) -> Self {
+        Self { all: self.all - empty.all, ..self }
+    }
+}
+
+/// With what these counts were made.
+fn made() -> Made {
+    let first = |program: &str, argument: &str| {
+        let text = done(Command::new(program).arg(argument), "");
+        text.lines().next().unwrap_or_default().trim().to_owned()
+    };
+    let (system, architecture) = (std::env::consts::OS, std::env::consts::ARCH);
+    Made {
+        code: format!("{}, {architecture}-{system}{}", first("rustc", "--version"), vectors()),
+        beside: format!("{}, {}", first("getconf", "GNU_LIBC_VERSION"), first("valgrind", "--version")),
+    }
+}
+
+/// What valgrind tells programs of the processor, by which some choose their code.
+fn vectors() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    return if std::is_x86_feature_detected!("avx2") { " with AVX2" } else { " without AVX2" };
+    #[cfg(not(target_arch = "x86_64"))]
+    ""
+}

@@ -1,0 +1,220 @@
+//! What is timed, and the goals.
+
+use crate::home::{self, Home, PROFILE};
+use crate::peers::{Peers, installed};
+use crate::stopwatch::{Program, Runs, Stopwatch, median};
+use crate::table::Table;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+#[derive(clap::Parser)]
+pub(crate) struct Options {
+    /// How often each program is run
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// How many profiles there are: a home is made of each number
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 10, 100, 1_000, 10_000], value_name = "COUNTS")]
+    profiles: Vec<usize>,
+    /// Leave other keepers of secrets out
+    #[arg(long)]
+    without_peers: bool,
+    /// Print the tables as Markdown, as they stand in docs/performance.md
+    #[arg(long)]
+    markdown: bool,
+}
+
+/// Rounds before it counts: files in the page cache, and neto has learnt what it may.
+const WARM_UP: usize = 20;
+
+/// Of the programs, those that the goals speak of. The others follow: two for each size, then the peers.
+#[derive(Clone, Copy)]
+enum Place {
+    Empty,
+    Named,
+    Chosen,
+    Export,
+    True,
+    Exec,
+    Login,
+}
+
+const PLACES: usize = 7;
+
+pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
+    let folder = home::folder();
+    let server = home::server();
+    let sizes = sizes(&options.profiles);
+    eprintln!("making homes of {sizes:?} profiles and one for logins");
+    let homes: Vec<Home> = sizes
+        .iter()
+        .map(|count| Home::new(neto, &server, folder.path().join(format!("home-{count}")), *count))
+        .collect();
+    let login = Home::new(neto, &server, folder.path().join("login"), 1);
+    let beside = folder.path().join("peers");
+    fs::create_dir(&beside).expect("a new folder");
+    let peers = (!options.without_peers).then(|| Peers::new(&beside, &server.add_tenant("recipe", "bench")));
+
+    let mut programs = fixed(neto, folder.path(), &homes[0], &login).to_vec();
+    programs.extend(homes.iter().flat_map(|home| grown(neto, home)));
+    programs.extend(peers.iter().flat_map(|peers| peers.programs.clone()));
+    let stopwatch = Stopwatch::new(folder.path());
+    eprintln!("warming up");
+    stopwatch.run(&programs, WARM_UP);
+    while !homes.iter().all(Home::is_settled) {
+        stopwatch.run(&programs, 1);
+    }
+    stopwatch.run(&programs, 1);
+    let rounds = usize::try_from(options.rounds).expect("a count");
+    eprintln!("{rounds} rounds of {} programs", programs.len());
+    let before = server.took().len();
+    let runs = stopwatch.run(&programs, rounds);
+    let took = &server.took()[before..];
+    assert_eq!(took.len(), rounds, "one login a round, and nothing else, asks the server");
+    let apart = runs[Place::Login as usize].0.iter().zip(took);
+    let apart = median(apart.map(|(run, took)| run.milliseconds - took.as_secs_f64() * 1e3));
+
+    let seen = Seen { programs, runs, sizes, apart, bytes: fs::metadata(neto).expect("neto").len() };
+    println!("{}", machine(neto, rounds));
+    for table in [seen.costs(), seen.growth(), seen.goals()] {
+        println!("{}", if options.markdown { table.markdown() } else { table.text() });
+    }
+    if let Some(peers) = peers.filter(|peers| !peers.absent.is_empty()) {
+        println!("Absent here: {}.", peers.absent.join(", "));
+    }
+    ExitCode::SUCCESS
+}
+
+/// In order, and 1 among them: all others are measured by it.
+fn sizes(asked: &[usize]) -> Vec<usize> {
+    let mut sizes: Vec<usize> = asked.iter().copied().chain([1]).filter(|count| *count > 0).collect();
+    sizes.sort_unstable();
+    sizes.dedup();
+    sizes
+}
+
+/// Those of [`Place`], in its order.
+fn fixed(neto: &Path, folder: &Path, one: &Home, login: &Home) -> [Program; PLACES] {
+    let empty = home::empty_program(folder);
+    let truth = installed("true").expect("`true`");
+    let of = |label, program: &Path, arguments: &[&str], home: &Home| {
+        Program::new(label, program, arguments, home.path()).with(home.variables())
+    };
+    [
+        of("an empty program", &empty, &[], one),
+        of("neto token NAME", neto, &["token", PROFILE], one),
+        of("neto token", neto, &["token"], one),
+        of("neto export NAME", neto, &["export", PROFILE], one),
+        of("true", &truth, &[], one),
+        of("neto exec -- true", neto, &["exec", "--", truth.to_str().expect("UTF-8")], one),
+        of("neto login --force NAME, with the server", neto, &["login", "--force", PROFILE], login),
+    ]
+}
+
+/// The two that are timed in a home of each size.
+fn grown(neto: &Path, home: &Home) -> [Program; 2] {
+    let count = home.count;
+    let of = |arguments: &[&str]| {
+        let label = format!("neto {} among {count}", arguments.join(" "));
+        Program::new(label, neto, arguments, home.path()).with(home.variables())
+    };
+    [of(&["token", PROFILE]), of(&["status", "-o", "json"])]
+}
+
+/// What came of it.
+struct Seen {
+    programs: Vec<Program>,
+    runs: Vec<Runs>,
+    sizes: Vec<usize>,
+    /// A login without the server's own part, in milliseconds.
+    apart: f64,
+    /// Size of the binary.
+    bytes: u64,
+}
+
+impl Seen {
+    fn at(&self, place: Place) -> f64 {
+        self.runs[place as usize].milliseconds()
+    }
+
+    /// `token` and `status` of the size at this place.
+    fn grown(&self, place: usize) -> (&Runs, &Runs) {
+        (&self.runs[PLACES + 2 * place], &self.runs[PLACES + 2 * place + 1])
+    }
+
+    /// Of all but the homes of other sizes.
+    fn costs(&self) -> Table {
+        let empty = self.at(Place::Empty);
+        let mut table = Table::new(["what", "ms", "x empty", "CPU ms", "peak MiB"]);
+        let peers = PLACES + 2 * self.sizes.len();
+        for (place, (program, runs)) in self.programs.iter().zip(&self.runs).enumerate() {
+            if (PLACES..peers).contains(&place) {
+                continue;
+            }
+            let ms = runs.milliseconds();
+            let (busy, peak) = (runs.busy_milliseconds(), runs.peak());
+            table.push(vec![program.label.clone(), f2(ms), f2(ms / empty), f2(busy), f1(peak)]);
+        }
+        table
+    }
+
+    fn growth(&self) -> Table {
+        let one = self.grown(0).0.milliseconds();
+        let head =
+            ["profiles", "token NAME: ms", "x one profile", "peak MiB", "status -o json: ms", "CPU ms", "peak MiB"];
+        let mut table = Table::new(head);
+        for (place, count) in self.sizes.iter().enumerate() {
+            let (token, status) = self.grown(place);
+            let ms = token.milliseconds();
+            let status = [status.milliseconds(), status.busy_milliseconds(), status.peak()];
+            let [all, busy, peak] = status.map(f1);
+            table.push(vec![count.to_string(), f2(ms), f2(ms / one), f1(token.peak()), all, busy, peak]);
+        }
+        table
+    }
+
+    fn goals(&self) -> Table {
+        let mut table = Table::new(["goal", "at most", "seen", ""]);
+        let mut goal = |what: &str, most: f64, seen: Option<f64>, unit: &str| {
+            let verdict = seen.map_or("not measured", |seen| if seen <= most { "reached" } else { "missed" });
+            let seen = seen.map_or_else(|| "-".to_owned(), |seen| format!("{}{unit}", f2(seen)));
+            table.push(vec![what.to_owned(), format!("{}{unit}", f2(most)), seen, verdict.to_owned()]);
+        };
+        let empty = self.at(Place::Empty);
+        let many = self.sizes.iter().position(|count| *count == 10_000).map(|place| self.grown(place));
+        let one = self.grown(0).0.milliseconds();
+        goal("neto token NAME, against an empty program", 1.35, Some(self.at(Place::Named) / empty), " x");
+        goal("neto token, against an empty program", 1.35, Some(self.at(Place::Chosen) / empty), " x");
+        goal("neto export NAME, against an empty program", 1.45, Some(self.at(Place::Export) / empty), " x");
+        let token = many.map(|(token, _)| token.milliseconds() / one);
+        goal("neto token among 10,000 profiles, against one", 1.1, token, " x");
+        goal("neto status -o json of 10,000 profiles", 60.0, many.map(|(_, status)| status.milliseconds()), " ms");
+        goal("neto exec -- true, more than true", 1.3, Some(self.at(Place::Exec) - self.at(Place::True)), " ms");
+        let login = "neto login without the server's part, more than an empty program";
+        goal(login, 4.0, Some(self.apart - empty), " ms");
+        goal("the binary", 6.0, Some(self.bytes as f64 / 1e6), " MB");
+        table
+    }
+}
+
+fn f1(figure: f64) -> String {
+    format!("{figure:.1}")
+}
+
+fn f2(figure: f64) -> String {
+    format!("{figure:.2}")
+}
+
+/// Of what, and where.
+fn machine(neto: &Path, rounds: usize) -> String {
+    let first = |text: String| text.lines().next().unwrap_or_default().to_owned();
+    let version = first(home::done(Command::new(neto).arg("--version"), ""));
+    let rustc = first(home::done(Command::new("rustc").arg("--version"), ""));
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = text.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    let model = model.trim_start_matches([' ', '\t', ':']);
+    let kernel = kernel.trim().split('-').next().unwrap_or_default();
+    format!("{version}, {rustc}; {cores} cores ({model}), Linux {kernel}. Medians of {rounds} interleaved rounds.\n")
+}

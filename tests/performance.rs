@@ -1,0 +1,208 @@
+//! What `docs/performance.md` and `bench/instructions.txt` say of neto's cost stays true: the table of system calls is
+//! that of the real binary, and a count that has risen is noticed. No test here asserts a time.
+
+#![cfg(target_os = "linux")]
+
+use crate::harness::Sandbox;
+use crate::torture::scale::say_not_tested;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+#[path = "../bench/counts.rs"]
+mod counts;
+
+use counts::{Count, Counts, Made, Verdict};
+
+const PAGE: &str = include_str!("../docs/performance.md");
+const COMMITTED: &str = include_str!("../bench/instructions.txt");
+
+fn committed() -> Counts {
+    Counts::parse(COMMITTED).expect("bench/instructions.txt as --accept writes it")
+}
+
+/// The committed counts against the same with one of them so many hundredths higher.
+fn against(at: usize, percent: u64, own_alone: bool) -> Verdict {
+    let mut now = committed();
+    let count = &mut now.counts[at];
+    count.own = count.own * (100 + percent) / 100;
+    count.whole = if own_alone { count.whole } else { count.whole * (100 + percent) / 100 };
+    committed().compare(&now)
+}
+
+#[test]
+fn a_count_that_rose_by_more_than_5_percent_fails_and_says_how_to_accept_it() {
+    let counts = committed();
+    assert!(counts.counts.len() >= 5, "the hot paths: {counts:?}");
+    assert!(!committed().compare(&counts).failed, "what is committed fails nothing");
+    for at in 0..counts.counts.len() {
+        for own_alone in [false, true] {
+            let allowed = against(at, 5, own_alone);
+            assert!(!allowed.failed, "{allowed:?}");
+            let risen = against(at, 6, own_alone);
+            assert!(risen.failed, "{risen:?}");
+            let path = &counts.counts[at].path;
+            assert!(risen.lines.iter().any(|line| line.starts_with(path) && line.ends_with("TOO MANY")), "{risen:?}");
+            assert!(risen.lines.iter().any(|line| line.contains("bench/instructions --accept")), "{risen:?}");
+        }
+    }
+}
+
+#[test]
+fn a_path_without_a_committed_count_fails_and_so_does_one_no_longer_counted() {
+    let Counts { made, mut counts } = committed();
+    counts[0].path = "neto something else".to_owned();
+    let verdict = committed().compare(&Counts { made, counts });
+    assert!(verdict.failed);
+    assert!(verdict.lines.iter().any(|line| line.contains("something else: not among the committed")), "{verdict:?}");
+    assert!(verdict.lines.iter().any(|line| line.contains("no longer counted")), "{verdict:?}");
+}
+
+#[test]
+fn other_compilers_are_not_compared_and_other_libraries_only_outside() {
+    let Counts { made, counts } = committed();
+    let doubled = |count: &Count, own: u64| Count { own: count.own * own, whole: count.whole * 2, ..count.clone() };
+    let with =
+        |made: &Made, own| Counts { made: made.clone(), counts: counts.iter().map(|c| doubled(c, own)).collect() };
+    let compiler = Made { code: "rustc 9.9.9".to_owned(), ..made.clone() };
+    let verdict = committed().compare(&with(&compiler, 2));
+    assert!(!verdict.failed);
+    assert!(matches!(&verdict.lines[..], [line] if line.starts_with("NOT COMPARED") && line.contains("rustc 9.9.9")));
+    let library = Made { beside: "glibc 9.9".to_owned(), ..made };
+    assert!(!committed().compare(&with(&library, 1)).failed, "the libraries' part is not compared");
+    assert!(committed().compare(&with(&library, 2)).failed, "neto's own part is");
+}
+
+#[test]
+fn counts_are_read_as_they_are_written() {
+    assert_eq!(Counts::parse(&committed().render()), Some(committed()));
+    assert_eq!(committed().render(), COMMITTED, "the file is as `bench/instructions --accept` writes it");
+    for wrong in ["", "code: a\n", "code: a\nbeside: b\n1 x path\n", "code: a\nbeside: b\n1\n"] {
+        assert_eq!(Counts::parse(wrong), None, "{wrong:?}");
+    }
+}
+
+/// What is called, on what: `openat` of `keys/device.key`.
+type Called = (String, String);
+
+/// The tables below this heading: how often each stands there.
+fn listed(heading: &str) -> BTreeMap<Called, String> {
+    let (_, below) = PAGE.split_once(&format!("\n### {heading}\n")).expect("a heading of the page");
+    let below = below.split("\n#").next().unwrap_or_default();
+    let rows = below.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let [name, of, times, why] = cells[..] else { panic!("call, of what, times, why: {row}") };
+        assert!(why.len() > 5, "no reason: {row}");
+        ((name.trim_end_matches('`').to_owned(), of.trim_matches('`').to_owned()), times.to_owned())
+    })
+    .collect()
+}
+
+/// One line of strace as the table names it.
+fn called(line: &str, home: &Path) -> Option<Called> {
+    let (name, arguments) = line.split_once('(').filter(|(name, _)| !name.contains([' ', '+', '-', '<']))?;
+    let between = |from: char, to: char| Some(arguments.split_once(from)?.1.split_once(to)?.0);
+    let constant = || arguments.split([' ', ',', ')']).find(|word| word.starts_with(|c: char| c.is_ascii_uppercase()));
+    let of = match name {
+        "brk" | "mmap" | "munmap" | "mremap" | "madvise" | "mprotect" => {
+            return Some(pair("memory", "brk, mmap and the like"));
+        }
+        "poll" => "stdin, stdout, stderr",
+        "getrandom" => "chance",
+        "getcwd" => "the working directory",
+        // Rust's debug builds ask whether a file is open before they close it.
+        "fcntl" if arguments.contains("F_GETFD") => return None,
+        "statx" if arguments.contains(", NULL,") => "nothing",
+        "rt_sigaction" | "prctl" | "prlimit64" => constant().unwrap_or("-"),
+        _ if arguments.starts_with("0<") => "stdin",
+        _ if arguments.starts_with("1<") => "stdout",
+        _ if arguments.starts_with("2<") => "stderr",
+        _ => {
+            let path = between('"', '"').filter(|path| path.starts_with('/')).or_else(|| between('<', '>'));
+            return Some(pair(name, &path.map_or_else(|| "-".to_owned(), |path| place(Path::new(path), home))));
+        }
+    };
+    Some(pair(name, of))
+}
+
+fn pair(name: &str, of: &str) -> Called {
+    (name.to_owned(), of.to_owned())
+}
+
+/// A path as the table names it: below the home, above it, or of the system.
+fn place(path: &Path, home: &Path) -> String {
+    match path.strip_prefix(home) {
+        Ok(below) if below != Path::new("") => below.display().to_string().replace("acme", "NAME"),
+        _ if home.starts_with(path) => "the folders above".to_owned(),
+        _ if path.ends_with(".neto-profile") => ".neto-profile".to_owned(),
+        // `/proc/PID/maps` is how strace calls `/proc/self/maps` once it is open.
+        _ if path.ends_with("maps") => "/proc/self/maps".to_owned(),
+        _ => path.display().to_string(),
+    }
+}
+
+#[test]
+fn the_table_of_system_calls_is_that_of_the_real_binary() {
+    if !Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).status().is_ok_and(|status| status.success()) {
+        return say_not_tested("strace is not installed or may not trace (ptrace), so no system call is listed");
+    }
+    let sandbox = Sandbox::new();
+    sandbox.init();
+    sandbox.add("acme");
+    sandbox.neto(["login", "acme"]).run().code(0);
+    settle(&sandbox);
+
+    let log = sandbox.root().join("trace");
+    let options = ["-f", "-qq", "-y", "-s", "0", "-o", log.to_str().unwrap(), env!("CARGO_BIN_EXE_neto")];
+    sandbox.program("strace", options.into_iter().chain(["token", "acme"])).reveals("access token").run().code(0);
+    let text = fs::read_to_string(log).unwrap();
+    let lines = text.lines().filter_map(|line| line.split_once(' ').map(|(_, line)| line.trim_start()));
+    let calls: Vec<Called> = lines.filter_map(|line| called(line, &sandbox.home(""))).collect();
+    let place = |name: &str| calls.iter().position(|(known, _)| known == name).expect(name);
+    // The loader ends where Rust first looks at its three streams; neto begins by not being dumpable.
+    let (rust, own) = (place("poll"), place("prctl"));
+    let mut wrong = String::new();
+    for (heading, calls) in [("Rust's start", &calls[rust..own]), ("neto", &calls[own..])] {
+        let mut made: BTreeMap<Called, usize> = BTreeMap::new();
+        for call in calls {
+            *made.entry(call.clone()).or_default() += 1;
+        }
+        wrong += &compare(heading, &made);
+    }
+    assert!(wrong.is_empty(), "docs/performance.md is not what neto does:\n{wrong}");
+}
+
+/// Each row as often as it says; a word in place of a number leaves that open.
+fn compare(heading: &str, made: &BTreeMap<Called, usize>) -> String {
+    let listed = listed(heading);
+    let mut wrong = String::new();
+    for ((name, of), times) in made {
+        let known = listed.get(&(name.clone(), of.clone()));
+        if known.is_none_or(|known| known.parse().is_ok_and(|known: usize| known != *times)) {
+            writeln!(wrong, "| `{name}` | `{of}` | {times} | ? |").unwrap();
+        }
+    }
+    for ((name, of), _) in listed.iter().filter(|(call, _)| !made.contains_key(call)) {
+        writeln!(wrong, "no longer: `{name}` of `{of}`").unwrap();
+    }
+    if wrong.is_empty() { wrong } else { format!("under \"{heading}\":\n{wrong}") }
+}
+
+/// Waits until the store has lain unchanged for 3 s, so that neto knows all of it that it may remember.
+fn settle(sandbox: &Sandbox) {
+    let token = || {
+        sandbox.neto(["token", "acme"]).reveals("access token").run().code(0);
+    };
+    let changed = fs::metadata(sandbox.home("profiles.toml")).unwrap().ctime().unsigned_abs();
+    let settled = SystemTime::UNIX_EPOCH + Duration::from_secs(changed + 1 + 3);
+    while SystemTime::now() < settled {
+        token();
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    token();
+}
