@@ -79,6 +79,11 @@ impl Home {
             .to_vec()
     }
 
+    /// How long the token file of a profile is.
+    pub(crate) fn token_size(&self, profile: &str) -> u64 {
+        fs::metadata(self.path.join("tokens").join(format!("{profile}.token"))).expect("a token file").len()
+    }
+
     /// The store was not changed for so long that nothing more will be learnt about it.
     pub(crate) fn is_settled(&self) -> bool {
         let data = fs::metadata(self.store()).expect("the store");

@@ -26,6 +26,10 @@ const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/instructions
 /// A store of so many profiles, among which one is asked for.
 const MANY: usize = 1_000;
 
+/// Of so many homes the one with the shortest token file is counted, and of many profiles that one: age adds a stanza of
+/// random length to what it seals, and opening that is work too.
+const ALIKE: usize = 20;
+
 /// A program that is not there: one that were would take neto's place, and the counts with it.
 const NO_PROGRAM: &str = "/nonexistent/program";
 
@@ -35,11 +39,14 @@ pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
     // Its own path is work too, and tells its code from that of the libraries.
     let own = folder.path().join("neto");
     fs::copy(neto, &own).expect("a copy of neto");
-    let one = Home::new(&own, &server, folder.path().join("one"), 1);
+    let homes = (10..10 + ALIKE).map(|number| Home::new(&own, &server, folder.path().join(format!("one-{number}")), 1));
+    let one = homes.min_by_key(|home| home.token_size(PROFILE)).expect("one at least");
     let many = Home::new(&own, &server, folder.path().join("all"), MANY);
+    let named = (100..MANY).map(|number| format!("tenant-{number}"));
+    let named = named.min_by_key(|name| many.token_size(name)).expect("one at least");
     let paths: [(&str, &[&str], &Home, i32); 6] = [
         ("neto token", &["token"], &one, 0),
-        ("neto token NAME, among 1,000 profiles", &["token", PROFILE], &many, 0),
+        ("neto token NAME, among 1,000 profiles", &["token", &named], &many, 0),
         ("neto export NAME", &["export", PROFILE], &one, 0),
         ("neto exec -- PROGRAM, which is not there", &["exec", "--", NO_PROGRAM], &one, 127),
         ("neto status -o json", &["status", "-o", "json"], &one, 0),
