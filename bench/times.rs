@@ -74,6 +74,9 @@ pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
     let apart = runs[Place::Login as usize].0.iter().zip(took);
     let apart = median(apart.map(|(run, took)| run.milliseconds - took.as_secs_f64() * 1e3));
 
+    let breaches = server.violations();
+    assert!(breaches.is_empty(), "against the API's reference: {breaches:?}");
+
     let seen = Seen { programs, runs, sizes, apart, bytes: fs::metadata(neto).expect("neto").len() };
     println!("{}", machine(neto, rounds));
     for table in [seen.costs(), seen.growth(), seen.goals()] {
