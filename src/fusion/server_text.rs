@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use std::fmt::Write as _;
+use std::sync::OnceLock;
 use zeroize::Zeroizing;
 
 /// The most characters of a server's text that are shown.
@@ -19,7 +20,9 @@ const SHORTEST_SPELT: usize = 6;
 /// Knows the secrets of one request, so that a server which echoes them does not bring them to light.
 #[derive(Debug, Default)]
 pub(super) struct Redactor {
-    secrets: Vec<Secret>,
+    own: Vec<Secret>,
+    /// These in all their spellings, made when there is text to strike them out of.
+    spelt: OnceLock<Vec<Secret>>,
 }
 
 /// An error as the reference has it: `{"status", "name", "message"}`; each part may be missing.
@@ -31,12 +34,8 @@ struct ErrorAnswer {
 
 impl Redactor {
     /// Strikes out these and each part of a JWT, also where they come back cut, percent-encoded, in hex or in base64.
-    pub(super) fn new(mut secrets: Vec<Secret>) -> Self {
-        let parts: Vec<Secret> = secrets.iter().flat_map(parts).collect();
-        secrets.extend(parts);
-        let spellings: Vec<Secret> = secrets.iter().flat_map(spellings).collect();
-        secrets.extend(spellings);
-        Self { secrets }
+    pub(super) fn new(secrets: Vec<Secret>) -> Self {
+        Self { own: secrets, spelt: OnceLock::new() }
     }
 
     /// What an error answer says in words: `message`, else `name`, else a body that is plain text.
@@ -63,10 +62,20 @@ impl Redactor {
 
     fn strike(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for secret in self.secrets.iter().map(Secret::reveal).filter(|secret| !secret.is_empty()) {
+        for secret in self.secrets().iter().map(Secret::reveal).filter(|secret| !secret.is_empty()) {
             text = text.replace(secret, STRUCK);
         }
         self.strike_pieces(&text)
+    }
+
+    fn secrets(&self) -> &[Secret] {
+        self.spelt.get_or_init(|| {
+            let mut secrets = self.own.clone();
+            secrets.extend(self.own.iter().flat_map(parts));
+            let spellings: Vec<Secret> = secrets.iter().flat_map(spellings).collect();
+            secrets.extend(spellings);
+            secrets
+        })
     }
 
     /// Strikes runs of token characters that are a part of a secret (an echo may be cut), or look like a JWT.
@@ -86,7 +95,7 @@ impl Redactor {
 
     fn is_piece(&self, run: &str) -> bool {
         let run = run.trim_end_matches('.');
-        run.len() >= PIECE && (run.contains("eyJ") || self.secrets.iter().any(|secret| secret.reveal().contains(run)))
+        run.len() >= PIECE && (run.contains("eyJ") || self.secrets().iter().any(|secret| secret.reveal().contains(run)))
     }
 }
 
