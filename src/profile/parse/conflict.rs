@@ -1,10 +1,9 @@
 //! What a merge leaves in a file: `<<<<<<<`, `=======`, `>>>>>>>`.
 
-use super::Problem;
 use super::fault::Wrong;
+use super::{Problem, tree};
 use crate::profile::ProfileName;
 use std::collections::BTreeSet;
-use toml::de::{DeTable, DeValue};
 
 /// What starts a line of each kind.
 const MARKERS: [&str; 4] = ["<<<<<<<", "|||||||", "=======", ">>>>>>>"];
@@ -74,15 +73,12 @@ fn profile_of(header: &[String], line: &str) -> Option<String> {
 
 /// The path of the one key that a line declares, a header included.
 fn path_of(line: &str) -> Option<Vec<String>> {
-    let document = DeTable::parse(line).ok()?.into_inner();
+    let document = tree::parse(line).ok()?;
     let mut path = Vec::new();
     let mut table = Some(&document);
-    while let Some((key, value)) = table.and_then(|table| table.iter().next()) {
-        path.push(key.get_ref().to_string());
-        table = match value.get_ref() {
-            DeValue::Table(inner) => Some(inner),
-            _ => None,
-        };
+    while let Some((key, value)) = table.and_then(|table| table.entries().first()) {
+        path.push(key.text.to_string());
+        table = value.kind.as_table();
     }
     (!path.is_empty()).then_some(path)
 }

@@ -1,11 +1,11 @@
 //! One `[profiles.NAME]`, with the defaults filled in.
 
 use super::fault::Wrong;
-use super::field::{self, Value, wrong};
+use super::field::{self, wrong};
 use super::settings::{self, Recipients};
+use super::tree::{Kind, Table, Value};
 use super::{Context, Problem};
 use crate::profile::{ApiUrl, ClearKey, Defaults, Profile, ProfileName, SealedNote, SecretPlace};
-use toml::de::{DeTable, DeValue};
 
 /// Every key that a profile takes.
 pub(super) const KEYS: [&str; 18] = [
@@ -61,7 +61,7 @@ pub(super) fn profile(
     let table = field::table(value)?;
     let mut draft = Draft::default();
     field::each(table, |key, value| {
-        let known = draft.read(key.get_ref(), value, context)?;
+        let known = draft.read(&key.text, value, context)?;
         if known { Ok(()) } else { Err(field::unknown(key, &KEYS)) }
     })?;
     draft.clear.sort_unstable();
@@ -148,11 +148,11 @@ fn check_sealed(
 }
 
 /// A person's keys and those of an API key exclude each other.
-fn check_conflicts(table: &DeTable<'_>) -> Result<(), Wrong> {
+fn check_conflicts(table: &Table<'_>) -> Result<(), Wrong> {
     const PERSON: [&str; 2] = ["username", "password"];
     const API_KEY: [&str; 5] = ["shortname", "appname", "netosecret", "appkey", "sharedsecret"];
-    let person = PERSON.into_iter().find_map(|key| Some((key, table.get_key_value(key)?.0.span().start)));
-    let api_key = API_KEY.into_iter().find(|key| table.contains_key(*key));
+    let person = PERSON.into_iter().find_map(|key| Some((key, table.entry(key)?.0.at)));
+    let api_key = API_KEY.into_iter().find(|key| table.entry(key).is_some());
     match (person, api_key) {
         (Some((key, at)), Some(other)) => Err(Wrong::new(at, Problem::Conflict { other }).under(key)),
         _ => Ok(()),
@@ -162,7 +162,7 @@ fn check_conflicts(table: &DeTable<'_>) -> Result<(), Wrong> {
 fn sealed_note(value: &Value<'_>) -> Result<SealedNote, Wrong> {
     let (mut id, mut to, mut since) = (None, None, None);
     field::each(field::table(value)?, |key, value| {
-        match key.get_ref().as_ref() {
+        match key.text.as_ref() {
             "id" => id = Some(field::hex16(value)?),
             "to" => to = Some(field::hex16(value)?),
             "since" => since = Some(field::date(value)?),
@@ -179,10 +179,10 @@ fn sealed_note(value: &Value<'_>) -> Result<SealedNote, Wrong> {
 }
 
 fn secret(value: &Value<'_>, context: &Context<'_>) -> Result<SecretPlace, Wrong> {
-    match value.get_ref() {
-        DeValue::String(text) if text.is_empty() => Err(wrong(value, Problem::Empty)),
-        DeValue::String(text) => Ok(SecretPlace::Sealed(with_plain_line_ends(text))),
-        DeValue::Table(table) => source(value, table, context),
+    match &value.kind {
+        Kind::Text(text) if text.is_empty() => Err(wrong(value, Problem::Empty)),
+        Kind::Text(text) => Ok(SecretPlace::Sealed(with_plain_line_ends(text))),
+        Kind::Table(table) => source(value, table, context),
         _ => Err(wrong(value, Problem::Type { wanted: "a sealed text or a table that names a source" })),
     }
 }
@@ -192,10 +192,10 @@ fn with_plain_line_ends(text: &str) -> String {
     if text.contains('\r') { text.replace("\r\n", "\n") } else { text.to_owned() }
 }
 
-fn source(value: &Value<'_>, table: &DeTable<'_>, context: &Context<'_>) -> Result<SecretPlace, Wrong> {
+fn source(value: &Value<'_>, table: &Table<'_>, context: &Context<'_>) -> Result<SecretPlace, Wrong> {
     let mut found = None;
     field::each(table, |key, value| {
-        let place = match key.get_ref().as_ref() {
+        let place = match key.text.as_ref() {
             "command" => SecretPlace::Command(command(value)?),
             "file" => SecretPlace::File(context.folder.join(field::word(value)?)),
             "env" => SecretPlace::Env(field::variable(value)?),

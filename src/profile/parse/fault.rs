@@ -116,7 +116,7 @@ pub enum Problem {
     #[error("the file is UTF-16, not UTF-8")]
     Utf16,
     /// Arrays, tables or dotted keys within one another.
-    #[error("nested deeper than {} levels", super::syntax::DEEPEST)]
+    #[error("nested deeper than {} levels", super::tree::DEEPEST)]
     TooDeep,
     /// What a merge left behind.
     #[error("conflict markers of a merge{}", around(profiles))]

@@ -2,21 +2,14 @@
 
 use super::env_name::is_variable;
 use super::fault::{Wrong, keep_first};
+use super::tree::{Key, Kind, Table, Value};
 use super::{EnvNameError, Problem};
 use crate::profile::{Span, SpanError, near};
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
-
-/// A value with its place.
-pub(super) type Value<'a> = Spanned<DeValue<'a>>;
-/// A key with its place.
-pub(super) type Key<'a> = Spanned<Cow<'a, str>>;
 
 /// The fault of a value itself.
 pub(super) fn wrong(value: &Value<'_>, problem: impl Into<Problem>) -> Wrong {
-    Wrong::new(value.span().start, problem)
+    Wrong::new(value.at, problem)
 }
 
 fn wrong_type(value: &Value<'_>, wanted: &'static str) -> Wrong {
@@ -25,7 +18,7 @@ fn wrong_type(value: &Value<'_>, wanted: &'static str) -> Wrong {
 
 /// The fault of a key that means nothing beside the `known` ones.
 pub(super) fn unknown(key: &Key<'_>, known: &[&'static str]) -> Wrong {
-    Wrong::new(key.span().start, Problem::UnknownKey { near: nearest(key.get_ref(), known.iter().copied()) })
+    Wrong::new(key.at, Problem::UnknownKey { near: nearest(&key.text, known.iter().copied()) })
 }
 
 /// The one of `known` that `text` comes closest to, if any comes close.
@@ -38,7 +31,11 @@ pub(super) fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 pub(super) fn text<'a>(value: &'a Value<'_>) -> Result<&'a str, Wrong> {
-    value.get_ref().as_str().ok_or_else(|| wrong_type(value, "a text"))
+    of_text(value).ok_or_else(|| wrong_type(value, "a text"))
+}
+
+fn of_text<'a>(value: &'a Value<'_>) -> Option<&'a str> {
+    if let Kind::Text(text) = &value.kind { Some(text) } else { None }
 }
 
 /// A text that is sent or exported as one word.
@@ -54,18 +51,18 @@ pub(super) fn word(value: &Value<'_>) -> Result<String, Wrong> {
 }
 
 pub(super) fn flag(value: &Value<'_>) -> Result<bool, Wrong> {
-    value.get_ref().as_bool().ok_or_else(|| wrong_type(value, "true or false"))
+    if let Kind::Flag(flag) = value.kind { Ok(flag) } else { Err(wrong_type(value, "true or false")) }
 }
 
-pub(super) fn table<'a, 'i>(value: &'a Value<'i>) -> Result<&'a DeTable<'i>, Wrong> {
-    value.get_ref().as_table().ok_or_else(|| wrong_type(value, "a table"))
+pub(super) fn table<'a, 'i>(value: &'a Value<'i>) -> Result<&'a Table<'i>, Wrong> {
+    if let Kind::Table(table) = &value.kind { Ok(table) } else { Err(wrong_type(value, "a table")) }
 }
 
 /// A list of texts, each with its place.
 pub(super) fn texts<'a, 'i>(value: &'a Value<'i>) -> Result<Vec<(&'a Value<'i>, &'a str)>, Wrong> {
     let wanted = "a list of texts";
-    let list = value.get_ref().as_array().ok_or_else(|| wrong_type(value, wanted))?;
-    list.iter().map(|item| Ok((item, item.get_ref().as_str().ok_or_else(|| wrong_type(item, wanted))?))).collect()
+    let Kind::List(list) = &value.kind else { return Err(wrong_type(value, wanted)) };
+    list.iter().map(|item| Ok((item, of_text(item).ok_or_else(|| wrong_type(item, wanted))?))).collect()
 }
 
 pub(super) fn list(value: &Value<'_>) -> Result<Vec<String>, Wrong> {
@@ -73,11 +70,11 @@ pub(super) fn list(value: &Value<'_>) -> Result<Vec<String>, Wrong> {
 }
 
 pub(super) fn span(value: &Value<'_>) -> Result<Span, Wrong> {
-    if value.get_ref().is_integer() || value.get_ref().is_float() {
-        return Err(wrong(value, SpanError::Unit));
+    match &value.kind {
+        Kind::Integer(_) | Kind::Float => Err(wrong(value, SpanError::Unit)),
+        Kind::Text(text) => text.parse().map_err(|error: SpanError| wrong(value, error)),
+        _ => Err(wrong_type(value, "a length of time such as \"30s\"")),
     }
-    let text = value.get_ref().as_str().ok_or_else(|| wrong_type(value, "a length of time such as \"30s\""))?;
-    text.parse().map_err(|error: SpanError| wrong(value, error))
 }
 
 /// A path that means the same wherever neto is started.
@@ -100,8 +97,8 @@ pub(super) fn hex16(value: &Value<'_>) -> Result<String, Wrong> {
 
 /// A day without a time.
 pub(super) fn date(value: &Value<'_>) -> Result<jiff::civil::Date, Wrong> {
-    let found = match value.get_ref() {
-        DeValue::Datetime(found) if found.time.is_none() && found.offset.is_none() => found.date,
+    let found = match &value.kind {
+        Kind::Date(found) if found.time.is_none() && found.offset.is_none() => found.date,
         _ => None,
     };
     let day = |date: toml::value::Date| {
@@ -111,16 +108,16 @@ pub(super) fn date(value: &Value<'_>) -> Result<jiff::civil::Date, Wrong> {
     found.and_then(day).ok_or_else(|| wrong_type(value, "a date such as 2026-11-23"))
 }
 
-/// Reads every entry of a table; of several faults the first in the file is told, whatever the
-/// order of the table.
+/// Reads every entry of a table; of several faults the first in the file is told, wherever parts of
+/// the table stand.
 pub(super) fn each<'i>(
-    table: &DeTable<'i>,
+    table: &Table<'i>,
     mut read: impl FnMut(&Key<'i>, &Value<'i>) -> Result<(), Wrong>,
 ) -> Result<(), Wrong> {
     let mut first = None;
-    for (key, value) in table {
+    for (key, value) in table.entries() {
         if let Err(error) = read(key, value) {
-            keep_first(&mut first, error.under(key.get_ref()));
+            keep_first(&mut first, error.under(&key.text));
         }
     }
     first.map_or(Ok(()), Err)

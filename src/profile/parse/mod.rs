@@ -12,6 +12,7 @@ mod field;
 mod path;
 mod settings;
 mod syntax;
+mod tree;
 
 pub use env_name::{EnvNameError, check_env_name};
 pub use fault::{Fault, Place, Problem, StoreError};
@@ -24,7 +25,7 @@ use field::wrong;
 use settings::Recipients;
 use std::collections::BTreeMap;
 use std::path::Path;
-use toml::de::{DeTable, DeValue};
+use tree::{Kind, Table, TreeError, Value};
 
 /// The only version of the format there is.
 const VERSION: &str = "1";
@@ -50,16 +51,21 @@ pub(super) fn parse(text: &str, folder: &Path) -> Result<Store, StoreError> {
 }
 
 fn read(text: &str, folder: &Path) -> Result<Store, Wrong> {
-    syntax::check_depth(text)?;
+    let document = tree::parse(text).map_err(|error| match error {
+        TreeError::TooDeep(at) => Wrong::new(at, Problem::TooDeep),
+        // Most of what is no TOML for its markers says so in other words.
+        TreeError::Syntax(error) => {
+            conflict::check_conflict(text).err().unwrap_or_else(|| syntax::wrong_syntax(text, &error))
+        }
+    })?;
     conflict::check_conflict(text)?;
-    let document = DeTable::parse(text).map_err(|error| syntax::wrong_syntax(text, &error))?.into_inner();
     check_version(&document)?;
     field::each(&document, |key, _| {
-        if TOP_KEYS.contains(&key.get_ref().as_ref()) { Ok(()) } else { Err(field::unknown(key, &TOP_KEYS)) }
+        if TOP_KEYS.contains(&key.text.as_ref()) { Ok(()) } else { Err(field::unknown(key, &TOP_KEYS)) }
     })?;
     let explicit = in_key(&document, "explicit", field::flag)?.unwrap_or_default();
     let recipients = in_key(&document, "recipients", |value| recipients(field::table(value)?))?.unwrap_or_default();
-    let defaults = |value: &field::Value<'_>| settings::defaults(field::table(value)?, &recipients);
+    let defaults = |value: &Value<'_>| settings::defaults(field::table(value)?, &recipients);
     let defaults = in_key(&document, "defaults", defaults)?.unwrap_or_default();
     let context = Context { folder, recipients: &recipients, defaults: &defaults };
     let raw = in_key(&document, "profiles", |value| profiles(field::table(value)?, &context))?.unwrap_or_default();
@@ -69,30 +75,30 @@ fn read(text: &str, folder: &Path) -> Result<Store, Wrong> {
 
 /// Reads the value of a top-level key, if it is there.
 fn in_key<'i, T>(
-    document: &DeTable<'i>,
+    document: &Table<'i>,
     key: &str,
-    read: impl FnOnce(&field::Value<'i>) -> Result<T, Wrong>,
+    read: impl FnOnce(&Value<'i>) -> Result<T, Wrong>,
 ) -> Result<Option<T>, Wrong> {
-    document.get(key).map(read).transpose().map_err(|wrong| wrong.under(key))
+    document.entry(key).map(|(_, value)| read(value)).transpose().map_err(|wrong| wrong.under(key))
 }
 
 /// A later format may have any other key, so the version is looked at before them.
-fn check_version(document: &DeTable<'_>) -> Result<(), Wrong> {
-    let Some(value) = document.get("version") else {
+fn check_version(document: &Table<'_>) -> Result<(), Wrong> {
+    let Some((_, value)) = document.entry("version") else {
         return Err(Wrong::new(0, Problem::Missing { key: "version" }));
     };
-    let problem = match value.get_ref() {
-        DeValue::Integer(number) if number.as_str() == VERSION => return Ok(()),
-        DeValue::Integer(_) => Problem::Version,
+    let problem = match &value.kind {
+        Kind::Integer(digits) if digits == VERSION => return Ok(()),
+        Kind::Integer(_) => Problem::Version,
         _ => Problem::Type { wanted: "a whole number" },
     };
     Err(wrong(value, problem).under("version"))
 }
 
-fn recipients(table: &DeTable<'_>) -> Result<Recipients, Wrong> {
+fn recipients(table: &Table<'_>) -> Result<Recipients, Wrong> {
     let mut recipients = Recipients::new();
     field::each(table, |key, value| {
-        let name = key.get_ref().parse::<RecipientName>().map_err(|error| Wrong::new(key.span().start, error))?;
+        let name = key.text.parse::<RecipientName>().map_err(|error| Wrong::new(key.at, error))?;
         let text = field::text(value)?;
         // Whether it is a whole key is known where it is used; what must not happen is that an
         // identity or a blank is taken for one.
@@ -106,11 +112,11 @@ fn recipients(table: &DeTable<'_>) -> Result<Recipients, Wrong> {
 }
 
 /// Reads every profile, in the order of the file.
-fn profiles(table: &DeTable<'_>, context: &Context<'_>) -> Result<Vec<Raw>, Wrong> {
+fn profiles(table: &Table<'_>, context: &Context<'_>) -> Result<Vec<Raw>, Wrong> {
     let mut found: Vec<(usize, Raw)> = Vec::with_capacity(table.len());
     field::each(table, |key, value| {
-        let at = key.span().start;
-        let name: ProfileName = key.get_ref().parse().map_err(|error: NameError| Wrong::new(at, error))?;
+        let at = key.at;
+        let name: ProfileName = key.text.parse().map_err(|error: NameError| Wrong::new(at, error))?;
         let profile = entry::profile(&name, at, value, context);
         found.push((at, (name, profile)));
         Ok(())

@@ -1,11 +1,11 @@
 //! The keys that `[defaults]` and every profile take alike.
 
 use super::fault::Wrong;
-use super::field::{self, Value, wrong};
+use super::field::{self, wrong};
+use super::tree::{Table, Value};
 use super::{Problem, check_env_name};
 use crate::profile::{ApiUrl, Defaults, EnvTemplate, NameError, RecipientName, UrlError};
 use std::collections::BTreeMap;
-use toml::de::DeTable;
 
 /// The keys of this file, as `[defaults]` takes them.
 pub(super) const KEYS: [&str; 6] = ["url", "leeway", "timeout", "ca_file", "env", "recipients"];
@@ -17,10 +17,10 @@ const MOST_COMPARED: usize = 100;
 pub(super) type Recipients = BTreeMap<RecipientName, String>;
 
 /// Reads `[defaults]`.
-pub(super) fn defaults(table: &DeTable<'_>, recipients: &Recipients) -> Result<Defaults, Wrong> {
+pub(super) fn defaults(table: &Table<'_>, recipients: &Recipients) -> Result<Defaults, Wrong> {
     let mut defaults = Defaults::default();
     field::each(table, |key, value| {
-        let known = setting(&mut defaults, key.get_ref(), value, recipients)?;
+        let known = setting(&mut defaults, &key.text, value, recipients)?;
         if known { Ok(()) } else { Err(field::unknown(key, &KEYS)) }
     })?;
     Ok(defaults)
@@ -66,13 +66,13 @@ fn url(value: &Value<'_>) -> Result<ApiUrl, Wrong> {
 fn env(value: &Value<'_>) -> Result<BTreeMap<String, EnvTemplate>, Wrong> {
     let mut env = BTreeMap::new();
     field::each(field::table(value)?, |key, value| {
-        check_env_name(key.get_ref()).map_err(|error| Wrong::new(key.span().start, error))?;
+        check_env_name(&key.text).map_err(|error| Wrong::new(key.at, error))?;
         let text = field::text(value)?;
         // No environment can hold it.
         if text.contains('\0') {
             return Err(wrong(value, Problem::ControlCharacters));
         }
-        env.insert(key.get_ref().to_string(), EnvTemplate(text.to_owned()));
+        env.insert(key.text.to_string(), EnvTemplate(text.to_owned()));
         Ok(())
     })?;
     Ok(env)

@@ -1,13 +1,10 @@
-//! What is judged before and around the TOML parser: encoding, depth, and its errors in own words.
+//! What is judged before and around the TOML parser: encoding, and its errors in own words.
 
 use super::fault::{StoreError, Wrong};
 use super::{Problem, conflict, path};
 use std::ops::Range;
-use toml_parser::Source;
 use toml_parser::lexer::TokenKind;
-
-/// How deep lists, tables and dotted keys may stand within one another.
-pub(super) const DEEPEST: usize = 64;
+use toml_parser::{ParseError, Source};
 
 /// A text that has no quotes.
 const UNQUOTED: &str = "a text that is not in quotes";
@@ -39,34 +36,13 @@ pub(in crate::profile) fn decode(bytes: Vec<u8>) -> Result<String, StoreError> {
     })
 }
 
-/// Fails for what is nested so deep that walking it would exhaust the stack. Reads tokens only, so
-/// it holds for text of any kind.
-pub(super) fn check_depth(text: &str) -> Result<(), Wrong> {
-    let mut dots = 0;
-    // For each bracket that is open, the dots before it.
-    let mut open: Vec<usize> = Vec::new();
-    for token in Source::new(text).lex() {
-        match token.kind() {
-            TokenKind::Dot => dots += 1,
-            TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => open.push(dots),
-            TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => dots = open.pop().unwrap_or(0),
-            TokenKind::Comma | TokenKind::Newline => dots = open.last().copied().unwrap_or(0),
-            _ => continue,
-        }
-        if open.len() + dots > DEEPEST {
-            return Err(Wrong::new(token.span().start(), Problem::TooDeep));
-        }
-    }
-    Ok(())
-}
-
 /// The parser's error with its place and key, in words that hold nothing of the file.
-pub(super) fn wrong_syntax(text: &str, error: &toml::de::Error) -> Wrong {
-    let span = error.span().unwrap_or(text.len()..text.len());
+pub(super) fn wrong_syntax(text: &str, error: &ParseError) -> Wrong {
+    let span = error.unexpected().map_or(text.len()..text.len(), |span| span.start()..span.end());
     if let Some(line) = conflict::left_over(text, span.start) {
         return Wrong::new(line, Problem::ConflictMarkers { profiles: Vec::new() });
     }
-    let (at, problem) = located(text, &span, error.message());
+    let (at, problem) = located(text, &span, error.description());
     let declared = matches!(problem, Problem::DuplicateKey | Problem::Syntax(CONTINUED));
     let path = if declared { path::declared_at(text, at) } else { path::at(text, at) };
     let wrong = Wrong::new(at, problem);

@@ -1,0 +1,165 @@
+//! The tree against the one that the parser's own crate builds, for texts of every kind.
+
+use super::*;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// A table as text, in the order of its keys: each key and value with its place.
+fn ours(table: &Table<'_>) -> String {
+    let entry =
+        |(key, value): &(Key<'_>, Value<'_>)| (key.text.to_string(), format!("{} = {}", key.at, our_value(value)));
+    format!("{:?}", table.entries().iter().map(entry).collect::<BTreeMap<_, _>>())
+}
+
+fn our_value(value: &Value<'_>) -> String {
+    let shown = match &value.kind {
+        Kind::Text(text) => format!("{text:?}"),
+        Kind::Integer(digits) => format!("integer {digits}"),
+        Kind::Float => "float".to_owned(),
+        Kind::Flag(flag) => flag.to_string(),
+        Kind::Date(date) => date.to_string(),
+        Kind::List(items) => items.iter().map(our_value).collect(),
+        // The places of the headers but the first are kept by the other tree alone.
+        Kind::Tables(tables) => tables.iter().map(ours).collect(),
+        Kind::Table(table) => return format!("{} {}", value.at, ours(table)),
+    };
+    format!("{} {shown}", value.at)
+}
+
+fn theirs(table: &DeTable<'_>) -> String {
+    let entry = |(key, value): (&Spanned<Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
+        (key.get_ref().to_string(), format!("{} = {}", key.span().start, their_value(value)))
+    };
+    format!("{:?}", table.iter().map(entry).collect::<BTreeMap<_, _>>())
+}
+
+fn their_value(value: &Spanned<DeValue<'_>>) -> String {
+    let shown = match value.get_ref() {
+        DeValue::String(text) => format!("{text:?}"),
+        DeValue::Integer(number) => format!("integer {}", number.as_str()),
+        DeValue::Float(_) => "float".to_owned(),
+        DeValue::Boolean(flag) => flag.to_string(),
+        DeValue::Datetime(date) => date.to_string(),
+        DeValue::Array(items) => {
+            let starts_with_header = items.first().is_some_and(|first| first.span().start == value.span().start);
+            let item = |item: &Spanned<DeValue<'_>>| match item.get_ref() {
+                DeValue::Table(table) if starts_with_header => theirs(table),
+                _ => their_value(item),
+            };
+            items.iter().map(item).collect()
+        }
+        DeValue::Table(table) => theirs(table),
+    };
+    format!("{} {shown}", value.span().start)
+}
+
+/// What both make of a text: the tree, or the first error with its place.
+fn check(text: &str, piece: usize) {
+    let own = match parse_in_pieces(text, piece) {
+        // The other one would go on.
+        Err(TreeError::TooDeep(_)) => return,
+        Err(TreeError::Syntax(error)) => Err(error),
+        Ok(table) => Ok(ours(&table)),
+    };
+    match (own, DeTable::parse(text)) {
+        (Ok(own), Ok(other)) => assert_eq!(own, theirs(other.get_ref()), "{text}"),
+        (Err(own), Err(other)) => {
+            let (at, start) = (own.unexpected().map(|span| span.start()), other.span().map(|span| span.start));
+            // The other one looks at the header of a list's table only when it has read the lines below.
+            if text.contains("[[") && at < start {
+                return;
+            }
+            assert_eq!(at, start, "{text}\n{own:?}\n{other:?}");
+            assert!(other.message().starts_with(own.description()), "{text}\n{own:?}\n{other:?}");
+        }
+        (own, other) => panic!("{text}\n{own:?}\n{other:?}"),
+    }
+}
+
+/// Lines of every kind, good and bad.
+const LINES: [&str; 54] = [
+    "a = 1",
+    "b = \"x\"",
+    "c = 'y'",
+    "a.b = 1",
+    "a.c = 2",
+    "b.c.d = 3",
+    "\"a\" = 1",
+    "'b'.\"c\" = true",
+    "d = {}",
+    "d = { a = 1, b.c = 2, b.d = 3 }",
+    "a = { a.b = 1, a = 2 }",
+    "c = { a = {}, a.b = 1 }",
+    "b = { a = 1, a = 2 }",
+    "c = [1, 2, 3]",
+    "c = [\n1,\n# x\n2\n]",
+    "c = [{ a = 1 }, {}]",
+    "a = [[1], [\"x\"]]",
+    "d.e = [[]]",
+    "b = { a = [1, { b = 2 }],\n c = 3 }",
+    "a = \"\"\"\nlines\nof text\n\"\"\"",
+    "b = \"\"\"\"quoted\"\"\"\"",
+    "c = \"\"\"\\\n  escaped \\u00e9\"\"\"",
+    "d = \"\"\"\r\nlines\r\n\"\"\"",
+    "a = '''\n'''",
+    "b = \"\"\"é\"\"\"",
+    "c = \"\"\"\n[x]\n\"\"\"",
+    "d = \"\"\"a\u{7}\"\"\"",
+    "[a]",
+    "[b]",
+    "[a.b]",
+    "[a.c]",
+    "[b.c]",
+    "[a.b.c]",
+    "[d]",
+    "[c.d.e]",
+    "[[c]]",
+    "[c.a]",
+    "[[a.d]]",
+    "[a.d.e]",
+    "[ a . 'b' ] # x",
+    "a = 2026-11-23",
+    "b = 2026-13-99",
+    "c = 1_000",
+    "d = 0x1f",
+    "a = 1.5",
+    "b = nan",
+    "c = +7",
+    "",
+    "# comment",
+    "d = ",
+    "= 1",
+    "a = [1, 2 }",
+    "[a",
+    "x y",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn lines_make_the_same_tree(lines in prop::collection::vec(prop::sample::select(&LINES[..]), 0..9), piece in 1..9_usize) {
+        check(&lines.join("\n"), piece);
+    }
+
+    #[test]
+    fn good_lines_make_the_same_tree(lines in prop::collection::vec(prop::sample::select(&LINES[..40]), 0..5), piece in 1..9_usize) {
+        check(&lines.join("\n"), piece);
+    }
+
+    #[test]
+    fn characters_make_the_same_tree(text in "[ab.=\\[\\]{}\"'\n,# 1\\\\\r:T-]{0,24}", piece in 1..9_usize) {
+        check(&text, piece);
+    }
+}
+
+#[test]
+fn many_entries_are_found_too() {
+    let lines: Vec<String> = (0..3 * FEW).map(|number| format!("[t.k{number}]\nx = {number}\n")).collect();
+    let lines = lines.concat();
+    check(&lines, PIECE);
+    check(&(lines.clone() + "[t.k2]\n"), PIECE);
+    check(&(lines + "[t.k40.y]\n[t]\nk3.x = 1\n"), PIECE);
+}
