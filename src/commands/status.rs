@@ -170,7 +170,8 @@ fn rows<'a>(run: &Run<'_>, profiles: &[&'a Profile]) -> Vec<StatusRow<'a>> {
     let session = run.context.session(&watch);
     let now = run.context.process.clock.now();
     let current = run.current_name();
-    profiles.iter().map(|profile| row(profile, session.lifetime(profile), current.as_ref(), now)).collect()
+    let lifetimes = session.lifetimes(profiles);
+    profiles.iter().zip(lifetimes).map(|(profile, lifetime)| row(profile, lifetime, current.as_ref(), now)).collect()
 }
 
 fn row<'a>(

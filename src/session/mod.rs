@@ -7,6 +7,7 @@ mod cache;
 mod failure;
 mod patience;
 mod renew;
+mod spread;
 mod vault;
 
 pub use cache::TokenCache;
@@ -227,11 +228,23 @@ impl<'a> Session<'a> {
 
     /// What a list says of the cached token of `profile`; opens nothing.
     pub fn lifetime(&self, profile: &Profile) -> Option<Lifetime> {
-        let fingerprint = self.fingerprint(profile)?;
-        self.cache.files().load_lifetime(&profile.name, &fingerprint).unwrap_or_else(|error| {
+        self.lifetimes(&[profile]).pop().flatten()
+    }
+
+    /// The same for several profiles, in their order. Many are shared out among threads, since the time goes by in the
+    /// system's calls.
+    pub fn lifetimes(&self, profiles: &[&Profile]) -> Vec<Option<Lifetime>> {
+        let env_tag = profiles.iter().find_map(|profile| self.env_tag(profile));
+        let tokens = self.cache.files();
+        let loaded = spread::map(profiles, |profile| {
+            let fingerprint = issued_for(profile, env_tag.as_deref());
+            fingerprint.map_or(Ok(None), |fingerprint| tokens.load_lifetime(&profile.name, &fingerprint))
+        });
+        let told = |error| {
             self.watcher.warn(Warning::TokenFile(&error));
             None
-        })
+        };
+        loaded.into_iter().map(|loaded| loaded.unwrap_or_else(told)).collect()
     }
 
     /// The files of cached tokens.
@@ -246,30 +259,12 @@ impl<'a> Session<'a> {
 
     /// What a token of `profile` is issued for; nothing when it has no usable secret.
     pub fn fingerprint(&self, profile: &Profile) -> Option<Fingerprint> {
-        let account: Vec<&str> = [&profile.shortname, &profile.appname, &profile.username]
-            .into_iter()
-            .flatten()
-            .map(String::as_str)
-            .collect();
-        let file;
-        let mut credential: Vec<&str> = vec![profile.secret.word()];
-        match &profile.secret {
-            SecretPlace::None | SecretPlace::Clear(_) => return None,
-            SecretPlace::Sealed(_) => credential.push(&profile.sealed.as_ref()?.id),
-            SecretPlace::Command(words) => credential.extend(words.iter().map(String::as_str)),
-            SecretPlace::File(path) => {
-                file = path.to_string_lossy();
-                credential.push(&file);
-            }
-            SecretPlace::Env(name) => credential.push(name),
-        }
-        let tag;
-        if profile.name.is_env() {
-            // What NETOSECRET holds is declared nowhere, so the secret itself has to count, keyed.
-            tag = self.vault.env_tag(self.device()?)?;
-            credential.push(&tag);
-        }
-        Some(Fingerprint::of(&profile.url, &account, &credential))
+        issued_for(profile, self.env_tag(profile).as_deref())
+    }
+
+    /// What NETOSECRET holds is declared nowhere, so for its profile the secret itself has to count, keyed.
+    fn env_tag(&self, profile: &Profile) -> Option<String> {
+        if profile.name.is_env() { self.vault.env_tag(self.device()?) } else { None }
     }
 
     /// The first look, without any lock.
@@ -365,6 +360,29 @@ impl Access {
     fn cached(token: &CachedToken) -> Self {
         Self { token: token.access.clone(), lifetime: Some(token.lifetime), origin: Granted::Cached }
     }
+}
+
+/// What a token of `profile` is issued for; nothing when it has no usable secret, or is that of NETOSECRET and has no
+/// `env_tag`.
+fn issued_for(profile: &Profile, env_tag: Option<&str>) -> Option<Fingerprint> {
+    let account: Vec<&str> =
+        [&profile.shortname, &profile.appname, &profile.username].into_iter().flatten().map(String::as_str).collect();
+    let file;
+    let mut credential: Vec<&str> = vec![profile.secret.word()];
+    match &profile.secret {
+        SecretPlace::None | SecretPlace::Clear(_) => return None,
+        SecretPlace::Sealed(_) => credential.push(&profile.sealed.as_ref()?.id),
+        SecretPlace::Command(words) => credential.extend(words.iter().map(String::as_str)),
+        SecretPlace::File(path) => {
+            file = path.to_string_lossy();
+            credential.push(&file);
+        }
+        SecretPlace::Env(name) => credential.push(name),
+    }
+    if profile.name.is_env() {
+        credential.push(env_tag?);
+    }
+    Some(Fingerprint::of(&profile.url, &account, &credential))
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, SessionError> {

@@ -9,10 +9,10 @@ use jiff::Timestamp;
 use jiff::fmt::serde::timestamp::second;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
-use std::cell::Cell;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use zeroize::{Zeroize as _, Zeroizing};
 
 /// Two tokens of 16 KiB, their JSON and the sealing fit with room to spare.
@@ -36,7 +36,7 @@ const LONGEST_TOKEN: usize = 16_384;
 pub struct TokenFolder {
     path: PathBuf,
     /// Leftovers of killed runs are looked for once a run.
-    cleared: Cell<bool>,
+    cleared: AtomicBool,
 }
 
 /// A token as it was granted to a profile.
@@ -94,13 +94,13 @@ impl TokenFolder {
     /// The folder at `path`, which is made when the first token is saved.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
-        Self { path, cleared: Cell::new(false) }
+        Self { path, cleared: AtomicBool::new(false) }
     }
 
     /// The file of a profile's token.
     #[must_use]
     pub fn file(&self, profile: &ProfileName) -> PathBuf {
-        self.path.join(format!("{profile}{SUFFIX}"))
+        self.path.join([profile.as_str(), SUFFIX].concat())
     }
 
     /// What the clear line says of a profile's token, for lists; nothing when there is none or it is for
@@ -165,7 +165,7 @@ impl TokenFolder {
     pub fn save(&self, token: &CachedToken, device: &DeviceKey, durability: Durability) -> Result<(), DiskError> {
         let path = self.file(&token.profile);
         disk::replace(&path, &render(token, device, &path)?, durability)?;
-        if !self.cleared.replace(true) {
+        if !self.cleared.swap(true, Ordering::Relaxed) {
             disk::clear_leftovers(&self.path);
         }
         Ok(())
