@@ -49,7 +49,7 @@ fn check(text: &str) -> Result<(), NameError> {
     if !(first.is_ascii_lowercase() || first.is_ascii_digit()) {
         return Err(NameError::Start);
     }
-    if !text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c)) {
+    if !text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-')) {
         return Err(NameError::Character);
     }
     if text.len() > LONGEST {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
+use std::sync::Arc;
 use url::{Host, Url};
 
 /// The part of every call's path that the API names its version with.
@@ -15,7 +16,7 @@ const VERSION_PATH: &str = "/api/v1";
 #[serde(try_from = "String")]
 pub struct ApiUrl {
     /// Scheme, host, port and any path before `/api/v1`; no trailing slash.
-    base: String,
+    base: Arc<str>,
     loopback: bool,
 }
 
@@ -55,7 +56,7 @@ impl ApiUrl {
     /// The API's base with its version, without a trailing slash: `https://api.netography.com/api/v1`.
     #[must_use]
     pub fn with_version(&self) -> String {
-        format!("{}{VERSION_PATH}", self.base)
+        [&self.base, VERSION_PATH].concat()
     }
 
     /// The address of a call, whose `path` starts with a slash and includes `/api`.
@@ -113,7 +114,7 @@ impl FromStr for ApiUrl {
         }
         let base = url.as_str().trim_end_matches('/');
         let base = base.strip_suffix(VERSION_PATH).unwrap_or(base).trim_end_matches('/');
-        Ok(Self { base: base.to_owned(), loopback })
+        Ok(Self { base: base.into(), loopback })
     }
 }
 

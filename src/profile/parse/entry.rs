@@ -2,7 +2,7 @@
 
 use super::fault::Wrong;
 use super::field::{self, wrong};
-use super::settings::{self, Recipients};
+use super::settings;
 use super::tree::{Kind, Table, Value};
 use super::{Context, Problem};
 use crate::profile::{ApiUrl, ClearKey, Defaults, Profile, ProfileName, SealedNote, SecretPlace};
@@ -52,11 +52,11 @@ struct Draft {
 }
 
 /// Reads the profile `name`, whose name stands at the byte `at`.
-pub(super) fn profile(
+pub(super) fn profile<'t>(
     name: &ProfileName,
     at: usize,
-    value: &Value<'_>,
-    context: &Context<'_>,
+    value: &'t Value<'t>,
+    context: &Context<'t>,
 ) -> Result<Profile, Wrong> {
     let table = field::table(value)?;
     let mut draft = Draft::default();
@@ -71,7 +71,7 @@ pub(super) fn profile(
 
 impl Draft {
     /// Reads one key; false for an unknown one.
-    fn read(&mut self, key: &str, value: &Value<'_>, context: &Context<'_>) -> Result<bool, Wrong> {
+    fn read<'t>(&mut self, key: &str, value: &'t Value<'t>, context: &Context<'t>) -> Result<bool, Wrong> {
         match key {
             "shortname" => self.shortname = Some(field::word(value)?),
             "appname" => self.appname = Some(field::word(value)?),
@@ -81,16 +81,16 @@ impl Draft {
             "protected" => self.protected = field::flag(value)?,
             "sealed" => self.sealed = Some(sealed_note(value)?),
             "secret" => self.secret = Some(secret(value, context)?),
-            _ => return self.read_other(key, value, context.recipients),
+            _ => return self.read_other(key, value, context),
         }
         Ok(true)
     }
 
-    fn read_other(&mut self, key: &str, value: &Value<'_>, recipients: &Recipients) -> Result<bool, Wrong> {
+    fn read_other<'t>(&mut self, key: &str, value: &'t Value<'t>, context: &Context<'t>) -> Result<bool, Wrong> {
         match ClearKey::ALL.into_iter().find(|clear| clear.key() == key) {
             // The value stays where it is, in the text.
             Some(clear) => field::text(value).map(|_| self.clear.push(clear))?,
-            None => return settings::setting(&mut self.settings, key, value, recipients),
+            None => return settings::setting(&mut self.settings, key, value, context.recipients, context.urls),
         }
         Ok(true)
     }
@@ -152,10 +152,10 @@ fn check_conflicts(table: &Table<'_>) -> Result<(), Wrong> {
     const PERSON: [&str; 2] = ["username", "password"];
     const API_KEY: [&str; 5] = ["shortname", "appname", "netosecret", "appkey", "sharedsecret"];
     let person = PERSON.into_iter().find_map(|key| Some((key, table.entry(key)?.0.at)));
-    let api_key = API_KEY.into_iter().find(|key| table.entry(key).is_some());
-    match (person, api_key) {
-        (Some((key, at)), Some(other)) => Err(Wrong::new(at, Problem::Conflict { other }).under(key)),
-        _ => Ok(()),
+    let Some((key, at)) = person else { return Ok(()) };
+    match API_KEY.into_iter().find(|key| table.entry(key).is_some()) {
+        Some(other) => Err(Wrong::new(at, Problem::Conflict { other }).under(key)),
+        None => Ok(()),
     }
 }
 

@@ -54,7 +54,7 @@ pub(super) fn flag(value: &Value<'_>) -> Result<bool, Wrong> {
     if let Kind::Flag(flag) = value.kind { Ok(flag) } else { Err(wrong_type(value, "true or false")) }
 }
 
-pub(super) fn table<'a, 'i>(value: &'a Value<'i>) -> Result<&'a Table<'i>, Wrong> {
+pub(super) fn table<'t>(value: &'t Value<'t>) -> Result<&'t Table<'t>, Wrong> {
     if let Kind::Table(table) = &value.kind { Ok(table) } else { Err(wrong_type(value, "a table")) }
 }
 
@@ -110,9 +110,9 @@ pub(super) fn date(value: &Value<'_>) -> Result<jiff::civil::Date, Wrong> {
 
 /// Reads every entry of a table; of several faults the first in the file is told, wherever parts of
 /// the table stand.
-pub(super) fn each<'i>(
-    table: &Table<'i>,
-    mut read: impl FnMut(&Key<'i>, &Value<'i>) -> Result<(), Wrong>,
+pub(super) fn each<'t>(
+    table: &'t Table<'t>,
+    mut read: impl FnMut(&'t Key<'t>, &'t Value<'t>) -> Result<(), Wrong>,
 ) -> Result<(), Wrong> {
     let mut first = None;
     for (key, value) in table.entries() {

@@ -22,7 +22,7 @@ use super::model::{Defaults, Entry, Store};
 use super::{NameError, Profile, ProfileName, RecipientName};
 use fault::{Counter, Wrong};
 use field::wrong;
-use settings::Recipients;
+use settings::{Recipients, Urls};
 use std::collections::BTreeMap;
 use std::path::Path;
 use tree::{Kind, Table, TreeError, Value};
@@ -37,6 +37,7 @@ struct Context<'a> {
     folder: &'a Path,
     recipients: &'a Recipients,
     defaults: &'a Defaults,
+    urls: &'a Urls<'a>,
 }
 
 /// A profile before the places of faults are counted.
@@ -65,19 +66,20 @@ fn read(text: &str, folder: &Path) -> Result<Store, Wrong> {
     })?;
     let explicit = in_key(&document, "explicit", field::flag)?.unwrap_or_default();
     let recipients = in_key(&document, "recipients", |value| recipients(field::table(value)?))?.unwrap_or_default();
-    let defaults = |value: &Value<'_>| settings::defaults(field::table(value)?, &recipients);
+    let urls = Urls::default();
+    let defaults = |value| settings::defaults(field::table(value)?, &recipients, &urls);
     let defaults = in_key(&document, "defaults", defaults)?.unwrap_or_default();
-    let context = Context { folder, recipients: &recipients, defaults: &defaults };
+    let context = Context { folder, recipients: &recipients, defaults: &defaults, urls: &urls };
     let raw = in_key(&document, "profiles", |value| profiles(field::table(value)?, &context))?.unwrap_or_default();
     let profiles = with_places(text, raw);
     Ok(Store { explicit, recipients, defaults, profiles, seen: None })
 }
 
 /// Reads the value of a top-level key, if it is there.
-fn in_key<'i, T>(
-    document: &Table<'i>,
+fn in_key<'t, T>(
+    document: &'t Table<'t>,
     key: &str,
-    read: impl FnOnce(&Value<'i>) -> Result<T, Wrong>,
+    read: impl FnOnce(&'t Value<'t>) -> Result<T, Wrong>,
 ) -> Result<Option<T>, Wrong> {
     document.entry(key).map(|(_, value)| read(value)).transpose().map_err(|wrong| wrong.under(key))
 }
@@ -112,7 +114,7 @@ fn recipients(table: &Table<'_>) -> Result<Recipients, Wrong> {
 }
 
 /// Reads every profile, in the order of the file.
-fn profiles(table: &Table<'_>, context: &Context<'_>) -> Result<Vec<Raw>, Wrong> {
+fn profiles<'t>(table: &'t Table<'t>, context: &Context<'t>) -> Result<Vec<Raw>, Wrong> {
     let mut found: Vec<(usize, Raw)> = Vec::with_capacity(table.len());
     field::each(table, |key, value| {
         let at = key.at;

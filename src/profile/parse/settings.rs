@@ -5,7 +5,8 @@ use super::field::{self, wrong};
 use super::tree::{Table, Value};
 use super::{Problem, check_env_name};
 use crate::profile::{ApiUrl, Defaults, EnvTemplate, NameError, RecipientName, UrlError};
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 
 /// The keys of this file, as `[defaults]` takes them.
 pub(super) const KEYS: [&str; 6] = ["url", "leeway", "timeout", "ca_file", "env", "recipients"];
@@ -16,25 +17,30 @@ const MOST_COMPARED: usize = 100;
 /// The declared recipients: name to public key.
 pub(super) type Recipients = BTreeMap<RecipientName, String>;
 
+/// The addresses that were read so far, by how they are written: most profiles have one of a few.
+#[derive(Default)]
+pub(super) struct Urls<'t>(RefCell<HashMap<&'t str, ApiUrl>>);
+
 /// Reads `[defaults]`.
-pub(super) fn defaults(table: &Table<'_>, recipients: &Recipients) -> Result<Defaults, Wrong> {
+pub(super) fn defaults<'t>(table: &'t Table<'t>, recipients: &Recipients, urls: &Urls<'t>) -> Result<Defaults, Wrong> {
     let mut defaults = Defaults::default();
     field::each(table, |key, value| {
-        let known = setting(&mut defaults, &key.text, value, recipients)?;
+        let known = setting(&mut defaults, &key.text, value, recipients, urls)?;
         if known { Ok(()) } else { Err(field::unknown(key, &KEYS)) }
     })?;
     Ok(defaults)
 }
 
 /// Reads one key into `settings`; false for a key that is none of these.
-pub(super) fn setting(
+pub(super) fn setting<'t>(
     settings: &mut Defaults,
     key: &str,
-    value: &Value<'_>,
+    value: &'t Value<'t>,
     recipients: &Recipients,
+    urls: &Urls<'t>,
 ) -> Result<bool, Wrong> {
     match key {
-        "url" => settings.url = Some(url(value)?),
+        "url" => settings.url = Some(urls.read(value)?),
         "leeway" => settings.leeway = Some(field::span(value)?),
         "timeout" => settings.timeout = Some(field::span(value)?),
         "ca_file" => settings.ca_file = Some(field::absolute(value)?),
@@ -59,8 +65,16 @@ pub(super) fn fill(own: Defaults, defaults: &Defaults) -> Defaults {
     }
 }
 
-fn url(value: &Value<'_>) -> Result<ApiUrl, Wrong> {
-    field::text(value)?.parse().map_err(|error: UrlError| wrong(value, error))
+impl<'t> Urls<'t> {
+    fn read(&self, value: &'t Value<'t>) -> Result<ApiUrl, Wrong> {
+        let text = field::text(value)?;
+        if let Some(url) = self.0.borrow().get(text) {
+            return Ok(url.clone());
+        }
+        let url: ApiUrl = text.parse().map_err(|error: UrlError| wrong(value, error))?;
+        self.0.borrow_mut().insert(text, url.clone());
+        Ok(url)
+    }
 }
 
 fn env(value: &Value<'_>) -> Result<BTreeMap<String, EnvTemplate>, Wrong> {
