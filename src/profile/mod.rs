@@ -6,6 +6,7 @@
 mod choice;
 mod current;
 mod document;
+mod excerpt;
 mod model;
 mod name;
 mod parse;
@@ -18,6 +19,7 @@ mod url;
 pub use choice::{Choice, ChoiceError, ChoiceFiles, Origin, Said, Sources, choose, explain, settle};
 pub use current::{Current, CurrentError};
 pub use document::{Document, Edit, EditError, Section, Value};
+pub use excerpt::Excerpt;
 pub use model::{ClearKey, Defaults, Entry, EnvTemplate, Profile, SealedNote, SecretPlace, Store, near};
 pub use name::{NameError, ProfileName, RecipientName};
 pub use parse::{EnvNameError, Fault, Place, Problem, StoreError, check_env_name};

@@ -1,6 +1,6 @@
 //! The store as it is meant: recipients, defaults and profiles, each profile good or faulty.
 
-use super::{ApiUrl, Fault, ProfileName, RecipientName, Span};
+use super::{ApiUrl, Excerpt, Fault, ProfileName, RecipientName, Span};
 use crate::disk::Sighting;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -96,7 +96,7 @@ pub enum SecretPlace {
     /// In clear in the store, until `neto seal`. These keys are there; their values stay in the text.
     Clear(Vec<ClearKey>),
     /// Sealed: an armored age file.
-    Sealed(String),
+    Sealed(Excerpt),
     /// Printed by a program that is run without a shell; the first word is the program.
     Command(Vec<String>),
     /// In a file, absolute.

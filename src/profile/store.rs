@@ -10,6 +10,7 @@ use crate::disk::{self, DiskError, Lock, Locked, Privacy, Rules, Sighting, Stamp
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Others may read a store, which holds no open secret, but not write it.
 const RULES: Rules = Rules { cap: 64 << 20, privacy: Privacy::NotWritable };
@@ -85,7 +86,7 @@ impl StoreFile {
     /// [`StoreFileError::Store`] for one that cannot be used.
     pub fn load(&self) -> Result<Option<Store>, StoreFileError> {
         let Some((bytes, seen)) = self.read()? else { return Ok(None) };
-        let store = parse::decode(bytes).and_then(|text| parse::parse(&text, &self.base()));
+        let store = parse::decode(bytes).and_then(|text| parse::parse(&Arc::new(text), &self.base()));
         let store = store.map_err(|error| self.invalid(error))?;
         Ok(Some(Store { seen, ..store }))
     }

@@ -210,7 +210,7 @@ pub(super) mod tests {
             ca_file: None,
             env: BTreeMap::new(),
             recipients: None,
-            secret: SecretPlace::Sealed(String::new()),
+            secret: SecretPlace::Sealed(String::new().into()),
             sealed: None,
         }
     }

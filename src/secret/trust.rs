@@ -291,7 +291,7 @@ mod tests {
         // What a seal or the user's own wishes cover is none of the memory's business.
         let other = with(|profile| {
             profile.tags = vec!["prod".to_owned()];
-            profile.secret = SecretPlace::Sealed("another".to_owned());
+            profile.secret = SecretPlace::Sealed("another".to_owned().into());
         });
         assert_eq!(memory.verdict(&other), Verdict::Trusted);
     }

@@ -21,7 +21,7 @@ use super::{ClearKey, ProfileName, Store};
 use layout::Layout;
 pub use render::Value;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// A part of the file that holds keys.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -120,7 +120,7 @@ pub enum EditError {
 /// A store's file: its text, what it means, and where its parts stand.
 #[derive(Debug)]
 pub struct Document {
-    text: String,
+    text: Arc<String>,
     folder: PathBuf,
     store: Store,
     layout: OnceLock<Layout>,
@@ -132,7 +132,7 @@ impl Document {
     /// # Errors
     /// [`StoreError`] when the file as a whole cannot be used.
     pub fn parse(bytes: Vec<u8>, folder: &Path) -> Result<Self, StoreError> {
-        let text = parse::decode(bytes)?;
+        let text = Arc::new(parse::decode(bytes)?);
         let store = parse::parse(&text, folder)?;
         Ok(Self { text, folder: folder.to_owned(), store, layout: OnceLock::new() })
     }

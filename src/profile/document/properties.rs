@@ -318,7 +318,7 @@ proptest! {
         prop_assert_eq!(cr, if file.crlf { after.text.matches('\n').count() } else { 0 });
         prop_assert_eq!(after.text.starts_with('\u{feff}'), file.mark);
         if edits.is_empty() {
-            prop_assert_eq!(&after.text, &text);
+            prop_assert_eq!(&*after.text, &text);
         }
     }
 
@@ -350,6 +350,6 @@ proptest! {
         }
         let edits: Vec<Edit> = edits.into_values().collect();
         let before = Document::parse(text.into_bytes(), Path::new("/")).unwrap();
-        prop_assert_eq!(before.apply(&edits).unwrap().text, wanted);
+        prop_assert_eq!(&*before.apply(&edits).unwrap().text, &wanted);
     }
 }

@@ -33,7 +33,10 @@ fn marker(text: &str, mark: &str) -> Option<usize> {
     if text[text_start..].starts_with(mark) {
         return Some(text_start);
     }
-    text.find(&format!("\n{mark}")).map(|found| found + 1)
+    let line = format!("\n{mark}");
+    // Whether it is there at all is known much sooner than where.
+    let there = text.contains(&line);
+    there.then(|| text.find(&line).map(|found| found + 1)).flatten()
 }
 
 /// The names of the profiles that have lines between the markers, in the order of the file.

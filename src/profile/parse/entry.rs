@@ -5,7 +5,8 @@ use super::field::{self, wrong};
 use super::settings;
 use super::tree::{Kind, Table, Value};
 use super::{Context, Problem};
-use crate::profile::{ApiUrl, ClearKey, Defaults, Profile, ProfileName, SealedNote, SecretPlace};
+use crate::profile::{ApiUrl, ClearKey, Defaults, Excerpt, Profile, ProfileName, SealedNote, SecretPlace};
+use std::sync::Arc;
 
 /// Every key that a profile takes.
 pub(super) const KEYS: [&str; 18] = [
@@ -181,15 +182,15 @@ fn sealed_note(value: &Value<'_>) -> Result<SealedNote, Wrong> {
 fn secret(value: &Value<'_>, context: &Context<'_>) -> Result<SecretPlace, Wrong> {
     match &value.kind {
         Kind::Text(text) if text.is_empty() => Err(wrong(value, Problem::Empty)),
-        Kind::Text(text) => Ok(SecretPlace::Sealed(with_plain_line_ends(text))),
+        Kind::Text(text) => Ok(SecretPlace::Sealed(with_plain_line_ends(text, context.text))),
         Kind::Table(table) => source(value, table, context),
         _ => Err(wrong(value, Problem::Type { wanted: "a sealed text or a table that names a source" })),
     }
 }
 
 /// A file with CRLF has it in its multi-line strings too; what is sealed is the same.
-fn with_plain_line_ends(text: &str) -> String {
-    if text.contains('\r') { text.replace("\r\n", "\n") } else { text.to_owned() }
+fn with_plain_line_ends(text: &str, whole: &Arc<String>) -> Excerpt {
+    if text.contains('\r') { text.replace("\r\n", "\n").into() } else { Excerpt::of(whole, text) }
 }
 
 fn source(value: &Value<'_>, table: &Table<'_>, context: &Context<'_>) -> Result<SecretPlace, Wrong> {

@@ -25,6 +25,7 @@ use field::wrong;
 use settings::{Recipients, Urls};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use tree::{Kind, Table, TreeError, Value};
 
 /// The only version of the format there is.
@@ -34,6 +35,7 @@ const TOP_KEYS: [&str; 5] = ["version", "explicit", "recipients", "defaults", "p
 
 /// What a profile is read against.
 struct Context<'a> {
+    text: &'a Arc<String>,
     folder: &'a Path,
     recipients: &'a Recipients,
     defaults: &'a Defaults,
@@ -47,11 +49,11 @@ type Raw = (ProfileName, Result<Profile, Wrong>);
 ///
 /// # Errors
 /// [`StoreError`] when the file as a whole cannot be used.
-pub(super) fn parse(text: &str, folder: &Path) -> Result<Store, StoreError> {
+pub(super) fn parse(text: &Arc<String>, folder: &Path) -> Result<Store, StoreError> {
     read(text, folder).map_err(|wrong| wrong.into_store_error(text))
 }
 
-fn read(text: &str, folder: &Path) -> Result<Store, Wrong> {
+fn read(text: &Arc<String>, folder: &Path) -> Result<Store, Wrong> {
     let document = tree::parse(text).map_err(|error| match error {
         TreeError::TooDeep(at) => Wrong::new(at, Problem::TooDeep),
         // Most of what is no TOML for its markers says so in other words.
@@ -69,7 +71,7 @@ fn read(text: &str, folder: &Path) -> Result<Store, Wrong> {
     let urls = Urls::default();
     let defaults = |value| settings::defaults(field::table(value)?, &recipients, &urls);
     let defaults = in_key(&document, "defaults", defaults)?.unwrap_or_default();
-    let context = Context { folder, recipients: &recipients, defaults: &defaults, urls: &urls };
+    let context = Context { text, folder, recipients: &recipients, defaults: &defaults, urls: &urls };
     let raw = in_key(&document, "profiles", |value| profiles(field::table(value)?, &context))?.unwrap_or_default();
     let profiles = with_places(text, raw);
     Ok(Store { explicit, recipients, defaults, profiles, seen: None })

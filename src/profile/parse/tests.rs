@@ -40,6 +40,10 @@ secret = { file = "secrets/x" }
 secret.env = "X_SECRET"
 "#;
 
+fn parse(text: &str, folder: &Path) -> Result<Store, StoreError> {
+    super::parse(&Arc::new(text.to_owned()), folder)
+}
+
 fn store(text: &str) -> Store {
     parse(text, Path::new("/store")).unwrap()
 }
@@ -70,7 +74,7 @@ fn a_store_is_read_with_its_defaults_in_the_order_of_the_file() {
     let env: Vec<(&str, &str)> = zeta.env.iter().map(|(name, value)| (name.as_str(), value.0.as_str())).collect();
     assert_eq!(env, [("TENANT", "{shortname}"), ("WHO", "zeta")]);
     assert_eq!(zeta.sealed.as_ref().map(|note| note.since.to_string()), Some("2026-11-23".to_owned()));
-    assert_eq!(zeta.secret, SecretPlace::Sealed("-----BEGIN AGE ENCRYPTED FILE-----\n".to_owned()));
+    assert_eq!(zeta.secret, SecretPlace::Sealed("-----BEGIN AGE ENCRYPTED FILE-----\n".to_owned().into()));
     assert_eq!(profiles[1].secret, SecretPlace::Clear(vec![ClearKey::Netosecret]));
     assert_eq!(profiles[1].timeout, Span::from_seconds(30));
     assert_eq!(profiles[2].secret, SecretPlace::Command(["pass", "show", "x"].map(str::to_owned).to_vec()));
