@@ -96,7 +96,8 @@ pub struct Context {
     /// The cached tokens of the store.
     pub cache: TokenCache,
     env_profile: Option<Profile>,
-    store: OnceCell<Store>,
+    /// Never freed: it holds no secret, and with many profiles that takes longer than the end of the process.
+    store: OnceCell<&'static Store>,
 }
 
 /// The profile that a run is about.
@@ -206,7 +207,7 @@ impl Context {
     /// # Errors
     /// [`ContextError::Store`]; [`ContextError::NoStore`] for a store that was named.
     pub fn store(&self) -> Result<&Store, ContextError> {
-        if let Some(store) = self.store.get() {
+        if let Some(&store) = self.store.get() {
             return Ok(store);
         }
         let loaded = match self.store_file().load()? {
@@ -214,7 +215,7 @@ impl Context {
             None if self.paths.named_store => return Err(ContextError::NoStore(self.paths.store.clone())),
             None => Store::default(),
         };
-        Ok(self.store.get_or_init(|| loaded))
+        Ok(self.store.get_or_init(|| Box::leak(Box::new(loaded))))
     }
 
     /// The profile that is meant where one is: `argument`, else what stands in its place.

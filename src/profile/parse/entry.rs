@@ -53,11 +53,11 @@ struct Draft {
 }
 
 /// Reads the profile `name`, whose name stands at the byte `at`.
-pub(super) fn profile<'t>(
+pub(super) fn profile(
     name: &ProfileName,
     at: usize,
-    value: &'t Value<'t>,
-    context: &Context<'t>,
+    value: &Value<'_>,
+    context: &Context<'_>,
 ) -> Result<Profile, Wrong> {
     let table = field::table(value)?;
     let mut draft = Draft::default();
@@ -72,7 +72,7 @@ pub(super) fn profile<'t>(
 
 impl Draft {
     /// Reads one key; false for an unknown one.
-    fn read<'t>(&mut self, key: &str, value: &'t Value<'t>, context: &Context<'t>) -> Result<bool, Wrong> {
+    fn read(&mut self, key: &str, value: &Value<'_>, context: &Context<'_>) -> Result<bool, Wrong> {
         match key {
             "shortname" => self.shortname = Some(field::word(value)?),
             "appname" => self.appname = Some(field::word(value)?),
@@ -87,7 +87,7 @@ impl Draft {
         Ok(true)
     }
 
-    fn read_other<'t>(&mut self, key: &str, value: &'t Value<'t>, context: &Context<'t>) -> Result<bool, Wrong> {
+    fn read_other(&mut self, key: &str, value: &Value<'_>, context: &Context<'_>) -> Result<bool, Wrong> {
         match ClearKey::ALL.into_iter().find(|clear| clear.key() == key) {
             // The value stays where it is, in the text.
             Some(clear) => field::text(value).map(|_| self.clear.push(clear))?,

@@ -2,9 +2,10 @@
 
 use super::env_name::is_variable;
 use super::fault::{Wrong, keep_first};
-use super::tree::{Key, Kind, Table, Value};
+use super::tree::{Entry, Key, Kind, Table, Value};
 use super::{EnvNameError, Problem};
 use crate::profile::{Span, SpanError, near};
+use std::borrow::Borrow;
 use std::path::{Path, PathBuf};
 
 /// The fault of a value itself.
@@ -54,7 +55,7 @@ pub(super) fn flag(value: &Value<'_>) -> Result<bool, Wrong> {
     if let Kind::Flag(flag) = value.kind { Ok(flag) } else { Err(wrong_type(value, "true or false")) }
 }
 
-pub(super) fn table<'t>(value: &'t Value<'t>) -> Result<&'t Table<'t>, Wrong> {
+pub(super) fn table<'a, 'i>(value: &'a Value<'i>) -> Result<&'a Table<'i>, Wrong> {
     if let Kind::Table(table) = &value.kind { Ok(table) } else { Err(wrong_type(value, "a table")) }
 }
 
@@ -110,12 +111,13 @@ pub(super) fn date(value: &Value<'_>) -> Result<jiff::civil::Date, Wrong> {
 
 /// Reads every entry of a table; of several faults the first in the file is told, wherever parts of
 /// the table stand.
-pub(super) fn each<'t>(
-    table: &'t Table<'t>,
-    mut read: impl FnMut(&'t Key<'t>, &'t Value<'t>) -> Result<(), Wrong>,
+pub(super) fn each<'i, E: Borrow<Entry<'i>>>(
+    entries: impl IntoIterator<Item = E>,
+    mut read: impl FnMut(&Key<'i>, &Value<'i>) -> Result<(), Wrong>,
 ) -> Result<(), Wrong> {
     let mut first = None;
-    for (key, value) in table.entries() {
+    for entry in entries {
+        let (key, value) = entry.borrow();
         if let Err(error) = read(key, value) {
             keep_first(&mut first, error.under(&key.text));
         }

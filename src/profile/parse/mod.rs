@@ -39,7 +39,7 @@ struct Context<'a> {
     folder: &'a Path,
     recipients: &'a Recipients,
     defaults: &'a Defaults,
-    urls: &'a Urls<'a>,
+    urls: &'a Urls,
 }
 
 /// A profile before the places of faults are counted.
@@ -69,19 +69,24 @@ fn read(text: &Arc<String>, folder: &Path) -> Result<Store, Wrong> {
     let explicit = in_key(&document, "explicit", field::flag)?.unwrap_or_default();
     let recipients = in_key(&document, "recipients", |value| recipients(field::table(value)?))?.unwrap_or_default();
     let urls = Urls::default();
-    let defaults = |value| settings::defaults(field::table(value)?, &recipients, &urls);
+    let defaults = |value: &Value<'_>| settings::defaults(field::table(value)?, &recipients, &urls);
     let defaults = in_key(&document, "defaults", defaults)?.unwrap_or_default();
     let context = Context { text, folder, recipients: &recipients, defaults: &defaults, urls: &urls };
-    let raw = in_key(&document, "profiles", |value| profiles(field::table(value)?, &context))?.unwrap_or_default();
+    let raw = match document.into_iter().find(|(key, _)| key.text == "profiles") {
+        Some((_, Value { kind: Kind::Table(table), .. })) => profiles(table, &context),
+        Some((_, value)) => field::table(&value).map(|_| Vec::new()),
+        None => Ok(Vec::new()),
+    };
+    let raw = raw.map_err(|wrong| wrong.under("profiles"))?;
     let profiles = with_places(text, raw);
     Ok(Store { explicit, recipients, defaults, profiles, seen: None })
 }
 
 /// Reads the value of a top-level key, if it is there.
-fn in_key<'t, T>(
-    document: &'t Table<'t>,
+fn in_key<'i, T>(
+    document: &Table<'i>,
     key: &str,
-    read: impl FnOnce(&'t Value<'t>) -> Result<T, Wrong>,
+    read: impl FnOnce(&Value<'i>) -> Result<T, Wrong>,
 ) -> Result<Option<T>, Wrong> {
     document.entry(key).map(|(_, value)| read(value)).transpose().map_err(|wrong| wrong.under(key))
 }
@@ -115,8 +120,8 @@ fn recipients(table: &Table<'_>) -> Result<Recipients, Wrong> {
     Ok(recipients)
 }
 
-/// Reads every profile, in the order of the file.
-fn profiles<'t>(table: &'t Table<'t>, context: &Context<'t>) -> Result<Vec<Raw>, Wrong> {
+/// Reads every profile, in the order of the file; each part of the tree goes as soon as it is read.
+fn profiles(table: Table<'_>, context: &Context<'_>) -> Result<Vec<Raw>, Wrong> {
     let mut found: Vec<(usize, Raw)> = Vec::with_capacity(table.len());
     field::each(table, |key, value| {
         let at = key.at;

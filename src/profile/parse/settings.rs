@@ -19,10 +19,10 @@ pub(super) type Recipients = BTreeMap<RecipientName, String>;
 
 /// The addresses that were read so far, by how they are written: most profiles have one of a few.
 #[derive(Default)]
-pub(super) struct Urls<'t>(RefCell<HashMap<&'t str, ApiUrl>>);
+pub(super) struct Urls(RefCell<HashMap<String, ApiUrl>>);
 
 /// Reads `[defaults]`.
-pub(super) fn defaults<'t>(table: &'t Table<'t>, recipients: &Recipients, urls: &Urls<'t>) -> Result<Defaults, Wrong> {
+pub(super) fn defaults(table: &Table<'_>, recipients: &Recipients, urls: &Urls) -> Result<Defaults, Wrong> {
     let mut defaults = Defaults::default();
     field::each(table, |key, value| {
         let known = setting(&mut defaults, &key.text, value, recipients, urls)?;
@@ -32,12 +32,12 @@ pub(super) fn defaults<'t>(table: &'t Table<'t>, recipients: &Recipients, urls: 
 }
 
 /// Reads one key into `settings`; false for a key that is none of these.
-pub(super) fn setting<'t>(
+pub(super) fn setting(
     settings: &mut Defaults,
     key: &str,
-    value: &'t Value<'t>,
+    value: &Value<'_>,
     recipients: &Recipients,
-    urls: &Urls<'t>,
+    urls: &Urls,
 ) -> Result<bool, Wrong> {
     match key {
         "url" => settings.url = Some(urls.read(value)?),
@@ -65,14 +65,14 @@ pub(super) fn fill(own: Defaults, defaults: &Defaults) -> Defaults {
     }
 }
 
-impl<'t> Urls<'t> {
-    fn read(&self, value: &'t Value<'t>) -> Result<ApiUrl, Wrong> {
+impl Urls {
+    fn read(&self, value: &Value<'_>) -> Result<ApiUrl, Wrong> {
         let text = field::text(value)?;
         if let Some(url) = self.0.borrow().get(text) {
             return Ok(url.clone());
         }
         let url: ApiUrl = text.parse().map_err(|error: UrlError| wrong(value, error))?;
-        self.0.borrow_mut().insert(text, url.clone());
+        self.0.borrow_mut().insert(text.to_owned(), url.clone());
         Ok(url)
     }
 }

@@ -49,10 +49,12 @@ pub(super) enum Kind<'i> {
     Table(Table<'i>),
 }
 
+pub(super) type Entry<'i> = (Key<'i>, Value<'i>);
+
 /// The entries of a table in the order in which they are first named.
 #[derive(Debug)]
 pub(super) struct Table<'i> {
-    entries: Vec<(Key<'i>, Value<'i>)>,
+    entries: Vec<Entry<'i>>,
     /// The place of each among them, where they are many.
     #[allow(clippy::box_collection, reason = "most tables have none, and it is large")]
     places: Option<Box<HashMap<Cow<'i, str>, usize>>>,
@@ -150,12 +152,12 @@ impl<'i> Table<'i> {
         self.entries.len()
     }
 
-    pub(super) fn entries(&self) -> &[(Key<'i>, Value<'i>)] {
+    pub(super) fn entries(&self) -> &[Entry<'i>] {
         &self.entries
     }
 
     /// The key as it stands there and its value.
-    pub(super) fn entry(&self, key: &str) -> Option<&(Key<'i>, Value<'i>)> {
+    pub(super) fn entry(&self, key: &str) -> Option<&Entry<'i>> {
         self.place(key).map(|place| &self.entries[place])
     }
 
@@ -225,6 +227,24 @@ impl<'i> Table<'i> {
         }
         table.push(last, value.kind, value.at);
         Ok(())
+    }
+}
+
+impl<'i> IntoIterator for Table<'i> {
+    type Item = Entry<'i>;
+    type IntoIter = std::vec::IntoIter<Entry<'i>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.into_iter()
+    }
+}
+
+impl<'a, 'i> IntoIterator for &'a Table<'i> {
+    type Item = &'a Entry<'i>;
+    type IntoIter = std::slice::Iter<'a, Entry<'i>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.iter()
     }
 }
 
