@@ -253,15 +253,7 @@ impl Context {
     ///
     /// # Errors
     /// [`ContextError::Fault`] when it is faulty, [`ContextError::Netosecret`] for a bad one.
-    pub fn profile(&self, name: &ProfileName) -> Result<Profile, ContextError> {
-        self.declared(name).cloned()
-    }
-
-    /// The same as it lies in the store.
-    ///
-    /// # Errors
-    /// As [`Context::profile`].
-    pub fn declared(&self, name: &ProfileName) -> Result<&Profile, ContextError> {
+    pub fn profile(&self, name: &ProfileName) -> Result<&Profile, ContextError> {
         if name.is_env() {
             return self.env_profile.as_ref().ok_or_else(|| self.bad_netosecret());
         }
@@ -309,7 +301,7 @@ impl Context {
             return Ok(chosen);
         }
         let name = profile::settle(meant, self.store()?)?.name;
-        Ok(Chosen { profile: self.profile(&name)?, reading: self.reading() })
+        Ok(Chosen { profile: self.profile(&name)?.clone(), reading: self.reading() })
     }
 
     /// The chosen profile as its token remembers it, as long as the store is the very file that was read then.

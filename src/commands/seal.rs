@@ -197,7 +197,7 @@ fn ask_to_accept(args: &SealArgs, run: &Run<'_>, names: &[ProfileName]) -> Resul
         let SecretPlace::Sealed(text) = &profile.secret else { continue };
         let opened = run.context.vault.open(text, &run.watch()).map_err(|error| Error::from(error).about(name))?;
         let Some(note) = &profile.sealed else { continue };
-        let declared = Binding::of(&profile)?;
+        let declared = Binding::of(profile)?;
         let mut told = Vec::new();
         if let Err(mismatch) = opened.check(&declared, note) {
             differ = true;
@@ -209,7 +209,7 @@ fn ask_to_accept(args: &SealArgs, run: &Run<'_>, names: &[ProfileName]) -> Resul
             }
         }
         // A whole profile with a seal of its own may have been pasted in: only the memory tells that.
-        if let Verdict::Changed(changes) = run.context.vault.memory()?.borrow().verdict(&profile) {
+        if let Verdict::Changed(changes) = run.context.vault.memory()?.borrow().verdict(profile) {
             differ = true;
             for change in changes.iter().filter(|change| !told.contains(&change.field.as_str())) {
                 run.ui.note(&format!("{name}: {change}"));

@@ -95,7 +95,7 @@ impl SelectArgs {
 
 impl<'a> Selected<'a> {
     fn of(run: &Run<'a>, name: ProfileName) -> Self {
-        Self { profile: run.context.declared(&name), name: Cow::Owned(name) }
+        Self { profile: run.context.profile(&name), name: Cow::Owned(name) }
     }
 }
 

@@ -61,6 +61,9 @@ pub enum Linked {
     Joined,
 }
 
+/// A file's bytes and which file it was.
+type Read = (Vec<u8>, Option<Sighting>);
+
 impl StoreFile {
     /// The store at `path`, which may be a symbolic link, changed under a lock in the folder `locks`.
     #[must_use]
@@ -194,7 +197,7 @@ impl StoreFile {
     }
 
     /// The file's bytes and which file it was; none when it is not there.
-    fn read(&self) -> Result<Option<(Vec<u8>, Option<Sighting>)>, StoreFileError> {
+    fn read(&self) -> Result<Option<Read>, StoreFileError> {
         let read = match disk::read_seen(&self.path, RULES) {
             // A link that leads nowhere is a checkout that is gone, not a store that was never made.
             Err(error) if error.is_absent() && !self.path.is_symlink() => return Ok(None),

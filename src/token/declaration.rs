@@ -59,7 +59,7 @@ impl Declaration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::Lock;
+    use crate::disk::{self, Lock, Privacy, Rules};
     use crate::profile::{Store, StoreFile};
     use std::fs;
 
@@ -81,7 +81,7 @@ mod tests {
             if path.extension().is_none_or(|end| end != "toml") {
                 continue;
             }
-            let (_folder, store) = store(&fs::read(&path).unwrap());
+            let (_folder, store) = store(&disk::read(&path, Rules { cap: 1 << 20, privacy: Privacy::Any }).unwrap());
             for profile in store.profiles.into_iter().filter_map(|entry| entry.profile.ok()) {
                 let json = serde_json::to_string(&profile).unwrap();
                 assert_eq!(serde_json::from_str::<Profile>(&json).unwrap(), profile, "{}", path.display());

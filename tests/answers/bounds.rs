@@ -5,8 +5,7 @@ use super::case::{Case, GOOD, PLANTED, case, login, raw, raw_ok};
 use super::world::try_all;
 use crate::fusion::{Fault, TOKEN};
 use crate::harness::{Outcome, Sandbox};
-use crate::torture::scale::{say, say_not_tested};
-use std::process::Command;
+use crate::torture::scale::{faketime_works, say};
 use std::time::Duration;
 
 const OK: &str = "HTTP/1.1 200 OK\r\n";
@@ -210,8 +209,7 @@ fn r28_up_to_the_bounds_an_answer_is_good() {
 
 /// A run of `neto token acme` whose clock goes twenty times as fast; None where there is no faketime.
 fn hastened(sandbox: &Sandbox) -> Option<Outcome> {
-    if !Command::new("faketime").arg("--version").output().is_ok_and(|output| output.status.success()) {
-        say_not_tested("there is no faketime (Debian's package of that name), so that 30 s are not waited for");
+    if !faketime_works() {
         return None;
     }
     let arguments = ["-f", "+0 x20", env!("CARGO_BIN_EXE_neto"), "token", "acme", "-v"];

@@ -1,17 +1,15 @@
 //! a clock that jumps costs at most one login a jump and never gets neto stuck.
 
-use super::scale::{say, say_not_tested};
+use super::scale::{faketime_works, say};
 use crate::fusion::{REFRESH, TOKEN};
 use crate::harness::Sandbox;
-use std::process::Command;
 
 /// Away and back again, as libfaketime writes it.
 const JUMPS: [&str; 10] = ["-10y", "+0", "-1d", "+0", "-1h", "+0", "+1h", "+0", "+10y", "+0"];
 
 #[test]
 fn r20_a_clock_that_jumps_costs_one_login_a_jump_at_most() {
-    if !Command::new("faketime").arg("--version").output().is_ok_and(|output| output.status.success()) {
-        say_not_tested("there is no faketime (Debian's package of that name), so the clock is not turned");
+    if !faketime_works() {
         return;
     }
     let sandbox = Sandbox::new();

@@ -1,6 +1,7 @@
 //! How much of a round is run, and what it says at its end.
 
 use std::io::Write as _;
+use std::process::Command;
 
 /// Of the full numbers, what the ordinary suite runs.
 const ORDINARY: f64 = 0.003;
@@ -25,6 +26,15 @@ pub(crate) fn say(line: &str) {
 pub(crate) fn say_not_tested(what: &str) {
     say(&format!("NOT TESTED: {what}"));
     assert!(std::env::var_os("CI").is_none(), "{what}; where CI is set nothing may be left out");
+}
+
+/// Whether there is a faketime, which turns a program's clock; says so if not.
+pub(crate) fn faketime_works() -> bool {
+    let works = Command::new("faketime").arg("--version").output().is_ok_and(|output| output.status.success());
+    if !works {
+        say_not_tested("there is no faketime (Debian's package of that name), so no clock is turned");
+    }
+    works
 }
 
 /// Chance that can be had again: its seed is said, and `NETO_TORTURE_SEED` sets it.

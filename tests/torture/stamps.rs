@@ -1,13 +1,12 @@
 //! What a token remembers of the store never outlives a change of the store, however the change is made: a run that
 //! may remember says what one says that has to read.
 
-use super::scale::{Dice, rounds, say, say_not_tested};
+use super::scale::{Dice, faketime_works, rounds, say};
 use super::strace;
 use crate::harness::{Machine, Outcome, Sandbox};
 use std::fs::{self, File, FileTimes, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// How many homes wait together until their stores are still.
@@ -183,8 +182,7 @@ fn run(machine: &Machine<'_>, question: &[&str], clock: Option<&str>) -> Outcome
 
 #[test]
 fn what_a_token_remembers_ends_with_any_change_of_the_store() {
-    if !Command::new("faketime").arg("--version").output().is_ok_and(|output| output.status.success()) {
-        say_not_tested("there is no faketime (Debian's package of that name), so the clock is not turned");
+    if !faketime_works() {
         return;
     }
     let sandbox = Sandbox::new();

@@ -31,7 +31,7 @@ pub(crate) fn run(args: &RenameArgs, run: &Run<'_>) -> Result<(), Error> {
         return Err(Error::new(Code::Usage, "'env' is what NETOSECRET makes; it has no other name"));
     }
     let before = run.context.profile(&old)?;
-    run.unlock([&before])?;
+    run.unlock([before])?;
     let mut trusted = Vec::new();
     let document = change::store(run, |document| {
         if document.store().entry(&new).is_some() {
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &RenameArgs, run: &Run<'_>) -> Result<(), Error> {
     change::current(run, |current| current.renamed(&old, Some(&new)))?;
     run.ui.note(&format!("'{old}' is now '{new}'"));
     // The store is renamed by now; a token that does not come along costs one login.
-    if let Err(error) = carry_token(run, &before, &profile) {
+    if let Err(error) = carry_token(run, before, &profile) {
         run.ui.warn(&format!("the token did not come along: {}", error.message()));
     }
     Ok(())

@@ -33,7 +33,7 @@ pub(crate) fn run(args: &SetSecretArgs, run: &Run<'_>) -> Result<(), Error> {
         return Err(Error::new(Code::Usage, "the profile 'env' is what NETOSECRET holds; set that instead"));
     }
     let profile = run.context.profile(&name)?;
-    reseal::refuse_changed(run, &profile).map_err(|error| error.about(&name))?;
+    reseal::refuse_changed(run, profile).map_err(|error| error.about(&name))?;
     let incoming = args.credential.take(run)?;
     let document = change::store(run, |document| {
         // It may have changed while the secret was asked for.
