@@ -155,6 +155,34 @@ proptest! {
     }
 }
 
+/// The ways to declare and to continue a table.
+const WAYS: [&str; 13] = [
+    "[a]",
+    "[a.b]",
+    "[a.b.c]",
+    "[[a]]",
+    "[[a.b]]",
+    "a = {}",
+    "a.b = {}",
+    "a.b.c = 1",
+    "b = 1",
+    "b = {}",
+    "b.c = 1",
+    "b.c.d = 1",
+    "c = []",
+];
+
+#[test]
+fn each_way_to_go_on_makes_the_same_tree() {
+    for first in WAYS {
+        for second in WAYS {
+            for third in WAYS {
+                check(&[first, second, third].join("\n"), 1);
+            }
+        }
+    }
+}
+
 #[test]
 fn many_entries_are_found_too() {
     let lines: Vec<String> = (0..3 * FEW).map(|number| format!("[t.k{number}]\nx = {number}\n")).collect();
