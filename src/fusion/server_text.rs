@@ -1,5 +1,6 @@
 //! Text of a server, made fit to be shown: our own secrets struck out, control characters gone, short.
 
+use crate::profile::hex;
 use crate::secret::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -114,15 +115,15 @@ fn parts(secret: &Secret) -> Vec<Secret> {
 fn spellings(secret: &Secret) -> Vec<Secret> {
     let bytes = secret.reveal().as_bytes();
     let form: String = url::form_urlencoded::byte_serialize(bytes).collect();
-    let (mut percent, mut hex) = (String::with_capacity(bytes.len() * 3), String::with_capacity(bytes.len() * 2));
+    let mut percent = String::with_capacity(bytes.len() * 3);
     for byte in bytes {
         let _ = write!(percent, "%{byte:02X}");
-        let _ = write!(hex, "{byte:02x}");
     }
     let mut spellings: Vec<Secret> = [form, percent.to_ascii_lowercase(), percent].map(Secret::new).into();
     if bytes.len() < SHORTEST_SPELT {
         return spellings;
     }
+    let hex = hex(bytes);
     spellings.extend([hex.to_ascii_uppercase(), hex].map(Secret::new));
     for offset in 0..3 {
         let shifted = Zeroizing::new([&[0; 3][..offset], bytes].concat());

@@ -7,6 +7,7 @@ mod choice;
 mod current;
 mod document;
 mod excerpt;
+mod hex;
 mod model;
 mod name;
 mod parse;
@@ -20,6 +21,7 @@ pub use choice::{Choice, ChoiceError, ChoiceFiles, Origin, Said, Sources, choose
 pub use current::{Current, CurrentError};
 pub use document::{Document, Edit, EditError, Section, Value};
 pub use excerpt::Excerpt;
+pub use hex::hex;
 pub use model::{ClearKey, Defaults, Entry, EnvTemplate, Profile, SealedNote, SecretPlace, Store, near};
 pub use name::{NameError, ProfileName, RecipientName};
 pub use parse::{EnvNameError, Fault, Place, Problem, StoreError, check_env_name};

@@ -4,11 +4,11 @@
 //! changes `document`'s.
 
 use super::document::{Document, Edit, EditError};
+use super::hex;
 use super::model::Store;
 use super::parse::{self, StoreError};
 use crate::disk::{self, DiskError, Lock, Locked, Privacy, Rules, Sighting, Stamp};
 use sha2::{Digest as _, Sha256};
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -99,12 +99,8 @@ impl StoreFile {
     #[must_use]
     pub fn stamp(&self) -> Option<Stamp> {
         let found = std::fs::symlink_metadata(&self.path).ok()?;
-        check_folder(self.folder()).ok()?;
-        if !found.is_symlink() {
-            return Stamp::of(&found);
-        }
-        check_folder(&self.target_folder()?).ok()?;
-        Stamp::of(&std::fs::metadata(&self.path).ok()?)
+        self.check_folders(found.is_symlink()).ok()?;
+        Stamp::of(&if found.is_symlink() { std::fs::metadata(&self.path).ok()? } else { found })
     }
 
     /// Reads the store as a document that can be changed; none when there is no such file.
@@ -203,19 +199,15 @@ impl StoreFile {
             Err(error) if error.is_absent() && !self.path.is_symlink() => return Ok(None),
             other => other?,
         };
-        self.check_folders()?;
+        self.check_folders(self.path.is_symlink())?;
         Ok(Some(read))
     }
 
     /// Whoever can write the folder of the file, or of the link to it, can put another in its place.
-    fn check_folders(&self) -> Result<(), DiskError> {
+    fn check_folders(&self, is_link: bool) -> Result<(), DiskError> {
         check_folder(self.folder())?;
         // Without a link it is the same folder.
-        if self.path.is_symlink() {
-            self.target_folder().map_or(Ok(()), |folder| check_folder(&folder))
-        } else {
-            Ok(())
-        }
+        if is_link { self.target_folder().map_or(Ok(()), |folder| check_folder(&folder)) } else { Ok(()) }
     }
 
     fn document(&self, bytes: Vec<u8>) -> Result<Document, StoreFileError> {
@@ -258,11 +250,7 @@ pub fn place_of(path: &Path) -> PathBuf {
 #[must_use]
 pub fn file_digest(path: &Path) -> String {
     let resolved = path.canonicalize().unwrap_or_else(|_| place_of(path));
-    let digest = Sha256::digest(resolved.as_os_str().as_encoded_bytes());
-    digest[..8].iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex(&Sha256::digest(resolved.as_os_str().as_encoded_bytes())[..8])
 }
 
 /// Fails for a folder that others can write; one that is not there is nobody's.

@@ -2,7 +2,7 @@
 
 use super::{CredentialId, NetoSecret};
 use crate::disk::{self, DiskError, Privacy, Rules};
-use crate::profile::{ApiUrl, Profile, ProfileName, SealedNote};
+use crate::profile::{ApiUrl, Profile, ProfileName, SealedNote, hex};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
@@ -114,7 +114,7 @@ impl Binding {
             let bytes = disk::read(path, rules);
             bytes.map_err(|error| BindingError::CaFile { profile: profile.name.clone(), error })
         });
-        let ca_sha256 = ca.transpose()?.map(|bytes| super::recipient::hex(&Sha256::digest(bytes)));
+        let ca_sha256 = ca.transpose()?.map(|bytes| hex(&Sha256::digest(bytes)));
         Ok(Self { profile: profile.name.clone(), url: profile.url.clone(), account, ca_sha256 })
     }
 

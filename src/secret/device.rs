@@ -1,8 +1,8 @@
 //! The device key: closes what lies on this machine alone, so that reading a cached token asks nothing.
 
 use super::envelope::{close, open_bytes};
-use super::recipient::hex;
 use super::{Identities, IdentityError, OpenError, SealError, Secret};
+use crate::profile::hex;
 use age::armor::Format;
 use age::secrecy::ExposeSecret as _;
 use age::{DecryptError, Identity, x25519};

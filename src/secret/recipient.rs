@@ -1,9 +1,9 @@
 //! Public keys that secrets are sealed to, as the store has them.
 
 use super::plugin::PluginRecipient;
+use crate::profile::hex;
 use age::x25519;
 use sha2::{Digest as _, Sha256};
-use std::fmt::Write as _;
 
 /// Keys whose every shared secret is zero, as they are spelled: the points of small order on the curve
 /// in all their encodings. Anybody can open what is sealed to one, and age panics rather than do it.
@@ -107,15 +107,6 @@ fn diagnose(key: &str) -> RecipientError {
     } else {
         RecipientError::Form
     }
-}
-
-/// Lower-case hex digits of some bytes.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // A String takes whatever is written to it.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -1,10 +1,8 @@
 //! What a token was issued for, as one value: when any of it changes, the token is not used again.
 
-use crate::profile::ApiUrl;
+use crate::profile::{ApiUrl, hex};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-
-const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// The SHA-256 over url, account and credential, in hex.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,8 +24,7 @@ impl Fingerprint {
                 hash.update(part.as_bytes());
             }
         }
-        let digits = |byte: u8| [byte >> 4, byte & 15].map(|digit| char::from(HEX[usize::from(digit)]));
-        Self(hash.finalize().into_iter().flat_map(digits).collect())
+        Self(hex(&hash.finalize()))
     }
 }
 

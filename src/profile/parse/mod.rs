@@ -54,14 +54,14 @@ pub(super) fn parse(text: &Arc<String>, folder: &Path) -> Result<Store, StoreErr
 }
 
 fn read(text: &Arc<String>, folder: &Path) -> Result<Store, Wrong> {
-    let document = tree::parse(text).map_err(|error| match error {
-        TreeError::TooDeep(at) => Wrong::new(at, Problem::TooDeep),
-        // Most of what is no TOML for its markers says so in other words.
-        TreeError::Syntax(error) => {
-            conflict::check_conflict(text).err().unwrap_or_else(|| syntax::wrong_syntax(text, &error))
-        }
-    })?;
+    let parsed = match tree::parse(text) {
+        Err(TreeError::TooDeep(at)) => return Err(Wrong::new(at, Problem::TooDeep)),
+        Err(TreeError::Syntax(error)) => Err(error),
+        Ok(document) => Ok(document),
+    };
+    // Most of what is no TOML for its markers says so in other words.
     conflict::check_conflict(text)?;
+    let document = parsed.map_err(|error| syntax::wrong_syntax(text, &error))?;
     check_version(&document)?;
     field::each(&document, |key, _| {
         if TOP_KEYS.contains(&key.text.as_ref()) { Ok(()) } else { Err(field::unknown(key, &TOP_KEYS)) }
