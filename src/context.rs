@@ -96,7 +96,8 @@ pub struct Context {
     /// The cached tokens of the store.
     pub cache: TokenCache,
     env_profile: Option<Profile>,
-    /// Never freed: it holds no secret, and with many profiles that takes longer than the end of the process.
+    /// Never freed: it holds what lies in the file as well, and with many profiles that takes longer than the end of
+    /// the process.
     store: OnceCell<&'static Store>,
 }
 
@@ -369,7 +370,7 @@ impl Chosen {
     /// As the pipeline takes it.
     #[must_use]
     pub fn declared(&self) -> Declared<'_> {
-        Declared { profile: &self.profile, reading: self.reading.filter(|_| !self.profile.name.is_env()) }
+        Declared { profile: &self.profile, reading: self.reading }
     }
 }
 

@@ -316,7 +316,8 @@ impl<'a> Session<'a> {
     /// Writes beside a good token what the store declares, so that the next run need not read the store. Only tried:
     /// a cache that cannot be written, or that another process is about to change, stays as it is.
     fn remember(&self, declared: Declared<'_>, token: &CachedToken) {
-        let Some(reading) = declared.reading.filter(|reading| !reading.is_of(token)) else { return };
+        let news = |reading: &Reading| reading.is_news(declared.profile, token);
+        let Some(reading) = declared.reading.filter(news) else { return };
         let Ok(Some(held)) = self.lock_of(&token.profile).attempt() else { return };
         let declaration = reading.declaration(declared.profile, &held);
         // As it lies there now: the refresh token may have been burnt meanwhile.

@@ -24,10 +24,6 @@ const LONGEST_LINE: usize = 512;
 /// The end of every token file's name.
 const SUFFIX: &str = ".token";
 
-/// The longest declaration that is kept beside a token, in bytes of JSON; a profile with a longer one is read from the
-/// store each time.
-const LONGEST_DECLARATION: usize = 64 * 1024;
-
 /// The longest token that is taken, from the server and from the cache.
 const LONGEST_TOKEN: usize = 16_384;
 
@@ -225,9 +221,7 @@ fn render(token: &CachedToken, device: &DeviceKey, path: &Path) -> Result<Vec<u8
     let mut record = Record::header(token);
     let mut bytes = serde_json::to_vec(&record).map_err(|error| cannot(error.to_string()))?;
     bytes.push(b'\n');
-    // One that is too long, or names a path that is no text, costs the next run a look into the store.
-    let declaration = token.declaration.as_ref().and_then(|declaration| to_raw_value(declaration).ok());
-    record.declaration = declaration.filter(|json| json.get().len() <= LONGEST_DECLARATION);
+    record.declaration = token.declaration.as_ref().and_then(|declaration| to_raw_value(declaration).ok());
     record.access_token = Some(token.access.reveal().to_owned());
     record.refresh_token = token.refresh.as_ref().map(|refresh| refresh.0.reveal().to_owned());
     // Reserved at once: a vector that grows leaves copies of the tokens behind.
