@@ -1,20 +1,22 @@
 //! `neto login`: gets tokens now, so that no script has to wait for one.
 
-use super::{Run, SelectArgs, WantArgs, Watch, remember, when};
+use super::{Fleet, JobsArgs, Run, SelectArgs, WantArgs, Watch, remember, when};
 use crate::error::{Code, Error};
-use crate::profile::{Profile, SecretPlace};
+use crate::profile::Profile;
 use crate::session::{Access, Declared, Granted, Want};
 use clap::Args;
+use std::ops::ControlFlow;
 
 /// Get a token and keep it in the cache
 ///
-/// A cached token that is still good is kept; --force signs in anew.
+/// A cached token that is still good is kept; --force signs in anew. Of several profiles --jobs are signed in at once; a
+/// server that says that this is too much is asked more slowly.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   neto login
   neto login 'acme-*' --min-ttl 1h
-  neto login --all")]
+  neto login --all --min-ttl 30m    for cron: renews what has less than that left")]
 pub(crate) struct LoginArgs {
     #[command(flatten)]
     select: SelectArgs,
@@ -23,38 +25,32 @@ pub(crate) struct LoginArgs {
     /// Sign in anew even if the cached token is good
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    jobs: JobsArgs,
 }
 
 /// Signs in to the selected profiles.
 pub(crate) fn run(args: &LoginArgs, run: &Run<'_>) -> Result<(), Error> {
     let selected = args.select.or_chosen(run)?;
-    let count = selected.len();
-    let mut failures = Vec::new();
-    let mut profiles = Vec::new();
-    for one in selected {
-        match one.profile {
-            Ok(profile) if count > 1 && profile.secret == SecretPlace::None => {
-                run.ui.note(&format!("{}: skipped, it has no secret yet", profile.name));
-            }
-            Ok(profile) => profiles.push(profile),
-            Err(error) => failures.push(super::told(run, count, error.into())),
-        }
-    }
-    if count == 0 {
+    if selected.is_empty() {
         run.ui.note("There is no profile yet. Add one: neto profile add");
     }
+    let mut fleet = Fleet::new(run, "Signing in", selected.iter().map(|one| &*one.name));
+    let profiles = fleet.with_secrets(selected);
     let watch = Watch(run.ui);
     let session = run.context.session(&watch);
     let reading = run.context.reading();
     let declared = profiles.into_iter().map(|profile| Declared { profile, reading });
-    session.access_each(declared, args.want.want(args.force, false), |profile, result| {
+    let want = args.want.want(args.force, false);
+    session.access_each(declared, want, args.jobs.jobs, |Declared { profile, .. }, result| {
         match result.map_err(Error::from).and_then(kept) {
-            Ok(access) => tell(run, profile, &access),
-            Err(error) => failures.push(super::told(run, count, error.about(&profile.name))),
+            Ok(access) => fleet.done(&profile.name, &told(run, &access)),
+            Err(error) => fleet.failed(&profile.name, error)?,
         }
+        ControlFlow::Continue(())
     })?;
     remember(run, &watch);
-    super::several(count, failures)
+    fleet.end("neto login")
 }
 
 /// Signs in to one profile, as `profile add --login` does.
@@ -66,7 +62,7 @@ pub(super) fn sign_in(run: &Run<'_>, profile: &Profile) -> Result<(), Error> {
         Declared { profile, reading: None },
         Want { force: true, ..Want::default() },
     )?)?;
-    tell(run, profile, &access);
+    run.ui.note(&format!("{}: {}", profile.name, told(run, &access)));
     Ok(())
 }
 
@@ -80,14 +76,15 @@ fn kept(access: Access) -> Result<Access, Error> {
     }
 }
 
-fn tell(run: &Run<'_>, profile: &Profile, access: &Access) {
+fn told(run: &Run<'_>, access: &Access) -> String {
     let how = match access.origin {
         Granted::Cached => "the cached token is good",
         Granted::Refreshed => "refreshed, good",
         Granted::Login => "signed in, good",
     };
-    if let Some(lifetime) = access.lifetime {
+    let lifetime = access.lifetime.map(|lifetime| {
         let left = when::span(lifetime.left(run.context.process.clock.now()).as_secs());
-        run.ui.note(&format!("{}: {how} until {} ({left})", profile.name, when::minute(lifetime.expires_at)));
-    }
+        format!(" until {} ({left})", when::minute(lifetime.expires_at))
+    });
+    lifetime.map_or_else(|| how.to_owned(), |lifetime| how.to_owned() + &lifetime)
 }

@@ -1,7 +1,7 @@
 //! `neto logout`: forgets cached tokens on this machine.
 
 use super::words::count;
-use super::{Run, SelectArgs, Watch, change};
+use super::{Fleet, Run, SelectArgs, Watch, change};
 use crate::error::Error;
 use crate::profile::ProfileName;
 use clap::Args;
@@ -24,24 +24,31 @@ pub(crate) struct LogoutArgs {
 pub(crate) fn run(args: &LogoutArgs, run: &Run<'_>) -> Result<(), Error> {
     let watch = Watch(run.ui);
     let mut names: Vec<ProfileName> = Vec::new();
-    if args.select.all {
+    let everything = args.select.is_everything();
+    if everything {
         names.extend(run.context.session(&watch).tokens().profiles()?);
     }
     // `--all` without a store still has tokens to forget.
     match args.select.or_chosen(run) {
         Ok(selected) => names.extend(selected.into_iter().map(|selected| selected.name.into_owned())),
-        Err(_) if args.select.all => {}
+        Err(_) if everything => {}
         Err(error) => return Err(error),
     }
     names.sort();
     names.dedup();
     let mut forgotten = 0;
-    let mut failures = Vec::new();
+    let mut fleet = Fleet::new(run, "Forgetting", names.iter());
     for name in &names {
         match change::forget_token(run, &watch, name) {
-            Ok(true) => forgotten += 1,
-            Ok(false) => {}
-            Err(error) => failures.push(super::told(run, names.len(), error.about(name))),
+            Ok(had_one) => {
+                forgotten += usize::from(had_one);
+                fleet.step();
+            }
+            Err(error) => {
+                if fleet.failed(name, error).is_break() {
+                    break;
+                }
+            }
         }
     }
     let what = match (names.as_slice(), forgotten) {
@@ -49,11 +56,11 @@ pub(crate) fn run(args: &LogoutArgs, run: &Run<'_>) -> Result<(), Error> {
         ([name], _) => format!("'{name}' had no token here"),
         _ => format!("Forgot {} here", count(forgotten, "token")),
     };
-    if failures.is_empty() || forgotten > 0 {
+    if !fleet.has_failures() || forgotten > 0 {
         run.ui.note(&what);
     }
     if forgotten > 0 {
         run.ui.note("At the server nothing ends: who has such a token can use it until it expires");
     }
-    super::several(names.len(), failures)
+    fleet.end("neto logout")
 }

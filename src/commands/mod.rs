@@ -2,7 +2,7 @@
 //!
 //! What several verbs share lies beside them: how a credential comes in (`credential`), the flags that
 //! shape a profile (`shape`), sealing (`reseal`), the exported variables (`variables`), selection
-//! (`select`), and who the pipeline tells (`watch`).
+//! (`select`), work on many profiles (`fleet`), and who the pipeline tells (`watch`).
 #![allow(clippy::doc_markdown, reason = "comments of arguments are the help that users read")]
 
 pub(crate) mod exec;
@@ -21,6 +21,7 @@ pub(crate) mod trust;
 mod change;
 mod clear;
 mod credential;
+mod fleet;
 mod reseal;
 mod seal_check;
 mod select;
@@ -30,6 +31,7 @@ mod watch;
 mod when;
 mod words;
 
+pub(crate) use fleet::{Fleet, JobsArgs};
 pub(crate) use select::{SelectArgs, WantArgs};
 pub(crate) use watch::Watch;
 
@@ -128,22 +130,5 @@ impl Run<'_> {
         }
         self.ui.note("Left as it was");
         Err(Error::silent(Code::Usage))
-    }
-}
-
-/// Of several failures each is told as it comes; the only one is told in the end.
-fn told(run: &Run<'_>, count: usize, error: Error) -> Error {
-    if count > 1 {
-        run.ui.error(error.message(), error.hint());
-    }
-    error
-}
-
-/// What the failures of several profiles come to: nothing, the only one, or exit 8.
-fn several(count: usize, mut failures: Vec<Error>) -> Result<(), Error> {
-    match (count, failures.len()) {
-        (_, 0) => Ok(()),
-        (1, _) => Err(failures.swap_remove(0)),
-        (_, failed) => Err(Error::new(Code::Partial, format!("{failed} of {count} profiles failed"))),
     }
 }

@@ -1,7 +1,7 @@
 //! `neto seal`: what is in clear is sealed, what is sealed to others than today's recipients anew.
 
 use super::clear::Pasted;
-use super::{Run, SelectArgs, change, reseal, seal_check};
+use super::{Fleet, Run, SelectArgs, change, reseal, seal_check};
 use crate::error::{Code, Error};
 use crate::profile::{Document, Edit, Profile, ProfileName, SecretPlace, Store};
 use crate::secret::{Binding, Opened, Verdict, recipients_tag};
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &SealArgs, run: &Run<'_>) -> Result<(), Error> {
     }
     let accepted = if args.accept { ask_to_accept(args, run, &names)? } else { Vec::new() };
     unlock(run, &names)?;
-    let mut failures = Vec::new();
+    let mut fleet = Fleet::new(run, "Sealing", names.iter());
     let mut sealed = Vec::new();
     let mut was_clear = false;
     let document = change::store(run, |document| {
@@ -76,7 +76,11 @@ pub(crate) fn run(args: &SealArgs, run: &Run<'_>) -> Result<(), Error> {
                     sealed.push((name.clone(), how));
                 }
                 Ok(_) => {}
-                Err(error) => failures.push(super::told(run, names.len(), error.about(name))),
+                Err(error) => {
+                    if fleet.failed(name, error).is_break() {
+                        break;
+                    }
+                }
             }
         }
         Ok(edits)
@@ -89,10 +93,10 @@ pub(crate) fn run(args: &SealArgs, run: &Run<'_>) -> Result<(), Error> {
     if was_clear {
         run.ui.note("Editors' backups and git history may still hold it in clear: rotate keys that others could see");
     }
-    if sealed.is_empty() && failures.is_empty() {
+    if sealed.is_empty() && !fleet.has_failures() {
         run.ui.note("Everything is sealed to today's recipients");
     }
-    super::several(names.len(), failures)
+    fleet.end("neto seal")
 }
 
 /// Makes ready what opens those that are sealed to others than today's recipients.

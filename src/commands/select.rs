@@ -68,6 +68,11 @@ impl SelectArgs {
         self.resolve(run, WhenNone::Refuse)
     }
 
+    /// Whether `--all` was typed and nothing that narrows it.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.all && self.names.is_empty() && self.tags.is_empty() && self.not_tags.is_empty()
+    }
+
     /// Whether a profile was asked for by its plain name, so that its fault is a failure.
     pub(crate) fn names_one(&self) -> bool {
         self.selection().is_single()

@@ -1,7 +1,9 @@
-//! One question to the server and its answer: login with its retries, and refresh, which is sent once.
+//! One question to the server and its answer: how often it is asked, at what pace, and what a refusal means.
 
+use super::pace::Pace;
 use super::request::Request;
-use super::transport::{self, Route, Way};
+use super::server_text::Redactor;
+use super::transport::{self, Route, Tls, Way};
 use super::{FusionError, Grant, Login, Proxies};
 use crate::clock::Clock;
 use crate::profile::ApiUrl;
@@ -11,6 +13,9 @@ use jiff::fmt::rfc2822::DateTimeParser;
 use rand::RngExt;
 use reqwest::Response;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderName, LOCATION, RETRY_AFTER};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::OnceLock;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -44,25 +49,65 @@ impl Progress for () {
 
 /// Asks the servers at the end of one route: those on this machine, or those beyond it. Costs some
 /// milliseconds to make: make it when a request is due, and share it between profiles with the same roots.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Client {
     loopback: bool,
     proxies: Proxies,
     ca_pem: Option<Vec<u8>>,
-    plain: OnceLock<reqwest::Client>,
-    encrypted: OnceLock<reqwest::Client>,
+    tls: OnceLock<Tls>,
+    plain: Made,
+    encrypted: Made,
     /// By the proxy.
-    tunnelled: OnceLock<reqwest::Client>,
+    tunnelled: Made,
+    /// By host.
+    paces: RefCell<HashMap<String, Rc<Pace>>>,
+    /// Whether a server answered already, so that there may be a connection from before.
+    answered: Cell<bool>,
 }
 
-/// One try: whom it asks, and how it is timed and told.
-struct Try<'a> {
-    way: &'a Way<'a>,
-    url: &'a ApiUrl,
-    number: u32,
-    deadline: Instant,
+/// The library's clients for one way.
+#[derive(Debug, Default)]
+struct Made {
+    kept: OnceLock<reqwest::Client>,
+    fresh: OnceLock<reqwest::Client>,
+}
+
+/// By which connection a question goes. One from before may be dead, and then nobody knows whether it was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Connection {
+    /// One from before if there is any; what may be asked twice is, where that breaks.
+    Kept,
+    /// A new one, for what may not be asked twice.
+    Fresh,
+}
+
+/// How a question is timed and told, the same for all of its tries.
+#[derive(Clone, Copy)]
+pub struct Manner<'a> {
+    /// For one question with its tries.
+    pub timeout: Duration,
+    /// The time.
+    pub clock: Clock,
+    /// Whether it waits for its turn once the server complained of other questions of this run. Who asks for one tenant
+    /// alone does not.
+    pub in_turn: bool,
+    /// Who is told of each try.
+    pub tell: &'a dyn Progress,
+}
+
+/// One try: whom it asks, and what is known of the answer so far.
+pub(super) struct Try<'a> {
+    pub(super) way: Way<'a>,
+    pub(super) url: &'a ApiUrl,
     clock: Clock,
-    tell: &'a dyn Progress,
+    status: Cell<Option<u16>>,
+    retry_after: Cell<Option<u64>>,
+}
+
+/// How a try is told: method, and path without a query.
+pub(super) struct Label<'a> {
+    pub(super) method: &'a str,
+    pub(super) path: &'a str,
 }
 
 impl Client {
@@ -77,42 +122,29 @@ impl Client {
             loopback: url.is_loopback(),
             proxies: proxies.clone(),
             ca_pem: ca_pem.map(<[u8]>::to_vec),
-            plain: OnceLock::new(),
-            encrypted: OnceLock::new(),
-            tunnelled: OnceLock::new(),
+            tls: OnceLock::new(),
+            plain: Made::default(),
+            encrypted: Made::default(),
+            tunnelled: Made::default(),
+            paces: RefCell::default(),
+            answered: Cell::new(false),
         };
-        client.way(url)?;
+        client.way(url, Connection::Kept)?;
         Ok(client)
     }
 
-    /// Asks for a bearer token with a credential. Tried up to three times within `timeout`, with a new
+    /// Asks for a bearer token with a credential. Tried up to three times within the timeout, with a new
     /// request token each time, where no connection came about, or on 502, 503, 504, or a 429 with a
     /// `Retry-After` that fits.
     ///
     /// # Errors
     /// Whatever the last try came to; `Setup` where `url` lies on this machine and the client was made for
     /// others, or the reverse.
-    pub async fn login(
-        &self,
-        url: &ApiUrl,
-        login: &Login<'_>,
-        timeout: Duration,
-        clock: Clock,
-        tell: &dyn Progress,
-    ) -> Result<Grant, FusionError> {
-        let way = self.way(url)?;
-        let deadline = Instant::now() + timeout.min(LONGEST);
-        let mut number = 1;
-        loop {
-            let request = Request::login(login, clock.now())?;
-            let outcome = try_once(&request, &Try { way: &way, url, number, deadline, clock, tell }, timeout).await;
-            let Err(error) = outcome else { return outcome };
-            match pause(&error, number) {
-                Some(pause) if number < TRIES && Instant::now() + pause < deadline => sleep(pause).await,
-                _ => return Err(error),
-            }
-            number += 1;
-        }
+    pub async fn login(&self, url: &ApiUrl, login: &Login<'_>, manner: Manner<'_>) -> Result<Grant, FusionError> {
+        let label = Label { method: "POST", path: login.path() };
+        let ask = async |this: &Try<'_>| exchange(&Request::login(login, manner.clock.now())?, this).await;
+        self.tried(url, &label, manner, Connection::Kept, ask, |outcome, number| pause(outcome.as_ref().err()?, number))
+            .await
     }
 
     /// Asks for a new pair of tokens with a refresh token. Sent once, whatever happens: a second use
@@ -120,36 +152,98 @@ impl Client {
     ///
     /// # Errors
     /// What the one try came to; `Setup` as for a login.
-    pub async fn refresh(
-        &self,
-        url: &ApiUrl,
-        token: &Secret,
-        timeout: Duration,
-        clock: Clock,
-        tell: &dyn Progress,
-    ) -> Result<Grant, FusionError> {
-        let way = self.way(url)?;
-        let deadline = Instant::now() + timeout.min(LONGEST);
-        let request = Request::refresh(token, clock.now());
-        try_once(&request, &Try { way: &way, url, number: 1, deadline, clock, tell }, timeout).await
+    pub async fn refresh(&self, url: &ApiUrl, token: &Secret, manner: Manner<'_>) -> Result<Grant, FusionError> {
+        let request = Request::refresh(token, manner.clock.now());
+        let label = Label { method: "POST", path: request.path };
+        let ask = async |this: &Try<'_>| exchange(&request, this).await;
+        self.tried(url, &label, manner, Connection::Fresh, ask, |_, _| None).await
     }
 
-    fn way(&self, url: &ApiUrl) -> Result<Way<'_>, FusionError> {
+    /// Asks until `again` names no pause, three tries were made, or the time is over. Waiting for a turn does not count:
+    /// it is another request that the server complained of.
+    pub(super) async fn tried<T>(
+        &self,
+        url: &ApiUrl,
+        label: &Label<'_>,
+        manner: Manner<'_>,
+        connection: Connection,
+        ask: impl AsyncFn(&Try<'_>) -> Result<T, FusionError>,
+        again: impl Fn(&Result<T, FusionError>, u32) -> Option<Duration>,
+    ) -> Result<T, FusionError> {
+        let mut this = Try {
+            way: self.way(url, connection)?,
+            url,
+            clock: manner.clock,
+            status: Cell::default(),
+            retry_after: Cell::default(),
+        };
+        let pace = self.pace(&this.way.host);
+        if manner.in_turn {
+            pace.turn(&this.way.host).await?;
+        }
+        let deadline = Instant::now() + manner.timeout.min(LONGEST);
+        let mut number = 1;
+        loop {
+            (this.status, this.retry_after) = Default::default();
+            let sent = Instant::now();
+            let outcome = timeout_at(deadline, ask(&this)).await.unwrap_or_else(|_| {
+                Err(FusionError::Timeout { host: this.way.whom(), seconds: manner.timeout.as_secs() })
+            });
+            let from_before = connection == Connection::Kept && self.answered.get();
+            let status = this.status.get();
+            self.answered.set(self.answered.get() || status.is_some());
+            manner.tell.asked(label.method, &this.way.host, label.path, number, status, sent.elapsed().as_millis());
+            if let Some(status) = status {
+                pace.heard(sent, status, this.retry_after());
+            }
+            let pause = match &outcome {
+                Err(FusionError::Unreachable { .. }) if from_before => Some(Duration::ZERO),
+                _ => again(&outcome, number),
+            };
+            match pause {
+                Some(pause) if number < TRIES && Instant::now() + pause < deadline => sleep(pause).await,
+                _ => return outcome,
+            }
+            number += 1;
+            if manner.in_turn {
+                pace.turn(&this.way.host).await?;
+            }
+        }
+    }
+
+    fn pace(&self, host: &str) -> Rc<Pace> {
+        self.paces.borrow_mut().entry(host.to_owned()).or_default().clone()
+    }
+
+    fn way(&self, url: &ApiUrl, connection: Connection) -> Result<Way<'_>, FusionError> {
         let route = Route::to(url);
         if route.loopback != self.loopback {
             return Err(FusionError::Setup { what: "the connection was made ready for another kind of url" });
         }
         let proxy = self.proxies.towards(url)?;
-        let kept = match (route.encrypted, proxy) {
+        let made = match (route.encrypted, proxy) {
             (false, _) => &self.plain,
             (true, None) => &self.encrypted,
             (true, Some(_)) => &self.tunnelled,
         };
-        let http = match kept.get() {
-            Some(http) => http,
-            None => transport::build(route, proxy, self.ca_pem.as_deref()).map(|made| kept.get_or_init(|| made))?,
+        let (made, keep) = match connection {
+            Connection::Kept => (&made.kept, true),
+            Connection::Fresh => (&made.fresh, false),
         };
+        if made.get().is_none() {
+            let tls = if route.encrypted { self.tls()?.clone() } else { Tls::unused()? };
+            let _ = made.set(transport::build(route, proxy, tls, keep)?);
+        }
+        let http = made.get().ok_or(FusionError::Setup { what: "the HTTP client was lost" })?;
         Ok(Way { http, host: host(url), proxy })
+    }
+
+    /// Made once, since reading the system's certificates takes longer than all the rest.
+    fn tls(&self) -> Result<&Tls, FusionError> {
+        match self.tls.get() {
+            Some(tls) => Ok(tls),
+            None => Tls::new(self.ca_pem.as_deref()).map(|tls| self.tls.get_or_init(|| tls)),
+        }
     }
 }
 
@@ -161,17 +255,25 @@ fn host(url: &ApiUrl) -> String {
     host.to_owned() + &port.unwrap_or_default()
 }
 
-async fn try_once(request: &Request, this: &Try<'_>, timeout: Duration) -> Result<Grant, FusionError> {
-    let started = Instant::now();
-    let mut status = None;
-    let outcome = timeout_at(this.deadline, exchange(request, this, &mut status))
-        .await
-        .unwrap_or_else(|_| Err(FusionError::Timeout { host: this.way.whom(), seconds: timeout.as_secs() }));
-    this.tell.asked("POST", &this.way.host, request.path, this.number, status, started.elapsed().as_millis());
-    outcome
+impl Try<'_> {
+    /// Takes note of an answer's head.
+    pub(super) fn note(&self, response: &Response) {
+        self.status.set(Some(response.status().as_u16()));
+        self.retry_after.set(retry_after(response, self.clock.now()));
+    }
+
+    /// How long the server wants to be left alone, in seconds.
+    pub(super) fn retry_after(&self) -> Option<u64> {
+        self.retry_after.get()
+    }
+
+    /// By how many seconds our clock is ahead of the server's, if that is worth a word.
+    pub(super) fn skew(&self, response: &Response) -> Option<i64> {
+        header(response, &DATE).and_then(|date| skew(date, self.clock.now()))
+    }
 }
 
-async fn exchange(request: &Request, this: &Try<'_>, status: &mut Option<u16>) -> Result<Grant, FusionError> {
+async fn exchange(request: &Request, this: &Try<'_>) -> Result<Grant, FusionError> {
     let response = this
         .way
         .http
@@ -180,11 +282,10 @@ async fn exchange(request: &Request, this: &Try<'_>, status: &mut Option<u16>) -
         .body(request.body.reveal().to_owned())
         .send()
         .await
-        .map_err(|error| transport::explain(&error, this.way, &request.redactor))?;
-    let code = response.status().as_u16();
-    *status = Some(code);
-    if code != 200 {
-        return Err(refusal(response, code, request, this).await);
+        .map_err(|error| transport::explain(&error, &this.way, &request.redactor))?;
+    this.note(&response);
+    if response.status() != 200 {
+        return Err(refusal(response, request, this).await);
     }
     let unusable = |what| FusionError::Unusable { host: this.way.host.clone(), what };
     let body = read(response).await.map_err(unusable)?;
@@ -192,20 +293,49 @@ async fn exchange(request: &Request, this: &Try<'_>, status: &mut Option<u16>) -
 }
 
 /// What an answer means that is not a 200.
-async fn refusal(response: Response, status: u16, request: &Request, this: &Try<'_>) -> FusionError {
-    let host = this.way.host.clone();
-    if (300..400).contains(&status) {
-        let to = header(&response, &LOCATION).and_then(|to| place(&response, to)).map(|to| request.redactor.show(&to));
-        return FusionError::Redirect { host, status, to };
-    }
-    let retry_after = header(&response, &RETRY_AFTER).and_then(|value| seconds_until(value, this.clock.now()));
-    let clock_skew = header(&response, &DATE).filter(|_| status == 401).and_then(|date| skew(date, this.clock.now()));
+async fn refusal(response: Response, request: &Request, this: &Try<'_>) -> FusionError {
+    let status = response.status().as_u16();
+    let to = redirect(&response, &request.redactor);
+    let clock_skew = this.skew(&response);
     // The status is worth more than its words: where they cannot be read, it stands alone.
-    let message = read(response).await.map(|body| request.redactor.message(&body)).unwrap_or_default();
+    let message = match status {
+        300..400 => String::new(),
+        _ => read(response).await.map(|body| request.redactor.message(&body)).unwrap_or_default(),
+    };
+    meaning(Refused { host: this.way.host.clone(), status, to, message, clock_skew, retry_after: this.retry_after() })
+}
+
+/// What is known of an answer that refuses.
+pub(super) struct Refused {
+    pub(super) host: String,
+    pub(super) status: u16,
+    /// Where a redirect leads.
+    pub(super) to: Option<String>,
+    /// The server's words, fit to be shown.
+    pub(super) message: String,
+    pub(super) clock_skew: Option<i64>,
+    pub(super) retry_after: Option<u64>,
+}
+
+/// The error that a refusal is.
+pub(super) fn meaning(refused: Refused) -> FusionError {
+    let Refused { host, status, to, message, clock_skew, retry_after } = refused;
     match status {
-        400 | 401 | 403 => FusionError::Rejected { host, status, message, clock_skew },
+        300..400 => FusionError::Redirect { host, status, to },
+        400 | 401 | 403 => {
+            FusionError::Rejected { host, status, message, clock_skew: clock_skew.filter(|_| status == 401) }
+        }
         _ => FusionError::Status { host, status, message, retry_after },
     }
+}
+
+/// Where a redirect leads, fit to be shown.
+pub(super) fn redirect(response: &Response, redactor: &Redactor) -> Option<String> {
+    header(response, &LOCATION).and_then(|to| place(response, to)).map(|to| redactor.show(&to))
+}
+
+fn retry_after(response: &Response, now: Timestamp) -> Option<u64> {
+    header(response, &RETRY_AFTER).and_then(|value| seconds_until(value, now))
 }
 
 /// The body, as long as it is plain and short.
@@ -229,19 +359,26 @@ async fn read(mut response: Response) -> Result<Zeroizing<Vec<u8>>, &'static str
 }
 
 /// How long to wait before the next try; `None`: there is to be none.
-fn pause(error: &FusionError, number: u32) -> Option<Duration> {
+pub(super) fn pause(error: &FusionError, number: u32) -> Option<Duration> {
     match error {
-        FusionError::Status { status: 429 | 502..=504, retry_after: Some(seconds), .. } => {
-            Some(Duration::from_secs(*seconds).min(LONGEST))
-        }
-        FusionError::Status { status: 502..=504, .. }
-        | FusionError::NotSent { .. }
-        | FusionError::Proxy { denied: false, .. } => {
-            // Many processes that were refused together should not come back together.
-            Some(PAUSE * 3_u32.pow(number - 1)).map(|pause| pause.mul_f64(rand::rng().random_range(0.5..1.0)))
-        }
+        FusionError::Status { status, retry_after, .. } => pause_after(*status, *retry_after, number),
+        FusionError::NotSent { .. } | FusionError::Proxy { denied: false, .. } => Some(usual_pause(number)),
         _ => None,
     }
+}
+
+/// The same after an answer with this status; `retry_after` in seconds.
+pub(super) fn pause_after(status: u16, retry_after: Option<u64>, number: u32) -> Option<Duration> {
+    match (status, retry_after) {
+        (429 | 502..=504, Some(seconds)) => Some(Duration::from_secs(seconds).min(LONGEST)),
+        (502..=504, None) => Some(usual_pause(number)),
+        _ => None,
+    }
+}
+
+/// Many processes that were refused together should not come back together.
+fn usual_pause(number: u32) -> Duration {
+    (PAUSE * 3_u32.pow(number - 1)).mul_f64(rand::rng().random_range(0.5..1.0))
 }
 
 fn header<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {

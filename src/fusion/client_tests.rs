@@ -125,7 +125,9 @@ async fn login_within(
 ) -> Result<Grant, FusionError> {
     let (appkey, sharedsecret) = (secret("canary-appkey-1"), secret("canary-shared-1"));
     let login = Login::ApiKey { shortname: "acme", appname: "soc", appkey: &appkey, sharedsecret: &sharedsecret };
-    Client::new(url, ca, &Proxies::default())?.login(url, &login, timeout, NOW, tell).await
+    Client::new(url, ca, &Proxies::default())?
+        .login(url, &login, Manner { timeout, clock: NOW, in_turn: false, tell })
+        .await
 }
 
 async fn login(server: &Server) -> Result<Grant, FusionError> {
@@ -133,7 +135,9 @@ async fn login(server: &Server) -> Result<Grant, FusionError> {
 }
 
 async fn refresh(server: &Server, tell: &dyn Progress) -> Result<Grant, FusionError> {
-    Client::new(&server.url, None, &Proxies::default())?.refresh(&server.url, &secret("r+1/2="), WAIT, NOW, tell).await
+    Client::new(&server.url, None, &Proxies::default())?
+        .refresh(&server.url, &secret("r+1/2="), Manner { timeout: WAIT, clock: NOW, in_turn: false, tell })
+        .await
 }
 
 /// An address at which nobody listens.
@@ -171,7 +175,7 @@ async fn a_person_and_a_refresh_send_forms() {
     let login = Login::Person { username: "bob@example.com", password: &password };
     Client::new(&server.url, None, &Proxies::default())
         .unwrap()
-        .login(&server.url, &login, WAIT, NOW, &())
+        .login(&server.url, &login, Manner { timeout: WAIT, clock: NOW, in_turn: false, tell: &() })
         .await
         .unwrap();
     refresh(&server, &()).await.unwrap();
@@ -351,12 +355,18 @@ async fn r26_a_proxy_is_asked_beyond_this_machine_alone() {
     let proxies = Proxies::new(dead);
     let here = Server::start(vec![say(200, "", GOOD)]).await;
     let client = Client::new(&here.url, None, &proxies).unwrap();
-    client.refresh(&here.url, &secret("refresh-token-1"), WAIT, NOW, &()).await.unwrap();
+    client
+        .refresh(&here.url, &secret("refresh-token-1"), Manner { timeout: WAIT, clock: NOW, in_turn: false, tell: &() })
+        .await
+        .unwrap();
     // The proxy listens nowhere; without it, the name would not even resolve.
     let url: ApiUrl = "https://fusion.invalid".parse().unwrap();
     let (pem, _) = certificate("localhost", false);
     let client = Client::new(&url, Some(pem.as_bytes()), &proxies).unwrap();
-    let error = client.refresh(&url, &secret("refresh-token-1"), WAIT, NOW, &()).await.unwrap_err();
+    let error = client
+        .refresh(&url, &secret("refresh-token-1"), Manner { timeout: WAIT, clock: NOW, in_turn: false, tell: &() })
+        .await
+        .unwrap_err();
     let text = "the proxy 127.0.0.1:1 gives no connection to fusion.invalid: connection refused";
     assert!(error.was_never_sent() && error.to_string() == text, "{error}");
 }
@@ -374,12 +384,18 @@ async fn one_client_serves_several_urls_of_one_kind_and_no_other() {
     let encrypted = Server::listen(vec![say(200, "", GOOD)], Some(acceptor), "https://localhost").await;
     let client = Client::new(&here.url, Some(pem.as_bytes()), &Proxies::default()).unwrap();
     for server in [&here, &there, &encrypted] {
-        client.refresh(&server.url, &secret("r"), WAIT, NOW, &()).await.unwrap();
+        client
+            .refresh(&server.url, &secret("r"), Manner { timeout: WAIT, clock: NOW, in_turn: false, tell: &() })
+            .await
+            .unwrap();
         assert_eq!(server.seen().len(), 1);
     }
     // It would go by the wrong way: a proxy, or none.
     let beyond: ApiUrl = "https://api.netography.com".parse().unwrap();
-    let error = client.refresh(&beyond, &secret("r"), WAIT, NOW, &()).await.unwrap_err();
+    let error = client
+        .refresh(&beyond, &secret("r"), Manner { timeout: WAIT, clock: NOW, in_turn: false, tell: &() })
+        .await
+        .unwrap_err();
     assert!(matches!(error, FusionError::Setup { .. }));
 }
 

@@ -5,8 +5,11 @@
 //! the API come from its published reference ("Authentication").
 
 mod answer;
+mod call;
 mod client;
 mod error;
+mod pace;
+mod path;
 mod proxy;
 mod request;
 mod request_token;
@@ -14,7 +17,11 @@ mod server_text;
 mod transport;
 
 pub use answer::{Grant, Refresh};
-pub use client::{Client, Progress};
+pub use call::{Call, Reply};
+pub use client::{Client, Manner, Progress};
 pub use error::{FusionError, TlsFault};
+pub use path::{ApiPath, PathError};
 pub use proxy::Proxies;
 pub use request::Login;
+pub use reqwest::Method;
+pub use reqwest::header::{HeaderName, HeaderValue};

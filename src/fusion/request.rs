@@ -41,6 +41,16 @@ pub(super) struct Request {
     pub(super) made_at: Timestamp,
 }
 
+impl Login<'_> {
+    /// Where it is asked.
+    pub(super) fn path(&self) -> &'static str {
+        match self {
+            Self::ApiKey { .. } => "/api/v1/auth/token",
+            Self::Person { .. } => "/api/auth/bearer/token",
+        }
+    }
+}
+
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -53,12 +63,12 @@ impl Request {
                 // A JWT holds nothing that JSON would have to escape.
                 let body = Secret::new(format!("{{\"jwt\":\"{}\"}}", token.reveal()));
                 let redactor = Redactor::new(vec![token, appkey.clone(), sharedsecret.clone()]);
-                Ok(Self { path: "/api/v1/auth/token", content_type: JSON, body, redactor, made_at: now })
+                Ok(Self { path: login.path(), content_type: JSON, body, redactor, made_at: now })
             }
             Login::Person { username, password } => {
                 let body = form(&[("username", username), ("password", password.reveal())]);
                 let redactor = Redactor::new(vec![password.clone()]);
-                Ok(Self { path: "/api/auth/bearer/token", content_type: FORM, body, redactor, made_at: now })
+                Ok(Self { path: login.path(), content_type: FORM, body, redactor, made_at: now })
             }
         }
     }

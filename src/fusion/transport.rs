@@ -19,6 +19,9 @@ use std::time::Duration;
 
 /// For the connection with its proxy and TLS.
 const CONNECT: Duration = Duration::from_secs(10);
+const BROKEN: FusionError = FusionError::Setup { what: "the HTTP client cannot be built" };
+/// How long a connection is kept for the next request: less than servers keep theirs.
+const IDLE: Duration = Duration::from_secs(1);
 const USER_AGENT: &str = concat!("neto/", env!("CARGO_PKG_VERSION"));
 /// How the library's error of a tunnel begins, and what it ends with on a 407. Its type has no public name; the
 /// tests with a proxy notice another wording.
@@ -59,17 +62,26 @@ impl Way<'_> {
     }
 }
 
-/// A client for a route, by this proxy or directly; `ca_pem` is the content of a profile's `ca_file`.
-pub(super) fn build(
-    route: Route,
-    proxy: Option<&Proxy>,
-    ca_pem: Option<&[u8]>,
-) -> Result<reqwest::Client, FusionError> {
-    let broken = FusionError::Setup { what: "the HTTP client cannot be built" };
-    // Reading the system's certificates takes longer than all the rest, and plain http needs none.
-    let roots = if route.encrypted { roots(ca_pem)? } else { RootCertStore::empty() };
+/// How TLS is spoken, with the sessions that servers let resume.
+#[derive(Debug, Clone)]
+pub(super) struct Tls(ClientConfig);
+
+impl Tls {
+    /// Trusts the system's roots and those in `ca_pem`, the content of a profile's `ca_file`.
+    pub(super) fn new(ca_pem: Option<&[u8]>) -> Result<Self, FusionError> {
+        tls(roots(ca_pem)?)
+    }
+
+    /// For plain http, which needs no roots.
+    pub(super) fn unused() -> Result<Self, FusionError> {
+        tls(RootCertStore::empty())
+    }
+}
+
+/// A client for a route, by this proxy or directly; `keep` keeps connections for the next request.
+pub(super) fn build(route: Route, proxy: Option<&Proxy>, tls: Tls, keep: bool) -> Result<reqwest::Client, FusionError> {
     let mut builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls(roots).ok_or_else(|| broken.clone())?)
+        .tls_backend_preconfigured(tls.0)
         .user_agent(USER_AGENT)
         .default_headers(headers())
         .redirect(reqwest::redirect::Policy::none())
@@ -78,20 +90,22 @@ pub(super) fn build(
         .connect_timeout(CONNECT)
         // The library reads the variables by itself else, and goes around a proxy that it does not understand.
         .no_proxy()
-        // A connection kept from before may die under a request, and then nobody knows whether it was sent.
-        .pool_max_idle_per_host(0);
+        .pool_idle_timeout(IDLE);
+    if !keep {
+        builder = builder.pool_max_idle_per_host(0);
+    }
     if route.loopback {
         let here = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
         builder = builder.resolve_to_addrs("localhost", &here);
     }
     if let Some(proxy) = proxy {
-        let made = reqwest::Proxy::all(proxy.url.clone()).map_err(|_| broken.clone())?;
+        let made = reqwest::Proxy::all(proxy.url.clone()).map_err(|_| BROKEN)?;
         builder = builder.proxy(match &proxy.authorization {
             Some(authorization) => made.custom_http_auth(authorization.clone()),
             None => made,
         });
     }
-    builder.build().map_err(|_| broken)
+    builder.build().map_err(|_| BROKEN)
 }
 
 fn headers() -> HeaderMap {
@@ -102,12 +116,13 @@ fn headers() -> HeaderMap {
 }
 
 /// TLS 1.2 or 1.3 by ring, named explicitly so that no process-wide default matters; keys are logged nowhere.
-fn tls(roots: RootCertStore) -> Option<ClientConfig> {
+fn tls(roots: RootCertStore) -> Result<Tls, FusionError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().ok()?;
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|_| BROKEN)?;
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Some(config)
+    Ok(Tls(config))
 }
 
 /// The system's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` name others) and those of the profile.

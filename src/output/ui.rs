@@ -3,15 +3,16 @@
 //! Owns where text goes, how loud neto is and whether it uses colour. What fails on stderr is ignored (there is
 //! nobody left to tell); what fails on stdout is the caller's to handle, because the answer was not given.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Color, Effects, Style};
+use unicode_width::UnicodeWidthStr;
 use zeroize::Zeroizing;
 
 use super::ask::{self, AskError};
-use super::clean::clean_block;
+use super::clean::{clean_block, fit};
 use super::view::Look;
 
 const WARNING: Style = Style::new().fg_color(Some(Color::Ansi(AnsiColor::Yellow))).effects(Effects::BOLD);
@@ -66,6 +67,8 @@ pub struct Ui {
     streams: Streams,
     color: ColorChoice,
     volume: Volume,
+    /// The columns of a line that is to go before anything else is said.
+    shown: Cell<usize>,
 }
 
 impl Ui {
@@ -77,6 +80,7 @@ impl Ui {
             streams,
             color: ColorChoice::Auto,
             volume: Volume::Normal,
+            shown: Cell::new(0),
         }
     }
 
@@ -100,12 +104,19 @@ impl Ui {
         self.streams.stdin_terminal
     }
 
+    /// Makes room for a question.
+    fn asking(&self) -> Result<(), AskError> {
+        self.show_line("");
+        if self.can_ask() { Ok(()) } else { Err(AskError::NobodyToAsk) }
+    }
+
     /// Asks a question that is answered with yes or no; anything but yes is no.
     ///
     /// # Errors
     /// Nobody to ask, or no answer.
     pub fn confirm(&self, question: &str) -> Result<bool, AskError> {
-        if self.can_ask() { ask::confirm(question) } else { Err(AskError::NobodyToAsk) }
+        self.asking()?;
+        ask::confirm(question)
     }
 
     /// Asks for a line that is shown as it is typed.
@@ -113,7 +124,8 @@ impl Ui {
     /// # Errors
     /// Nobody to ask, or no answer.
     pub fn line(&self, prompt: &str) -> Result<String, AskError> {
-        if self.can_ask() { ask::line(prompt) } else { Err(AskError::NobodyToAsk) }
+        self.asking()?;
+        ask::line(prompt)
     }
 
     /// Asks for a text that is not shown; see [`ask::hidden`].
@@ -121,7 +133,8 @@ impl Ui {
     /// # Errors
     /// Nobody to ask, or no answer.
     pub fn hidden(&self, prompt: &str) -> Result<Zeroizing<String>, AskError> {
-        if self.can_ask() { ask::hidden(prompt) } else { Err(AskError::NobodyToAsk) }
+        self.asking()?;
+        ask::hidden(prompt)
     }
 
     /// Whether the answer goes to a terminal.
@@ -140,6 +153,7 @@ impl Ui {
     /// # Errors
     /// What the system says, a closed pipe or a full disk included.
     pub fn answer(&self, text: &str) -> io::Result<()> {
+        self.show_line("");
         let mut answer = self.answer.borrow_mut();
         answer.write_all(text.as_bytes())?;
         answer.flush()
@@ -157,9 +171,11 @@ impl Ui {
         self.streams.stderr_terminal
     }
 
-    /// Writes over the line that the cursor stands on, and leaves the cursor at its start.
-    pub(super) fn overwrite(&self, line: &str) {
-        self.say(&format!("\r{line}\r"));
+    /// Shows a line that stays where it is until another takes its place or something is said; empty for none.
+    pub(super) fn show_line(&self, line: &str) {
+        let line = fit(line, self.streams.width.unwrap_or(80).saturating_sub(1));
+        self.say(&line);
+        self.shown.set(line.width());
     }
 
     /// Tells what neto does underway, when asked to be verbose.
@@ -204,8 +220,13 @@ impl Ui {
 
     /// One write a message, so that those of several processes do not mix.
     fn say(&self, text: &str) {
-        let mut talk = self.talk.borrow_mut();
-        let _ = talk.write_all(text.as_bytes()).and_then(|()| talk.flush());
+        let blanks = self.shown.take();
+        let over = if blanks > 0 { format!("\r{:blanks$}\r", "") } else { String::new() };
+        let whole = over + text;
+        if !whole.is_empty() {
+            let mut talk = self.talk.borrow_mut();
+            let _ = talk.write_all(whole.as_bytes()).and_then(|()| talk.flush());
+        }
     }
 }
 

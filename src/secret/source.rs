@@ -8,7 +8,7 @@ use crate::profile::{Profile, SecretPlace};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -23,7 +23,7 @@ const OWN_KEYS: [&str; 2] = ["NETO_IDENTITY", "NETO_PASSPHRASE"];
 
 /// The variables that a source may see.
 #[derive(Clone)]
-pub struct SourceEnvironment(Rc<BTreeMap<OsString, OsString>>);
+pub struct SourceEnvironment(Arc<BTreeMap<OsString, OsString>>);
 
 /// Why a source yields no NETOSECRET.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +54,7 @@ impl SourceEnvironment {
     /// From the variables of the process.
     #[must_use]
     pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        Self(Rc::new(variables.into_iter().collect()))
+        Self(Arc::new(variables.into_iter().collect()))
     }
 
     /// A variable; nothing when it is unset or empty.

@@ -3,8 +3,10 @@
 //! Owns single flight (one request however many processes), the life of a token from grant to burn,
 //! and the way from a declared profile to its credential. Knows nothing of arguments and tables.
 
+mod ask;
 mod cache;
 mod failure;
+mod fleet;
 mod patience;
 mod renew;
 mod spread;
@@ -12,6 +14,7 @@ mod vault;
 
 pub use cache::TokenCache;
 pub use failure::Failure;
+pub use fleet::Jobs;
 pub use patience::{AcquireError, Busy, acquire};
 pub use vault::{SignIn, Vault, VaultError, check_bound, read_passphrase};
 
@@ -25,6 +28,7 @@ use failure::Failures;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// What a caller wants of a token.
@@ -139,6 +143,9 @@ pub enum SessionError {
     Runtime(std::io::Error),
 }
 
+/// What profiles must have in common to share a client: whether the server is on this machine, and their `ca_file`.
+type Reached = (bool, Option<PathBuf>);
+
 /// One run's way to access tokens.
 pub struct Session<'a> {
     cache: &'a TokenCache,
@@ -149,8 +156,10 @@ pub struct Session<'a> {
     vault: &'a Vault,
     watcher: &'a dyn Watcher,
     proxies: Proxies,
-    clients: RefCell<HashMap<(bool, Option<PathBuf>), Client>>,
+    clients: RefCell<HashMap<Reached, Rc<Client>>>,
     warned_cache: Cell<bool>,
+    /// Whether it works on several profiles at once.
+    is_fleet: Cell<bool>,
     /// Profiles whose token file was found of no use, and that was said.
     warned_files: RefCell<HashSet<ProfileName>>,
 }
@@ -188,6 +197,7 @@ impl<'a> Session<'a> {
             proxies: setup.proxies,
             clients: RefCell::default(),
             warned_cache: Cell::new(false),
+            is_fleet: Cell::new(false),
             warned_files: RefCell::default(),
         }
     }
@@ -202,28 +212,6 @@ impl<'a> Session<'a> {
             Look::Usable(access) => Ok(access),
             Look::Stale(seen) => runtime()?.block_on(self.renew(declared, want, seen)),
         }
-    }
-
-    /// Tokens for several profiles, in turn, on one event loop; `each` gets every result as it comes.
-    ///
-    /// # Errors
-    /// [`SessionError::Runtime`]; what goes wrong with one profile goes to `each`.
-    pub fn access_each<'p>(
-        &self,
-        profiles: impl IntoIterator<Item = Declared<'p>>,
-        want: Want,
-        mut each: impl FnMut(&'p Profile, Result<Access, SessionError>),
-    ) -> Result<(), SessionError> {
-        let runtime = runtime()?;
-        for declared in profiles {
-            let result = match self.look(declared, want) {
-                Ok(Look::Usable(access)) => Ok(access),
-                Ok(Look::Stale(seen)) => runtime.block_on(self.renew(declared, want, seen)),
-                Err(error) => Err(error),
-            };
-            each(declared.profile, result);
-        }
-        Ok(())
     }
 
     /// What a list says of the cached token of `profile`; opens nothing.

@@ -4,11 +4,12 @@ use super::failure::Failure;
 use super::patience::{Next, Patience, busy};
 use super::{Access, Declared, Granted, Session, SessionError, Want, Warning};
 use crate::disk::{self, DiskError, Durability, Locked, Privacy, Rules};
-use crate::fusion::{Client, Grant};
+use crate::fusion::{Client, Grant, Manner};
 use crate::profile::Profile;
 use crate::session::VaultError;
 use crate::token::{CachedToken, Lifetime, RefreshToken};
 use jiff::{SignedDuration, Timestamp};
+use std::rc::Rc;
 
 /// The most that a file of root certificates may hold.
 const CA_RULES: Rules = Rules { cap: 4 * 1024 * 1024, privacy: Privacy::Any };
@@ -165,7 +166,7 @@ impl Session<'_> {
             self.warn_cache(&error);
             return Ok(None);
         }
-        let answer = client.refresh(&profile.url, &refresh, profile.timeout.duration(), self.clock, self.watcher).await;
+        let answer = client.refresh(&profile.url, &refresh, self.manner(profile)).await;
         let error = match answer {
             Ok(grant) => return Ok(Some(grant)),
             Err(error) => error,
@@ -182,21 +183,28 @@ impl Session<'_> {
     }
 
     async fn login(&self, profile: &Profile) -> Result<Grant, SessionError> {
-        let credential = self.vault.credential(profile, self.watcher, &())?;
+        let credential = self.vault.credential_beside(profile, self.watcher).await?;
         let client = self.client(profile)?;
-        Ok(client
-            .login(&profile.url, &credential.login()?, profile.timeout.duration(), self.clock, self.watcher)
-            .await?)
+        Ok(client.login(&profile.url, &credential.login()?, self.manner(profile)).await?)
+    }
+
+    pub(super) fn manner(&self, profile: &Profile) -> Manner<'_> {
+        Manner {
+            timeout: profile.timeout.duration(),
+            clock: self.clock,
+            in_turn: self.is_fleet.get(),
+            tell: self.watcher,
+        }
     }
 
     /// The client for a profile's server; profiles that trust the same roots share one.
-    fn client(&self, profile: &Profile) -> Result<Client, SessionError> {
+    pub(super) fn client(&self, profile: &Profile) -> Result<Rc<Client>, SessionError> {
         let key = (profile.url.is_loopback(), profile.ca_file.clone());
         if let Some(client) = self.clients.borrow().get(&key) {
             return Ok(client.clone());
         }
         let roots = profile.ca_file.as_ref().map(|path| disk::read(path, CA_RULES)).transpose();
-        let client = Client::new(&profile.url, roots.map_err(VaultError::CaFile)?.as_deref(), &self.proxies)?;
+        let client = Rc::new(Client::new(&profile.url, roots.map_err(VaultError::CaFile)?.as_deref(), &self.proxies)?);
         self.clients.borrow_mut().insert(key, client.clone());
         Ok(client)
     }

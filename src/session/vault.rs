@@ -15,7 +15,7 @@ use crate::secret::{
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -35,6 +35,8 @@ pub struct Vault {
     /// What `NETOSECRET` holds, where it is set.
     env_secret: Option<NetoSecret>,
     identities: OnceCell<Identities>,
+    /// Whether the passphrase was asked for in vain: it is one for all profiles, and nobody is asked twice.
+    gave_up: Cell<bool>,
     /// What plugins opened in this run, by the sealed text: each time costs the user a touch.
     opened: RefCell<HashMap<String, Opened>>,
     memory: OnceCell<RefCell<Memory>>,
@@ -119,6 +121,7 @@ impl Vault {
             environment,
             env_secret,
             identities: OnceCell::new(),
+            gave_up: Cell::new(false),
             opened: RefCell::default(),
             memory: OnceCell::new(),
             first_seen: RefCell::default(),
@@ -188,7 +191,7 @@ impl Vault {
             return Ok((protected.open(&passphrase)?, passphrase));
         }
         let mut wrong = false;
-        for _ in 0..TRIES {
+        for _ in 0..if self.gave_up.get() { 0 } else { TRIES } {
             let locked = |why| KeyError::Locked { place: protected.place.clone(), why };
             let passphrase = asker.passphrase(&protected.place, wrong).map_err(locked)?;
             match protected.open(&passphrase) {
@@ -196,6 +199,7 @@ impl Vault {
                 outcome => return Ok((outcome?, passphrase)),
             }
         }
+        self.gave_up.set(true);
         Err(KeyError::Passphrase { place: protected.place.clone(), error: PassphraseError::Wrong })
     }
 
@@ -224,12 +228,22 @@ impl Vault {
             }
             place => {
                 self.check_trust(profile)?;
-                let secret = fetch(place, &self.environment)?;
-                watcher.trace(&format!("{}: its source gave a NETOSECRET", profile.name));
-                secret.agrees(profile).map_err(VaultError::Disagrees)?;
-                Ok(sign_in(secret))
+                sourced(profile, fetch(place, &self.environment)?, watcher)
             }
         }
+    }
+
+    /// The same for who has an event loop, which goes on while a command that is the source of the secret runs. Nobody is
+    /// asked for anything.
+    ///
+    /// # Errors
+    /// As [`Vault::credential`].
+    pub async fn credential_beside(&self, profile: &Profile, watcher: &dyn Watcher) -> Result<SignIn, VaultError> {
+        let SecretPlace::Command(_) = &profile.secret else { return self.credential(profile, watcher, &()) };
+        self.check_trust(profile)?;
+        let (place, environment) = (profile.secret.clone(), self.environment.clone());
+        let fetched = tokio::task::spawn_blocking(move || fetch(&place, &environment)).await;
+        sourced(profile, fetched.unwrap_or(Err(SourceError::NoSource))?, watcher)
     }
 
     /// Opens a sealed text with this run's identity, without judging what it is bound to.
@@ -369,6 +383,12 @@ pub fn read_passphrase(path: &Path) -> Result<Secret, KeyError> {
 /// [`VaultError::Mismatch`], naming the field.
 pub fn check_bound(opened: &Opened, today: &Binding, profile: &Profile) -> Result<(), VaultError> {
     opened.check(today, profile.sealed.as_ref()).map_err(VaultError::Mismatch)
+}
+
+fn sourced(profile: &Profile, secret: NetoSecret, watcher: &dyn Watcher) -> Result<SignIn, VaultError> {
+    watcher.trace(&format!("{}: its source gave a NETOSECRET", profile.name));
+    secret.agrees(profile).map_err(VaultError::Disagrees)?;
+    Ok(sign_in(secret))
 }
 
 fn sign_in(secret: NetoSecret) -> SignIn {

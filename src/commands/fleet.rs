@@ -1,0 +1,214 @@
+//! Work on several profiles: how many at once, how far it is, what is told of each, and what the failures come to.
+
+use super::Run;
+use super::select::Selected;
+use crate::error::{Code, Error};
+use crate::output::Progress;
+use crate::profile::{Profile, ProfileName, SecretPlace};
+use crate::session::Jobs;
+use clap::Args;
+use clap::builder::{RangedU64ValueParser, TypedValueParser};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
+
+/// The most profiles at once: each takes a connection and a lock's file, and a process may have 1,024 files open.
+const MOST_JOBS: u64 = 256;
+
+/// From so many profiles on, failures are told by their reason.
+const MANY: usize = 10;
+
+/// The most names in a line.
+const MOST_NAMES: usize = 8;
+
+/// How many profiles are worked on at once.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct JobsArgs {
+    /// How many profiles at once
+    #[arg(long, value_name = "N", default_value = "16", value_parser = jobs())]
+    pub(crate) jobs: Jobs,
+}
+
+fn jobs() -> impl TypedValueParser<Value = Jobs> {
+    RangedU64ValueParser::<u64>::new()
+        .range(1..=MOST_JOBS)
+        .map(|jobs| usize::try_from(jobs).ok().and_then(Jobs::new).unwrap_or(Jobs::MIN))
+}
+
+/// One work on several profiles.
+pub(crate) struct Fleet<'a> {
+    run: &'a Run<'a>,
+    progress: Progress<'a>,
+    count: usize,
+    lines: Lines,
+    /// In the order that they came.
+    failures: Vec<(ProfileName, Error)>,
+    stopped: Option<Error>,
+}
+
+impl<'a> Fleet<'a> {
+    /// A work on these profiles, such as "Signing in".
+    pub(super) fn new<'p>(
+        run: &'a Run<'a>,
+        what: &'static str,
+        names: impl ExactSizeIterator<Item = &'p ProfileName>,
+    ) -> Self {
+        let count = names.len();
+        let lines = Lines::new(if count < MANY { names.cloned().collect() } else { Vec::new() });
+        Self { run, progress: run.ui.progress(what, count), count, lines, failures: Vec::new(), stopped: None }
+    }
+
+    /// The profiles that can be worked on with their credential. Of several, one without a secret is passed over with a
+    /// note; a faulty one is a failure.
+    pub(super) fn with_secrets<'p>(&mut self, selected: Vec<Selected<'p>>) -> Vec<&'p Profile> {
+        let mut profiles = Vec::with_capacity(selected.len());
+        for one in selected {
+            match one.profile {
+                Ok(profile) if self.count > 1 && profile.secret == SecretPlace::None => {
+                    self.done(&profile.name, "skipped, it has no secret yet");
+                }
+                Ok(profile) => profiles.push(profile),
+                Err(error) => {
+                    let _ = self.failed(&one.name, error.into());
+                }
+            }
+        }
+        profiles
+    }
+
+    /// One profile is done, and there is nothing to say of it.
+    pub(super) fn step(&self) {
+        self.progress.step();
+    }
+
+    /// Whether one failed so far.
+    pub(super) fn has_failures(&self) -> bool {
+        !self.failures.is_empty() || self.stopped.is_some()
+    }
+
+    /// One profile is done; `how` says so where there is no progress to see.
+    pub(super) fn done(&mut self, profile: &ProfileName, how: &str) {
+        if !self.progress.is_shown() {
+            self.lines.put(profile, Line::Note(format!("{profile}: {how}")), self.run);
+        }
+        self.progress.step();
+    }
+
+    /// One profile failed. Breaks when the user wants to end it all.
+    pub(super) fn failed(&mut self, profile: &ProfileName, error: Error) -> ControlFlow<()> {
+        if matches!(error.code(), Code::Interrupted | Code::Terminated) {
+            self.stopped = Some(error);
+            return ControlFlow::Break(());
+        }
+        if self.count > 1 && !self.progress.is_shown() {
+            let hint = error.hint().filter(|_| self.count < MANY).map(|hint| hint.replace("NAME", profile.as_str()));
+            self.lines.put(profile, Line::Error(format!("{profile}: {}", error.message()), hint), self.run);
+        }
+        self.failures.push((profile.clone(), error));
+        self.progress.failed();
+        ControlFlow::Continue(())
+    }
+
+    /// What it all comes to: nothing, the only failure, or exit 8 with the failures by their reasons and, after `verb`,
+    /// the profiles to repeat.
+    pub(super) fn end(mut self, verb: &str) -> Result<(), Error> {
+        drop(self.progress);
+        self.lines.rest(self.run);
+        if let Some(error) = self.stopped {
+            return Err(error);
+        }
+        match (self.count, self.failures.len()) {
+            (_, 0) => Ok(()),
+            (1, _) => {
+                let (profile, error) = self.failures.swap_remove(0);
+                Err(error.about(&profile))
+            }
+            (count, failed) => {
+                let mut message = format!("{failed} of {count} profiles failed");
+                if count >= MANY {
+                    message += &by_reason(&self.failures);
+                }
+                let again = Error::new(Code::Partial, message);
+                Err(if failed <= MOST_NAMES {
+                    let names: Vec<&str> = self.failures.iter().map(|(name, _)| name.as_str()).collect();
+                    again.with_hint(format!("{verb} {}", names.join(" ")))
+                } else {
+                    again.with_hint("run the same line again; what is done is not done twice")
+                })
+            }
+        }
+    }
+}
+
+/// What is told of each profile. Of a few it is told in their order, as soon as it is known of all before it; of many as
+/// it comes.
+struct Lines {
+    order: Vec<ProfileName>,
+    next: usize,
+    waiting: BTreeMap<usize, Line>,
+}
+
+enum Line {
+    Note(String),
+    Error(String, Option<String>),
+}
+
+impl Lines {
+    fn new(order: Vec<ProfileName>) -> Self {
+        Self { order, next: 0, waiting: BTreeMap::new() }
+    }
+
+    fn put(&mut self, profile: &ProfileName, line: Line, run: &Run<'_>) {
+        let Some(place) = self.order.iter().position(|name| name == profile) else { return line.tell(run) };
+        self.waiting.insert(place, line);
+        while let Some(line) = self.waiting.remove(&self.next) {
+            line.tell(run);
+            self.next += 1;
+        }
+    }
+
+    /// Those that wait for one that never came.
+    fn rest(&mut self, run: &Run<'_>) {
+        for line in std::mem::take(&mut self.waiting).into_values() {
+            line.tell(run);
+        }
+    }
+}
+
+impl Line {
+    fn tell(self, run: &Run<'_>) {
+        match self {
+            Self::Note(text) => run.ui.note(&text),
+            Self::Error(text, hint) => run.ui.error(&text, hint.as_deref()),
+        }
+    }
+}
+
+/// A line for each reason, the commonest first, with the profiles and what to do.
+fn by_reason(failures: &[(ProfileName, Error)]) -> String {
+    let mut reasons: Vec<(&Error, Vec<&str>)> = Vec::new();
+    for (profile, error) in failures {
+        match reasons.iter_mut().find(|(first, _)| first.message() == error.message()) {
+            Some((_, names)) => names.push(profile.as_str()),
+            None => reasons.push((error, vec![profile.as_str()])),
+        }
+    }
+    reasons.sort_by_key(|(_, names)| std::cmp::Reverse(names.len()));
+    let mut lines = String::from(":");
+    for (error, names) in reasons {
+        let _ = write!(lines, "\n{} x {}\n    {}", names.len(), error.message(), some(&names));
+        if let Some(hint) = error.hint() {
+            let hint = if let [name] = names[..] { hint.replace("NAME", name) } else { hint.to_owned() };
+            let _ = write!(lines, "\n    {}", hint.replace('\n', " "));
+        }
+    }
+    lines
+}
+
+/// The first names, and how many more.
+fn some(names: &[&str]) -> String {
+    match names.len() {
+        ..=MOST_NAMES => names.join(", "),
+        more => format!("{} and {} more", names[..MOST_NAMES].join(", "), more - MOST_NAMES),
+    }
+}

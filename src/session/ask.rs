@@ -1,0 +1,70 @@
+//! A call of the API with a profile's token, which is renewed once where the server does not take it.
+
+use super::{Access, Declared, Granted, Session, SessionError, Want, runtime};
+use crate::fusion::{Call, Reply};
+use crate::profile::{Profile, SecretPlace};
+
+impl Session<'_> {
+    /// Makes one call on an event loop of its own, and does `then` with the answer while its body comes.
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub fn ask_alone<T>(
+        &self,
+        declared: Declared<'_>,
+        want: Want,
+        call: &Call,
+        then: impl AsyncFnOnce(Reply) -> T,
+    ) -> Result<T, SessionError> {
+        runtime()?.block_on(async { Ok(then(self.ask(declared, want, call).await?).await) })
+    }
+
+    /// Makes a call. Where the server answers 401 to a token that is not fresh from a login, a new one is got; then a
+    /// call that only reads is made again, and for one that writes the answer stands.
+    ///
+    /// # Errors
+    /// [`SessionError`]; an answer is no error, whatever its status.
+    pub async fn ask(&self, declared: Declared<'_>, want: Want, call: &Call) -> Result<Reply, SessionError> {
+        let access = self.obtain(declared, want).await?;
+        let reply = self.ask_with(declared.profile, &access, call).await?;
+        if reply.status() != 401 || access.origin == Granted::Login {
+            return Ok(reply);
+        }
+        self.watcher.trace(&format!("{}: the server did not take the token", declared.profile.name));
+        let access = self.replace(declared, want, &access).await?;
+        if call.reads() { self.ask_with(declared.profile, &access, call).await } else { Ok(reply) }
+    }
+
+    /// Makes a call with this very token.
+    ///
+    /// # Errors
+    /// [`SessionError`]; `Vault` where the server or its roots are not those that this machine trusts.
+    pub async fn ask_with(&self, profile: &Profile, access: &Access, call: &Call) -> Result<Reply, SessionError> {
+        self.check_server(profile, access.origin)?;
+        let client = self.client(profile)?;
+        Ok(client.call(&profile.url, &access.token, call, self.manner(profile)).await?)
+    }
+
+    /// Another token than the one that was not taken: one that came meanwhile, or a new one.
+    async fn replace(&self, declared: Declared<'_>, want: Want, refused: &Access) -> Result<Access, SessionError> {
+        let seen = self.cached(declared.profile);
+        if seen.as_ref().is_some_and(|token| token.access != refused.token) {
+            return self.obtain(declared, want).await;
+        }
+        self.renew(declared, Want { force: true, ..want }, seen).await
+    }
+
+    /// A token was granted by a server that was trusted then. What the profile says of the server now may come from
+    /// somebody who edits the store: the url is part of what the token was issued for, the roots are not.
+    fn check_server(&self, profile: &Profile, origin: Granted) -> Result<(), SessionError> {
+        if profile.name.is_env() || origin == Granted::Login {
+            return Ok(());
+        }
+        self.vault.check_trust(profile)?;
+        if profile.ca_file.is_some() && matches!(profile.secret, SecretPlace::Sealed(_)) {
+            // What the file holds is known to the seal alone.
+            self.vault.credential(profile, self.watcher, self.watcher)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,63 @@
+//! Many profiles at once: so many requests in flight on one event loop, and no tenant that holds up another.
+
+use super::{Access, Declared, Look, Session, SessionError, Want, runtime};
+use futures_util::{StreamExt as _, stream};
+use std::num::NonZero;
+use std::ops::ControlFlow;
+
+/// How many profiles are worked on at once.
+pub type Jobs = NonZero<usize>;
+
+impl Session<'_> {
+    /// Tokens for several profiles, `jobs` of them in flight; `each` gets every result as it comes and says whether to go
+    /// on.
+    ///
+    /// # Errors
+    /// [`SessionError::Runtime`]; what goes wrong with one profile goes to `each`.
+    pub fn access_each<'p>(
+        &self,
+        profiles: impl IntoIterator<Item = Declared<'p>>,
+        want: Want,
+        jobs: Jobs,
+        mut each: impl FnMut(Declared<'p>, Result<Access, SessionError>) -> ControlFlow<()>,
+    ) -> Result<(), SessionError> {
+        let obtain = async |declared| (declared, self.obtain(declared, want).await);
+        self.each(profiles, jobs, obtain, |(declared, result)| each(declared, result))
+    }
+
+    /// Does `work` for several things, `jobs` of them at once; `each` gets every result as it comes, in no order. Once it
+    /// breaks, what is in flight is dropped.
+    ///
+    /// # Errors
+    /// [`SessionError::Runtime`].
+    pub fn each<T, R>(
+        &self,
+        things: impl IntoIterator<Item = T>,
+        jobs: Jobs,
+        work: impl AsyncFn(T) -> R,
+        mut each: impl FnMut(R) -> ControlFlow<()>,
+    ) -> Result<(), SessionError> {
+        let things: Vec<T> = things.into_iter().collect();
+        self.is_fleet.set(things.len() > 1);
+        runtime()?.block_on(async {
+            let mut results = stream::iter(things).map(|thing| work(thing)).buffer_unordered(jobs.get());
+            while let Some(result) = results.next().await {
+                if each(result).is_break() {
+                    break;
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// A token for a profile, from the cache, with the refresh token or by a login.
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub async fn obtain(&self, declared: Declared<'_>, want: Want) -> Result<Access, SessionError> {
+        match self.look(declared, want)? {
+            Look::Usable(access) => Ok(access),
+            Look::Stale(seen) => self.renew(declared, want, seen).await,
+        }
+    }
+}
