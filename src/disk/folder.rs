@@ -4,6 +4,8 @@ use super::DiskError;
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
 use std::path::Path;
+#[cfg(unix)]
+use std::sync::OnceLock;
 
 /// Makes `folder` and what is missing above it, each 0700. A folder that is there stays as it is.
 ///
@@ -49,6 +51,14 @@ fn list(folder: &Path) -> std::io::Result<Vec<OsString>> {
     fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect()
 }
 
+/// Whether what belongs to `owner` is this user's. The kernel is asked once a process, since nothing here changes as whom
+/// it runs, and a list asks for each of ten thousand files.
+#[cfg(unix)]
+pub fn is_users_own(owner: u32) -> bool {
+    static USER: OnceLock<u32> = OnceLock::new();
+    *USER.get_or_init(|| rustix::process::geteuid().as_raw()) == owner
+}
+
 /// Fails when `path` is there and belongs to another user; running as root in root's own or a
 /// user's own tree is judged by the effective uid alone.
 ///
@@ -59,7 +69,7 @@ pub fn ensure_own(path: &Path) -> Result<(), DiskError> {
     if let Ok(found) = fs::metadata(path) {
         use std::os::unix::fs::MetadataExt as _;
         // Above the folders that neto makes lie those of the system ("/", "/tmp"), which root owns.
-        if found.uid() != rustix::process::geteuid().as_raw() && found.uid() != 0 {
+        if !is_users_own(found.uid()) && found.uid() != 0 {
             return Err(DiskError::ForeignOwner { path: path.to_path_buf(), owner: found.uid() });
         }
     }

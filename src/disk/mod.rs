@@ -10,6 +10,8 @@ mod signals;
 mod stamp;
 mod write;
 
+#[cfg(unix)]
+pub use folder::is_users_own;
 pub use folder::{create_private_folder, ensure_own, names};
 pub use lock::{Lock, Locked};
 pub use read::{Privacy, Rules, read, read_seen, read_start};

@@ -108,7 +108,7 @@ fn inspect(path: &Path, found: &Metadata, rules: Rules) -> Result<(), DiskError>
     {
         use std::os::unix::fs::MetadataExt as _;
         let (mode, owner) = (found.mode() & 0o7777, found.uid());
-        let mine = owner == rustix::process::geteuid().as_raw();
+        let mine = super::is_users_own(owner);
         let (forbidden, own) = match rules.privacy {
             Privacy::Own => (0o077, mine),
             Privacy::Mounted => (0o077, mine || owner == 0),

@@ -52,7 +52,7 @@ impl Pin {
 fn is_foreign(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     let owner = path.symlink_metadata().map(|found| found.uid());
-    owner.is_ok_and(|owner| owner != 0 && owner != rustix::process::geteuid().as_raw())
+    owner.is_ok_and(|owner| owner != 0 && !disk::is_users_own(owner))
 }
 
 #[cfg(not(unix))]
