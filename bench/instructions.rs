@@ -37,8 +37,7 @@ pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
     let folder = home::folder();
     let server = home::server();
     // Its own path is work too, and tells its code from that of the libraries.
-    let own = folder.path().join("neto");
-    fs::copy(neto, &own).expect("a copy of neto");
+    let own = home::as_installed(neto, folder.path());
     let homes = (10..10 + ALIKE).map(|number| Home::new(&own, &server, folder.path().join(format!("one-{number}")), 1));
     let one = homes.min_by_key(|home| home.token_size(PROFILE)).expect("one at least");
     let many = Home::new(&own, &server, folder.path().join("all"), MANY);

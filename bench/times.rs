@@ -44,6 +44,7 @@ const PLACES: usize = 7;
 pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
     let folder = home::folder();
     let server = home::server();
+    let neto = &home::as_installed(neto, folder.path());
     let sizes = sizes(&options.profiles);
     eprintln!("making homes of {sizes:?} profiles and one for logins");
     let homes: Vec<Home> = sizes
@@ -98,7 +99,7 @@ fn sizes(asked: &[usize]) -> Vec<usize> {
 
 /// Those of [`Place`], in its order.
 fn fixed(neto: &Path, folder: &Path, one: &Home, login: &Home) -> [Program; PLACES] {
-    let empty = home::empty_program(folder);
+    let empty = home::as_installed(&home::empty_program(folder), folder);
     let truth = installed("true").expect("`true`");
     let of = |label, program: &Path, arguments: &[&str], home: &Home| {
         Program::new(label, program, arguments, home.path()).with(home.variables())
