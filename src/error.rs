@@ -38,6 +38,8 @@ pub(crate) enum Code {
     Partial,
     /// 9: a check found something.
     Found,
+    /// 10: the server refuses a call, for another reason than the credential.
+    Refused,
     /// 125 to 127: what `exec` says.
     Exec(u8),
     /// 130: interrupted.
@@ -74,6 +76,7 @@ impl Code {
             Self::Busy => 7,
             Self::Partial => 8,
             Self::Found => 9,
+            Self::Refused => 10,
             Self::Exec(status) => status,
             Self::Interrupted => 130,
             Self::Terminated => 143,
@@ -108,9 +111,12 @@ impl Error {
         Self::new(Code::System, format!("this is a bug: {what}"))
     }
 
-    /// The same, said of one profile or key; `NAME` in the line to paste becomes its name.
+    /// The same, said of one profile or key; `NAME` in the line to paste becomes its name. What is silent stays so.
     #[must_use]
     pub(crate) fn about(mut self, what: &(impl fmt::Display + ?Sized)) -> Self {
+        if self.message.is_empty() {
+            return self;
+        }
         let name = what.to_string();
         if !self.message.starts_with(&format!("{name}: ")) {
             self.message = format!("{name}: {}", self.message);

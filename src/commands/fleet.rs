@@ -61,6 +61,9 @@ impl<'a> Fleet<'a> {
     /// The profiles that can be worked on with their credential. Of several, one without a secret is passed over with a
     /// note; a faulty one is a failure.
     pub(super) fn with_secrets<'p>(&mut self, selected: Vec<Selected<'p>>) -> Vec<&'p Profile> {
+        if selected.is_empty() {
+            self.run.ui.note("There is no profile yet. Add one: neto profile add");
+        }
         let mut profiles = Vec::with_capacity(selected.len());
         for one in selected {
             match one.profile {
@@ -97,7 +100,7 @@ impl<'a> Fleet<'a> {
     /// One profile failed. Breaks when the user wants to end it all.
     pub(super) fn failed(&mut self, profile: &ProfileName, error: Error) -> ControlFlow<()> {
         if matches!(error.code(), Code::Interrupted | Code::Terminated) {
-            self.stopped = Some(error);
+            self.stop(error);
             return ControlFlow::Break(());
         }
         if self.count > 1 && !self.progress.is_shown() {
@@ -109,9 +112,22 @@ impl<'a> Fleet<'a> {
         ControlFlow::Continue(())
     }
 
+    /// It ends before its time, whatever failed so far.
+    pub(super) fn stop(&mut self, error: Error) {
+        self.stopped = Some(error);
+    }
+
     /// What it all comes to: nothing, the only failure, or exit 8 with the failures by their reasons and, after `verb`,
     /// the profiles to repeat.
-    pub(super) fn end(mut self, verb: &str) -> Result<(), Error> {
+    pub(super) fn end(self, verb: &str) -> Result<(), Error> {
+        self.end_with(|failed| match failed {
+            Some(names) => Some(format!("{verb} {names}")),
+            None => Some("run the same line again; what is done is not done twice".to_owned()),
+        })
+    }
+
+    /// The same with the line to paste that `again` makes of the names that failed; they are absent where they are many.
+    pub(super) fn end_with(mut self, again: impl FnOnce(Option<String>) -> Option<String>) -> Result<(), Error> {
         drop(self.progress);
         self.lines.rest(self.run);
         if let Some(error) = self.stopped {
@@ -128,12 +144,12 @@ impl<'a> Fleet<'a> {
                 if count >= MANY {
                     message += &by_reason(&self.failures);
                 }
-                let again = Error::new(Code::Partial, message);
-                Err(if failed <= MOST_NAMES {
-                    let names: Vec<&str> = self.failures.iter().map(|(name, _)| name.as_str()).collect();
-                    again.with_hint(format!("{verb} {}", names.join(" ")))
-                } else {
-                    again.with_hint("run the same line again; what is done is not done twice")
+                let error = Error::new(Code::Partial, message);
+                let names: Vec<&str> = self.failures.iter().map(|(name, _)| name.as_str()).collect();
+                let hint = again((failed <= MOST_NAMES).then(|| names.join(" ")));
+                Err(match hint {
+                    Some(hint) => error.with_hint(hint),
+                    None => error,
                 })
             }
         }
@@ -144,8 +160,13 @@ impl<'a> Fleet<'a> {
 /// it comes.
 struct Lines {
     order: Vec<ProfileName>,
+    lines: InOrder<Line>,
+}
+
+/// What comes of several things, in the order of the things: each as soon as it came of all before it.
+pub(super) struct InOrder<T> {
     next: usize,
-    waiting: BTreeMap<usize, Line>,
+    waiting: BTreeMap<usize, T>,
 }
 
 enum Line {
@@ -155,23 +176,43 @@ enum Line {
 
 impl Lines {
     fn new(order: Vec<ProfileName>) -> Self {
-        Self { order, next: 0, waiting: BTreeMap::new() }
+        Self { order, lines: InOrder::new() }
     }
 
     fn put(&mut self, profile: &ProfileName, line: Line, run: &Run<'_>) {
         let Some(place) = self.order.iter().position(|name| name == profile) else { return line.tell(run) };
-        self.waiting.insert(place, line);
-        while let Some(line) = self.waiting.remove(&self.next) {
+        for line in self.lines.put(place, line) {
             line.tell(run);
-            self.next += 1;
         }
     }
 
     /// Those that wait for one that never came.
-    fn rest(&mut self, run: &Run<'_>) {
-        for line in std::mem::take(&mut self.waiting).into_values() {
+    fn rest(self, run: &Run<'_>) {
+        for line in self.lines.rest() {
             line.tell(run);
         }
+    }
+}
+
+impl<T> InOrder<T> {
+    pub(super) fn new() -> Self {
+        Self { next: 0, waiting: BTreeMap::new() }
+    }
+
+    /// Takes what came of the thing at this place; what has its turn now.
+    pub(super) fn put(&mut self, place: usize, thing: T) -> Vec<T> {
+        self.waiting.insert(place, thing);
+        let mut ready = Vec::new();
+        while let Some(thing) = self.waiting.remove(&self.next) {
+            ready.push(thing);
+            self.next += 1;
+        }
+        ready
+    }
+
+    /// What waits for others that never came.
+    pub(super) fn rest(self) -> impl Iterator<Item = T> {
+        self.waiting.into_values()
     }
 }
 
@@ -206,7 +247,7 @@ fn by_reason(failures: &[(ProfileName, Error)]) -> String {
 }
 
 /// The first names, and how many more.
-fn some(names: &[&str]) -> String {
+pub(super) fn some(names: &[&str]) -> String {
     match names.len() {
         ..=MOST_NAMES => names.join(", "),
         more => format!("{} and {} more", names[..MOST_NAMES].join(", "), more - MOST_NAMES),

@@ -2,7 +2,8 @@
 //!
 //! What several verbs share lies beside them: how a credential comes in (`credential`), the flags that
 //! shape a profile (`shape`), sealing (`reseal`), the exported variables (`variables`), selection
-//! (`select`), work on many profiles (`fleet`), and who the pipeline tells (`watch`).
+//! (`select`), work on many profiles (`fleet`), the word before a call that writes (`guard`), and who the pipeline
+//! tells (`watch`).
 #![allow(clippy::doc_markdown, reason = "comments of arguments are the help that users read")]
 
 pub(crate) mod exec;
@@ -22,6 +23,7 @@ mod change;
 mod clear;
 mod credential;
 mod fleet;
+mod guard;
 mod reseal;
 mod seal_check;
 mod select;
@@ -32,6 +34,7 @@ mod when;
 mod words;
 
 pub(crate) use fleet::{Fleet, JobsArgs};
+pub(crate) use guard::Guard;
 pub(crate) use select::{SelectArgs, WantArgs};
 pub(crate) use watch::Watch;
 

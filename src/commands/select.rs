@@ -78,6 +78,17 @@ impl SelectArgs {
         self.selection().is_single()
     }
 
+    /// Whether it can mean several profiles, however many it selects: anything but one plain name, or nothing at all.
+    pub(crate) fn means_several(&self) -> bool {
+        let selection = self.selection();
+        !selection.is_empty() && !selection.is_single()
+    }
+
+    /// The plain name that was typed, where it means one profile; without it that is the chosen one.
+    pub(crate) fn one(&self) -> Option<&str> {
+        self.names.first().map(String::as_str)
+    }
+
     fn resolve<'a>(&self, run: &Run<'a>, when_none: WhenNone) -> Result<Vec<Selected<'a>>, Error> {
         let mut selection = self.selection();
         if let Some(flag) = &run.context.globals.profile {
