@@ -267,7 +267,7 @@ impl From<ChoiceError> for Error {
 
 /// A hint for the profile that NETOSECRET makes: it can be asked again, but no command can change it.
 fn for_env(hint: &str) -> String {
-    if hint.starts_with("neto login") {
+    if hint.starts_with("neto login") || hint.starts_with("neto api") {
         hint.replace("NAME", ENV)
     } else if hint.contains("SSL_CERT_FILE") {
         "export SSL_CERT_FILE=FILE\n(with all root certificates that are to be trusted, in PEM)".to_owned()
@@ -336,6 +336,7 @@ impl From<SessionError> for Error {
             SessionError::Disk(error) => return error.into(),
             SessionError::Vault(error) => return error.into(),
             SessionError::Fusion(error) => return error.into(),
+            SessionError::Unsure(_) => (Code::Unreachable, Some("look whether it was done before you send it again")),
             SessionError::Shared(ref failure) if failure.rejected => {
                 (Code::Rejected, Some("neto profile set-secret NAME    if the key was rotated"))
             }
@@ -374,12 +375,20 @@ impl From<VaultError> for Error {
 impl From<FusionError> for Error {
     fn from(error: FusionError) -> Self {
         let (code, hint) = match &error {
-            FusionError::Rejected { clock_skew: Some(skew), .. } => {
+            FusionError::Rejected { clock_skew: Some(skew), .. }
+            | FusionError::Refusal { clock_skew: Some(skew), .. } => {
                 let side = if *skew > 0 { "ahead of" } else { "behind" };
                 let message = format!("{error}; this machine's clock is {} s {side} the server's", skew.unsigned_abs());
                 return Self::new(Code::Rejected, message).with_hint("set the clock, then: neto login NAME");
             }
             FusionError::Rejected { .. } => (Code::Rejected, "neto profile set-secret NAME    if the key was rotated"),
+            FusionError::Refusal { status, retry_after, .. } => {
+                let (code, hint) = refusal(*status, *retry_after);
+                return Self::new(code, error.to_string()).with_hint(hint);
+            }
+            FusionError::TooLarge { .. } => {
+                (Code::Unreachable, "one profile's answer is passed on at any size, without --select")
+            }
             FusionError::Status { status: 404, .. } => {
                 (Code::Unreachable, "neto profile show NAME    is the url right?")
             }
@@ -409,6 +418,25 @@ impl From<FusionError> for Error {
         };
         Self::new(code, error.to_string()).with_hint(hint)
     }
+}
+
+/// What a call's status means, and what to do; `retry_after` in seconds.
+fn refusal(status: u16, retry_after: Option<u64>) -> (Code, String) {
+    if let (429, Some(seconds)) = (status, retry_after) {
+        return (Code::Refused, format!("the same line in {seconds} s    that is what the server asks for"));
+    }
+    let (code, hint) = match status {
+        400 => (Code::Rejected, "look at the query and the body of the call"),
+        401 => (Code::Rejected, "neto login NAME --force    then the same line again"),
+        403 => (Code::Rejected, "neto api GET /api-keys NAME    shows the roles of its keys"),
+        404 => (Code::Refused, "look at the path; what it names may belong to another tenant"),
+        429 => (Code::Refused, "the same line in a while"),
+        other if (400..500).contains(&other) => {
+            (Code::Refused, "look at the method, the path and the body of the call")
+        }
+        _ => (Code::Unreachable, "the same line in a while    a call that writes may have been done: look first"),
+    };
+    (code, hint.to_owned())
 }
 
 fn tls_hint(fault: &TlsFault) -> &'static str {

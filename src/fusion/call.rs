@@ -1,6 +1,6 @@
 //! A call with a bearer token, and its answer as it comes.
 
-use super::client::{Client, Connection, Label, Manner, Refused, Try, meaning, pause, pause_after, redirect};
+use super::client::{Client, Connection, Label, Manner, Try, pause, pause_after, redirect};
 use super::server_text::Redactor;
 use super::transport;
 use super::{ApiPath, FusionError};
@@ -19,7 +19,8 @@ pub struct Call {
     pub method: Method,
     /// Where.
     pub path: ApiPath,
-    /// In place of neto's own of the same name; `Authorization` is not among them.
+    /// In place of neto's own of the same name, which are `Accept` (JSON), `Accept-Encoding` (`identity`) and
+    /// `User-Agent`; `Authorization` is not among them.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// As it is sent; absent for none.
     pub body: Option<Vec<u8>>,
@@ -131,28 +132,32 @@ impl Reply {
     /// The whole body.
     ///
     /// # Errors
-    /// As [`Reply::chunk`]; `Unusable` where it is larger than `cap` bytes.
+    /// As [`Reply::chunk`]; `TooLarge` where it is larger than `cap` bytes.
     pub async fn whole(&mut self, cap: usize) -> Result<Vec<u8>, FusionError> {
         let mut body = Vec::new();
         while let Some(chunk) = self.chunk().await? {
             body.extend_from_slice(chunk.as_ref());
             if body.len() > cap {
-                return Err(FusionError::Unusable { host: self.host.clone(), what: "it is larger than neto takes" });
+                return Err(FusionError::TooLarge { host: self.host.clone(), cap });
             }
         }
         Ok(body)
     }
 
-    /// What an answer means that is no success; `body` as far as it was read.
+    /// What an answer means that is no success; `body` as far as it was read. A 3xx that leads nowhere (a 304, say) is a
+    /// refusal like any other.
     #[must_use]
     pub fn refusal(&self, body: &[u8]) -> FusionError {
-        meaning(Refused {
-            host: self.host.clone(),
-            status: self.status().as_u16(),
-            to: redirect(&self.response, &self.redactor),
-            message: self.redactor.message(body),
-            clock_skew: self.clock_skew,
-            retry_after: self.retry_after,
-        })
+        let (host, status) = (self.host.clone(), self.status().as_u16());
+        match redirect(&self.response, &self.redactor) {
+            Some(to) if self.status().is_redirection() => FusionError::Redirect { host, status, to: Some(to) },
+            _ => FusionError::Refusal {
+                host,
+                status,
+                message: self.redactor.message(body),
+                clock_skew: self.clock_skew.filter(|_| status == 401),
+                retry_after: self.retry_after,
+            },
+        }
     }
 }

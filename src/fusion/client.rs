@@ -302,30 +302,13 @@ async fn refusal(response: Response, request: &Request, this: &Try<'_>) -> Fusio
         300..400 => String::new(),
         _ => read(response).await.map(|body| request.redactor.message(&body)).unwrap_or_default(),
     };
-    meaning(Refused { host: this.way.host.clone(), status, to, message, clock_skew, retry_after: this.retry_after() })
-}
-
-/// What is known of an answer that refuses.
-pub(super) struct Refused {
-    pub(super) host: String,
-    pub(super) status: u16,
-    /// Where a redirect leads.
-    pub(super) to: Option<String>,
-    /// The server's words, fit to be shown.
-    pub(super) message: String,
-    pub(super) clock_skew: Option<i64>,
-    pub(super) retry_after: Option<u64>,
-}
-
-/// The error that a refusal is.
-pub(super) fn meaning(refused: Refused) -> FusionError {
-    let Refused { host, status, to, message, clock_skew, retry_after } = refused;
+    let host = this.way.host.clone();
     match status {
         300..400 => FusionError::Redirect { host, status, to },
         400 | 401 | 403 => {
             FusionError::Rejected { host, status, message, clock_skew: clock_skew.filter(|_| status == 401) }
         }
-        _ => FusionError::Status { host, status, message, retry_after },
+        _ => FusionError::Status { host, status, message, retry_after: this.retry_after() },
     }
 }
 

@@ -83,6 +83,29 @@ pub enum FusionError {
         /// From `Retry-After`: seconds to wait, where the server named them or a date.
         retry_after: Option<u64>,
     },
+    /// An answer to a call whose status is no success. Whether that is about the token, the roles of the key or the call
+    /// itself, the status says.
+    #[error("{host} answered with status {status}{}", said(message))]
+    Refusal {
+        /// Whom neto asked.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+        /// The server's words, cleaned; may be empty.
+        message: String,
+        /// As in [`FusionError::Rejected`].
+        clock_skew: Option<i64>,
+        /// As in [`FusionError::Status`].
+        retry_after: Option<u64>,
+    },
+    /// An answer that had to be taken in as a whole is larger than that allows.
+    #[error("the answer of {host} is larger than the {} MiB that are taken in as a whole", cap >> 20)]
+    TooLarge {
+        /// Whom neto asked.
+        host: String,
+        /// The most that is taken in, in bytes.
+        cap: usize,
+    },
     /// Any 3xx. Nothing is sent there.
     #[error("{host} redirects (status {status}){}, which neto does not follow", target(to.as_deref()))]
     Redirect {
@@ -149,6 +172,12 @@ impl FusionError {
     #[must_use]
     pub fn was_never_sent(&self) -> bool {
         matches!(self, Self::NotSent { .. } | Self::Proxy { .. } | Self::Tls { .. }) || self.is_local()
+    }
+
+    /// Whether the server may have done what was asked, though no answer says so.
+    #[must_use]
+    pub fn leaves_open(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Timeout { .. })
     }
 
     /// Whether it lies in what this process was started with, so that it says nothing to another.

@@ -31,18 +31,29 @@ impl Session<'_> {
             return Ok(reply);
         }
         self.watcher.trace(&format!("{}: the server did not take the token", declared.profile.name));
-        let access = self.replace(declared, want, &access).await?;
-        if call.reads() { self.ask_with(declared.profile, &access, call).await } else { Ok(reply) }
+        let renewed = self.replace(declared, want, &access).await;
+        if call.reads() {
+            return self.ask_with(declared.profile, &renewed?, call).await;
+        }
+        if let Err(error) = renewed {
+            self.watcher.trace(&format!("{}: there is no other token: {error}", declared.profile.name));
+        }
+        Ok(reply)
     }
 
     /// Makes a call with this very token.
     ///
     /// # Errors
-    /// [`SessionError`]; `Vault` where the server or its roots are not those that this machine trusts.
+    /// [`SessionError`]; `Vault` where the server or its roots are not those that this machine trusts, `Unsure` where a
+    /// call that writes may have been carried out without an answer.
     pub async fn ask_with(&self, profile: &Profile, access: &Access, call: &Call) -> Result<Reply, SessionError> {
         self.check_server(profile, access.origin)?;
         let client = self.client(profile)?;
-        Ok(client.call(&profile.url, &access.token, call, self.manner(profile)).await?)
+        let answer = client.call(&profile.url, &access.token, call, self.manner(profile)).await;
+        answer.map_err(|error| match error {
+            error if error.leaves_open() && !call.reads() => SessionError::Unsure(error),
+            error => error.into(),
+        })
     }
 
     /// Another token than the one that was not taken: one that came meanwhile, or a new one.

@@ -125,6 +125,9 @@ pub enum SessionError {
     /// The server gave none.
     #[error(transparent)]
     Fusion(#[from] FusionError),
+    /// A call that writes was sent, and no answer says what came of it.
+    #[error("{0}; it may have been done all the same")]
+    Unsure(FusionError),
     /// The server gave none to another process that asked for the same while this one waited, or wants to be
     /// left alone for a while.
     #[error("{0}")]
