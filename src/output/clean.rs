@@ -19,6 +19,11 @@ pub fn clean_block(text: &str) -> Cow<'_, str> {
     escape(text, |character| character != '\n' && is_hostile(character))
 }
 
+/// Like [`clean_block`], but tabs stay too: for text that others laid out.
+pub(super) fn clean_text(text: &str) -> Cow<'_, str> {
+    escape(text, |character| !matches!(character, '\n' | '\t') && is_hostile(character))
+}
+
 /// JSON whose strings hold nothing hostile in the raw: the same data, escaped as JSON does.
 pub(super) fn clean_json(json: String) -> String {
     if is_ascii_block(json.as_bytes()) {

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::ask::{self, AskError};
 use super::clean::{clean_block, fit};
 use super::view::Look;
+use crate::disk;
 
 const WARNING: Style = Style::new().fg_color(Some(Color::Ansi(AnsiColor::Yellow))).effects(Effects::BOLD);
 const ERROR: Style = Style::new().fg_color(Some(Color::Ansi(AnsiColor::Red))).effects(Effects::BOLD);
@@ -153,9 +154,23 @@ impl Ui {
     /// # Errors
     /// What the system says, a closed pipe or a full disk included.
     pub fn answer(&self, text: &str) -> io::Result<()> {
+        self.put(text.as_bytes())
+    }
+
+    /// The same for a line among many: a signal that ends the run waits until it is out, so that whoever reads gets it
+    /// whole or not at all.
+    ///
+    /// # Errors
+    /// As [`Ui::answer`].
+    pub fn answer_whole(&self, line: &str) -> io::Result<()> {
+        let _held = disk::hold();
+        self.put(line.as_bytes())
+    }
+
+    pub(super) fn put(&self, bytes: &[u8]) -> io::Result<()> {
         self.show_line("");
         let mut answer = self.answer.borrow_mut();
-        answer.write_all(text.as_bytes())?;
+        answer.write_all(bytes)?;
         answer.flush()
     }
 

@@ -119,6 +119,13 @@ pub fn object<T: Serialize>(value: &T) -> String {
     clean_json(json)
 }
 
+/// The same on one line, for many of them one below the other.
+pub fn json_line<T: Serialize>(value: &T) -> String {
+    let mut json = serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned());
+    json.push('\n');
+    clean_json(json)
+}
+
 /// `key:  value` lines with their values aligned, for one thing in full.
 pub fn details(entries: &[(&str, String)], look: &Look) -> String {
     let widest = entries.iter().map(|(key, _)| key.width()).max().unwrap_or(0);
@@ -334,6 +341,7 @@ mod tests {
         let json = render(&tenants(), Format::Json, &Look::default());
         let read: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(read[1]["note"], "x\n\x1b[31m");
+        assert_eq!(json_line(&tenants()[1]).matches('\n').count(), 1);
         assert!(json.starts_with("[\n  {\n    \"name\": \"acme\",\n") && json.ends_with("]\n"));
     }
 
