@@ -6,7 +6,7 @@ use crate::commands::profile::{
     rename::RenameArgs, set_secret::SetSecretArgs, show::ShowArgs, use_::UseArgs,
 };
 use crate::commands::{
-    Run, exec, export, identity, init, login, logout, profile, recipient, seal, status, token, trust,
+    Run, api, exec, export, identity, init, login, logout, profile, recipient, seal, status, token, trust,
 };
 use crate::error::Error;
 use crate::output::ColorChoice;
@@ -75,6 +75,7 @@ pub(crate) enum Verb {
     Token(token::TokenArgs),
     Export(export::ExportArgs),
     Exec(exec::ExecArgs),
+    Api(api::ApiArgs),
 }
 
 /// Add, list, choose and change profiles
@@ -131,6 +132,7 @@ impl Verb {
             Self::Token(args) => token::run(args, run),
             Self::Export(args) => export::run(args, run),
             Self::Exec(args) => exec::run(args, run),
+            Self::Api(args) => api::run(args, run),
         }
     }
 }

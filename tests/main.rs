@@ -7,6 +7,7 @@
 )]
 
 mod answers;
+mod api;
 mod choice;
 mod corpus;
 mod exec;

@@ -158,7 +158,7 @@ fn bash(sandbox: &Sandbox, line: &str) -> crate::harness::Outcome {
 
 /// Every verb that answers on standard output.
 #[cfg(target_os = "linux")]
-const ANSWERS: [&str; 11] = [
+const ANSWERS: [&str; 14] = [
     "--help",
     "--version",
     "token",
@@ -170,6 +170,9 @@ const ANSWERS: [&str; 11] = [
     "profile list -o json",
     "profile show acme",
     "profile current --explain",
+    "api GET /devices",
+    "api GET /devices -i --select /data/method",
+    "api GET /devices --all",
 ];
 
 #[cfg(target_os = "linux")]

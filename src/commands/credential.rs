@@ -7,7 +7,6 @@ use crate::error::{Code, Error};
 use crate::profile::{ApiUrl, SecretPlace};
 use crate::secret::{Account, Credential, NetoSecret, Secret, fetch};
 use clap::Args;
-use std::io::Read as _;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
@@ -164,13 +163,8 @@ fn read_pair(run: &Run<'_>) -> Result<Credential, Error> {
 }
 
 fn read_pipe(run: &Run<'_>) -> Result<Zeroizing<String>, Error> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    let mut stdin = run.context.process.stdin.borrow_mut();
-    let read = stdin.by_ref().take(CAP + 1).read_to_end(&mut bytes);
-    read.map_err(|error| Error::new(Code::System, format!("cannot read standard input: {error}")))?;
-    if bytes.len() as u64 > CAP {
-        return Err(Error::new(Code::Store, "standard input holds more than any credential does"));
-    }
+    let too_much = || Error::new(Code::Store, "standard input holds more than any credential does");
+    let bytes = run.piped(CAP)?.ok_or_else(too_much)?;
     let text = Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
     if text.trim().is_empty() {
         return Err(Error::new(Code::Usage, "standard input is empty and no terminal, so there is nobody to ask")

@@ -58,18 +58,25 @@ impl<'a> Fleet<'a> {
         Self { run, progress: run.ui.progress(what, count), count, lines, failures: Vec::new(), stopped: None }
     }
 
-    /// The profiles that can be worked on with their credential. Of several, one without a secret is passed over with a
-    /// note; a faulty one is a failure.
-    pub(super) fn with_secrets<'p>(&mut self, selected: Vec<Selected<'p>>) -> Vec<&'p Profile> {
+    /// All but those without a secret, which are of several passed over with a note.
+    pub(super) fn without_skeletons<'p>(&mut self, mut selected: Vec<Selected<'p>>) -> Vec<Selected<'p>> {
         if selected.is_empty() {
             self.run.ui.note("There is no profile yet. Add one: neto profile add");
         }
+        let several = self.count > 1;
+        let bare = |one: &Selected<'_>| one.profile.as_ref().is_ok_and(|profile| profile.secret == SecretPlace::None);
+        for one in selected.extract_if(.., |one| several && bare(one)) {
+            self.done(&one.name, "skipped, it has no secret yet");
+        }
+        selected
+    }
+
+    /// The profiles that can be worked on with their credential. Of several, one without a secret is passed over with a
+    /// note; a faulty one is a failure.
+    pub(super) fn with_secrets<'p>(&mut self, selected: Vec<Selected<'p>>) -> Vec<&'p Profile> {
         let mut profiles = Vec::with_capacity(selected.len());
-        for one in selected {
+        for one in self.without_skeletons(selected) {
             match one.profile {
-                Ok(profile) if self.count > 1 && profile.secret == SecretPlace::None => {
-                    self.done(&profile.name, "skipped, it has no secret yet");
-                }
                 Ok(profile) => profiles.push(profile),
                 Err(error) => {
                     let _ = self.failed(&one.name, error.into());
@@ -81,6 +88,12 @@ impl<'a> Fleet<'a> {
 
     /// One profile is done, and there is nothing to say of it.
     pub(super) fn step(&self) {
+        self.progress.step();
+    }
+
+    /// One profile is done, and its answer says so; what is told of those after it need not wait.
+    pub(super) fn passed(&mut self, profile: &ProfileName) {
+        self.lines.put(profile, Line::Nothing, self.run);
         self.progress.step();
     }
 
@@ -170,6 +183,7 @@ pub(super) struct InOrder<T> {
 }
 
 enum Line {
+    Nothing,
     Note(String),
     Error(String, Option<String>),
 }
@@ -219,6 +233,7 @@ impl<T> InOrder<T> {
 impl Line {
     fn tell(self, run: &Run<'_>) {
         match self {
+            Self::Nothing => {}
             Self::Note(text) => run.ui.note(&text),
             Self::Error(text, hint) => run.ui.error(&text, hint.as_deref()),
         }

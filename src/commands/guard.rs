@@ -28,7 +28,7 @@ impl Guard {
     ///
     /// # Errors
     /// Exit 2: `--read-only`, nobody to ask, or an answer that is not yes.
-    pub(super) fn allow(&self, run: &Run<'_>, call: &str, writes: bool, profiles: &[&Profile]) -> Result<(), Error> {
+    pub(super) fn allow(self, run: &Run<'_>, call: &str, writes: bool, profiles: &[&Profile]) -> Result<(), Error> {
         if !writes {
             return Ok(());
         }

@@ -32,9 +32,6 @@ pub(crate) struct LoginArgs {
 /// Signs in to the selected profiles.
 pub(crate) fn run(args: &LoginArgs, run: &Run<'_>) -> Result<(), Error> {
     let selected = args.select.or_chosen(run)?;
-    if selected.is_empty() {
-        run.ui.note("There is no profile yet. Add one: neto profile add");
-    }
     let mut fleet = Fleet::new(run, "Signing in", selected.iter().map(|one| &*one.name));
     let profiles = fleet.with_secrets(selected);
     let watch = Watch(run.ui);

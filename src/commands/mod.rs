@@ -6,6 +6,7 @@
 //! tells (`watch`).
 #![allow(clippy::doc_markdown, reason = "comments of arguments are the help that users read")]
 
+pub(crate) mod api;
 pub(crate) mod exec;
 pub(crate) mod export;
 pub(crate) mod identity;
@@ -39,12 +40,15 @@ pub(crate) use select::{SelectArgs, WantArgs};
 pub(crate) use watch::Watch;
 
 use crate::context::Context;
+use crate::disk;
 use crate::error::{Code, Error};
 use crate::output::Ui;
 use crate::profile::{Current, Profile, ProfileName};
 use crate::secret::{KeyError, OpenError};
 use crate::session::{Access, Declared, SignIn, VaultError, Want, Watcher as _};
 use select::Selected;
+use std::io::Read as _;
+use zeroize::Zeroizing;
 
 /// What every verb gets.
 pub(crate) struct Run<'a> {
@@ -102,6 +106,15 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    /// All that comes on standard input; nothing where that is more than `cap` bytes.
+    fn piped(&self, cap: u64) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+        let mut bytes = Zeroizing::new(Vec::new());
+        let mut stdin = self.context.process.stdin.borrow_mut();
+        let read = stdin.by_ref().take(cap + 1).read_to_end(&mut bytes);
+        read.map_err(|error| Error::new(Code::System, format!("cannot read standard input: {}", disk::plain(&error))))?;
+        Ok((bytes.len() as u64 <= cap).then_some(bytes))
     }
 
     /// The current profile, as far as it can be read.

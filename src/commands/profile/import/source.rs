@@ -4,7 +4,6 @@ use crate::commands::Run;
 use crate::disk::{self, DiskError, Privacy, Rules};
 use crate::error::{Code, Error};
 use crate::secret::import::{Import, ImportError};
-use std::io::Read as _;
 use std::path::Path;
 
 /// The most that a file or standard input may hold.
@@ -48,12 +47,6 @@ fn read_stdin(run: &Run<'_>) -> Result<Vec<u8>, Error> {
         return Err(Error::new(Code::Usage, "standard input is a terminal, which would show the credentials")
             .with_hint("... | neto profile import -"));
     }
-    let mut bytes = Vec::new();
-    let mut stdin = run.context.process.stdin.borrow_mut();
-    let read = stdin.by_ref().take(CAP + 1).read_to_end(&mut bytes);
-    read.map_err(|error| Error::new(Code::System, format!("cannot read standard input: {}", disk::plain(&error))))?;
-    if bytes.len() as u64 > CAP {
-        return Err(Error::new(Code::Store, format!("standard input holds more than {} MiB", CAP >> 20)));
-    }
-    Ok(bytes)
+    let too_much = || Error::new(Code::Store, format!("standard input holds more than {} MiB", CAP >> 20));
+    Ok(std::mem::take(&mut *run.piped(CAP)?.ok_or_else(too_much)?))
 }
