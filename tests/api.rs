@@ -50,6 +50,7 @@ fn a_call_is_sent_as_it_was_typed() {
         (&["Post", "devices", "--data", r#"{"a": [1]}"#], "POST", "", json, r#"{"a": [1]}"#),
         (&["PATCH", "devices", "-d", "@body.json"], "PATCH", "", json, "{\"from\": \"a file\"}\n"),
         (&["PUT", "devices", "--data", "-"], "PUT", "", json, large.as_str()),
+        (&["PUT", "devices", "--data", "@-"], "PUT", "", json, large.as_str()),
         (&["put", "devices", "--data", ""], "PUT", "", json, ""),
         (&["GET", "devices", "--data", "-1"], "GET", "", json, "-1"),
         (&["PURGE", "devices", "-d", "a,b", "-H", "content-type: text/csv"], "PURGE", "", Some("text/csv"), "a,b"),

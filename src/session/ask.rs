@@ -20,7 +20,7 @@ impl Session<'_> {
     }
 
     /// Makes a call. Where the server answers 401 to a token that is not fresh from a login, a new one is got; then a
-    /// call that only reads is made again, and for one that writes the answer stands.
+    /// call that only reads is made again. For one that writes the answer stands, whether or not there is a new token.
     ///
     /// # Errors
     /// [`SessionError`]; an answer is no error, whatever its status.

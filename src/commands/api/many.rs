@@ -75,13 +75,13 @@ pub(super) fn run(args: &ApiArgs, run: &Run<'_>) -> Result<(), Error> {
     };
     session.each(selected.into_iter().enumerate(), args.jobs.jobs, one, |(place, told)| {
         for Told { profile, line, failure } in waiting.put(place, told) {
-            unprinted = run.ui.answer_whole(&line);
-            if unprinted.is_err() {
-                return ControlFlow::Break(());
-            }
             match failure {
                 None => fleet.passed(&profile),
                 Some(error) => fleet.failed(&profile, error)?,
+            }
+            unprinted = run.ui.answer_whole(&line);
+            if unprinted.is_err() {
+                return ControlFlow::Break(());
             }
         }
         ControlFlow::Continue(())
