@@ -153,6 +153,7 @@ fn defaults_reach_whoever_says_nothing_else_and_bind_them_again() {
     for flags in [
         &["--defaults", "acme", "--url", &new][..],
         &["--defaults", "--all", "--url", &new],
+        &["acme", "--all", "--url", &new],
         &["--defaults", "--shortname", "x"],
         &["--defaults", "--tag", "x"],
         &["--defaults", "--description", "x"],

@@ -71,6 +71,12 @@ fn several_are_selected_and_nobody_is_meant_by_nothing() {
     sandbox.neto(["profile", "remove", "acme-*", "--yes"]).run().code(0);
     let rows = sandbox.neto(["ls", "-o", "json"]).run().code(0).json();
     assert_eq!((rows.as_array().unwrap().len(), &rows[0]["profile"]), (1, &"globex".into()));
+    sandbox.neto(["profile", "edit", "globex", "--tag", "trial"]).run().code(0);
+    let outcome = sandbox.neto(["profile", "remove", "--tag", "trial", "--not-tag", "trial", "--yes"]).run();
+    outcome.code(3).stdout("").stderr_has("the tags are trial");
+    sandbox.add("initech");
+    sandbox.neto(["profile", "remove", "--tag", "trial", "--yes"]).run().code(0).stderr_has("Removed 'globex'");
+    sandbox.neto(["profile", "show", "initech"]).run().code(0);
     sandbox.neto(["profile", "remove", "--all", "--yes"]).run().code(0);
     sandbox.neto(["ls", "-o", "json"]).run().code(0).stdout("[]\n");
     assert!(sandbox.store().contains("[recipients]"), "the store itself stays");

@@ -2,7 +2,7 @@
 
 use super::words::count;
 use super::{Fleet, Run, SelectArgs, Watch, change};
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::profile::ProfileName;
 use clap::Args;
 
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &LogoutArgs, run: &Run<'_>) -> Result<(), Error> {
     // `--all` without a store still has tokens to forget.
     match args.select.or_chosen(run) {
         Ok(selected) => names.extend(selected.into_iter().map(|selected| selected.name.into_owned())),
-        Err(_) if everything => {}
+        Err(error) if everything && error.code() != Code::Usage => {}
         Err(error) => return Err(error),
     }
     names.sort();

@@ -2,7 +2,7 @@
 
 use super::Run;
 use crate::context::ContextError;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::profile::{ChoiceError, Entry, Profile, ProfileName, Selection, Span, WhenNone};
 use crate::session::Want;
 use clap::Args;
@@ -21,7 +21,7 @@ pub(crate) struct SelectArgs {
     #[arg(long = "not-tag", value_name = "TAG")]
     pub(crate) not_tags: Vec<String>,
     /// Every profile
-    #[arg(long)]
+    #[arg(long, conflicts_with = "names")]
     pub(crate) all: bool,
 }
 
@@ -92,6 +92,9 @@ impl SelectArgs {
     fn resolve<'a>(&self, run: &Run<'a>, when_none: WhenNone) -> Result<Vec<Selected<'a>>, Error> {
         let mut selection = self.selection();
         if let Some(flag) = &run.context.globals.profile {
+            if selection.all {
+                return Err(Error::new(Code::Usage, "--all does not go with --profile"));
+            }
             if !selection.names.is_empty() && selection.names != [flag.clone()] {
                 return Err(ChoiceError::Twice.into());
             }

@@ -60,7 +60,7 @@ struct Names {
     #[arg(value_name = "PROFILE")]
     names: Vec<String>,
     /// Every profile
-    #[arg(long)]
+    #[arg(long, conflicts_with = "names")]
     all: bool,
 }
 
