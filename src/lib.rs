@@ -62,7 +62,7 @@ pub fn run(process: Process, stdout: Box<dyn Write>, stderr: Box<dyn Write>) -> 
         ui.error(error.message(), error.hint());
     }
     match error.code() {
-        code @ (Code::Exec(_) | Code::Quiet | Code::Interrupted | Code::Terminated) => code.status(),
+        code @ (Code::Exec(_) | Code::Partial | Code::Quiet | Code::Interrupted | Code::Terminated) => code.status(),
         _ if is_exec => exec::OWN_FAILURE,
         code => code.status(),
     }

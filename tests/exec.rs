@@ -15,7 +15,7 @@ fn environment(outcome: &Outcome) -> BTreeMap<String, String> {
 }
 
 /// Waits until the file is there.
-fn wait_for(path: &std::path::Path) {
+pub(crate) fn wait_for(path: &std::path::Path) {
     let began = std::time::Instant::now();
     while !path.exists() {
         assert!(began.elapsed().as_secs() < 30, "{} never came", path.display());
@@ -67,7 +67,7 @@ fn what_goes_wrong_before_the_program_is_125() {
         (&["exec", "nosuch", "--", "touch", "ran"], "there is no profile 'nosuch'"),
         (&["exec", "A b", "--", "touch", "ran"], "not the name of a profile"),
         (&["exec", "--bogus", "--", "touch", "ran"], "--bogus"),
-        (&["exec", "acme", "touch", "ran"], "one argument too many"),
+        (&["exec", "acme", "touch", "ran"], "want a program; it stands behind --"),
         (&["--store", "nowhere.toml", "exec", "acme", "--", "touch", "ran"], "nowhere.toml"),
         (&["-p", "nosuch", "exec", "--", "touch", "ran"], "nosuch"),
         (&["--lock-timeout", "forever", "exec", "--", "touch", "ran"], "--lock-timeout"),

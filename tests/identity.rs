@@ -1,7 +1,7 @@
 //! `neto identity`, `init --passphrase`, and who is asked for a passphrase when.
 
 use crate::fusion::{Fault, Gate, TOKEN};
-use crate::harness::{Call, Sandbox};
+use crate::harness::{CTRL_C, Call, Sandbox};
 use base64::Engine as _;
 use serde_json::json;
 use std::fs;
@@ -56,6 +56,24 @@ fn a_passphrase_is_asked_for_once_a_command_and_never_for_a_cached_token() {
     for arguments in [&["token", "acme"][..], &["status"], &["ls"], &["export", "beta"]] {
         sandbox.neto(arguments).reveals("access token").run().code(0).silent();
     }
+}
+
+#[test]
+fn ctrl_c_at_the_question_ends_the_work_on_many() {
+    let sandbox = protected(&["acme", "beta", "gamma"]);
+    headless(&sandbox, &["login", "acme"]).run().code(0);
+    let exec = |flag| ["exec", "--all", "--jobs", "1", flag, "--", "sh", "-c", ": > $NETO_PROFILE"];
+    let mut terminal = sandbox.neto(exec("-v")).at_terminal();
+    terminal.expect(QUESTION).press(CTRL_C);
+    let screen = terminal.finish();
+    assert_eq!(screen.code(130).count(QUESTION), 1);
+    assert!(sandbox.work("acme").exists() && !sandbox.work("beta").exists() && !sandbox.work("gamma").exists());
+    // For the credential it stands before all else.
+    let mut terminal = sandbox.neto(exec("--with-secret")).at_terminal();
+    terminal.expect(QUESTION).enter(PASSPHRASE);
+    let screen = terminal.finish();
+    assert_eq!(screen.code(0).count(QUESTION), 1);
+    assert!(sandbox.work("beta").exists() && sandbox.work("gamma").exists());
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod api;
 mod choice;
 mod corpus;
 mod exec;
+mod exec_many;
 mod export;
 mod files;
 mod fusion;

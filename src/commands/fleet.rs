@@ -12,8 +12,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
-/// The most profiles at once: each takes a connection and a lock's file, and a process may have 1,024 files open.
-const MOST_JOBS: u64 = 256;
+/// The most profiles at once: each takes a connection and a lock's file, or a connection and three files of a program that
+/// runs, and a process may have 1,024 files open.
+const MOST_JOBS: u64 = 200;
 
 /// From so many profiles on, failures are told by their reason.
 const MANY: usize = 10;
@@ -74,6 +75,9 @@ impl<'a> Fleet<'a> {
     /// The profiles that can be worked on with their credential. Of several, one without a secret is passed over with a
     /// note; a faulty one is a failure.
     pub(super) fn with_secrets<'p>(&mut self, selected: Vec<Selected<'p>>) -> Vec<&'p Profile> {
+        if selected.is_empty() {
+            self.run.ui.note("There is no profile yet. Add one: neto profile add");
+        }
         let mut profiles = Vec::with_capacity(selected.len());
         for one in self.without_skeletons(selected) {
             match one.profile {
@@ -100,6 +104,11 @@ impl<'a> Fleet<'a> {
     /// Whether one failed so far.
     pub(super) fn has_failures(&self) -> bool {
         !self.failures.is_empty() || self.stopped.is_some()
+    }
+
+    /// Whether it ends before its time.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.is_some()
     }
 
     /// One profile is done; `how` says so where there is no progress to see.

@@ -1,10 +1,11 @@
 //! The variables that `export` and `exec` give to shells and programs, and those they take away first.
 
-use super::Run;
+use super::{Run, Watch};
 use crate::context::Environment;
+use crate::error::Error;
 use crate::profile::{EnvTemplate, Profile, check_env_name};
 use crate::secret::{Account, Credential, NetoSecret};
-use crate::session::{Access, SignIn};
+use crate::session::{Access, Declared, Session, SignIn, Want};
 use std::collections::BTreeSet;
 
 /// The variable in which an export notes what it set.
@@ -77,6 +78,23 @@ impl Variables {
             unset.remove("NETOSECRET");
         }
         Self { set, secrets, unset: unset.into_iter().collect() }
+    }
+
+    /// Those of one of several profiles, for whom `session` works; the credential too where it is `wanted`. Nobody is
+    /// asked for anything: see [`Run::unlock`].
+    pub(super) async fn obtained(
+        run: &Run<'_>,
+        session: &Session<'_>,
+        profile: &Profile,
+        want: Want,
+        wanted: bool,
+    ) -> Result<Self, Error> {
+        let access = session.obtain(Declared { profile, reading: run.context.reading() }, want).await?;
+        if !wanted {
+            return Ok(Self::of(run, profile, &access, None));
+        }
+        let sign_in = run.context.vault.credential_beside(profile, &Watch(run.ui)).await?;
+        Ok(Self::of(run, profile, &access, Some(&sign_in)))
     }
 
     /// The names that are set, for [`EXPORTED`].

@@ -68,22 +68,8 @@ fn whole_characters(bytes: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::super::ui::Streams;
+    use super::super::ui::tests::Page;
     use super::*;
-    use std::cell::RefCell;
-    use std::rc::Rc;
-
-    #[derive(Clone, Default)]
-    struct Page(Rc<RefCell<Vec<u8>>>);
-
-    impl io::Write for Page {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.borrow_mut().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     /// What comes of a text in pieces of this size, on a terminal or in a file.
     fn printed(stdout_terminal: bool, text: &[u8], size: usize) -> Vec<u8> {

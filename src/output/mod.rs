@@ -6,6 +6,7 @@
 pub mod ask;
 pub mod clean;
 pub mod foreign;
+pub mod lines;
 pub mod progress;
 pub mod shell;
 pub mod ui;
@@ -14,7 +15,8 @@ pub mod view;
 pub use ask::{AskError, confirm, hidden};
 pub use clean::{clean, clean_block, fit, shorten};
 pub use foreign::Foreign;
+pub use lines::{Lines, Speaker};
 pub use progress::Progress;
 pub use shell::{EnvFormat, Shell, ShellError, add_masks, quoted, shell_of_parent};
-pub use ui::{ColorChoice, Streams, Ui, Volume};
+pub use ui::{ColorChoice, Stream, Streams, Ui, Volume};
 pub use view::{Align, Cell, Column, Format, Look, Row, details, json_line, object, render};

@@ -37,6 +37,15 @@ pub struct Streams {
     pub plain: bool,
 }
 
+/// One of the two streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output: the answer.
+    Out,
+    /// Standard error: the conversation.
+    Err,
+}
+
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum ColorChoice {
@@ -167,11 +176,39 @@ impl Ui {
         self.put(line.as_bytes())
     }
 
+    /// Passes on what a program said, as it is.
+    ///
+    /// # Errors
+    /// As [`Ui::answer`], for standard output; nobody is told that standard error takes nothing.
+    pub(super) fn pass(&self, to: Stream, bytes: &[u8]) -> io::Result<()> {
+        match to {
+            _ if bytes.is_empty() => Ok(()),
+            Stream::Out => self.put(bytes),
+            Stream::Err => {
+                self.talk(bytes);
+                Ok(())
+            }
+        }
+    }
+
     pub(super) fn put(&self, bytes: &[u8]) -> io::Result<()> {
         self.show_line("");
         let mut answer = self.answer.borrow_mut();
         answer.write_all(bytes)?;
         answer.flush()
+    }
+
+    /// Whether somebody looks at this stream, on a terminal.
+    pub(super) fn is_shown(&self, stream: Stream) -> bool {
+        match stream {
+            Stream::Out => self.streams.stdout_terminal,
+            Stream::Err => self.streams.stderr_terminal,
+        }
+    }
+
+    /// Whether there is colour on this stream.
+    pub(super) fn is_coloured(&self, stream: Stream) -> bool {
+        self.colours(self.is_shown(stream))
     }
 
     /// Tells the user something; may have several lines. Not said when quiet.
@@ -233,14 +270,18 @@ impl Ui {
         if self.colours(self.streams.stderr_terminal) { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 
-    /// One write a message, so that those of several processes do not mix.
     fn say(&self, text: &str) {
+        self.talk(text.as_bytes());
+    }
+
+    /// One write a message, so that those of several processes do not mix.
+    fn talk(&self, bytes: &[u8]) {
         let blanks = self.shown.take();
         let over = if blanks > 0 { format!("\r{:blanks$}\r", "") } else { String::new() };
-        let whole = over + text;
+        let whole = [over.as_bytes(), bytes].concat();
         if !whole.is_empty() {
             let mut talk = self.talk.borrow_mut();
-            let _ = talk.write_all(whole.as_bytes()).and_then(|()| talk.flush());
+            let _ = talk.write_all(&whole).and_then(|()| talk.flush());
         }
     }
 }
@@ -261,17 +302,18 @@ fn indented(message: &str, by: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
     use super::*;
 
+    /// A stream that remembers what was written.
     #[derive(Clone, Default)]
-    struct Page(Rc<RefCell<Vec<u8>>>);
+    pub(in crate::output) struct Page(Rc<RefCell<Vec<u8>>>);
 
     impl Page {
-        fn text(&self) -> String {
+        pub(in crate::output) fn text(&self) -> String {
             String::from_utf8(self.0.take()).unwrap()
         }
     }

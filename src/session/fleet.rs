@@ -39,7 +39,8 @@ impl Session<'_> {
     ) -> Result<(), SessionError> {
         let things: Vec<T> = things.into_iter().collect();
         self.is_fleet.set(things.len() > 1);
-        runtime()?.block_on(async {
+        let runtime = runtime()?;
+        runtime.block_on(async {
             let mut results = stream::iter(things).map(|thing| work(thing)).buffer_unordered(jobs.get());
             while let Some(result) = results.next().await {
                 if each(result).is_break() {
@@ -47,6 +48,8 @@ impl Session<'_> {
                 }
             }
         });
+        // A command that is the source of a secret may still run for one that was dropped.
+        runtime.shutdown_background();
         Ok(())
     }
 
