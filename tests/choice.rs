@@ -207,3 +207,71 @@ fn netosecret_is_a_profile_without_a_store() {
     token(&["logout"], &next.netosecret()).code(0).stderr_has("'env'");
     assert!(!sandbox.home("profiles.toml").exists() && !sandbox.token_file("env").exists());
 }
+
+/// The names in an answer of JSON: an array, or a line for each.
+fn names(text: &str) -> Vec<String> {
+    let lines: Vec<Value> = serde_json::Deserializer::from_str(text).into_iter().map(|value| value.unwrap()).collect();
+    let rows = if let [Value::Array(rows)] = &lines[..] { rows.clone() } else { lines };
+    let name = |row: &Value| row.get("profile").unwrap_or(&row["NETO_PROFILE"]).as_str().unwrap().to_owned();
+    rows.iter().map(name).collect()
+}
+
+#[test]
+fn every_verb_selects_in_the_same_words() {
+    let sandbox = Sandbox::new();
+    for (name, tags) in
+        [("acme-eu", &["prod", "emea"][..]), ("acme-us", &["prod"]), ("globex", &["test"]), ("hooli", &[])]
+    {
+        let tags = tags.iter().flat_map(|tag| ["--tag", tag]);
+        let credential = sandbox.server().add_tenant(name, "soc");
+        sandbox.neto(["profile", "add"].into_iter().chain(tags)).stdin(credential.netosecret()).run().code(0);
+    }
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["acme-*"], &["acme-eu", "acme-us"]),
+        (&["globex", "*-us", "globex"], &["acme-us", "globex"]),
+        (&["--tag", "prod", "--tag", "emea"], &["acme-eu"]),
+        (&["acme-*", "--not-tag", "emea"], &["acme-us"]),
+        (&["--not-tag", "prod", "--not-tag", "test"], &["hooli"]),
+        (&["--all", "--tag", "prod"], &["acme-eu", "acme-us"]),
+        (&["--all"], &["acme-eu", "acme-us", "globex", "hooli"]),
+    ];
+    for (words, wanted) in cases {
+        for verb in [&["status", "-o", "json"][..], &["ls", "-o", "json"], &["export", "--format", "json"]] {
+            let outcome = sandbox.neto(verb.iter().chain(*words)).reveals("access token").run();
+            assert_eq!(names(&outcome.code(0).stdout), *wanted, "{outcome}");
+        }
+        let outcome = sandbox.neto(["exec", "-o", "json"].iter().chain(*words).chain(&["--", "true"])).run();
+        assert_eq!(names(&outcome.code(0).stdout), *wanted, "{outcome}");
+    }
+    let verbs: [&[&str]; 8] = [
+        &["login"],
+        &["logout"],
+        &["status"],
+        &["ls"],
+        &["seal"],
+        &["export", "--format", "json"],
+        &["exec"],
+        &["profile", "remove", "--yes"],
+    ];
+    let wrong: &[(&[&str], i32, &str)] = &[
+        (&["x*"], 3, "the profiles are acme-eu, acme-us, globex, hooli"),
+        (&["--tag", "none"], 3, "the tags are emea, prod, test"),
+        (&["hooli", "--tag", "prod"], 3, "no profile matches 'hooli' --tag prod"),
+        (&["acme-eu", "acme-uk"], 3, "did you mean 'acme-"),
+        (&["A b", "hooli"], 2, "not the name of a profile"),
+        (&["hooli", "--all"], 2, "--all"),
+        (&["-p", "hooli", "--all"], 2, "--all does not go with --profile"),
+        (&["-p", "hooli", "globex"], 2, "two profiles"),
+    ];
+    let (before, connections) = (sandbox.store(), sandbox.server().connections());
+    for verb in verbs {
+        for (words, code, what) in wrong {
+            let end: &[&str] = if verb[0] == "exec" { &["--", "true"] } else { &[] };
+            let outcome = sandbox.neto(verb.iter().chain(*words).chain(end)).run();
+            // Whatever stops exec before a program starts is the same to its caller.
+            let code = if verb[0] == "exec" { 125 } else { *code };
+            outcome.code(code).stdout("").stderr_has(what);
+        }
+    }
+    assert_eq!((sandbox.store(), sandbox.server().connections()), (before, connections));
+}

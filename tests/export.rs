@@ -423,3 +423,65 @@ fn another_store_goes_along() {
         call.run().code(0).stderr_has("acme\n");
     }
 }
+
+#[test]
+fn several_are_an_array_of_json() {
+    let sandbox = Sandbox::new();
+    for name in ["acme", "globex", "hooli"] {
+        sandbox.add(name);
+    }
+    declare(&sandbox, "globex", "timeout = 'soon'");
+    sandbox.write_store(sandbox.store() + "\n[profiles.skeleton]\nshortname = \"bare\"\nappname = \"soc\"\n");
+    let export = |words: &[&str]| {
+        let call = sandbox.neto(["export", "--format", "json"].iter().chain(words)).reveals("access token");
+        call.reveals("appkey").reveals("sharedsecret").run()
+    };
+    let of = |environments: &Value| -> Vec<String> {
+        let names = environments.as_array().unwrap().iter().map(|one| one["NETO_PROFILE"].as_str().unwrap().to_owned());
+        names.collect()
+    };
+    // Each object is what the profile has alone.
+    let both = export(&["hooli", "acme"]).code(0).silent().json();
+    assert_eq!(both, json!([export(&["acme"]).code(0).json(), export(&["hooli"]).code(0).json()]));
+    assert_eq!(of(&export(&["hoo*"]).code(0).silent().json()), ["hooli"], "one that a glob selects is an array too");
+    let secret = export(&["acme", "hooli", "--with-secret"]).code(0).silent().json();
+    assert!(SECRET.iter().all(|name| secret[0][name].is_string() && secret[1][name].is_string()));
+    assert_eq!(sandbox.server().logins(), 2);
+    // Who fails is missing, and told.
+    let outcome = export(&["--all"]);
+    outcome.code(8).stderr_has("globex: ").stderr_has("profiles.globex.timeout").stderr_has("skeleton: skipped");
+    assert_eq!(of(&outcome.json()), ["acme", "hooli"]);
+    sandbox.server().fault(Fault::at(TOKEN).of("hooli").error(401, "unknown key"));
+    let outcome = export(&["acme", "hooli", "--force"]);
+    outcome.code(8).stderr_has("hooli: ").stderr_has("unknown key").stderr_has("neto export hooli --format json");
+    assert_eq!(of(&outcome.json()), ["acme"]);
+    export(&["hoo*", "--force"]).code(4).stdout("[]\n").stderr_has("unknown key");
+    sandbox.neto(["logout", "acme"]).run().code(0);
+    export(&["acme", "hooli", "--offline"]).code(8).stderr_has("acme: no cached token");
+}
+
+#[test]
+fn several_are_no_text_of_a_shell_and_fail_closed() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    sandbox.add("globex");
+    for words in [&["acme", "globex"][..], &["--all"], &["a*"], &["--tag", "prod"]] {
+        for format in [&[][..], &["--shell", "fish"]] {
+            let outcome = sandbox.neto(["export"].iter().chain(words).chain(format)).run();
+            outcome.code(2).stderr_has("only JSON holds").stderr_has("--format json").stdout_lacks("NETO_TOKEN=");
+            assert!(outcome.answer().ends_with("false") || outcome.answer().ends_with("false;"), "{outcome}");
+        }
+        for format in ["dotenv", "github"] {
+            let outcome = sandbox.neto(["export", "--format", format].iter().chain(words)).run();
+            outcome.code(2).stdout("").stderr_has("only JSON holds");
+        }
+        sandbox.neto(["export", "--unset"].iter().chain(words)).run().code(2).stderr_has("--unset");
+    }
+    for shell in &SHELLS {
+        let lines = [shell.load("export acme"), shell.load_failing("export --all")];
+        let Some(call) = shell.call(&sandbox, &lines) else { continue };
+        let found = environment(call.run().code(0).stderr_has("only JSON holds"));
+        assert!(ours(&found).is_empty(), "{} {:?}", shell.program, ours(&found));
+    }
+    assert_eq!(sandbox.server().logins(), 1);
+}

@@ -158,7 +158,7 @@ fn bash(sandbox: &Sandbox, line: &str) -> crate::harness::Outcome {
 
 /// Every verb that answers on standard output.
 #[cfg(target_os = "linux")]
-const ANSWERS: [&str; 14] = [
+const ANSWERS: [&str; 15] = [
     "--help",
     "--version",
     "token",
@@ -167,6 +167,7 @@ const ANSWERS: [&str; 14] = [
     "status -o csv",
     "export",
     "export --format json",
+    "export --all --format json",
     "profile list -o json",
     "profile show acme",
     "profile current --explain",

@@ -1,18 +1,23 @@
-//! `neto export`: the environment of a profile as text for a shell or a file.
+//! `neto export`: the environment of a profile as text for a shell or a file; of several as JSON.
 
 use super::variables::{EXPORTED, Variables, stale, was_exported};
-use super::{Run, WantArgs, Watch};
+use super::{Fleet, JobsArgs, Run, SelectArgs, WantArgs, Watch, remember};
 use crate::context::{Chosen, Process};
 use crate::disk;
 use crate::error::{Code, Error};
-use crate::output::{EnvFormat, Shell, add_masks, shell_of_parent};
+use crate::output::{EnvFormat, Shell, ShellError, add_masks, json_of_several, shell_of_parent};
 use clap::{Args, ValueEnum};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 /// Print the environment of a profile for a shell
 ///
 /// The text first unsets what an earlier export set, so that nothing of another tenant stays. When it fails it
 /// prints just those unsets and `false`, so that `eval` fails and no script goes on with the tenant before.
+///
+/// Without PROFILE it is the chosen one. Several profiles (names, a glob, a tag, --all) go with --format json
+/// alone: an array with an object for each.
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[command(after_help = "\
@@ -21,11 +26,11 @@ Examples:
   neto export acme --shell fish | source
   neto export acme --shell nu | from json | load-env
   neto export acme --shell powershell | Out-String | Invoke-Expression
+  neto export --tag prod --format json
   eval \"$(neto export --unset)\"")]
 pub(crate) struct ExportArgs {
-    /// The profile; without it the chosen one
-    #[arg(value_name = "PROFILE")]
-    name: Option<String>,
+    #[command(flatten)]
+    select: SelectArgs,
     #[command(flatten)]
     want: WantArgs,
     /// The shell to print for; without it the one that asks
@@ -44,15 +49,17 @@ pub(crate) struct ExportArgs {
     #[arg(long)]
     offline: bool,
     /// Print only what unsets an earlier export
-    #[arg(long, conflicts_with_all = ["name", "with_secret", "format", "force", "offline"])]
+    #[arg(long, conflicts_with_all = ["names", "tags", "not_tags", "all", "with_secret", "format", "force", "offline"])]
     unset: bool,
+    #[command(flatten)]
+    jobs: JobsArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum FileFormat {
     /// Lines of NAME='value'
     Dotenv,
-    /// An object
+    /// An object; of several profiles an array of them
     Json,
     /// Masks to stdout, assignments to the file that GITHUB_ENV names
     Github,
@@ -66,6 +73,9 @@ pub(crate) fn run(args: &ExportArgs, run: &Run<'_>) -> Result<(), Error> {
         let names: Vec<String> = stale(&process.environment).into_iter().collect();
         return Ok(run.ui.answer(&format.unsets(&names))?);
     }
+    if args.select.means_several() {
+        return several(args, run);
+    }
     let mut variables = variables(args, run)?;
     if matches!(format, EnvFormat::Shell(_)) {
         let names = variables.names(run);
@@ -73,11 +83,53 @@ pub(crate) fn run(args: &ExportArgs, run: &Run<'_>) -> Result<(), Error> {
     }
     let text = format
         .exports(&variables.unset, &variables.set)
-        .map_err(|error| Error::new(Code::Usage, error.to_string()).with_hint("neto export --format json"))?;
+        .map_err(|error| unfit(&error).with_hint("neto export --format json"))?;
     if format == EnvFormat::Github {
         return github(run, &variables, &text);
     }
     Ok(run.ui.answer(&text)?)
+}
+
+/// Prints the environments of those of several profiles that give one, in the order of the store.
+fn several(args: &ExportArgs, run: &Run<'_>) -> Result<(), Error> {
+    if args.format != Some(FileFormat::Json) {
+        return Err(Error::new(Code::Usage, "only JSON holds the environments of several profiles")
+            .with_hint("neto export --all --format json    or name one profile"));
+    }
+    let selected = args.select.or_chosen(run)?;
+    let mut fleet = Fleet::new(run, "Exporting", selected.iter().map(|one| &*one.name));
+    let profiles = fleet.with_secrets(selected);
+    if args.with_secret {
+        run.unlock(profiles.iter().copied())?;
+    }
+    let watch = Watch(run.ui);
+    let session = run.context.session(&watch);
+    let want = args.want.want(args.force, args.offline);
+    let obtain = async |(place, profile)| {
+        let variables = Variables::obtained(run, &session, profile, want, args.with_secret).await;
+        (place, profile, variables)
+    };
+    let mut environments = BTreeMap::new();
+    session.each(profiles.into_iter().enumerate(), args.jobs.jobs, obtain, |(place, profile, variables)| {
+        match variables {
+            Ok(variables) => {
+                environments.insert(place, variables.set);
+                fleet.step();
+            }
+            Err(error) => fleet.failed(&profile.name, error)?,
+        }
+        ControlFlow::Continue(())
+    })?;
+    remember(run, &watch);
+    if !fleet.is_stopped() {
+        let environments: Vec<_> = environments.into_values().collect();
+        run.ui.answer(&json_of_several(&environments).map_err(|error| unfit(&error))?)?;
+    }
+    fleet.end_with(|failed| Some(format!("neto export {} --format json", failed?)))
+}
+
+fn unfit(error: &ShellError) -> Error {
+    Error::new(Code::Usage, error.to_string())
 }
 
 fn variables(args: &ExportArgs, run: &Run<'_>) -> Result<Variables, Error> {
@@ -92,7 +144,7 @@ fn variables(args: &ExportArgs, run: &Run<'_>) -> Result<Variables, Error> {
 /// A `NETO_PROFILE` that an earlier export set is no choice: else a shell that once exported a profile would
 /// never follow `neto use`.
 fn chosen(args: &ExportArgs, run: &Run<'_>) -> Result<Chosen, Error> {
-    let mut sources = run.context.sources(args.name.as_deref());
+    let mut sources = run.context.sources(args.select.one());
     if was_exported(&run.context.process.environment, "NETO_PROFILE") {
         sources.variable = None;
     }

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use rand::TryRng;
 use rand::rngs::SysRng;
-use serde::{Serializer, ser::SerializeMap};
+use serde::{Serialize, Serializer};
 
 use super::ShellError;
-use crate::output::clean::clean_json;
+use crate::output::view::object;
 
 /// `NAME='value'` lines. Inside single quotes readers agree on all but a few characters; those are refused.
 pub(super) fn dotenv(set: &[(String, String)]) -> Result<String, ShellError> {
@@ -28,19 +28,26 @@ pub(super) fn dotenv(set: &[(String, String)]) -> Result<String, ShellError> {
     Ok(text)
 }
 
+/// Variables as the members of an object, in the order given.
+struct Members<'a>(Vec<(&'a str, &'a str)>);
+
+impl Serialize for Members<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
+    }
+}
+
 /// One object, its members in the order given.
 pub(super) fn json<'a>(variables: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    let mut bytes = Vec::new();
-    let mut serializer = serde_json::Serializer::pretty(&mut bytes);
-    // Strings into memory: neither step can fail.
-    let _ = serializer.serialize_map(None).and_then(|mut map| {
-        for (name, value) in variables {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
-    });
-    bytes.push(b'\n');
-    clean_json(String::from_utf8(bytes).unwrap_or_default())
+    object(&Members(variables.collect()))
+}
+
+/// An array of such objects.
+pub(super) fn json_array<'a, V>(environments: impl Iterator<Item = V>) -> String
+where
+    V: Iterator<Item = (&'a str, &'a str)>,
+{
+    object(&environments.map(|variables| Members(variables.collect())).collect::<Vec<_>>())
 }
 
 /// `NAME<<MARK` blocks, each value between lines of a mark that nobody can foresee.

@@ -78,9 +78,7 @@ impl EnvFormat {
     /// # Errors
     /// A name that is none, or a value that the format cannot hold.
     pub fn exports(&self, unset: &[String], set: &[(String, String)]) -> Result<String, ShellError> {
-        for (name, value) in set {
-            check(name, value)?;
-        }
+        check(set)?;
         let shell = match self {
             Self::Dotenv => return file::dotenv(set),
             Self::Json => return Ok(file::json(pairs(set))),
@@ -162,14 +160,26 @@ pub fn is_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-fn check(name: &str, value: &str) -> Result<(), ShellError> {
-    if !is_name(name) {
-        return Err(ShellError::Name(name.to_owned()));
-    }
-    if value.contains('\0') {
-        return Err(ShellError::Nul { name: name.to_owned() });
+/// Fails on a variable that no environment can hold.
+fn check(set: &[(String, String)]) -> Result<(), ShellError> {
+    for (name, value) in set {
+        if !is_name(name) {
+            return Err(ShellError::Name(name.clone()));
+        }
+        if value.contains('\0') {
+            return Err(ShellError::Nul { name: name.clone() });
+        }
     }
     Ok(())
+}
+
+/// Several environments as one JSON array of objects, in this order.
+///
+/// # Errors
+/// A name that is none, or a value that no environment can hold.
+pub fn json_of_several(environments: &[Vec<(String, String)>]) -> Result<String, ShellError> {
+    environments.iter().try_for_each(|set| check(set))?;
+    Ok(file::json_array(environments.iter().map(|set| pairs(set))))
 }
 
 /// The names that are names, each once.
@@ -195,6 +205,15 @@ fn blanks<'a>(unset: &'a [String], set: &'a [(String, String)]) -> impl Iterator
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn several_are_an_array_in_order() {
+        let set = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+        let array = json_of_several(&[set("B", "x"), set("A", "\u{9b}")]).unwrap();
+        assert_eq!(array, "[\n  {\n    \"B\": \"x\"\n  },\n  {\n    \"A\": \"\\u009b\"\n  }\n]\n");
+        assert_eq!(json_of_several(&[]).unwrap(), "[]\n");
+        assert_eq!(json_of_several(&[set("A", "x"), set("A B", "x")]), Err(ShellError::Name("A B".to_owned())));
+    }
 
     fn names(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
