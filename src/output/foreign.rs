@@ -79,7 +79,7 @@ mod tests {
         let mut foreign = ui.foreign();
         text.chunks(size).for_each(|piece| foreign.put(piece).unwrap());
         foreign.end().unwrap();
-        page.0.take()
+        page.bytes()
     }
 
     #[test]

@@ -313,8 +313,12 @@ pub(super) mod tests {
     pub(in crate::output) struct Page(Rc<RefCell<Vec<u8>>>);
 
     impl Page {
+        pub(in crate::output) fn bytes(&self) -> Vec<u8> {
+            self.0.take()
+        }
+
         pub(in crate::output) fn text(&self) -> String {
-            String::from_utf8(self.0.take()).unwrap()
+            String::from_utf8(self.bytes()).unwrap()
         }
     }
 
