@@ -79,13 +79,8 @@ impl Client {
 
 async fn send(bearer: &Secret, call: &Call, this: &Try<'_>, patience: Duration) -> Result<Reply, FusionError> {
     let redactor = Redactor::new(vec![bearer.clone()]);
-    let mut authorization = Zeroizing::new(b"Bearer ".to_vec());
-    authorization.extend_from_slice(bearer.reveal().as_bytes());
-    let mut authorization = HeaderValue::from_bytes(&authorization)
-        .map_err(|_| FusionError::Setup { what: "the token has characters that no header takes" })?;
-    authorization.set_sensitive(true);
     let mut headers: HeaderMap = call.headers.iter().cloned().collect();
-    headers.insert(AUTHORIZATION, authorization);
+    headers.insert(AUTHORIZATION, authorization(bearer)?);
     let request = this.way.http.request(call.method.clone(), this.url.join(call.path.whole())).headers(headers);
     let request = match &call.body {
         Some(body) => request.body(body.clone()),
@@ -95,6 +90,16 @@ async fn send(bearer: &Secret, call: &Call, this: &Try<'_>, patience: Duration) 
     this.note(&response);
     let (clock_skew, retry_after) = (this.skew(&response), this.retry_after());
     Ok(Reply { response, host: this.way.whom(), clock_skew, retry_after, redactor, patience })
+}
+
+/// The header that carries a token.
+pub(super) fn authorization(bearer: &Secret) -> Result<HeaderValue, FusionError> {
+    let mut text = Zeroizing::new(b"Bearer ".to_vec());
+    text.extend_from_slice(bearer.reveal().as_bytes());
+    let mut value = HeaderValue::from_bytes(&text)
+        .map_err(|_| FusionError::Setup { what: "the token has characters that no header takes" })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 impl Reply {

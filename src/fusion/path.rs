@@ -11,6 +11,9 @@ const VERSION: &str = "/api/v1";
 /// Below these a `POST` only reads, says the reference.
 const SEARCHES: [&str; 3] = ["/api/v1/search/", "/api/v1/stats/", "/api/v1/intel/lookup/"];
 
+/// Headers by which some servers take a call for one of another method, so that a reading one would write.
+pub const METHOD_OVERRIDES: [&str; 3] = ["x-http-method", "x-http-method-override", "x-method-override"];
+
 /// Path and query of a call: `/api/v1/customers?limit=10`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiPath {
@@ -40,6 +43,9 @@ pub enum PathError {
     /// `#`.
     #[error("the path holds a '#', which is never sent; write it as %23")]
     Fragment,
+    /// A letter or digit as `%61`, so that the path does not say what it means.
+    #[error("the path encodes letters or digits that need no encoding")]
+    Disguise,
     /// White space, control characters, or beyond ASCII.
     #[error("the path holds blanks, control characters or letters beyond ASCII; percent-encode them")]
     Characters,
@@ -58,6 +64,29 @@ impl ApiPath {
         &self.whole[..self.query]
     }
 
+    /// A path that another program sends, as it stands: with its version, from the first slash on.
+    ///
+    /// # Errors
+    /// [`PathError`]; also for a path whose letters are encoded, since what it means is judged by its letters.
+    pub fn of_request(text: &str) -> Result<Self, PathError> {
+        let (path, query) = checked(text)?;
+        if !path.starts_with('/') {
+            return Err(PathError::Scheme);
+        }
+        if is_disguised(path) {
+            return Err(PathError::Disguise);
+        }
+        Ok(Self::new(path.to_owned(), query))
+    }
+
+    fn new(path: String, query: Option<&str>) -> Self {
+        let end = path.len();
+        match query {
+            Some(query) => Self { whole: format!("{path}?{query}"), query: end },
+            None => Self { whole: path, query: end },
+        }
+    }
+
     /// Whether a call only reads: a `GET` or `HEAD`, or a `POST` to what the reference calls a search.
     #[must_use]
     pub fn reads(&self, method: &Method) -> bool {
@@ -70,43 +99,57 @@ impl FromStr for ApiPath {
     type Err = PathError;
 
     fn from_str(text: &str) -> Result<Self, PathError> {
-        let (path, query) = text.split_once('?').map_or((text, None), |(path, query)| (path, Some(query)));
-        if path.trim_matches('/').is_empty() {
-            return Err(PathError::Empty);
-        }
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(PathError::Characters);
-        }
-        if text.contains('#') {
-            return Err(PathError::Fragment);
-        }
-        if path.split('/').next().is_some_and(|first| first.contains(':')) {
-            return Err(PathError::Scheme);
-        }
-        if path.contains("//") {
-            return Err(PathError::EmptySegment);
-        }
-        let plain = path.to_ascii_lowercase();
-        if plain.contains('\\') || plain.contains("%2f") || plain.contains("%5c") {
-            return Err(PathError::Slash);
-        }
-        // Also behind a ';', since some servers take what follows one for no part of the segment.
-        let is_dots = |segment: &str| {
-            let name = segment.replace("%2e", ".").replace("%3b", ";");
-            matches!(name.split(';').next(), Some("." | ".."))
-        };
-        if plain.split('/').any(is_dots) {
-            return Err(PathError::Dots);
-        }
+        let (path, query) = checked(text)?;
         let below = path.trim_start_matches('/');
         let version = if below == "api" || below.starts_with("api/") { "" } else { VERSION };
-        let mut whole = format!("{version}/{below}");
-        let end = whole.len();
-        if let Some(query) = query {
-            whole = format!("{whole}?{query}");
-        }
-        Ok(Self { whole, query: end })
+        Ok(Self::new(format!("{version}/{below}"), query))
     }
+}
+
+/// Path and query of a text that leads nowhere else than it says.
+fn checked(text: &str) -> Result<(&str, Option<&str>), PathError> {
+    let (path, query) = text.split_once('?').map_or((text, None), |(path, query)| (path, Some(query)));
+    if path.trim_matches('/').is_empty() {
+        return Err(PathError::Empty);
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(PathError::Characters);
+    }
+    if text.contains('#') {
+        return Err(PathError::Fragment);
+    }
+    if path.split('/').next().is_some_and(|first| first.contains(':')) {
+        return Err(PathError::Scheme);
+    }
+    if path.contains("//") {
+        return Err(PathError::EmptySegment);
+    }
+    let plain = path.to_ascii_lowercase();
+    if plain.contains('\\') || plain.contains("%2f") || plain.contains("%5c") {
+        return Err(PathError::Slash);
+    }
+    // Also behind a ';', since some servers take what follows one for no part of the segment.
+    let is_dots = |segment: &str| {
+        let name = segment.replace("%2e", ".").replace("%3b", ";");
+        matches!(name.split(';').next(), Some("." | ".."))
+    };
+    if plain.split('/').any(is_dots) {
+        return Err(PathError::Dots);
+    }
+    Ok((path, query))
+}
+
+/// Whether a letter or digit is encoded, or a '%' that two digits follow, which a server may decode twice.
+fn is_disguised(path: &str) -> bool {
+    let digits = |text: &str| text.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+    path.match_indices('%').any(|(place, _)| {
+        let rest = &path[place + 1..];
+        match digits(rest) {
+            Some(b'%') => digits(&rest[2..]).is_some(),
+            Some(byte) => byte.is_ascii_alphanumeric(),
+            None => false,
+        }
+    })
 }
 
 #[cfg(test)]
@@ -156,6 +199,25 @@ mod tests {
             ("a?\nHost: x", PathError::Characters),
         ] {
             assert_eq!(typed.parse::<ApiPath>(), Err(error), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn the_path_of_a_request_is_taken_as_it_is_or_not_at_all() {
+        for path in ["/api/v1/x", "/other?a=%61&b=//", "/api/v1/a%20b%C3%A4", "/api/v1/100%25", "/api/v1/x/", "/%zz"] {
+            assert_eq!(ApiPath::of_request(path).unwrap().whole(), path);
+        }
+        for (path, error) in [
+            ("/", PathError::Empty),
+            ("api/v1/x", PathError::Scheme),
+            ("/api/v1/%61pi-keys", PathError::Disguise),
+            ("/api/v1/api-key%73", PathError::Disguise),
+            ("/api/v1/%2561pi-keys", PathError::Disguise),
+            ("/api//v1", PathError::EmptySegment),
+            ("/api/%2e%2e/x", PathError::Dots),
+            ("/api%2fv1", PathError::Slash),
+        ] {
+            assert_eq!(ApiPath::of_request(path), Err(error), "{path}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! A call of the API with a profile's token, which is renewed once where the server does not take it.
 
 use super::{Access, Declared, Granted, Session, SessionError, Want, runtime};
-use crate::fusion::{Call, Reply};
+use crate::fusion::{Call, FusionError, Head, Passed, Reply, Upload};
 use crate::profile::{Profile, SecretPlace};
 
 impl Session<'_> {
@@ -50,14 +50,30 @@ impl Session<'_> {
         self.check_server(profile, access.origin)?;
         let client = self.client(profile)?;
         let answer = client.call(&profile.url, &access.token, call, self.manner(profile)).await;
-        answer.map_err(|error| match error {
-            error if error.leaves_open() && !call.reads() => SessionError::Unsure(error),
-            error => error.into(),
-        })
+        answer.map_err(|error| unanswered(error, call.reads()))
+    }
+
+    /// Passes a request of another program on, with a token whose server was [checked](Self::check_server).
+    ///
+    /// # Errors
+    /// As [`ask_with`](Self::ask_with).
+    pub async fn pass(
+        &self,
+        profile: &Profile,
+        access: &Access,
+        head: &Head,
+        upload: Upload,
+    ) -> Result<Passed, SessionError> {
+        let client = self.client(profile)?;
+        let answer = client.pass(&profile.url, &access.token, head, upload, self.manner(profile)).await;
+        answer.map_err(|error| unanswered(error, head.reads()))
     }
 
     /// Another token than the one that was not taken: one that came meanwhile, or a new one.
-    async fn replace(&self, declared: Declared<'_>, want: Want, refused: &Access) -> Result<Access, SessionError> {
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub async fn replace(&self, declared: Declared<'_>, want: Want, refused: &Access) -> Result<Access, SessionError> {
         let seen = self.cached(declared.profile);
         if seen.as_ref().is_some_and(|token| token.access != refused.token) {
             return self.obtain(declared, want).await;
@@ -67,7 +83,10 @@ impl Session<'_> {
 
     /// A token was granted by a server that was trusted then. What the profile says of the server now may come from
     /// somebody who edits the store: the url is part of what the token was issued for, the roots are not.
-    fn check_server(&self, profile: &Profile, origin: Granted) -> Result<(), SessionError> {
+    ///
+    /// # Errors
+    /// [`SessionError::Vault`].
+    pub fn check_server(&self, profile: &Profile, origin: Granted) -> Result<(), SessionError> {
         if profile.name.is_env() || origin == Granted::Login {
             return Ok(());
         }
@@ -78,4 +97,9 @@ impl Session<'_> {
         }
         Ok(())
     }
+}
+
+/// What it means that no answer came to a call.
+fn unanswered(error: FusionError, reads: bool) -> SessionError {
+    if error.leaves_open() && !reads { SessionError::Unsure(error) } else { error.into() }
 }

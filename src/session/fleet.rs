@@ -39,18 +39,26 @@ impl Session<'_> {
     ) -> Result<(), SessionError> {
         let things: Vec<T> = things.into_iter().collect();
         self.is_fleet.set(things.len() > 1);
-        let runtime = runtime()?;
-        runtime.block_on(async {
+        self.block_on(async {
             let mut results = stream::iter(things).map(|thing| work(thing)).buffer_unordered(jobs.get());
             while let Some(result) = results.next().await {
                 if each(result).is_break() {
                     break;
                 }
             }
-        });
-        // A command that is the source of a secret may still run for one that was dropped.
+        })
+    }
+
+    /// Does `work` on an event loop of its own.
+    ///
+    /// # Errors
+    /// [`SessionError::Runtime`].
+    pub fn block_on<T>(&self, work: impl Future<Output = T>) -> Result<T, SessionError> {
+        let runtime = runtime()?;
+        let done = runtime.block_on(work);
+        // A command that is the source of a secret may still run for something that was dropped.
         runtime.shutdown_background();
-        Ok(())
+        Ok(done)
     }
 
     /// A token for a profile, from the cache, with the refresh token or by a login.

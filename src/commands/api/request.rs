@@ -3,7 +3,7 @@
 use crate::commands::Run;
 use crate::disk::{self, DiskError, Privacy, Rules};
 use crate::error::{Code, Error};
-use crate::fusion::{ApiPath, Call, HeaderName, HeaderValue, Method};
+use crate::fusion::{ApiPath, Call, HeaderName, HeaderValue, METHOD_OVERRIDES, Method};
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -30,9 +30,6 @@ const OWN: [&str; 12] = [
     "transfer-encoding",
     "upgrade",
 ];
-
-/// Headers by which some servers take a call for one of another method, so that a reading one would write.
-const OVERRIDES: [&str; 3] = ["x-http-method", "x-http-method-override", "x-method-override"];
 
 /// The method of a call.
 #[derive(Debug, Clone)]
@@ -94,7 +91,7 @@ impl FromStr for Header {
         if OWN.contains(&name.as_str()) {
             return Err(HeaderError::Own(name));
         }
-        if OVERRIDES.contains(&name.as_str()) {
+        if METHOD_OVERRIDES.contains(&name.as_str()) {
             return Err(HeaderError::Override(name));
         }
         Ok(Self(name, value))
@@ -174,7 +171,7 @@ mod tests {
     fn headers_that_are_none_or_neto_s_own_are_refused() {
         let Header(name, value) = "X-Note:  a: b ".parse().unwrap();
         assert_eq!((name.as_str(), value.to_str().unwrap()), ("x-note", "a: b"));
-        let own = OWN.iter().chain(&OVERRIDES).map(|name| format!("{name}: x"));
+        let own = OWN.iter().chain(&METHOD_OVERRIDES).map(|name| format!("{name}: x"));
         let formless = ["", "x", "a b: c", ": x", "x: a\nb", "x\r\nAuthorization: b"].map(str::to_owned);
         for typed in own.chain(formless).chain(["AUTHORIZATION: x".to_owned(), "Host :x".to_owned()]) {
             assert!(typed.parse::<Header>().is_err(), "{typed}");
