@@ -14,6 +14,7 @@
 //! | [`token`] | what was granted: the cached token, its file, its freshness |
 //! | [`fusion`] | asking the server |
 //! | [`session`] | the pipeline: profile, secret, cached token or login, access token; single flight |
+//! | [`proxy`] | the decoy: a server that stands in for a tenant towards one program |
 //! | [`output`] | what the user sees; knows no word of the domain |
 //! | [`context`] | the facts of the process, turned into the stores and the chosen profile, once |
 //! | `error` | kinds, hints, exit codes |
@@ -32,6 +33,7 @@ mod error;
 pub mod fusion;
 pub mod output;
 pub mod profile;
+pub mod proxy;
 pub mod secret;
 pub mod session;
 pub mod token;

@@ -14,7 +14,7 @@ const ALONE: [&str; 2] = ["disk", "output"];
 
 /// The files that call `.reveal(`, outside tests. A secret surfaces here and nowhere else; a new file in this list
 /// wants a reason.
-const REVEALING: [&str; 19] = [
+const REVEALING: [&str; 20] = [
     "commands/identity.rs",
     "commands/token.rs",
     "commands/variables.rs",
@@ -24,6 +24,7 @@ const REVEALING: [&str; 19] = [
     "fusion/request.rs",
     "fusion/request_token.rs",
     "fusion/server_text.rs",
+    "proxy/decoy.rs",
     "secret/fields.rs",
     "secret/keys.rs",
     "secret/netosecret.rs",

@@ -1,0 +1,122 @@
+//! A line of JSON a request: who asked for what, and how it ended. Never a body, a header, or a value of a query.
+
+use crate::clock::Clock;
+use crate::disk::{self, DiskError};
+use crate::profile::ProfileName;
+use jiff::Timestamp;
+use serde::Serialize;
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Instant;
+
+/// The file of the lines.
+#[derive(Debug)]
+pub struct Audit {
+    file: PathBuf,
+    clock: Clock,
+    /// Why the last line could not be written, until somebody tells it.
+    failed: RefCell<Option<DiskError>>,
+}
+
+/// One request, written down when its answer has gone.
+#[derive(Debug)]
+pub(super) struct Entry {
+    audit: Option<Rc<Audit>>,
+    began: Instant,
+    profile: ProfileName,
+    method: String,
+    path: String,
+    pub(super) status: u16,
+    /// Of the answer's body, as far as it went.
+    pub(super) bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    time: Timestamp,
+    profile: &'a ProfileName,
+    method: &'a str,
+    path: &'a str,
+    status: u16,
+    ms: u128,
+    bytes: u64,
+}
+
+impl Audit {
+    /// Lines are appended to this file, which is made private where it is not there.
+    ///
+    /// # Errors
+    /// [`DiskError`] where it cannot be written, which is better known before the first request.
+    pub fn new(file: PathBuf, clock: Clock) -> Result<Self, DiskError> {
+        disk::append(&file, b"")?;
+        Ok(Self { file, clock, failed: RefCell::default() })
+    }
+
+    /// Why a line could not be written since this was last asked.
+    pub fn take_failure(&self) -> Option<DiskError> {
+        self.failed.take()
+    }
+
+    fn write(&self, entry: &Entry) {
+        let line = Line {
+            time: self.clock.now(),
+            profile: &entry.profile,
+            method: &entry.method,
+            path: &entry.path,
+            status: entry.status,
+            ms: entry.began.elapsed().as_millis(),
+            bytes: entry.bytes,
+        };
+        let mut text = serde_json::to_string(&line).unwrap_or_default();
+        text.push('\n');
+        // In one write, so that the lines of several decoys do not mix.
+        if let Err(error) = disk::append(&self.file, text.as_bytes()) {
+            self.failed.replace(Some(error));
+        }
+    }
+}
+
+impl Entry {
+    /// A request that has just come, whose answer nothing is known of.
+    pub(super) fn new(audit: Option<&Rc<Audit>>, profile: &ProfileName, method: &str, uri: &hyper::Uri) -> Self {
+        Self {
+            audit: audit.cloned(),
+            began: Instant::now(),
+            profile: profile.clone(),
+            method: method.to_owned(),
+            path: uri.path().to_owned() + &names(uri.query().unwrap_or_default()),
+            status: 0,
+            bytes: 0,
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if let Some(audit) = self.audit.take() {
+            audit.write(self);
+        }
+    }
+}
+
+/// The names of a query, without their values; a word without a name is a value.
+fn names(query: &str) -> String {
+    let names = query.split('&').filter_map(|pair| pair.split_once('=')).map(|(name, _)| format!("{name}="));
+    let names: Vec<String> = names.collect();
+    if names.is_empty() { String::new() } else { format!("?{}", names.join("&")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_query_the_names_stay() {
+        for (query, kept) in
+            [("", ""), ("a=1&b=secret", "?a=&b="), ("secret", ""), ("a=b=c&&=x", "?a=&="), ("a=", "?a=")]
+        {
+            assert_eq!(names(query), kept, "{query}");
+        }
+    }
+}
