@@ -33,6 +33,7 @@ mod profile_rename;
 mod profile_set_secret;
 mod profile_use;
 mod proxies;
+mod proxy;
 mod readme;
 mod recipient;
 mod requirements;

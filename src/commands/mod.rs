@@ -1,7 +1,7 @@
 //! One verb, one file: its help, its arguments, its rows, and `run`, read from top to bottom.
 //!
 //! What several verbs share lies beside them: how a credential comes in (`credential`), the flags that
-//! shape a profile (`shape`), sealing (`reseal`), the exported variables (`variables`), selection
+//! shape a profile (`shape`), sealing (`reseal`), the exported variables (`variables`), decoys (`decoy`), selection
 //! (`select`), work on many profiles (`fleet`), the word before a call that writes (`guard`), and who the pipeline
 //! tells (`watch`).
 #![allow(clippy::doc_markdown, reason = "comments of arguments are the help that users read")]
@@ -14,6 +14,7 @@ pub(crate) mod init;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod profile;
+pub(crate) mod proxy;
 pub(crate) mod recipient;
 pub(crate) mod seal;
 pub(crate) mod status;
@@ -23,6 +24,7 @@ pub(crate) mod trust;
 mod change;
 mod clear;
 mod credential;
+mod decoy;
 mod fleet;
 mod guard;
 mod reseal;

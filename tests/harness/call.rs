@@ -156,6 +156,19 @@ impl Running<'_> {
         }
     }
 
+    /// Waits until what it has printed is what `wanted` looks for; that.
+    pub(crate) fn wait_until_it_prints<T>(&self, wanted: impl Fn(&str) -> Option<T>) -> T {
+        let started = Instant::now();
+        loop {
+            let said = String::from_utf8_lossy(&self.stdout.said.lock().expect("no panic")).into_owned();
+            if let Some(found) = wanted(&said) {
+                return found;
+            }
+            assert!(started.elapsed() < LONGEST, "`{}` never prints what is waited for:\n{said}", self.call.line());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// Waits for its end as `finish` does; its exit code (128 + n: by signal n).
     pub(crate) fn end(self) -> i32 {
         self.finish().exit_code()

@@ -62,7 +62,7 @@ async fn hear(stream: Option<impl AsyncRead + Unpin>, mut take: impl FnMut(&[u8]
 }
 
 /// Waits for the end of a program and hands on the signals that come meanwhile.
-async fn end(child: &mut Child, stop: &Stop) -> io::Result<ExitStatus> {
+pub(super) async fn end(child: &mut Child, stop: &Stop) -> io::Result<ExitStatus> {
     let mut known = 0;
     loop {
         let signal = match select(pin!(child.wait()), pin!(stop.signal(known))).await {

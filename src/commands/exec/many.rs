@@ -4,13 +4,15 @@
 //! holds up nobody, and no lock is held while a program runs.
 
 use super::stop::Stop;
-use super::{ExecArgs, Form, child, code, command, not_started, signal};
+use super::tied::tied;
+use super::{ExecArgs, Form, child, code, command, decoyed, not_started, signal};
 use crate::commands::fleet::InOrder;
 use crate::commands::variables::Variables;
-use crate::commands::{Fleet, Run, Watch, remember};
+use crate::commands::{Fleet, Run, Watch, decoy, remember};
 use crate::error::{Code, Error};
 use crate::output::{Lines, Speaker, Stream, json_line};
 use crate::profile::{Profile, ProfileName};
+use crate::proxy::{Audit, Door, Site, serve};
 use crate::session::Session;
 use futures_util::future::{Either, select};
 use serde::Serialize;
@@ -19,6 +21,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::process::{Command, ExitStatus};
+use std::rc::Rc;
 
 /// The most that is kept of one stream for `-o json`, in bytes.
 const MOST_KEPT: usize = 16 * 1024 * 1024;
@@ -29,6 +32,8 @@ struct Work<'a> {
     run: &'a Run<'a>,
     session: &'a Session<'a>,
     stop: &'a Stop,
+    /// Where what goes through decoys is written down.
+    audit: Option<Rc<Audit>>,
     /// The columns of the longest name.
     widest: usize,
 }
@@ -75,14 +80,17 @@ pub(super) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
     let selected = args.select.or_chosen(run)?;
     let mut fleet = Fleet::new(run, "Running", selected.iter().map(|one| &*one.name));
     let profiles = fleet.with_secrets(selected);
-    if args.with_secret {
+    if args.decoy {
+        args.behind.prepare(run, &profiles, "neto exec --decoy")?;
+    } else if args.with_secret {
         run.unlock(profiles.iter().copied())?;
     }
+    let audit = args.behind.audit(run)?;
     let watch = Watch(run.ui);
     let session = run.context.session(&watch);
     let stop = Stop::new();
     let widest = profiles.iter().map(|profile| profile.name.as_str().len()).max().unwrap_or(0);
-    let work = Work { args, run, session: &session, stop: &stop, widest };
+    let work = Work { args, run, session: &session, stop: &stop, audit, widest };
     let mut rows = InOrder::new();
     let one = async |(place, profile)| (place, profile, work.one(place, profile).await);
     session.each(profiles.into_iter().enumerate(), args.jobs.jobs, one, |(place, profile, outcome)| {
@@ -103,6 +111,7 @@ pub(super) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
         ControlFlow::Continue(())
     })?;
     work.print(rows.rest());
+    decoy::warn_of(work.audit.as_deref(), run);
     if let Some(reason) = stop.reason() {
         fleet.stop(reason);
     }
@@ -113,19 +122,36 @@ pub(super) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
 impl Work<'_> {
     /// Gets a profile's token, then runs its program.
     async fn one(&self, place: usize, profile: &Profile) -> Outcome {
-        let want = self.args.want.want(false, false);
-        let variables = Variables::obtained(self.run, self.session, profile, want, self.args.with_secret);
-        let variables = match select(pin!(self.stop.comes()), pin!(variables)).await {
+        let (command, served) = match select(pin!(self.stop.comes()), pin!(self.ready(profile))).await {
             Either::Left(_) => return None,
-            Either::Right((Ok(variables), _)) => variables,
+            Either::Right((Ok(ready), _)) => ready,
             Either::Right((Err(error), _)) => return Some(Err(error)),
         };
-        let command = command(&self.args.command, profile, &variables, self.run);
-        let ran = match self.args.output {
-            Form::Text => self.aloud(command, place, profile).await,
-            Form::Json => self.kept(command).await,
+        let running = async {
+            match self.args.output {
+                Form::Text => self.aloud(command, place, profile).await,
+                Form::Json => self.kept(command).await,
+            }
+        };
+        let ran = match served {
+            Some(served) => serve(&[served], running).await,
+            None => running.await,
         };
         Some(ran.map_err(|error| not_started(&self.args.command[0], &error)))
+    }
+
+    /// The program with its environment, and its decoy where it is to have one.
+    async fn ready<'p>(&'p self, profile: &'p Profile) -> Result<(Command, Option<(Door, Site<'p>)>), Error> {
+        let Self { args, run, session, .. } = self;
+        if args.decoy {
+            let served = decoyed::site(args, run, session, profile, self.audit.clone()).await?;
+            let variables = decoy::variables(run, &served.1, args.with_secret);
+            let command = tied(&command(&args.command, profile, &variables, run));
+            return Ok((command, Some(served)));
+        }
+        let want = args.want.want(false, false);
+        let variables = Variables::obtained(run, session, profile, want, args.with_secret).await?;
+        Ok((command(&args.command, profile, &variables, run), None))
     }
 
     /// Runs a program whose lines are printed as they come.

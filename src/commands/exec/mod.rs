@@ -1,9 +1,12 @@
 //! `neto exec`: a program with the environment of a profile, in place of this process; of several, once for each.
 
 mod child;
+mod decoyed;
 mod many;
 mod stop;
+mod tied;
 
+use super::decoy::DecoyArgs;
 use super::variables::{Variables, kept_from_children};
 use super::{JobsArgs, Run, SelectArgs, WantArgs, Watch};
 use crate::error::{Code, Error};
@@ -15,6 +18,8 @@ use std::process::{Command, ExitStatus};
 
 /// The status when neto itself fails before the program starts, as `env` and `nohup` have it.
 pub(crate) const OWN_FAILURE: u8 = 125;
+
+pub(crate) use tied::{TiedArgs, run as run_tied};
 
 /// Run a program with the environment of a profile, or of each of several
 ///
@@ -33,6 +38,7 @@ Examples:
   neto exec acme -- ./report.py
   neto exec acme --with-secret -- fusion-mcp-server
   neto exec acme                    a shell for this tenant
+  neto exec --decoy acme -- fusion-mcp-server
   neto exec --tag prod -- ./report.py
   neto exec --all -o json -- ./count.sh | jq -r 'select(.exit_code == 0) | .stdout'
 
@@ -46,6 +52,10 @@ pub(crate) struct ExecArgs {
     /// Also the credential: NETO_APPKEY, NETO_SHARED_SECRET, NETOSECRET
     #[arg(long)]
     with_secret: bool,
+    /// A decoy in place of the token and the credential: they open nothing but a server on this machine, which passes
+    /// what is asked with them on to the tenant, and they end with the program
+    #[arg(long)]
+    decoy: bool,
     #[command(flatten)]
     jobs: JobsArgs,
     /// How to print what the programs print
@@ -54,6 +64,8 @@ pub(crate) struct ExecArgs {
     /// The program and its arguments; without it $SHELL
     #[arg(last = true, value_name = "CMD")]
     command: Vec<OsString>,
+    #[command(flatten)]
+    behind: DecoyArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -66,8 +78,18 @@ enum Form {
 
 /// Becomes the program, and returns only when that fails; or runs it for each of several profiles.
 pub(crate) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
+    if !args.decoy && !args.behind.is_empty() {
+        return Err(Error::new(
+            Code::Usage,
+            "--read-only, --allow-keys, --audit and --yes are for what stands behind --decoy",
+        )
+        .with_hint("the same line with --decoy"));
+    }
     if args.select.means_several() || args.output == Form::Json {
         return many::run(args, run);
+    }
+    if args.decoy {
+        return decoyed::run(args, run);
     }
     let chosen = run.context.chosen(args.select.one())?;
     let profile = &chosen.profile;

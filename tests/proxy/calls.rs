@@ -1,0 +1,387 @@
+//! What a decoy takes, passes on, refuses and writes down.
+
+use super::served::{Served, acme};
+use crate::fusion::{Fault, TOKEN};
+use crate::harness::Sandbox;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+fn now() -> i64 {
+    Timestamp::now().as_second()
+}
+
+/// The five claims of the decoy's own credential.
+fn claims(served: &Served<'_>) -> Value {
+    let own = served.credential();
+    json!({"iat": now(), "jti": 1, "appname": own["appname"], "appkey": own["appkey"], "shortname": own["shortname"]})
+}
+
+#[test]
+fn the_environment_is_the_profiles_with_nothing_real_in_it() {
+    let sandbox = Sandbox::new();
+    let real = acme(&sandbox);
+    let served = Served::new(&sandbox, &["--with-secret"]);
+    let (own, url) = (served.credential(), format!("http://127.0.0.1:{}/api/v1", served.port));
+    for (name, value) in [
+        ("NETO_PROFILE", "acme"),
+        ("NETO_SHORTNAME", "acme"),
+        ("NETO_APPNAME", "soc"),
+        ("NETO_URL", &url),
+        ("NETO_APPKEY", own["appkey"].as_str().unwrap()),
+        ("NETO_SHARED_SECRET", own["sharedsecret"].as_str().unwrap()),
+        ("NO_PROXY", "127.0.0.1"),
+        ("no_proxy", "127.0.0.1"),
+    ] {
+        assert_eq!(served.environment[name], value, "{name}");
+    }
+    assert_eq!((&own["shortname"], &own["appname"], &own["url"]), (&json!("acme"), &json!("soc"), &json!(url)));
+    for (field, real) in [("appkey", &real.appkey), ("sharedsecret", &real.sharedsecret)] {
+        assert!(own[field].as_str().unwrap().starts_with("neto-decoy-") && own[field] != **real);
+    }
+    served.interrupt();
+
+    let again = Served::new(&sandbox, &[]);
+    assert_ne!(again.credential()["appkey"], own["appkey"], "each decoy is another");
+    for name in ["NETO_APPKEY", "NETO_SHARED_SECRET", "NETO_APPNAME"] {
+        assert!(!again.environment.contains_key(name), "{name} comes with --with-secret alone");
+    }
+    again.interrupt();
+}
+
+#[test]
+fn a_login_with_the_decoys_own_credential_gets_the_decoys_bearer() {
+    let sandbox = Sandbox::new();
+    let real = acme(&sandbox);
+    let served = Served::new(&sandbox, &[]);
+    let secret = served.credential()["sharedsecret"].as_str().unwrap().to_owned();
+    let token = |claims: &Value| Served::request_token(claims, &secret);
+    for jti in [json!(17), json!("a text")] {
+        let mut claims = claims(&served);
+        claims["jti"] = jti;
+        let granted = served.login(&token(&claims));
+        assert_eq!((granted.status, granted.json()["token_type"].as_str()), (200, Some("bearer")));
+        assert_eq!(granted.json()["access_token"], served.token);
+        let refresh = granted.json()["refresh_token"].as_str().unwrap().to_owned();
+        let form = "Content-Type: application/x-www-form-urlencoded";
+        let path = "/api/auth/bearer/refresh";
+        let renewed = served.bare("POST", path, &[form], &format!("refresh_token={refresh}"));
+        assert_eq!((renewed.status, renewed.json()["access_token"].as_str()), (200, Some(served.token.as_str())));
+        served.bare("POST", path, &[form], "refresh_token=x").is_error(400, "refresh token");
+    }
+
+    let changed = |name: &str, value: Value| {
+        let mut claims = claims(&served);
+        claims[name] = value;
+        served.login(&token(&claims))
+    };
+    changed("iat", json!(now() - 301)).is_error(401, "not from now");
+    changed("iat", json!(now() + 400)).is_error(401, "not from now");
+    changed("appkey", json!(real.appkey)).is_error(401, "another key");
+    changed("shortname", json!("globex")).is_error(401, "another key");
+    changed("more", json!(1)).is_error(401, "request token");
+    served.login(&Served::request_token(&claims(&served), &real.sharedsecret)).is_error(401, "request token");
+    served.login("x.y.z").is_error(401, "request token");
+    let post = |path: &str, body: &str| served.bare("POST", path, &["Content-Type: application/json"], body);
+    post("/api/v1/auth/token", "no json").is_error(401, "jwt");
+    post("/api/v1/auth/token", &"x".repeat(70_000)).is_error(400, "larger");
+    // What grants tokens is never passed on, in whatever spelling.
+    let before = sandbox.server().requests().len();
+    for path in ["/api/auth/bearer/token", "/api/v1/auth/token/", "/API/V1/AUTH/TOKEN", "/api/v1/auth;x", "/api/auth"] {
+        served.ask("POST", path, &[], "a=b").is_error(401, "own credential");
+    }
+    served.ask("GET", "/api/v1/auth/token", &[], "").is_error(401, "own credential");
+    assert_eq!(sandbox.server().requests().len(), before);
+    served.interrupt();
+    assert_eq!(sandbox.server().logins(), 1, "the decoy's logins are its own business");
+}
+
+#[test]
+fn a_call_goes_on_as_it_came_with_the_real_bearer() {
+    let sandbox = Sandbox::new();
+    acme(&sandbox);
+    let served = Served::new(&sandbox, &[]);
+    let path = "/api/v1/widgets/a%20b?limit=3&q=%2F..%2F&q=2";
+    let headers =
+        ["X-One: 1", "Accept: text/csv", "X-One: 2", "Connection: close, X-Hop", "X-Hop: 1", "User-Agent: prog/1"];
+    let answer = served.ask("POST", path, &headers, r#"{"a":1}"#);
+    assert_eq!(answer.status, 200);
+    let data = &answer.json()["data"];
+    assert_eq!((&data["method"], &data["path"]), (&json!("POST"), &json!("/api/v1/widgets/a%20b")));
+    assert_eq!((&data["query"], &data["body"]), (&json!("limit=3&q=%2F..%2F&q=2"), &json!({"a": 1})));
+    let seen = sandbox.server().requests().pop().unwrap();
+    let sent = |name: &str| -> Vec<&str> {
+        seen.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect()
+    };
+    assert_eq!((sent("x-one"), sent("accept"), sent("user-agent")), (vec!["1", "2"], vec!["text/csv"], vec!["prog/1"]));
+    assert_eq!((sent("x-hop").len(), sent("authorization").len()), (0, 1));
+    assert_ne!(sent("authorization"), [format!("Bearer {}", served.token)]);
+    assert!(sent("host")[0].ends_with(sandbox.server().origin().rsplit(':').next().unwrap()));
+
+    // Bytes, headers and statuses come back untouched, compressed or not.
+    let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+    let fault = Fault::at("/api/v1/bytes").answer(418, bytes.clone());
+    let fault = fault.header("content-encoding", "br").header("set-cookie", "session=real").header("x-two", "2");
+    sandbox.server().fault(fault);
+    let answer = served.ask("GET", "/api/v1/bytes", &[], "");
+    assert_eq!((answer.status, answer.body == bytes), (418, true));
+    assert_eq!((&*answer.headers["content-encoding"], &*answer.headers["x-two"]), ("br", "2"));
+    assert!(!answer.headers.contains_key("set-cookie"), "a cookie can be as good as a token");
+    let head = served.ask("HEAD", "/api/v1/bytes", &[], "");
+    assert_eq!((head.status, head.body.len()), (418, 0));
+    served.interrupt();
+}
+
+#[test]
+fn without_the_decoys_bearer_nothing_is_passed_on() {
+    let sandbox = Sandbox::new();
+    acme(&sandbox);
+    let served = Served::new(&sandbox, &[]);
+    let before = sandbox.server().requests().len();
+    let bearer = format!("Authorization: Bearer {}", served.token);
+    for headers in [
+        &[][..],
+        &["Authorization: Bearer neto-decoy.x"],
+        &["Authorization: Basic YTpi"],
+        &["Authorization: Bearer"],
+        &[&bearer, "Authorization: Bearer other"],
+        &[&bearer, &bearer],
+    ] {
+        served.bare("GET", "/api/v1/x", headers, "").is_error(401, "access token");
+    }
+    let hosts = ["evil.example", "evil.example:80", "127.0.0.1", "127.0.0.1:1", "127.0.0.1.evil.example:80"];
+    for host in hosts {
+        let host = format!("Host: {host}");
+        served.bare("GET", "/api/v1/x", &[&bearer, &host], "").is_error(421, "another host");
+    }
+    served.ask("GET", "/api/v1/x", &["Origin: https://evil.example"], "").is_error(403, "browser");
+    served.ask("GET", "/api/v1/x", &["Origin: null"], "").is_error(403, "browser");
+    served.ask("TRACE", "/api/v1/x", &[], "").is_error(405, "method");
+    served.ask("GET", "http://evil.example/api/v1/x", &[], "").is_error(400, "whole address");
+    for path in [
+        "/api/v1/../x",
+        "/api/v1/%2e%2E/x",
+        "/api//v1/x",
+        "//evil.example/x",
+        "/api%2fv1/x",
+        "/api/v1/a%5cb",
+        "/api/v1/%61pi-keys",
+        "/",
+        "/api/v1/search/..;/api-keys",
+    ] {
+        served.ask("GET", path, &[], "").is_error(400, "path");
+    }
+    assert_eq!(sandbox.server().requests().len(), before);
+    // The control: with all of it right, it is.
+    let localhost = format!("Host: LocalHost:{}", served.port);
+    assert_eq!(served.bare("GET", "/api/v1/x", &[&bearer.replace("Bearer", "bEARER"), &localhost], "").status, 200);
+    assert_eq!(sandbox.server().requests().len(), before + 1);
+    served.interrupt();
+}
+
+#[test]
+fn keys_are_not_changed_unless_that_is_allowed() {
+    let sandbox = Sandbox::new();
+    acme(&sandbox);
+    let served = Served::new(&sandbox, &[]);
+    let before = sandbox.server().requests().len();
+    for (method, path) in [
+        ("POST", "/api/v1/api-keys"),
+        ("PUT", "/api/v1/api-keys/soc/regen"),
+        ("DELETE", "/api/v1/api-keys/soc"),
+        ("POST", "/api/v1/API-Keys/"),
+        ("PATCH", "/api/v1/api-keys;v=1/soc"),
+    ] {
+        served.ask(method, path, &[], "{}").is_error(403, "--allow-keys");
+    }
+    for header in ["X-HTTP-Method-Override: DELETE", "X-HTTP-Method: PUT", "X-Method-Override: PUT"] {
+        served.ask("GET", "/api/v1/api-keys/soc", &[header], "").is_error(400, "another method");
+    }
+    assert_eq!(sandbox.server().requests().len(), before);
+    assert_eq!(served.ask("GET", "/api/v1/api-keys", &[], "").json()["data"][0]["appname"], "soc");
+    served.interrupt();
+
+    let served = Served::new(&sandbox, &["--allow-keys"]);
+    let body = r#"{"appname":"new","roles":[],"description":""}"#;
+    let made = served.ask("POST", "/api/v1/api-keys", &["Content-Type: application/json"], body);
+    assert_eq!(made.status, 201);
+    served.running.signal(rustix::process::Signal::INT);
+    served.running.finish().code(130);
+}
+
+#[test]
+fn read_only_passes_on_what_only_reads() {
+    let sandbox = Sandbox::new();
+    acme(&sandbox);
+    let served = Served::new(&sandbox, &["--read-only"]);
+    for (method, path) in [
+        ("GET", "/api/v1/x"),
+        ("POST", "/api/v1/search/flow"),
+        ("POST", "/api/v1/stats/x"),
+        ("POST", "/api/v1/intel/lookup/ip"),
+    ] {
+        assert_eq!(served.ask(method, path, &[], "{}").status, 200, "{method} {path}");
+    }
+    let before = sandbox.server().requests().len();
+    for (method, path) in [
+        ("POST", "/api/v1/x"),
+        ("PUT", "/api/v1/search/flow"),
+        ("DELETE", "/api/v1/x"),
+        ("PATCH", "/api/v1/x"),
+        ("POST", "/api/v1/Search/flow"),
+        ("POST", "/api/v1/searching"),
+        ("OPTIONS", "/api/v1/x"),
+        ("MKCOL", "/api/v1/x"),
+    ] {
+        served.ask(method, path, &[], "{}").is_error(403, "--read-only");
+    }
+    assert_eq!(sandbox.server().requests().len(), before);
+    served.interrupt();
+}
+
+#[test]
+fn a_protected_profile_wants_a_word_and_a_person_has_no_decoy() {
+    let sandbox = Sandbox::new();
+    acme(&sandbox);
+    sandbox.neto(["profile", "edit", "acme", "--protected"]).run().code(0);
+    let outcome = sandbox.neto(["proxy", "acme"]).run();
+    outcome.code(2).stdout("").stderr_has("protected acme").stderr_has("neto proxy acme --read-only");
+    Served::new(&sandbox, &["--read-only"]).interrupt();
+    Served::new(&sandbox, &["--yes"]).interrupt();
+    let person = sandbox.server().add_person("someone@acme.example");
+    let line = ["profile", "add", "someone", "--username", &person.username, "--url", &person.url];
+    sandbox.neto(line).stdin(person.password).run().code(0);
+    sandbox.neto(["proxy", "someone"]).run().code(2).stdout("").stderr_has("no NETOSECRET");
+    sandbox.neto(["proxy", "acme", "--read-only", "--allow-keys"]).run().code(2).stdout("");
+    sandbox.neto(["proxy", "nobody"]).run().code(3).stdout("");
+}
+
+#[test]
+fn the_audit_has_a_line_a_request_and_no_secret() {
+    let sandbox = Sandbox::new();
+    acme(&sandbox);
+    let served = Served::new(&sandbox, &["--audit", "audit.jsonl"]);
+    served.ask("GET", "/api/v1/widgets?limit=3&token=hunter2hunter2", &["X-Key: hunter3hunter3"], "");
+    served.ask("POST", "/api/v1/widgets", &[], "hunter4hunter4");
+    served.ask("DELETE", "/api/v1/api-keys/soc", &[], "");
+    served.login("hunter5.hunter5.hunter5");
+    let token = served.token.clone();
+    served.interrupt();
+    let text = fs::read_to_string(sandbox.work("audit.jsonl")).unwrap();
+    assert!(!text.contains("hunter") && !text.contains(&token), "{text}");
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told = lines.iter().map(|line| {
+        assert_eq!((line["profile"].as_str(), line.as_object().unwrap().len()), (Some("acme"), 7), "{line}");
+        assert!(line["time"].as_str().unwrap().parse::<Timestamp>().is_ok() && line["ms"].is_u64());
+        (line["method"].as_str().unwrap(), line["path"].as_str().unwrap(), line["status"].as_u64().unwrap())
+    });
+    let expected = [
+        ("GET", "/api/v1/widgets?limit=&token=", 200),
+        ("POST", "/api/v1/widgets", 200),
+        ("DELETE", "/api/v1/api-keys/soc", 403),
+        ("POST", "/api/v1/auth/token", 401),
+    ];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+    assert!(lines[0]["bytes"].as_u64().unwrap() > 50);
+    assert_eq!(fs::metadata(sandbox.work("audit.jsonl")).unwrap().permissions().mode() & 0o777, 0o600);
+    let outcome = sandbox.neto(["proxy", "acme", "--audit", "nowhere/audit.jsonl"]).run();
+    outcome.code(1).stdout("").stderr_has("nowhere/audit.jsonl");
+}
+
+#[test]
+fn each_of_several_profiles_has_a_decoy_of_its_own() {
+    let sandbox = Sandbox::new();
+    acme(&sandbox);
+    sandbox.add("globex");
+    let running = sandbox.neto(["proxy", "acme", "globex", "--format", "dotenv"]).start();
+    running.wait_until_it_says("until interrupted");
+    let text = running.wait_until_it_prints(|text| text.contains("\n\n").then(|| text.to_owned()));
+    let blocks: Vec<&str> = text.split("\n\n").collect();
+    assert_eq!(blocks.len(), 2);
+    let value = |block: usize, name: &str| {
+        let line = blocks[block].lines().find_map(|line| line.strip_prefix(&format!("{name}='")));
+        line.unwrap().trim_end_matches('\'').to_owned()
+    };
+    assert_eq!((value(0, "NETO_PROFILE"), value(1, "NETO_PROFILE")), ("acme".to_owned(), "globex".to_owned()));
+    for name in ["NETO_URL", "NETO_TOKEN", "NETOSECRET"] {
+        assert_ne!(value(0, name), value(1, name), "{name}");
+    }
+    let curl = |url: &str, token: &str| {
+        let header = format!("Authorization: Bearer {token}");
+        sandbox.program("curl", ["-sS", "-H", &header, &format!("{url}/who")]).run()
+    };
+    for block in [0, 1] {
+        let own = curl(&value(block, "NETO_URL"), &value(block, "NETO_TOKEN")).code(0).json();
+        assert_eq!(own["data"]["shortname"], value(block, "NETO_SHORTNAME"));
+        assert_eq!(curl(&value(1 - block, "NETO_URL"), &value(block, "NETO_TOKEN")).code(0).json()["status"], 401);
+    }
+    running.signal(rustix::process::Signal::TERM);
+    running.finish().code(143);
+}
+
+#[test]
+fn the_real_token_is_renewed_and_a_reading_call_made_again() {
+    let sandbox = Sandbox::new();
+    acme(&sandbox);
+    let served = Served::new(&sandbox, &[]);
+    let asked = |path: &str| sandbox.server().asked(path);
+    sandbox.server().end_access_tokens();
+    assert_eq!(served.ask("GET", "/api/v1/a", &[], "").status, 200);
+    assert_eq!((asked("/api/v1/a"), sandbox.server().logins()), (2, 2));
+    sandbox.server().end_access_tokens();
+    let search = served.ask("POST", "/api/v1/search/b", &[], r#"{"q":"again"}"#);
+    assert_eq!((search.status, &search.json()["data"]["body"]["q"]), (200, &json!("again")));
+    assert_eq!(asked("/api/v1/search/b"), 2);
+    sandbox.server().end_access_tokens();
+    let write = served.ask("POST", "/api/v1/c", &[], "{}");
+    assert_eq!((write.status, asked("/api/v1/c")), (401, 1), "a write is never repeated");
+    assert_eq!(served.ask("POST", "/api/v1/c", &[], "{}").status, 200, "but its token is renewed");
+    let logins = sandbox.server().logins();
+
+    // For good: the program gets the 401.
+    sandbox.server().end_access_tokens();
+    sandbox.server().fault(Fault::at(TOKEN).error(401, "this key is gone"));
+    served.ask("GET", "/api/v1/d", &[], "").is_error(401, "this key is gone");
+    sandbox.server().clear_faults();
+    assert_eq!(sandbox.server().logins(), logins);
+    served.interrupt();
+}
+
+#[test]
+fn many_requests_at_once_with_an_ended_token_get_one_new_one() {
+    let sandbox = Sandbox::new();
+    acme(&sandbox);
+    let served = Served::new(&sandbox, &[]);
+    sandbox.server().end_access_tokens();
+    std::thread::scope(|scope| {
+        let client = &served.client;
+        let ask = || assert_eq!(client.ask("GET", "/api/v1/x", &[], "").status, 200);
+        let asking: Vec<_> = (0..32).map(|_| scope.spawn(ask)).collect();
+        for thread in asking {
+            thread.join().unwrap();
+        }
+    });
+    assert_eq!(sandbox.server().logins(), 2);
+    served.interrupt();
+}
+
+#[test]
+fn a_redirect_stays_with_the_decoy() {
+    let sandbox = Sandbox::new();
+    acme(&sandbox);
+    let served = Served::new(&sandbox, &[]);
+    let own = |path: &str| format!("{}{path}", served.environment["NETO_URL"].trim_end_matches("/api/v1"));
+    for (to, here) in [
+        (format!("{}/api/v1/there?x=1", sandbox.server().origin()), own("/api/v1/there?x=1")),
+        ("/elsewhere".to_owned(), own("/elsewhere")),
+        ("there".to_owned(), own("/api/v1/there")),
+    ] {
+        sandbox.server().fault(Fault::at("/api/v1/here").once().redirect(307, &to));
+        let answer = served.ask("GET", "/api/v1/here", &[], "");
+        assert_eq!((answer.status, &answer.headers["location"]), (307, &here));
+    }
+    sandbox.server().fault(Fault::at("/api/v1/here").redirect(302, "https://evil.example/x"));
+    served.ask("GET", "/api/v1/here", &[], "").is_error(502, "redirects");
+    served.interrupt();
+}
