@@ -337,6 +337,9 @@ impl From<SessionError> for Error {
             SessionError::Vault(error) => return error.into(),
             SessionError::Fusion(error) => return error.into(),
             SessionError::Unsure(_) => (Code::Unreachable, Some("look whether it was done before you send it again")),
+            SessionError::Forbidden(_) => {
+                (Code::Rejected, Some("neto profile set-secret NAME    with a key whose role allows it"))
+            }
             SessionError::Shared(ref failure) if failure.rejected => {
                 (Code::Rejected, Some("neto profile set-secret NAME    if the key was rotated"))
             }

@@ -149,6 +149,12 @@ impl Reply {
         Ok(body)
     }
 
+    /// A success that holds nothing of use; `what` is a sentence about "it".
+    #[must_use]
+    pub fn unusable(&self, what: &'static str) -> FusionError {
+        FusionError::Unusable { host: self.host.clone(), what }
+    }
+
     /// What an answer means that is no success; `body` as far as it was read. A 3xx that leads nowhere (a 304, say) is a
     /// refusal like any other.
     #[must_use]

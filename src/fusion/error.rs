@@ -180,6 +180,22 @@ impl FusionError {
         matches!(self, Self::Unreachable { .. } | Self::Timeout { .. })
     }
 
+    /// The same of a call that neto made on its own: no words of the user can be wrong with it, so it is told as a login
+    /// is.
+    #[must_use]
+    pub fn of_own_call(self) -> Self {
+        match self {
+            Self::Refusal { host, status: status @ (400 | 401 | 403), message, clock_skew, .. } => {
+                Self::Rejected { host, status, message, clock_skew }
+            }
+            Self::Refusal { host, status, message, retry_after, .. } => {
+                Self::Status { host, status, message, retry_after }
+            }
+            Self::TooLarge { host, .. } => Self::Unusable { host, what: "it is larger than neto takes" },
+            other => other,
+        }
+    }
+
     /// Whether it lies in what this process was started with, so that it says nothing to another.
     #[must_use]
     pub fn is_local(&self) -> bool {

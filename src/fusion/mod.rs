@@ -5,9 +5,12 @@
 //! the API come from its published reference ("Authentication").
 
 mod answer;
+mod api_keys;
 mod call;
 mod client;
+mod customers;
 mod error;
+mod listed;
 mod pace;
 mod passage;
 mod path;
@@ -18,9 +21,12 @@ mod server_text;
 mod transport;
 
 pub use answer::{Grant, Refresh};
+pub use api_keys::ApiKey;
 pub use call::{Call, Reply};
 pub use client::{Client, Manner, Progress};
+pub use customers::Customer;
 pub use error::{FusionError, TlsFault};
+pub use listed::Listed;
 pub use passage::{Flow, Head, Passed, Upload};
 pub use path::{ApiPath, METHOD_OVERRIDES, PathError};
 pub use proxy::Proxies;

@@ -52,6 +52,11 @@ pub enum PathError {
 }
 
 impl ApiPath {
+    /// A path that this program knows, whole and without a query.
+    pub(super) fn fixed(path: &'static str) -> Self {
+        Self { whole: path.to_owned(), query: path.len() }
+    }
+
     /// As it is sent.
     #[must_use]
     pub fn whole(&self) -> &str {

@@ -1,10 +1,33 @@
 //! A call of the API with a profile's token, which is renewed once where the server does not take it.
 
 use super::{Access, Declared, Granted, Session, SessionError, Want, runtime};
-use crate::fusion::{Call, FusionError, Head, Passed, Reply, Upload};
+use crate::fusion::{ApiPath, Call, FusionError, Head, Passed, Reply, Upload};
 use crate::profile::{Profile, SecretPlace};
 
+/// The most of an answer that is read as a whole, in bytes: some thousand accounts with all that a server says of them.
+const CAP: usize = 16 * 1024 * 1024;
+
 impl Session<'_> {
+    /// Reads something of the API: what `parse` makes of a 200, or says is wrong with "it".
+    ///
+    /// # Errors
+    /// [`SessionError`]; `Forbidden` where the server takes the token and not the call.
+    pub async fn read<T>(
+        &self,
+        declared: Declared<'_>,
+        path: ApiPath,
+        parse: impl Fn(&[u8]) -> Result<T, &'static str>,
+    ) -> Result<T, SessionError> {
+        let mut reply = self.ask(declared, Want::default(), &Call::get(path)).await?;
+        let body = reply.whole(CAP).await.map_err(FusionError::of_own_call)?;
+        let refusal = || reply.refusal(&body).of_own_call();
+        match reply.status().as_u16() {
+            200 => Ok(parse(&body).map_err(|what| reply.unusable(what))?),
+            403 => Err(SessionError::Forbidden(refusal())),
+            _ => Err(refusal().into()),
+        }
+    }
+
     /// Makes one call on an event loop of its own, and does `then` with the answer while its body comes.
     ///
     /// # Errors

@@ -128,6 +128,9 @@ pub enum SessionError {
     /// A call that writes was sent, and no answer says what came of it.
     #[error("{0}; it may have been done all the same")]
     Unsure(FusionError),
+    /// The server takes the token, but its key may not make this call.
+    #[error(transparent)]
+    Forbidden(FusionError),
     /// The server gave none to another process that asked for the same while this one waited, or wants to be
     /// left alone for a while.
     #[error("{0}")]
