@@ -6,7 +6,8 @@ use crate::commands::profile::{
     rename::RenameArgs, set_secret::SetSecretArgs, show::ShowArgs, use_::UseArgs,
 };
 use crate::commands::{
-    Run, api, exec, export, identity, init, login, logout, profile, proxy, recipient, seal, status, token, trust,
+    Run, api, discover, exec, export, identity, init, keys, login, logout, profile, proxy, recipient, seal, status,
+    token, trust,
 };
 use crate::error::Error;
 use crate::output::ColorChoice;
@@ -76,6 +77,8 @@ pub(crate) enum Verb {
     Export(export::ExportArgs),
     Exec(exec::ExecArgs),
     Api(api::ApiArgs),
+    Discover(discover::DiscoverArgs),
+    Keys(keys::KeysArgs),
     Proxy(proxy::ProxyArgs),
     #[command(name = "__tied", hide = true)]
     Tied(exec::TiedArgs),
@@ -136,6 +139,8 @@ impl Verb {
             Self::Export(args) => export::run(args, run),
             Self::Exec(args) => exec::run(args, run),
             Self::Api(args) => api::run(args, run),
+            Self::Discover(args) => discover::run(args, run),
+            Self::Keys(args) => keys::run(args, run),
             Self::Proxy(args) => proxy::run(args, run),
             Self::Tied(args) => exec::run_tied(args, run),
         }

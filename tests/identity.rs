@@ -1,6 +1,6 @@
 //! `neto identity`, `init --passphrase`, and who is asked for a passphrase when.
 
-use crate::fusion::{Fault, Gate, TOKEN};
+use crate::fusion::{Account, Fault, Gate, TOKEN};
 use crate::harness::{CTRL_C, Call, Sandbox};
 use base64::Engine as _;
 use serde_json::json;
@@ -74,6 +74,20 @@ fn ctrl_c_at_the_question_ends_the_work_on_many() {
     let screen = terminal.finish();
     assert_eq!(screen.code(0).count(QUESTION), 1);
     assert!(sandbox.work("beta").exists() && sandbox.work("gamma").exists());
+}
+
+#[test]
+fn ctrl_c_at_the_question_ends_what_asks_one_after_the_other() {
+    let sandbox = protected(&["msp", "north"]);
+    headless(&sandbox, &["login", "msp"]).run().code(0);
+    let north = Account { shortname: "north".to_owned(), parent: "msp".to_owned(), children: 2, trial: false };
+    sandbox.server().set_accounts("msp", vec![north]);
+    let mut terminal = sandbox.neto(["discover", "msp"]).at_terminal();
+    terminal.expect(QUESTION).press(CTRL_C);
+    terminal.finish().code(130).lacks("STATE").lacks("matched");
+    // Where there is nobody to ask, it is a gap like any other.
+    let outcome = sandbox.neto(["discover", "msp"]).run();
+    outcome.code(0).stderr_has("0 of the 2 accounts right below north: ").stderr_has("2 profiles matched");
 }
 
 #[test]

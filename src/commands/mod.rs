@@ -7,10 +7,12 @@
 #![allow(clippy::doc_markdown, reason = "comments of arguments are the help that users read")]
 
 pub(crate) mod api;
+pub(crate) mod discover;
 pub(crate) mod exec;
 pub(crate) mod export;
 pub(crate) mod identity;
 pub(crate) mod init;
+pub(crate) mod keys;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod profile;
@@ -47,7 +49,7 @@ use crate::error::{Code, Error};
 use crate::output::Ui;
 use crate::profile::{Current, Profile, ProfileName};
 use crate::secret::{KeyError, OpenError};
-use crate::session::{Access, Declared, SignIn, VaultError, Want, Watcher as _};
+use crate::session::{Access, Declared, SessionError, SignIn, VaultError, Want, Watcher as _};
 use select::Selected;
 use std::io::Read as _;
 use zeroize::Zeroizing;
@@ -89,6 +91,14 @@ fn sign_in(run: &Run<'_>, watch: &Watch<'_>, profile: &Profile, wanted: bool) ->
     }
     let credential = run.context.vault.credential(profile, watch, watch);
     Ok(Some(credential.map_err(|error| Error::from(error).about(&profile.name))?))
+}
+
+/// What went wrong with a call; where the server takes the token and not the call, with this hint.
+fn forbidden(error: SessionError, hint: &str) -> Error {
+    match error {
+        SessionError::Forbidden(_) => Error::from(error).with_hint(hint),
+        error => error.into(),
+    }
 }
 
 impl Run<'_> {

@@ -185,7 +185,7 @@ impl FusionError {
     #[must_use]
     pub fn of_own_call(self) -> Self {
         match self {
-            Self::Refusal { host, status: status @ (400 | 401 | 403), message, clock_skew, .. } => {
+            Self::Refusal { host, status: status @ (400 | 401), message, clock_skew, .. } => {
                 Self::Rejected { host, status, message, clock_skew }
             }
             Self::Refusal { host, status, message, retry_after, .. } => {

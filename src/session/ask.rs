@@ -20,11 +20,10 @@ impl Session<'_> {
     ) -> Result<T, SessionError> {
         let mut reply = self.ask(declared, Want::default(), &Call::get(path)).await?;
         let body = reply.whole(CAP).await.map_err(FusionError::of_own_call)?;
-        let refusal = || reply.refusal(&body).of_own_call();
         match reply.status().as_u16() {
             200 => Ok(parse(&body).map_err(|what| reply.unusable(what))?),
-            403 => Err(SessionError::Forbidden(refusal())),
-            _ => Err(refusal().into()),
+            403 => Err(SessionError::Forbidden(reply.refusal(&body))),
+            _ => Err(reply.refusal(&body).of_own_call().into()),
         }
     }
 

@@ -46,6 +46,7 @@ fn login(state: &mut State, seen: &Seen) -> Answer {
     let key = tenant.and_then(|tenant| tenant.keys.get_mut(&claims.appname)).filter(|key| key.appkey == claims.appkey);
     let Some(key) = key else { return Answer::error(401, "Missing or invalid credentials") };
     key.last_login = Some(now);
+    "127.0.0.1".clone_into(&mut key.last_ip);
     let subject = Subject::Key { shortname: claims.shortname.clone(), appname: claims.appname.clone() };
     state.record.logins += 1;
     granted(state, &subject, None)

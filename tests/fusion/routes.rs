@@ -72,6 +72,7 @@ fn with_bearer(state: &mut State, seen: &Seen) -> Answer {
     let parts: Vec<&str> = seen.path.trim_start_matches("/api/v1/").split('/').collect();
     match (seen.method.as_str(), &parts[..]) {
         ("GET", ["customers"]) => customers(state, shortname),
+        ("GET", ["customer", wanted]) => customer(state, shortname, wanted),
         ("GET", ["api-keys"]) => Answer::wrapped(200, &keys(state, shortname)),
         ("POST", ["api-keys"]) => create_key(state, seen, shortname),
         ("GET", ["api-keys", appname]) => match state.key(shortname, appname) {
@@ -100,6 +101,21 @@ fn customers(state: &State, shortname: &str) -> Answer {
     Answer::wrapped(200, &Value::Array(rows))
 }
 
+/// One account: the reseller's own, or one below it.
+fn customer(state: &State, shortname: &str, wanted: &str) -> Answer {
+    let accounts = state.tenants.by_shortname.get(shortname).map_or(&[][..], |tenant| &tenant.accounts[..]);
+    let direct = || u64::try_from(accounts.iter().filter(|account| account.parent == shortname).count());
+    let own = || {
+        let children = direct().expect("a count");
+        Account { shortname: shortname.to_owned(), parent: "netography".to_owned(), children, trial: false }
+    };
+    let found = accounts.iter().find(|account| account.shortname == wanted).cloned();
+    match found.or_else(|| (wanted == shortname).then(own)) {
+        Some(account) => Answer::wrapped(200, &account_record(&account)),
+        None => Answer::error(404, "no such account"),
+    }
+}
+
 fn account_record(account: &Account) -> Value {
     json!({
         "id": format!("id-{}", account.shortname),
@@ -124,7 +140,7 @@ fn key_record(appname: &str, key: &Key) -> Value {
     let mut record = json!({"appname": appname, "description": key.description, "roles": key.roles});
     if let Some(when) = key.last_login {
         record["last_login"] = json!(when);
-        record["last_ip"] = json!("127.0.0.1");
+        record["last_ip"] = json!(key.last_ip);
     }
     record
 }

@@ -155,6 +155,14 @@ impl Server {
         self.state().tenants.by_shortname.get_mut(shortname).expect("a tenant").accounts = accounts;
     }
 
+    /// Says when a key was last used (epoch seconds; None: never) and from where.
+    pub(crate) fn set_last_login(&self, credential: &Credential, when: Option<u64>, address: &str) {
+        let mut state = self.state();
+        let tenant = state.tenants.by_shortname.get_mut(&credential.shortname).expect("a tenant");
+        let key = tenant.keys.get_mut(&credential.appname).expect("a key");
+        (key.last_login, key.last_ip) = (when, address.to_owned());
+    }
+
     /// A new appkey in place of the old one, as if regenerated elsewhere.
     pub(crate) fn regenerate(&self, credential: &Credential) -> Credential {
         let appkey = self.state().tenants.regenerate(&credential.shortname, &credential.appname).expect("a key");

@@ -88,6 +88,7 @@ pub(super) struct Key {
     pub(super) description: String,
     pub(super) roles: Vec<String>,
     pub(super) last_login: Option<u64>,
+    pub(super) last_ip: String,
 }
 
 #[derive(Default)]
@@ -131,7 +132,8 @@ impl Tenants {
     /// Adds a key, and its tenant unless there is one; a key of that name there is replaced.
     pub(super) fn add_key(&mut self, shortname: &str, appname: &str, roles: Vec<String>, description: &str) -> String {
         let appkey = self.secret("appkey", &format!("ak-{}", random_text(24)));
-        let key = Key { appkey: appkey.clone(), description: description.to_owned(), roles, last_login: None };
+        let description = description.to_owned();
+        let key = Key { appkey: appkey.clone(), description, roles, last_login: None, last_ip: String::new() };
         if !self.by_shortname.contains_key(shortname) {
             let sharedsecret = self.secret("sharedsecret", &format!("ss-{}", random_text(32)));
             let tenant = Tenant { sharedsecret, ..Tenant::default() };

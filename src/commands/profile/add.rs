@@ -112,7 +112,10 @@ pub(super) fn account(account: &Account) -> Vec<(String, Value)> {
 }
 
 /// What equals the default is not written.
-pub(super) fn address(url: Option<&ApiUrl>, default: Option<&ApiUrl>) -> Result<Option<(String, Value)>, Error> {
+pub(in crate::commands) fn address(
+    url: Option<&ApiUrl>,
+    default: Option<&ApiUrl>,
+) -> Result<Option<(String, Value)>, Error> {
     match (url, default) {
         (None, None) => Err(Error::new(Code::Usage, "the store has no default url, so the profile needs one")
             .with_hint("neto profile add --url https://api.netography.com/api/v1 ...")),
