@@ -5,6 +5,7 @@
 //! - `stopwatch`: runs of programs, timed by `stopwatch.rs`, a program of its own;
 //! - `peers`: other keepers of secrets, as far as they are installed, and two scripts;
 //! - `times`: what is timed, and the goals;
+//! - `decoy`: what goes through a decoy, beside what does not;
 //! - `table`: figures as text or Markdown;
 //! - `instructions`: what is counted under valgrind; `counts`: the committed counts and what may not rise.
 #![allow(
@@ -22,6 +23,7 @@
 mod fusion;
 
 mod counts;
+mod decoy;
 mod home;
 mod instructions;
 mod peers;
@@ -50,6 +52,8 @@ struct Line {
 enum Measured {
     /// Times, beside an empty program and neto's peers (without options this is the default)
     Times(times::Options),
+    /// Requests through `neto proxy`, beside the same straight to the server
+    Decoy(decoy::Options),
     /// Instructions, counted by valgrind's callgrind
     Instructions(instructions::Options),
 }
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
     let neto = line.neto.canonicalize().expect("neto is built");
     match line.measured {
         Some(Measured::Times(options)) => times::run(&neto, &options),
+        Some(Measured::Decoy(options)) => decoy::run(&neto, &options),
         Some(Measured::Instructions(options)) => instructions::run(&neto, &options),
         None => times::run(&neto, &times::Options::parse_from([""])),
     }
