@@ -4,4 +4,5 @@ mod calls;
 mod clients;
 mod exec;
 mod faults;
+mod page;
 mod served;
