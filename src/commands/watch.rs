@@ -2,7 +2,7 @@
 
 use super::when;
 use crate::fusion::Progress;
-use crate::output::{AskError, Ui};
+use crate::output::{AskError, Ui, Volume};
 use crate::secret::{Asker, Secret, Unanswered};
 use crate::session::{Warning, Watcher};
 
@@ -11,6 +11,10 @@ pub(crate) struct Watch<'a>(pub(crate) &'a Ui);
 
 impl Progress for Watch<'_> {
     fn asked(&self, method: &str, host: &str, path: &str, attempt: u32, status: Option<u16>, millis: u128) {
+        // A decoy is told a thousand times a second.
+        if self.0.volume() < Volume::Verbose {
+            return;
+        }
         let answer = status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
         self.0.verbose(&format!("{method} {host}{path}: {answer} in {millis} ms (try {attempt})"));
     }

@@ -19,7 +19,6 @@ use std::rc::Rc;
 use std::sync::OnceLock;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
-use url::Url;
 use zeroize::Zeroizing;
 
 /// How often a login is tried in all.
@@ -235,7 +234,7 @@ impl Client {
             let _ = made.set(transport::build(route, proxy, tls, keep)?);
         }
         let http = made.get().ok_or(FusionError::Setup { what: "the HTTP client was lost" })?;
-        Ok(Way { http, host: host(url), proxy })
+        Ok(Way { http, host: url.authority().to_owned(), proxy })
     }
 
     /// Made once, since reading the system's certificates takes longer than all the rest.
@@ -245,14 +244,6 @@ impl Client {
             None => Tls::new(self.ca_pem.as_deref()).map(|tls| self.tls.get_or_init(|| tls)),
         }
     }
-}
-
-/// Host, and port where it is not the usual one, to name in messages.
-fn host(url: &ApiUrl) -> String {
-    let parsed = Url::parse(&url.with_version()).ok();
-    let host = parsed.as_ref().and_then(Url::host_str).unwrap_or_default();
-    let port = parsed.as_ref().and_then(Url::port).map(|port| format!(":{port}"));
-    host.to_owned() + &port.unwrap_or_default()
 }
 
 impl Try<'_> {

@@ -17,6 +17,8 @@ const VERSION_PATH: &str = "/api/v1";
 pub struct ApiUrl {
     /// Scheme, host, port and any path before `/api/v1`; no trailing slash.
     base: Arc<str>,
+    /// Host, and port where it is not the usual one.
+    authority: Arc<str>,
     loopback: bool,
 }
 
@@ -63,6 +65,12 @@ impl ApiUrl {
     #[must_use]
     pub fn join(&self, path: &str) -> String {
         format!("{}{path}", self.base)
+    }
+
+    /// The host, and the port where it is not the usual one, to name in messages.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.authority
     }
 
     /// Whether the host is this machine: `localhost`, 127.0.0.0/8 or `[::1]`.
@@ -114,7 +122,8 @@ impl FromStr for ApiUrl {
         }
         let base = url.as_str().trim_end_matches('/');
         let base = base.strip_suffix(VERSION_PATH).unwrap_or(base).trim_end_matches('/');
-        Ok(Self { base: base.into(), loopback })
+        let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
+        Ok(Self { base: base.into(), authority: authority.into(), loopback })
     }
 }
 

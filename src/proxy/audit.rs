@@ -3,6 +3,7 @@
 use crate::clock::Clock;
 use crate::disk::{self, DiskError};
 use crate::profile::ProfileName;
+use hyper::{Method, StatusCode, Uri};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::cell::RefCell;
@@ -19,17 +20,19 @@ pub struct Audit {
     failed: RefCell<Option<DiskError>>,
 }
 
-/// One request, written down when its answer has gone.
+/// One request, written down when its answer has gone, where requests are.
 #[derive(Debug)]
-pub(super) struct Entry {
-    audit: Option<Rc<Audit>>,
+pub(super) struct Entry(Option<Request>);
+
+#[derive(Debug)]
+struct Request {
+    audit: Rc<Audit>,
     began: Instant,
     profile: ProfileName,
     method: String,
     path: String,
-    pub(super) status: u16,
-    /// Of the answer's body, as far as it went.
-    pub(super) bytes: u64,
+    status: u16,
+    bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -58,7 +61,7 @@ impl Audit {
         self.failed.take()
     }
 
-    fn write(&self, entry: &Entry) {
+    fn write(&self, entry: &Request) {
         let line = Line {
             time: self.clock.now(),
             profile: &entry.profile,
@@ -79,23 +82,37 @@ impl Audit {
 
 impl Entry {
     /// A request that has just come, whose answer nothing is known of.
-    pub(super) fn new(audit: Option<&Rc<Audit>>, profile: &ProfileName, method: &str, uri: &hyper::Uri) -> Self {
-        Self {
-            audit: audit.cloned(),
+    pub(super) fn new(audit: Option<&Rc<Audit>>, profile: &ProfileName, method: &Method, uri: &Uri) -> Self {
+        Self(audit.map(|audit| Request {
+            audit: Rc::clone(audit),
             began: Instant::now(),
             profile: profile.clone(),
-            method: method.to_owned(),
+            method: method.to_string(),
             path: uri.path().to_owned() + &names(uri.query().unwrap_or_default()),
             status: 0,
             bytes: 0,
+        }))
+    }
+
+    /// How it was answered.
+    pub(super) fn answered(&mut self, status: StatusCode) {
+        if let Some(request) = &mut self.0 {
+            request.status = status.as_u16();
+        }
+    }
+
+    /// So many bytes more of the answer's body went.
+    pub(super) fn went(&mut self, bytes: usize) {
+        if let Some(request) = &mut self.0 {
+            request.bytes += bytes as u64;
         }
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        if let Some(audit) = self.audit.take() {
-            audit.write(self);
+        if let Some(request) = self.0.take() {
+            request.audit.write(&request);
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::fusion::{Head, Passed, Upload};
 use crate::session::{Access, Declared, Session, SessionError, Want};
 use std::cell::RefCell;
+use std::rc::Rc;
 use tokio::sync::Mutex;
 
 /// The real token of one profile.
@@ -13,7 +14,7 @@ pub struct Bearer<'a> {
     session: &'a Session<'a>,
     declared: Declared<'a>,
     clock: Clock,
-    held: RefCell<Option<Access>>,
+    held: RefCell<Option<Rc<Access>>>,
     /// One of many requests at once gets a new one, and the others wait for that.
     turn: Mutex<()>,
 }
@@ -29,7 +30,7 @@ impl<'a> Bearer<'a> {
     ///
     /// # Errors
     /// [`SessionError`]; `Vault` also where the server or its roots are not those that this machine trusts.
-    pub async fn get(&self) -> Result<Access, SessionError> {
+    pub async fn get(&self) -> Result<Rc<Access>, SessionError> {
         if let Some(access) = self.usable() {
             return Ok(access);
         }
@@ -41,7 +42,7 @@ impl<'a> Bearer<'a> {
     }
 
     /// Another token than the one that the server did not take.
-    pub(super) async fn replace(&self, refused: &Access) -> Result<Access, SessionError> {
+    pub(super) async fn replace(&self, refused: &Access) -> Result<Rc<Access>, SessionError> {
         let _turn = self.turn.lock().await;
         match self.usable() {
             Some(access) if access.token != refused.token => Ok(access),
@@ -54,14 +55,15 @@ impl<'a> Bearer<'a> {
         self.session.pass(self.declared.profile, access, head, upload).await
     }
 
-    fn hold(&self, access: Access) -> Result<Access, SessionError> {
+    fn hold(&self, access: Access) -> Result<Rc<Access>, SessionError> {
         self.session.check_server(self.declared.profile, access.origin)?;
-        self.held.replace(Some(access.clone()));
+        let access = Rc::new(access);
+        self.held.replace(Some(Rc::clone(&access)));
         Ok(access)
     }
 
     /// One whose life the server did not tell is used until it is not taken.
-    fn usable(&self) -> Option<Access> {
+    fn usable(&self) -> Option<Rc<Access>> {
         let held = self.held.borrow();
         let (now, leeway) = (self.clock.now(), self.declared.profile.leeway);
         held.as_ref().filter(|held| held.lifetime.is_none_or(|life| life.is_usable(now, leeway))).cloned()

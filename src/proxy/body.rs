@@ -47,7 +47,7 @@ impl Body for Outgoing {
         let next = Instant::now() + self.patience;
         self.until.as_mut().reset(next);
         if let Some(Ok(frame)) = &frame {
-            self.entry.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+            self.entry.went(frame.data_ref().map_or(0, Bytes::len));
         }
         Poll::Ready(frame)
     }

@@ -35,7 +35,7 @@ enum Failure {
 /// Answers a request to this site.
 pub(super) async fn answer(site: &Site<'_>, request: Request<Incoming>) -> Response<Outgoing> {
     let (head, body) = request.into_parts();
-    let mut entry = Entry::new(site.audit.as_ref(), &site.profile.name, head.method.as_str(), &head.uri);
+    let mut entry = Entry::new(site.audit.as_ref(), &site.profile.name, &head.method, &head.uri);
     let response = match site.rules.judge(&head, &site.decoy, site.port) {
         Err(refusal) => own(refusal),
         Ok(Wanted::Login) => own(granted(body, site, |body| site.decoy.login(body)).await),
@@ -45,7 +45,7 @@ pub(super) async fn answer(site: &Site<'_>, request: Request<Incoming>) -> Respo
             Err(failure) => own(failure.answer()),
         },
     };
-    entry.status = response.status().as_u16();
+    entry.answered(response.status());
     response.map(|body| Outgoing::new(body, site.patience(), entry))
 }
 
@@ -103,6 +103,9 @@ fn returned(site: &Site<'_>, head: &Head, mut passed: Passed) -> Result<Passed, 
 
 /// A body that is known to be short, as a whole; any other as it was.
 async fn short(body: Incoming, patience: Duration) -> Result<Result<Bytes, Incoming>, Failure> {
+    if body.is_end_stream() {
+        return Ok(Ok(Bytes::new()));
+    }
     if body.size_hint().upper().is_none_or(|most| most > REPEATABLE) {
         return Ok(Err(body));
     }
