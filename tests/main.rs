@@ -15,6 +15,7 @@ mod exec;
 mod exec_many;
 mod export;
 mod files;
+mod fleets;
 mod fusion;
 mod harness;
 mod identity;
