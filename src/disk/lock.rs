@@ -5,7 +5,7 @@
 
 use super::{DiskError, Stamp, create_private_folder, ensure_own, signals};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 /// A lock that may be tried.
@@ -112,9 +112,8 @@ fn private(_file: &File) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Always as long as any process id, so that the file need not be cut short first, which costs more than all else here.
 fn write_holder(file: &mut File) -> std::io::Result<()> {
     signals::outlive_size_limits();
-    file.set_len(0)?;
-    file.rewind()?;
-    file.write_all(format!("{}\n", std::process::id()).as_bytes())
+    file.write_all(format!("{:<10}\n", std::process::id()).as_bytes())
 }
