@@ -22,6 +22,7 @@ mod identity;
 mod init;
 mod keys;
 mod login;
+mod login_many;
 mod logout;
 mod performance;
 mod places;

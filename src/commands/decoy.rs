@@ -116,8 +116,12 @@ fn no_netosecret() -> Error {
 pub(super) fn variables(run: &Run<'_>, site: &Site<'_>, with_secret: bool) -> Variables {
     let secret = site.decoy.secret();
     let profile = Profile { url: secret.url.clone(), ..site.profile.clone() };
-    let access =
-        Access { token: site.decoy.token().clone(), lifetime: Some(site.decoy.lifetime()), origin: Granted::Login };
+    let access = Access {
+        token: site.decoy.token().clone(),
+        lifetime: Some(site.decoy.lifetime()),
+        origin: Granted::Login,
+        kept: false,
+    };
     let sign_in = SignIn {
         account: Account::ApiKey { shortname: secret.shortname.clone(), appname: secret.appname.clone() },
         credential: Credential::ApiKey { appkey: secret.appkey.clone(), sharedsecret: secret.sharedsecret.clone() },

@@ -22,6 +22,9 @@ const MANY: usize = 10;
 /// The most names in a line.
 const MOST_NAMES: usize = 8;
 
+/// The most reasons that are told apart: a server that numbers its refusals has one for each profile.
+const MOST_REASONS: usize = 10;
+
 /// How many profiles are worked on at once.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct JobsArgs {
@@ -42,6 +45,10 @@ pub(crate) struct Fleet<'a> {
     progress: Progress<'a>,
     count: usize,
     lines: Lines,
+    /// How many profiles came to what, such as "signed in".
+    tally: BTreeMap<&'static str, usize>,
+    /// Those without a secret.
+    skipped: Vec<ProfileName>,
     /// In the order that they came.
     failures: Vec<(ProfileName, Error)>,
     stopped: Option<Error>,
@@ -56,7 +63,8 @@ impl<'a> Fleet<'a> {
     ) -> Self {
         let count = names.len();
         let lines = Lines::new(if count < MANY { names.cloned().collect() } else { Vec::new() });
-        Self { run, progress: run.ui.progress(what, count), count, lines, failures: Vec::new(), stopped: None }
+        let (tally, skipped, failures) = Default::default();
+        Self { run, progress: run.ui.progress(what, count), count, lines, tally, skipped, failures, stopped: None }
     }
 
     /// All but those without a secret, which are of several passed over with a note.
@@ -68,6 +76,7 @@ impl<'a> Fleet<'a> {
         let bare = |one: &Selected<'_>| one.profile.as_ref().is_ok_and(|profile| profile.secret == SecretPlace::None);
         for one in selected.extract_if(.., |one| several && bare(one)) {
             self.done(&one.name, "skipped, it has no secret yet");
+            self.skipped.push(one.name.into_owned());
         }
         selected
     }
@@ -75,9 +84,6 @@ impl<'a> Fleet<'a> {
     /// The profiles that can be worked on with their credential. Of several, one without a secret is passed over with a
     /// note; a faulty one is a failure.
     pub(super) fn with_secrets<'p>(&mut self, selected: Vec<Selected<'p>>) -> Vec<&'p Profile> {
-        if selected.is_empty() {
-            self.run.ui.note("There is no profile yet. Add one: neto profile add");
-        }
         let mut profiles = Vec::with_capacity(selected.len());
         for one in self.without_skeletons(selected) {
             match one.profile {
@@ -88,6 +94,11 @@ impl<'a> Fleet<'a> {
             }
         }
         profiles
+    }
+
+    /// Counts a profile for the line that sums up many.
+    pub(super) fn tally(&mut self, what: &'static str) {
+        *self.tally.entry(what).or_default() += 1;
     }
 
     /// One profile is done, and there is nothing to say of it.
@@ -139,8 +150,8 @@ impl<'a> Fleet<'a> {
         self.stopped = Some(error);
     }
 
-    /// What it all comes to: nothing, the only failure, or exit 8 with the failures by their reasons and, after `verb`,
-    /// the profiles to repeat.
+    /// What it all comes to: of many a line that sums them up; nothing, the only failure, or exit 8 with the failures by
+    /// their reasons and, after `verb`, the profiles to repeat.
     pub(super) fn end(self, verb: &str) -> Result<(), Error> {
         self.end_with(|failed| match failed {
             Some(names) => Some(format!("{verb} {names}")),
@@ -154,6 +165,10 @@ impl<'a> Fleet<'a> {
         self.lines.rest(self.run);
         if let Some(error) = self.stopped {
             return Err(error);
+        }
+        let summary = summary(&self.tally, &self.skipped);
+        if self.count >= MANY && !summary.is_empty() {
+            self.run.ui.note(&summary);
         }
         match (self.count, self.failures.len()) {
             (_, 0) => Ok(()),
@@ -249,8 +264,18 @@ impl Line {
     }
 }
 
+/// `12 cached, 1985 signed in, 3 skipped, without a secret (acme, globex, hooli)`.
+fn summary(tally: &BTreeMap<&str, usize>, skipped: &[ProfileName]) -> String {
+    let mut parts: Vec<String> = tally.iter().map(|(what, count)| format!("{count} {what}")).collect();
+    if !skipped.is_empty() {
+        let names: Vec<&str> = skipped.iter().map(ProfileName::as_str).collect();
+        parts.push(format!("{} skipped, without a secret ({})", names.len(), some(&names)));
+    }
+    parts.join(", ")
+}
+
 /// A line for each reason, the commonest first, with the profiles and what to do.
-fn by_reason(failures: &[(ProfileName, Error)]) -> String {
+pub(super) fn by_reason(failures: &[(ProfileName, Error)]) -> String {
     let mut reasons: Vec<(&Error, Vec<&str>)> = Vec::new();
     for (profile, error) in failures {
         match reasons.iter_mut().find(|(first, _)| first.message() == error.message()) {
@@ -259,6 +284,7 @@ fn by_reason(failures: &[(ProfileName, Error)]) -> String {
         }
     }
     reasons.sort_by_key(|(_, names)| std::cmp::Reverse(names.len()));
+    let others = reasons.split_off(reasons.len().min(MOST_REASONS));
     let mut lines = String::from(":");
     for (error, names) in reasons {
         let _ = write!(lines, "\n{} x {}\n    {}", names.len(), error.message(), some(&names));
@@ -266,6 +292,10 @@ fn by_reason(failures: &[(ProfileName, Error)]) -> String {
             let hint = if let [name] = names[..] { hint.replace("NAME", name) } else { hint.to_owned() };
             let _ = write!(lines, "\n    {}", hint.replace('\n', " "));
         }
+    }
+    if !others.is_empty() {
+        let names: Vec<&str> = others.into_iter().flat_map(|(_, names)| names).collect();
+        let _ = write!(lines, "\n{} x another reason\n    {}", names.len(), some(&names));
     }
     lines
 }

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 /// Get a token and keep it in the cache
 ///
 /// A cached token that is still good is kept; --force signs in anew. Of several profiles --jobs are signed in at once; a
-/// server that says that this is too much is asked more slowly.
+/// server that says that this is too much is asked more slowly. Ctrl-C stops it at once and keeps what is done.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -33,6 +33,7 @@ pub(crate) struct LoginArgs {
 pub(crate) fn run(args: &LoginArgs, run: &Run<'_>) -> Result<(), Error> {
     let selected = args.select.or_chosen(run)?;
     let mut fleet = Fleet::new(run, "Signing in", selected.iter().map(|one| &*one.name));
+    let several = selected.len() > 1;
     let profiles = fleet.with_secrets(selected);
     let watch = Watch(run.ui);
     let session = run.context.session(&watch);
@@ -40,36 +41,58 @@ pub(crate) fn run(args: &LoginArgs, run: &Run<'_>) -> Result<(), Error> {
     let declared = profiles.into_iter().map(|profile| Declared { profile, reading });
     let want = args.want.want(args.force, false);
     session.access_each(declared, want, args.jobs.jobs, |Declared { profile, .. }, result| {
-        match result.map_err(Error::from).and_then(kept) {
-            Ok(access) => fleet.done(&profile.name, &told(run, &access)),
+        match result.map_err(Error::from).and_then(|access| kept(access, several)) {
+            Ok(access) => {
+                fleet.tally(kind(access.origin));
+                fleet.done(&profile.name, &told(run, &access));
+            }
             Err(error) => fleet.failed(&profile.name, error)?,
         }
         ControlFlow::Continue(())
     })?;
     remember(run, &watch);
-    fleet.end("neto login")
+    fleet.end_with(|failed| Some(args.again(failed)))
+}
+
+impl LoginArgs {
+    /// What does the same for those that failed, which are absent where they are many.
+    fn again(&self, failed: Option<String>) -> String {
+        let force = if self.force { " --force" } else { "" };
+        let min_ttl = self.want.min_ttl.map(|ttl| format!(" --min-ttl {ttl}")).unwrap_or_default();
+        match failed {
+            Some(names) => format!("neto login{force}{min_ttl} {names}"),
+            None if self.force => "run the same line again".to_owned(),
+            None => "run the same line again; what is done is not done twice".to_owned(),
+        }
+    }
 }
 
 /// Signs in to one profile, as `profile add --login` does.
 pub(super) fn sign_in(run: &Run<'_>, profile: &Profile) -> Result<(), Error> {
     let watch = Watch(run.ui);
-    let access = kept(super::access(
-        run,
-        &watch,
-        Declared { profile, reading: None },
-        Want { force: true, ..Want::default() },
-    )?)?;
+    let want = Want { force: true, ..Want::default() };
+    let access = kept(super::access(run, &watch, Declared { profile, reading: None }, want)?, false)?;
     run.ui.note(&format!("{}: {}", profile.name, told(run, &access)));
     Ok(())
 }
 
-/// A login is for the cache: a token that cannot be kept is none.
-fn kept(access: Access) -> Result<Access, Error> {
+/// A login is for the cache: a token that cannot be kept is none. That the cache takes nothing is warned of once, so among
+/// `several` those that it concerns are named.
+fn kept(access: Access, several: bool) -> Result<Access, Error> {
+    let lost = |code, why| Err(Error::new(code, why));
     match access.lifetime {
-        Some(_) => Ok(access),
-        None => {
-            Err(Error::new(Code::Unreachable, "the server did not say how long the token lives, so it cannot be kept"))
-        }
+        Some(_) if access.kept || !several => Ok(access),
+        Some(_) => lost(Code::System, "signed in, but the token cannot be kept; the first warning says why"),
+        None => lost(Code::Unreachable, "the server did not say how long the token lives, so it cannot be kept"),
+    }
+}
+
+/// In a word, as many are summed up.
+fn kind(origin: Granted) -> &'static str {
+    match origin {
+        Granted::Cached => "cached",
+        Granted::Refreshed => "refreshed",
+        Granted::Login => "signed in",
     }
 }
 

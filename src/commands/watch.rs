@@ -5,6 +5,10 @@ use crate::fusion::Progress;
 use crate::output::{AskError, Ui, Volume};
 use crate::secret::{Asker, Secret, Unanswered};
 use crate::session::{Warning, Watcher};
+use std::time::Duration;
+
+/// A rest shorter than this is over before anybody wonders.
+const WORTH_A_NOTE: Duration = Duration::from_secs(2);
 
 /// The pipeline's ear and mouth for one command.
 pub(crate) struct Watch<'a>(pub(crate) &'a Ui);
@@ -17,6 +21,11 @@ impl Progress for Watch<'_> {
         }
         let answer = status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
         self.0.verbose(&format!("{method} {host}{path}: {answer} in {millis} ms (try {attempt})"));
+    }
+
+    fn rests(&self, host: &str, pause: Duration) {
+        let text = format!("{host} is asked too much, it says: nothing is sent to it for {} s", pause.as_secs());
+        if pause < WORTH_A_NOTE { self.0.verbose(&text) } else { self.0.note(&text) }
     }
 }
 

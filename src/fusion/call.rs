@@ -67,8 +67,8 @@ impl Client {
         let label = Label { method: call.method.as_str(), path: call.path.without_query() };
         let reads = call.reads();
         let again = |outcome: &Result<Reply, FusionError>, number| match outcome {
-            Ok(reply) if reads => pause_after(reply.status().as_u16(), reply.retry_after, number),
-            Err(error) if reads || error.was_never_sent() => pause(error, number),
+            Ok(reply) if reads => pause_after(reply.status().as_u16(), reply.retry_after, number, manner.in_turn),
+            Err(error) if reads || error.was_never_sent() => pause(error, number, manner.in_turn),
             _ => None,
         };
         let ask = async |this: &Try<'_>| send(bearer, call, this, manner.timeout).await;

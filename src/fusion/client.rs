@@ -23,6 +23,8 @@ use zeroize::Zeroizing;
 
 /// How often a login is tried in all.
 const TRIES: u32 = 3;
+/// The same where the server wants to be asked more slowly, and all of the run take turns.
+const TURNS: u32 = 10;
 /// The pause before the second try, where the server names none; the third waits three times as long.
 const PAUSE: Duration = Duration::from_millis(250);
 /// The most of an answer's body that is read, in bytes.
@@ -39,6 +41,9 @@ pub trait Progress {
     /// A request came to an end after `millis` milliseconds; without a `status` there was no answer.
     /// `attempt` counts from 1.
     fn asked(&self, method: &str, host: &str, path: &str, attempt: u32, status: Option<u16>, millis: u128);
+
+    /// The server says that it is asked too much; nothing more is sent to it for so long.
+    fn rests(&self, _host: &str, _pause: Duration) {}
 }
 
 /// Nobody is told.
@@ -87,8 +92,8 @@ pub struct Manner<'a> {
     pub timeout: Duration,
     /// The time.
     pub clock: Clock,
-    /// Whether it waits for its turn once the server complained of other questions of this run. Who asks for one tenant
-    /// alone does not.
+    /// Whether all questions of this run take turns once the server complained of one. Who asks for one tenant alone does
+    /// not.
     pub in_turn: bool,
     /// Who is told of each try.
     pub tell: &'a dyn Progress,
@@ -142,8 +147,9 @@ impl Client {
     pub async fn login(&self, url: &ApiUrl, login: &Login<'_>, manner: Manner<'_>) -> Result<Grant, FusionError> {
         let label = Label { method: "POST", path: login.path() };
         let ask = async |this: &Try<'_>| exchange(&Request::login(login, manner.clock.now())?, this).await;
-        self.tried(url, &label, manner, Connection::Kept, ask, |outcome, number| pause(outcome.as_ref().err()?, number))
-            .await
+        let again =
+            |outcome: &Result<Grant, FusionError>, number| pause(outcome.as_ref().err()?, number, manner.in_turn);
+        self.tried(url, &label, manner, Connection::Kept, ask, again).await
     }
 
     /// Asks for a new pair of tokens with a refresh token. Sent once, whatever happens: a second use
@@ -158,8 +164,8 @@ impl Client {
         self.tried(url, &label, manner, Connection::Fresh, ask, |_, _| None).await
     }
 
-    /// Asks until `again` names no pause, three tries were made, or the time is over. Waiting for a turn does not count:
-    /// it is another request that the server complained of.
+    /// Asks until `again` names no pause, the tries are used up, or the time is over. Waiting for a turn does not count:
+    /// it is the pace of all that the server complained of.
     pub(super) async fn tried<T>(
         &self,
         url: &ApiUrl,
@@ -180,7 +186,7 @@ impl Client {
         if manner.in_turn {
             pace.turn(&this.way.host).await?;
         }
-        let deadline = Instant::now() + manner.timeout.min(LONGEST);
+        let mut deadline = Instant::now() + manner.timeout.min(LONGEST);
         let mut number = 1;
         loop {
             (this.status, this.retry_after) = Default::default();
@@ -192,20 +198,26 @@ impl Client {
             let status = this.status.get();
             self.answered.set(self.answered.get() || status.is_some());
             manner.tell.asked(label.method, &this.way.host, label.path, number, status, sent.elapsed().as_millis());
-            if let Some(status) = status {
-                pace.heard(sent, status, this.retry_after());
+            let rest = status.and_then(|status| pace.heard(sent, status, this.retry_after()));
+            if let Some(rest) = rest.filter(|_| manner.in_turn) {
+                manner.tell.rests(&this.way.host, rest);
             }
+            let tries = if manner.in_turn && status == Some(429) { TURNS } else { TRIES };
             let pause = match &outcome {
                 Err(FusionError::Unreachable { .. }) if from_before => Some(Duration::ZERO),
                 _ => again(&outcome, number),
             };
             match pause {
-                Some(pause) if number < TRIES && Instant::now() + pause < deadline => sleep(pause).await,
+                Some(pause) if number < tries && Instant::now() + pause < deadline => sleep(pause).await,
                 _ => return outcome,
             }
             number += 1;
             if manner.in_turn {
-                pace.turn(&this.way.host).await?;
+                let began = Instant::now();
+                if pace.turn(&this.way.host).await.is_err() {
+                    return outcome;
+                }
+                deadline += began.elapsed();
             }
         }
     }
@@ -332,18 +344,19 @@ async fn read(mut response: Response) -> Result<Zeroizing<Vec<u8>>, &'static str
     Ok(body)
 }
 
-/// How long to wait before the next try; `None`: there is to be none.
-pub(super) fn pause(error: &FusionError, number: u32) -> Option<Duration> {
+/// How long to wait before the next try, besides for a turn where it is taken `in_turn`; `None`: there is to be none.
+pub(super) fn pause(error: &FusionError, number: u32, in_turn: bool) -> Option<Duration> {
     match error {
-        FusionError::Status { status, retry_after, .. } => pause_after(*status, *retry_after, number),
+        FusionError::Status { status, retry_after, .. } => pause_after(*status, *retry_after, number, in_turn),
         FusionError::NotSent { .. } | FusionError::Proxy { denied: false, .. } => Some(usual_pause(number)),
         _ => None,
     }
 }
 
 /// The same after an answer with this status; `retry_after` in seconds.
-pub(super) fn pause_after(status: u16, retry_after: Option<u64>, number: u32) -> Option<Duration> {
+pub(super) fn pause_after(status: u16, retry_after: Option<u64>, number: u32, in_turn: bool) -> Option<Duration> {
     match (status, retry_after) {
+        (429, _) | (503, Some(_)) if in_turn => Some(Duration::ZERO),
         (429 | 502..=504, Some(seconds)) => Some(Duration::from_secs(seconds).min(LONGEST)),
         (502..=504, None) => Some(usual_pause(number)),
         _ => None,

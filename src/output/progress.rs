@@ -28,7 +28,9 @@ impl Ui {
     /// A work of `total` steps, such as "Sealing".
     pub fn progress(&self, what: &'static str, total: usize) -> Progress<'_> {
         let (done, failed, drawn) = (Cell::new(0), Cell::new(0), Cell::new(None));
-        Progress { ui: self, what, total, done, failed, began: Instant::now(), drawn }
+        let progress = Progress { ui: self, what, total, done, failed, began: Instant::now(), drawn };
+        progress.draw();
+        progress
     }
 }
 
@@ -42,6 +44,10 @@ impl Progress<'_> {
     /// One step more is done.
     pub fn step(&self) {
         self.done.set(self.done.get() + 1);
+        self.draw();
+    }
+
+    fn draw(&self) {
         let now = Instant::now();
         if self.is_shown() && self.drawn.get().is_none_or(|drawn| now - drawn >= PAUSE) {
             self.drawn.set(Some(now));

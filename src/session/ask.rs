@@ -1,8 +1,21 @@
 //! A call of the API with a profile's token, which is renewed once where the server does not take it.
 
-use super::{Access, Declared, Granted, Session, SessionError, Want, runtime};
-use crate::fusion::{ApiPath, Call, FusionError, Head, Passed, Reply, Upload};
+use super::{Access, Declared, Granted, Session, SessionError, Want};
+use crate::fusion::{ApiPath, Call, FusionError, Head, Manner, Passed, Reply, Upload};
 use crate::profile::{Profile, SecretPlace};
+use crate::token::State;
+use std::time::Duration;
+
+/// What a server says of a cached token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It takes it, whatever it made of the call.
+    Taken,
+    /// It does not: a 401.
+    Refused,
+    /// It was not asked: the cache has none that may be used.
+    Unusable(State),
+}
 
 /// The most of an answer that is read as a whole, in bytes: some thousand accounts with all that a server says of them.
 const CAP: usize = 16 * 1024 * 1024;
@@ -38,7 +51,7 @@ impl Session<'_> {
         call: &Call,
         then: impl AsyncFnOnce(Reply) -> T,
     ) -> Result<T, SessionError> {
-        runtime()?.block_on(async { Ok(then(self.ask(declared, want, call).await?).await) })
+        self.block_on(async { Ok(then(self.ask(declared, want, call).await?).await) })?
     }
 
     /// Makes a call. Where the server answers 401 to a token that is not fresh from a login, a new one is got; then a
@@ -69,9 +82,41 @@ impl Session<'_> {
     /// [`SessionError`]; `Vault` where the server or its roots are not those that this machine trusts, `Unsure` where a
     /// call that writes may have been carried out without an answer.
     pub async fn ask_with(&self, profile: &Profile, access: &Access, call: &Call) -> Result<Reply, SessionError> {
+        self.ask_in(self.manner(profile), profile, access, call).await
+    }
+
+    /// What the server says of the cached token of `profile`, within `patience` at most. The token is neither renewed nor
+    /// forgotten.
+    ///
+    /// # Errors
+    /// [`SessionError`], where the server could not be asked, or said nothing of the token: a redirect, a 429 or a 5xx.
+    pub async fn check(&self, profile: &Profile, call: &Call, patience: Duration) -> Result<Verdict, SessionError> {
+        self.breathe().await;
+        let cached = self.cached(profile);
+        let now = self.clock.now();
+        let Some(token) = cached.as_ref().filter(|token| token.lifetime.is_usable(now, profile.leeway)) else {
+            return Ok(Verdict::Unusable(cached.map_or(State::None, |token| token.lifetime.state(now))));
+        };
+        let manner = self.manner(profile);
+        let manner = Manner { timeout: manner.timeout.min(patience), ..manner };
+        let reply = self.ask_in(manner, profile, &Access::cached(token), call).await?;
+        match reply.status().as_u16() {
+            401 => Ok(Verdict::Refused),
+            429 | 300..=399 | 500.. => Err(reply.refusal(&[]).of_own_call().into()),
+            _ => Ok(Verdict::Taken),
+        }
+    }
+
+    async fn ask_in(
+        &self,
+        manner: Manner<'_>,
+        profile: &Profile,
+        access: &Access,
+        call: &Call,
+    ) -> Result<Reply, SessionError> {
         self.check_server(profile, access.origin)?;
         let client = self.client(profile)?;
-        let answer = client.call(&profile.url, &access.token, call, self.manner(profile)).await;
+        let answer = client.call(&profile.url, &access.token, call, manner).await;
         answer.map_err(|error| unanswered(error, call.reads()))
     }
 

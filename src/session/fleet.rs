@@ -56,7 +56,8 @@ impl Session<'_> {
     pub fn block_on<T>(&self, work: impl Future<Output = T>) -> Result<T, SessionError> {
         let runtime = runtime()?;
         let done = runtime.block_on(work);
-        // A command that is the source of a secret may still run for something that was dropped.
+        // A command that is the source of a secret may still run for something that was dropped, and the system may still
+        // look for the address of a name.
         runtime.shutdown_background();
         Ok(done)
     }
@@ -66,9 +67,20 @@ impl Session<'_> {
     /// # Errors
     /// [`SessionError`].
     pub async fn obtain(&self, declared: Declared<'_>, want: Want) -> Result<Access, SessionError> {
+        self.breathe().await;
         match self.look(declared, want)? {
             Look::Usable(access) => Ok(access),
             Look::Stale(seen) => self.renew(declared, want, seen).await,
+        }
+    }
+
+    /// Lets the event loop go round once before a profile's next piece of work, and no other's in between. Else the work
+    /// of all that are ready would be done in one go, with the requests of the first waiting for the last, and then all
+    /// would wait for the servers together.
+    pub(super) async fn breathe(&self) {
+        if self.is_fleet.get() {
+            let _turn = self.breath.lock().await;
+            tokio::task::yield_now().await;
         }
     }
 }

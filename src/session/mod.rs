@@ -12,6 +12,7 @@ mod renew;
 mod spread;
 mod vault;
 
+pub use ask::Verdict;
 pub use cache::TokenCache;
 pub use failure::Failure;
 pub use fleet::Jobs;
@@ -60,6 +61,8 @@ pub struct Access {
     pub lifetime: Option<Lifetime>,
     /// Where it came from.
     pub origin: Granted,
+    /// Whether the cache holds it, for the next command too.
+    pub kept: bool,
 }
 
 /// Where an access token came from.
@@ -166,6 +169,8 @@ pub struct Session<'a> {
     warned_cache: Cell<bool>,
     /// Whether it works on several profiles at once.
     is_fleet: Cell<bool>,
+    /// Held by whose work comes next; see [`Session::breathe`].
+    breath: tokio::sync::Mutex<()>,
     /// Profiles whose token file was found of no use, and that was said.
     warned_files: RefCell<HashSet<ProfileName>>,
 }
@@ -204,6 +209,7 @@ impl<'a> Session<'a> {
             clients: RefCell::default(),
             warned_cache: Cell::new(false),
             is_fleet: Cell::new(false),
+            breath: tokio::sync::Mutex::default(),
             warned_files: RefCell::default(),
         }
     }
@@ -216,7 +222,7 @@ impl<'a> Session<'a> {
     pub fn access(&self, declared: Declared<'_>, want: Want) -> Result<Access, SessionError> {
         match self.look(declared, want)? {
             Look::Usable(access) => Ok(access),
-            Look::Stale(seen) => runtime()?.block_on(self.renew(declared, want, seen)),
+            Look::Stale(seen) => self.block_on(self.renew(declared, want, seen))?,
         }
     }
 
@@ -353,7 +359,7 @@ enum Look {
 
 impl Access {
     fn cached(token: &CachedToken) -> Self {
-        Self { token: token.access.clone(), lifetime: Some(token.lifetime), origin: Granted::Cached }
+        Self { token: token.access.clone(), lifetime: Some(token.lifetime), origin: Granted::Cached, kept: true }
     }
 }
 

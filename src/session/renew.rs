@@ -62,14 +62,15 @@ impl Session<'_> {
         if let Some(token) = self.served_meanwhile(profile, seen)? {
             return Ok(Access::cached(&token));
         }
-        let refreshed = match self.cached(profile) {
-            Some(token) if !want.force => self.refresh(profile, token).await?,
-            _ => None,
+        let refreshed = match if want.force { None } else { self.cached(profile) } {
+            Some(token) => self.refresh(profile, token).await?,
+            None => None,
         };
         let (grant, origin) = match refreshed {
             Some(grant) => (grant, Granted::Refreshed),
             None => (self.login_and_note(profile).await?, Granted::Login),
         };
+        self.breathe().await;
         Ok(self.keep(declared, want, grant, origin, held.as_ref()))
     }
 
@@ -183,6 +184,7 @@ impl Session<'_> {
     }
 
     async fn login(&self, profile: &Profile) -> Result<Grant, SessionError> {
+        self.breathe().await;
         let credential = self.vault.credential_beside(profile, self.watcher).await?;
         let client = self.client(profile)?;
         Ok(client.login(&profile.url, &credential.login()?, self.manner(profile)).await?)
@@ -217,7 +219,7 @@ impl Session<'_> {
         let after = |seconds: u64| after(obtained_at, seconds);
         let Some(expires_at) = grant.lifetime.and_then(after) else {
             self.watcher.warn(Warning::NoLifetime(&profile.name));
-            return Access { token: grant.access, lifetime: None, origin };
+            return Access { token: grant.access, lifetime: None, origin, kept: false };
         };
         let refresh = grant.refresh.and_then(|refresh| Some((refresh.token, after(refresh.lifetime?)?)));
         let lifetime = Lifetime {
@@ -225,6 +227,7 @@ impl Session<'_> {
             expires_at,
             refresh_expires_at: refresh.as_ref().map(|(_, expires_at)| *expires_at),
         };
+        let mut kept = false;
         if let (Some(device), Some(fingerprint)) = (self.device(), self.fingerprint(profile)) {
             let token = CachedToken {
                 profile: profile.name.clone(),
@@ -234,15 +237,16 @@ impl Session<'_> {
                 refresh: refresh.map(|(token, _)| RefreshToken(token)),
                 declaration: declared.reading.zip(held).and_then(|(reading, held)| reading.declaration(profile, held)),
             };
-            if let Err(error) = self.cache.files().save(&token, device, Durability::Atomic) {
-                self.warn_cache(&error);
+            match self.cache.files().save(&token, device, Durability::Atomic) {
+                Ok(()) => kept = true,
+                Err(error) => self.warn_cache(&error),
             }
         }
         let left = lifetime.left(self.clock.now()).as_secs();
         if want.min_ttl.is_some_and(|ttl| i64::try_from(ttl.seconds()).is_ok_and(|wanted| left < wanted)) {
             self.watcher.warn(Warning::ShortLife { profile: &profile.name, whole: lifetime.whole().as_secs() });
         }
-        Access { token: grant.access, lifetime: Some(lifetime), origin }
+        Access { token: grant.access, lifetime: Some(lifetime), origin, kept }
     }
 }
 

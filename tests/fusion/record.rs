@@ -38,6 +38,8 @@ pub(super) struct Record {
     pub(super) requests: Vec<Seen>,
     pub(super) violations: Vec<String>,
     pub(super) connections: usize,
+    /// Of the connections over TLS: how many agreed on new keys, and how many went on with those of an earlier one.
+    pub(super) handshakes: [usize; 2],
     pub(super) logins: usize,
     pub(super) refreshes: usize,
     pub(super) reused: Vec<String>,

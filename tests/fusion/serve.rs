@@ -24,12 +24,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::HandshakeKind;
 
 /// Takes connections for ever.
 pub(super) async fn listen(listener: StdListener, tls: Option<TlsAcceptor>, state: Shared) {
     let listener = TcpListener::from_std(listener).expect("a listener");
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
+        // As servers do: no answer waits until the client has acknowledged its head.
+        let _ = stream.set_nodelay(true);
         state.lock().unwrap_or_else(PoisonError::into_inner).record.connections += 1;
         let (tls, state) = (tls.clone(), Arc::clone(&state));
         tokio::spawn(async move {
@@ -37,12 +40,18 @@ pub(super) async fn listen(listener: StdListener, tls: Option<TlsAcceptor>, stat
                 None => converse(stream, state).await,
                 Some(tls) => {
                     if let Ok(stream) = tls.accept(stream).await {
+                        let resumed = stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
+                        note_handshake(&state, resumed);
                         converse(stream, state).await;
                     }
                 }
             }
         });
     }
+}
+
+fn note_handshake(state: &Shared, resumed: bool) {
+    state.lock().unwrap_or_else(PoisonError::into_inner).record.handshakes[usize::from(resumed)] += 1;
 }
 
 /// Answers the requests of one connection.

@@ -243,6 +243,11 @@ impl Server {
         self.state().record.connections
     }
 
+    /// Of the connections over TLS: how many agreed on new keys, and how many resumed an earlier session.
+    pub(crate) fn handshakes(&self) -> [usize; 2] {
+        self.state().record.handshakes
+    }
+
     /// How many requests came for a path, whatever was answered.
     pub(crate) fn asked(&self, path: &str) -> usize {
         self.state().record.requests.iter().filter(|seen| seen.path == path).count()

@@ -15,7 +15,7 @@ const TEMPORARY: &str = ".neto-tmp-";
 impl Sandbox {
     /// Every file is as it was or as it should be: the store and the tokens can be read without a complaint, the
     /// profiles are still there, each token file's two halves agree, the rest is whole JSON.
-    pub(super) fn is_whole(&self, profiles: &[&str]) {
+    pub(crate) fn is_whole(&self, profiles: &[&str]) {
         let listed = self.neto(["ls", "-o", "json"]).run();
         let rows = listed.code(0).json();
         for profile in profiles {
@@ -55,7 +55,7 @@ impl Sandbox {
     }
 
     /// What killed runs left behind, in all folders.
-    pub(super) fn leftovers(&self) -> Vec<PathBuf> {
+    pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
         let is_one =
             |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY));
         self.own_files().into_iter().filter(is_one).collect()
