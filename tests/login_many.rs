@@ -227,7 +227,9 @@ fn reasons_without_end_and_many_names_are_cut() {
     sandbox.server().fault(Fault::at(TOKEN).error(401, "unknown key"));
     let outcome = sandbox.login_all(&["--jobs", "4"]);
     outcome.code(8).stderr_has("error: 40 of 40 profiles failed:\n  20 x ").stderr_has(" and 12 more\n");
-    outcome.stderr_has("11 x another reason\n").stderr_has("hint: run the same line again; what is done is not done twice\n");
+    outcome
+        .stderr_has("11 x another reason\n")
+        .stderr_has("hint: run the same line again; what is done is not done twice\n");
     let told = outcome.stderr.split("profiles failed:").nth(1).unwrap();
     assert_eq!(told.matches(" x ").count(), 11, "{outcome}");
 }

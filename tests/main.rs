@@ -50,6 +50,7 @@ mod shells;
 mod single_flight;
 mod sources;
 mod status;
+mod status_live;
 mod stores;
 mod tls;
 mod token;

@@ -1,54 +1,66 @@
-//! `neto status`: the table of token expiries. Offline; opens nothing.
+//! `neto status`: the table of token expiries. Offline, and opens nothing, unless the servers are to be asked.
+//!
+//! How a token stands is in `standing`, what the servers say of it in `live`; `late` is what a check finds, `prometheus`
+//! the page for a monitor.
 
-use super::words::count;
-use super::{Run, SelectArgs, Watch, when};
+mod late;
+mod live;
+mod prometheus;
+mod standing;
+
+use super::{JobsArgs, Run, SelectArgs, Watch, when};
 use crate::error::{Code, Error};
 use crate::output::{Align, Cell, Column, Format, Row, render};
 use crate::profile::{ApiUrl, Profile, ProfileName, Span};
 use crate::token::{Lifetime, State};
-use anstyle::{AnsiColor, Style};
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use late::late;
 use serde::Serialize;
+use standing::Standing;
 
 /// Show when the cached tokens expire
 ///
 /// Looks at the cache alone: it asks no server, opens no secret and needs no identity. A token is expiring
 /// when less than a tenth of its life is left; it is renewable when it has expired and can be refreshed.
+///
+/// With --live each token that is good by the clock is shown to its server with GET /api/v1/api-keys, which has 5 seconds
+/// to answer. After a 401 the token is rejected; any other answer of the API, such as a 403 or 404, takes a good token.
+/// It is unreachable when nothing is known of it: no answer, a redirect, a 429 or a 5xx. No token is renewed or forgotten.
 #[derive(Debug, Args)]
+#[command(mut_arg("jobs", |jobs| jobs.requires("live").help("With --live: how many servers at once")))]
 #[command(after_help = "\
 Examples:
   neto status
   neto status --state expired --state none
-  neto status --check --within 10m     exit 9 when a token has less than that left")]
+  neto status --live --jobs 64
+  neto status --check --within 10m     exit 9 when a token has less than that left
+  neto status -o prometheus > neto.prom.new && mv neto.prom.new neto.prom")]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     select: SelectArgs,
     /// Only tokens in this state (repeatable)
     #[arg(long = "state", value_enum, value_name = "STATE")]
-    states: Vec<StateArg>,
+    states: Vec<Standing>,
     /// The order of the rows
     #[arg(long, value_enum, default_value_t = Sort::Store)]
     sort: Sort,
-    /// Exit 9 when a token has expired or is missing
+    /// Ask the servers whether they take the tokens, and say how many are in each state
+    #[arg(long)]
+    live: bool,
+    #[command(flatten)]
+    jobs: JobsArgs,
+    /// Exit 9 when a token has expired or is missing; with --live also when it is rejected, or nothing is known of it
     #[arg(long)]
     check: bool,
     /// With --check: also when it has less than this left
     #[arg(long, value_name = "TIME", requires = "check")]
     within: Option<Span>,
     /// How to print it
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    output: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum StateArg {
-    Valid,
-    Expiring,
-    Renewable,
-    Expired,
-    None,
+    #[arg(short, long, value_enum, default_value_t = Output::List(Format::Table))]
+    output: Output,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -61,6 +73,28 @@ enum Sort {
     Expiry,
 }
 
+/// A list as everywhere, or a page for a monitor.
+#[derive(Debug, Clone, Copy)]
+enum Output {
+    List(Format),
+    Prometheus,
+}
+
+impl ValueEnum for Output {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::List(Format::Table), Self::List(Format::Json), Self::List(Format::Csv), Self::Prometheus]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::List(format) => format.to_possible_value(),
+            Self::Prometheus => {
+                Some(PossibleValue::new("prometheus").help("A page for node_exporter's textfile collector"))
+            }
+        }
+    }
+}
+
 /// One cached token, or that there is none.
 #[derive(Serialize)]
 struct StatusRow<'a> {
@@ -69,14 +103,12 @@ struct StatusRow<'a> {
     shortname: Option<&'a str>,
     url: &'a ApiUrl,
     tags: &'a [String],
-    state: &'static str,
+    state: Standing,
     obtained_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     refresh_expires_at: Option<Timestamp>,
     expires_in_seconds: Option<i64>,
     key_since: Option<Date>,
-    #[serde(skip)]
-    token: State,
 }
 
 impl Row for StatusRow<'_> {
@@ -108,11 +140,11 @@ impl Row for StatusRow<'_> {
     }
 
     fn cells(&self) -> Vec<Cell> {
-        let (sign, style) = mark(self.token);
+        let (sign, style) = self.state.mark();
         vec![
             Cell::plain(self.profile.as_str()),
             Cell::plain(self.shortname.unwrap_or_default()),
-            Cell::styled(format!("{sign} {}", self.state), style),
+            Cell::styled(format!("{sign} {}", self.state.word()), style),
             Cell::plain(self.expires_in_seconds.map(when::span).unwrap_or_default()),
             Cell::plain(self.expires_at.map(when::minute).unwrap_or_default()),
             Cell::plain(self.tags.join(", ")),
@@ -124,18 +156,12 @@ impl Row for StatusRow<'_> {
     }
 }
 
-fn mark(state: State) -> (&'static str, Style) {
-    match state {
-        State::Valid => ("●", AnsiColor::Green.on_default()),
-        State::Expiring => ("◐", AnsiColor::Yellow.on_default()),
-        State::Renewable => ("○", AnsiColor::Cyan.on_default()),
-        State::Expired => ("✕", AnsiColor::Red.on_default()),
-        State::None => ("-", Style::new().dimmed()),
-    }
-}
-
 /// Lists the tokens of the selected profiles; a faulty profile is warned of and left out.
 pub(crate) fn run(args: &StatusArgs, run: &Run<'_>) -> Result<(), Error> {
+    if let Some(state) = args.states.iter().find(|state| state.is_of_servers() && !args.live) {
+        let message = format!("only the servers know which tokens are {}", state.word());
+        return Err(Error::new(Code::Usage, message).with_hint(format!("neto status --live --state {}", state.word())));
+    }
     let selected = args.select.all_or(run)?;
     let all = selected.len();
     let profiles = run.sound(selected, args.select.names_one())?;
@@ -143,26 +169,22 @@ pub(crate) fn run(args: &StatusArgs, run: &Run<'_>) -> Result<(), Error> {
     if profiles.is_empty() && run.context.store()?.profiles.is_empty() {
         run.ui.note("There is no profile yet. Add one: neto profile add");
     }
-    let late: Vec<&str> = rows.iter().filter(|row| is_late(row, args.within)).map(|row| row.profile.as_str()).collect();
-    rows.retain(|row| args.states.is_empty() || args.states.iter().any(|state| state.state() == row.token));
+    if args.live {
+        live::ask(run, &mut rows, &profiles, args.jobs)?;
+        run.ui.note(&format!("status: {}", summary(&rows)));
+    }
+    let late = if args.check { late(&rows, all - profiles.len(), args.within) } else { None };
+    rows.retain(|row| args.states.is_empty() || args.states.contains(&row.state));
     match args.sort {
         Sort::Store => {}
         Sort::Name => rows.sort_by_key(|row| row.profile),
         Sort::Expiry => rows.sort_by_key(|row| row.expires_at),
     }
-    run.ui.answer(&render(&rows, args.output, &run.ui.look()))?;
-    let faulty = all - profiles.len();
-    if args.check && late.is_empty() && faulty > 0 {
-        let message = format!("{} cannot be read, so nothing is known of the token", count(faulty, "profile"));
-        return Err(Error::new(Code::Found, message).with_hint("neto seal --check    says what is wrong"));
-    }
-    if args.check && !late.is_empty() {
-        let all = count(all, "token");
-        let message = format!("{} of {all} expired, missing or about to expire", late.len());
-        let line = if late.len() <= 5 { late.join(" ") } else { "--all".to_owned() };
-        return Err(Error::new(Code::Found, message).with_hint(format!("neto login {line}")));
-    }
-    Ok(())
+    run.ui.answer(&match args.output {
+        Output::List(format) => render(&rows, format, &run.ui.look()),
+        Output::Prometheus => prometheus::page(&rows),
+    })?;
+    late.map_or(Ok(()), Err)
 }
 
 fn rows<'a>(run: &Run<'_>, profiles: &[&'a Profile]) -> Vec<StatusRow<'a>> {
@@ -180,36 +202,37 @@ fn row<'a>(
     current: Option<&ProfileName>,
     now: Timestamp,
 ) -> StatusRow<'a> {
-    let token = lifetime.map_or(State::None, |lifetime| lifetime.state(now));
     StatusRow {
         profile: &profile.name,
         current: current == Some(&profile.name),
         shortname: profile.shortname.as_deref(),
         url: &profile.url,
         tags: &profile.tags,
-        state: token.word(),
+        state: lifetime.map_or(State::None, |lifetime| lifetime.state(now)).into(),
         obtained_at: lifetime.map(|lifetime| lifetime.obtained_at),
         expires_at: lifetime.map(|lifetime| lifetime.expires_at),
         refresh_expires_at: lifetime.and_then(|lifetime| lifetime.refresh_expires_at),
         expires_in_seconds: lifetime.map(|lifetime| lifetime.left(now).as_secs()),
         key_since: profile.sealed.as_ref().map(|note| note.since),
-        token,
     }
 }
 
-fn is_late(row: &StatusRow<'_>, within: Option<Span>) -> bool {
-    let soon = within.and_then(|span| i64::try_from(span.seconds()).ok()).unwrap_or(0);
-    !matches!(row.token, State::Valid | State::Expiring) || row.expires_in_seconds.is_none_or(|left| left < soon)
+/// `3 valid, 1 expired`.
+fn summary(rows: &[StatusRow<'_>]) -> String {
+    let of = |state: &Standing| rows.iter().filter(|row| row.state == *state).count();
+    let states = Standing::value_variants().iter().map(|state| (of(state), state.word()));
+    let parts: Vec<String> =
+        states.filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    if parts.is_empty() { "no token".to_owned() } else { parts.join(", ") }
 }
 
-impl StateArg {
-    fn state(self) -> State {
-        match self {
-            Self::Valid => State::Valid,
-            Self::Expiring => State::Expiring,
-            Self::Renewable => State::Renewable,
-            Self::Expired => State::Expired,
-            Self::None => State::None,
+impl StatusRow<'_> {
+    /// Takes note of how the token stands after all.
+    fn stands(&mut self, standing: Standing) {
+        self.state = standing;
+        if standing == Standing::None {
+            (self.obtained_at, self.expires_at, self.refresh_expires_at) = Default::default();
+            self.expires_in_seconds = None;
         }
     }
 }

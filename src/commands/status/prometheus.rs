@@ -1,0 +1,72 @@
+//! A page for Prometheus, by way of the textfile collector of node_exporter: how long the tokens live, and how they stand.
+//!
+//! Owns the names of the metrics and the text format (version 0.0.4).
+
+use super::StatusRow;
+use crate::output::clean;
+use std::fmt::Write as _;
+
+/// What is said of each row that has it.
+struct Metric {
+    name: &'static str,
+    help: &'static str,
+    /// The sample; nothing where the row has none.
+    sample: fn(&StatusRow<'_>) -> Option<Sample>,
+}
+
+/// A further label, and the value.
+struct Sample(Option<(&'static str, &'static str)>, i64);
+
+const METRICS: [Metric; 3] = [
+    Metric {
+        name: "neto_token_expires_in_seconds",
+        help: "Seconds until the cached token expires, when this page was written; negative when past, absent without a token.",
+        sample: |row| Some(Sample(None, row.expires_in_seconds?)),
+    },
+    Metric {
+        name: "neto_token_expires_timestamp_seconds",
+        help: "When the cached token expires, in seconds since the epoch; absent without a token.",
+        sample: |row| Some(Sample(None, row.expires_at?.as_second())),
+    },
+    Metric {
+        name: "neto_token_state",
+        help: "1 for the state of the cached token: valid, expiring, renewable, expired, none, rejected or unreachable.",
+        sample: |row| Some(Sample(Some(("state", row.state.word())), 1)),
+    },
+];
+
+/// The page.
+pub(super) fn page(rows: &[StatusRow<'_>]) -> String {
+    let mut page = String::new();
+    for Metric { name, help, sample } in METRICS {
+        let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} gauge");
+        for row in rows {
+            let Some(Sample(label, value)) = sample(row) else { continue };
+            let _ = write!(page, "{name}{{profile={}", quoted(row.profile.as_str()));
+            for (key, text) in row.shortname.map(|shortname| ("shortname", shortname)).into_iter().chain(label) {
+                let _ = write!(page, ",{key}={}", quoted(text));
+            }
+            let _ = writeln!(page, "}} {value}");
+        }
+    }
+    page
+}
+
+/// The value of a label.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", clean(text).replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn what_ends_a_label_is_escaped() {
+        for (text, label) in
+            [("acme", r#""acme""#), ("a\"b\\c", r#""a\"b\\c""#), ("\u{1b}\n", r#""\\u{1b}\\n""#), ("", r#""""#)]
+        {
+            assert_eq!(quoted(text), label);
+        }
+    }
+}
