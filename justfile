@@ -34,7 +34,7 @@ doc:
 deny:
     cargo deny check
 
-# What neto costs beside an empty program and its peers, from 1 to 10,000 profiles (--help: rounds, sizes, Markdown).
+# What neto costs beside an empty program and its peers; --fleet: many profiles at once, beside the ideal (--help says more).
 bench *ARGS:
     bench/run {{ ARGS }}
 

@@ -20,9 +20,13 @@ const SETTLED: Duration = Duration::from_secs(3);
 /// A year, in seconds: no token expires while it is measured.
 const YEAR: u64 = 31_536_000;
 
-/// A server that grants tokens as long as those of the API, all of one length, so that each run has the same work.
+/// A server over http, which grants tokens of one length.
 pub(crate) fn server() -> Server {
-    let server = Server::http();
+    granting(Server::http())
+}
+
+/// The server grants tokens as long as those of the API, all of one length, so that each run has the same work.
+pub(crate) fn granting(server: Server) -> Server {
     server.set_lifetime(Lifetime { access: YEAR, refresh: Some(YEAR) });
     server.shape_grants(|grant| {
         for (name, length) in [("access_token", 1_100), ("refresh_token", 700)] {
@@ -34,7 +38,12 @@ pub(crate) fn server() -> Server {
 
 /// A folder of all that is made here, of one length whatever the machine: paths are work too.
 pub(crate) fn folder() -> TempDir {
-    tempfile::Builder::new().prefix("neto-bench-").tempdir_in("/tmp").expect("a folder")
+    folder_in(Path::new("/tmp"))
+}
+
+/// The same elsewhere.
+pub(crate) fn folder_in(parent: &Path) -> TempDir {
+    tempfile::Builder::new().prefix("neto-bench-").tempdir_in(parent).expect("a folder")
 }
 
 /// A home of neto.
@@ -47,9 +56,7 @@ impl Home {
     /// As a user gets there: profiles typed by hand with their NETOSECRET, sealed by one command, signed in by another;
     /// the first is the current one.
     pub(crate) fn new(neto: &Path, server: &Server, path: PathBuf, count: usize) -> Self {
-        fs::create_dir(&path).expect("a new folder");
-        let home = Self { path, count };
-        home.run(neto, &["init"]);
+        let home = Self::empty(neto, path, count);
         let mut text = fs::read_to_string(home.store()).expect("the store that init made");
         for number in 0..count {
             let name = format!("tenant-{number}");
@@ -60,6 +67,14 @@ impl Home {
         home.run(neto, &["seal"]);
         home.run(neto, &["login", "--all"]);
         home.run(neto, &["profile", "use", PROFILE]);
+        home
+    }
+
+    /// With keys and a store, in which so many profiles are still to come.
+    pub(crate) fn empty(neto: &Path, path: PathBuf, count: usize) -> Self {
+        fs::create_dir(&path).expect("a new folder");
+        let home = Self { path, count };
+        home.run(neto, &["init"]);
         home
     }
 
@@ -92,7 +107,8 @@ impl Home {
         changed.elapsed().is_ok_and(|age| age > SETTLED)
     }
 
-    fn run(&self, neto: &Path, arguments: &[&str]) {
+    /// Runs neto in it.
+    pub(crate) fn run(&self, neto: &Path, arguments: &[&str]) {
         let mut command = Command::new(neto);
         command.args(arguments).env_clear().envs(self.variables()).current_dir(&self.path);
         done(&mut command, "");

@@ -4,8 +4,8 @@
 //! - `home`: folders with sealed profiles and cached tokens, as a user gets there;
 //! - `stopwatch`: runs of programs, timed by `stopwatch.rs`, a program of its own;
 //! - `peers`: other keepers of secrets, as far as they are installed, and two scripts;
-//! - `times`: what is timed, and the goals;
-//! - `decoy`: what goes through a decoy, beside what does not;
+//! - `times`: what is timed of one profile among many, and the goals; `fleet`: the same of many at once (`bench/run --fleet`);
+//! - `decoy`: what goes through a decoy, beside what does not (`bench/run --decoy`);
 //! - `table`: figures as text or Markdown;
 //! - `instructions`: what is counted under valgrind; `counts`: the committed counts and what may not rise.
 #![allow(
@@ -24,6 +24,7 @@ mod fusion;
 
 mod counts;
 mod decoy;
+mod fleet;
 mod home;
 mod instructions;
 mod peers;
@@ -54,6 +55,8 @@ enum Measured {
     Times(times::Options),
     /// Requests through `neto proxy`, beside the same straight to the server
     Decoy(decoy::Options),
+    /// Work on many profiles at once, beside the ideal
+    Fleet(fleet::Options),
     /// Instructions, counted by valgrind's callgrind
     Instructions(instructions::Options),
 }
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
     let neto = line.neto.canonicalize().expect("neto is built");
     match line.measured {
         Some(Measured::Times(options)) => times::run(&neto, &options),
+        Some(Measured::Fleet(options)) => fleet::run(&neto, &options),
         Some(Measured::Decoy(options)) => decoy::run(&neto, &options),
         Some(Measured::Instructions(options)) => instructions::run(&neto, &options),
         None => times::run(&neto, &times::Options::parse_from([""])),

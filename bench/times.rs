@@ -79,7 +79,7 @@ pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
     assert!(breaches.is_empty(), "against the API's reference: {breaches:?}");
 
     let seen = Seen { programs, runs, sizes, apart, bytes: fs::metadata(neto).expect("neto").len() };
-    println!("{}", machine(neto, rounds));
+    println!("{}", machine(neto, &format!("Medians of {rounds} interleaved rounds.")));
     for table in [seen.costs(), seen.growth(), seen.goals()] {
         println!("{}", if options.markdown { table.markdown() } else { table.text() });
     }
@@ -179,11 +179,7 @@ impl Seen {
 
     fn goals(&self) -> Table {
         let mut table = Table::new(["goal", "at most", "seen", ""]);
-        let mut goal = |what: &str, most: f64, seen: Option<f64>, unit: &str| {
-            let verdict = seen.map_or("not measured", |seen| if seen <= most { "reached" } else { "missed" });
-            let seen = seen.map_or_else(|| "-".to_owned(), |seen| format!("{}{unit}", f2(seen)));
-            table.push(vec![what.to_owned(), format!("{}{unit}", f2(most)), seen, verdict.to_owned()]);
-        };
+        let mut goal = |what: &str, most: f64, seen: Option<f64>, unit: &str| goal(&mut table, what, most, seen, unit);
         let empty = self.at(Place::Empty);
         let many = self.sizes.iter().position(|count| *count == 10_000).map(|place| self.grown(place));
         let one = self.grown(0).0.milliseconds();
@@ -201,16 +197,23 @@ impl Seen {
     }
 }
 
-fn f1(figure: f64) -> String {
+/// A line of a table of goals: what is wanted at most, and what was seen if it was measured.
+pub(crate) fn goal(table: &mut Table, what: &str, most: f64, seen: Option<f64>, unit: &str) {
+    let verdict = seen.map_or("not measured", |seen| if seen <= most { "reached" } else { "missed" });
+    let seen = seen.map_or_else(|| "-".to_owned(), |seen| format!("{}{unit}", f2(seen)));
+    table.push(vec![what.to_owned(), format!("{}{unit}", f2(most)), seen, verdict.to_owned()]);
+}
+
+pub(crate) fn f1(figure: f64) -> String {
     format!("{figure:.1}")
 }
 
-fn f2(figure: f64) -> String {
+pub(crate) fn f2(figure: f64) -> String {
     format!("{figure:.2}")
 }
 
 /// Of what, and where.
-fn machine(neto: &Path, rounds: usize) -> String {
+pub(crate) fn machine(neto: &Path, how: &str) -> String {
     let first = |text: String| text.lines().next().unwrap_or_default().to_owned();
     let version = first(home::done(Command::new(neto).arg("--version"), ""));
     let rustc = first(home::done(Command::new("rustc").arg("--version"), ""));
@@ -220,5 +223,5 @@ fn machine(neto: &Path, rounds: usize) -> String {
     let model = text.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
     let model = model.trim_start_matches([' ', '\t', ':']);
     let kernel = kernel.trim().split('-').next().unwrap_or_default();
-    format!("{version}, {rustc}; {cores} cores ({model}), Linux {kernel}. Medians of {rounds} interleaved rounds.\n")
+    format!("{version}, {rustc}; {cores} cores ({model}), Linux {kernel}. {how}\n")
 }
