@@ -105,7 +105,7 @@ impl<'a> Call<'a> {
         }
         let stdout = collect(child.stdout.take().expect("a pipe"));
         let stderr = collect(child.stderr.take().expect("a pipe"));
-        Running { call: self, child, stdout, stderr }
+        Running { call: self, child: Alive(child), stdout, stderr }
     }
 
     /// The command as a person would read it.
@@ -119,9 +119,21 @@ impl<'a> Call<'a> {
 /// A program that runs.
 pub(crate) struct Running<'a> {
     call: Call<'a>,
-    child: Child,
+    child: Alive,
     stdout: Stream,
     stderr: Stream,
+}
+
+/// A child that does not outlive the test, also one that fails.
+struct Alive(Child);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
 }
 
 /// What a program said so far on one stream, and the thread that listens.
@@ -133,18 +145,18 @@ struct Stream {
 impl Running<'_> {
     /// Its process id.
     pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+        self.child.0.id()
     }
 
     /// Whether it has ended.
     pub(crate) fn is_over(&mut self) -> bool {
-        self.child.try_wait().expect("a child").is_some()
+        self.child.0.try_wait().expect("a child").is_some()
     }
 
     /// Sends it a signal.
     #[cfg(unix)]
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
-        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).expect("a living child");
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child.0), signal).expect("a living child");
     }
 
     /// Waits until it has said this on its standard error.
@@ -178,11 +190,11 @@ impl Running<'_> {
     pub(crate) fn finish(mut self) -> Outcome {
         let started = Instant::now();
         let status = loop {
-            if let Some(status) = self.child.try_wait().expect("a child") {
+            if let Some(status) = self.child.0.try_wait().expect("a child") {
                 break status;
             }
             if started.elapsed() > LONGEST {
-                let _ = self.child.kill();
+                let _ = self.child.0.kill();
                 panic!("`{}` does not end", self.call.line());
             }
             std::thread::sleep(Duration::from_millis(2));
