@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::timeout;
+use url::Url;
 
 /// An upload may take this long, as long as it goes on.
 const LONGEST: Duration = Duration::from_secs(24 * 3_600);
@@ -152,16 +153,19 @@ impl Client {
 }
 
 async fn send(bearer: &Secret, head: &Head, body: reqwest::Body, this: &Try<'_>) -> Result<Passed, FusionError> {
-    let mut headers = head.headers.clone();
-    headers.insert(AUTHORIZATION, call::authorization(bearer)?);
-    let request = this.way.http.request(head.method.clone(), this.url.join(head.path.whole())).headers(headers);
+    let address = Url::parse(&this.url.join(head.path.whole()))
+        .map_err(|_| FusionError::Setup { what: "its address cannot be read" })?;
+    let mut request = reqwest::Request::new(head.method.clone(), address);
+    request.headers_mut().clone_from(&head.headers);
+    request.headers_mut().insert(AUTHORIZATION, call::authorization(bearer)?);
     // A body of nothing would be announced with its length, also by a GET.
     let is_nothing = body.as_bytes().is_some_and(<[u8]>::is_empty);
-    let request = if is_nothing && head.reads() { request } else { request.body(body) };
-    let response = request
-        .send()
-        .await
-        .map_err(|error| transport::explain(&error, &this.way, &Redactor::new(vec![bearer.clone()])))?;
+    if !(is_nothing && head.reads()) {
+        *request.body_mut() = Some(body);
+    }
+    let redactor = || Redactor::new(vec![bearer.clone()]);
+    let sent = this.way.http.execute(request).await;
+    let response = sent.map_err(|error| transport::explain(&error, &this.way, &redactor()))?;
     this.note(&response);
     Ok(response.into())
 }
