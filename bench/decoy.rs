@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 #[derive(clap::Parser)]
 pub(crate) struct Options {
     /// How many requests one after the other, each way
-    #[arg(long, default_value_t = 2_000)]
+    #[arg(long, default_value_t = 6_000)]
     requests: usize,
     /// How many gibibytes in one body, each way
     #[arg(long, default_value_t = 1)]

@@ -5,9 +5,9 @@ use super::Run;
 use super::variables::Variables;
 use crate::error::{Code, Error};
 use crate::profile::Profile;
-use crate::proxy::{Audit, Bearer, Decoy, Door, NoChance, Rules, Site};
+use crate::proxy::{Audit, Bearer, Decoy, Door, NoChance, Reread, Rules, Site};
 use crate::secret::{Account, Credential};
-use crate::session::{Access, Declared, Granted, Session, SignIn};
+use crate::session::{Access, Granted, Session, SignIn};
 use clap::Args;
 use std::convert::Infallible;
 use std::future::pending;
@@ -79,18 +79,28 @@ impl DecoyArgs {
         &self,
         run: &Run<'_>,
         session: &'a Session<'a>,
-        declared: Declared<'a>,
+        profile: &'a Profile,
+        reread: Reread<'a>,
         door: &Door,
         audit: Option<Rc<Audit>>,
     ) -> Result<Site<'a>, Error> {
-        let (profile, clock) = (declared.profile, run.context.process.clock);
+        let clock = run.context.process.clock;
         let port = door.port().map_err(|error| no_door(&error))?;
         let decoy = Decoy::new(profile, port, clock).map_err(|error| no_chance(&error))?.ok_or_else(no_netosecret)?;
-        let bearer = Bearer::new(session, declared, clock);
-        bearer.get().await?;
+        let bearer = Bearer::new(session, profile, reread, clock);
+        if let Err(error) = bearer.get().await {
+            return Err(Rc::try_unwrap(error)
+                .map_or_else(|shared| Error::new(Code::Unreachable, shared.to_string()), Error::from));
+        }
         let rules = Rules { read_only: self.read_only, allow_keys: self.allow_keys };
         Ok(Site { profile, bearer, decoy, rules, audit, port })
     }
+}
+
+/// The profile as the store has it now: a rotation may have given it another key since the decoy began.
+pub(super) fn reread(run: &Run<'_>, profile: &Profile) -> Option<Profile> {
+    let store = run.context.store_file().load().ok()??;
+    store.entry(&profile.name)?.profile.clone().ok()
 }
 
 /// Opens this port, or any that is free.
@@ -140,6 +150,8 @@ fn past_proxies(run: &Run<'_>) -> impl Iterator<Item = (String, String)> {
     let either = known[0].clone().or_else(|| known[1].clone());
     NO_PROXY.into_iter().zip(known).map(move |(name, own)| {
         let value = match own.or_else(|| either.clone()) {
+            // It means every address as long as it stands alone.
+            Some(every) if every.trim() == "*" => every,
             Some(others) => format!("{others},{HERE}"),
             None => HERE.to_owned(),
         };

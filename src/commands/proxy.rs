@@ -6,8 +6,8 @@ use super::{Run, SelectArgs, Watch, remember};
 use crate::error::{Code, Error};
 use crate::output::{EnvFormat, Shell};
 use crate::profile::Profile;
-use crate::proxy::{Door, Site, allow_many, serve};
-use crate::session::{Declared, Session};
+use crate::proxy::{Door, Reread, Site, allow_many, serve};
+use crate::session::Session;
 use clap::{Args, ValueEnum};
 use std::convert::Infallible;
 
@@ -59,7 +59,8 @@ pub(crate) fn run(args: &ProxyArgs, run: &Run<'_>) -> Result<(), Error> {
     args.decoy.prepare(run, &selected, "neto proxy")?;
     let watch = Watch(run.ui);
     let session = run.context.session(&watch);
-    session.block_on(serving(args, run, &session, &selected, &watch))?.map(|never| match never {})
+    let reread = |profile: &Profile| decoy::reread(run, profile);
+    session.block_on(serving(args, run, &session, &selected, &reread, &watch))?.map(|never| match never {})
 }
 
 async fn serving<'a>(
@@ -67,6 +68,7 @@ async fn serving<'a>(
     run: &Run<'_>,
     session: &'a Session<'a>,
     profiles: &[&'a Profile],
+    reread: Reread<'a>,
     watch: &Watch<'_>,
 ) -> Result<Infallible, Error> {
     allow_many();
@@ -74,8 +76,7 @@ async fn serving<'a>(
     let mut sites: Vec<(Door, Site<'_>)> = Vec::with_capacity(profiles.len());
     for (place, profile) in profiles.iter().enumerate() {
         let door = decoy::open(args.port(place)?)?;
-        let declared = Declared { profile, reading: run.context.reading() };
-        let site = args.decoy.site(run, session, declared, &door, audit.clone()).await;
+        let site = args.decoy.site(run, session, profile, reread, &door, audit.clone()).await;
         sites.push((door, site.map_err(|error| error.about(&profile.name))?));
     }
     remember(run, watch);

@@ -128,6 +128,18 @@ pub fn append(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     written.map_err(|source| DiskError::io("write", path, source))
 }
 
+/// Fails for a pipe, on which a write waits for a reader that may never come.
+///
+/// # Errors
+/// [`DiskError::NotAFile`].
+pub fn refuse_pipe(path: &Path) -> Result<(), DiskError> {
+    #[cfg(unix)]
+    if fs::metadata(path).is_ok_and(|found| std::os::unix::fs::FileTypeExt::is_fifo(&found.file_type())) {
+        return Err(DiskError::NotAFile { path: path.to_path_buf(), found: "a pipe" });
+    }
+    Ok(())
+}
+
 fn replace_with_mode(path: &Path, bytes: &[u8], durability: Durability, mode: u32) -> Result<(), DiskError> {
     let folder = folder_of(path);
     create_private_folder(folder)?;

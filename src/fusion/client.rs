@@ -187,7 +187,7 @@ impl Client {
             pace.turn(&this.way.host).await?;
         }
         let mut deadline = Instant::now() + manner.timeout.min(LONGEST);
-        let mut number = 1;
+        let (mut number, mut anew) = (1, false);
         loop {
             (this.status, this.retry_after) = Default::default();
             let sent = Instant::now();
@@ -204,7 +204,11 @@ impl Client {
             }
             let tries = if manner.in_turn && status == Some(429) { TURNS } else { TRIES };
             let pause = match &outcome {
-                Err(FusionError::Unreachable { .. }) if from_before => Some(Duration::ZERO),
+                // Whatever else is kept from before may be dead as well.
+                Err(FusionError::Unreachable { .. }) if from_before && !anew => {
+                    (this.way, anew) = (self.way(url, Connection::Fresh)?, true);
+                    Some(Duration::ZERO)
+                }
                 _ => again(&outcome, number),
             };
             match pause {

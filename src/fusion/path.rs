@@ -14,6 +14,10 @@ const SEARCHES: [&str; 3] = ["/api/v1/search/", "/api/v1/stats/", "/api/v1/intel
 /// Headers by which some servers take a call for one of another method, so that a reading one would write.
 pub const METHOD_OVERRIDES: [&str; 3] = ["x-http-method", "x-http-method-override", "x-method-override"];
 
+/// What stands in a path as it is, beside letters and digits, says RFC 3986. Anything else would be sent in another
+/// spelling than the one that was judged.
+const PLAIN: &[u8] = b"-._~!$&'()*+,;=:@/%";
+
 /// Path and query of a call: `/api/v1/customers?limit=10`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiPath {
@@ -43,8 +47,8 @@ pub enum PathError {
     /// `#`.
     #[error("the path holds a '#', which is never sent; write it as %23")]
     Fragment,
-    /// A letter or digit as `%61`, so that the path does not say what it means.
-    #[error("the path encodes letters or digits that need no encoding")]
+    /// What needs no encoding as `%61`, or what no name has: the path does not say what it means.
+    #[error("the path encodes characters that need no encoding, or controls")]
     Disguise,
     /// White space, control characters, or beyond ASCII.
     #[error("the path holds blanks, control characters or letters beyond ASCII; percent-encode them")]
@@ -78,7 +82,10 @@ impl ApiPath {
         if !path.starts_with('/') {
             return Err(PathError::Scheme);
         }
-        if is_disguised(path) {
+        if !path.bytes().all(|byte| byte.is_ascii_alphanumeric() || PLAIN.contains(&byte)) {
+            return Err(PathError::Characters);
+        }
+        if path.split('/').any(is_disguised) {
             return Err(PathError::Disguise);
         }
         Ok(Self::new(path.to_owned(), query))
@@ -144,17 +151,19 @@ fn checked(text: &str) -> Result<(&str, Option<&str>), PathError> {
     Ok((path, query))
 }
 
-/// Whether a letter or digit is encoded, or a '%' that two digits follow, which a server may decode twice.
-fn is_disguised(path: &str) -> bool {
+/// Whether a segment encodes what needs no encoding, a control, a blank at its edge, or a '%' that two digits follow, which
+/// a server may decode twice.
+fn is_disguised(segment: &str) -> bool {
     let digits = |text: &str| text.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-    path.match_indices('%').any(|(place, _)| {
-        let rest = &path[place + 1..];
+    let encoded = segment.match_indices('%').any(|(place, _)| {
+        let rest = &segment[place + 1..];
         match digits(rest) {
             Some(b'%') => digits(&rest[2..]).is_some(),
-            Some(byte) => byte.is_ascii_alphanumeric(),
-            None => false,
+            Some(byte) => byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || byte.is_ascii_control(),
+            None => true,
         }
-    })
+    });
+    encoded || segment.starts_with("%20") || segment.ends_with("%20")
 }
 
 #[cfg(test)]
@@ -209,7 +218,9 @@ mod tests {
 
     #[test]
     fn the_path_of_a_request_is_taken_as_it_is_or_not_at_all() {
-        for path in ["/api/v1/x", "/other?a=%61&b=//", "/api/v1/a%20b%C3%A4", "/api/v1/100%25", "/api/v1/x/", "/%zz"] {
+        for path in
+            ["/api/v1/x", "/other?a=%61&b=//", "/api/v1/a%20b%C3%A4", "/api/v1/100%25", "/api/v1/x/", "/x;y=(1)"]
+        {
             assert_eq!(ApiPath::of_request(path).unwrap().whole(), path);
         }
         for (path, error) in [
@@ -218,6 +229,16 @@ mod tests {
             ("/api/v1/%61pi-keys", PathError::Disguise),
             ("/api/v1/api-key%73", PathError::Disguise),
             ("/api/v1/%2561pi-keys", PathError::Disguise),
+            ("/api/v1/api%2dkeys", PathError::Disguise),
+            ("/api/v1/api%2Dkeys", PathError::Disguise),
+            ("/api/v1/a%5fb", PathError::Disguise),
+            ("/api/v1/a%7Eb", PathError::Disguise),
+            ("/api/v1/x%00", PathError::Disguise),
+            ("/api/v1/..%20/x", PathError::Disguise),
+            ("/api/v1/%20api-keys", PathError::Disguise),
+            ("/api/v1/%zz", PathError::Disguise),
+            ("/api/v1/x{a}", PathError::Characters),
+            ("/api/v1/x|y", PathError::Characters),
             ("/api//v1", PathError::EmptySegment),
             ("/api/%2e%2e/x", PathError::Dots),
             ("/api%2fv1", PathError::Slash),

@@ -118,7 +118,7 @@ impl Decoy {
         if token.is_some_and(|token| is_same(&token, &self.refresh)) {
             return self.grant();
         }
-        json(StatusCode::BAD_REQUEST, "the refresh token is not one of the decoy's")
+        json(StatusCode::UNAUTHORIZED, "the refresh token is not one of the decoy's")
     }
 
     fn grant(&self) -> Answer {

@@ -16,7 +16,7 @@ mod rules;
 mod server;
 
 pub use audit::Audit;
-pub use bearer::Bearer;
+pub use bearer::{Bearer, Reread};
 pub use decoy::{Decoy, NoChance};
 pub use rules::Rules;
 pub use server::{Door, Site, allow_many, serve};

@@ -2,6 +2,7 @@
 
 use super::answer::{Answer, json};
 use super::audit::Entry;
+use super::bearer::retry_after;
 use super::body::Outgoing;
 use super::headers::{self, LeadsElsewhere};
 use super::rules::Wanted;
@@ -12,6 +13,7 @@ use http_body_util::{BodyExt as _, Either, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -25,11 +27,13 @@ const LONGEST_LOGIN: usize = 64 * 1024;
 /// What went wrong on the way to the tenant and back.
 enum Failure {
     /// Before or instead of an answer.
-    Session(SessionError),
+    Session(Rc<SessionError>),
     /// The program does not send the body that it announced.
     Stalled,
     /// The answer leads to another server.
     Elsewhere,
+    /// The server goes over to another protocol, which nobody asked it to.
+    Upgrade,
 }
 
 /// Answers a request to this site.
@@ -57,7 +61,7 @@ fn own(answer: Answer) -> Response<Either<http_body_util::Full<Bytes>, reqwest::
 async fn granted(body: Incoming, site: &Site<'_>, grant: impl FnOnce(&[u8]) -> Answer) -> Answer {
     match timeout(site.patience(), Limited::new(body, LONGEST_LOGIN).collect()).await {
         Ok(Ok(body)) => grant(&body.to_bytes()),
-        Ok(Err(_)) => json(StatusCode::BAD_REQUEST, "the body breaks off, or is larger than a login is"),
+        Ok(Err(_)) => json(StatusCode::UNAUTHORIZED, "the body breaks off, or is larger than a login is"),
         Err(_) => Failure::Stalled.answer(),
     }
 }
@@ -65,7 +69,7 @@ async fn granted(body: Incoming, site: &Site<'_>, grant: impl FnOnce(&[u8]) -> A
 /// Passes a call on. Where the server does not take the token, another is got; then a call that only reads, and whose
 /// body is at hand, is made again, and for every other the answer stands.
 async fn pass(site: &Site<'_>, head: Parts, path: ApiPath, body: Incoming) -> Result<Passed, Failure> {
-    let access = site.bearer.get().await.map_err(Failure::Session)?;
+    let access = site.bearer.get().await?;
     let head = Head { method: head.method, path, headers: headers::for_tenant(head.headers) };
     let whole = if head.reads() || body.is_end_stream() { short(body, site.patience()).await? } else { Err(body) };
     let passed = match whole {
@@ -76,12 +80,18 @@ async fn pass(site: &Site<'_>, head: Parts, path: ApiPath, body: Incoming) -> Re
         Ok(body) => {
             let passed = send(site, &access, &head, &body).await?;
             if passed.status() == StatusCode::UNAUTHORIZED && head.reads() {
-                let other = site.bearer.replace(&access).await.map_err(Failure::Session)?;
-                return returned(site, &head, send(site, &other, &head, &body).await?);
+                let other = site.bearer.replace(&access).await?;
+                return match other {
+                    Some(other) => returned(site, &head, send(site, &other, &head, &body).await?),
+                    None => returned(site, &head, passed),
+                };
             }
             passed
         }
     };
+    if passed.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Failure::Upgrade);
+    }
     if passed.status() == StatusCode::UNAUTHORIZED {
         // For the next call. This one's answer is what the server said.
         let _ = site.bearer.replace(&access).await;
@@ -90,7 +100,7 @@ async fn pass(site: &Site<'_>, head: Parts, path: ApiPath, body: Incoming) -> Re
 }
 
 async fn send(site: &Site<'_>, access: &Access, head: &Head, body: &Bytes) -> Result<Passed, Failure> {
-    site.bearer.pass(access, head, Upload::Whole(body.clone())).await.map_err(Failure::Session)
+    Ok(site.bearer.pass(access, head, Upload::Whole(body.clone())).await?)
 }
 
 /// The tenant's answer as the program gets it.
@@ -122,7 +132,19 @@ fn stalled_or(error: SessionError, flow: &Arc<Flow>) -> Failure {
         {
             Failure::Stalled
         }
-        error => Failure::Session(error),
+        error => error.into(),
+    }
+}
+
+impl From<SessionError> for Failure {
+    fn from(error: SessionError) -> Self {
+        Self::Session(Rc::new(error))
+    }
+}
+
+impl From<Rc<SessionError>> for Failure {
+    fn from(error: Rc<SessionError>) -> Self {
+        Self::Session(error)
     }
 }
 
@@ -137,9 +159,12 @@ impl Failure {
                     "the server redirects to another one, where the decoy does not go",
                 );
             }
+            Self::Upgrade => return json(StatusCode::BAD_GATEWAY, "the server goes over to another protocol"),
             Self::Session(error) => error,
         };
-        let status = match &error {
+        let pause = retry_after(&error);
+        let status = match &*error {
+            _ if pause.is_some() => StatusCode::SERVICE_UNAVAILABLE,
             SessionError::Fusion(FusionError::Rejected { .. }) => StatusCode::UNAUTHORIZED,
             SessionError::Shared(failure) if failure.rejected => StatusCode::UNAUTHORIZED,
             SessionError::Fusion(FusionError::Timeout { .. }) | SessionError::Unsure(FusionError::Timeout { .. }) => {
@@ -148,6 +173,6 @@ impl Failure {
             SessionError::Fusion(_) | SessionError::Unsure(_) => StatusCode::BAD_GATEWAY,
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
-        json(status, &error.to_string())
+        json(status, &error.to_string()).after(pause)
     }
 }

@@ -10,6 +10,12 @@ use hyper::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 
+/// Headers by which some servers take a request for one of another place than it has.
+const ELSEWHERE: [&str; 3] = ["x-original-url", "x-original-uri", "x-rewrite-url"];
+
+/// The same for its method, in a query.
+const METHOD_IN_QUERY: &str = "_method=";
+
 /// Where keys are made, regenerated and removed.
 const KEYS: &str = "api-keys";
 
@@ -56,16 +62,21 @@ impl Rules {
     }
 
     fn check_call(self, head: &Parts, path: &ApiPath) -> Result<(), Answer> {
-        if METHOD_OVERRIDES.iter().any(|name| head.headers.contains_key(*name)) {
-            return Err(json(StatusCode::BAD_REQUEST, "the decoy passes on no header that stands for another method"));
+        if stands_for_another(head) {
+            return Err(json(
+                StatusCode::BAD_REQUEST,
+                "the decoy passes on nothing that stands for another method or path",
+            ));
         }
-        if path.reads(&head.method) {
+        let keys = names_keys(path);
+        let reads = path.reads(&head.method) && !(keys && head.method == Method::POST);
+        if reads {
             return Ok(());
         }
         if self.read_only {
             return Err(json(StatusCode::FORBIDDEN, "this decoy passes on calls that only read (--read-only)"));
         }
-        if !self.allow_keys && names_keys(path) {
+        if !self.allow_keys && keys {
             let why = "this decoy passes on no change of API keys; neto can be told to with --allow-keys";
             return Err(json(StatusCode::FORBIDDEN, why));
         }
@@ -104,6 +115,17 @@ fn granting(method: &Method, path: &ApiPath) -> Result<Option<Wanted>, Answer> {
         return Err(json(StatusCode::UNAUTHORIZED, "the decoy grants tokens to its own credential alone"));
     }
     Ok(None)
+}
+
+/// Whether something in a request makes another one of it for some servers. Those that hand headers on as variables take
+/// `_` and `-` for one.
+fn stands_for_another(head: &Parts) -> bool {
+    let named = |name: &str| {
+        let name = name.replace('_', "-");
+        METHOD_OVERRIDES.iter().chain(&ELSEWHERE).any(|other| *other == name)
+    };
+    head.headers.keys().any(|name| named(name.as_str()))
+        || head.uri.query().is_some_and(|query| query.split('&').any(|pair| pair.starts_with(METHOD_IN_QUERY)))
 }
 
 /// Whether a path leads to API keys, also as a server with a generous idea of names would have it.

@@ -6,7 +6,7 @@ use super::decoy::Decoy;
 use super::request;
 use super::rules::Rules;
 use crate::profile::Profile;
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::{Either, join, join_all, select};
 use futures_util::{StreamExt as _, stream};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -28,6 +28,8 @@ const HEADERS_WITHIN: Duration = Duration::from_secs(60);
 const HEADER_CAP: usize = 64 * 1024;
 /// The most headers of a request.
 const MOST_HEADERS: usize = 128;
+/// Others wait until one of these has ended. Anybody on this machine can open one.
+const MOST_CONNECTIONS: usize = 1024;
 /// How long to wait for a connection after the system refused one: others have to end first.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -85,7 +87,7 @@ pub fn allow_many() {
 
 /// Serves these sites until `end` comes about, and answers with that; connections that are open then are cut.
 pub async fn serve<T>(sites: &[(Door, Site<'_>)], end: impl Future<Output = T>) -> T {
-    let serving = join_all(sites.iter().map(|(door, site)| serve_one(door, site)));
+    let serving = join_all(sites.iter().map(|(door, site)| join(serve_one(door, site), site.bearer.drive())));
     match select(pin!(end), pin!(serving)).await {
         Either::Left((ended, _)) => ended,
         Either::Right((_, end)) => end.await,
@@ -101,7 +103,7 @@ async fn serve_one(door: &Door, site: &Site<'_>) {
         }
         stream
     });
-    connections.for_each_concurrent(None, |stream| connection(stream, site)).await;
+    connections.for_each_concurrent(MOST_CONNECTIONS, |stream| connection(stream, site)).await;
 }
 
 async fn connection(stream: TcpStream, site: &Site<'_>) {

@@ -145,6 +145,10 @@ impl Session<'_> {
         if seen.as_ref().is_some_and(|token| token.access != refused.token) {
             return self.obtain(declared, want).await;
         }
+        if !want.force {
+            // The user did not force it, so a pause that the server wants binds.
+            self.check_pause(declared.profile, self.failures.load(&declared.profile.name).as_ref())?;
+        }
         self.renew(declared, Want { force: true, ..want }, seen).await
     }
 

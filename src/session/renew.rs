@@ -75,7 +75,7 @@ impl Session<'_> {
     }
 
     /// Fails while the server wants to be left alone, as it told whichever process asked last.
-    fn check_pause(&self, profile: &Profile, failure: Option<&Failure>) -> Result<(), SessionError> {
+    pub(super) fn check_pause(&self, profile: &Profile, failure: Option<&Failure>) -> Result<(), SessionError> {
         let (Some(failure), Some(fingerprint)) = (failure, self.fingerprint(profile)) else { return Ok(()) };
         if failure.binds(&fingerprint, self.clock.now()) {
             return Err(SessionError::Shared(failure.clone()));

@@ -1,12 +1,17 @@
 //! What a decoy takes, passes on, refuses and writes down.
 
 use super::served::{Served, acme};
-use crate::fusion::{Fault, TOKEN};
+use crate::fusion::{Fault, Gate, TOKEN};
 use crate::harness::Sandbox;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::fs;
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
+
+/// A request that says how it was answered.
+const ASK: &str = "curl -sS -o answer -w '%{http_code}' -H \"Authorization: Bearer $NETO_TOKEN\" $NETO_URL/x";
 
 fn now() -> i64 {
     Timestamp::now().as_second()
@@ -68,7 +73,7 @@ fn a_login_with_the_decoys_own_credential_gets_the_decoys_bearer() {
         let path = "/api/auth/bearer/refresh";
         let renewed = served.bare("POST", path, &[form], &format!("refresh_token={refresh}"));
         assert_eq!((renewed.status, renewed.json()["access_token"].as_str()), (200, Some(served.token.as_str())));
-        served.bare("POST", path, &[form], "refresh_token=x").is_error(400, "refresh token");
+        served.bare("POST", path, &[form], "refresh_token=x").is_error(401, "refresh token");
     }
 
     let changed = |name: &str, value: Value| {
@@ -85,7 +90,7 @@ fn a_login_with_the_decoys_own_credential_gets_the_decoys_bearer() {
     served.login("x.y.z").is_error(401, "request token");
     let post = |path: &str, body: &str| served.bare("POST", path, &["Content-Type: application/json"], body);
     post("/api/v1/auth/token", "no json").is_error(401, "jwt");
-    post("/api/v1/auth/token", &"x".repeat(70_000)).is_error(400, "larger");
+    post("/api/v1/auth/token", &"x".repeat(70_000)).is_error(401, "larger");
     // What grants tokens is never passed on, in whatever spelling.
     let before = sandbox.server().requests().len();
     for path in ["/api/auth/bearer/token", "/api/v1/auth/token/", "/API/V1/AUTH/TOKEN", "/api/v1/auth;x", "/api/auth"] {
@@ -192,12 +197,24 @@ fn keys_are_not_changed_unless_that_is_allowed() {
         ("DELETE", "/api/v1/api-keys/soc"),
         ("POST", "/api/v1/API-Keys/"),
         ("PATCH", "/api/v1/api-keys;v=1/soc"),
+        ("POST", "/api/v1/search/x/api-keys.json"),
     ] {
         served.ask(method, path, &[], "{}").is_error(403, "--allow-keys");
     }
-    for header in ["X-HTTP-Method-Override: DELETE", "X-HTTP-Method: PUT", "X-Method-Override: PUT"] {
+    for path in ["/api/v1/api%2dkeys", "/api/v1/api%2Dkeys/soc", "/api/v1/%61pi-keys", "/api/v1/%20api-keys"] {
+        served.ask("POST", path, &[], "{}").is_error(400, "encodes");
+    }
+    for header in [
+        "X-HTTP-Method-Override: DELETE",
+        "X-HTTP-Method: PUT",
+        "X-Method-Override: PUT",
+        "X_HTTP_METHOD_OVERRIDE: DELETE",
+        "X-Original-URL: /api/v1/api-keys",
+        "X-Rewrite-Url: /api/v1/api-keys",
+    ] {
         served.ask("GET", "/api/v1/api-keys/soc", &[header], "").is_error(400, "another method");
     }
+    served.ask("GET", "/api/v1/api-keys/soc?a=b&_method=DELETE", &[], "").is_error(400, "another method");
     assert_eq!(sandbox.server().requests().len(), before);
     assert_eq!(served.ask("GET", "/api/v1/api-keys", &[], "").json()["data"][0]["appname"], "soc");
     served.interrupt();
@@ -287,6 +304,10 @@ fn the_audit_has_a_line_a_request_and_no_secret() {
     assert_eq!(fs::metadata(sandbox.work("audit.jsonl")).unwrap().permissions().mode() & 0o777, 0o600);
     let outcome = sandbox.neto(["proxy", "acme", "--audit", "nowhere/audit.jsonl"]).run();
     outcome.code(1).stdout("").stderr_has("nowhere/audit.jsonl");
+    sandbox.program("mkfifo", ["pipe"]).run().code(0);
+    sandbox.neto(["proxy", "acme", "--audit", "pipe"]).run().code(1).stdout("").stderr_has("is a pipe");
+    let whole = sandbox.neto(["exec", "--decoy", "--audit", "/dev/full", "acme", "--", "sh", "-c", ASK]).run();
+    whole.code(0).stdout_has("200").stderr_has("cannot write /dev/full");
 }
 
 #[test]
@@ -320,49 +341,140 @@ fn each_of_several_profiles_has_a_decoy_of_its_own() {
     running.finish().code(143);
 }
 
+/// A proxy whose real token comes from the cache, as it does when neto was used before.
+fn served_from_cache(sandbox: &Sandbox) -> Served<'_> {
+    sandbox.neto(["login", "acme", "--force"]).run().code(0);
+    Served::new(sandbox, &[])
+}
+
 #[test]
 fn the_real_token_is_renewed_and_a_reading_call_made_again() {
     let sandbox = Sandbox::new();
     acme(&sandbox);
-    let served = Served::new(&sandbox, &[]);
     let asked = |path: &str| sandbox.server().asked(path);
-    sandbox.server().end_access_tokens();
-    assert_eq!(served.ask("GET", "/api/v1/a", &[], "").status, 200);
-    assert_eq!((asked("/api/v1/a"), sandbox.server().logins()), (2, 2));
-    sandbox.server().end_access_tokens();
-    let search = served.ask("POST", "/api/v1/search/b", &[], r#"{"q":"again"}"#);
-    assert_eq!((search.status, &search.json()["data"]["body"]["q"]), (200, &json!("again")));
-    assert_eq!(asked("/api/v1/search/b"), 2);
-    sandbox.server().end_access_tokens();
-    let write = served.ask("POST", "/api/v1/c", &[], "{}");
-    assert_eq!((write.status, asked("/api/v1/c")), (401, 1), "a write is never repeated");
-    assert_eq!(served.ask("POST", "/api/v1/c", &[], "{}").status, 200, "but its token is renewed");
-    let logins = sandbox.server().logins();
+    for (method, path, again) in [
+        ("GET", "/api/v1/a", 2),
+        ("POST", "/api/v1/search/b", 2),
+        // A write is never repeated.
+        ("POST", "/api/v1/c", 1),
+    ] {
+        let served = served_from_cache(&sandbox);
+        sandbox.server().end_access_tokens();
+        let answer = served.ask(method, path, &[], r#"{"q":"again"}"#);
+        assert_eq!((answer.status, asked(path)), (if again == 2 { 200 } else { 401 }, again), "{method} {path}");
+        if again == 2 {
+            assert_eq!(answer.json()["data"]["body"]["q"], "again");
+        }
+        assert_eq!(served.ask("POST", "/api/v1/d", &[], "{}").status, 200, "the token is another one now");
+        served.interrupt();
+    }
+    assert_eq!(sandbox.server().logins(), 6, "each time one to begin with, and one more");
+}
 
-    // For good: the program gets the 401.
+#[test]
+fn a_token_that_is_rejected_for_good_is_the_programs_401_and_asks_for_few_others() {
+    let sandbox = Sandbox::new();
+    acme(&sandbox);
+    // A call that is refused to every token.
+    let served = served_from_cache(&sandbox);
+    sandbox.server().fault(Fault::at("/api/v1/x").error(401, "not for this key"));
+    for _ in 0..8 {
+        served.ask("GET", "/api/v1/x", &[], "").is_error(401, "not for this key");
+    }
+    assert_eq!(sandbox.server().logins(), 2, "one new token, and what the server says of that stands");
+    served.interrupt();
+
+    // A key that is gone.
+    let served = served_from_cache(&sandbox);
     sandbox.server().end_access_tokens();
-    sandbox.server().fault(Fault::at(TOKEN).error(401, "this key is gone"));
-    served.ask("GET", "/api/v1/d", &[], "").is_error(401, "this key is gone");
     sandbox.server().clear_faults();
-    assert_eq!(sandbox.server().logins(), logins);
+    sandbox.server().fault(Fault::at(TOKEN).error(401, "this key is gone"));
+    let before = sandbox.server().asked(TOKEN);
+    for _ in 0..6 {
+        served.ask("GET", "/api/v1/d", &[], "").is_error(401, "this key is gone");
+    }
+    assert_eq!(sandbox.server().asked(TOKEN), before + 1);
+    served.interrupt();
+    sandbox.server().clear_faults();
+
+    // A server that wants to be left alone.
+    let served = served_from_cache(&sandbox);
+    sandbox.server().end_access_tokens();
+    sandbox.server().fault(Fault::at(TOKEN).error(429, "slowly").header("retry-after", "200"));
+    let before = sandbox.server().asked(TOKEN);
+    for _ in 0..4 {
+        let answer = served.ask("GET", "/api/v1/d", &[], "");
+        answer.is_error(503, "slowly");
+        assert_eq!(answer.headers["retry-after"], "200");
+    }
+    assert_eq!(sandbox.server().asked(TOKEN), before + 1);
     served.interrupt();
 }
 
 #[test]
-fn many_requests_at_once_with_an_ended_token_get_one_new_one() {
+fn many_requests_at_once_with_an_ended_token_get_one_outcome() {
     let sandbox = Sandbox::new();
     acme(&sandbox);
-    let served = Served::new(&sandbox, &[]);
-    sandbox.server().end_access_tokens();
-    std::thread::scope(|scope| {
-        let client = &served.client;
-        let ask = || assert_eq!(client.ask("GET", "/api/v1/x", &[], "").status, 200);
-        let asking: Vec<_> = (0..32).map(|_| scope.spawn(ask)).collect();
+    for good in [true, false] {
+        let served = served_from_cache(&sandbox);
+        sandbox.server().end_access_tokens();
+        let gate = Gate::new();
+        let fault = Fault::at(TOKEN).hold(&gate);
+        sandbox.server().fault(if good { fault } else { fault.error(401, "gone") });
+        let before = sandbox.server().asked(TOKEN);
+        let asking: Vec<_> = (0..32)
+            .map(|_| {
+                let client = served.client.clone();
+                std::thread::spawn(move || client.ask("GET", "/api/v1/x", &[], "").status)
+            })
+            .collect();
+        gate.wait_for(1);
+        gate.open();
+        let wanted = if good { 200 } else { 401 };
         for thread in asking {
-            thread.join().unwrap();
+            assert_eq!(thread.join().unwrap(), wanted);
         }
-    });
-    assert_eq!(sandbox.server().logins(), 2);
+        assert_eq!(sandbox.server().asked(TOKEN), before + 1);
+        sandbox.server().clear_faults();
+        served.interrupt();
+    }
+}
+
+#[test]
+fn a_renewal_outlives_the_request_that_began_it() {
+    let sandbox = Sandbox::new();
+    acme(&sandbox);
+    let served = served_from_cache(&sandbox);
+    sandbox.server().end_access_tokens();
+    let gate = Gate::new();
+    sandbox.server().fault(Fault::at(TOKEN).hold(&gate));
+    let before = sandbox.server().asked(TOKEN);
+    let request = format!(
+        "GET /api/v1/x HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nAuthorization: Bearer {}\r\n\r\n",
+        served.port, served.token
+    );
+    let mut impatient = TcpStream::connect(("127.0.0.1", served.port)).unwrap();
+    impatient.write_all(request.as_bytes()).unwrap();
+    gate.wait_for(1);
+    drop(impatient);
+    gate.open();
+    assert_eq!(served.ask("GET", "/api/v1/x", &[], "").status, 200);
+    assert_eq!(sandbox.server().asked(TOKEN), before + 1, "the one that nobody waited for any more");
+    served.interrupt();
+}
+
+#[test]
+fn a_key_that_came_into_the_store_meanwhile_is_used() {
+    let sandbox = Sandbox::new();
+    let old = acme(&sandbox);
+    let served = served_from_cache(&sandbox);
+    let new = sandbox.server().regenerate(&old);
+    sandbox.server().end_access_tokens();
+    sandbox.neto(["profile", "set-secret", "acme"]).stdin(new.netosecret()).run().code(0);
+    let logins = sandbox.server().logins();
+    assert_eq!(served.ask("GET", "/api/v1/x", &[], "").status, 200, "with the new key, since the old one is dead");
+    assert_eq!(sandbox.server().logins(), logins + 1);
+    sandbox.neto(["token", "acme", "--offline"]).reveals("access token").run().code(0);
     served.interrupt();
 }
 

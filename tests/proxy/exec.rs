@@ -45,6 +45,8 @@ fn the_vendors_client_runs_unchanged_and_holds_nothing_real() {
     for name in ["NETOSECRET", "NETO_TOKEN", "NETO_URL", "NETO_APPKEY", "NETO_SHARED_SECRET", "NO_PROXY", "no_proxy"] {
         assert!(names.contains(name), "{name} is not in {names:?}");
     }
+    let every = sandbox.neto(["exec", "--decoy", "acme", "--", "env"]).env("NO_PROXY", "*").run();
+    every.code(0).stdout_has("\nNO_PROXY=*\n");
     let proxied = sandbox.neto(["exec", "--decoy", "acme", "--", "env"]).env("no_proxy", "example.com").run();
     proxied.code(0).stdout_has("\nno_proxy=example.com,127.0.0.1\n").stdout_has("\nNO_PROXY=example.com,127.0.0.1\n");
 }
@@ -109,7 +111,7 @@ fn ctrl_c_at_a_terminal_reaches_it_once() {
 fn a_neto_that_is_killed_takes_it_along() {
     let sandbox = Sandbox::new();
     acme(&sandbox);
-    let script = "trap 'echo told > told; exit' TERM; echo $$ > started; while :; do sleep 0.02; done";
+    let script = "trap 'echo told > told; exit' HUP TERM; echo $$ > started; while :; do sleep 0.02; done";
     for several in [&["acme"][..], &["acme", "--output", "json"]] {
         let program = ["--", "sh", "-c", script];
         let running = sandbox.neto(["exec", "--decoy"].iter().chain(several).chain(&program)).start();

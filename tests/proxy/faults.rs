@@ -41,6 +41,19 @@ fn a_server_that_fails_is_told_in_the_apis_form() {
 }
 
 #[test]
+fn a_reading_call_is_sent_twice_at_most_and_a_writing_one_once() {
+    let sandbox = Sandbox::new();
+    let served = hasty(&sandbox);
+    for (method, path, most) in [("GET", "/api/v1/x", 2), ("POST", "/api/v1/search/x", 2), ("POST", "/api/v1/y", 1)] {
+        lives(&served);
+        sandbox.server().fault(Fault::at(path).close());
+        served.ask(method, path, &[], "{}").is_error(502, "broke");
+        assert!((1..=most).contains(&sandbox.server().asked(path)), "{method} {path}");
+    }
+    served.interrupt();
+}
+
+#[test]
 fn an_answer_that_breaks_off_breaks_off_for_the_program_too() {
     let sandbox = Sandbox::new();
     let served = hasty(&sandbox);

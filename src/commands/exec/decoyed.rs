@@ -6,8 +6,8 @@ use super::{ExecArgs, child, code, command, not_started, program};
 use crate::commands::{Run, Watch, decoy, remember};
 use crate::error::{Code, Error};
 use crate::profile::Profile;
-use crate::proxy::{Audit, Door, Site, allow_many, serve};
-use crate::session::{Declared, Session};
+use crate::proxy::{Audit, Door, Reread, Site, allow_many, serve};
+use crate::session::Session;
 use futures_util::future::{Either, select};
 use std::convert::Infallible;
 use std::pin::pin;
@@ -23,8 +23,9 @@ pub(super) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
     let watch = Watch(run.ui);
     let session = run.context.session(&watch);
     let stop = Stop::new();
+    let reread = |profile: &Profile| decoy::reread(run, profile);
     let ended = session.block_on(async {
-        let ready = pin!(site(args, run, &session, profile, audit.clone()));
+        let ready = pin!(site(args, run, &session, profile, &reread, audit.clone()));
         let served = match select(pin!(stop.comes()), ready).await {
             Either::Left(_) => return Ok(None),
             Either::Right((served, _)) => served.map_err(|error| error.about(&profile.name))?,
@@ -33,6 +34,7 @@ pub(super) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
         let warned = pin!(decoy::watch_over(audit.as_deref(), run));
         beside(args, run, &served, &stop, warned).await.map(Some)
     })??;
+    decoy::warn_of(audit.as_deref(), run);
     // A signal that came while the program ran was the program's, whose end says what became of it.
     let reason = stop.reason();
     match ended {
@@ -69,10 +71,10 @@ pub(super) async fn site<'a>(
     run: &Run<'_>,
     session: &'a Session<'a>,
     profile: &'a Profile,
+    reread: Reread<'a>,
     audit: Option<Rc<Audit>>,
 ) -> Result<(Door, Site<'a>), Error> {
     let door = decoy::open(None)?;
-    let declared = Declared { profile, reading: run.context.reading() };
-    let site = args.behind.site(run, session, declared, &door, audit).await?;
+    let site = args.behind.site(run, session, profile, reread, &door, audit).await?;
     Ok((door, site))
 }

@@ -12,7 +12,7 @@ use crate::commands::{Fleet, Run, Watch, decoy, remember};
 use crate::error::{Code, Error};
 use crate::output::{Lines, Speaker, Stream, json_line};
 use crate::profile::{Profile, ProfileName};
-use crate::proxy::{Audit, Door, Site, serve};
+use crate::proxy::{Audit, Door, Reread, Site, serve};
 use crate::session::Session;
 use futures_util::future::{Either, select};
 use serde::Serialize;
@@ -32,6 +32,7 @@ struct Work<'a> {
     run: &'a Run<'a>,
     session: &'a Session<'a>,
     stop: &'a Stop,
+    reread: Reread<'a>,
     /// Where what goes through decoys is written down.
     audit: Option<Rc<Audit>>,
     /// The columns of the longest name.
@@ -89,8 +90,9 @@ pub(super) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
     let watch = Watch(run.ui);
     let session = run.context.session(&watch);
     let stop = Stop::new();
+    let reread = |profile: &Profile| decoy::reread(run, profile);
     let widest = profiles.iter().map(|profile| profile.name.as_str().len()).max().unwrap_or(0);
-    let work = Work { args, run, session: &session, stop: &stop, audit, widest };
+    let work = Work { args, run, session: &session, stop: &stop, reread: &reread, audit, widest };
     let mut rows = InOrder::new();
     let one = async |(place, profile)| (place, profile, work.one(place, profile).await);
     session.each(profiles.into_iter().enumerate(), args.jobs.jobs, one, |(place, profile, outcome)| {
@@ -144,7 +146,7 @@ impl Work<'_> {
     async fn ready<'p>(&'p self, profile: &'p Profile) -> Result<(Command, Option<(Door, Site<'p>)>), Error> {
         let Self { args, run, session, .. } = self;
         if args.decoy {
-            let served = decoyed::site(args, run, session, profile, self.audit.clone()).await?;
+            let served = decoyed::site(args, run, session, profile, self.reread, self.audit.clone()).await?;
             let variables = decoy::variables(run, &served.1, args.with_secret);
             let command = tied(&command(&args.command, profile, &variables, run));
             return Ok((command, Some(served)));

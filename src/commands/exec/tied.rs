@@ -53,7 +53,8 @@ pub(crate) fn run(args: &TiedArgs, _run: &Run<'_>) -> Result<(), Error> {
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{Signal, getppid, set_parent_process_death_signal};
-        let asked = set_parent_process_death_signal(Some(Signal::TERM));
+        // An interactive shell ignores SIGTERM; of SIGHUP it tells its jobs too.
+        let asked = set_parent_process_death_signal(Some(Signal::HUP));
         asked.map_err(|error| Error::new(Code::Exec(super::OWN_FAILURE), error.to_string()))?;
         // It may have ended before anybody asked.
         if getppid().is_none_or(|parent| parent.as_raw_nonzero().get().cast_unsigned() != args.parent) {
