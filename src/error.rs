@@ -363,6 +363,11 @@ impl From<VaultError> for Error {
             VaultError::Source(error) => return error.into(),
             VaultError::Memory(error) => return error.into(),
             VaultError::CaFile(error) => return error.into(),
+            VaultError::StrangeRecipient(name) => {
+                return Self::new(Code::Store, VaultError::StrangeRecipient(name.clone()).to_string())
+                    .with_hint(format!("neto trust --recipient {name}"));
+            }
+            VaultError::NoRecipient => (Code::Store, "neto init"),
             VaultError::Mismatch(_) => {
                 (Code::Store, "neto seal NAME --accept    if you made that edit; if not, look at who did")
             }

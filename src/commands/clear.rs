@@ -54,7 +54,7 @@ impl Pasted {
             reseal::tell_strange_address(run, self.name.as_str(), &declared.url)?;
         }
         let sealed = reseal::seal_new(run, bare.store(), &declared, &self.credential)?;
-        Ok(self.edits.iter().cloned().chain(reseal::edits(&self.name, &sealed)).collect())
+        Ok(self.edits.iter().cloned().chain(sealed.edits(&self.name)).collect())
     }
 }
 

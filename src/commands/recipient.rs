@@ -240,7 +240,7 @@ fn list(run: &Run<'_>, output: Format) -> Result<(), Error> {
         if only.is_some_and(|only| !opens.iter().any(|profile| profile.as_str() == only)) {
             continue;
         }
-        let own = reseal::is_own(run, key);
+        let own = run.context.vault.is_own(key);
         rows.push(RecipientRow {
             recipient: name.to_string(),
             key: key.clone(),

@@ -2,10 +2,9 @@
 //! change of the store unbinds.
 
 use super::Run;
-use super::shape::set;
-use crate::error::{Code, Error};
-use crate::profile::{ApiUrl, Document, Edit, Profile, ProfileName, RecipientName, SecretPlace, Section, Store, Value};
-use crate::secret::{Asker, Binding, Credential, CredentialId, Opened, Sealed, Verdict, plugin_of};
+use crate::error::Error;
+use crate::profile::{ApiUrl, Document, Edit, Profile, ProfileName, RecipientName, SecretPlace, Store};
+use crate::secret::{Asker, Binding, Credential, CredentialId, Opened, Sealed, Verdict};
 use crate::session::VaultError;
 use jiff::civil::Date;
 use jiff::tz::Offset;
@@ -15,31 +14,6 @@ use std::collections::btree_map::Entry;
 /// Today, in UTC.
 pub(super) fn today(run: &Run<'_>) -> Date {
     Offset::UTC.to_datetime(run.context.process.clock.now()).date()
-}
-
-/// The keys that a profile is to be sealed to. A key that came into the store from elsewhere is refused
-/// until this machine has been told to trust it: whoever can edit the file could add their own. What the secret is
-/// sealed to already (`inside` the seal, where nobody who only edits the file reaches) has had it; but a key that
-/// would start a program here is trusted in so many words.
-fn trusted_keys(run: &Run<'_>, store: &Store, profile: &Profile, inside: &[String]) -> Result<Vec<String>, Error> {
-    let keys = store.recipient_keys(profile);
-    let memory = run.context.vault.memory()?.borrow();
-    for (name, key) in &store.recipients {
-        let had_it = inside.contains(key) && plugin_of(key).is_none();
-        if keys.contains(key) && !had_it && !memory.knows_recipient(key) && !is_own(run, key) {
-            return Err(Error::new(Code::Store, format!("the recipient '{name}' came into the store from elsewhere"))
-                .with_hint(format!("neto trust --recipient {name}")));
-        }
-    }
-    if keys.is_empty() {
-        return Err(Error::new(Code::Store, "the store has no recipient to seal the secret to").with_hint("neto init"));
-    }
-    Ok(keys)
-}
-
-/// Whether this machine's identity opens what is sealed to `key`.
-pub(super) fn is_own(run: &Run<'_>, key: &str) -> bool {
-    run.context.vault.own_keys().iter().any(|mine| mine == key)
 }
 
 /// Refuses a profile whose remembered fields changed until `neto trust` has shown them: to seal for what it declares
@@ -75,8 +49,8 @@ pub(super) fn seal_new(
     profile: &Profile,
     credential: &Credential,
 ) -> Result<Sealed, Error> {
-    let keys = trusted_keys(run, store, profile, &[])?;
-    if !keys.iter().any(|key| is_own(run, key)) {
+    let keys = run.context.vault.trusted_keys(store, profile, &[])?;
+    if !keys.iter().any(|key| run.context.vault.is_own(key)) {
         run.ui.warn(&format!("{}: it is sealed to others, so your own identity will not open it", profile.name));
     }
     let now = run.context.process.clock.now();
@@ -113,8 +87,8 @@ pub(super) fn keys_of_all<'p>(
         let (keys, own) = match known.entry(profile.recipients.as_deref()) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
-                let keys = trusted_keys(run, store, profile, &[])?;
-                let own = keys.iter().any(|key| is_own(run, key));
+                let keys = run.context.vault.trusted_keys(store, profile, &[])?;
+                let own = keys.iter().any(|key| run.context.vault.is_own(key));
                 new.insert((keys, own))
             }
         };
@@ -132,26 +106,10 @@ pub(super) fn keys_of_all<'p>(
 
 /// The same credential, bound to what `profile` declares now: id and date stay.
 pub(super) fn seal_again(run: &Run<'_>, store: &Store, profile: &Profile, opened: &Opened) -> Result<Sealed, Error> {
-    let keys = trusted_keys(run, store, profile, &opened.recipients)?;
+    let keys = run.context.vault.trusted_keys(store, profile, &opened.recipients)?;
     let since = profile.sealed.as_ref().map_or_else(|| today(run), |note| note.since);
     let now = run.context.process.clock.now();
     Ok(run.context.vault.seal(&Binding::of(profile)?, &opened.credential, &opened.id, since, &keys, now)?)
-}
-
-/// The two keys of a sealed profile, in the order that the store shows them.
-pub(super) fn entries(sealed: &Sealed) -> [(&'static str, Value); 2] {
-    let note = vec![
-        ("id".to_owned(), Value::Text(sealed.note.id.clone())),
-        ("to".to_owned(), Value::Text(sealed.note.to.clone())),
-        ("since".to_owned(), Value::Date(sealed.note.since)),
-    ];
-    [("sealed", Value::Table(note)), ("secret", Value::Block(sealed.text.clone()))]
-}
-
-/// The same as changes of a profile that is there.
-pub(super) fn edits(name: &ProfileName, sealed: &Sealed) -> Vec<Edit> {
-    let section = Section::Profile(name.clone());
-    entries(sealed).into_iter().map(|(key, value)| set(&section, &[key], value)).collect()
 }
 
 /// A change of the store with the sealing that it needs.
@@ -197,7 +155,7 @@ pub(super) fn with_resealing(
         }
         if let SecretPlace::Sealed(text) = &old.secret {
             match anew(run, asker, after.store(), old, new, text) {
-                Ok(sealed) => resealing.edits.extend(self::edits(&new.name, &sealed)),
+                Ok(sealed) => resealing.edits.extend(sealed.edits(&new.name)),
                 Err(error) => {
                     resealing.failures.push(error.about(&old.name));
                     continue;

@@ -189,7 +189,7 @@ fn resealed(
     let more: Vec<&str> = more.map(|(name, _)| name.as_str()).collect();
     // Whoever edits the file can take the list of a profile away, and with it let more people in.
     let more = if more.is_empty() { String::new() } else { format!(", now also to {}", more.join(", ")) };
-    Ok(Outcome::Sealed { edits: reseal::edits(&profile.name, &sealed), how: format!("{how}{more}") })
+    Ok(Outcome::Sealed { edits: sealed.edits(&profile.name), how: format!("{how}{more}") })
 }
 
 /// Shows what each of the profiles was bound to and declares now, and asks; what they declare now.

@@ -8,15 +8,17 @@ use super::{
     RecipientError, SourceEnvironment, Unanswered,
 };
 use super::{envelope, payload, recipient, recipients_tag};
-use crate::profile::SealedNote;
+use crate::profile::{Edit, ProfileName, SealedNote, Section, Value};
 use age::EncryptError;
 use age::armor::Format;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 /// A credential as the store has it: the armored text, and what stands beside it in clear.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Sealed {
     /// An armored age file, with a line end.
     pub text: String,
@@ -68,6 +70,28 @@ pub struct Opened {
     pub recipients: Vec<String>,
     /// When it was sealed, in whole seconds.
     pub sealed_at: Timestamp,
+}
+
+impl Sealed {
+    /// The two keys of a sealed profile, in the order that the store shows them.
+    #[must_use]
+    pub fn entries(&self) -> [(&'static str, Value); 2] {
+        let note = vec![
+            ("id".to_owned(), Value::Text(self.note.id.clone())),
+            ("to".to_owned(), Value::Text(self.note.to.clone())),
+            ("since".to_owned(), Value::Date(self.note.since)),
+        ];
+        [("sealed", Value::Table(note)), ("secret", Value::Block(self.text.clone()))]
+    }
+
+    /// The same as changes of a profile that is there.
+    #[must_use]
+    pub fn edits(&self, name: &ProfileName) -> Vec<Edit> {
+        let section = Section::Profile(name.clone());
+        let set =
+            |(key, value): (&str, Value)| Edit::Set { section: section.clone(), key: vec![key.to_owned()], value };
+        self.entries().map(set).into()
+    }
 }
 
 /// Seals `credential`, which came on the day `since`, bound to `binding`, to all of the keys `recipients`.

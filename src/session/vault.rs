@@ -7,11 +7,12 @@
 use super::Watcher;
 use crate::disk::{self, DiskError, Lock, Locked, Privacy, Rules};
 use crate::fusion::Login;
-use crate::profile::{Profile, SecretPlace};
+use crate::profile::{Profile, RecipientName, SecretPlace, Store};
 use crate::secret::{
     Account, Asker, Binding, BindingError, Credential, CredentialId, DeviceKey, Found, Identities, IdentityPlace,
     KeyError, KeyText, Memory, MemoryError, Mismatch, NetoSecret, OpenError, Opened, PassphraseError, PluginError,
-    Protected, SealError, Sealed, Secret, SourceEnvironment, SourceError, Unanswered, Verdict, fetch, open, seal,
+    Protected, SealError, Sealed, Secret, SourceEnvironment, SourceError, Unanswered, Verdict, fetch, open, plugin_of,
+    seal,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -74,6 +75,12 @@ pub enum VaultError {
     /// The source yields none.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// A key that came into the store from elsewhere, and that this machine has not been told to trust.
+    #[error("the recipient '{0}' came into the store from elsewhere")]
+    StrangeRecipient(RecipientName),
+    /// Nobody to seal to.
+    #[error("the store has no recipient to seal the secret to")]
+    NoRecipient,
     /// The memory of what was trusted cannot be used.
     #[error(transparent)]
     Memory(#[from] MemoryError),
@@ -276,6 +283,31 @@ impl Vault {
         now: Timestamp,
     ) -> Result<Sealed, SealError> {
         seal(binding, credential, id, since, keys, now, &self.environment)
+    }
+
+    /// Whether this machine's identity opens what is sealed to `key`, as far as that is known without asking anybody.
+    #[must_use]
+    pub fn is_own(&self, key: &str) -> bool {
+        self.own_keys().iter().any(|mine| mine == key)
+    }
+
+    /// The keys that a profile is to be sealed to. A key that came into the store from elsewhere is refused
+    /// until this machine has been told to trust it: whoever can edit the file could add their own. What the secret is
+    /// sealed to already (`inside` the seal, where nobody who only edits the file reaches) has had it; but a key that
+    /// would start a program here is trusted in so many words.
+    ///
+    /// # Errors
+    /// [`VaultError::StrangeRecipient`] and [`VaultError::NoRecipient`].
+    pub fn trusted_keys(&self, store: &Store, profile: &Profile, inside: &[String]) -> Result<Vec<String>, VaultError> {
+        let keys = store.recipient_keys(profile);
+        let memory = self.memory()?.borrow();
+        for (name, key) in &store.recipients {
+            let had_it = inside.contains(key) && plugin_of(key).is_none();
+            if keys.contains(key) && !had_it && !memory.knows_recipient(key) && !self.is_own(key) {
+                return Err(VaultError::StrangeRecipient(name.clone()));
+            }
+        }
+        if keys.is_empty() { Err(VaultError::NoRecipient) } else { Ok(keys) }
     }
 
     /// What this machine trusts.

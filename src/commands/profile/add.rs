@@ -98,7 +98,7 @@ fn edits(
     // What the seal binds is what the store declares, defaults and all, so the reader itself says it.
     let with_skeleton = document.apply(&skeleton)?;
     let sealed = reseal::seal_new(run, with_skeleton.store(), &added(&with_skeleton, name)?, credential)?;
-    entries.extend(reseal::entries(&sealed).map(|(key, value)| (key.to_owned(), value)));
+    entries.extend(sealed.entries().map(|(key, value)| (key.to_owned(), value)));
     Ok(vec![Edit::AddProfile { name: name.clone(), entries }])
 }
 

@@ -64,7 +64,7 @@ fn edits(run: &Run<'_>, document: &Document, name: &ProfileName, incoming: &Inco
                 return Err(Error::new(Code::Store, message).with_hint(format!("neto trust {name}    if it is right")));
             }
             let sealed = reseal::seal_new(run, bare.store(), &declared, credential)?;
-            edits.extend(reseal::edits(name, &sealed));
+            edits.extend(sealed.edits(name));
         }
     }
     Ok(edits)

@@ -35,11 +35,11 @@ pub(super) fn sealed(
         if let Edit::AddProfile { name, entries } = edit
             && let Some(sealed) = sealed_of.remove(name)
         {
-            entries.extend(reseal::entries(sealed).map(|(key, value)| (key.to_owned(), value)));
+            entries.extend(sealed.entries().map(|(key, value)| (key.to_owned(), value)));
         }
     }
     for (name, sealed) in sealed_of {
-        edits.extend(reseal::edits(name, sealed));
+        edits.extend(sealed.edits(name));
     }
     Ok(edits)
 }
