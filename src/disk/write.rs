@@ -102,6 +102,21 @@ pub fn replace_with_link(path: &Path, _target: &Path) -> Result<(), DiskError> {
     Err(DiskError::io("link", path, io::Error::from(io::ErrorKind::Unsupported)))
 }
 
+/// Whether a file of `size` bytes could replace the one that `path` leads to: writes one beside it, durably, and takes it
+/// away again.
+///
+/// # Errors
+/// [`DiskError`] naming `path`, as the replacement would fail.
+pub fn rehearse(path: &Path, size: usize) -> Result<(), DiskError> {
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    create_private_folder(folder_of(&target))?;
+    let held = signals::hold();
+    let written = write_temporary(folder_of(&target), &vec![0; size], Durability::Durable, 0o600);
+    let gone = written.and_then(NamedTempFile::close);
+    drop(held);
+    gone.map_err(|source| DiskError::io("write", path, source))
+}
+
 /// Removes a file; one that is not there is no error.
 ///
 /// # Errors
@@ -112,6 +127,17 @@ pub fn remove(path: &Path) -> Result<bool, DiskError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(source) => Err(DiskError::io("remove", path, source)),
     }
+}
+
+/// Removes a file such that no power cut brings it back; one that is not there is no error.
+///
+/// # Errors
+/// [`DiskError::Io`] when it is there and stays, or may come back.
+pub fn remove_durably(path: &Path) -> Result<(), DiskError> {
+    if remove(path)? {
+        sync_folder(folder_of(path)).map_err(|source| DiskError::io("remove", path, source))?;
+    }
+    Ok(())
 }
 
 /// Appends to a file that another program owns the format of, making it 0600 where it is missing.
