@@ -14,11 +14,12 @@ const ALONE: [&str; 2] = ["disk", "output"];
 
 /// The files that call `.reveal(`, outside tests. A secret surfaces here and nowhere else; a new file in this list
 /// wants a reason.
-const REVEALING: [&str; 20] = [
+const REVEALING: [&str; 21] = [
     "commands/identity.rs",
     "commands/token.rs",
     "commands/variables.rs",
     "fusion/answer.rs",
+    "fusion/api_keys.rs",
     "fusion/call.rs",
     "fusion/client.rs",
     "fusion/request.rs",

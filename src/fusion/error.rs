@@ -196,6 +196,19 @@ impl FusionError {
         }
     }
 
+    /// Whether it is certain that what was asked for was not done: it was never sent, or the server says so.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            // 408: the server waited for a request that may have come after all.
+            Self::Status { status, .. } | Self::Refusal { status, .. } => {
+                (400..500).contains(status) && *status != 408
+            }
+            Self::Rejected { .. } | Self::Redirect { .. } => true,
+            _ => self.was_never_sent(),
+        }
+    }
+
     /// Whether it lies in what this process was started with, so that it says nothing to another.
     #[must_use]
     pub fn is_local(&self) -> bool {

@@ -42,9 +42,11 @@ impl<T> Listed<T> {
     }
 }
 
-/// Reads the one thing that a body wraps.
+/// Reads the one thing that a body wraps, also as a list of one.
 pub(super) fn one<W: DeserializeOwned, T>(body: &[u8], read: impl Fn(W) -> Option<T>) -> Result<T, &'static str> {
-    serde_json::from_str(data(body)?.get()).ok().and_then(read).ok_or("its data cannot be read")
+    let data = data(body)?.get();
+    let one = serde_json::from_str(data).or_else(|_| serde_json::from_str(data).map(|[one]: [W; 1]| one));
+    one.ok().and_then(read).ok_or("its data cannot be read")
 }
 
 /// serde's own words quote what was read, so none of them is kept.

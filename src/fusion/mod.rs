@@ -21,7 +21,7 @@ mod server_text;
 mod transport;
 
 pub use answer::{Grant, Refresh};
-pub use api_keys::ApiKey;
+pub use api_keys::{ApiKey, KeyTerms};
 pub use call::{Call, Reply};
 pub use client::{Client, Manner, Progress};
 pub use customers::Customer;
