@@ -2,8 +2,8 @@
 //!
 //! What several verbs share lies beside them: how a credential comes in (`credential`), the flags that
 //! shape a profile (`shape`), sealing (`reseal`), the exported variables (`variables`), decoys (`decoy`), selection
-//! (`select`), work on many profiles (`fleet`), the word before a call that writes (`guard`), and who the pipeline
-//! tells (`watch`).
+//! (`select`), work on many profiles (`fleet`), the word before a call that writes (`guard`), the repository of a store
+//! (`git`), and who the pipeline tells (`watch`).
 #![allow(clippy::doc_markdown, reason = "comments of arguments are the help that users read")]
 
 pub(crate) mod api;
@@ -28,6 +28,7 @@ mod clear;
 mod credential;
 mod decoy;
 mod fleet;
+mod git;
 mod guard;
 mod reseal;
 mod seal_check;

@@ -1,20 +1,15 @@
 //! What `neto seal --check` finds: for a pre-commit hook and CI. It asks nobody and changes nothing.
-//!
-//! A checkout may hold what somebody else put there, so git is found on PATH alone and told to start no program and to
-//! believe no repository that lies inside another.
 
 use super::Run;
+use super::git::Git;
 use super::seal::is_for_today;
-use super::variables::keys;
 use super::words::count;
 use crate::disk::{self, Privacy, Rules};
 use crate::error::{Code, Error};
 use crate::output::{clean, quoted};
 use crate::profile::{Document, Profile, ProfileName, SecretPlace, Store};
-use crate::secret::{Binding, check_sealed, find_program};
+use crate::secret::{Binding, check_sealed};
 use crate::session::check_bound;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
 
 /// A secret key of age, or one that names a plugin's, as git's extended expressions say it.
 const SECRET_KEY: &str = "(^|[^A-Za-z0-9])AGE-(SECRET-KEY-(PQ-)?|PLUGIN-[A-Z0-9-]+-)1[0-9A-Z]{20,}";
@@ -102,30 +97,7 @@ fn is_bound_elsewhere(run: &Run<'_>, profile: &Profile, text: &str) -> Option<St
     }
 }
 
-/// The repository that the store lies in.
-struct Git {
-    program: PathBuf,
-    /// Where it is started: a hook is in the right folder already, with variables that are relative to it.
-    folder: PathBuf,
-    /// The store, through all links.
-    store: PathBuf,
-}
-
 impl Git {
-    /// None where there is no git, or no repository.
-    fn of(run: &Run<'_>) -> Option<Self> {
-        let environment = &run.context.process.environment;
-        let program = find_program("git", environment.get("PATH")).ok()?;
-        let store = run.context.paths.store.canonicalize().ok()?;
-        let folder = store.parent()?;
-        let in_hook = ["GIT_DIR", "GIT_INDEX_FILE"].iter().any(|name| environment.get(name).is_some());
-        if !in_hook && !folder.ancestors().any(|above| above.join(".git").exists()) {
-            return None;
-        }
-        let folder = if in_hook { run.context.process.folder.clone() } else { folder.to_path_buf() };
-        Some(Self { program, folder, store })
-    }
-
     fn look(&self, run: &Run<'_>, names: &[ProfileName], found: &mut Found) {
         let grep = ["grep", "--cached", "-z", "-l", "-a", "-E", "-e", SECRET_KEY, "--", ":/"];
         let listed = ["ls-files", "--cached", "-z", "--"];
@@ -161,26 +133,5 @@ impl Git {
         }
         let folder = self.store.parent()?;
         Some(Document::parse(bytes, folder).map_err(|error| error.0.to_string()))
-    }
-
-    fn paths(&self, run: &Run<'_>, arguments: &[&str], fine: &[i32]) -> Result<Vec<String>, String> {
-        let output = self.run(run, arguments)?;
-        if !output.status.code().is_some_and(|code| fine.contains(&code)) {
-            let said = String::from_utf8_lossy(&output.stderr);
-            return Err(said.lines().next().unwrap_or("it failed").to_owned());
-        }
-        let names = String::from_utf8_lossy(&output.stdout).into_owned();
-        Ok(names.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect())
-    }
-
-    fn run(&self, run: &Run<'_>, arguments: &[&str]) -> Result<Output, String> {
-        let mut git = Command::new(&self.program);
-        git.args(["-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "--no-pager"]).args(arguments);
-        git.current_dir(if self.folder.is_dir() { &self.folder } else { Path::new("/") });
-        for name in keys(&run.context.process.environment) {
-            git.env_remove(name);
-        }
-        git.env_remove("GIT_LITERAL_PATHSPECS").env("GIT_NO_LAZY_FETCH", "1").env("GIT_OPTIONAL_LOCKS", "0");
-        git.stdin(Stdio::null()).output().map_err(|error| error.to_string())
     }
 }
