@@ -328,6 +328,7 @@ impl Context {
         Session::new(Setup {
             cache: &self.cache,
             state: self.paths.state.clone(),
+            store: self.store_file(),
             clock: self.process.clock,
             lock_timeout: self.globals.lock_timeout,
             vault: &self.vault,

@@ -12,7 +12,7 @@ use crate::secret::{
     BindingError, CredentialError, KeyError, MemoryError, NetoSecretError, OpenError, PluginError, SealError,
     SourceError, Unanswered,
 };
-use crate::session::{AcquireError, SessionError, VaultError};
+use crate::session::{AcquireError, RotationError, SessionError, VaultError};
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -335,11 +335,9 @@ impl From<SessionError> for Error {
         let (code, hint) = match error {
             SessionError::Disk(error) => return error.into(),
             SessionError::Vault(error) => return error.into(),
-            SessionError::Fusion(error) => return error.into(),
+            SessionError::Fusion(error) | SessionError::Forbidden(error) => return error.into(),
+            SessionError::Rotation(error) => return error.into(),
             SessionError::Unsure(_) => (Code::Unreachable, Some("look whether it was done before you send it again")),
-            SessionError::Forbidden(_) => {
-                (Code::Rejected, Some("neto profile set-secret NAME    with a key whose role allows it"))
-            }
             SessionError::Shared(ref failure) if failure.rejected => {
                 (Code::Rejected, Some("neto profile set-secret NAME    if the key was rotated"))
             }
@@ -351,6 +349,61 @@ impl From<SessionError> for Error {
             SessionError::Runtime(_) => (Code::System, None),
         };
         Self::hinted(code, &error, hint.map(str::to_owned))
+    }
+}
+
+impl From<RotationError> for Error {
+    fn from(error: RotationError) -> Self {
+        let message = error.to_string();
+        let (code, hint) = match error {
+            RotationError::Seal(error) => return error.into(),
+            RotationError::Store(error) => return error.into(),
+            RotationError::Disk(error) => return error.into(),
+            RotationError::NotStored(inner) => (store_code(&inner), "neto rotate NAME    puts it there".to_owned()),
+            RotationError::NotBegun(inner) => (store_code(&inner), "neto rotate NAME".to_owned()),
+            RotationError::NotSealed(_) | RotationError::Name(_) => (Code::Store, "neto profile show NAME".to_owned()),
+            RotationError::Unfinished => (Code::Store, "neto rotate NAME    finishes it".to_owned()),
+            RotationError::Lost => (
+                Code::Rejected,
+                "neto profile set-secret NAME    with a new key, made in the portal: nobody knows the one there is"
+                    .to_owned(),
+            ),
+            RotationError::Unchanged(error) => {
+                let hint = match error {
+                    FusionError::Status { status: 403, .. } => {
+                        "rotate it in the portal, or give the key a role that may manage keys"
+                    }
+                    FusionError::Status { status: 404, .. } => "neto keys NAME    shows which keys its tenant has",
+                    _ => "neto rotate NAME    in a while",
+                };
+                (Self::from(error).code(), hint.to_owned())
+            }
+            RotationError::Unknown(_) => {
+                (Code::Unreachable, "neto rotate NAME    before its token expires, which finishes it".to_owned())
+            }
+            RotationError::NoToken => (Code::System, "neto login NAME    says why".to_owned()),
+            RotationError::Overtaken => {
+                (Code::Store, "neto login NAME --force    if that is rejected: neto rotate --recover NAME".to_owned())
+            }
+            RotationError::OtherRoles { .. } => (Code::Found, "give the key its roles back in the portal".to_owned()),
+            RotationError::Gone => (Code::Store, "neto profile list".to_owned()),
+            RotationError::NoSecondKey => (Code::Store, "neto rotate NAME --overlap    makes one".to_owned()),
+            RotationError::StillUsed { user, .. } => {
+                (Code::Store, format!("neto rotate --recover {user}    if the second key is lost from the store"))
+            }
+            RotationError::NoName => (Code::Store, "remove keys that nobody uses in the portal".to_owned()),
+            RotationError::Damaged(path) => (Code::System, format!("rm {}", paste(&path))),
+        };
+        Self::new(code, message).with_hint(hint)
+    }
+}
+
+/// The code of what kept new keys out of the store, which several profiles share.
+fn store_code(error: &SessionError) -> Code {
+    match error {
+        SessionError::Rotation(RotationError::Disk(_) | RotationError::Store(StoreFileError::Disk(_))) => Code::System,
+        SessionError::Busy(_) => Code::Busy,
+        _ => Code::Store,
     }
 }
 
@@ -396,6 +449,9 @@ impl From<FusionError> for Error {
             }
             FusionError::TooLarge { .. } => {
                 (Code::Unreachable, "one profile's answer is passed on at any size, without --select")
+            }
+            FusionError::Status { status: 403, .. } => {
+                (Code::Rejected, "neto profile set-secret NAME    with a key whose role allows it")
             }
             FusionError::Status { status: 404, .. } => {
                 (Code::Unreachable, "neto profile show NAME    is the url right?")

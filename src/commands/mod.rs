@@ -90,6 +90,8 @@ fn sign_in(run: &Run<'_>, watch: &Watch<'_>, profile: &Profile, wanted: bool) ->
     if !wanted {
         return Ok(None);
     }
+    // A key that was being rotated when a run was ended may be dead.
+    run.context.session(watch).settle(profile).map_err(|error| Error::from(error).about(&profile.name))?;
     let credential = run.context.vault.credential(profile, watch, watch);
     Ok(Some(credential.map_err(|error| Error::from(error).about(&profile.name))?))
 }

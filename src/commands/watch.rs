@@ -49,6 +49,10 @@ impl Watcher for Watch<'_> {
                     "{profile}: the server did not say how long the token lives; it is good for this once and not kept"
                 )
             }
+            Warning::Finishing(profile) => {
+                format!("{profile}: a rotation of its key was cut off; going on with it")
+            }
+            Warning::Unfinished { profile, error } => format!("{profile}: {error}"),
             Warning::RefreshFailed { profile, error } => {
                 format!("{profile}: refreshing failed ({error}); signing in anew")
             }

@@ -201,9 +201,7 @@ impl FusionError {
     pub fn is_refusal(&self) -> bool {
         match self {
             // 408: the server waited for a request that may have come after all.
-            Self::Status { status, .. } | Self::Refusal { status, .. } => {
-                (400..500).contains(status) && *status != 408
-            }
+            Self::Status { status, .. } | Self::Refusal { status, .. } => (400..500).contains(status) && *status != 408,
             Self::Rejected { .. } | Self::Redirect { .. } => true,
             _ => self.was_never_sent(),
         }

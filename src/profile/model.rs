@@ -185,6 +185,16 @@ impl Store {
         self.profiles.iter().map(|entry| &entry.name)
     }
 
+    /// A profile that has the API key `appname` of the tenant of `profile`.
+    #[must_use]
+    pub fn user_of(&self, profile: &Profile, appname: &str) -> Option<&Profile> {
+        self.profiles.iter().filter_map(|entry| entry.profile.as_ref().ok()).find(|other| {
+            other.appname.as_deref() == Some(appname)
+                && other.shortname == profile.shortname
+                && other.url == profile.url
+        })
+    }
+
     /// The public keys that `profile` is to be sealed to today, sorted and without repeats;
     /// a name that the store does not know is left out (the parser refuses it before).
     #[must_use]

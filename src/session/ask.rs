@@ -5,6 +5,7 @@ use crate::fusion::{ApiPath, Call, FusionError, Head, Manner, Passed, Reply, Upl
 use crate::profile::{Profile, SecretPlace};
 use crate::token::State;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// What a server says of a cached token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub enum Verdict {
 const CAP: usize = 16 * 1024 * 1024;
 
 impl Session<'_> {
-    /// Reads something of the API: what `parse` makes of a 200, or says is wrong with "it".
+    /// Reads something of the API: what `parse` makes of a success, or says is wrong with "it".
     ///
     /// # Errors
     /// [`SessionError`]; `Forbidden` where the server takes the token and not the call.
@@ -29,15 +30,13 @@ impl Session<'_> {
         &self,
         declared: Declared<'_>,
         path: ApiPath,
-        parse: impl Fn(&[u8]) -> Result<T, &'static str>,
+        parse: impl FnOnce(&[u8]) -> Result<T, &'static str>,
     ) -> Result<T, SessionError> {
-        let mut reply = self.ask(declared, Want::default(), &Call::get(path)).await?;
-        let body = reply.whole(CAP).await.map_err(FusionError::of_own_call)?;
-        match reply.status().as_u16() {
-            200 => Ok(parse(&body).map_err(|what| reply.unusable(what))?),
-            403 => Err(SessionError::Forbidden(reply.refusal(&body))),
-            _ => Err(reply.refusal(&body).of_own_call().into()),
-        }
+        let reply = self.ask(declared, Want::default(), &Call::get(path)).await?;
+        understood(reply, parse).await.map_err(|error| match error {
+            FusionError::Status { status: 403, .. } => SessionError::Forbidden(error),
+            error => error.into(),
+        })
     }
 
     /// Makes one call on an event loop of its own, and does `then` with the answer while its body comes.
@@ -168,6 +167,19 @@ impl Session<'_> {
         }
         Ok(())
     }
+}
+
+/// What the answer to a call of neto's own says: what `parse` makes of a success, or says is wrong with "it".
+pub(super) async fn understood<T>(
+    mut reply: Reply,
+    parse: impl FnOnce(&[u8]) -> Result<T, &'static str>,
+) -> Result<T, FusionError> {
+    let body = reply.whole(CAP).await.map(Zeroizing::new).map_err(FusionError::of_own_call);
+    if reply.status().is_success() {
+        return parse(&body?).map_err(|what| reply.unusable(what));
+    }
+    // A refusal is one, also where its words break off.
+    Err(reply.refusal(&body.unwrap_or_default()).of_own_call())
 }
 
 /// What it means that no answer came to a call.

@@ -39,14 +39,22 @@ impl Session<'_> {
     ) -> Result<(), SessionError> {
         let things: Vec<T> = things.into_iter().collect();
         self.is_fleet.set(things.len() > 1);
-        self.block_on(async {
-            let mut results = stream::iter(things).map(|thing| work(thing)).buffer_unordered(jobs.get());
-            while let Some(result) = results.next().await {
-                if each(result).is_break() {
-                    break;
-                }
-            }
-        })
+        self.block_on(async { _ = self.each_here(things, jobs, work, &mut each).await })
+    }
+
+    /// The same on the event loop that there is; says whether `each` broke.
+    pub(super) async fn each_here<T, R>(
+        &self,
+        things: impl IntoIterator<Item = T>,
+        jobs: Jobs,
+        work: impl AsyncFn(T) -> R,
+        mut each: impl FnMut(R) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let mut results = stream::iter(things).map(|thing| work(thing)).buffer_unordered(jobs.get());
+        while let Some(result) = results.next().await {
+            each(result)?;
+        }
+        ControlFlow::Continue(())
     }
 
     /// Does `work` on an event loop of its own.

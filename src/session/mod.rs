@@ -9,6 +9,7 @@ mod failure;
 mod fleet;
 mod patience;
 mod renew;
+mod rotation;
 mod spread;
 mod vault;
 
@@ -17,15 +18,18 @@ pub use cache::TokenCache;
 pub use failure::Failure;
 pub use fleet::Jobs;
 pub use patience::{AcquireError, Busy, acquire};
+pub use rotation::{Kind, Rotated, Rotation, RotationError, Stage};
 pub use vault::{SignIn, Vault, VaultError, check_bound, read_passphrase};
 
 use crate::clock::Clock;
 use crate::disk::{DiskError, Durability, Lock};
 use crate::fusion::{Client, FusionError, Progress, Proxies};
-use crate::profile::{Profile, ProfileName, SecretPlace, Span};
+use crate::profile::{Profile, ProfileName, SecretPlace, Span, StoreFile};
 use crate::secret::{Asker, DeviceKey, KeyError, Secret};
 use crate::token::{CachedToken, Fingerprint, Lifetime, Reading, State, TokenFileError, TokenFolder};
 use failure::Failures;
+use renew::Turn;
+use rotation::Rotations;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -111,6 +115,15 @@ pub enum Warning<'a> {
         /// Why.
         error: &'a FusionError,
     },
+    /// A rotation of the profile's key was cut off, and is gone on with.
+    Finishing(&'a ProfileName),
+    /// It is still not finished, or not as it should be.
+    Unfinished {
+        /// The profile.
+        profile: &'a ProfileName,
+        /// Why.
+        error: &'a dyn std::error::Error,
+    },
 }
 
 /// Why there is no token.
@@ -147,6 +160,9 @@ pub enum SessionError {
     /// The folder of the locks belongs to somebody else.
     #[error(transparent)]
     Disk(DiskError),
+    /// Its key is not, or not wholly, rotated.
+    #[error(transparent)]
+    Rotation(#[from] RotationError),
     /// The machine gives no event loop.
     #[error("cannot start the network: {}", crate::disk::plain(.0))]
     Runtime(std::io::Error),
@@ -160,6 +176,10 @@ pub struct Session<'a> {
     cache: &'a TokenCache,
     locks: PathBuf,
     failures: Failures,
+    rotations: Rotations,
+    store: StoreFile,
+    /// The store as a rotation read it last.
+    read: RefCell<Option<rotation::Read>>,
     clock: Clock,
     lock_timeout: Duration,
     vault: &'a Vault,
@@ -181,6 +201,8 @@ pub struct Setup<'a> {
     pub cache: &'a TokenCache,
     /// The folder of locks and of what processes tell each other.
     pub state: PathBuf,
+    /// The store, which a new key is written into.
+    pub store: StoreFile,
     /// The time.
     pub clock: Clock,
     /// How long to wait for another process.
@@ -201,6 +223,9 @@ impl<'a> Session<'a> {
             cache: setup.cache,
             locks: setup.state.join("locks"),
             failures: Failures::new(setup.state.join("failures")),
+            rotations: Rotations::new(&setup.state),
+            store: setup.store,
+            read: RefCell::default(),
             clock: setup.clock,
             lock_timeout: setup.lock_timeout,
             vault: setup.vault,
@@ -257,8 +282,16 @@ impl<'a> Session<'a> {
         Lock::new(self.locks.join(format!("{profile}.lock")))
     }
 
-    /// What a token of `profile` is issued for; nothing when it has no usable secret.
+    /// What a token of `profile` is issued for; nothing when it has no usable secret. Where this run gave it a new key, for
+    /// that.
     pub fn fingerprint(&self, profile: &Profile) -> Option<Fingerprint> {
+        match self.vault.renewed(profile) {
+            Some(renewed) => self.issued_for(&renewed),
+            None => self.issued_for(profile),
+        }
+    }
+
+    fn issued_for(&self, profile: &Profile) -> Option<Fingerprint> {
         issued_for(profile, self.env_tag(profile).as_deref())
     }
 

@@ -3,12 +3,13 @@
 use super::failure::Failure;
 use super::patience::{Next, Patience, busy};
 use super::{Access, Declared, Granted, Session, SessionError, Want, Warning};
-use crate::disk::{self, DiskError, Durability, Locked, Privacy, Rules};
+use crate::disk::{self, DiskError, Durability, Lock, Locked, Privacy, Rules};
 use crate::fusion::{Client, Grant, Manner};
 use crate::profile::Profile;
 use crate::session::VaultError;
 use crate::token::{CachedToken, Lifetime, RefreshToken};
 use jiff::{SignedDuration, Timestamp};
+use std::fmt;
 use std::rc::Rc;
 
 /// The most that a file of root certificates may hold.
@@ -21,12 +22,12 @@ struct Seen {
     failure: Option<Failure>,
 }
 
-/// How waiting for the lock ended.
-enum Turn {
-    /// This process has it, or goes on alone where there can be no lock.
-    Mine(Option<Locked>),
-    /// While waiting, another process got a token that does.
-    Served(CachedToken),
+/// How waiting for a lock ended.
+pub(super) enum Turn<T> {
+    /// This process has it.
+    Mine(Locked),
+    /// While waiting, another process did what it was wanted for.
+    Served(T),
 }
 
 impl Session<'_> {
@@ -55,13 +56,39 @@ impl Session<'_> {
     /// Waits for the lock and gets a token under it; fails where somebody has to be asked.
     async fn attempt(&self, declared: Declared<'_>, want: Want, seen: &Seen) -> Result<Access, SessionError> {
         let profile = declared.profile;
-        let held = match self.take_turn(profile, seen).await? {
-            Turn::Served(token) => return Ok(Access::cached(&token)),
-            Turn::Mine(held) => held,
+        let what = format_args!("the token of '{}'", profile.name);
+        let served = || self.served_meanwhile(profile, seen);
+        let held = match self.wait(&self.lock_of(&profile.name), what, served).await {
+            Ok(Turn::Served(token)) => return Ok(Access::cached(&token)),
+            Ok(Turn::Mine(held)) => Some(held),
+            // Nowhere to lock, and no reason to go without a token.
+            Err(SessionError::Disk(error)) if !matches!(error, DiskError::ForeignOwner { .. }) => {
+                if !self.warned_cache.replace(true) {
+                    self.watcher.warn(Warning::NoLock(&error));
+                }
+                None
+            }
+            Err(error) => return Err(error),
         };
         if let Some(token) = self.served_meanwhile(profile, seen)? {
             return Ok(Access::cached(&token));
         }
+        if let Some(held) = &held
+            && let Some(access) = self.finish_begun(profile, held).await?
+        {
+            return Ok(access);
+        }
+        self.grant(declared, want, held.as_ref()).await
+    }
+
+    /// A new token, while the lock is held: with the refresh token, else by a login.
+    pub(super) async fn grant(
+        &self,
+        declared: Declared<'_>,
+        want: Want,
+        held: Option<&Locked>,
+    ) -> Result<Access, SessionError> {
+        let profile = declared.profile;
         let refreshed = match if want.force { None } else { self.cached(profile) } {
             Some(token) => self.refresh(profile, token).await?,
             None => None,
@@ -71,7 +98,7 @@ impl Session<'_> {
             None => (self.login_and_note(profile).await?, Granted::Login),
         };
         self.breathe().await;
-        Ok(self.keep(declared, want, grant, origin, held.as_ref()))
+        Ok(self.keep(declared, want, grant, origin, held))
     }
 
     /// Fails while the server wants to be left alone, as it told whichever process asked last.
@@ -83,31 +110,30 @@ impl Session<'_> {
         Ok(())
     }
 
-    async fn take_turn(&self, profile: &Profile, seen: &Seen) -> Result<Turn, SessionError> {
-        let lock = self.lock_of(&profile.name);
+    /// Waits for a lock, as long as nobody else did what it is wanted for; `what` it guards is told after a second.
+    pub(super) async fn wait<T>(
+        &self,
+        lock: &Lock,
+        what: fmt::Arguments<'_>,
+        served: impl Fn() -> Result<Option<T>, SessionError>,
+    ) -> Result<Turn<T>, SessionError> {
         let mut patience = Patience::new(self.lock_timeout);
         loop {
             match lock.attempt() {
-                Ok(Some(held)) => return Ok(Turn::Mine(Some(held))),
+                Ok(Some(held)) => return Ok(Turn::Mine(held)),
                 Ok(None) => {}
-                Err(error @ DiskError::ForeignOwner { .. }) => return Err(SessionError::Disk(error)),
-                Err(error) => {
-                    if !self.warned_cache.replace(true) {
-                        self.watcher.warn(Warning::NoLock(&error));
-                    }
-                    return Ok(Turn::Mine(None));
-                }
+                Err(error) => return Err(SessionError::Disk(error)),
             }
-            if let Some(token) = self.served_meanwhile(profile, seen)? {
-                return Ok(Turn::Served(token));
+            if let Some(done) = served()? {
+                return Ok(Turn::Served(done));
             }
             match patience.next() {
                 Next::Sleep(pause) => tokio::time::sleep(pause).await,
                 Next::Tell(pause) => {
-                    self.watcher.waiting(&format!("the token of '{}'", profile.name), lock.holder());
+                    self.watcher.waiting(&what.to_string(), lock.holder());
                     tokio::time::sleep(pause).await;
                 }
-                Next::GiveUp(waited) => return Err(busy(&lock, waited).into()),
+                Next::GiveUp(waited) => return Err(busy(lock, waited).into()),
             }
         }
     }

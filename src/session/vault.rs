@@ -7,7 +7,7 @@
 use super::Watcher;
 use crate::disk::{self, DiskError, Lock, Locked, Privacy, Rules};
 use crate::fusion::Login;
-use crate::profile::{Profile, RecipientName, SecretPlace, Store};
+use crate::profile::{Profile, ProfileName, RecipientName, SecretPlace, Store};
 use crate::secret::{
     Account, Asker, Binding, BindingError, Credential, CredentialId, DeviceKey, Found, Identities, IdentityPlace,
     KeyError, KeyText, Memory, MemoryError, Mismatch, NetoSecret, OpenError, Opened, PassphraseError, PluginError,
@@ -19,6 +19,7 @@ use jiff::civil::Date;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// How often a passphrase is asked for.
 const TRIES: usize = 3;
@@ -43,6 +44,9 @@ pub struct Vault {
     memory: OnceCell<RefCell<Memory>>,
     /// Sealed profiles seen for the first time, to be remembered when the run ends.
     first_seen: RefCell<Vec<Profile>>,
+    /// Profiles that this run gave a new key, by the name and the credential that they had: who read the store before
+    /// goes on with what stands there now.
+    renewed: RefCell<HashMap<(ProfileName, String), Rc<Profile>>>,
 }
 
 /// Why a credential is not to be had.
@@ -132,6 +136,7 @@ impl Vault {
             opened: RefCell::default(),
             memory: OnceCell::new(),
             first_seen: RefCell::default(),
+            renewed: RefCell::default(),
         }
     }
 
@@ -222,6 +227,9 @@ impl Vault {
     ) -> Result<SignIn, VaultError> {
         if profile.name.is_env() {
             return self.environment_credential(profile);
+        }
+        if let Some(renewed) = self.renewed(profile) {
+            return self.credential(&renewed, watcher, asker);
         }
         match &profile.secret {
             SecretPlace::Sealed(text) => {
@@ -345,6 +353,22 @@ impl Vault {
     /// The sealed profiles that this run saw for the first time, which its end remembers.
     pub fn take_first_seen(&self) -> Vec<Profile> {
         self.first_seen.take()
+    }
+
+    /// From now on `old` means `new`.
+    pub(super) fn note_renewed(&self, old: &Profile, new: &Profile) {
+        if let Some(note) = old.sealed.as_ref().filter(|note| Some(*note) != new.sealed.as_ref()) {
+            self.renewed.borrow_mut().insert((old.name.clone(), note.id.clone()), Rc::new(new.clone()));
+        }
+    }
+
+    /// What `profile` is now, where this run gave it a new key since it was read.
+    pub(super) fn renewed(&self, profile: &Profile) -> Option<Rc<Profile>> {
+        let renewed = self.renewed.borrow();
+        if renewed.is_empty() {
+            return None;
+        }
+        renewed.get(&(profile.name.clone(), profile.sealed.as_ref()?.id.clone())).cloned()
     }
 
     /// A tag of what `NETOSECRET` holds, keyed so that it tells nothing of it.
