@@ -6,8 +6,8 @@ use crate::commands::profile::{
     rename::RenameArgs, set_secret::SetSecretArgs, show::ShowArgs, use_::UseArgs,
 };
 use crate::commands::{
-    Run, api, discover, exec, export, identity, init, keys, login, logout, profile, proxy, recipient, seal, status,
-    token, trust,
+    Run, api, discover, exec, export, identity, init, keys, login, logout, profile, proxy, recipient, rotate, seal,
+    status, token, trust,
 };
 use crate::error::Error;
 use crate::output::ColorChoice;
@@ -77,6 +77,7 @@ pub(crate) enum Verb {
     Export(export::ExportArgs),
     Exec(exec::ExecArgs),
     Api(api::ApiArgs),
+    Rotate(rotate::RotateArgs),
     Discover(discover::DiscoverArgs),
     Keys(keys::KeysArgs),
     Proxy(proxy::ProxyArgs),
@@ -139,6 +140,7 @@ impl Verb {
             Self::Export(args) => export::run(args, run),
             Self::Exec(args) => exec::run(args, run),
             Self::Api(args) => api::run(args, run),
+            Self::Rotate(args) => rotate::run(args, run),
             Self::Discover(args) => discover::run(args, run),
             Self::Keys(args) => keys::run(args, run),
             Self::Proxy(args) => proxy::run(args, run),

@@ -385,13 +385,15 @@ impl From<RotationError> for Error {
             RotationError::Overtaken => {
                 (Code::Store, "neto login NAME --force    if that is rejected: neto rotate --recover NAME".to_owned())
             }
-            RotationError::OtherRoles { .. } => (Code::Found, "give the key its roles back in the portal".to_owned()),
+            RotationError::OtherRoles { .. } => {
+                (Code::Found, "neto keys NAME    shows them; give the key its roles back in the portal".to_owned())
+            }
             RotationError::Gone => (Code::Store, "neto profile list".to_owned()),
             RotationError::NoSecondKey => (Code::Store, "neto rotate NAME --overlap    makes one".to_owned()),
             RotationError::StillUsed { user, .. } => {
                 (Code::Store, format!("neto rotate --recover {user}    if the second key is lost from the store"))
             }
-            RotationError::NoName => (Code::Store, "remove keys that nobody uses in the portal".to_owned()),
+            RotationError::NoName => (Code::Store, "neto keys NAME    shows which of them nobody uses".to_owned()),
             RotationError::Damaged(path) => (Code::System, format!("rm {}", paste(&path))),
         };
         Self::new(code, message).with_hint(hint)

@@ -42,6 +42,8 @@ mod readme;
 mod recipient;
 mod requirements;
 mod rooms;
+mod rotate;
+mod rotation;
 mod seal;
 mod seal_check;
 mod self_check;

@@ -6,7 +6,7 @@ use crate::disk::{Lock, Locked};
 use crate::error::Error;
 use crate::profile::{Current, Document, Edit, Profile, ProfileName};
 use crate::secret::Memory;
-use crate::session::acquire;
+use crate::session::{RotationError, Session, SessionError, acquire};
 
 /// Waits for a lock, telling the user after a second whom for.
 pub(super) fn hold(run: &Run<'_>, lock: &Lock, what: &str) -> Result<Locked, Error> {
@@ -62,6 +62,23 @@ pub(super) fn forget_token(run: &Run<'_>, watch: &super::Watch<'_>, profile: &Pr
     if !session.tokens().file(profile).exists() && !session.lock_of(profile).path().exists() {
         return Ok(false);
     }
-    let _held = hold(run, &session.lock_of(profile), &format!("the token of '{profile}'"))?;
+    let _held = hold_token(run, &session, profile)?;
+    if session.needs_its_token(profile).map_err(SessionError::from)? {
+        return Err(SessionError::from(RotationError::Unfinished).into());
+    }
     Ok(session.tokens().remove(profile)?)
+}
+
+/// The profile got another credential, or is gone: a rotation that was begun for it does not matter any more.
+pub(super) fn abandon_rotation(run: &Run<'_>, watch: &super::Watch<'_>, profile: &ProfileName) -> Result<(), Error> {
+    let session = run.context.session(watch);
+    if !session.is_begun(profile) {
+        return Ok(());
+    }
+    let held = hold_token(run, &session, profile)?;
+    Ok(session.abandon(profile, &held).map_err(SessionError::from)?)
+}
+
+fn hold_token(run: &Run<'_>, session: &Session<'_>, profile: &ProfileName) -> Result<Locked, Error> {
+    hold(run, &session.lock_of(profile), &format!("the token of '{profile}'"))
 }

@@ -136,8 +136,9 @@ fn variables(args: &ExportArgs, run: &Run<'_>) -> Result<Variables, Error> {
     let chosen = chosen(args, run)?;
     let profile = &chosen.profile;
     let watch = Watch(run.ui);
-    let access = super::access(run, &watch, chosen.declared(), args.want.want(args.force, args.offline))?;
-    let sign_in = super::sign_in(run, &watch, profile, args.with_secret)?;
+    let want = args.want.want(args.force, args.offline);
+    let sign_in = super::sign_in(run, &watch, profile, want, args.with_secret)?;
+    let access = super::access(run, &watch, chosen.declared(), want)?;
     Ok(Variables::of(run, profile, &access, sign_in.as_ref()))
 }
 

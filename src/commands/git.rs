@@ -33,6 +33,15 @@ impl Git {
         Some(Self { program, folder, store })
     }
 
+    /// Whether a merge that is not finished left the store open, as git keeps it.
+    ///
+    /// # Errors
+    /// As [`Git::paths`].
+    pub(super) fn is_unmerged(&self, run: &Run<'_>) -> Result<bool, String> {
+        let store = self.store.to_string_lossy();
+        Ok(!self.paths(run, &["ls-files", "--unmerged", "-z", "--", &store], &[0])?.is_empty())
+    }
+
     /// The paths that a question lists, separated by NULs; `fine` are the exit codes of an answer.
     ///
     /// # Errors

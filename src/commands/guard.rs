@@ -36,12 +36,27 @@ impl Guard {
             return Err(Error::new(Code::Usage, format!("--read-only refuses {call}, which writes"))
                 .with_hint("the same line without --read-only, if it may"));
         }
-        let asks = profiles.len() > 1 || profiles.iter().any(|profile| profile.protected);
-        if self.yes || !asks {
-            return Ok(());
-        }
-        run.confirm(&format!("Send {call} to {}?", whom(profiles)), "the same line with --yes")
+        ask(run, self.yes, &format!("Send {call} to"), profiles, || "the same line with --yes".to_owned())
     }
+}
+
+/// Asks, once, whether `what` ("Send DELETE /api/v1/tags/old to") is meant for these profiles, where one is protected or
+/// there are several; a `yes` beforehand is an answer. `line` is the way to give it where there is nobody to ask.
+///
+/// # Errors
+/// Exit 2: nobody to ask, or an answer that is not yes.
+pub(super) fn ask(
+    run: &Run<'_>,
+    yes: bool,
+    what: &str,
+    profiles: &[&Profile],
+    line: impl FnOnce() -> String,
+) -> Result<(), Error> {
+    let asks = profiles.len() > 1 || profiles.iter().any(|profile| profile.protected);
+    if yes || !asks {
+        return Ok(());
+    }
+    run.confirm(&format!("{what} {}?", whom(profiles)), &line())
 }
 
 /// The one tenant, or how many, with those that are protected.

@@ -18,6 +18,7 @@ pub(crate) mod logout;
 pub(crate) mod profile;
 pub(crate) mod proxy;
 pub(crate) mod recipient;
+pub(crate) mod rotate;
 pub(crate) mod seal;
 pub(crate) mod status;
 pub(crate) mod token;
@@ -85,13 +86,20 @@ fn remember(run: &Run<'_>, watch: &Watch<'_>) {
     }
 }
 
-/// The credential of a profile, for those who ask for it in so many words.
-fn sign_in(run: &Run<'_>, watch: &Watch<'_>, profile: &Profile, wanted: bool) -> Result<Option<SignIn>, Error> {
+/// The credential of a profile, for those who ask for it in so many words. It comes before the token, since both may be
+/// new with a rotation that was cut off.
+fn sign_in(
+    run: &Run<'_>,
+    watch: &Watch<'_>,
+    profile: &Profile,
+    want: Want,
+    wanted: bool,
+) -> Result<Option<SignIn>, Error> {
     if !wanted {
         return Ok(None);
     }
-    // A key that was being rotated when a run was ended may be dead.
-    run.context.session(watch).settle(profile).map_err(|error| Error::from(error).about(&profile.name))?;
+    let settled = run.context.session(watch).settle_alone(profile, want);
+    settled.map_err(|error| Error::from(error).about(&profile.name))?;
     let credential = run.context.vault.credential(profile, watch, watch);
     Ok(Some(credential.map_err(|error| Error::from(error).about(&profile.name))?))
 }

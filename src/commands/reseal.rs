@@ -5,7 +5,7 @@ use super::Run;
 use crate::error::Error;
 use crate::profile::{ApiUrl, Document, Edit, Profile, ProfileName, RecipientName, SecretPlace, Store};
 use crate::secret::{Asker, Binding, Credential, CredentialId, Opened, Sealed, Verdict};
-use crate::session::VaultError;
+use crate::session::{RotationError, SessionError, VaultError};
 use jiff::civil::Date;
 use jiff::tz::Offset;
 use std::collections::BTreeMap;
@@ -141,6 +141,7 @@ pub(super) fn with_resealing(
     from: impl Fn(&ProfileName) -> ProfileName,
 ) -> Result<Resealing, Error> {
     let after = before.apply(&edits)?;
+    let begun = run.context.session(&run.watch()).unfinished()?;
     let mut resealing = Resealing { edits, changed: Vec::new(), failures: Vec::new() };
     let progress = run.ui.progress("Sealing", after.store().profiles.len());
     for entry in &after.store().profiles {
@@ -151,6 +152,10 @@ pub(super) fn with_resealing(
             continue;
         };
         if !is_unbound(before.store(), old, after.store(), new) {
+            continue;
+        }
+        if is_elsewhere(old, new) && begun.contains(&old.name) {
+            resealing.failures.push(Error::from(SessionError::from(RotationError::Unfinished)).about(&old.name));
             continue;
         }
         if let SecretPlace::Sealed(text) = &old.secret {
@@ -182,6 +187,14 @@ fn anew(
     crate::session::check_bound(&opened, &Binding::of(old)?, old)?;
     refuse_changed(run, old)?;
     seal_again(run, store, new, &opened)
+}
+
+/// Whether a key that was asked for before belongs to another name, place or account now.
+fn is_elsewhere(old: &Profile, new: &Profile) -> bool {
+    let place = |profile: &Profile| {
+        (profile.name.clone(), profile.url.clone(), profile.shortname.clone(), profile.appname.clone())
+    };
+    place(old) != place(new) || old.ca_file != new.ca_file
 }
 
 fn is_unbound(old_store: &Store, old: &Profile, new_store: &Store, new: &Profile) -> bool {

@@ -68,6 +68,17 @@ impl SelectArgs {
         self.resolve(run, WhenNone::Refuse)
     }
 
+    /// What was typed, word by word; the name behind `--profile` as one of them.
+    pub(crate) fn words(&self, run: &Run<'_>) -> Vec<String> {
+        let flag = |flag: &str, values: &[String]| {
+            values.iter().flat_map(|value| [flag.to_owned(), value.clone()]).collect::<Vec<_>>()
+        };
+        let all = self.all.then(|| "--all".to_owned());
+        let tags = [flag("--tag", &self.tags), flag("--not-tag", &self.not_tags)].concat();
+        let name = run.context.globals.profile.iter().filter(|_| self.names.is_empty());
+        name.chain(&self.names).cloned().chain(all).chain(tags).collect()
+    }
+
     /// Whether `--all` was typed and nothing that narrows it.
     pub(crate) fn is_everything(&self) -> bool {
         self.all && self.names.is_empty() && self.tags.is_empty() && self.not_tags.is_empty()

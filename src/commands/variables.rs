@@ -89,6 +89,9 @@ impl Variables {
         want: Want,
         wanted: bool,
     ) -> Result<Self, Error> {
+        if wanted {
+            session.settle(profile, want).await?;
+        }
         let access = session.obtain(Declared { profile, reading: run.context.reading() }, want).await?;
         if !wanted {
             return Ok(Self::of(run, profile, &access, None));

@@ -168,7 +168,11 @@ fn regenerate(state: &mut State, seen: &Seen, shortname: &str, appname: &str) ->
     };
     if let Some(key) = state.tenants.by_shortname.get_mut(shortname).and_then(|tenant| tenant.keys.get_mut(appname)) {
         key.description = text(&fields, "description");
-        key.roles = roles(&fields);
+        key.roles = state.roles_after.clone().unwrap_or_else(|| roles(&fields));
+    }
+    state.regenerations += 1;
+    if state.regeneration_ends_access {
+        state.tenants.end_access_of(shortname, appname);
     }
     key_with_secret(state, 200, shortname, appname, &appkey)
 }

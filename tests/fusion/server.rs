@@ -40,6 +40,11 @@ pub(super) struct State {
     pub(super) iat_tolerance: Option<u64>,
     pub(super) shape: Option<Shape>,
     pub(super) faults: Vec<Fault>,
+    pub(super) regenerations: usize,
+    /// Whether a regeneration ends the access tokens of its key.
+    pub(super) regeneration_ends_access: bool,
+    /// The roles that a key has after a regeneration, whatever was sent.
+    pub(super) roles_after: Option<Vec<String>>,
     clock_skew: i64,
 }
 
@@ -98,6 +103,9 @@ impl Server {
             iat_tolerance: Some(60),
             shape: None,
             faults: Vec::new(),
+            regenerations: 0,
+            regeneration_ends_access: false,
+            roles_after: None,
             clock_skew: 0,
         }));
         let (stop, stopped) = oneshot::channel();
@@ -186,6 +194,25 @@ impl Server {
 
     // How it behaves.
 
+    /// Lets a regeneration end the access tokens of its key.
+    pub(crate) fn end_access_on_regeneration(&self) {
+        self.state().regeneration_ends_access = true;
+    }
+
+    /// Gives keys these roles with a regeneration, whatever is sent.
+    pub(crate) fn set_roles_after(&self, roles: &[&str]) {
+        self.state().roles_after = Some(roles.iter().map(|role| (*role).to_owned()).collect());
+    }
+
+    /// Gives a key these roles and this description.
+    pub(crate) fn describe(&self, shortname: &str, appname: &str, roles: &[&str], description: &str) {
+        let mut state = self.state();
+        let tenant = state.tenants.by_shortname.get_mut(shortname).expect("a tenant");
+        let key = tenant.keys.get_mut(appname).expect("a key");
+        key.roles = roles.iter().map(|role| (*role).to_owned()).collect();
+        description.clone_into(&mut key.description);
+    }
+
     /// How long what is granted from now on lives.
     pub(crate) fn set_lifetime(&self, lifetime: Lifetime) {
         self.state().tenants.lifetime = lifetime;
@@ -226,6 +253,18 @@ impl Server {
     /// How many logins were granted.
     pub(crate) fn logins(&self) -> usize {
         self.state().record.logins
+    }
+
+    /// How often a key got another appkey.
+    pub(crate) fn regenerations(&self) -> usize {
+        self.state().regenerations
+    }
+
+    /// The names of a tenant's keys with their roles and descriptions, in the order of the names.
+    pub(crate) fn keys(&self, shortname: &str) -> Vec<(String, Vec<String>, String)> {
+        let state = self.state();
+        let keys = &state.tenants.by_shortname[shortname].keys;
+        keys.iter().map(|(name, key)| (name.clone(), key.roles.clone(), key.description.clone())).collect()
     }
 
     /// How many refreshes were granted.

@@ -154,6 +154,12 @@ impl Tenants {
         self.people.get(username).is_some_and(|known| known == password)
     }
 
+    /// Ends the access tokens of a key, as the reference neither says nor denies of a regeneration; what refreshes lives.
+    pub(super) fn end_access_of(&mut self, shortname: &str, appname: &str) {
+        let key = Subject::Key { shortname: shortname.to_owned(), appname: appname.to_owned() };
+        self.access.retain(|_, granted| granted.subject != key);
+    }
+
     /// A new appkey in place of the old one.
     pub(super) fn regenerate(&mut self, shortname: &str, appname: &str) -> Option<String> {
         let appkey = self.secret("appkey", &format!("ak-{}", random_text(24)));

@@ -7,12 +7,12 @@ use std::collections::HashMap;
 use std::path::Path;
 
 /// Whether a file was synced before it was renamed into place, and its folder after.
-type Synced = (bool, bool);
+pub(super) type Synced = (bool, bool);
 
 /// One file that was renamed into place.
 #[derive(Debug, PartialEq, Eq)]
-struct Renamed {
-    target: String,
+pub(super) struct Renamed {
+    pub(super) target: String,
     /// Its bytes were synced before.
     file_synced: bool,
     /// Its folder was synced after.
@@ -25,7 +25,7 @@ fn quoted(line: &str) -> Vec<&str> {
 }
 
 /// Reads a trace: which files were renamed or linked into place, and what was synced.
-fn renames(calls: &[Listed]) -> Vec<Renamed> {
+pub(super) fn renames(calls: &[Listed]) -> Vec<Renamed> {
     // Which path each descriptor stands for; strace itself may not look into a process that forbids it.
     let mut open: HashMap<&str, &str> = HashMap::new();
     let mut synced: Vec<&str> = Vec::new();
@@ -69,7 +69,7 @@ fn renames_of(verb: Verb) -> Vec<Renamed> {
 }
 
 impl Renamed {
-    fn synced(&self) -> (&str, Synced) {
+    pub(super) fn synced(&self) -> (&str, Synced) {
         let name = Path::new(&self.target).file_name().and_then(|name| name.to_str()).expect("a name");
         (name, (self.file_synced, self.folder_synced))
     }

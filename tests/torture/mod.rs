@@ -20,6 +20,7 @@ mod imports;
 mod interrupts;
 mod kills;
 mod reuse;
+mod rotations;
 pub(crate) mod scale;
 mod signals;
 mod stamps;

@@ -94,8 +94,9 @@ pub(crate) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
     let chosen = run.context.chosen(args.select.one())?;
     let profile = &chosen.profile;
     let watch = Watch(run.ui);
-    let access = super::access(run, &watch, chosen.declared(), args.want.want(false, false))?;
-    let sign_in = super::sign_in(run, &watch, profile, args.with_secret)?;
+    let want = args.want.want(false, false);
+    let sign_in = super::sign_in(run, &watch, profile, want, args.with_secret)?;
+    let access = super::access(run, &watch, chosen.declared(), want)?;
     let variables = Variables::of(run, profile, &access, sign_in.as_ref());
     let words = program(args, run);
     match replace(command(&words, profile, &variables, run)) {

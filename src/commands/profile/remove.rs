@@ -41,6 +41,7 @@ pub(crate) fn run(args: &RemoveArgs, run: &Run<'_>) -> Result<(), Error> {
     change::memory(run, |memory| names.iter().for_each(|name| memory.forget(name)))?;
     let watch = Watch(run.ui);
     for name in &names {
+        change::abandon_rotation(run, &watch, name)?;
         change::forget_token(run, &watch, name)?;
         change::current(run, |current| current.renamed(name, None))?;
         run.ui.note(&format!("Removed '{name}'; its API key lives on at the server"));

@@ -44,7 +44,9 @@ pub(crate) fn run(args: &SetSecretArgs, run: &Run<'_>) -> Result<(), Error> {
     })?;
     let profile = added(&document, &name)?;
     change::trust(run, std::slice::from_ref(&profile))?;
-    change::forget_token(run, &Watch(run.ui), &name)?;
+    let watch = Watch(run.ui);
+    change::abandon_rotation(run, &watch, &name)?;
+    change::forget_token(run, &watch, &name)?;
     run.ui.note(&format!("'{name}' has a new credential; its token is dropped"));
     Ok(())
 }

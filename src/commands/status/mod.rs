@@ -184,6 +184,7 @@ pub(crate) fn run(args: &StatusArgs, run: &Run<'_>) -> Result<(), Error> {
         Output::List(format) => render(&rows, format, &run.ui.look()),
         Output::Prometheus => prometheus::page(&rows),
     })?;
+    warn_of_rotations(run);
     late.map_or(Ok(()), Err)
 }
 
@@ -224,6 +225,16 @@ fn summary(rows: &[StatusRow<'_>]) -> String {
     let parts: Vec<String> =
         states.filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
     if parts.is_empty() { "no token".to_owned() } else { parts.join(", ") }
+}
+
+/// Keys that were being changed when a run was ended. It costs a look at one folder.
+fn warn_of_rotations(run: &Run<'_>) {
+    let begun = run.context.session(&run.watch()).unfinished().unwrap_or_default();
+    if !begun.is_empty() {
+        let names: Vec<&str> = begun.iter().map(ProfileName::as_str).collect();
+        let names = names.join(" ");
+        run.ui.warn(&format!("a rotation was cut off and is not finished; this finishes it: neto rotate {names}"));
+    }
 }
 
 impl StatusRow<'_> {
