@@ -12,6 +12,19 @@ use std::time::Duration;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
+/// Headers that belong to one connection, says RFC 9110, and two that never became standard.
+pub const HOP_BY_HOP: [&str; 9] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
 /// What is asked of the API.
 #[derive(Debug, Clone)]
 pub struct Call {

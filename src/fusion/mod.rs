@@ -22,7 +22,7 @@ mod transport;
 
 pub use answer::{Grant, Refresh};
 pub use api_keys::{ApiKey, KeyTerms};
-pub use call::{Call, Reply};
+pub use call::{Call, HOP_BY_HOP, Reply};
 pub use client::{Client, Manner, Progress};
 pub use customers::Customer;
 pub use error::{FusionError, TlsFault};

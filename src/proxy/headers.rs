@@ -1,23 +1,11 @@
 //! Which headers belong to a connection and not to the request or answer that it carries, and where an answer leads.
 
+use crate::fusion::HOP_BY_HOP;
 use crate::profile::ApiUrl;
 use hyper::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE,
 };
 use url::Url;
-
-/// For the next stop alone, says RFC 9110; and two that never became standard.
-const HOP_BY_HOP: [&str; 9] = [
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// An answer that leads to another server than the tenant's.
 #[derive(Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use crate::commands::Run;
 use crate::disk::{self, DiskError, Privacy, Rules};
 use crate::error::{Code, Error};
-use crate::fusion::{ApiPath, Call, HeaderName, HeaderValue, METHOD_OVERRIDES, Method};
+use crate::fusion::{ApiPath, Call, HOP_BY_HOP, HeaderName, HeaderValue, METHOD_OVERRIDES, Method};
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -15,21 +15,8 @@ const MOST_DATA: u64 = 64 << 20;
 const KNOWN: [Method; 7] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
-/// Headers that are neto's own affair: whom the call is from, where it goes, and how it is framed.
-const OWN: [&str; 12] = [
-    "authorization",
-    "connection",
-    "content-length",
-    "host",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
+/// Headers that are neto's own affair: whom the call is from, where it goes, and how long it is; how it is framed, too.
+const OWN: [&str; 3] = ["authorization", "content-length", "host"];
 
 /// The method of a call.
 #[derive(Debug, Clone)]
@@ -88,7 +75,7 @@ impl FromStr for Header {
         let (name, value) = text.split_once(':').ok_or(HeaderError::Form)?;
         let name: HeaderName = name.trim().parse().map_err(|_| HeaderError::Form)?;
         let value: HeaderValue = value.trim().parse().map_err(|_| HeaderError::Form)?;
-        if OWN.contains(&name.as_str()) {
+        if OWN.iter().chain(&HOP_BY_HOP).any(|own| *own == name.as_str()) {
             return Err(HeaderError::Own(name));
         }
         if METHOD_OVERRIDES.contains(&name.as_str()) {
@@ -171,7 +158,7 @@ mod tests {
     fn headers_that_are_none_or_neto_s_own_are_refused() {
         let Header(name, value) = "X-Note:  a: b ".parse().unwrap();
         assert_eq!((name.as_str(), value.to_str().unwrap()), ("x-note", "a: b"));
-        let own = OWN.iter().chain(&METHOD_OVERRIDES).map(|name| format!("{name}: x"));
+        let own = OWN.iter().chain(&HOP_BY_HOP).chain(&METHOD_OVERRIDES).map(|name| format!("{name}: x"));
         let formless = ["", "x", "a b: c", ": x", "x: a\nb", "x\r\nAuthorization: b"].map(str::to_owned);
         for typed in own.chain(formless).chain(["AUTHORIZATION: x".to_owned(), "Host :x".to_owned()]) {
             assert!(typed.parse::<Header>().is_err(), "{typed}");
