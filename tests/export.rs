@@ -480,7 +480,12 @@ fn several_are_no_text_of_a_shell_and_fail_closed() {
     for shell in &SHELLS {
         let lines = [shell.load("export acme"), shell.load_failing("export --all")];
         let Some(call) = shell.call(&sandbox, &lines) else { continue };
-        let found = environment(call.run().code(0).stderr_has("only JSON holds"));
+        let outcome = call.run();
+        // nu keeps to itself what a command says whose outcome is looked at.
+        if shell.program != "nu" {
+            outcome.stderr_has("only JSON holds");
+        }
+        let found = environment(outcome.code(0));
         assert!(ours(&found).is_empty(), "{} {:?}", shell.program, ours(&found));
     }
     assert_eq!(sandbox.server().logins(), 1);

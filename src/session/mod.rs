@@ -419,6 +419,15 @@ fn issued_for(profile: &Profile, env_tag: Option<&str>) -> Option<Fingerprint> {
     Some(Fingerprint::of(&profile.url, &account, &credential))
 }
 
+/// Pairs of descriptors that an event loop may take.
+#[cfg(unix)]
+const PAIRS: usize = 4;
+
 fn runtime() -> Result<tokio::runtime::Runtime, SessionError> {
+    // Where the system has no descriptors left, the part of it that waits for programs panics; so it is tried first.
+    #[cfg(unix)]
+    let spare: std::io::Result<Vec<_>> = (0..PAIRS).map(|_| std::os::unix::net::UnixStream::pair()).collect();
+    #[cfg(unix)]
+    drop(spare.map_err(SessionError::Runtime)?);
     tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(SessionError::Runtime)
 }
