@@ -449,10 +449,7 @@ fn a_renewal_outlives_the_request_that_began_it() {
     let gate = Gate::new();
     sandbox.server().fault(Fault::at(TOKEN).hold(&gate));
     let before = sandbox.server().asked(TOKEN);
-    let request = format!(
-        "GET /api/v1/x HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nAuthorization: Bearer {}\r\n\r\n",
-        served.port, served.token
-    );
+    let request = served.get_on_a_kept_connection("/api/v1/x");
     let mut impatient = TcpStream::connect(("127.0.0.1", served.port)).unwrap();
     impatient.write_all(request.as_bytes()).unwrap();
     gate.wait_for(1);

@@ -143,10 +143,7 @@ fn connections_are_kept_and_many_come_at_once() {
     let served = Served::new(&sandbox, &[]);
     let before = sandbox.server().connections();
     let mut stream = TcpStream::connect(("127.0.0.1", served.port)).unwrap();
-    let request = format!(
-        "GET /api/v1/x HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nAuthorization: Bearer {}\r\n\r\n",
-        served.port, served.token
-    );
+    let request = served.get_on_a_kept_connection("/api/v1/x");
     for _ in 0..20 {
         stream.write_all(request.as_bytes()).unwrap();
         let mut piece = [0; 4096];

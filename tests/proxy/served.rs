@@ -89,6 +89,12 @@ impl Client {
         answer
     }
 
+    /// The bytes of a `GET` after which the connection stays open.
+    pub(super) fn get_on_a_kept_connection(&self, path: &str) -> String {
+        let (port, token) = (self.port, &self.token);
+        format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n\r\n")
+    }
+
     /// Asks with the decoy's bearer and these header lines besides.
     pub(super) fn ask(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
         let bearer = format!("Authorization: Bearer {}", self.token);
