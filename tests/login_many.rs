@@ -300,7 +300,7 @@ fn after_a_429_all_are_signed_in_all_the_same() {
             None => later,
         });
         let outcome = sandbox.login_all(&["--jobs", "6"]);
-        outcome.code(0).stderr_has("12 signed in").stderr_lacks("429");
+        outcome.code(0).stderr_has("12 signed in").stderr_lacks("429: slow down");
         assert_eq!(outcome.stderr.contains("nothing is sent to it for 2 s"), header.is_some(), "{outcome}");
         assert_eq!(sandbox.server().asked(TOKEN), MANY + 6);
     }
