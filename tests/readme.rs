@@ -1,4 +1,4 @@
-//! The README's examples, run in the order of the page.
+//! The examples of the README and of the manual that goes on from it, run in the order of the pages.
 //!
 //! The blocks that are no `console` are not run: what they say of other shells and of CI is in the tests of those.
 #![cfg(target_os = "linux")]
@@ -6,7 +6,7 @@
 use crate::fusion::{Credential, Lifetime};
 use crate::harness::{Call, Sandbox};
 use crate::shells::{find, missing};
-use crate::transcript::{Example, Page};
+use crate::transcript::Page;
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -46,14 +46,19 @@ fn provide(sandbox: &Sandbox) -> String {
 
 /// One script of all the commands, each with its output and its exit code in files of its own. A command starts with
 /// the exit code of the one before, as at a prompt.
-fn script(examples: &[Example], folder: &Path) -> String {
-    let folder = folder.display();
-    let lines = examples.iter().map(|Example { line, command, .. }| {
-        format!(
-            "(exit $code)\n{{ {command}\n}} >{folder}/{line} 2>&1 </dev/null\ncode=$?; echo $code >{folder}/{line}.code\n"
-        )
+fn script(pages: &[Page], folder: &Path) -> String {
+    let lines = places(pages).skip(1).map(|(page, at)| {
+        let command = &pages[page].examples[at].command;
+        let file = format!("{}/{page}-{at}", folder.display());
+        format!("(exit $code)\n{{ {command}\n}} >{file} 2>&1 </dev/null\ncode=$?; echo $code >{file}.code\n")
     });
     std::iter::once("code=0\n".to_owned()).chain(lines).collect()
+}
+
+/// Where the examples stand: which page, and which of it.
+fn places(pages: &[Page]) -> impl Iterator<Item = (usize, usize)> + use<> {
+    let lengths: Vec<usize> = pages.iter().map(|page| page.examples.len()).collect();
+    lengths.into_iter().enumerate().flat_map(|(page, length)| (0..length).map(move |at| (page, at)))
 }
 
 #[test]
@@ -61,8 +66,9 @@ fn every_example_prints_what_the_page_shows() {
     if find("bash").is_none() {
         return missing("bash");
     }
-    let mut page = Page::read("README.md");
-    assert!(page.examples.len() > 50, "the page has lost its examples: {}", page.examples.len());
+    let mut pages = ["README.md", "docs/manual.md"].map(Page::read);
+    let count = places(&pages).count();
+    assert!(count > 60, "the pages have lost their examples: {count}");
     let sandbox = Sandbox::new();
     let work = sandbox.work("").display().to_string().trim_end_matches('/').to_owned();
     let origin = sandbox.server().origin().to_owned();
@@ -70,26 +76,25 @@ fn every_example_prints_what_the_page_shows() {
     let netosecret = provide(&sandbox);
 
     // The first needs somebody who types.
-    assert_eq!(page.examples[0].command, "neto profile add acme");
+    assert_eq!(pages[0].examples[0].command, "neto profile add acme");
     let mut terminal = readers(sandbox.neto(["profile", "add", "acme"]), &sandbox).at_terminal();
     terminal.expect("NETOSECRET").enter(&netosecret);
     let screen = terminal.finish();
     screen.code(0);
     // Only an address other than the store's own is told, and on the page it is the store's own.
-    page.compare(0, &as_on_page(&screen.text).replace(&format!("Its API is {API}/api/v1\n"), ""), 0);
+    pages[0].compare(0, &as_on_page(&screen.text).replace(&format!("Its API is {API}/api/v1\n"), ""), 0);
     // What gives no address means the server of this test.
     let defaults = ["profile", "edit", "--defaults", "--url", sandbox.server().origin()];
     readers(sandbox.neto(defaults), &sandbox).run().code(0);
 
     // Outside of the sandbox: tokens are printed.
     let outputs = tempfile::tempdir().unwrap();
-    let script = script(&page.examples[1..], outputs.path());
+    let script = script(&pages, outputs.path());
     readers(sandbox.program("bash", ["-c", &script]), &sandbox).run().code(0).stdout("").silent();
-    for at in 1..page.examples.len() {
-        let line = page.examples[at].line;
-        let read = |name: String| fs::read_to_string(outputs.path().join(name)).unwrap();
-        let code: i32 = read(format!("{line}.code")).trim().parse().unwrap();
-        page.compare(at, &as_on_page(&read(line.to_string())), code);
+    for (page, at) in places(&pages).skip(1) {
+        let read = |end: &str| fs::read_to_string(outputs.path().join(format!("{page}-{at}{end}"))).unwrap();
+        let code: i32 = read(".code").trim().parse().unwrap();
+        pages[page].compare(at, &as_on_page(&read("")), code);
     }
-    page.finish();
+    pages.into_iter().for_each(Page::finish);
 }
