@@ -25,6 +25,7 @@ mod login;
 mod login_many;
 mod logout;
 mod performance;
+mod picture;
 mod places;
 mod plugins;
 mod process;
