@@ -4,6 +4,7 @@
 //! enters here as data. Knows no command.
 
 use crate::clock::Clock;
+use crate::disk::DiskError;
 use crate::fusion::Proxies;
 use crate::profile::{
     self, ApiUrl, Choice, ChoiceError, ChoiceFiles, Current, CurrentError, Entry, Fault, Origin, Pin, Profile,
@@ -16,7 +17,7 @@ use directories::ProjectDirs;
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -70,7 +71,12 @@ pub struct Paths {
     pub state: PathBuf,
     /// The locks of all stores.
     pub store_locks: PathBuf,
+    /// Whether the system names no home folder, so that nothing can be kept.
+    pub homeless: bool,
 }
+
+/// Where everything lies that lies nowhere: the kernel lets nobody make a file there.
+const NOWHERE: &str = "/proc/neto-has-no-home";
 
 /// The parts of the command line that hold for every verb.
 #[derive(Debug, Clone)]
@@ -112,9 +118,6 @@ pub struct Chosen {
 /// Why the surroundings do not do.
 #[derive(Debug, thiserror::Error)]
 pub enum ContextError {
-    /// The system does not say where files belong.
-    #[error("the system names no home folder")]
-    NoHome,
     /// `NETOSECRET` cannot be used.
     #[error("NETOSECRET cannot be used: {0}")]
     Netosecret(NetoSecretError),
@@ -140,6 +143,14 @@ pub enum ContextError {
     /// The current profile cannot be read.
     #[error(transparent)]
     Current(#[from] CurrentError),
+}
+
+impl ContextError {
+    /// Whether this user may not look where the store would be.
+    fn is_closed(&self) -> bool {
+        matches!(self, Self::Store(StoreFileError::Disk(DiskError::Io { source, .. }))
+            if source.kind() == ErrorKind::PermissionDenied)
+    }
 }
 
 impl Environment {
@@ -175,11 +186,9 @@ impl Environment {
 
 impl Context {
     /// Finds out where things lie; reads nothing but `NETOSECRET`.
-    ///
-    /// # Errors
-    /// [`ContextError::NoHome`].
-    pub fn new(process: Process, globals: Globals) -> Result<Self, ContextError> {
-        let paths = Paths::resolve(&process, globals.store.as_deref())?;
+    #[must_use]
+    pub fn new(process: Process, globals: Globals) -> Self {
+        let paths = Paths::resolve(&process, globals.store.as_deref());
         let environment = &process.environment;
         let place = if let Some(path) = environment.get("NETO_IDENTITY_FILE") {
             IdentityPlace::Named(process.folder.join(path))
@@ -194,7 +203,7 @@ impl Context {
         let sources = environment.of_source();
         let vault = Vault::new(place, passphrase_file, paths.state.join("trust.json"), sources, netosecret);
         let cache = TokenCache::new(paths.tokens.clone(), paths.keys.clone());
-        Ok(Self { process, globals, paths, vault, cache, env_profile, store: OnceCell::new() })
+        Self { process, globals, paths, vault, cache, env_profile, store: OnceCell::new() }
     }
 
     /// The file of the store.
@@ -224,7 +233,16 @@ impl Context {
     /// # Errors
     /// [`ContextError::Choice`], and what reading the store and its neighbours brings.
     pub fn choose(&self, argument: Option<&str>) -> Result<Choice, ContextError> {
-        Ok(profile::choose(self.sources(argument), self.store()?)?)
+        self.settle(self.sources(argument).meant())
+    }
+
+    /// Decides what there is of what is meant. What NETOSECRET makes needs no store, which may lie in a home that is
+    /// closed to whom a job runs as; a store that was named has to be there all the same.
+    fn settle(&self, meant: Result<Option<Choice>, ChoiceError>) -> Result<Choice, ContextError> {
+        match meant {
+            Ok(Some(choice)) if choice.name.is_env() && !self.paths.named_store => Ok(choice),
+            meant => Ok(profile::settle(meant, self.store()?)?),
+        }
     }
 
     /// What each place that can choose a profile says.
@@ -248,6 +266,18 @@ impl Context {
     #[must_use]
     pub fn has_netosecret(&self) -> bool {
         self.process.environment.get("NETOSECRET").is_some()
+    }
+
+    /// Whether the profile of `NETOSECRET` is the only one there is: no store was named, and the standard one declares
+    /// none or lies where this user may not look.
+    ///
+    /// # Errors
+    /// As [`Context::store`], but for one that is closed where there is a `NETOSECRET`.
+    pub fn has_netosecret_alone(&self) -> Result<bool, ContextError> {
+        match self.store() {
+            Err(error) if self.has_netosecret() && error.is_closed() => Ok(!self.paths.named_store),
+            store => Ok(store?.profiles.is_empty() && self.has_netosecret()),
+        }
     }
 
     /// The profile of that name, with the defaults filled in.
@@ -301,7 +331,7 @@ impl Context {
         {
             return Ok(chosen);
         }
-        let name = profile::settle(meant, self.store()?)?.name;
+        let name = self.settle(meant)?.name;
         Ok(Chosen { profile: self.profile(&name)?.clone(), reading: self.reading() })
     }
 
@@ -334,6 +364,7 @@ impl Context {
             vault: &self.vault,
             watcher,
             proxies: Proxies::new(|name| self.process.environment.get(name)),
+            told_of_no_cache: self.paths.homeless,
         })
     }
 
@@ -376,8 +407,8 @@ impl Chosen {
 }
 
 impl Paths {
-    fn resolve(process: &Process, store: Option<&Path>) -> Result<Self, ContextError> {
-        let mut paths = Self::standard(process)?;
+    fn resolve(process: &Process, store: Option<&Path>) -> Self {
+        let mut paths = Self::standard(process);
         let named = store.or_else(|| process.environment.get("NETO_STORE").map(Path::new));
         let elsewhere = |path: &PathBuf| place_of(path) != place_of(&paths.store);
         if let Some(named) = named.map(|path| process.folder.join(path)).filter(elsewhere) {
@@ -388,29 +419,30 @@ impl Paths {
             paths.store = named;
             paths.named_store = true;
         }
-        Ok(paths)
+        paths
     }
 
-    fn standard(process: &Process) -> Result<Self, ContextError> {
+    fn standard(process: &Process) -> Self {
         if let Some(home) = process.environment.get("NETO_HOME") {
-            let home = process.folder.join(home);
-            return Ok(Self::from(
-                home.join("profiles.toml"),
-                home.join("keys"),
-                home.join("tokens"),
-                home.join("state"),
-            ));
+            return Self::below(&process.folder.join(home));
         }
-        let system = ProjectDirs::from("", "", "neto").ok_or(ContextError::NoHome)?;
+        let Some(system) = ProjectDirs::from("", "", "neto") else {
+            return Self { homeless: true, ..Self::below(Path::new(NOWHERE)) };
+        };
         let data = system.data_local_dir();
         let state = system.state_dir().map_or_else(|| data.join("state"), Path::to_path_buf);
         let store = system.config_dir().join("profiles.toml");
-        Ok(Self::from(store, data.join("keys"), system.cache_dir().join("tokens"), state))
+        Self::from(store, data.join("keys"), system.cache_dir().join("tokens"), state)
+    }
+
+    fn below(home: &Path) -> Self {
+        Self::from(home.join("profiles.toml"), home.join("keys"), home.join("tokens"), home.join("state"))
     }
 
     fn from(store: PathBuf, keys: PathBuf, tokens: PathBuf, state: PathBuf) -> Self {
         let store_locks = state.join("locks");
-        Self { store, named_store: false, keys: KeyFolder::new(keys), tokens, state, store_locks }
+        let keys = KeyFolder::new(keys);
+        Self { store, named_store: false, keys, tokens, state, store_locks, homeless: false }
     }
 }
 

@@ -177,9 +177,6 @@ impl From<DiskError> for Error {
 impl From<ContextError> for Error {
     fn from(error: ContextError) -> Self {
         match error {
-            ContextError::NoHome => {
-                Self::new(Code::System, error.to_string()).with_hint("export NETO_HOME=/some/folder")
-            }
             ContextError::Netosecret(inner) => {
                 Self::new(Code::Store, format!("NETOSECRET cannot be used: {inner}")).with_hint("unset NETOSECRET")
             }

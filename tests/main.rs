@@ -9,6 +9,7 @@
 mod answers;
 mod api;
 mod choice;
+mod ci;
 mod corpus;
 mod discover;
 mod exec;

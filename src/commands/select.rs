@@ -111,12 +111,11 @@ impl SelectArgs {
             }
             selection.names = vec![flag.clone()];
         }
-        let store = run.context.store()?;
-        let alone = store.profiles.is_empty() && run.context.has_netosecret();
-        if is_env(&selection) || (selection.is_empty() && when_none == WhenNone::All && alone) {
+        let nothing_said = selection.is_empty() && when_none == WhenNone::All;
+        if is_env(&selection) || (nothing_said && run.context.has_netosecret_alone()?) {
             return Ok(vec![Selected::of(run, run.context.choose(Some("env"))?.name)]);
         }
-        let entries = selection.resolve(store, when_none)?;
+        let entries = selection.resolve(run.context.store()?, when_none)?;
         let selected =
             |entry: &'a Entry| Selected { name: Cow::Borrowed(&entry.name), profile: run.context.sound(entry) };
         Ok(entries.into_iter().map(selected).collect())

@@ -164,18 +164,10 @@ impl Sources<'_> {
     }
 }
 
-/// Decides, by the order of [`Origin`].
-///
-/// # Errors
-/// As [`Sources::meant`], and when the store does not have what is meant.
-pub fn choose(sources: Sources<'_>, store: &Store) -> Result<Choice, ChoiceError> {
-    settle(sources.meant(), store)
-}
-
 /// Decides what the store has of what is [meant](Sources::meant).
 ///
 /// # Errors
-/// As [`choose`].
+/// As [`Sources::meant`], and when the store does not have what is meant.
 pub fn settle(meant: Result<Option<Choice>, ChoiceError>, store: &Store) -> Result<Choice, ChoiceError> {
     let meant = match meant {
         // Where a profile must be named there is no current one, readable or not.

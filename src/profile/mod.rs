@@ -17,7 +17,7 @@ mod span;
 mod store;
 mod url;
 
-pub use choice::{Choice, ChoiceError, ChoiceFiles, Origin, Said, Sources, choose, explain, settle};
+pub use choice::{Choice, ChoiceError, ChoiceFiles, Origin, Said, Sources, explain, settle};
 pub use current::{Current, CurrentError};
 pub use document::{Document, Edit, EditError, Section, Value};
 pub use excerpt::Excerpt;

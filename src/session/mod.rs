@@ -213,6 +213,8 @@ pub struct Setup<'a> {
     pub watcher: &'a dyn Watcher,
     /// What stands on the way to the servers.
     pub proxies: Proxies,
+    /// Whether the user knows already that no token can be kept.
+    pub told_of_no_cache: bool,
 }
 
 impl<'a> Session<'a> {
@@ -232,7 +234,7 @@ impl<'a> Session<'a> {
             watcher: setup.watcher,
             proxies: setup.proxies,
             clients: RefCell::default(),
-            warned_cache: Cell::new(false),
+            warned_cache: Cell::new(setup.told_of_no_cache),
             is_fleet: Cell::new(false),
             breath: tokio::sync::Mutex::default(),
             warned_files: RefCell::default(),
