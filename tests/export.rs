@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 /// A shell, and how it says what these tests want.
 struct Shell {
@@ -319,48 +320,157 @@ fn dotenv_is_read_back_by_a_shell_and_refuses_what_it_cannot_hold() {
     }
 }
 
-/// The assignments of a file for GitHub: `NAME<<MARK`, lines, `MARK`.
-fn assignments(text: &str) -> BTreeMap<String, (String, String)> {
+/// What GitHub's runner takes from a file of assignments, as it reads one: lines end with a line feed alone, empty ones are
+/// passed over, `NAME=VALUE` or `NAME<<MARK` up to a line that is the mark. Also used for the jobs of `docs/ci.md`.
+pub(crate) fn assignments(text: &str) -> Result<BTreeMap<String, String>, String> {
     let mut found = BTreeMap::new();
-    let mut lines = text.lines();
-    while let Some((name, mark)) = lines.next().and_then(|line| line.split_once("<<")) {
-        let value: Vec<&str> = lines.by_ref().take_while(|line| *line != mark).collect();
-        found.insert(name.to_owned(), (value.join("\n"), mark.to_owned()));
+    let mut lines = text.strip_suffix('\n').unwrap_or(text).split('\n');
+    while let Some(line) = lines.next() {
+        let (equals, here) = (line.find('='), line.find("<<"));
+        match (equals, here) {
+            _ if line.is_empty() => {}
+            (Some(at), here) if here.is_none_or(|here| at < here) => {
+                found.insert(line[..at].to_owned(), line[at + 1..].to_owned());
+            }
+            (_, Some(at)) if at > 0 && at + 2 < line.len() => {
+                let (mark, mut value, mut over) = (&line[at + 2..], Vec::new(), false);
+                for line in lines.by_ref() {
+                    over = line == mark;
+                    if over {
+                        break;
+                    }
+                    value.push(line);
+                }
+                if !over {
+                    return Err(format!("no line is the mark of {}", &line[..at]));
+                }
+                found.insert(line[..at].to_owned(), value.join("\n"));
+            }
+            _ => return Err(format!("no assignment: {line}")),
+        }
     }
-    found
+    Ok(found)
+}
+
+#[test]
+fn the_reader_of_assignments_is_as_strict_as_githubs() {
+    let text = "\nA=1<<2\nB<<M\nx=1\n\nM2\nM\nC<<M\nM\nD=\nE<<M\na\r\nM\n";
+    let wanted = [("A", "1<<2"), ("B", "x=1\n\nM2"), ("C", ""), ("D", ""), ("E", "a\r")];
+    let wanted: BTreeMap<_, _> = wanted.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    assert_eq!(assignments(text).unwrap(), wanted);
+    for broken in ["A<<M\nx\n", "A<<\nx\n", "<<M\nM\n", "A\n", "A=1B<<M\nx\nM\n", "A<<M\nx\n M\n"] {
+        assert!(assignments(broken).is_err(), "{broken:?}");
+    }
+}
+
+/// An export for GitHub with this file; every secret may stand in the masks.
+fn for_github<'a>(sandbox: &'a Sandbox, words: &[&str], file: &Path) -> Call<'a> {
+    let call = sandbox.neto(["export", "--format", "github"].iter().chain(words)).env("GITHUB_ENV", file);
+    call.reveals("access token").reveals("appkey").reveals("sharedsecret")
 }
 
 #[test]
 fn github_masks_first_and_writes_to_its_file() {
     let sandbox = Sandbox::new();
     let credential = sandbox.add("acme");
-    declare(&sandbox, "acme", "env = { MINE = \"a\\nMARK\\nb\", BEARER = 'Bearer {token}' }");
+    let templates = "BEARER = 'Bearer {token}', BOTH = \"{appkey}\\n{sharedsecret}\"";
+    declare(&sandbox, "acme", &format!("env = {{ MINE = \"a\\nMARK\\r\\n\\nb=1\", {templates} }}"));
     let token = sandbox.neto(["token"]).reveals("access token").run().code(0).answer().to_owned();
-    let file = sandbox.write_secret("github_env", "EARLIER=1\n");
-    let outcome = sandbox.neto(["export", "--format", "github", "--with-secret"]).env("GITHUB_ENV", &file);
-    let outcome = outcome.reveals("access token").reveals("appkey").reveals("sharedsecret").run();
+    // Somebody before it left the last line open.
+    let file = sandbox.write_secret("github_env", "EARLIER=1\nOPEN=2");
+    let outcome = for_github(&sandbox, &["--with-secret"], &file).run();
     outcome.code(0).silent();
-    let netosecret = credential.netosecret();
+    let found = assignments(&fs::read_to_string(&file).unwrap()).unwrap();
+    let own = ["MINE", "BEARER", "BOTH", "EARLIER", "OPEN", "NETO_EXPORTED"];
+    let mut wanted: Vec<&str> = PLAIN.into_iter().chain(SECRET).chain(own).collect();
+    wanted.sort_unstable();
+    let names: Vec<&str> = found.iter().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, wanted);
+    assert_eq!((&*found["EARLIER"], &*found["OPEN"]), ("1", "2"), "what was there stays");
+    assert_eq!((&*found["MINE"], &*found["NETO_TOKEN"]), ("a\nMARK\r\n\nb=1", &*token));
+    assert_eq!(decoded(&found["NETOSECRET"]), credential.json());
+    // Each secret, each that is made of one, and each of their lines; nothing else.
+    let lines = format!("{}%0A{}", credential.appkey, credential.sharedsecret);
     let bearer = format!("Bearer {token}");
-    for secret in [&token, &credential.appkey, &credential.sharedsecret, &bearer] {
+    for secret in [&token, &credential.appkey, &credential.sharedsecret, &bearer, &found["NETOSECRET"], &lines] {
         outcome.stdout_has(&format!("::add-mask::{secret}\n"));
     }
     assert!(outcome.stdout.lines().all(|line| line.starts_with("::add-mask::")), "{outcome}");
-    let text = fs::read_to_string(&file).unwrap();
-    let found = assignments(text.strip_prefix("EARLIER=1\n").expect("what was there stays"));
-    let names: Vec<&str> =
-        found.iter().filter(|(_, (value, _))| !value.is_empty()).map(|(name, _)| name.as_str()).collect();
-    let mut wanted: Vec<&str> = PLAIN.into_iter().chain(SECRET).chain(["MINE", "BEARER"]).collect();
-    wanted.sort_unstable();
-    assert_eq!(names, wanted);
-    assert_eq!((&*found["MINE"].0, &*found["NETO_TOKEN"].0), ("a\nMARK\nb", &*token));
-    assert_eq!(decoded(&found["NETOSECRET"].0), decoded(&netosecret));
-    // Nobody can guess where a value ends.
-    let again = sandbox.neto(["export", "--format", "github"]).reveals("access token").run();
-    let (masks, rest): (Vec<&str>, Vec<&str>) =
-        again.code(0).stdout.lines().partition(|line| line.starts_with("::add-mask::"));
-    assert!(again.stdout.starts_with("::add-mask::") && masks.len() >= 2, "{again}");
-    assert_ne!(assignments(&rest.join("\n"))["NETO_TOKEN"].1, found["NETO_TOKEN"].1);
+    outcome.stdout_lacks("MARK");
+    // Without a file it all goes to stdout, the masks first; and nobody can guess where a value ends.
+    let again = || sandbox.neto(["export", "--format", "github"]).reveals("access token").run().stdout;
+    let (one, other) = (again(), again());
+    let mark = |text: &str| text.lines().find_map(|line| line.strip_prefix("NETO_TOKEN<<").map(str::to_owned)).unwrap();
+    assert_ne!(mark(&one), mark(&other));
+    let first = one.lines().position(|line| !line.starts_with("::add-mask::")).unwrap();
+    assert!(first > 0 && !one.lines().skip(first).any(|line| line.starts_with("::")), "{one}");
+}
+
+#[test]
+fn the_steps_of_a_job_that_come_after_have_one_tenant_alone() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    sandbox.add("globex");
+    declare(&sandbox, "acme", "env = { OF_ACME = 'yes' }");
+    let step = |words: &[&str], name: &str, before: &BTreeMap<String, String>| {
+        let file = sandbox.write_secret(name, "");
+        let call = for_github(&sandbox, words, &file);
+        let outcome = before.iter().fold(call, |call, (name, value)| call.env(name, value)).run();
+        (outcome, assignments(&fs::read_to_string(&file).unwrap()).unwrap())
+    };
+    let (_, acme) = step(&["acme", "--with-secret"], "one", &BTreeMap::new());
+    assert_eq!(acme["OF_ACME"], "yes");
+    let (outcome, globex) = step(&["globex"], "two", &acme);
+    outcome.code(0);
+    let after: BTreeMap<String, String> = acme.clone().into_iter().chain(globex).collect();
+    assert_eq!((&*after["NETO_PROFILE"], &*after["OF_ACME"], &*after["NETO_APPKEY"]), ("globex", "", ""));
+    // A step that fails and does not end the job (`continue-on-error`) leaves no tenant at all.
+    let (outcome, blanks) = step(&["nosuch"], "three", &acme);
+    outcome.code(3).stdout("");
+    let after: BTreeMap<String, String> = acme.into_iter().chain(blanks).collect();
+    assert_eq!(ours(&after), Vec::<&str>::new());
+    assert_eq!(after["OF_ACME"], "");
+    // Where no export came before it, what the job itself set is left alone.
+    let (outcome, blanks) = step(&["nosuch"], "four", &BTreeMap::from([("NETO_PROFILE".into(), "acme".into())]));
+    outcome.code(3);
+    assert_eq!(blanks, BTreeMap::new());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_for_github_is_private_whole_or_an_error() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    sandbox.neto(["login"]).run().code(0);
+    // Made where it is missing, for its owner alone, also behind a link; the mode of one that is there stays.
+    let (target, link) = (sandbox.work("made"), sandbox.work("link"));
+    symlink(&target, &link).unwrap();
+    sandbox.spare(&target);
+    let mode = || fs::metadata(&target).unwrap().permissions().mode() & 0o777;
+    for_github(&sandbox, &[], &link).run().code(0);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink() && mode() == 0o600);
+    fs::set_permissions(&target, fs::Permissions::from_mode(0o640)).unwrap();
+    for_github(&sandbox, &[], &target).run().code(0);
+    assert_eq!(mode(), 0o640);
+    assignments(&fs::read_to_string(&target).unwrap()).unwrap();
+    // What cannot be written fails the step, and never waits.
+    fs::create_dir(sandbox.work("folder")).unwrap();
+    sandbox.program("mkfifo", ["pipe"]).run().code(0);
+    for path in ["folder", "nowhere/file", "pipe"] {
+        let outcome = for_github(&sandbox, &[], &sandbox.work(path)).run();
+        outcome.code(1).stderr_has("error: ").stderr_has(path).stdout_lacks("NETO_TOKEN<<");
+    }
+    fs::set_permissions(&target, fs::Permissions::from_mode(0o400)).unwrap();
+    let call = sandbox.bound_neto(["export", "--format", "github"]).env("GITHUB_ENV", &target).reveals("access token");
+    call.run().code(1).stderr_has("permission denied");
+    // A disk that has room for a part of it takes none of it.
+    let small = sandbox.write_secret("small", "EARLIER=1\n");
+    let script = "ulimit -f 1; exec neto export --format github --with-secret";
+    declare(&sandbox, "acme", &format!("env = {{ LONG = \"{}\" }}", "x".repeat(2000)));
+    let full = sandbox.program("sh", ["-c", script]).env("GITHUB_ENV", &small);
+    full.reveals("access token").reveals("appkey").reveals("sharedsecret").run().code(1).stderr_has("small");
+    assert_eq!(fs::read_to_string(&small).unwrap(), "EARLIER=1\n");
 }
 
 fn decoded(netosecret: &str) -> Value {

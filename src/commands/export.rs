@@ -1,6 +1,6 @@
 //! `neto export`: the environment of a profile as text for a shell or a file; of several as JSON.
 
-use super::variables::{EXPORTED, Variables, stale, was_exported};
+use super::variables::{EXPORTED, Variables, exported, stale, was_exported};
 use super::{Fleet, JobsArgs, Run, SelectArgs, WantArgs, Watch, remember};
 use crate::context::{Chosen, Process};
 use crate::disk;
@@ -76,18 +76,25 @@ pub(crate) fn run(args: &ExportArgs, run: &Run<'_>) -> Result<(), Error> {
     if args.select.means_several() {
         return several(args, run);
     }
+    if format == EnvFormat::Github {
+        return github(args, run);
+    }
+    let (_, text) = told(args, run, format)?;
+    Ok(run.ui.answer(&text)?)
+}
+
+/// What a profile's environment is, and as the text of this format.
+fn told(args: &ExportArgs, run: &Run<'_>, format: EnvFormat) -> Result<(Variables, String), Error> {
     let mut variables = variables(args, run)?;
-    if matches!(format, EnvFormat::Shell(_)) {
+    // What stays set in a shell, or for the steps to come, is for the next export to unset.
+    if matches!(format, EnvFormat::Shell(_) | EnvFormat::Github) {
         let names = variables.names(run);
         variables.set.push((EXPORTED.to_owned(), names));
     }
     let text = format
         .exports(&variables.unset, &variables.set)
         .map_err(|error| unfit(&error).with_hint("neto export --format json"))?;
-    if format == EnvFormat::Github {
-        return github(run, &variables, &text);
-    }
-    Ok(run.ui.answer(&text)?)
+    Ok((variables, text))
 }
 
 /// Prints the environments of those of several profiles that give one, in the order of the store.
@@ -155,13 +162,23 @@ fn chosen(args: &ExportArgs, run: &Run<'_>) -> Result<Chosen, Error> {
     Ok(run.context.chosen_by(sources)?)
 }
 
-fn github(run: &Run<'_>, variables: &Variables, text: &str) -> Result<(), Error> {
+/// For GitHub's runner: masks to stdout, then assignments to the file that it reads when the step is over. When there is no
+/// environment, the steps to come, which may go on all the same, have none of an earlier tenant either.
+fn github(args: &ExportArgs, run: &Run<'_>) -> Result<(), Error> {
+    let file = run.context.process.environment.get("GITHUB_ENV").map(|path| run.context.absolute(Path::new(path)));
+    let (variables, text) = told(args, run, EnvFormat::Github).inspect_err(|_| {
+        let blanks = EnvFormat::Github.exports(&exported(&run.context.process.environment), &[]);
+        if let (Some(file), Ok(blanks)) = (&file, blanks) {
+            // That this cannot be written either changes nothing: the step fails.
+            let _ = disk::append_lines(file, blanks.as_bytes());
+        }
+    })?;
     let secrets: Vec<&str> = variables.secrets.iter().map(String::as_str).collect();
     // The masks go first: nothing may be able to print a secret before it is masked.
     run.ui.answer(&add_masks(&secrets))?;
-    match run.context.process.environment.get("GITHUB_ENV") {
-        Some(path) => Ok(disk::append(&run.context.absolute(Path::new(path)), text.as_bytes())?),
-        None => Ok(run.ui.answer(text)?),
+    match file {
+        Some(file) => Ok(disk::append_lines(&file, text.as_bytes())?),
+        None => Ok(run.ui.answer(&text)?),
     }
 }
 

@@ -116,6 +116,13 @@ pub(super) fn stale(environment: &Environment) -> BTreeSet<String> {
     FIXED.iter().copied().chain(noted).map(str::to_owned).collect()
 }
 
+/// What an earlier export set, and its note of that; nothing where there was none.
+pub(super) fn exported(environment: &Environment) -> Vec<String> {
+    let of_export = |name: &String| name == EXPORTED || was_exported(environment, name);
+    let noted = environment.get(EXPORTED).map(|_| stale(environment)).unwrap_or_default();
+    noted.into_iter().filter(of_export).collect()
+}
+
 /// Whether an earlier export set the variable.
 pub(super) fn was_exported(environment: &Environment, name: &str) -> bool {
     environment.text(EXPORTED).is_some_and(|names| names.split(' ').any(|noted| noted == name))

@@ -18,8 +18,8 @@ pub use read::{Privacy, Rules, read, read_seen, read_start};
 pub use signals::{Ending, Held, hold};
 pub use stamp::{Sighting, Stamp};
 pub use write::{
-    Durability, append, clear_leftovers, clear_leftovers_beside, create_new, create_new_there, refuse_pipe, rehearse,
-    remove, remove_durably, replace, replace_shared, replace_with_link,
+    Durability, append, append_lines, clear_leftovers, clear_leftovers_beside, create_new, create_new_there,
+    refuse_pipe, rehearse, remove, remove_durably, replace, replace_shared, replace_with_link,
 };
 
 use std::io;

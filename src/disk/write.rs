@@ -3,7 +3,7 @@
 
 use super::{DiskError, create_private_folder, names, signals};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::time::Duration;
 use tempfile::NamedTempFile;
@@ -145,13 +145,43 @@ pub fn remove_durably(path: &Path) -> Result<(), DiskError> {
 /// # Errors
 /// [`DiskError::Io`] when it cannot be opened or written.
 pub fn append(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    signals::outlive_size_limits();
+    let written = appending().open(path).and_then(|mut file| file.write_all(bytes));
+    written.map_err(|source| DiskError::io("write", path, source))
+}
+
+/// Appends whole lines to a file that one process at a time writes, making it 0600 where it is missing. A line that was
+/// left without its end gets one first. All or nothing: what a write that fails brought in is taken out again.
+///
+/// # Errors
+/// [`DiskError::NotAFile`] for a pipe, [`DiskError::Io`] when it cannot be opened, read or written.
+pub fn append_lines(path: &Path, lines: &[u8]) -> Result<(), DiskError> {
+    refuse_pipe(path)?;
+    let mut options = appending();
+    signals::outlive_size_limits();
+    let _held = signals::hold();
+    let written = options.read(true).open(path).and_then(|mut file| {
+        let before = file.metadata()?.len();
+        let end: &[u8] = if ends_a_line(&mut file, before)? { b"" } else { b"\n" };
+        file.write_all(&[end, lines].concat()).inspect_err(|_| _ = file.set_len(before))
+    });
+    written.map_err(|source| DiskError::io("write", path, source))
+}
+
+fn ends_a_line(file: &mut File, length: u64) -> io::Result<bool> {
+    let Some(last) = length.checked_sub(1) else { return Ok(true) };
+    let mut byte = [0];
+    file.seek(SeekFrom::Start(last))?;
+    file.read_exact(&mut byte)?;
+    Ok(byte == *b"\n")
+}
+
+fn appending() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    signals::outlive_size_limits();
-    let written = options.open(path).and_then(|mut file| file.write_all(bytes));
-    written.map_err(|source| DiskError::io("write", path, source))
+    options
 }
 
 /// Fails for a pipe, on which a write waits for a reader that may never come.
