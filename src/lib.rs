@@ -90,12 +90,13 @@ fn start(process: Process, ui: &mut Ui) -> Result<(), Error> {
 }
 
 fn streams(process: &Process) -> Streams {
-    let set = |name: &str| process.environment.get(name).is_some();
+    let dumb = process.environment.text("TERM").map(|term| term == "dumb");
     Streams {
         stdin_terminal: process.terminal.stdin,
         stdout_terminal: process.terminal.stdout,
         stderr_terminal: process.terminal.stderr,
         width: process.terminal.width,
-        plain: set("NO_COLOR") || process.environment.text("TERM").is_some_and(|term| term == "dumb"),
+        plain: process.environment.get("NO_COLOR").is_some() || dumb == Some(true),
+        dumb: dumb != Some(false),
     }
 }

@@ -34,6 +34,7 @@ mod profile_add;
 mod profile_edit;
 mod profile_import;
 mod profile_list;
+mod profile_pick;
 mod profile_remove;
 mod profile_rename;
 mod profile_set_secret;

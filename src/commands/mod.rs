@@ -167,7 +167,12 @@ impl Run<'_> {
         if self.ui.confirm(question)? {
             return Ok(());
         }
+        Err(self.left())
+    }
+
+    /// The user was asked and does not want it.
+    fn left(&self) -> Error {
         self.ui.note("Left as it was");
-        Err(Error::silent(Code::Usage))
+        Error::silent(Code::Usage)
     }
 }

@@ -12,7 +12,7 @@ pub mod shell;
 pub mod ui;
 pub mod view;
 
-pub use ask::{AskError, confirm, hidden};
+pub use ask::{AskError, Candidate, confirm, hidden};
 pub use clean::{clean, clean_block, fit, shorten};
 pub use foreign::Foreign;
 pub use lines::{Lines, Speaker};

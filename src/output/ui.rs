@@ -11,7 +11,7 @@ use anstyle::{AnsiColor, Color, Effects, Style};
 use unicode_width::UnicodeWidthStr;
 use zeroize::Zeroizing;
 
-use super::ask::{self, AskError};
+use super::ask::{self, AskError, Candidate};
 use super::clean::{clean_block, fit};
 use super::view::Look;
 use crate::disk;
@@ -23,7 +23,7 @@ const ASIDE: Style = Style::new().effects(Effects::DIMMED);
 
 /// What is known about the streams when neto starts.
 #[derive(Debug, Clone, Copy, Default)]
-#[allow(clippy::struct_excessive_bools, reason = "four facts that do not depend on each other")]
+#[allow(clippy::struct_excessive_bools, reason = "five facts that do not depend on each other")]
 pub struct Streams {
     /// Whether stdin is a terminal, so that something can be asked.
     pub stdin_terminal: bool,
@@ -35,6 +35,8 @@ pub struct Streams {
     pub width: Option<usize>,
     /// Whether the environment asks for no colour (`NO_COLOR`, `TERM=dumb`).
     pub plain: bool,
+    /// Whether the terminal can only print (`TERM=dumb`, or unset), so that nothing can be drawn.
+    pub dumb: bool,
 }
 
 /// One of the two streams.
@@ -145,6 +147,28 @@ impl Ui {
     pub fn hidden(&self, prompt: &str) -> Result<Zeroizing<String>, AskError> {
         self.asking()?;
         ask::hidden(prompt)
+    }
+
+    /// Whether somebody can be shown a list to choose from: at a terminal that is typed at and drawn on. Standard output
+    /// does not matter, since a shell may be about to evaluate it.
+    pub fn can_pick(&self) -> bool {
+        self.streams.stdin_terminal && self.streams.stderr_terminal
+    }
+
+    /// Lets choose one of these, in their order, by moving through the list or by typing a part of it; the place of the
+    /// one that was chosen, or nothing where it was left. A terminal that can only print shows the list with numbers.
+    ///
+    /// # Errors
+    /// Nobody to ask, or no answer.
+    pub fn pick(&self, question: &str, candidates: &[Candidate]) -> Result<Option<usize>, AskError> {
+        if !self.can_pick() {
+            return Err(AskError::NobodyToAsk);
+        }
+        self.asking()?;
+        if self.streams.dumb {
+            return ask::numbered(candidates);
+        }
+        ask::pick(question, candidates, self.is_coloured(Stream::Err))
     }
 
     /// Whether the answer goes to a terminal.

@@ -11,7 +11,9 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::ioctl_fionread;
 use rustix::process::{ioctl_tiocsctty, setsid};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, Winsize, tcgetattr, tcsetattr, tcsetwinsize,
+};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -47,6 +49,8 @@ pub(crate) struct Terminal<'a> {
     keyboard: File,
     /// The end of the program, held open so that what it left unread can be counted.
     line: File,
+    /// How the terminal was set when the program started.
+    before: Termios,
     said: Arc<Said>,
     reader: JoinHandle<()>,
     /// Up to where `expect` has read.
@@ -71,7 +75,8 @@ impl<'a> Call<'a> {
         grantpt(&keyboard).and_then(|()| unlockpt(&keyboard)).expect("the other end of the terminal");
         let path = ptsname(&keyboard, Vec::new()).expect("its name").into_string().expect("text");
         let line = open_terminal(&path);
-        tcsetwinsize(&line, Winsize { ws_col: columns, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 }).expect("its size");
+        set_size(&line, columns, rows);
+        let before = tcgetattr(&line).expect("the terminal's modes");
         let child = self.become_at(path);
         let keyboard = File::from(keyboard);
         let said = Arc::new(Said::default());
@@ -86,14 +91,16 @@ impl<'a> Call<'a> {
                 }
             })
         };
-        Terminal { call: self, child, keyboard, line, said, reader, seen: 0 }
+        Terminal { call: self, child, keyboard, line, before, said, reader, seen: 0 }
     }
 
     fn become_at(&self, terminal: String) -> Child {
         let text = |word: &std::ffi::OsString| word.to_str().expect("text").to_owned();
         let mut environment: Vec<(String, String)> =
             self.environment.iter().map(|(name, value)| (text(name), text(value))).collect();
-        environment.push(("TERM".to_owned(), "xterm-256color".to_owned()));
+        if !environment.iter().any(|(name, _)| name == "TERM") {
+            environment.push(("TERM".to_owned(), "xterm-256color".to_owned()));
+        }
         let program = text(&self.program);
         let orders = Become { terminal, program, arguments: self.arguments.iter().map(text).collect(), environment };
         Command::new(std::env::current_exe().expect("this binary"))
@@ -127,6 +134,10 @@ fn becomes_the_program() {
         .stderr(stream())
         .exec();
     let _ = writeln!(&line, "{} does not start: {error}", orders.program);
+}
+
+fn set_size(line: &File, columns: u16, rows: u16) {
+    tcsetwinsize(line, Winsize { ws_col: columns, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 }).expect("its size");
 }
 
 fn open_terminal(path: &str) -> File {
@@ -188,6 +199,12 @@ impl Terminal<'_> {
         self.press(&text.replace('\n', "\r"))
     }
 
+    /// The window becomes larger or smaller.
+    pub(crate) fn resize(&mut self, columns: u16, rows: u16) -> &mut Self {
+        set_size(&self.line, columns, rows);
+        self
+    }
+
     /// Sends the program a signal.
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).expect("a living child");
@@ -222,7 +239,7 @@ impl Terminal<'_> {
             }
             std::thread::sleep(Duration::from_millis(2));
         };
-        let (as_before, unread) = left_behind(&self.line);
+        let (as_before, unread) = left_behind(&self.line, &self.before);
         drop(self.line);
         let _ = self.reader.join();
         let bytes = self.said.bytes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -233,11 +250,13 @@ impl Terminal<'_> {
     }
 }
 
-/// Whether the terminal echoes and reads lines, and how many bytes wait in it for the next reader.
-fn left_behind(line: &File) -> (bool, u64) {
+/// Whether the terminal is set as it was, and how many bytes wait in it for the next reader.
+fn left_behind(line: &File, before: &Termios) -> (bool, u64) {
     let mut modes = tcgetattr(line).expect("the terminal's modes");
-    let wanted = LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG;
-    let as_before = modes.local_modes.contains(wanted);
+    let set = |modes: &Termios| (modes.input_modes, modes.output_modes, modes.control_modes, modes.local_modes);
+    let codes = [SpecialCodeIndex::VINTR, SpecialCodeIndex::VMIN, SpecialCodeIndex::VTIME];
+    let same = |code: &SpecialCodeIndex| modes.special_codes[*code] == before.special_codes[*code];
+    let as_before = set(&modes) == set(before) && codes.iter().all(same);
     // Only whole lines count while it reads lines.
     modes.local_modes.remove(LocalModes::ICANON);
     tcsetattr(line, OptionalActions::Now, &modes).expect("the terminal's modes");
@@ -262,7 +281,7 @@ impl Screen {
     #[track_caller]
     pub(crate) fn code(&self, wanted: i32) -> &Self {
         assert_eq!(exit_code(self.status), wanted, "`{}` at its terminal:\n{}", self.line, self.text);
-        assert!(self.as_before, "`{}` left the terminal without echo or lines", self.line);
+        assert!(self.as_before, "`{}` left the terminal without echo, or otherwise set", self.line);
         assert_eq!(self.unread, 0, "`{}` left what was typed to the shell:\n{}", self.line, self.text);
         self
     }

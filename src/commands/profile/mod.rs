@@ -10,3 +10,5 @@ pub(crate) mod rename;
 pub(crate) mod set_secret;
 pub(crate) mod show;
 pub(crate) mod use_;
+
+mod pick;

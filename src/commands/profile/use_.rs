@@ -1,5 +1,6 @@
 //! `neto profile use`: which profile is meant when nothing else says which.
 
+use super::pick::picked;
 use crate::commands::export::asking;
 use crate::commands::{Run, change};
 use crate::error::{Code, Error};
@@ -8,14 +9,20 @@ use crate::profile::{Current, Origin, ProfileName, explain};
 use clap::Args;
 
 /// Switch to a profile, for all shells
+///
+/// Without NAME, at a terminal, it is chosen from a list: the current one is on top and bears a *; what is
+/// typed is looked for in names, tenants, tags and descriptions (prd finds acme-prod); the arrows, Ctrl-N,
+/// Ctrl-P and the page keys move; Enter chooses. Esc leaves everything as it was (exit 2), and so does
+/// Ctrl-C (exit 130). A terminal that can only print (TERM=dumb) shows numbers instead.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  neto use          choose from a list
   neto use acme
   neto use -        back to the one before")]
 pub(crate) struct UseArgs {
     /// The profile, or - for the one before
-    #[arg(value_name = "NAME", allow_hyphen_values = true, required_unless_present = "none")]
+    #[arg(value_name = "NAME", allow_hyphen_values = true)]
     name: Option<String>,
     /// No profile is current any more
     #[arg(long, conflicts_with = "name")]
@@ -24,8 +31,9 @@ pub(crate) struct UseArgs {
 
 /// Sets the current profile.
 pub(crate) fn run(args: &UseArgs, run: &Run<'_>) -> Result<(), Error> {
-    let name = match args.name.as_deref() {
-        None => None,
+    let name = match args.name.as_deref().or(run.context.globals.profile.as_deref()) {
+        _ if args.none => None,
+        None => Some(picked(run)?),
         Some("-") => Some(previous(run)?),
         Some(text) => Some(known(run, text)?),
     };

@@ -6,7 +6,7 @@
 mod late;
 mod live;
 mod prometheus;
-mod standing;
+pub(super) mod standing;
 
 use super::{JobsArgs, Run, SelectArgs, Watch, when};
 use crate::error::{Code, Error};

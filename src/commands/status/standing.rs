@@ -8,7 +8,7 @@ use serde::Serialize;
 /// A word for scripts, a sign for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Standing {
+pub(in crate::commands) enum Standing {
     Valid,
     Expiring,
     Renewable,
@@ -22,7 +22,7 @@ pub(super) enum Standing {
 
 impl Standing {
     /// The word that lists and scripts use.
-    pub(super) fn word(self) -> &'static str {
+    pub(in crate::commands) fn word(self) -> &'static str {
         match self {
             Self::Valid => State::Valid.word(),
             Self::Expiring => State::Expiring.word(),
@@ -35,7 +35,7 @@ impl Standing {
     }
 
     /// Its sign in a table, and the colour.
-    pub(super) fn mark(self) -> (&'static str, Style) {
+    pub(in crate::commands) fn mark(self) -> (&'static str, Style) {
         match self {
             Self::Valid => ("●", AnsiColor::Green.on_default()),
             Self::Expiring => ("◐", AnsiColor::Yellow.on_default()),

@@ -5,6 +5,7 @@
 use zeroize::{Zeroize, Zeroizing};
 
 use super::AskError;
+use super::decode::{Decoder, Stroke};
 
 /// The longest hidden answer, in bytes.
 pub(super) const LONGEST: usize = 64 * 1024;
@@ -28,7 +29,7 @@ pub(super) fn collect(keyboard: &mut impl Keyboard) -> Result<Zeroizing<String>,
             return answer.text();
         }
         if count == 0 {
-            answer.part = Part::Text;
+            answer.decoder.pause();
         }
         for byte in &bytes[..count] {
             if let Err(end) = answer.take(*byte) {
@@ -37,6 +38,11 @@ pub(super) fn collect(keyboard: &mut impl Keyboard) -> Result<Zeroizing<String>,
             }
         }
     }
+}
+
+/// Takes back one character, which may be several bytes.
+pub(super) fn erase(typed: &mut Vec<u8>) {
+    while typed.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
 }
 
 /// Drops what comes up to a moment of silence: what was pasted behind a Ctrl-C is nothing for the shell.
@@ -54,7 +60,7 @@ fn drain(keyboard: &mut impl Keyboard) {
 struct Answer {
     /// Never grows beyond what it was made with, because growing leaves a copy behind.
     bytes: Zeroizing<Vec<u8>>,
-    part: Part,
+    decoder: Decoder,
     /// Inside of a marked paste, where a line end ends nothing.
     pasting: bool,
     /// Whether the last thing was a line end.
@@ -63,47 +69,28 @@ struct Answer {
     returned: bool,
 }
 
-/// Where in a sequence of bytes the next one stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Text,
-    Escape,
-    /// `ESC O`: one more byte belongs to the key.
-    Function,
-    /// `ESC [` and its number so far, up to a final byte.
-    Control(u16),
-}
-
 impl Default for Answer {
     fn default() -> Self {
         let bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
-        Self { bytes, part: Part::Text, pasting: false, ended: false, returned: false }
+        Self { bytes, decoder: Decoder::default(), pasting: false, ended: false, returned: false }
     }
 }
 
 impl Answer {
     fn take(&mut self, byte: u8) -> Result<(), AskError> {
-        self.part = match (self.part, byte) {
-            (Part::Text | Part::Escape, 0x1b) => Part::Escape,
-            (Part::Text, byte) => return self.key(byte),
-            (Part::Escape, b'[') => Part::Control(0),
-            (Part::Escape, b'O') => Part::Function,
-            (Part::Control(number), b'0'..=b'9') => {
-                Part::Control(number.saturating_mul(10).saturating_add(u16::from(byte - b'0')))
-            }
-            (Part::Control(200), b'~') => self.paste(true),
-            (Part::Control(201), b'~') => self.paste(false),
-            (Part::Control(_), 0x40..=0x7e) | (Part::Escape | Part::Function, _) => Part::Text,
-            (Part::Control(_), _) => Part::Control(u16::MAX),
-        };
+        match self.decoder.take(byte) {
+            Some(Stroke::Byte(byte)) => return self.key(byte),
+            Some(Stroke::Key { number: 200, last: b'~' }) => self.paste(true),
+            Some(Stroke::Key { number: 201, last: b'~' }) => self.paste(false),
+            Some(Stroke::Key { .. }) | None => {}
+        }
         Ok(())
     }
 
-    fn paste(&mut self, begins: bool) -> Part {
+    fn paste(&mut self, begins: bool) {
         self.pasting = begins;
         self.ended = false;
         self.returned = false;
-        Part::Text
     }
 
     fn key(&mut self, byte: u8) -> Result<(), AskError> {
@@ -114,7 +101,7 @@ impl Answer {
             b'\r' | b'\n' => self.push(b'\n'),
             0x03 | 0x1c => return Err(AskError::Interrupted),
             0x04 if self.bytes.is_empty() => return Err(AskError::Closed),
-            0x08 | 0x7f => self.erase(),
+            0x08 | 0x7f => erase(&mut self.bytes),
             0x15 => self.bytes.zeroize(),
             b'\t' | 0x20.. => self.push(byte),
             _ => {}
@@ -132,11 +119,6 @@ impl Answer {
         if !self.over() {
             self.bytes.push(byte);
         }
-    }
-
-    /// Takes back one character, which may be several bytes.
-    fn erase(&mut self) {
-        while self.bytes.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
     }
 
     fn text(mut self) -> Result<Zeroizing<String>, AskError> {

@@ -2,19 +2,27 @@
 //!
 //! Owns the terminal while a question stands: nothing is echoed that is secret, and however it ends (an answer,
 //! Ctrl-C, a signal, an error) the terminal is as it was. Never asks when stdin is not a terminal. What the bytes of
-//! a keyboard mean is the work of `keys`.
+//! a keyboard are is the work of `decode`, what they mean to a hidden text that of `keys`, and to a list that of `pick`,
+//! where `fuzzy` says what fits.
 
+mod decode;
+mod fuzzy;
 mod keys;
+mod pick;
 
 use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Stdin, Write};
 
+use rustix::process::{Signal, getpgrp, getpid, kill_process};
 use rustix::termios::{OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
 use super::clean::clean_block;
 use crate::disk::{self, Ending, Held};
 use keys::Keyboard;
+
+pub use pick::Candidate;
+pub(super) use pick::{numbered, pick};
 
 /// Switches of terminals that mark what is pasted; others ignore them.
 const MARK_PASTES: &str = "\x1b[?2004h";
@@ -100,31 +108,57 @@ fn screen() -> Box<dyn Write> {
     }
 }
 
-/// The terminal while it shows nothing and hands over every key.
-struct Hidden {
+/// The terminal while it hands over every key and shows none.
+struct Raw {
     stdin: Stdin,
     before: Termios,
-    screen: Box<dyn Write>,
+    taken: Termios,
     /// Dropped last: until the terminal is restored no signal may end the process.
     signals: Held,
 }
 
-impl Hidden {
+impl Raw {
     fn start(signals: Held) -> Result<Self, AskError> {
         let stdin = io::stdin();
         let before = tcgetattr(&stdin).map_err(io::Error::from)?;
-        let mut raw = before.clone();
-        raw.make_raw();
-        raw.special_codes[SpecialCodeIndex::VMIN] = 0;
-        raw.special_codes[SpecialCodeIndex::VTIME] = SILENCE;
-        let mut hidden = Self { stdin, before, screen: screen(), signals };
-        tcsetattr(&hidden.stdin, OptionalActions::Now, &raw).map_err(io::Error::from)?;
-        write!(hidden.screen, "{MARK_PASTES}")?;
-        Ok(hidden)
+        let mut taken = before.clone();
+        taken.make_raw();
+        taken.special_codes[SpecialCodeIndex::VMIN] = 0;
+        taken.special_codes[SpecialCodeIndex::VTIME] = SILENCE;
+        let raw = Self { stdin, before, taken, signals };
+        raw.set(&raw.taken)?;
+        Ok(raw)
+    }
+
+    fn set(&self, modes: &Termios) -> Result<(), AskError> {
+        Ok(tcsetattr(&self.stdin, OptionalActions::Now, modes).map_err(io::Error::from)?)
+    }
+
+    /// Takes the terminal again where somebody set it otherwise meanwhile, as a shell does whose job was stopped; whether
+    /// that was so.
+    fn retake(&self) -> Result<bool, AskError> {
+        let now = tcgetattr(&self.stdin).map_err(io::Error::from)?;
+        let lost = now.local_modes != self.taken.local_modes;
+        if lost {
+            self.set(&self.taken)?;
+        }
+        Ok(lost)
+    }
+
+    /// Stops as Ctrl-Z does elsewhere, the terminal as it was meanwhile. Only where this process is a job of its own: a
+    /// shell that waits for `$(...)` does not see that it stopped.
+    fn stop(&self) -> Result<(), AskError> {
+        let own = getpid();
+        if getpgrp() == own {
+            self.set(&self.before)?;
+            kill_process(own, Signal::TSTP).map_err(io::Error::from)?;
+            self.set(&self.taken)?;
+        }
+        Ok(())
     }
 }
 
-impl Keyboard for Hidden {
+impl Keyboard for Raw {
     fn read(&mut self, bytes: &mut [u8]) -> Result<usize, AskError> {
         let read = rustix::io::read(&self.stdin, bytes);
         match self.signals.take() {
@@ -144,10 +178,35 @@ impl Keyboard for Hidden {
     }
 }
 
+impl Drop for Raw {
+    fn drop(&mut self) {
+        // With it goes what was typed and not read: nothing of a paste is left to the shell.
+        let _ = tcsetattr(&self.stdin, OptionalActions::Flush, &self.before);
+    }
+}
+
+/// The terminal while a hidden text is typed.
+struct Hidden {
+    screen: Box<dyn Write>,
+    raw: Raw,
+}
+
+impl Hidden {
+    fn start(signals: Held) -> Result<Self, AskError> {
+        let mut hidden = Self { raw: Raw::start(signals)?, screen: screen() };
+        write!(hidden.screen, "{MARK_PASTES}")?;
+        Ok(hidden)
+    }
+}
+
+impl Keyboard for Hidden {
+    fn read(&mut self, bytes: &mut [u8]) -> Result<usize, AskError> {
+        self.raw.read(bytes)
+    }
+}
+
 impl Drop for Hidden {
     fn drop(&mut self) {
         let _ = write!(self.screen, "{NO_MARKS}\r\n").and_then(|()| self.screen.flush());
-        // With it goes what was typed and not read: nothing of a paste is left to the shell.
-        let _ = tcsetattr(&self.stdin, OptionalActions::Flush, &self.before);
     }
 }
