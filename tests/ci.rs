@@ -193,3 +193,23 @@ fn what_others_may_write_is_refused_with_the_line_that_mends_it() {
     chown(&store, Some(0), None).unwrap();
     token(NOBODY).code(0);
 }
+
+#[test]
+fn root_in_a_container_has_a_home_and_a_checkout_of_somebody_elses() {
+    let Some(sandbox) = shared() else { return };
+    let identity = checkout(&sandbox);
+    let (store, home) = (sandbox.work("profiles.toml"), sandbox.root().join("home"));
+    for path in [&home, &store, &sandbox.work("")] {
+        chown(path, Some(UNKNOWN), Some(UNKNOWN)).unwrap();
+    }
+    let script = |line: &str| {
+        let call = sandbox.program("sh", ["-e", "-c", &format!("{line}\nneto token")]).without_env("NETO_HOME");
+        let call = call.env("NETO_STORE", "profiles.toml").env("NETO_IDENTITY", &identity);
+        call.reveals("access token").run()
+    };
+    script("").code(3).stdout("").stderr_has("profiles.toml belongs to another user");
+    script("chown root profiles.toml").code(1).stdout("").stderr_has("home belongs to another user");
+    assert_eq!(fs::read_dir(&home).unwrap().count(), 0);
+    let own = sandbox.root().join("tmp");
+    script(&format!("export HOME={}", own.display())).code(0).silent();
+}

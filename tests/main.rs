@@ -10,6 +10,7 @@ mod answers;
 mod api;
 mod choice;
 mod ci;
+mod ci_page;
 mod corpus;
 mod discover;
 mod exec;
