@@ -4,6 +4,7 @@
 //! The answer goes to stdout, the conversation to stderr.
 
 pub mod ask;
+pub mod checklist;
 pub mod clean;
 pub mod foreign;
 pub mod lines;
@@ -13,6 +14,7 @@ pub mod ui;
 pub mod view;
 
 pub use ask::{AskError, Candidate, confirm, hidden};
+pub use checklist::{Checked, checklist};
 pub use clean::{clean, clean_block, fit, shorten};
 pub use foreign::Foreign;
 pub use lines::{Lines, Speaker};

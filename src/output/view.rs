@@ -215,7 +215,7 @@ fn layout(columns: &[Column], rows: &[Vec<Cell>], limit: Option<usize>, edge: us
     (widths, gap)
 }
 
-fn paint(text: &str, style: Option<Style>, look: &Look) -> String {
+pub(super) fn paint(text: &str, style: Option<Style>, look: &Look) -> String {
     match style.filter(|_| look.colour && !text.is_empty()) {
         Some(style) => format!("{style}{text}{style:#}"),
         None => text.to_owned(),
