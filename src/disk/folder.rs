@@ -3,6 +3,7 @@
 use super::DiskError;
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
+use std::io::ErrorKind;
 use std::path::Path;
 #[cfg(unix)]
 use std::sync::OnceLock;
@@ -76,6 +77,79 @@ pub fn ensure_own(path: &Path) -> Result<(), DiskError> {
     Ok(())
 }
 
+/// Whether a folder of neto's is there: this user's, entered by nobody else, and writable. Of one that is missing, whether
+/// it could be made.
+///
+/// # Errors
+/// [`DiskError`]: the first thing that is not so.
+pub fn examine_folder(folder: &Path) -> Result<bool, DiskError> {
+    let found = match fs::metadata(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            if let Some(above) = folder.ancestors().skip(1).find(|above| above.exists()) {
+                ensure_own(above)?;
+                ensure_writable(above)?;
+            }
+            return Ok(false);
+        }
+        found => found.map_err(|source| DiskError::io("read", folder, source))?,
+    };
+    if !found.is_dir() {
+        return Err(DiskError::io("enter", folder, ErrorKind::NotADirectory.into()));
+    }
+    ensure_own(folder)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let mode = found.mode() & 0o7777;
+        if mode & 0o077 != 0 {
+            return Err(DiskError::TooOpen { path: folder.to_path_buf(), mode, writable: mode & 0o022 != 0 });
+        }
+    }
+    ensure_writable(folder)?;
+    Ok(true)
+}
+
+/// Fails where nothing can be made in `folder`: its mode forbids it, or what it lies on is mounted read-only.
+#[cfg(unix)]
+fn ensure_writable(folder: &Path) -> Result<(), DiskError> {
+    use rustix::fs::{Access, access};
+    access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(|source| DiskError::io("write", folder, source.into()))
+}
+
+#[cfg(not(unix))]
+fn ensure_writable(_folder: &Path) -> Result<(), DiskError> {
+    Ok(())
+}
+
+/// Takes these permission bits away from what `path` leads to, which has to be this user's.
+///
+/// # Errors
+/// [`DiskError::ForeignOwner`] for what is not, [`DiskError::Io`] where the system refuses.
+#[cfg(unix)]
+pub fn narrow(path: &Path, bits: u32) -> Result<(), DiskError> {
+    use rustix::fs::OFlags;
+    use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+    let failed = |source| DiskError::io("change", path, source);
+    let mut options = fs::OpenOptions::new();
+    // Judged and changed by one descriptor, so that nothing else comes in between.
+    let file = options.read(true).custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed()).open(path);
+    let file = file.map_err(failed)?;
+    let found = file.metadata().map_err(failed)?;
+    if !is_users_own(found.uid()) {
+        return Err(DiskError::ForeignOwner { path: path.to_path_buf(), owner: found.uid() });
+    }
+    file.set_permissions(fs::Permissions::from_mode(found.mode() & 0o7777 & !bits)).map_err(failed)
+}
+
+/// There are no such bits here.
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+pub fn narrow(_path: &Path, _bits: u32) -> Result<(), DiskError> {
+    Ok(())
+}
+
 fn create_missing(folder: &Path) -> std::io::Result<()> {
     if let Some(parent) = folder.parent().filter(|parent| !parent.exists()) {
         create_missing(parent)?;
@@ -88,7 +162,7 @@ fn create_missing(folder: &Path) -> std::io::Result<()> {
     }
     match builder.create(folder) {
         // Another neto made it in between.
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
         made => made?,
     }
     // A umask such as 0777 takes bits away even from 0700.

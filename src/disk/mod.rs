@@ -12,13 +12,13 @@ mod write;
 
 #[cfg(unix)]
 pub use folder::is_users_own;
-pub use folder::{create_private_folder, ensure_own, names};
+pub use folder::{create_private_folder, ensure_own, examine_folder, names, narrow};
 pub use lock::{Lock, Locked};
-pub use read::{Privacy, Rules, read, read_seen, read_start};
+pub use read::{Privacy, Rules, examine, read, read_seen, read_start};
 pub use signals::{Ending, Held, hold};
 pub use stamp::{Sighting, Stamp};
 pub use write::{
-    Durability, append, append_lines, clear_leftovers, clear_leftovers_beside, create_new, create_new_there,
+    Durability, append, append_lines, clear_leftovers, clear_leftovers_beside, create_new, create_new_there, leftovers,
     refuse_pipe, rehearse, remove, remove_durably, replace, replace_shared, replace_with_link,
 };
 

@@ -65,6 +65,18 @@ pub fn read_start(path: &Path, rules: Rules, most: usize) -> Result<Vec<u8>, Dis
     Ok(bytes)
 }
 
+/// Whether a file is there, held to the rules by which it would be read; nothing of it is.
+///
+/// # Errors
+/// As [`read`], but a missing file is none.
+pub fn examine(path: &Path, rules: Rules) -> Result<bool, DiskError> {
+    match open_sound(path, rules) {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_absent() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// The open file, when it is what the rules ask for.
 fn open_sound(path: &Path, rules: Rules) -> Result<(File, Metadata), DiskError> {
     let file = open(path, rules.privacy)?;

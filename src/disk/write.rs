@@ -4,7 +4,7 @@
 use super::{DiskError, create_private_folder, names, signals};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::NamedTempFile;
 
@@ -261,14 +261,18 @@ pub fn clear_leftovers_beside(path: &Path) {
     clear_leftovers(folder_of(path));
 }
 
-/// Removes what runs killed over an hour ago left in `folder`. Best effort: it must not fail a write.
+/// Removes the [`leftovers`] in `folder`. Best effort: it must not fail a write.
 /// It reads the whole folder, so callers do it once a run, after a write that succeeded.
 pub fn clear_leftovers(folder: &Path) {
-    for name in names(folder).unwrap_or_default() {
-        let (ours, path) = (name.to_string_lossy().starts_with(PREFIX), folder.join(name));
-        let age = || fs::symlink_metadata(&path).and_then(|found| found.modified()).ok()?.elapsed().ok();
-        if ours && age().is_some_and(|age| age > LEFTOVER_AGE) {
-            let _ = fs::remove_file(&path);
-        }
+    for path in leftovers(folder) {
+        let _ = fs::remove_file(&path);
     }
+}
+
+/// What runs killed over an hour ago left in `folder`, as far as it can be read.
+#[must_use]
+pub fn leftovers(folder: &Path) -> Vec<PathBuf> {
+    let ours = names(folder).unwrap_or_default().into_iter().filter(|name| name.to_string_lossy().starts_with(PREFIX));
+    let age = |path: &Path| fs::symlink_metadata(path).and_then(|found| found.modified()).ok()?.elapsed().ok();
+    ours.map(|name| folder.join(name)).filter(|path| age(path).is_some_and(|age| age > LEFTOVER_AGE)).collect()
 }

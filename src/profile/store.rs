@@ -82,6 +82,15 @@ impl StoreFile {
         Lock::new(self.locks.join(format!("_store-{}.lock", file_digest(&self.path))))
     }
 
+    /// The folders that a write of the store may leave something in: its own, and that of the file that a link leads to.
+    #[must_use]
+    pub fn folders(&self) -> Vec<PathBuf> {
+        let mut folders: Vec<PathBuf> =
+            std::iter::once(self.folder().to_path_buf()).chain(self.target_folder()).collect();
+        folders.dedup();
+        folders
+    }
+
     /// Reads what the store means; none when there is no such file.
     ///
     /// # Errors

@@ -73,6 +73,19 @@ impl ApiUrl {
         &self.authority
     }
 
+    /// Scheme, host and port: the address without any path.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.base[..self.base.len() - self.path().len()]
+    }
+
+    /// What stands before the version in the path; empty where nothing does, as the reference has it.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        let host = self.base.find("://").map_or(0, |end| end + "://".len());
+        self.base[host..].find('/').map_or("", |start| &self.base[host + start..])
+    }
+
     /// Whether the host is this machine: `localhost`, 127.0.0.0/8 or `[::1]`.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
@@ -170,6 +183,9 @@ mod tests {
         }
         assert_ne!("https://api.netography.com:8443".parse(), Ok(api.clone()));
         assert_eq!(api.to_string(), "https://api.netography.com/api/v1");
+        assert_eq!((api.origin(), api.path()), ("https://api.netography.com", ""));
+        let twice: ApiUrl = "https://[::1]:8443/api/v1/api/v1".parse().unwrap();
+        assert_eq!((twice.origin(), twice.path()), ("https://[::1]:8443", "/api/v1"));
         assert_eq!(api.join("/api/auth/bearer/refresh"), "https://api.netography.com/api/auth/bearer/refresh");
     }
 

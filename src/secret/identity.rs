@@ -108,6 +108,14 @@ impl Identities {
         })
     }
 
+    /// The programs of the plugins that hold keys, such as `age-plugin-yubikey`, in the order of the file.
+    #[must_use]
+    pub fn programs(&self) -> Vec<String> {
+        let mut programs: Vec<String> = self.of_plugins().map(|identity| identity.plugin().program()).collect();
+        programs.dedup();
+        programs
+    }
+
     /// Whether a plugin holds one of the keys, so that opening may want a touch or a PIN each time.
     #[must_use]
     pub fn need_plugins(&self) -> bool {

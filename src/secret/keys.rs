@@ -93,6 +93,12 @@ impl KeyFolder {
         Self { path }
     }
 
+    /// The folder itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The file of the identity.
     #[must_use]
     pub fn identity_file(&self) -> PathBuf {
@@ -186,11 +192,19 @@ impl KeyFolder {
         self.identity_file().symlink_metadata().is_ok()
     }
 
-    fn protect_from_git(&self) -> Result<(), KeyError> {
-        let Some(above) = self.path.parent() else { return Ok(()) };
-        let ignore = above.join(".gitignore");
-        if ignore.symlink_metadata().is_err() {
-            // One that is there and cannot be looked at stays as well.
+    /// The file above the folder that keeps git from taking the keys, where it is not there yet.
+    #[must_use]
+    pub fn missing_ignore(&self) -> Option<PathBuf> {
+        // One that is there and cannot be looked at stays as well.
+        Some(self.path.parent()?.join(".gitignore")).filter(|ignore| ignore.symlink_metadata().is_err())
+    }
+
+    /// Makes that file.
+    ///
+    /// # Errors
+    /// [`KeyError::Disk`].
+    pub fn protect_from_git(&self) -> Result<(), KeyError> {
+        if let Some(ignore) = self.missing_ignore() {
             disk::create_new(&ignore, GITIGNORE)?;
         }
         Ok(())

@@ -93,6 +93,12 @@ impl TokenFolder {
         Self { path, cleared: AtomicBool::new(false) }
     }
 
+    /// The folder itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The file of a profile's token.
     #[must_use]
     pub fn file(&self, profile: &ProfileName) -> PathBuf {
