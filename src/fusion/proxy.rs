@@ -57,6 +57,18 @@ impl Proxies {
         Self { named, exempt: list.split(',').filter_map(Exempt::parse).collect() }
     }
 
+    /// The proxy that is named, to tell of it: its variable, and its host and port without user and password.
+    ///
+    /// # Errors
+    /// `ProxySetting` where it cannot be used.
+    pub fn named(&self) -> Result<Option<(&'static str, &str)>, FusionError> {
+        let Some((variable, proxy)) = &self.named else { return Ok(None) };
+        match proxy {
+            Ok(proxy) => Ok(Some((variable, &proxy.name))),
+            Err(why) => Err(FusionError::ProxySetting { variable, why }),
+        }
+    }
+
     /// The proxy on the way to `url`; none where the way is direct, as it always is to this machine.
     ///
     /// # Errors

@@ -145,6 +145,12 @@ fn roots(ca_pem: Option<&[u8]>) -> Result<RootCertStore, FusionError> {
     Ok(roots)
 }
 
+/// How many root certificates neto finds without a profile's `ca_file`.
+#[must_use]
+pub fn roots_of_system() -> usize {
+    roots(None).map_or(0, |roots| roots.len())
+}
+
 /// What an error of the HTTP library means for the question whether anything was sent.
 pub(super) fn explain(error: &reqwest::Error, way: &Way<'_>, redactor: &Redactor) -> FusionError {
     let host = way.whom();

@@ -1,7 +1,7 @@
 //! A call of the API with a profile's token, which is renewed once where the server does not take it.
 
 use super::{Access, Declared, Granted, Session, SessionError, Want};
-use crate::fusion::{ApiPath, Call, FusionError, Head, Manner, Passed, Reply, Upload};
+use crate::fusion::{ApiPath, Call, FusionError, Head, Manner, Passed, Reply, Sight, Upload};
 use crate::profile::{Profile, SecretPlace};
 use crate::token::State;
 use std::time::Duration;
@@ -104,6 +104,17 @@ impl Session<'_> {
             429 | 300..=399 | 500.. => Err(reply.refusal(&[]).of_own_call().into()),
             _ => Ok(Verdict::Taken),
         }
+    }
+
+    /// How the server of `profile` answers a call without any credential, within `patience` at most.
+    ///
+    /// # Errors
+    /// [`SessionError`], where it does not.
+    pub async fn probe(&self, profile: &Profile, call: &Call, patience: Duration) -> Result<Sight, SessionError> {
+        self.breathe().await;
+        let manner = self.manner(profile);
+        let manner = Manner { timeout: manner.timeout.min(patience), ..manner };
+        Ok(self.client(profile)?.probe(&profile.url, &call.path, manner).await?)
     }
 
     async fn ask_in(

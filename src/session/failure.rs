@@ -42,6 +42,10 @@ impl Failures {
         Self(folder)
     }
 
+    pub(super) fn folder(&self) -> &Path {
+        &self.0
+    }
+
     pub(super) fn load(&self, profile: &ProfileName) -> Option<Failure> {
         serde_json::from_slice(&disk::read(&self.file(profile), RULES).ok()?).ok()
     }

@@ -32,7 +32,7 @@ use renew::Turn;
 use rotation::Rotations;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -277,6 +277,13 @@ impl<'a> Session<'a> {
     /// The files of cached tokens.
     pub fn tokens(&self) -> &TokenFolder {
         self.cache.files()
+    }
+
+    /// The folders below the state that a session writes in, and of each whether more hangs on it than what processes
+    /// tell each other.
+    pub fn folders(&self) -> [(&Path, bool); 4] {
+        let [begun, done] = self.rotations.folders();
+        [(&self.locks, false), (self.failures.folder(), false), (begun, true), (done, true)]
     }
 
     /// The lock of one profile's token.

@@ -388,18 +388,25 @@ impl Vault {
     /// The first sight of a sealed profile is trusted in silence: its seal protects it.
     ///
     /// # Errors
-    /// [`VaultError::Changed`] or [`VaultError::UntrustedSource`].
+    /// As [`Vault::see_trust`].
     pub(super) fn check_trust(&self, profile: &Profile) -> Result<(), VaultError> {
+        if self.see_trust(profile)? == Verdict::FirstSight {
+            self.first_seen.borrow_mut().push(profile.clone());
+        }
+        Ok(())
+    }
+
+    /// What this machine says of a profile that it does not distrust; nothing is noted of the first sight.
+    ///
+    /// # Errors
+    /// [`VaultError::Changed`] or [`VaultError::UntrustedSource`].
+    pub fn see_trust(&self, profile: &Profile) -> Result<Verdict, VaultError> {
         match self.memory()?.borrow().verdict(profile) {
-            Verdict::Trusted => Ok(()),
-            Verdict::FirstSight => {
-                self.first_seen.borrow_mut().push(profile.clone());
-                Ok(())
-            }
             Verdict::Changed(changes) => {
                 Err(VaultError::Changed(changes.into_iter().map(|change| change.field).collect()))
             }
             Verdict::UntrustedSource(source) => Err(VaultError::UntrustedSource(source)),
+            good => Ok(good),
         }
     }
 }

@@ -33,6 +33,11 @@ impl Rotations {
         Self { begun: state.join("rotations"), done: state.join("rotated") }
     }
 
+    /// Those begun, and those done.
+    pub(in crate::session) fn folders(&self) -> [&Path; 2] {
+        [&self.begun, &self.done]
+    }
+
     /// What was begun for a profile and is not finished.
     pub(super) fn load(&self, profile: &ProfileName) -> Result<Option<Rotation>, RotationError> {
         load(&self.file(profile))
