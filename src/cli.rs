@@ -6,8 +6,8 @@ use crate::commands::profile::{
     rename::RenameArgs, set_secret::SetSecretArgs, show::ShowArgs, use_::UseArgs,
 };
 use crate::commands::{
-    Run, api, discover, exec, export, identity, init, keys, login, logout, profile, proxy, recipient, rotate, seal,
-    status, token, trust,
+    Run, api, discover, doctor, exec, export, identity, init, keys, login, logout, profile, proxy, recipient, rotate,
+    seal, status, token, trust,
 };
 use crate::error::Error;
 use crate::output::ColorChoice;
@@ -81,6 +81,7 @@ pub(crate) enum Verb {
     Discover(discover::DiscoverArgs),
     Keys(keys::KeysArgs),
     Proxy(proxy::ProxyArgs),
+    Doctor(doctor::DoctorArgs),
     #[command(name = "__tied", hide = true)]
     Tied(exec::TiedArgs),
 }
@@ -144,6 +145,7 @@ impl Verb {
             Self::Discover(args) => discover::run(args, run),
             Self::Keys(args) => keys::run(args, run),
             Self::Proxy(args) => proxy::run(args, run),
+            Self::Doctor(args) => doctor::run(args, run),
             Self::Tied(args) => exec::run_tied(args, run),
         }
     }

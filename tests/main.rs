@@ -13,6 +13,7 @@ mod ci;
 mod ci_page;
 mod corpus;
 mod discover;
+mod doctor;
 mod exec;
 mod exec_many;
 mod export;

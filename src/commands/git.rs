@@ -42,6 +42,14 @@ impl Git {
         Ok(!self.paths(run, &["ls-files", "--unmerged", "-z", "--", &store], &[0])?.is_empty())
     }
 
+    /// Whether git would take this file, by its whole path, with the next `git add`; not where it lies outside of the
+    /// repository, or git cannot be asked.
+    pub(super) fn would_take(&self, run: &Run<'_>, file: &Path) -> bool {
+        // 1 says that nothing ignores it, 128 that it lies elsewhere.
+        let asked = file.to_str().and_then(|file| self.run(run, &["check-ignore", "-q", "--", file]).ok());
+        asked.is_some_and(|answer| answer.status.code() == Some(1))
+    }
+
     /// The paths that a question lists, separated by NULs; `fine` are the exit codes of an answer.
     ///
     /// # Errors

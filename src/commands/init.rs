@@ -213,7 +213,7 @@ fn first_store(own: &Own) -> Result<Document, Error> {
     ])?)
 }
 
-fn own_name(run: &Run<'_>, told: Option<&str>) -> Result<RecipientName, Error> {
+pub(super) fn own_name(run: &Run<'_>, told: Option<&str>) -> Result<RecipientName, Error> {
     if let Some(told) = told {
         return told.parse().map_err(|error| Error::new(Code::Usage, format!("--name: {error}")));
     }

@@ -76,6 +76,9 @@ pub(super) fn sign_in(run: &Run<'_>, profile: &Profile) -> Result<(), Error> {
     Ok(())
 }
 
+/// Why a token that is good cannot be kept.
+pub(super) const NO_LIFETIME: &str = "the server did not say how long the token lives, so it cannot be kept";
+
 /// A login is for the cache: a token that cannot be kept is none. That the cache takes nothing is warned of once, so among
 /// `several` those that it concerns are named.
 fn kept(access: Access, several: bool) -> Result<Access, Error> {
@@ -83,7 +86,7 @@ fn kept(access: Access, several: bool) -> Result<Access, Error> {
     match access.lifetime {
         Some(_) if access.kept || !several => Ok(access),
         Some(_) => lost(Code::System, "signed in, but the token cannot be kept; the first warning says why"),
-        None => lost(Code::Unreachable, "the server did not say how long the token lives, so it cannot be kept"),
+        None => lost(Code::Unreachable, NO_LIFETIME),
     }
 }
 

@@ -8,6 +8,7 @@
 
 pub(crate) mod api;
 pub(crate) mod discover;
+pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod export;
 pub(crate) mod identity;

@@ -9,7 +9,7 @@ use crate::error::{Code, Error};
 use crate::output::{clean, quoted};
 use crate::profile::{Document, Profile, ProfileName, SecretPlace, Store};
 use crate::secret::{Binding, check_sealed};
-use crate::session::check_bound;
+use crate::session::{VaultError, check_bound};
 
 /// A secret key of age, or one that names a plugin's, as git's extended expressions say it.
 const SECRET_KEY: &str = "(^|[^A-Za-z0-9])AGE-(SECRET-KEY-(PQ-)?|PLUGIN-[A-Z0-9-]+-)1[0-9A-Z]{20,}";
@@ -21,87 +21,118 @@ const OWN_FILES: [&str; 3] =
 /// The store has been read already by the time that it is compared.
 const STORE_RULES: Rules = Rules { cap: 64 * 1024 * 1024, privacy: Privacy::NotWritable };
 
-/// What was found.
+/// How a secret stands in the store.
+pub(super) enum Seen {
+    /// As it should, as far as it can be seen.
+    Fine,
+    /// Not so.
+    Wrong(Error),
+    /// What can be seen without opening it is as it should be, and this run's keys do not open it, or would ask.
+    Closed(VaultError),
+}
+
+/// What git has, or is about to take.
 #[derive(Default)]
-struct Found {
-    /// Of profiles, and what git is about to take of them.
-    profiles: Vec<String>,
-    /// Whether any of it is in what git is about to take alone.
-    staged: bool,
+pub(super) struct InGit {
     /// Files with keys, by their path from where git was asked.
-    keys: Vec<String>,
+    pub(super) keys: Vec<String>,
+    /// What is wrong in the store as git is about to take it, a line each.
+    pub(super) staged: Vec<String>,
     /// Why git could not be asked, where there is a repository.
-    git: Option<String>,
+    pub(super) why: Option<String>,
 }
 
 /// Says what is not sealed as it should be; exit 9 when something is.
 pub(super) fn run(run: &Run<'_>, names: &[ProfileName], store: &Store) -> Result<(), Error> {
-    let mut found = Found { profiles: wrong_profiles(run, names, store), ..Found::default() };
-    if let Some(git) = Git::of(run) {
-        git.look(run, names, &mut found);
-    }
-    let files = found.keys.iter().map(|path| format!("{path}: git tracks this key"));
-    let lines: Vec<String> = found.profiles.iter().cloned().chain(files).chain(found.git.clone()).collect();
+    let profiles = wrong_profiles(run, names, store);
+    let git = Git::of(run).map(|git| git.look(run, names)).unwrap_or_default();
+    let staged = git.staged.iter().map(|line| format!("staged: {line}"));
+    let files = git.keys.iter().map(|path| format!("{path}: git tracks this key"));
+    let lines: Vec<String> = profiles.iter().cloned().chain(staged).chain(files).chain(git.why.clone()).collect();
     if lines.is_empty() {
         return Ok(());
     }
     let lines: Vec<_> = lines.iter().map(|line| clean(line)).collect();
     run.ui.answer(&format!("{}\n", lines.join("\n")))?;
-    Err(match (found.keys.first(), found.profiles.len()) {
-        (Some(key), _) => Error::new(Code::Found, "a key that opens secrets is in git")
-            .with_hint(format!("git rm --cached {}    and rotate what it opens, if it was pushed", quoted(key))),
-        (None, 0) => Error::new(Code::Found, "what git is about to take could not be looked at"),
-        (None, _) if found.staged => Error::new(Code::Found, "git is about to take the store as it was before")
-            .with_hint(format!("git add {}", quoted(&run.context.paths.store.to_string_lossy()))),
-        (None, wrong) => Error::new(Code::Found, format!("{} not sealed as it should be", count(wrong, "profile")))
-            .with_hint("neto seal"),
+    Err(match (git.keys.first(), profiles.len(), git.staged.len()) {
+        (Some(key), ..) => key_in_git(key),
+        (None, 0, 0) => Error::new(Code::Found, "what git is about to take could not be looked at"),
+        (None, 0, _) => staged_before(run),
+        (None, wrong, staged) => {
+            Error::new(Code::Found, format!("{} not sealed as it should be", count(wrong + staged, "profile")))
+                .with_hint("neto seal")
+        }
     })
+}
+
+/// A file with a key is in git.
+pub(super) fn key_in_git(key: &str) -> Error {
+    Error::new(Code::Found, "a key that opens secrets is in git")
+        .with_hint(format!("git rm --cached {}    and rotate what it opens, if it was pushed", quoted(key)))
+}
+
+/// What lies there is right, and what git is about to take is not.
+pub(super) fn staged_before(run: &Run<'_>) -> Error {
+    Error::new(Code::Found, "git is about to take the store as it was before")
+        .with_hint(format!("git add {}", quoted(&run.context.paths.store.to_string_lossy())))
 }
 
 fn wrong_profiles(run: &Run<'_>, names: &[ProfileName], store: &Store) -> Vec<String> {
     let entries = names.iter().filter_map(|name| store.entry(name));
     let wrong = entries.filter_map(|entry| match &entry.profile {
         Err(fault) => Some(format!("{}: {fault}", entry.name)),
-        Ok(profile) => Some(format!("{}: {}", entry.name, what_is_wrong(run, store, profile)?)),
+        Ok(profile) => match look(run, store, profile) {
+            Seen::Wrong(error) => Some(format!("{}: {}", entry.name, error.message())),
+            Seen::Fine | Seen::Closed(_) => None,
+        },
     });
     wrong.collect()
 }
 
-fn what_is_wrong(run: &Run<'_>, store: &Store, profile: &Profile) -> Option<String> {
+/// Looks at the secret of a profile of `store`; asks nobody.
+pub(super) fn look(run: &Run<'_>, store: &Store, profile: &Profile) -> Seen {
     match &profile.secret {
-        SecretPlace::Clear(_) => Some("its secret stands in clear".to_owned()),
+        SecretPlace::Clear(_) => Seen::Wrong(unsealed("its secret stands in clear")),
         SecretPlace::Sealed(text) => {
             if let Err(error) = check_sealed(text) {
-                return Some(error.to_string());
+                return Seen::Wrong(error.into());
             }
             if !is_for_today(store, profile) {
-                return Some("it is sealed to others than declared".to_owned());
+                return Seen::Wrong(unsealed("it is sealed to others than declared"));
             }
-            is_bound_elsewhere(run, profile, text)
+            binding(run, profile, text)
         }
-        _ => None,
+        _ => Seen::Fine,
     }
 }
 
+fn unsealed(what: &str) -> Error {
+    Error::new(Code::Store, what).with_hint("neto seal NAME")
+}
+
 /// Where this machine's identity opens the secret without asking anybody: what the seal contradicts.
-fn is_bound_elsewhere(run: &Run<'_>, profile: &Profile, text: &str) -> Option<String> {
+fn binding(run: &Run<'_>, profile: &Profile, text: &str) -> Seen {
     let today = match Binding::of(profile) {
         Ok(today) => today,
-        Err(error) => return Some(error.to_string()),
+        Err(error) => return Seen::Wrong(error.into()),
     };
     match run.context.vault.open(text, &()) {
-        Ok(opened) => check_bound(&opened, &today, profile).err().map(|error| error.to_string()),
+        Ok(opened) => {
+            check_bound(&opened, &today, profile).map_or_else(|error| Seen::Wrong(error.into()), |()| Seen::Fine)
+        }
         // What others alone can open is theirs to check.
-        Err(error) if error.is_for_others() || error.wants_a_person() => None,
-        Err(error) => Some(error.to_string()),
+        Err(error) if error.is_for_others() || error.wants_a_person() => Seen::Closed(error),
+        Err(error) => Seen::Wrong(error.into()),
     }
 }
 
 impl Git {
-    fn look(&self, run: &Run<'_>, names: &[ProfileName], found: &mut Found) {
+    /// What it has of keys, and of the store where that is something else than what lies there.
+    pub(super) fn look(&self, run: &Run<'_>, names: &[ProfileName]) -> InGit {
         let grep = ["grep", "--cached", "-z", "-l", "-a", "-E", "-e", SECRET_KEY, "--", ":/"];
         let listed = ["ls-files", "--cached", "-z", "--"];
         let listed: Vec<&str> = listed.into_iter().chain(OWN_FILES).collect();
+        let mut found = InGit::default();
         // grep says with 1 that there is nothing.
         match (self.paths(run, &grep, &[0, 1]), self.paths(run, &listed, &[0])) {
             (Ok(holding), Ok(own)) => {
@@ -110,16 +141,15 @@ impl Git {
                 found.keys.sort_unstable();
                 found.keys.dedup();
             }
-            (Err(why), _) | (_, Err(why)) => found.git = Some(format!("git: {why}")),
+            (Err(why), _) | (_, Err(why)) => found.why = Some(format!("git: {why}")),
         }
         if let Some(staged) = self.staged(run) {
-            let what = match staged {
+            found.staged = match staged {
                 Ok(document) => wrong_profiles(run, names, document.store()),
                 Err(error) => vec![error],
             };
-            found.staged = found.profiles.is_empty() && !what.is_empty();
-            found.profiles.extend(what.into_iter().map(|line| format!("staged: {line}")));
         }
+        found
     }
 
     /// The store as git is about to take it, where that is something else than what lies there.

@@ -59,7 +59,12 @@ pub(crate) fn run(args: &CurrentArgs, run: &Run<'_>) -> Result<(), Error> {
 }
 
 fn row(said: Said) -> SourceRow {
-    let source = match said.origin {
+    SourceRow { source: source(&said.origin), says: said.text, wins: said.wins }
+}
+
+/// A place that can say it, as people know it.
+pub(in crate::commands) fn source(origin: &Origin) -> String {
+    match origin {
         Origin::Argument => "--profile".to_owned(),
         Origin::Variable => "NETO_PROFILE".to_owned(),
         Origin::Netosecret => "NETOSECRET".to_owned(),
@@ -67,6 +72,5 @@ fn row(said: Said) -> SourceRow {
         Origin::Pin(None) => ".neto-profile".to_owned(),
         Origin::Current => "neto profile use".to_owned(),
         Origin::Only => "the only profile".to_owned(),
-    };
-    SourceRow { source, says: said.text, wins: said.wins }
+    }
 }

@@ -19,7 +19,12 @@ use std::time::Duration;
 const PATH: &str = "/api/v1/api-keys";
 
 /// Within this every server has to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(in crate::commands) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The call by which a token is shown to its server.
+pub(in crate::commands) fn call() -> Result<Call, Error> {
+    Ok(Call::get(PATH.parse::<ApiPath>().map_err(|_| Error::bug("the path of a live check is none"))?))
+}
 
 /// Asks about each row whose token may be used; the others stay as they are. Of whom nothing is known is warned, by reason.
 pub(super) fn ask(
@@ -28,7 +33,7 @@ pub(super) fn ask(
     profiles: &[&Profile],
     jobs: JobsArgs,
 ) -> Result<(), Error> {
-    let call = Call::get(PATH.parse::<ApiPath>().map_err(|_| Error::bug("the path of a live check is none"))?);
+    let call = call()?;
     let watch = Watch(run.ui);
     let session = run.context.session(&watch);
     let asked: Vec<usize> = (0..rows.len()).filter(|place| rows[*place].state.is_good()).collect();

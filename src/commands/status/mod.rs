@@ -4,7 +4,7 @@
 //! the page for a monitor.
 
 mod late;
-mod live;
+pub(super) mod live;
 mod prometheus;
 pub(super) mod standing;
 
