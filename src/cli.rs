@@ -22,10 +22,11 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "neto", version)]
 #[command(after_help = "\
-First steps:
+Examples:
   neto profile add            paste the NETOSECRET from the portal
   neto login                  get a token
-  neto exec -- ./report.py    run a program with it")]
+  neto exec -- ./report.py    run a program with it
+  neto help profile add       what a verb does, with examples")]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: GlobalArgs,
@@ -86,8 +87,30 @@ pub(crate) enum Verb {
     Tied(exec::TiedArgs),
 }
 
+/// Verbs that belong together, as the first page of the help shows them.
+pub(crate) struct Group {
+    /// What stands above them.
+    pub(crate) title: &'static str,
+    /// Their names, in the order that people meet them.
+    pub(crate) verbs: &'static [&'static str],
+}
+
+/// Every verb in one group; a test keeps it so.
+pub(crate) const GROUPS: [Group; 5] = [
+    Group { title: "First steps", verbs: &["init", "profile", "use", "ls"] },
+    Group { title: "Tokens", verbs: &["login", "logout", "status", "token", "export", "exec"] },
+    Group { title: "Tenants", verbs: &["api", "discover", "keys", "rotate"] },
+    Group { title: "Keys and sharing", verbs: &["seal", "trust", "recipient", "identity"] },
+    Group { title: "Integration", verbs: &["proxy", "completions", "hook", "prompt", "schema", "doctor"] },
+];
+
 /// Add, list, choose and change profiles
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  neto profile add acme
+  neto profile use acme
+  neto profile list --tag prod")]
 pub(crate) struct ProfileArgs {
     #[command(subcommand)]
     verb: ProfileVerb,

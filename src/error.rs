@@ -247,7 +247,7 @@ impl From<ChoiceError> for Error {
                 (Code::Store, format!("rm {}    or let it hold the name of a profile", paste(path)))
             }
             ChoiceError::Unknown { name, empty: true, .. } => (Code::Store, format!("neto profile add {name}")),
-            ChoiceError::Unknown { near, .. } => (Code::Store, did_you_mean(near)),
+            ChoiceError::Unknown { near, .. } => (Code::Store, near_profiles(near)),
             ChoiceError::Twice => (Code::Usage, "name it once".to_owned()),
             ChoiceError::NoNetosecret => (Code::Store, "export NETOSECRET=...".to_owned()),
             ChoiceError::Empty => (Code::Store, "neto profile add".to_owned()),
@@ -285,20 +285,21 @@ fn paste(path: &Path) -> String {
     quoted(&path.to_string_lossy())
 }
 
-fn did_you_mean(near: &[String]) -> String {
-    match near {
-        [] => "neto profile list".to_owned(),
-        near => {
-            format!("did you mean {}?", near.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(" or "))
-        }
-    }
+/// What is offered in place of a profile that there is not.
+fn near_profiles(near: &[String]) -> String {
+    if near.is_empty() { "neto profile list".to_owned() } else { did_you_mean(near) }
+}
+
+/// `did you mean 'acme' or 'acme-eu'?`
+pub(crate) fn did_you_mean(near: &[String]) -> String {
+    format!("did you mean {}?", near.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(" or "))
 }
 
 impl From<SelectionError> for Error {
     fn from(error: SelectionError) -> Self {
         let (code, hint) = match &error {
             SelectionError::Name(_) => (Code::Usage, "neto profile list".to_owned()),
-            SelectionError::Unknown { near, .. } => (Code::Store, did_you_mean(near)),
+            SelectionError::Unknown { near, .. } => (Code::Store, near_profiles(near)),
             SelectionError::Nothing { there_is, .. } => (Code::Store, there_is.clone()),
             SelectionError::Untold => (Code::Usage, "name them, or --tag TAG, or --all".to_owned()),
         };

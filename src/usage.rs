@@ -1,44 +1,67 @@
 //! Reading the command line, and saying what is wrong with it without repeating a secret that was typed
 //! there by mistake.
 
+#[cfg(test)]
+mod example_tests;
+mod meant;
+mod page;
+
 use crate::cli::{Cli, GlobalArgs, Verb};
-use crate::error::{Code, Error};
-use crate::output::Ui;
+use crate::error::{Code, Error, did_you_mean};
+use crate::output::{ColorChoice, Stream, Ui};
 use crate::secret::NetoSecret;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args as _, Command, CommandFactory as _, FromArgMatches as _, Subcommand as _};
+use clap::{Args as _, Command, CommandFactory as _, FromArgMatches as _, Subcommand as _, ValueEnum as _};
 use std::ffi::OsString;
 
 /// A word this long that clap did not expect may be a secret; it is not shown.
 const LONGEST_SHOWN: usize = 24;
 
 /// The parsed command line; nothing after `--help` and `--version`, which are answered here.
-pub(crate) fn parse(arguments: &[OsString], ui: &Ui) -> Result<Option<Cli>, Error> {
+pub(crate) fn parse(arguments: &[OsString], ui: &mut Ui) -> Result<Option<Cli>, Error> {
     refuse_secrets(arguments)?;
-    match read(arguments) {
+    // Of the tree only the verb that was typed is built, and none of it is freed.
+    match read_from(typed(arguments), arguments) {
         Ok(cli) => Ok(Some(cli)),
-        Err(error) => match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-                ui.answer(&error.render().to_string())?;
-                Ok(None)
-            }
-            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-                ui.note(&error.render().to_string());
-                Err(Error::silent(Code::Usage))
-            }
-            _ => Err(explain(&error)),
-        },
+        Err(_) => parse_whole(arguments, ui),
     }
 }
 
-/// Of the tree only the verb that was typed is built, and none of it is freed. What comes to no run (help, a complaint)
-/// is told from the whole tree.
-fn read(arguments: &[OsString]) -> Result<Cli, clap::Error> {
-    read_from(typed(arguments), arguments).or_else(|_| {
-        let mut whole = Cli::command();
-        build(&mut whole);
-        read_from(whole, arguments)
-    })
+/// What comes to no run (help, a complaint) is told from the whole tree.
+fn parse_whole(arguments: &[OsString], ui: &mut Ui) -> Result<Option<Cli>, Error> {
+    ui.set_color(color(arguments));
+    let width = page::width(ui.columns());
+    let error = match read_from(page::grouped(built(width), width), arguments) {
+        Ok(cli) => return Ok(Some(cli)),
+        Err(error) => error,
+    };
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            ui.page(Stream::Out, &error.render())?;
+            Ok(None)
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            ui.page(Stream::Err, &error.render())?;
+            Err(Error::silent(Code::Usage))
+        }
+        _ => Err(explain(&error, arguments)),
+    }
+}
+
+/// All of the tree, built, with pages of at most so many columns.
+fn built(width: usize) -> Command {
+    let mut tree = Cli::command().term_width(width);
+    build(&mut tree);
+    tree
+}
+
+/// What `--color` says, in a command line that cannot be read.
+fn color(arguments: &[OsString]) -> ColorChoice {
+    let own = arguments.iter().take_while(|word| *word != "--").filter_map(|word| word.to_str());
+    let words: Vec<&str> = own.collect();
+    let beside = words.windows(2).find(|pair| pair[0] == "--color").map(|pair| pair[1]);
+    let value = beside.or_else(|| words.iter().find_map(|word| word.strip_prefix("--color=")));
+    value.and_then(|value| ColorChoice::from_str(value, false).ok()).unwrap_or_default()
 }
 
 fn read_from(tree: Command, arguments: &[OsString]) -> Result<Cli, clap::Error> {
@@ -78,7 +101,7 @@ fn refuse_secrets(arguments: &[OsString]) -> Result<(), Error> {
 }
 
 /// clap's complaint in neto's words: its own text would repeat whatever was typed.
-fn explain(error: &clap::Error) -> Error {
+fn explain(error: &clap::Error, arguments: &[OsString]) -> Error {
     let argument = text(error, ContextKind::InvalidArg);
     let value = text(error, ContextKind::InvalidValue).filter(|value| !value.is_empty());
     let message = match error.kind() {
@@ -113,26 +136,51 @@ fn explain(error: &clap::Error) -> Error {
         ErrorKind::TooManyValues => format!("{} takes no more values", argument.unwrap_or_default()),
         _ => "the command line cannot be read".to_owned(),
     };
-    Error::new(Code::Usage, message).with_hint(hint(error))
+    Error::new(Code::Usage, message).with_hint(hint(error, arguments))
 }
 
-fn hint(error: &clap::Error) -> String {
-    for kind in [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue] {
-        if let Some(near) = text(error, kind) {
-            // clap names several with the nearest last.
-            let near: Vec<_> = near.rsplit(", ").map(|near| format!("'{near}'")).collect();
-            return format!("did you mean {}?", near.join(" or "));
+fn hint(error: &clap::Error, arguments: &[OsString]) -> String {
+    let usage = usage(error);
+    // `neto profile` of `neto profile [OPTIONS] <COMMAND>`.
+    let path: Vec<&str> = usage.split(' ').take_while(|word| !word.starts_with(['[', '<', '-'])).collect();
+    let path = path.join(" ");
+    let typed = |kind| text(error, kind).unwrap_or_default();
+    let near = |kind| {
+        // clap names several with the nearest last.
+        typed(kind).rsplit(", ").filter(|near| !near.is_empty()).map(str::to_owned).collect::<Vec<String>>()
+    };
+    let meant = match error.kind() {
+        ErrorKind::InvalidSubcommand => {
+            let (word, near) = (typed(ContextKind::InvalidSubcommand), near(ContextKind::SuggestedSubcommand));
+            meant::verbs(&word, &path, &near, &built(page::WIDEST))
         }
+        ErrorKind::UnknownArgument => {
+            if let Some(hint) = meant::flag(&typed(ContextKind::InvalidArg), &path, arguments, &built(page::WIDEST)) {
+                return hint;
+            }
+            near(ContextKind::SuggestedArg)
+        }
+        _ => near(ContextKind::SuggestedValue),
+    };
+    if !meant.is_empty() {
+        return did_you_mean(&meant);
     }
-    if let Some(values) = text(error, ContextKind::ValidValue) {
-        return format!("one of {values}");
+    match (text(error, ContextKind::ValidValue), error.kind()) {
+        (Some(values), _) => format!("one of {values}"),
+        (None, ErrorKind::InvalidSubcommand) => format!("{path} --help"),
+        (None, _) if usage.is_empty() => "neto --help".to_owned(),
+        (None, _) => usage,
     }
+}
+
+/// How the verb is typed: `neto profile add [OPTIONS] [NAME]`; empty where clap does not say.
+fn usage(error: &clap::Error) -> String {
     match error.get(ContextKind::Usage) {
         Some(ContextValue::StyledStr(usage)) => {
             let usage = usage.to_string();
             usage.trim_start_matches("Usage:").trim().lines().next().unwrap_or_default().to_owned()
         }
-        _ => "neto --help".to_owned(),
+        _ => String::new(),
     }
 }
 

@@ -8,11 +8,14 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-/// The names under `Commands:` of a help page.
+/// The verbs that a help page lists: lines of a name and what it does, above the options.
 fn verbs(page: &str) -> Vec<String> {
-    let listed = page.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let listed = page.lines().skip_while(|line| !line.starts_with("Usage:")).take_while(|line| *line != "Options:");
     let name = |line: &str| {
-        line.strip_prefix("  ")?.split(' ').next().filter(|name| !name.is_empty() && *name != "help").map(str::to_owned)
+        let name = line.strip_prefix("  ")?.split(' ').next()?;
+        name.starts_with(|first: char| first.is_ascii_lowercase())
+            .then(|| name.to_owned())
+            .filter(|name| name != "help")
     };
     listed.filter_map(name).collect()
 }
@@ -55,18 +58,37 @@ fn short_help_version_and_nothing_at_all() {
         sandbox.neto([flag]).run().code(0).silent().stdout(&version);
     }
     sandbox.neto(["token", "-h"]).run().code(0).silent().stdout_has("Usage: neto token");
-    for arguments in [&[][..], &["profile"]] {
-        sandbox.neto(arguments).run().code(2).stdout("").stderr_has("Commands:");
-    }
+    sandbox.neto([""; 0]).run().code(2).stdout("").stderr_has("First steps:");
+    sandbox.neto(["profile"]).run().code(2).stdout("").stderr_has("Commands:");
 }
 
 #[test]
 fn what_was_meant_is_offered() {
     let sandbox = Sandbox::new();
     let cases: &[(&[&str], &str, &str)] = &[
-        (&["tokn"], "'tokn'", "'token'"),
-        (&["statsu"], "'statsu'", "'status'"),
-        (&["profile", "lst"], "'lst'", "'list'"),
+        (&["tokn"], "'tokn'", "'neto token'"),
+        (&["statsu"], "'statsu'", "'neto status'"),
+        (&["lgoin"], "'lgoin'", "'neto login'"),
+        (&["staus"], "'staus'", "'neto status'"),
+        (&["profile", "lst"], "'lst'", "'neto profile list'"),
+        (&["list"], "'list'", "did you mean 'neto ls'?"),
+        (&["add"], "'add'", "'neto profile add'"),
+        (&["switch"], "'switch'", "'neto use'"),
+        (&["whoami"], "'whoami'", "'neto profile current'"),
+        (&["current"], "'current'", "'neto profile current'"),
+        (&["auth", "login"], "'auth'", "'neto login'"),
+        (&["get-contexts"], "'get-contexts'", "'neto ls'"),
+        (&["set-secret", "acme"], "'set-secret'", "'neto profile set-secret'"),
+        (&["profile", "login"], "'login'", "'neto login'"),
+        (&["profile", "rm"], "'rm'", "did you mean 'neto profile remove'?"),
+        (&["recipient", "rm"], "'rm'", "did you mean 'neto recipient remove'?"),
+        (&["nothing-like-it"], "'nothing-like-it'", "neto --help"),
+        (&["profile", "zzzzzzzz"], "'zzzzzzzz'", "neto profile --help"),
+        (&["help", "lgoin"], "'lgoin'", "'neto login'"),
+        (&["help", "profile", "ad"], "'ad'", "'neto profile add'"),
+        (&["token", "--jobs", "3"], "'--jobs'", "it belongs to neto login"),
+        (&["--force", "login"], "'--force'", "neto login --force"),
+        (&["ls", "--json"], "'--json'", "'-o json'"),
         (&["login", "--forse"], "'--forse'", "'--force'"),
         (&["token", "--min-tl", "10m"], "'--min-tl'", "'--min-ttl'"),
         (&["status", "-o", "jsn"], "'jsn'", "json"),
@@ -88,6 +110,38 @@ fn what_was_meant_is_offered() {
         }
     }
     assert!(!sandbox.home("").exists(), "a wrong command line makes nothing");
+}
+
+#[test]
+fn help_of_anything_is_its_page() {
+    let sandbox = Sandbox::new();
+    for verb in [&[][..], &["token"], &["profile", "add"], &["identity", "backup"], &["ls"]] {
+        let page = sandbox.neto(verb.iter().chain(&["--help"])).run().stdout;
+        sandbox.neto([&["help"], verb].concat()).run().code(0).silent().stdout(&page);
+        if let [group, below] = verb {
+            sandbox.neto([group, "help", below]).run().code(0).silent().stdout(&page);
+        }
+    }
+    sandbox.neto(["-h"]).run().code(0).stdout_has("Keys and sharing:").stdout_has("\n  token  ");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_terminal_gets_the_help_in_colour_and_in_its_width() {
+    let sandbox = Sandbox::new();
+    for (columns, arguments) in [(120, "--help"), (80, "help"), (44, "-h")] {
+        let screen = sandbox.neto([arguments]).at_terminal_of(columns, 30).finish();
+        screen.code(0).has("Keys and sharing:").has("Make the keys of this machine");
+        let widest = screen.text.lines().map(|line| line.trim_end_matches('\r').chars().count()).max();
+        assert!(widest <= Some(usize::from(columns).min(100)), "{widest:?} of {columns}:\n{}", screen.text);
+        assert!(screen.raw.contains("\u{1b}[1m\u{1b}[4mTokens:"), "{}", screen.raw);
+        // Nothing but the styles differs.
+        let plain = sandbox.neto(["--color", "never", arguments]).at_terminal_of(columns, 30).finish();
+        assert!(!plain.raw.contains('\u{1b}') && plain.text == screen.text, "{}", plain.raw);
+    }
+    let missing = sandbox.neto(["profile"]).at_terminal_of(80, 30).finish();
+    assert!(missing.code(2).raw.contains("\u{1b}[4mCommands:"), "{}", missing.raw);
+    sandbox.neto(["--help"]).env("NO_COLOR", "1").at_terminal_of(80, 30).finish().code(0).lacks("[4m");
 }
 
 #[test]

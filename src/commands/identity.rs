@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 ///
 /// The identity never leaves this machine but in a backup. Whoever has it opens every secret that is sealed to it.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  neto identity show\n  neto identity backup ~/neto-identity.age")]
 pub(crate) struct IdentityArgs {
     #[command(subcommand)]
     verb: IdentityVerb,
@@ -58,7 +59,10 @@ enum IdentityVerb {
     ///
     /// Its passphrase is asked for, or read from the file that NETO_PASSPHRASE_FILE names. An identity that is there
     /// is never replaced.
-    #[command(after_help = "Example:\n  neto identity restore neto-identity.age")]
+    #[command(after_help = "\
+Examples:
+  neto identity restore neto-identity.age
+  neto identity restore neto-identity.age --passphrase    keeps it protected")]
     Restore {
         /// The backup
         #[arg(value_name = "FILE")]

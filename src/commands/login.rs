@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 Examples:
   neto login
   neto login 'acme-*' --min-ttl 1h
-  neto login --all --min-ttl 30m    for cron: renews what has less than that left")]
+  neto login --all --min-ttl 30m    for cron: renews what has less left")]
 pub(crate) struct LoginArgs {
     #[command(flatten)]
     select: SelectArgs,

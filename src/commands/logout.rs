@@ -14,6 +14,7 @@ use clap::Args;
 #[command(after_help = "\
 Examples:
   neto logout acme
+  neto logout --tag trial
   neto logout --all")]
 pub(crate) struct LogoutArgs {
     #[command(flatten)]

@@ -14,6 +14,7 @@ use serde::Serialize;
 /// A recipient is a name and an age public key. Adding and removing one seals anew what that concerns, in one
 /// change of the store; tokens stay good.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  neto recipient list\n  neto recipient add bob age1...")]
 pub(crate) struct RecipientArgs {
     #[command(subcommand)]
     verb: RecipientVerb,
@@ -22,7 +23,10 @@ pub(crate) struct RecipientArgs {
 #[derive(Debug, Subcommand)]
 enum RecipientVerb {
     /// Let somebody open the secrets of the store
-    #[command(after_help = "Example:\n  neto recipient add bob age1...    the line that bob's `neto init` printed")]
+    #[command(after_help = "\
+Examples:
+  neto recipient add bob age1...    the line that bob's `neto init` printed
+  neto recipient add ci age1...     for jobs, which get the identity as a secret")]
     Add {
         /// Their name
         #[arg(value_name = "NAME")]
@@ -34,14 +38,17 @@ enum RecipientVerb {
     /// Seal to somebody no longer
     ///
     /// They have seen the secrets, and git's history still opens to them: rotate the keys.
-    #[command(after_help = "Example:\n  neto recipient remove bob")]
+    #[command(after_help = "Examples:\n  neto recipient remove bob\n  neto recipient remove bob && neto rotate --all")]
     Remove {
         /// Their name
         #[arg(value_name = "NAME")]
         name: String,
     },
     /// List the recipients and what they can open
-    #[command(after_help = "Example:\n  neto recipient list --profile acme")]
+    #[command(after_help = "\
+Examples:
+  neto recipient list
+  neto recipient list -p acme    those who can open the secret of acme")]
     List {
         /// How to print it
         #[arg(short, long, value_enum, default_value_t = Format::Table)]

@@ -14,6 +14,8 @@ use serde::Serialize;
 #[command(after_help = "\
 Examples:
   neto token acme
+  neto token acme --min-ttl 10m
+  neto token acme -o json | jq -r .expires_at
   curl -H @<(neto token acme -o header) \"$NETO_URL/api-keys\"")]
 pub(crate) struct TokenArgs {
     /// The profile; without it the chosen one (see `neto profile current --explain`)

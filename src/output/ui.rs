@@ -8,6 +8,7 @@ use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Color, Effects, Style};
+use clap::builder::StyledStr;
 use unicode_width::UnicodeWidthStr;
 use zeroize::Zeroizing;
 
@@ -174,6 +175,20 @@ impl Ui {
     /// Whether the answer goes to a terminal.
     pub fn is_terminal(&self) -> bool {
         self.streams.stdout_terminal
+    }
+
+    /// The terminal's columns, where they are known.
+    pub fn columns(&self) -> Option<usize> {
+        self.streams.width
+    }
+
+    /// Prints a page that clap laid out, with its styles where there is colour on the stream.
+    ///
+    /// # Errors
+    /// As [`Ui::answer`], for standard output.
+    pub fn page(&self, to: Stream, page: &StyledStr) -> io::Result<()> {
+        let text = if self.is_coloured(to) { page.ansi().to_string() } else { page.to_string() };
+        self.pass(to, text.as_bytes())
     }
 
     /// How a table for stdout should look.

@@ -37,7 +37,7 @@ const MOST_CHARACTERS: usize = 40;
 Examples:
   neto discover msp
   neto discover msp --check            exit 9 when something does not fit
-  neto discover msp --add --tag new    then: neto profile set-secret NAME, for each
+  neto discover msp --add --tag new    then, for each: neto profile set-secret
   neto discover msp -o json | jq -r '.[] | select(.trial) | .shortname'")]
 pub(crate) struct DiscoverArgs {
     /// The reseller's profile; without it the chosen one

@@ -40,7 +40,7 @@ Examples:
   neto exec acme                    a shell for this tenant
   neto exec --decoy acme -- fusion-mcp-server
   neto exec --tag prod -- ./report.py
-  neto exec --all -o json -- ./count.sh | jq -r 'select(.exit_code == 0) | .stdout'
+  neto exec --all -o json -- ./count.sh | jq 'select(.exit_code == 0)'
 
 Exit status: 125 when neto fails before the program starts, 126 when it cannot be run, 127 when
 it is not found, else the program's own; 8 when several profiles were selected and some failed.")]

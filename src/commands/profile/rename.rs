@@ -10,7 +10,7 @@ use clap::Args;
 ///
 /// The secret is bound to the name, so it is sealed anew.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  neto profile rename acme acme-prod")]
+#[command(after_help = "Examples:\n  neto profile rename acme acme-prod\n  neto profile rename globex globex-eu")]
 pub(crate) struct RenameArgs {
     /// The profile
     #[arg(value_name = "OLD")]

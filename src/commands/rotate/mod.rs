@@ -32,8 +32,9 @@ Examples:
   neto rotate acme --dry-run
   neto rotate acme
   neto rotate --all --older-than 90d --yes    for cron
-  neto rotate acme --overlap                  later, when all have pulled: neto rotate acme --finish
-  neto rotate acme --recover                  the store was lost, and with it the new key")]
+  neto rotate acme --overlap                  a second key beside the first
+  neto rotate acme --finish                   later, when all have pulled
+  neto rotate acme --recover                  the store with the new key is lost")]
 pub(crate) struct RotateArgs {
     #[command(flatten)]
     select: SelectArgs,

@@ -36,7 +36,7 @@ Examples:
   neto status
   neto status --state expired --state none
   neto status --live --jobs 64
-  neto status --check --within 10m     exit 9 when a token has less than that left
+  neto status --check --within 10m     exit 9 when a token has less left
   neto status -o prometheus > neto.prom.new && mv neto.prom.new neto.prom")]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
