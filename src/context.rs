@@ -6,6 +6,7 @@
 use crate::clock::Clock;
 use crate::disk::DiskError;
 use crate::fusion::Proxies;
+use crate::output::Ui;
 use crate::profile::{
     self, ApiUrl, Choice, ChoiceError, ChoiceFiles, Current, CurrentError, Entry, Fault, Origin, Pin, Profile,
     ProfileName, SecretPlace, Sources, Store, StoreFile, StoreFileError, file_digest, place_of,
@@ -90,7 +91,7 @@ pub struct Globals {
 }
 
 /// One run: where things lie, and what was read of them so far.
-pub struct Context {
+pub struct Context<'u> {
     /// The process.
     pub process: Process,
     /// The flags that hold for every verb.
@@ -105,6 +106,8 @@ pub struct Context {
     /// Never freed: it holds what lies in the file as well, and with many profiles that takes longer than the end of
     /// the process.
     store: OnceCell<&'static Store>,
+    /// Who is told, for `--verbose`, what was read and who chose the profile.
+    ui: &'u Ui,
 }
 
 /// The profile that a run is about.
@@ -184,10 +187,10 @@ impl Environment {
     }
 }
 
-impl Context {
+impl<'u> Context<'u> {
     /// Finds out where things lie; reads nothing but `NETOSECRET`.
     #[must_use]
-    pub fn new(process: Process, globals: Globals) -> Self {
+    pub fn new(process: Process, globals: Globals, ui: &'u Ui) -> Self {
         let paths = Paths::resolve(&process, globals.store.as_deref());
         let environment = &process.environment;
         let place = if let Some(path) = environment.get("NETO_IDENTITY_FILE") {
@@ -203,7 +206,7 @@ impl Context {
         let sources = environment.of_source();
         let vault = Vault::new(place, passphrase_file, paths.state.join("trust.json"), sources, netosecret);
         let cache = TokenCache::new(paths.tokens.clone(), paths.keys.clone());
-        Self { process, globals, paths, vault, cache, env_profile, store: OnceCell::new() }
+        Self { process, globals, paths, vault, cache, env_profile, store: OnceCell::new(), ui }
     }
 
     /// The file of the store.
@@ -225,6 +228,11 @@ impl Context {
             None if self.paths.named_store => return Err(ContextError::NoStore(self.paths.store.clone())),
             None => Store::default(),
         };
+        self.ui.verbose(|| match loaded.profiles.len() {
+            _ if loaded.seen.is_none() => format!("store: none yet at {}", self.paths.store.display()),
+            1 => format!("store: read {}, 1 profile", self.paths.store.display()),
+            count => format!("store: read {}, {count} profiles", self.paths.store.display()),
+        });
         Ok(self.store.get_or_init(|| Box::leak(Box::new(loaded))))
     }
 
@@ -239,10 +247,19 @@ impl Context {
     /// Decides what there is of what is meant. What NETOSECRET makes needs no store, which may lie in a home that is
     /// closed to whom a job runs as; a store that was named has to be there all the same.
     fn settle(&self, meant: Result<Option<Choice>, ChoiceError>) -> Result<Choice, ContextError> {
-        match meant {
-            Ok(Some(choice)) if choice.name.is_env() && !self.paths.named_store => Ok(choice),
-            meant => Ok(profile::settle(meant, self.store()?)?),
-        }
+        let choice = match meant {
+            Ok(Some(choice)) if choice.name.is_env() && !self.paths.named_store => choice,
+            meant => profile::settle(meant, self.store()?)?,
+        };
+        self.tell(&choice);
+        Ok(choice)
+    }
+
+    fn tell(&self, choice: &Choice) {
+        self.ui.verbose(|| match &choice.origin {
+            Origin::Argument => format!("profile: {}, as the command line says", choice.name),
+            origin => format!("profile: {}, chosen by {origin}", choice.name),
+        });
     }
 
     /// What each place that can choose a profile says.
@@ -329,6 +346,9 @@ impl Context {
         if let Ok(Some(choice)) = &meant
             && let Some(chosen) = self.recall(choice)
         {
+            self.tell(choice);
+            let path = &self.paths.store;
+            self.ui.verbose(|| format!("store: not read, {} is as the token last saw it", path.display()));
             return Ok(chosen);
         }
         let name = self.settle(meant)?.name;
@@ -388,7 +408,7 @@ impl Context {
     }
 }
 
-impl ChoiceFiles for Context {
+impl ChoiceFiles for Context<'_> {
     fn pin(&self) -> Option<Pin> {
         Pin::find(&self.process.folder)
     }

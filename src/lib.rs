@@ -80,7 +80,7 @@ fn start(process: Process, ui: &mut Ui) -> Result<(), Error> {
     });
     let globals =
         Globals { profile: global.profile, store: global.store, lock_timeout: global.lock_timeout.duration() };
-    let context = Context::new(process, globals);
+    let context = Context::new(process, globals, ui);
     if context.paths.homeless {
         ui.warn(
             "the system names no home folder, so nothing is kept here; this names one:\nexport NETO_HOME=/some/folder",

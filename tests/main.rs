@@ -65,3 +65,4 @@ mod torture;
 mod transcript;
 mod trust;
 mod usage;
+mod volume;

@@ -4,9 +4,11 @@
 use super::Run;
 use crate::disk::{Lock, Locked};
 use crate::error::Error;
+use crate::output::Volume;
 use crate::profile::{Current, Document, Edit, Profile, ProfileName};
 use crate::secret::Memory;
 use crate::session::{RotationError, Session, SessionError, acquire};
+use std::path::Path;
 
 /// Waits for a lock, telling the user after a second whom for.
 pub(super) fn hold(run: &Run<'_>, lock: &Lock, what: &str) -> Result<Locked, Error> {
@@ -14,7 +16,9 @@ pub(super) fn hold(run: &Run<'_>, lock: &Lock, what: &str) -> Result<Locked, Err
         let whom = holder.map_or_else(|| "another neto".to_owned(), |pid| format!("neto process {pid}"));
         run.ui.note(&format!("waiting for {whom}, which holds {what}"));
     };
-    Ok(acquire(lock, run.context.globals.lock_timeout, &tell)?)
+    let held = acquire(lock, run.context.globals.lock_timeout, &tell)?;
+    run.ui.verbose(|| format!("has the lock of {what}"));
+    Ok(held)
 }
 
 /// Changes the store: reads it again under its lock, so that nobody's change is lost, and writes it
@@ -25,14 +29,29 @@ pub(super) fn store(
 ) -> Result<Document, Error> {
     let file = run.context.store_file();
     let held = hold(run, &file.lock(), "the store")?;
-    file.edit(&held, change)
+    let mut before = None;
+    let after = file.edit(&held, |document| {
+        before = (run.ui.volume() == Volume::Verbose).then(|| document.bytes().to_vec());
+        change(document)
+    })?;
+    if before.is_some_and(|before| before != after.bytes()) {
+        wrote(run, file.path());
+    }
+    Ok(after)
+}
+
+/// Tells of a file that was written.
+pub(super) fn wrote(run: &Run<'_>, path: &Path) {
+    run.ui.verbose(|| format!("wrote {}", path.display()));
 }
 
 /// Changes what this machine trusts.
 pub(super) fn memory(run: &Run<'_>, change: impl FnOnce(&mut Memory)) -> Result<(), Error> {
     let vault = &run.context.vault;
     let held = hold(run, &vault.memory_lock(), "the memory of what is trusted")?;
-    Ok(vault.change_memory(&held, change)?)
+    vault.change_memory(&held, change)?;
+    wrote(run, &run.context.paths.state.join("trust.json"));
+    Ok(())
 }
 
 /// What neto itself wrote is trusted by that.
@@ -51,6 +70,7 @@ pub(super) fn current(run: &Run<'_>, change: impl FnOnce(Current) -> Current) ->
     let after = change(before.clone());
     if after != before {
         after.save(&path)?;
+        wrote(run, &path);
     }
     Ok(after)
 }
@@ -66,7 +86,11 @@ pub(super) fn forget_token(run: &Run<'_>, watch: &super::Watch<'_>, profile: &Pr
     if session.needs_its_token(profile).map_err(SessionError::from)? {
         return Err(SessionError::from(RotationError::Unfinished).into());
     }
-    Ok(session.tokens().remove(profile)?)
+    let removed = session.tokens().remove(profile)?;
+    if removed {
+        run.ui.verbose(|| format!("{profile}: removed {}", session.tokens().file(profile).display()));
+    }
+    Ok(removed)
 }
 
 /// The profile got another credential, or is gone: a rotation that was begun for it does not matter any more.

@@ -60,7 +60,7 @@ use zeroize::Zeroizing;
 /// What every verb gets.
 pub(crate) struct Run<'a> {
     /// Where things lie and what is chosen.
-    pub(crate) context: &'a Context,
+    pub(crate) context: &'a Context<'a>,
     /// The user.
     pub(crate) ui: &'a Ui,
 }
@@ -83,7 +83,7 @@ fn remember(run: &Run<'_>, watch: &Watch<'_>) {
     }
     let remembered = change::memory(run, |memory| seen.iter().for_each(|profile| memory.trust(profile)));
     if let Err(error) = remembered {
-        watch.trace(&format!("what was trusted cannot be remembered: {}", error.message()));
+        watch.trace(&|| format!("what was trusted cannot be remembered: {}", error.message()));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::when;
 use crate::fusion::Progress;
-use crate::output::{AskError, Ui, Volume};
+use crate::output::{AskError, Ui};
 use crate::secret::{Asker, Secret, Unanswered};
 use crate::session::{Warning, Watcher};
 use std::time::Duration;
@@ -15,17 +15,15 @@ pub(crate) struct Watch<'a>(pub(crate) &'a Ui);
 
 impl Progress for Watch<'_> {
     fn asked(&self, method: &str, host: &str, path: &str, attempt: u32, status: Option<u16>, millis: u128) {
-        // A decoy is told a thousand times a second.
-        if self.0.volume() < Volume::Verbose {
-            return;
-        }
-        let answer = status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
-        self.0.verbose(&format!("{method} {host}{path}: {answer} in {millis} ms (try {attempt})"));
+        self.0.verbose(|| {
+            let answer = status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+            format!("{method} {host}{path}: {answer} in {millis} ms (try {attempt})")
+        });
     }
 
     fn rests(&self, host: &str, pause: Duration) {
         let text = format!("{host} is asked too much, it says: nothing is sent to it for {} s", pause.as_secs());
-        if pause < WORTH_A_NOTE { self.0.verbose(&text) } else { self.0.note(&text) }
+        if pause < WORTH_A_NOTE { self.0.verbose(|| text) } else { self.0.note(&text) }
     }
 }
 
@@ -59,7 +57,7 @@ impl Watcher for Watch<'_> {
         });
     }
 
-    fn trace(&self, text: &str) {
+    fn trace(&self, text: &dyn Fn() -> String) {
         self.0.verbose(text);
     }
 }

@@ -269,10 +269,10 @@ impl Ui {
         self.shown.set(line.width());
     }
 
-    /// Tells what neto does underway, when asked to be verbose.
-    pub fn verbose(&self, message: &str) {
+    /// Tells what neto does underway, when asked to be verbose; else the message is not even made.
+    pub fn verbose(&self, message: impl FnOnce() -> String) {
         if self.volume >= Volume::Verbose {
-            let text = format!("{}\n", self.paint(ASIDE, &clean_block(message.trim_end_matches('\n'))));
+            let text = format!("{}\n", self.paint(ASIDE, &clean_block(message().trim_end_matches('\n'))));
             self.say(&text);
         }
     }
@@ -411,7 +411,7 @@ pub(super) mod tests {
             let (mut ui, _, talk) = ui(Streams::default());
             ui.set_volume(volume);
             ui.note("n");
-            ui.verbose("v");
+            ui.verbose(|| "v".to_owned());
             ui.warn("w");
             assert_eq!(talk.text(), said);
         }

@@ -2,6 +2,7 @@
 //! profile and the only one there is.
 
 use super::{CurrentError, NameError, Pin, PinError, ProfileName, Store, near};
+use std::fmt;
 use std::path::PathBuf;
 
 /// What each place says, gathered by the caller; nothing here looks for itself.
@@ -44,6 +45,20 @@ pub enum Origin {
     Current,
     /// The only profile that the store declares.
     Only,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Argument => f.write_str("--profile"),
+            Self::Variable => f.write_str("NETO_PROFILE"),
+            Self::Netosecret => f.write_str("NETOSECRET"),
+            Self::Pin(Some(path)) => write!(f, "{}", path.display()),
+            Self::Pin(None) => f.write_str(".neto-profile"),
+            Self::Current => f.write_str("neto profile use"),
+            Self::Only => f.write_str("the only profile"),
+        }
+    }
 }
 
 /// The profile that is meant and who said so.

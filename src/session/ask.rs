@@ -64,13 +64,13 @@ impl Session<'_> {
         if reply.status() != 401 || access.origin == Granted::Login {
             return Ok(reply);
         }
-        self.watcher.trace(&format!("{}: the server did not take the token", declared.profile.name));
+        self.watcher.trace(&|| format!("{}: the server did not take the token", declared.profile.name));
         let renewed = self.replace(declared, want, &access).await;
         if call.reads() {
             return self.ask_with(declared.profile, &renewed?, call).await;
         }
         if let Err(error) = renewed {
-            self.watcher.trace(&format!("{}: there is no other token: {error}", declared.profile.name));
+            self.watcher.trace(&|| format!("{}: there is no other token: {error}", declared.profile.name));
         }
         Ok(reply)
     }

@@ -86,8 +86,8 @@ pub trait Watcher: Progress + Asker {
     fn waiting(&self, what: &str, holder: Option<u32>);
     /// Something went wrong that does not stop the pipeline.
     fn warn(&self, warning: Warning<'_>);
-    /// What the pipeline does, for `--verbose`.
-    fn trace(&self, text: &str);
+    /// What the pipeline does, for `--verbose`; the text is made only where it is shown.
+    fn trace(&self, text: &dyn Fn() -> String);
 }
 
 /// What did not stop the pipeline.
@@ -317,22 +317,40 @@ impl<'a> Session<'a> {
             SecretPlace::Clear(_) => return Err(SessionError::InClear),
             _ => {}
         }
-        let seen = self.cached(profile);
+        let lying = self.lying(profile);
+        let had_one = lying.is_some();
+        let seen = self.of_today(profile, lying);
         if let Err(KeyError::Disk(DiskError::TooOpen { path, mode, writable })) = self.cache.device() {
             let (path, mode, writable) = (path.clone(), *mode, *writable);
             return Err(VaultError::Key(KeyError::Disk(DiskError::TooOpen { path, mode, writable })).into());
         }
         let now = self.clock.now();
         if let Some(token) = seen.as_ref().filter(|token| !want.force && self.fulfils(token, profile, want)) {
-            self.watcher.trace(&format!("{}: the cached token is good", profile.name));
+            self.watcher
+                .trace(&|| format!("{}: the cached token is good until {}", profile.name, token.lifetime.expires_at));
             self.remember(declared, token);
             return Ok(Look::Usable(Access::cached(token)));
         }
+        self.watcher.trace(&|| format!("{}: {}", profile.name, self.why_not(profile, seen.as_ref(), had_one, want)));
         if want.offline {
             let state = seen.map_or(State::None, |token| token.lifetime.state(now));
             return Err(SessionError::Offline(state));
         }
         Ok(Look::Stale(seen))
+    }
+
+    /// Why the cached token is not the one.
+    fn why_not(&self, profile: &Profile, seen: Option<&CachedToken>, had_one: bool, want: Want) -> String {
+        let Some(token) = seen else {
+            let why =
+                if had_one { "the cached token is for another url, account or secret" } else { "no cached token" };
+            return why.to_owned();
+        };
+        match (token.lifetime.unfit(self.clock.now(), profile.leeway), want.min_ttl) {
+            (Some(unfit), _) => format!("the cached token {unfit}"),
+            (None, Some(ttl)) if !want.force => format!("the cached token is good for less than {ttl}"),
+            _ => "the cached token is good, but a new one is wanted".to_owned(),
+        }
     }
 
     fn fulfils(&self, token: &CachedToken, profile: &Profile, want: Want) -> bool {
@@ -341,18 +359,36 @@ impl<'a> Session<'a> {
         token.lifetime.is_usable(now, profile.leeway) && want.min_ttl.is_none_or(enough)
     }
 
-    /// The cached token as it lies there, usable or not. A file of no use is as good as none.
+    /// The cached token of what the profile is today, usable or not.
     fn cached(&self, profile: &Profile) -> Option<CachedToken> {
+        self.of_today(profile, self.lying(profile))
+    }
+
+    /// A token unless it was issued for something else than the profile is today.
+    fn of_today(&self, profile: &Profile, token: Option<CachedToken>) -> Option<CachedToken> {
         let fingerprint = self.fingerprint(profile)?;
+        token.filter(|token| token.fingerprint == fingerprint)
+    }
+
+    /// The cached token as it lies there, whatever it is for. A file of no use is as good as none.
+    fn lying(&self, profile: &Profile) -> Option<CachedToken> {
         self.device()?;
-        let token = self.cache.take(&profile.name).unwrap_or_else(|error| {
+        self.cache.take(&profile.name).unwrap_or_else(|error| {
             // It is looked at again under the lock, and while waiting for it.
             if self.warned_files.borrow_mut().insert(profile.name.clone()) {
                 self.watcher.warn(Warning::TokenFile(&error));
             }
             None
-        });
-        token.filter(|token| token.fingerprint == fingerprint)
+        })
+    }
+
+    /// Writes a token over the one there was.
+    fn save(&self, token: &CachedToken, device: &DeviceKey, durability: Durability) -> Result<(), DiskError> {
+        let files = self.cache.files();
+        files.save(token, device, durability)?;
+        let name = &token.profile;
+        self.watcher.trace(&|| format!("{name}: wrote {}", files.file(name).display()));
+        Ok(())
     }
 
     /// Writes beside a good token what the store declares, so that the next run need not read the store. Only tried:
@@ -368,8 +404,8 @@ impl<'a> Session<'a> {
             return;
         };
         current.declaration = declaration;
-        if let Err(error) = self.cache.files().save(&current, device, Durability::Atomic) {
-            self.watcher.trace(&format!("{error}; the store is read again next time"));
+        if let Err(error) = self.save(&current, device, Durability::Atomic) {
+            self.watcher.trace(&|| format!("{error}; the store is read again next time"));
         }
     }
 

@@ -14,6 +14,7 @@ pub(super) struct Patience {
     began: Instant,
     limit: Duration,
     told: bool,
+    tries: usize,
 }
 
 /// Another neto holds a lock for too long.
@@ -44,11 +45,18 @@ impl Patience {
     /// Patience that ends after `limit`.
     #[must_use]
     pub(super) fn new(limit: Duration) -> Self {
-        Self { began: Instant::now(), limit, told: false }
+        Self { began: Instant::now(), limit, told: false, tries: 0 }
+    }
+
+    /// Whether nobody has waited yet.
+    #[must_use]
+    pub(super) fn is_new(&self) -> bool {
+        self.tries == 0
     }
 
     /// What to do now that the lock was not to be had.
     pub(super) fn next(&mut self) -> Next {
+        self.tries += 1;
         let waited = self.began.elapsed();
         if waited >= self.limit {
             return Next::GiveUp(waited);

@@ -89,9 +89,9 @@ impl Session<'_> {
         held: Option<&Locked>,
     ) -> Result<Access, SessionError> {
         let profile = declared.profile;
-        let refreshed = match if want.force { None } else { self.cached(profile) } {
-            Some(token) => self.refresh(profile, token).await?,
-            None => None,
+        let refreshed = match self.cached(profile) {
+            Some(token) if !want.force => self.refresh(profile, token).await?,
+            _ => None,
         };
         let (grant, origin) = match refreshed {
             Some(grant) => (grant, Granted::Refreshed),
@@ -120,9 +120,15 @@ impl Session<'_> {
         let mut patience = Patience::new(self.lock_timeout);
         loop {
             match lock.attempt() {
-                Ok(Some(held)) => return Ok(Turn::Mine(held)),
+                Ok(Some(held)) => {
+                    self.watcher.trace(&|| format!("has the lock of {what}"));
+                    return Ok(Turn::Mine(held));
+                }
                 Ok(None) => {}
                 Err(error) => return Err(SessionError::Disk(error)),
+            }
+            if patience.is_new() {
+                self.watcher.trace(&|| format!("another neto has the lock of {what}; waiting"));
             }
             if let Some(done) = served()? {
                 return Ok(Turn::Served(done));
@@ -143,6 +149,7 @@ impl Session<'_> {
         let new = |token: &CachedToken| seen.token.as_ref().is_none_or(|seen| seen.access != token.access);
         let good = |token: &CachedToken| token.lifetime.is_usable(self.clock.now(), profile.leeway);
         if let Some(token) = self.cached(profile).filter(|token| new(token) && good(token)) {
+            self.watcher.trace(&|| format!("{}: another neto got a token meanwhile", profile.name));
             return Ok(Some(token));
         }
         let failure = self.failures.load(&profile.name).zip(self.fingerprint(profile));
@@ -166,7 +173,7 @@ impl Session<'_> {
             _ => Ok(()),
         };
         if let Err(error) = self.failures.note(&profile.name, failure.as_ref().copied()) {
-            self.watcher.trace(&format!("{error}; other processes will ask for themselves"));
+            self.watcher.trace(&|| format!("{error}; other processes will ask for themselves"));
         }
         outcome
     }
@@ -177,11 +184,13 @@ impl Session<'_> {
         let living = token.lifetime.is_renewable(self.clock.now());
         let (Some(RefreshToken(refresh)), Some(device)) = (token.refresh.take().filter(|_| living), self.device())
         else {
+            self.watcher.trace(&|| format!("{}: no refresh token that lives", profile.name));
             return Ok(None);
         };
         // A refresh opens no seal, so what it is sent to and which roots it trusts is judged by the memory alone.
         // The memory does not know what a file of roots holds; the login looks into it, as the seal does.
         if profile.ca_file.is_some() {
+            self.watcher.trace(&|| format!("{}: not refreshed, since a login checks its ca_file", profile.name));
             return Ok(None);
         }
         if !profile.name.is_env() {
@@ -189,10 +198,11 @@ impl Session<'_> {
         }
         let client = self.client(profile)?;
         let refresh_expires_at = token.lifetime.refresh_expires_at.take();
-        if let Err(error) = self.cache.files().save(&token, device, Durability::Durable) {
+        if let Err(error) = self.save(&token, device, Durability::Durable) {
             self.warn_cache(&error);
             return Ok(None);
         }
+        self.watcher.trace(&|| format!("{}: refreshing; the refresh token is off the disk", profile.name));
         let answer = client.refresh(&profile.url, &refresh, self.manner(profile)).await;
         let error = match answer {
             Ok(grant) => return Ok(Some(grant)),
@@ -201,7 +211,7 @@ impl Session<'_> {
         if error.was_never_sent() {
             token.refresh = Some(RefreshToken(refresh));
             token.lifetime.refresh_expires_at = refresh_expires_at;
-            if let Err(error) = self.cache.files().save(&token, device, Durability::Durable) {
+            if let Err(error) = self.save(&token, device, Durability::Durable) {
                 self.warn_cache(&error);
             }
         }
@@ -211,6 +221,7 @@ impl Session<'_> {
 
     async fn login(&self, profile: &Profile) -> Result<Grant, SessionError> {
         self.breathe().await;
+        self.watcher.trace(&|| format!("{}: signing in", profile.name));
         let credential = self.vault.credential_beside(profile, self.watcher).await?;
         let client = self.client(profile)?;
         Ok(client.login(&profile.url, &credential.login()?, self.manner(profile)).await?)
@@ -263,7 +274,7 @@ impl Session<'_> {
                 refresh: refresh.map(|(token, _)| RefreshToken(token)),
                 declaration: declared.reading.zip(held).and_then(|(reading, held)| reading.declaration(profile, held)),
             };
-            match self.cache.files().save(&token, device, Durability::Atomic) {
+            match self.save(&token, device, Durability::Atomic) {
                 Ok(()) => kept = true,
                 Err(error) => self.warn_cache(&error),
             }

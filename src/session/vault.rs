@@ -235,7 +235,7 @@ impl Vault {
             SecretPlace::Sealed(text) => {
                 let today = Binding::of(profile)?;
                 let opened = self.open(text, asker)?;
-                watcher.trace(&format!("{}: opened its secret", profile.name));
+                watcher.trace(&|| format!("{}: opened its secret", profile.name));
                 // Before the memory: a profile that its seal contradicts is not one to remember, nor to trust.
                 check_bound(&opened, &today, profile)?;
                 self.check_trust(profile)?;
@@ -449,7 +449,7 @@ pub fn check_bound(opened: &Opened, today: &Binding, profile: &Profile) -> Resul
 }
 
 fn sourced(profile: &Profile, secret: NetoSecret, watcher: &dyn Watcher) -> Result<SignIn, VaultError> {
-    watcher.trace(&format!("{}: its source gave a NETOSECRET", profile.name));
+    watcher.trace(&|| format!("{}: its source gave a NETOSECRET", profile.name));
     secret.agrees(profile).map_err(VaultError::Disagrees)?;
     Ok(sign_in(secret))
 }

@@ -2,6 +2,7 @@
 
 use crate::profile::Span;
 use jiff::{SignedDuration, Timestamp};
+use std::fmt;
 
 /// How far behind `obtained_at` the clock may be before nothing it says of a token is believed.
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_secs(5);
@@ -15,6 +16,17 @@ pub struct Lifetime {
     pub expires_at: Timestamp,
     /// The same for the refresh token; absent when there is none.
     pub refresh_expires_at: Option<Timestamp>,
+}
+
+/// Why a token may not be used now; said of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit {
+    /// The clock is behind the time that it came at.
+    FromTheFuture,
+    /// It has expired.
+    Expired,
+    /// It expires within the margin.
+    AboutToExpire,
 }
 
 /// What a list says of a cached token, judged by the clock alone.
@@ -49,7 +61,18 @@ impl Lifetime {
     /// life) and the clock has not been set back before it was obtained.
     #[must_use]
     pub fn is_usable(&self, now: Timestamp, leeway: Span) -> bool {
-        self.clock_is_sane(now) && self.left(now) > self.margin(leeway)
+        self.unfit(now, leeway).is_none()
+    }
+
+    /// Why it may not be used; nothing where it may.
+    #[must_use]
+    pub fn unfit(&self, now: Timestamp, leeway: Span) -> Option<Unfit> {
+        match self.left(now) {
+            _ if !self.clock_is_sane(now) => Some(Unfit::FromTheFuture),
+            left if !left.is_positive() => Some(Unfit::Expired),
+            left if left <= self.margin(leeway) => Some(Unfit::AboutToExpire),
+            _ => None,
+        }
     }
 
     /// Whether the refresh token may be used.
@@ -78,6 +101,16 @@ impl Lifetime {
 
     fn clock_is_sane(&self, now: Timestamp) -> bool {
         self.obtained_at.duration_since(now) <= CLOCK_SLACK
+    }
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::FromTheFuture => "came later than the clock says it is now",
+            Self::Expired => "has expired",
+            Self::AboutToExpire => "expires within the leeway",
+        })
     }
 }
 
@@ -124,6 +157,20 @@ mod tests {
             (3600, 315_360_000, false),
         ] {
             assert_eq!(life(seconds, None).is_usable(at(now), minute), usable, "{seconds} {now}");
+        }
+    }
+
+    #[test]
+    fn why_it_may_not_be_used() {
+        let minute = Span::from_seconds(60);
+        for (now, unfit) in [
+            (0, None),
+            (3540, Some(Unfit::AboutToExpire)),
+            (3599, Some(Unfit::AboutToExpire)),
+            (3600, Some(Unfit::Expired)),
+            (-6, Some(Unfit::FromTheFuture)),
+        ] {
+            assert_eq!(life(3600, None).unfit(at(now), minute), unfit, "{now}");
         }
     }
 

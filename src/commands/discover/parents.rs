@@ -95,7 +95,7 @@ impl Default for Parents {
 /// Writes down what a run has shown. That it cannot be written does not stop the run.
 pub(super) fn learn(run: &Run<'_>, url: &ApiUrl, tree: &Tree) {
     if let Err(error) = write_down(run, url, tree) {
-        run.ui.verbose(&format!("where the accounts are cannot be remembered: {}", error.message()));
+        run.ui.verbose(|| format!("where the accounts are cannot be remembered: {}", error.message()));
     }
 }
 
@@ -105,7 +105,11 @@ fn write_down(run: &Run<'_>, url: &ApiUrl, tree: &Tree) -> Result<(), Error> {
     let _held = change::hold(run, &lock, "the memory of accounts")?;
     // Read again under the lock, so that nobody's news is lost. One that cannot be read was told of.
     let Ok(mut parents) = Parents::read(&path) else { return Ok(()) };
-    if parents.take(url, tree) { Ok(parents.save(&path)?) } else { Ok(()) }
+    if parents.take(url, tree) {
+        parents.save(&path)?;
+        change::wrote(run, &path);
+    }
+    Ok(())
 }
 
 fn path(run: &Run<'_>) -> PathBuf {

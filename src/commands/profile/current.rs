@@ -3,7 +3,7 @@
 use crate::commands::Run;
 use crate::error::Error;
 use crate::output::{Align, Cell, Column, Format, Row, render};
-use crate::profile::{Origin, Said, explain};
+use crate::profile::{Said, explain};
 use clap::Args;
 use serde::Serialize;
 
@@ -59,18 +59,5 @@ pub(crate) fn run(args: &CurrentArgs, run: &Run<'_>) -> Result<(), Error> {
 }
 
 fn row(said: Said) -> SourceRow {
-    SourceRow { source: source(&said.origin), says: said.text, wins: said.wins }
-}
-
-/// A place that can say it, as people know it.
-pub(in crate::commands) fn source(origin: &Origin) -> String {
-    match origin {
-        Origin::Argument => "--profile".to_owned(),
-        Origin::Variable => "NETO_PROFILE".to_owned(),
-        Origin::Netosecret => "NETOSECRET".to_owned(),
-        Origin::Pin(Some(path)) => path.display().to_string(),
-        Origin::Pin(None) => ".neto-profile".to_owned(),
-        Origin::Current => "neto profile use".to_owned(),
-        Origin::Only => "the only profile".to_owned(),
-    }
+    SourceRow { source: said.origin.to_string(), says: said.text, wins: said.wins }
 }

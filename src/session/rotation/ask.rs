@@ -54,6 +54,7 @@ impl Session<'_> {
             stage: Stage::Asked,
         };
         self.rotations.save(&rotation).map_err(RotationError::Disk)?;
+        self.watcher.trace(&|| format!("{}: wrote down that a new key is asked for", profile.name));
         self.ask_for_key(rotation, now, &access, true).await
     }
 
@@ -118,7 +119,7 @@ impl Session<'_> {
                 return Err(if untouched { RotationError::Unchanged(error).into() } else { error.into() });
             }
             Err(SessionError::Fusion(error)) => {
-                self.watcher.trace(&format!("{}: {error}; asking once more", rotation.profile));
+                self.watcher.trace(&|| format!("{}: {error}; asking once more", rotation.profile));
                 self.new_appkey(&rotation, now.profile, access, false).await.map_err(unknown)?
             }
             outcome => outcome?,
@@ -127,6 +128,8 @@ impl Session<'_> {
         if let Err(error) = self.rotations.save(&rotation) {
             // It is in this process alone; the store is the other place that it can be saved to.
             self.watcher.warn(Warning::Unfinished { profile: &rotation.profile, error: &RotationError::Disk(error) });
+        } else {
+            self.watcher.trace(&|| format!("{}: wrote down the new key, sealed", rotation.profile));
         }
         Ok(rotation)
     }
@@ -180,7 +183,7 @@ impl Session<'_> {
     fn make_durable(&self, profile: &Profile, access: &Access) -> Result<(), SessionError> {
         let token = self.cached(profile).filter(|token| token.access == access.token);
         let (Some(token), Some(device)) = (token, self.device()) else { return Err(RotationError::NoToken.into()) };
-        let saved = self.cache.files().save(&token, device, Durability::Durable);
+        let saved = self.save(&token, device, Durability::Durable);
         Ok(saved.map_err(RotationError::Disk)?)
     }
 
@@ -264,6 +267,7 @@ impl Session<'_> {
         };
         let key = self.read_key(profile, &access, &rotation.key.appname).await?;
         self.rotations.set_aside(rotation).map_err(RotationError::Disk)?;
+        self.watcher.trace(&|| format!("{}: set the new key aside, sealed", profile.name));
         if told_of(&key) == told_of(&rotation.key) {
             return Ok(access);
         }

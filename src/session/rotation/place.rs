@@ -76,6 +76,7 @@ impl Session<'_> {
             }
             Ok::<_, RotationError>(edits)
         })?;
+        self.watcher.trace(&|| format!("put the new keys into {}", self.store.path().display()));
         Ok(stored)
     }
 
