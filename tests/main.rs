@@ -66,3 +66,4 @@ mod transcript;
 mod trust;
 mod usage;
 mod volume;
+mod widths;

@@ -3,7 +3,7 @@
 use super::words::count;
 use super::{Run, change, reseal};
 use crate::error::{Code, Error};
-use crate::output::{Align, Cell, Column, Format, Row, render};
+use crate::output::{Align, Cell, Column, Format, Narrow, Row, render};
 use crate::profile::{Document, Edit, Entry, NameError, Profile, ProfileName, RecipientName, Section, Store, Value};
 use crate::secret::check_recipient;
 use clap::{Args, Subcommand};
@@ -70,12 +70,12 @@ impl Row for RecipientRow {
     const MARKS: bool = true;
 
     fn columns() -> Vec<Column> {
-        let column = |title, align, shrink| Column { title, align, shrink };
+        let column = |title, align, narrow| Column { title, align, narrow };
         vec![
-            column("RECIPIENT", Align::Left, false),
-            column("OPENS", Align::Right, false),
-            column("TRUSTED", Align::Left, false),
-            column("KEY", Align::Left, true),
+            column("RECIPIENT", Align::Left, Narrow::Keep),
+            column("OPENS", Align::Right, Narrow::Drop),
+            column("TRUSTED", Align::Left, Narrow::Keep),
+            column("KEY", Align::Left, Narrow::Cut),
         ]
     }
 

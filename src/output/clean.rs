@@ -82,6 +82,22 @@ pub fn fit(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(short)
 }
 
+/// Lines of at most so many columns, broken between words; a word that is wider stands alone, whole.
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.width() + 1 + word.width() <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// Controls, and what turns or hides the text around it: marks of direction, invisible joiners, line separators.
 fn is_hostile(character: char) -> bool {
     character.is_control()
@@ -141,6 +157,20 @@ mod tests {
         assert_eq!(serde_json::from_str::<String>(&cleaned).unwrap(), data);
         let lines = "{\n  \"plain\": \"ASCII\"\n}\n".repeat(9);
         assert_eq!(clean_json(lines.clone()), lines);
+    }
+
+    #[test]
+    fn words_stay_whole() {
+        for (text, columns, lines) in [
+            ("a bc def", 4, &["a bc", "def"][..]),
+            ("a bc def", 100, &["a bc def"]),
+            ("longer than", 3, &["longer", "than"]),
+            ("日本 語", 6, &["日本", "語"]),
+            ("日本 語", 7, &["日本 語"]),
+            ("", 3, &[""]),
+        ] {
+            assert_eq!(wrap(text, columns), lines, "{text} in {columns}");
+        }
     }
 
     #[test]

@@ -15,10 +15,10 @@ pub mod view;
 
 pub use ask::{AskError, Candidate, confirm, hidden};
 pub use checklist::{Checked, checklist};
-pub use clean::{clean, clean_block, fit, shorten};
+pub use clean::{clean, clean_block, fit, shorten, wrap};
 pub use foreign::Foreign;
 pub use lines::{Lines, Speaker};
 pub use progress::Progress;
 pub use shell::{EnvFormat, Shell, ShellError, add_masks, json_of_several, quoted, shell_of_parent};
 pub use ui::{ColorChoice, Stream, Streams, Ui, Volume};
-pub use view::{Align, Cell, Column, Format, Look, Row, details, json_line, object, render};
+pub use view::{Align, Cell, Column, Format, Look, Narrow, Row, details, json_line, object, render};

@@ -5,19 +5,19 @@
 
 use anstyle::{AnsiColor, Color, Effects, Style};
 use serde::Serialize;
-use tabled::builder::Builder;
-use tabled::settings::object::Columns;
-use tabled::settings::{Alignment, Padding, Style as Borders};
 use unicode_width::UnicodeWidthStr;
 
-use super::clean::{clean, clean_block, clean_json, fit};
+use super::clean::{clean, clean_block, clean_json, fit, wrap};
 
 const HEADER: Style = Style::new().effects(Effects::DIMMED);
 const MARK: Style = Style::new().fg_color(Some(Color::Ansi(AnsiColor::Green))).effects(Effects::BOLD);
 /// Blanks between columns, and how many where the terminal is too narrow.
 const GAPS: [usize; 2] = [3, 2];
-/// What is left of a column that is cut.
-const NARROWEST: usize = 6;
+/// How cells are cut, one way after the other: to how many columns of the terminal, and whether also those that should be
+/// kept. Only the first leaves them readable; before the others, columns are left out.
+const CUTS: [(usize, bool); 3] = [(12, false), (6, false), (6, true)];
+/// Narrower than this, the values of [`details`] are left to the terminal.
+const NARROWEST_VALUE: usize = 20;
 
 /// How a list is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -47,8 +47,22 @@ pub struct Column {
     pub title: &'static str,
     /// The side its text stands on, the header too.
     pub align: Align,
-    /// Whether it may be cut where the terminal is too narrow.
-    pub shrink: bool,
+    /// What becomes of it where the terminal is too narrow.
+    pub narrow: Narrow,
+}
+
+/// What becomes of a column where the terminal is too narrow for all of them. Those that may be left out are, from the
+/// right; the first column never is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Narrow {
+    /// It stays as it is as long as anything else can be done.
+    Keep,
+    /// It is cut.
+    Cut,
+    /// It is cut, or left out where that is not enough.
+    CutOrDrop,
+    /// It is left out: a part of it would say nothing.
+    Drop,
 }
 
 /// One cell of a table; its text is cleaned when it is rendered.
@@ -89,6 +103,16 @@ pub struct Look {
     pub width: Option<usize>,
 }
 
+impl Narrow {
+    fn is_cut(self) -> bool {
+        matches!(self, Self::Cut | Self::CutOrDrop)
+    }
+
+    fn may_go(self) -> bool {
+        matches!(self, Self::Drop | Self::CutOrDrop)
+    }
+}
+
 impl Cell {
     /// Text in the terminal's own colour.
     pub fn plain(text: impl Into<String>) -> Self {
@@ -126,14 +150,19 @@ pub fn json_line<T: Serialize>(value: &T) -> String {
     clean_json(json)
 }
 
-/// `key:  value` lines with their values aligned, for one thing in full.
+/// `key:  value` lines with their values aligned, for one thing in full. On a terminal long values go on below
+/// themselves.
 pub fn details(entries: &[(&str, String)], look: &Look) -> String {
     let widest = entries.iter().map(|(key, _)| key.width()).max().unwrap_or(0);
     let mut text = String::new();
     for (key, value) in entries {
         let gap = " ".repeat(widest - key.width() + 2);
         let key = paint(&format!("{key}:"), Some(HEADER), look);
-        text += format!("{key}{gap}{}", clean(value)).trim_end();
+        let value = clean(value);
+        let room = look.width.map(|width| width.saturating_sub(widest + 3)).filter(|room| *room >= NARROWEST_VALUE);
+        let lines = room.map_or_else(|| vec![value.to_string()], |room| wrap(&value, room));
+        let value = lines.join(&format!("\n{:1$}", "", widest + 3));
+        text += format!("{key}{gap}{value}").trim_end();
         text.push('\n');
     }
     text
@@ -142,77 +171,94 @@ pub fn details(entries: &[(&str, String)], look: &Look) -> String {
 fn table<R: Row>(rows: &[R], look: &Look) -> String {
     let mut columns = R::columns();
     let mut cells: Vec<Vec<Cell>> = rows.iter().map(|row| row.cells().iter().map(tidy).collect()).collect();
-    drop_empty(&mut columns, &mut cells);
-    let (widths, gap) = layout(&columns, &cells, look.width, if R::MARKS { 2 } else { 0 });
+    let empty = |at: usize| cells.iter().all(|row| row.get(at).is_none_or(|cell| cell.text.is_empty()));
+    let empty: Vec<usize> = (0..columns.len()).filter(|at| empty(*at)).collect();
+    empty.iter().rev().for_each(|at| leave_out(*at, &mut columns, &mut cells));
+    let (widths, gap) = layout(&mut columns, &mut cells, look.width, if R::MARKS { 2 } else { 0 });
 
-    let mut builder = Builder::with_capacity(rows.len() + 1, columns.len() + 1);
-    let titles =
-        columns.iter().zip(&widths).map(|(column, width)| paint(&fit(column.title, *width), Some(HEADER), look));
-    builder.push_record(edge::<R>(false, look).into_iter().chain(titles));
-    for (row, cells) in rows.iter().zip(&cells) {
-        let texts = cells.iter().zip(&widths).map(|(cell, width)| paint(&fit(&cell.text, *width), cell.style, look));
-        builder.push_record(edge::<R>(row.marked(), look).into_iter().chain(texts));
-    }
-    lines(builder, &columns, gap, usize::from(R::MARKS))
-}
-
-/// The mark at the left edge, where such rows have one.
-fn edge<R: Row>(marked: bool, look: &Look) -> Option<String> {
-    R::MARKS.then(|| if marked { paint("*", Some(MARK), look) } else { " ".to_owned() })
-}
-
-fn lines(builder: Builder, columns: &[Column], gap: usize, edges: usize) -> String {
-    let mut table = builder.build();
-    table.with(Borders::empty()).with(Padding::new(0, gap, 0, 0));
-    if edges > 0 {
-        table.modify(Columns::first(), Padding::new(0, 1, 0, 0));
-    }
-    for (at, _) in columns.iter().enumerate().filter(|(_, column)| column.align == Align::Right) {
-        table.modify(Columns::one(at + edges), Alignment::right());
-    }
+    let titles = columns.iter().map(|column| Cell { text: column.title.to_owned(), style: Some(HEADER) }).collect();
     let mut text = String::new();
-    for line in table.to_string().lines() {
-        text += line.trim_end();
+    for (mark, cells) in std::iter::once((false, &titles)).chain(rows.iter().map(Row::marked).zip(&cells)) {
+        if R::MARKS {
+            text += &if mark { paint("* ", Some(MARK), look) } else { "  ".to_owned() };
+        }
+        let line: Vec<String> =
+            columns.iter().zip(cells).zip(&widths).map(|((c, cell), w)| padded(c, cell, *w, look)).collect();
+        text += line.join(&" ".repeat(gap)).trim_end();
+        text.truncate(text.trim_end_matches(' ').len());
         text.push('\n');
     }
     text
+}
+
+/// A cell, cut to its column and filled up to it.
+fn padded(column: &Column, cell: &Cell, width: usize, look: &Look) -> String {
+    let text = fit(&cell.text, width);
+    let blanks = " ".repeat(width - text.width());
+    let text = paint(&text, cell.style, look);
+    if column.align == Align::Right { blanks + &text } else { text + &blanks }
 }
 
 fn tidy(cell: &Cell) -> Cell {
     Cell { text: clean(&cell.text).into_owned(), style: cell.style }
 }
 
-fn drop_empty(columns: &mut Vec<Column>, rows: &mut [Vec<Cell>]) {
-    for at in (0..columns.len()).rev() {
-        if rows.iter().all(|row| row.get(at).is_none_or(|cell| cell.text.is_empty())) {
-            columns.remove(at);
-            for row in rows.iter_mut().filter(|row| at < row.len()) {
-                row.remove(at);
+fn leave_out(at: usize, columns: &mut Vec<Column>, rows: &mut [Vec<Cell>]) {
+    columns.remove(at);
+    for row in rows.iter_mut().filter(|row| at < row.len()) {
+        row.remove(at);
+    }
+}
+
+/// How wide each column is, and the blanks between them. Where the terminal is too narrow, cells are cut as far as they
+/// stay readable, then columns are left out, and in the end everything is cut.
+fn layout(columns: &mut Vec<Column>, rows: &mut [Vec<Cell>], limit: Option<usize>, edge: usize) -> (Vec<usize>, usize) {
+    let mut widths = natural(columns, rows);
+    let Some(limit) = limit else { return (widths, GAPS[0]) };
+    let room = |count: usize, gap: usize| limit.saturating_sub(edge + gap * count.saturating_sub(1));
+    if widths.iter().sum::<usize>() <= room(widths.len(), GAPS[0]) {
+        return (widths, GAPS[0]);
+    }
+    loop {
+        let room = room(widths.len(), GAPS[1]);
+        let spare = columns.iter().rposition(|column| column.narrow.may_go()).filter(|at| *at > 0);
+        let ways: &[(usize, bool)] = if spare.is_some() { &CUTS[..1] } else { &CUTS };
+        let fits = ways.iter().find_map(|&(least, all)| {
+            cut(&widths, room, |at| if all || columns[at].narrow.is_cut() { least } else { usize::MAX })
+        });
+        if let Some(widths) = fits {
+            return (widths, GAPS[1]);
+        }
+        match spare.unwrap_or(widths.len() - 1) {
+            0 => return (vec![room], GAPS[1]),
+            at => {
+                leave_out(at, columns, rows);
+                widths.remove(at);
             }
         }
     }
 }
 
-/// How wide each column is, and the blanks between them, so that a line fits where that is possible.
-fn layout(columns: &[Column], rows: &[Vec<Cell>], limit: Option<usize>, edge: usize) -> (Vec<usize>, usize) {
+/// How wide the columns are where nothing is cut.
+fn natural(columns: &[Column], rows: &[Vec<Cell>]) -> Vec<usize> {
     let mut widths: Vec<usize> = columns.iter().map(|column| column.title.width()).collect();
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.text.width());
         }
     }
-    let Some(limit) = limit else { return (widths, GAPS[0]) };
-    let whole =
-        |widths: &[usize], gap: usize| edge + widths.iter().sum::<usize>() + gap * widths.len().saturating_sub(1);
-    let gap = if whole(&widths, GAPS[0]) <= limit { GAPS[0] } else { GAPS[1] };
-    let mut over = whole(&widths, gap).saturating_sub(limit);
-    while over > 0 {
-        let shrinkable = (0..columns.len()).filter(|&at| columns[at].shrink && widths[at] > NARROWEST);
-        let Some(widest) = shrinkable.max_by_key(|&at| widths[at]) else { break };
+    widths
+}
+
+/// The widths with the widest made less until their sum fits, but none less than its `least`; nothing where that cannot
+/// be.
+fn cut(widths: &[usize], room: usize, least: impl Fn(usize) -> usize) -> Option<Vec<usize>> {
+    let mut widths = widths.to_vec();
+    while widths.iter().sum::<usize>() > room {
+        let widest = (0..widths.len()).filter(|&at| widths[at] > least(at)).max_by_key(|&at| widths[at])?;
         widths[widest] -= 1;
-        over -= 1;
     }
-    (widths, gap)
+    Some(widths)
 }
 
 pub(super) fn paint(text: &str, style: Option<Style>, look: &Look) -> String {
@@ -261,10 +307,10 @@ mod tests {
         const MARKS: bool = true;
         fn columns() -> Vec<Column> {
             vec![
-                Column { title: "NAME", align: Align::Left, shrink: false },
-                Column { title: "NOTE", align: Align::Left, shrink: true },
-                Column { title: "LEFT", align: Align::Right, shrink: false },
-                Column { title: "TAGS", align: Align::Left, shrink: true },
+                Column { title: "NAME", align: Align::Left, narrow: Narrow::Keep },
+                Column { title: "NOTE", align: Align::Left, narrow: Narrow::Cut },
+                Column { title: "LEFT", align: Align::Right, narrow: Narrow::Drop },
+                Column { title: "TAGS", align: Align::Left, narrow: Narrow::CutOrDrop },
             ]
         }
         fn cells(&self) -> Vec<Cell> {
@@ -301,15 +347,76 @@ mod tests {
         assert_eq!(render::<Tenant>(&[], Format::Table, &Look::default()), "");
     }
 
+    fn at(width: usize) -> String {
+        render(&tenants(), Format::Table, &Look { colour: false, width: Some(width) })
+    }
+
     #[test]
-    fn r46_a_narrow_terminal_cuts_what_may_be_cut() {
-        for width in 46..80 {
-            let text = render(&tenants(), Format::Table, &Look { colour: false, width: Some(width) });
+    fn r46_a_narrow_terminal_gets_what_fits() {
+        for width in 9..120 {
+            let text = at(width);
             assert!(text.lines().all(|line| line.width() <= width), "{width}:\n{text}");
-            assert!(text.contains("globex-international") && text.contains("12345"));
+            assert_eq!(text.lines().count(), 4, "a row is a line:\n{text}");
         }
-        let text = render(&tenants(), Format::Table, &Look { colour: false, width: Some(10) });
-        assert!(text.contains("● val…"), "{text}");
+        let all = "
+  NAME                   NOTE             LEFT   TAGS
+* acme                   ● valid         12345   prod, emea
+  globex-international   x\\n\\u{1b}[31m       7
+  日本
+";
+        assert_eq!((at(200), at(59)), (all[1..].to_owned(), all[1..].to_owned()));
+        // The gaps go first, then cells are cut, then columns go from the right, and last what should be kept is cut.
+        let wanted = [
+            (56, "* acme                  ● valid        12345  prod, emea"),
+            (55, "* acme                  ● valid       12345  prod, emea"),
+            (54, "* acme                  ● valid        12345"),
+            (43, "* acme                  ● valid       12345"),
+            (42, "* acme                  ● valid"),
+            (31, "* acme                  ● valid"),
+            (30, "* acme                  ● val…"),
+            (20, "* acme      ● valid"),
+            (10, "* acme"),
+        ];
+        for (width, line) in wanted {
+            assert_eq!(at(width).lines().nth(1), Some(line), "{width}:\n{}", at(width));
+        }
+        assert_eq!(at(9).lines().nth(2), Some("  globex…"));
+    }
+
+    #[derive(Serialize)]
+    struct Wide(&'static str);
+
+    impl Row for Wide {
+        const FIELDS: &'static [&'static str] = &[];
+        fn columns() -> Vec<Column> {
+            let column = |title| Column { title, align: Align::Left, narrow: Narrow::Cut };
+            vec![column("TEXT"), column("END")]
+        }
+        fn cells(&self) -> Vec<Cell> {
+            vec![Cell::plain(self.0), Cell::plain("|")]
+        }
+    }
+
+    #[test]
+    fn wide_joined_and_combining_characters_leave_the_columns_straight() {
+        let texts = [
+            "plain",
+            "日本語の顧客",
+            "e\u{301}te\u{301} n\u{303}",
+            "👩\u{200d}🚀 crew",
+            "❤\u{fe0f}❤\u{fe0f}",
+            "🇩🇪 DE",
+            "👍🏽 ok",
+            "ﷺ",
+        ];
+        let rows = texts.map(Wide);
+        for width in [None, Some(200), Some(20), Some(16), Some(12)] {
+            let text = render(&rows, Format::Table, &Look { colour: false, width });
+            let ends: Vec<usize> =
+                text.lines().skip(1).map(|line| line.strip_suffix('|').expect("the last column").width()).collect();
+            assert!(ends.iter().all(|end| *end == ends[0]), "{width:?}: {ends:?}\n{text}");
+            assert!(width.is_none_or(|width| ends[0] < width), "{text}");
+        }
     }
 
     #[test]
@@ -349,5 +456,10 @@ mod tests {
     fn details_are_aligned() {
         let entries = [("name", "acme".to_owned()), ("shortname", "a\nb".to_owned()), ("tags", String::new())];
         assert_eq!(details(&entries, &Look::default()), "name:       acme\nshortname:  a\\nb\ntags:\n");
+        let entries = [("name", "acme".to_owned()), ("text", "words that go on and on, to the end".to_owned())];
+        let told = |width| details(&entries, &Look { colour: false, width: Some(width) });
+        assert_eq!(told(80), "name:  acme\ntext:  words that go on and on, to the end\n");
+        assert_eq!(told(31), "name:  acme\ntext:  words that go on and on,\n       to the end\n");
+        assert_eq!(told(26), told(80), "where nothing sensible fits, the terminal breaks the line");
     }
 }

@@ -3,6 +3,7 @@
 //! Owns how the groups of `cli` look. All the rest of the page, and every other page, is clap's.
 
 use crate::cli::GROUPS;
+use crate::output::wrap;
 use clap::Command;
 use clap::builder::StyledStr;
 use std::fmt::Write as _;
@@ -49,7 +50,7 @@ fn groups(tree: &Command, width: usize) -> String {
         let _ = writeln!(text, "{header}{}:{header:#}", group.title);
         for verb in verbs {
             let (name, about) = (verb.get_name(), verb.get_about().map(ToString::to_string).unwrap_or_default());
-            let lines = wrapped(&about, width.saturating_sub(indent)).join(&format!("\n{:indent$}", ""));
+            let lines = wrap(&about, width.saturating_sub(indent)).join(&format!("\n{:indent$}", ""));
             let gap =
                 if indent == beside { " ".repeat(beside - GAP - name.len()) } else { format!("\n{:indent$}", "") };
             let _ = writeln!(text, "{:GAP$}{literal}{name}{literal:#}{gap}{lines}", "");
@@ -62,22 +63,6 @@ fn groups(tree: &Command, width: usize) -> String {
 /// A verb that users see.
 fn verb<'t>(tree: &'t Command, name: &str) -> Option<&'t Command> {
     tree.find_subcommand(name).filter(|verb| !verb.is_hide_set())
-}
-
-/// Lines of at most so many columns, broken between words; a word that is longer stands alone.
-fn wrapped(text: &str, columns: usize) -> Vec<String> {
-    let mut lines: Vec<String> = vec![String::new()];
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if line.len() + 1 + word.len() <= columns => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 #[cfg(test)]
@@ -115,17 +100,5 @@ mod tests {
             assert_eq!(verbs.contains("\n  logout     "), width >= 60, "beside or below at {width}:\n{verbs}");
         }
         assert!(page(100).contains("Usage: neto [OPTIONS] <COMMAND>\n\nFirst steps:\n  init "));
-    }
-
-    #[test]
-    fn words_stay_whole() {
-        for (text, columns, lines) in [
-            ("a bc def", 4, &["a bc", "def"][..]),
-            ("a bc def", 100, &["a bc def"]),
-            ("longer than", 3, &["longer", "than"]),
-            ("", 3, &[""]),
-        ] {
-            assert_eq!(wrapped(text, columns), lines, "{text} in {columns}");
-        }
     }
 }

@@ -3,7 +3,7 @@
 use super::parents::Parents;
 use super::tree::Tree;
 use crate::fusion::Customer;
-use crate::output::{Align, Cell, Column, Row};
+use crate::output::{Align, Cell, Column, Narrow, Row};
 use crate::profile::{Profile, ProfileName};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -93,13 +93,13 @@ impl Row for DiscoverRow<'_> {
     const FIELDS: &'static [&'static str] = &["shortname", "profile", "state", "parent", "trial"];
 
     fn columns() -> Vec<Column> {
-        let column = |title, shrink| Column { title, align: Align::Left, shrink };
+        let column = |title, narrow| Column { title, align: Align::Left, narrow };
         vec![
-            column("TENANT", true),
-            column("PROFILE", false),
-            column("STATE", false),
-            column("PARENT", true),
-            column("TRIAL", false),
+            column("TENANT", Narrow::Cut),
+            column("PROFILE", Narrow::Keep),
+            column("STATE", Narrow::Keep),
+            column("PARENT", Narrow::CutOrDrop),
+            column("TRIAL", Narrow::Drop),
         ]
     }
 

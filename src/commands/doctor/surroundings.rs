@@ -1,7 +1,6 @@
 //! What stands around neto: which variables decide, what hides what, and what is on the way to the servers.
 
 use super::finding::Finding;
-use crate::commands::profile::current::source;
 use crate::commands::{Run, when};
 use crate::context::ContextError;
 use crate::error::{Code, Error};
@@ -34,7 +33,7 @@ fn choice(run: &Run<'_>, findings: &mut Vec<Finding>) {
     }
     findings.push(match run.context.choose(None) {
         Ok(choice) => {
-            Finding::fine(CHOICE, format!("the profile here is {} ({})", choice.name, source(&choice.origin)))
+            Finding::fine(CHOICE, format!("the profile here is {} ({})", choice.name, choice.origin))
         }
         Err(ContextError::Choice(error @ (ChoiceError::Empty | ChoiceError::Nobody { .. }))) => {
             Finding::fine(CHOICE, error.to_string())
@@ -66,7 +65,7 @@ fn hidden_choice(run: &Run<'_>, findings: &mut Vec<Finding>) {
         let message = format!(
             "{variable} says {} and hides {}, which says {}",
             text(&winner.text),
-            source(&hidden.origin),
+            hidden.origin,
             text(&hidden.text)
         );
         let error = Error::new(Code::Found, message).with_hint(format!("unset {variable}"));

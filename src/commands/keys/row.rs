@@ -2,7 +2,7 @@
 
 use crate::commands::when;
 use crate::fusion::ApiKey;
-use crate::output::{Align, Cell, Column, Row};
+use crate::output::{Align, Cell, Column, Narrow, Row};
 use crate::profile::{Profile, ProfileName, Span};
 use crate::session::Session;
 use anstyle::{AnsiColor, Style};
@@ -97,15 +97,15 @@ impl Row for KeyRow<'_> {
         &["profile", "shortname", "appname", "description", "roles", "last_login", "last_ip", "state"];
 
     fn columns() -> Vec<Column> {
-        let column = |title, shrink| Column { title, align: Align::Left, shrink };
+        let column = |title, narrow| Column { title, align: Align::Left, narrow };
         vec![
-            column("TENANT", true),
-            column("KEY", true),
-            column("PROFILE", false),
-            column("STATE", false),
-            column("ROLES", true),
-            column("LAST LOGIN", false),
-            column("FROM", true),
+            column("TENANT", Narrow::Cut),
+            column("KEY", Narrow::Cut),
+            column("PROFILE", Narrow::Drop),
+            column("STATE", Narrow::Keep),
+            column("ROLES", Narrow::CutOrDrop),
+            column("LAST LOGIN", Narrow::Drop),
+            column("FROM", Narrow::CutOrDrop),
         ]
     }
 

@@ -2,7 +2,7 @@
 
 use crate::commands::Run;
 use crate::error::Error;
-use crate::output::{Align, Cell, Column, Format, Row, render};
+use crate::output::{Align, Cell, Column, Format, Narrow, Row, render};
 use crate::profile::{Said, explain};
 use clap::Args;
 use serde::Serialize;
@@ -34,7 +34,7 @@ impl Row for SourceRow {
     const MARKS: bool = true;
 
     fn columns() -> Vec<Column> {
-        let column = |title| Column { title, align: Align::Left, shrink: true };
+        let column = |title| Column { title, align: Align::Left, narrow: Narrow::Cut };
         vec![column("SOURCE"), column("SAYS")]
     }
 

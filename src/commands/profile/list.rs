@@ -2,7 +2,7 @@
 
 use crate::commands::{Run, SelectArgs};
 use crate::error::Error;
-use crate::output::{Align, Cell, Column, Format, Row, render};
+use crate::output::{Align, Cell, Column, Format, Narrow, Row, render};
 use crate::profile::{ApiUrl, Profile, ProfileName};
 use clap::Args;
 use jiff::civil::Date;
@@ -55,15 +55,15 @@ impl Row for ProfileRow<'_> {
     const MARKS: bool = true;
 
     fn columns() -> Vec<Column> {
-        let column = |title, shrink| Column { title, align: Align::Left, shrink };
+        let column = |title, narrow| Column { title, align: Align::Left, narrow };
         vec![
-            column("PROFILE", false),
-            column("TENANT", true),
-            column("KEY", true),
-            column("SECRET", false),
-            column("SINCE", false),
-            column("TAGS", true),
-            column("DESCRIPTION", true),
+            column("PROFILE", Narrow::Keep),
+            column("TENANT", Narrow::CutOrDrop),
+            column("KEY", Narrow::CutOrDrop),
+            column("SECRET", Narrow::Keep),
+            column("SINCE", Narrow::Drop),
+            column("TAGS", Narrow::CutOrDrop),
+            column("DESCRIPTION", Narrow::CutOrDrop),
         ]
     }
 

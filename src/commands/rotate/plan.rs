@@ -7,7 +7,7 @@ use crate::commands::select::Selected;
 use crate::commands::{Fleet, Run, change, reseal};
 use crate::disk;
 use crate::error::{Code, Error};
-use crate::output::{Align, Cell, Column, Row, render};
+use crate::output::{Align, Cell, Column, Narrow, Row, render};
 use crate::profile::{Profile, ProfileName, SecretPlace, Span, Store};
 use crate::session::{RotationError, SessionError};
 use jiff::civil::Date;
@@ -56,15 +56,15 @@ impl Row for PlanRow<'_> {
         &["profile", "shortname", "appname", "key_since", "age_days", "action", "reason"];
 
     fn columns() -> Vec<Column> {
-        let column = |title, align, shrink| Column { title, align, shrink };
+        let column = |title, align, narrow| Column { title, align, narrow };
         vec![
-            column("PROFILE", Align::Left, false),
-            column("TENANT", Align::Left, true),
-            column("KEY", Align::Left, true),
-            column("SINCE", Align::Left, false),
-            column("DAYS", Align::Right, false),
-            column("ACTION", Align::Left, false),
-            column("REASON", Align::Left, true),
+            column("PROFILE", Align::Left, Narrow::Keep),
+            column("TENANT", Align::Left, Narrow::CutOrDrop),
+            column("KEY", Align::Left, Narrow::CutOrDrop),
+            column("SINCE", Align::Left, Narrow::Drop),
+            column("DAYS", Align::Right, Narrow::Drop),
+            column("ACTION", Align::Left, Narrow::Keep),
+            column("REASON", Align::Left, Narrow::Cut),
         ]
     }
 

@@ -10,7 +10,7 @@ pub(super) mod standing;
 
 use super::{JobsArgs, Run, SelectArgs, Watch, when};
 use crate::error::{Code, Error};
-use crate::output::{Align, Cell, Column, Format, Row, render};
+use crate::output::{Align, Cell, Column, Format, Narrow, Row, render};
 use crate::profile::{ApiUrl, Profile, ProfileName, Span};
 use crate::token::{Lifetime, State};
 use clap::builder::PossibleValue;
@@ -128,14 +128,14 @@ impl Row for StatusRow<'_> {
     const MARKS: bool = true;
 
     fn columns() -> Vec<Column> {
-        let column = |title, align, shrink| Column { title, align, shrink };
+        let column = |title, align, narrow| Column { title, align, narrow };
         vec![
-            column("PROFILE", Align::Left, false),
-            column("TENANT", Align::Left, true),
-            column("STATE", Align::Left, false),
-            column("EXPIRES IN", Align::Right, false),
-            column("EXPIRES AT", Align::Left, false),
-            column("TAGS", Align::Left, true),
+            column("PROFILE", Align::Left, Narrow::Keep),
+            column("TENANT", Align::Left, Narrow::CutOrDrop),
+            column("STATE", Align::Left, Narrow::Keep),
+            column("EXPIRES IN", Align::Right, Narrow::Keep),
+            column("EXPIRES AT", Align::Left, Narrow::Drop),
+            column("TAGS", Align::Left, Narrow::CutOrDrop),
         ]
     }
 

@@ -11,7 +11,7 @@ use crate::commands::shape::ShapeArgs;
 use crate::commands::words::count;
 use crate::commands::{Run, Watch, change, init, reseal};
 use crate::error::{Code, Error};
-use crate::output::{Align, Cell, Column, Format, Row, quoted, render};
+use crate::output::{Align, Cell, Column, Format, Narrow, Row, quoted, render};
 use crate::profile::{Defaults, Document, Store};
 use crate::secret::Account;
 use crate::secret::import::Entry;
@@ -101,14 +101,14 @@ impl Row for ImportRow {
     const FIELDS: &'static [&'static str] = &["profile", "shortname", "appname", "username", "url", "tags", "what"];
 
     fn columns() -> Vec<Column> {
-        let column = |title, shrink| Column { title, align: Align::Left, shrink };
+        let column = |title, narrow| Column { title, align: Align::Left, narrow };
         vec![
-            column("PROFILE", false),
-            column("TENANT", true),
-            column("KEY", true),
-            column("URL", true),
-            column("TAGS", true),
-            column("WHAT", false),
+            column("PROFILE", Narrow::Keep),
+            column("TENANT", Narrow::CutOrDrop),
+            column("KEY", Narrow::CutOrDrop),
+            column("URL", Narrow::CutOrDrop),
+            column("TAGS", Narrow::CutOrDrop),
+            column("WHAT", Narrow::Keep),
         ]
     }
 
