@@ -299,9 +299,13 @@ impl From<SelectionError> for Error {
     fn from(error: SelectionError) -> Self {
         let (code, hint) = match &error {
             SelectionError::Name(_) => (Code::Usage, "neto profile list".to_owned()),
+            SelectionError::Unknown { name, empty: true, .. } => (Code::Store, format!("neto profile add {name}")),
             SelectionError::Unknown { near, .. } => (Code::Store, near_profiles(near)),
-            SelectionError::Nothing { there_is, .. } => (Code::Store, there_is.clone()),
-            SelectionError::Untold => (Code::Usage, "name them, or --tag TAG, or --all".to_owned()),
+            SelectionError::Nothing { empty: true, .. } => {
+                (Code::Store, "neto profile add    the store has no profile yet".to_owned())
+            }
+            SelectionError::Nothing { there_is, .. } => (Code::Store, format!("neto ls    {there_is}")),
+            SelectionError::Untold => (Code::Usage, "name some, or give --tag TAG, or --all".to_owned()),
         };
         Self::new(code, error.to_string()).with_hint(hint)
     }
@@ -526,6 +530,7 @@ impl From<KeyError> for Error {
                 (Code::Secret, Some(format!("chmod 600 {}", paste(path))))
             }
             KeyError::Missing(_) => (Code::Secret, Some("neto init    or: export NETO_IDENTITY_FILE=...".to_owned())),
+            KeyError::Named(_) => (Code::Secret, Some("unset NETO_IDENTITY_FILE    or let it name a file".to_owned())),
             KeyError::Exists(path) => {
                 (Code::Store, Some(format!("it is never replaced; move {} away first", path.display())))
             }
@@ -596,7 +601,11 @@ impl From<PluginError> for Error {
 
 impl From<SourceError> for Error {
     fn from(error: SourceError) -> Self {
-        Self::new(Code::Secret, error.to_string())
+        let hint = match &error {
+            SourceError::Unset(name) => Some(format!("export {name}=...")),
+            _ => None,
+        };
+        Self::hinted(Code::Secret, &error, hint)
     }
 }
 

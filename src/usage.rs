@@ -102,7 +102,7 @@ fn refuse_secrets(arguments: &[OsString]) -> Result<(), Error> {
 
 /// clap's complaint in neto's words: its own text would repeat whatever was typed.
 fn explain(error: &clap::Error, arguments: &[OsString]) -> Error {
-    let argument = text(error, ContextKind::InvalidArg);
+    let argument = text(error, ContextKind::InvalidArg).map(|argument| plain(&argument));
     let value = text(error, ContextKind::InvalidValue).filter(|value| !value.is_empty());
     let message = match error.kind() {
         ErrorKind::UnknownArgument if argument.as_deref().is_some_and(|word| !word.starts_with('-')) => {
@@ -118,7 +118,8 @@ fn explain(error: &clap::Error, arguments: &[OsString]) -> Error {
         }
         ErrorKind::MissingRequiredArgument => format!("missing: {}", argument.unwrap_or_default()),
         ErrorKind::ArgumentConflict => {
-            let other = text(error, ContextKind::PriorArg).unwrap_or_else(|| "another flag".to_owned());
+            let other = text(error, ContextKind::PriorArg);
+            let other = other.map_or_else(|| "another flag".to_owned(), |other| plain(&other));
             format!("{} does not go with {other}", argument.unwrap_or_default())
         }
         ErrorKind::NoEquals | ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
@@ -127,6 +128,8 @@ fn explain(error: &clap::Error, arguments: &[OsString]) -> Error {
         ErrorKind::InvalidValue if value.is_none() => format!("{} wants a value", argument.unwrap_or_default()),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let why = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
+            // As Rust writes a range.
+            let why = why.replace("..=", " to ");
             format!(
                 "{} does not take {}{why}",
                 argument.unwrap_or_default(),
@@ -168,9 +171,19 @@ fn hint(error: &clap::Error, arguments: &[OsString]) -> String {
     match (text(error, ContextKind::ValidValue), error.kind()) {
         (Some(values), _) => format!("one of {values}"),
         (None, ErrorKind::InvalidSubcommand) => format!("{path} --help"),
-        (None, _) if usage.is_empty() => "neto --help".to_owned(),
+        // Its usage line would name one of the two alone.
+        (None, ErrorKind::ArgumentConflict) => format!("{path} --help    says what goes together"),
+        (None, _) if usage.is_empty() => format!("{} --help", meant::verb(arguments, &built(page::WIDEST))),
         (None, _) => usage,
     }
+}
+
+/// An argument without the signs that stand around the name of one without a flag: `PROFILE` of `[PROFILE]...`.
+fn plain(argument: &str) -> String {
+    if argument.starts_with('-') {
+        return argument.to_owned();
+    }
+    argument.trim_end_matches("...").trim_matches(['[', ']', '<', '>']).to_owned()
 }
 
 /// How the verb is typed: `neto profile add [OPTIONS] [NAME]`; empty where clap does not say.

@@ -301,11 +301,11 @@ fn r52_each_way_not_to_open_a_secret_has_its_own_sentence_at_once() {
     let to_a_key = age::encrypt(&age::x25519::Identity::generate().to_public(), b"canary").unwrap();
     let own = identity(&sandbox);
     let opens_nothing = "none of the keys at hand opens the sealed text";
-    let unusable = "FILE holds no usable identity: ";
-    let closed = "the identity FILE is protected by a passphrase: ";
+    let unusable = "PLACE holds no usable identity: ";
+    let closed = "the identity PLACE is protected by a passphrase: ";
     // What the identity file holds, the passphrase given for it, and what is said.
     let cases = [
-        (None, "", "there is no identity at FILE".to_owned()),
+        (None, "", "NETO_IDENTITY_FILE names PLACE, and that is not there".to_owned()),
         (Some(fs::read_to_string(other.home("keys/identity.txt")).unwrap()), "", opens_nothing.to_owned()),
         (Some(String::new()), "", format!("{unusable}it holds no key")),
         (Some("canary, and no key\n".to_owned()), "", format!("{unusable}line 1 is no age key")),
@@ -340,7 +340,7 @@ fn r52_each_way_not_to_open_a_secret_has_its_own_sentence_at_once() {
         if !passphrase.is_empty() {
             call = call.env("NETO_PASSPHRASE_FILE", sandbox.work(passphrase));
         }
-        fails_at_once(call, &said.replace("FILE", &file.display().to_string()));
+        fails_at_once(call, &said.replace("PLACE", &file.display().to_string()));
     }
     // And of the sealed text itself, which the right identity does not open either.
     let good = sandbox.store();

@@ -577,7 +577,11 @@ mod at_a_terminal {
             (&["--username", "alice"], 2, "needs a name"),
             (&["x", "--leeway", "5"], 2, "bare number"),
             (&["x", "--env", "PATH=/x"], 2, "steers programs"),
-            (&["x", "--recipient", "bob"], 2, "no recipient 'bob'; there are me"),
+            (
+                &["x", "--recipient", "bob"],
+                2,
+                "no recipient 'bob'\n  hint: neto recipient list\n        (there are me)",
+            ),
         ] {
             let screen = sandbox.neto(["profile", "add"].iter().chain(flags)).at_terminal().finish();
             screen.code(code).has(words).lacks("not shown");

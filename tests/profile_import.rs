@@ -159,7 +159,11 @@ fn names_tags_and_recipients_come_from_the_file_and_the_flags() {
         (&["--name", ""], 2, "no other braces"),
         (&["--name", "same"], 3, "the name 'same' is also that of line 2"),
         (&["--name", "_{shortname}"], 3, "its shortname makes no name: a name starts with"),
-        (&["--recipient", "bob"], 2, "there is no recipient 'bob'; there are me"),
+        (
+            &["--recipient", "bob"],
+            2,
+            "there is no recipient 'bob'\n  hint: neto recipient list\n        (there are me)",
+        ),
         (&["-o", "json"], 2, "--dry-run"),
         (&["--existing", "merge"], 2, "'merge'"),
     ] {

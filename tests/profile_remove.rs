@@ -64,7 +64,7 @@ fn several_are_selected_and_nobody_is_meant_by_nothing() {
     }
     let before = sandbox.store();
     sandbox.neto(["use", "globex"]).run().code(0);
-    sandbox.neto(["profile", "remove", "--yes"]).run().code(2).stdout("").stderr_has("name the profiles");
+    sandbox.neto(["profile", "remove", "--yes"]).run().code(2).stdout("").stderr_has("no profile is named");
     sandbox.neto(["profile", "remove", "x*", "--yes"]).run().code(3).stdout("").stderr_has("no profile matches");
     sandbox.neto(["profile", "remove", "acme-eu", "glbex", "--yes"]).run().code(3).stdout("").stderr_has("'globex'");
     assert_eq!(sandbox.store(), before);

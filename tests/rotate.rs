@@ -80,7 +80,7 @@ fn the_new_key_is_in_the_store_and_the_old_one_is_dead() {
     sandbox.server().describe("acme", "soc", &["reader", "writer"], "the SOC's");
     let before = sandbox.store();
     let outcome = sandbox.neto(["rotate", "acme"]).run();
-    outcome.code(0).stdout("").stderr_has("The old key is dead for everyone");
+    outcome.code(0).stdout("").stderr_has("The old key will be dead for everyone");
     outcome.stderr_has("acme: rotated; the new key is in the store and works");
     let roles = vec!["reader".to_owned(), "writer".to_owned()];
     assert_eq!(sandbox.server().keys("acme"), [("soc".to_owned(), roles, "the SOC's".to_owned())]);

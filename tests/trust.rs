@@ -175,7 +175,10 @@ fn a_recipient_from_elsewhere_is_not_sealed_to_before_it_was_trusted() {
     sandbox.write_store(&store);
 
     let unknown = sandbox.neto(["trust", "--recipient", "carol"]).run();
-    unknown.code(3).stdout("").stderr_has("there is no recipient 'carol'; there are bob, me");
+    unknown
+        .code(3)
+        .stdout("")
+        .stderr_has("there is no recipient 'carol'\n  hint: neto recipient list\n        (there are bob, me)");
     let outcome = sandbox.neto(["trust", "--recipient", "bob"]).run();
     outcome.code(0).stdout("").stderr_has(&format!("recipient bob: new here; {STRANGER}")).stderr_has("1 recipient");
     assert_eq!(sandbox.store(), store);
@@ -239,7 +242,13 @@ fn it_wants_to_be_told_what() {
     let sandbox = Sandbox::new();
     sandbox.init();
     sandbox.add("acme");
-    sandbox.neto(["trust"]).run().code(2).stdout("").stderr_has("say what to trust").stderr_has("neto trust --all");
+    sandbox
+        .neto(["trust"])
+        .run()
+        .code(2)
+        .stdout("")
+        .stderr_has("nothing is named to trust")
+        .stderr_has("neto trust --all");
     sandbox.neto(["trust", "--all", "acme"]).run().code(2).stdout("");
     sandbox.neto(["trust", "acm"]).run().code(3).stdout("").stderr_has("'acme'");
     sandbox.neto(["trust", "x*"]).run().code(3).stdout("").stderr_has("acme");

@@ -100,7 +100,11 @@ impl CredentialArgs {
             // A secret that was given in place of a name is not repeated.
             let harmless = name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
             let shown = if harmless { name } else { "of that name" };
-            Zeroizing::new(text.ok_or_else(|| Error::new(Code::Secret, format!("the variable {shown} is not set")))?)
+            let unset = || {
+                Error::new(Code::Secret, format!("the variable {shown} is not set"))
+                    .with_hint("neto profile add    asks for the NETOSECRET")
+            };
+            Zeroizing::new(text.ok_or_else(unset)?)
         } else {
             read(run, "NETOSECRET (not shown): ")?
         };

@@ -89,6 +89,8 @@ impl DecoyArgs {
         let decoy = Decoy::new(profile, port, clock).map_err(|error| no_chance(&error))?.ok_or_else(no_netosecret)?;
         let bearer = Bearer::new(session, profile, reread, clock);
         if let Err(error) = bearer.get().await {
+            // It holds on to the failure, for requests that do not come any more.
+            drop(bearer);
             return Err(Rc::try_unwrap(error)
                 .map_or_else(|shared| Error::new(Code::Unreachable, shared.to_string()), Error::from));
         }

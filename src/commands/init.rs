@@ -215,7 +215,8 @@ fn first_store(own: &Own) -> Result<Document, Error> {
 
 pub(super) fn own_name(run: &Run<'_>, told: Option<&str>) -> Result<RecipientName, Error> {
     if let Some(told) = told {
-        return told.parse().map_err(|error| Error::new(Code::Usage, format!("--name: {error}")));
+        let wrong = |error| Error::new(Code::Usage, format!("--name: {error}")).with_hint("neto init --name alice");
+        return told.parse().map_err(wrong);
     }
     let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| run.context.process.environment.text(name));
     let lower: String = user.unwrap_or_default().to_lowercase();

@@ -55,6 +55,7 @@ pub(crate) fn run(args: &LogoutArgs, run: &Run<'_>) -> Result<(), Error> {
     let what = match (names.as_slice(), forgotten) {
         ([name], 1) => format!("Forgot the token of '{name}' here"),
         ([name], _) => format!("'{name}' had no token here"),
+        (_, 0) => "There was no token here".to_owned(),
         _ => format!("Forgot {} here", count(forgotten, "token")),
     };
     if !fleet.has_failures() || forgotten > 0 {

@@ -2,9 +2,11 @@
 
 use super::words::count;
 use super::{Run, change, reseal};
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, did_you_mean};
 use crate::output::{Align, Cell, Column, Format, Narrow, Row, render};
-use crate::profile::{Document, Edit, Entry, NameError, Profile, ProfileName, RecipientName, Section, Store, Value};
+use crate::profile::{
+    Document, Edit, Entry, NameError, Profile, ProfileName, RecipientName, Section, Store, Value, near,
+};
 use crate::secret::check_recipient;
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -103,7 +105,10 @@ fn add(run: &Run<'_>, name: &str, key: &str) -> Result<(), Error> {
     let name: RecipientName = name
         .parse()
         .map_err(|error: NameError| Error::new(Code::Usage, format!("the first argument is not a name: {error}")))?;
-    check_recipient(key).map_err(|error| Error::new(Code::Usage, format!("the second argument is no key: {error}")))?;
+    check_recipient(key).map_err(|error| {
+        Error::new(Code::Usage, format!("the second argument is no key: {error}"))
+            .with_hint(format!("neto identity show    prints it, where '{name}' works"))
+    })?;
     // Who types a key trusts it; the re-sealing below looks for that.
     change::memory(run, |memory| memory.trust_recipient(&name, key))?;
     reseal_all(run, &format!("Added '{name}'"), |document| match document.store().recipients.get(&name) {
@@ -121,7 +126,8 @@ fn remove(run: &Run<'_>, name: &str) -> Result<(), Error> {
     let outcome = reseal_all(run, &format!("Removed '{name}'"), |document| {
         known(document.store(), name)?;
         if document.store().recipients.len() == 1 {
-            return Err(Error::new(Code::Store, "the last recipient cannot be removed: nobody could open the secrets"));
+            return Err(Error::new(Code::Store, "the last recipient cannot be removed: nobody could open the secrets")
+                .with_hint("neto recipient add NAME KEY    first, for somebody else"));
         }
         refuse_without(document.store(), name)?;
         Ok(without(document, name))
@@ -189,12 +195,22 @@ fn is_sealed(entry: &Entry) -> bool {
     entry.profile.as_ref().is_ok_and(|profile| profile.sealed.is_some())
 }
 
+/// There is no recipient of that name; what there is.
+pub(super) fn unknown(code: Code, name: &str, store: &Store) -> Error {
+    let names: Vec<&str> = store.recipients.keys().map(RecipientName::as_str).collect();
+    let near: Vec<String> = near(name, names.iter().copied()).into_iter().map(str::to_owned).collect();
+    let hint = match (near.is_empty(), names.is_empty()) {
+        (false, _) => did_you_mean(&near),
+        (true, true) => "neto init    there is no recipient yet".to_owned(),
+        (true, false) => format!("neto recipient list    there are {}", names.join(", ")),
+    };
+    Error::new(code, format!("there is no recipient '{name}'")).with_hint(hint)
+}
+
 /// The profiles that a recipient can open.
 fn known(store: &Store, name: &str) -> Result<Vec<ProfileName>, Error> {
     let Some((_, key)) = store.recipients.iter().find(|(known, _)| known.as_str() == name) else {
-        let names: Vec<&str> = store.recipients.keys().map(RecipientName::as_str).collect();
-        return Err(Error::new(Code::Store, format!("there is no recipient '{name}'"))
-            .with_hint(format!("the recipients are {}", names.join(", "))));
+        return Err(unknown(Code::Store, name, store));
     };
     let profiles = store.profiles.iter().filter_map(|entry| entry.profile.as_ref().ok());
     let opens = profiles.filter(|profile| profile.sealed.is_some() && store.recipient_keys(profile).contains(key));
@@ -255,6 +271,9 @@ fn list(run: &Run<'_>, output: Format) -> Result<(), Error> {
             trusted: own || memory.knows_recipient(key),
             profiles: opens.len(),
         });
+    }
+    if store.recipients.is_empty() {
+        run.ui.note("There is no recipient yet. This makes you the first: neto init");
     }
     Ok(run.ui.answer(&render(&rows, output, &run.ui.look()))?)
 }

@@ -1,10 +1,13 @@
 //! The flags that shape a profile, shared by `profile add` and `profile edit`.
 
-use super::Run;
+use super::{Run, recipient};
 use crate::error::{Code, Error};
-use crate::profile::{ApiUrl, Edit, RecipientName, Section, Span, Store, Value, check_env_name};
+use crate::profile::{ApiUrl, Edit, Section, Span, Store, Value, check_env_name};
 use clap::Args;
 use std::path::{Path, PathBuf};
+
+/// How a variable is told.
+const ENV_EXAMPLE: &str = "neto profile edit acme --env 'API_URL={url}'";
 
 /// What a profile has beside its credential.
 #[derive(Debug, Clone, Default, Args)]
@@ -99,18 +102,16 @@ impl ShapeArgs {
     pub(super) fn check_recipients(&self, store: &Store) -> Result<(), Error> {
         let known = |told: &&String| store.recipients.keys().any(|name| name.as_str() == *told);
         let Some(stranger) = self.recipients.iter().find(|told| !known(told)) else { return Ok(()) };
-        let names: Vec<&str> = store.recipients.keys().map(RecipientName::as_str).collect();
-        let message = format!("--recipient: there is no recipient '{stranger}'; there are {}", names.join(", "));
-        Err(Error::new(Code::Usage, message))
+        Err(recipient::unknown(Code::Usage, stranger, store))
     }
 
     fn variables(&self) -> Result<Vec<(String, String)>, Error> {
         let split = |text: &String| {
-            let (name, value) = text.split_once('=').ok_or_else(|| {
-                Error::new(Code::Usage, "--env wants NAME=VALUE")
-                    .with_hint("neto profile edit acme --env 'API_URL={url}'")
-            })?;
-            check_env_name(name).map_err(|error| Error::new(Code::Usage, format!("--env: {error}")))?;
+            let (name, value) = text
+                .split_once('=')
+                .ok_or_else(|| Error::new(Code::Usage, "--env wants NAME=VALUE").with_hint(ENV_EXAMPLE))?;
+            check_env_name(name)
+                .map_err(|error| Error::new(Code::Usage, format!("--env: {error}")).with_hint(ENV_EXAMPLE))?;
             Ok((name.to_owned(), value.to_owned()))
         };
         self.env.iter().map(split).collect()

@@ -1,7 +1,7 @@
 //! `neto trust`: takes the user's word for what came into the store from elsewhere.
 
 use super::words::count;
-use super::{Run, SelectArgs, change, reseal};
+use super::{Run, SelectArgs, change, recipient, reseal};
 use crate::error::{Code, Error};
 use crate::profile::{ApiUrl, Profile, RecipientName, Store};
 use crate::secret::{Verdict, plugin_of};
@@ -37,7 +37,8 @@ pub(crate) struct TrustArgs {
 pub(crate) fn run(args: &TrustArgs, run: &Run<'_>) -> Result<(), Error> {
     let store = run.context.store()?;
     if args.names.is_empty() && args.recipients.is_empty() && !args.all {
-        return Err(Error::new(Code::Usage, "say what to trust").with_hint("neto trust --all"));
+        return Err(Error::new(Code::Usage, "nothing is named to trust")
+            .with_hint("neto trust --all    or name profiles, or --recipient NAME"));
     }
     let profiles = untrusted(args, run)?;
     let recipients = strangers(args, run, store)?;
@@ -106,11 +107,7 @@ fn strange_default<'s>(args: &TrustArgs, run: &Run<'_>, store: &'s Store) -> Opt
 fn strangers(args: &TrustArgs, run: &Run<'_>, store: &Store) -> Result<Vec<(RecipientName, String)>, Error> {
     for name in &args.recipients {
         if !store.recipients.keys().any(|known| known.as_str() == name) {
-            let names: Vec<&str> = store.recipients.keys().map(RecipientName::as_str).collect();
-            return Err(Error::new(
-                Code::Store,
-                format!("there is no recipient '{name}'; there are {}", names.join(", ")),
-            ));
+            return Err(recipient::unknown(Code::Store, name, store));
         }
     }
     let memory = run.context.vault.memory()?.borrow();

@@ -38,6 +38,8 @@ pub enum SelectionError {
         name: String,
         /// Names that may have been meant, best first.
         near: Vec<String>,
+        /// Whether there is no profile at all.
+        empty: bool,
     },
     /// A glob that no name fits, or tags that no profile has.
     #[error("no profile matches {what}")]
@@ -46,9 +48,11 @@ pub enum SelectionError {
         what: String,
         /// What there is: some names, or the tags.
         there_is: String,
+        /// Whether there is no profile at all.
+        empty: bool,
     },
     /// Nothing was named and the verb wants to be told.
-    #[error("name the profiles")]
+    #[error("no profile is named")]
     Untold,
 }
 
@@ -107,10 +111,12 @@ impl Selection {
         tags.dedup();
         let there_is = if self.tags.is_empty() && self.not_tags.is_empty() {
             format!("the profiles are {}", some(store.names().map(ProfileName::as_str)))
+        } else if tags.is_empty() {
+            "no profile has a tag".to_owned()
         } else {
             format!("the tags are {}", some(tags.into_iter().map(String::as_str)))
         };
-        SelectionError::Nothing { what: what.join(" "), there_is }
+        SelectionError::Nothing { what: what.join(" "), there_is, empty: store.profiles.is_empty() }
     }
 }
 
@@ -127,12 +133,13 @@ impl Word {
                 return Ok(pattern);
             }
             let there_is = format!("the profiles are {}", some(store.names().map(ProfileName::as_str)));
-            return Err(SelectionError::Nothing { what: format!("'{text}'"), there_is });
+            let empty = store.profiles.is_empty();
+            return Err(SelectionError::Nothing { what: format!("'{text}'"), there_is, empty });
         }
         let name: ProfileName = text.parse().map_err(SelectionError::Name)?;
         if store.entry(&name).is_none() {
             let near = near(text, store.names().map(ProfileName::as_str)).into_iter().map(str::to_owned).collect();
-            return Err(SelectionError::Unknown { name: name.to_string(), near });
+            return Err(SelectionError::Unknown { name: name.to_string(), near, empty: store.profiles.is_empty() });
         }
         Ok(Self::Name(name))
     }
@@ -153,8 +160,7 @@ fn is_glob(text: &str) -> bool {
 fn some<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
     match names.len() {
-        0 => "none".to_owned(),
-        1..=8 => names.join(", "),
+        ..=8 => names.join(", "),
         more => format!("{} and {} more", names[..8].join(", "), more - 8),
     }
 }

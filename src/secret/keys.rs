@@ -43,6 +43,9 @@ pub enum KeyError {
     /// There is no identity.
     #[error("there is no identity at {}", .0.display())]
     Missing(PathBuf),
+    /// The variable that names the identity file names none.
+    #[error("NETO_IDENTITY_FILE names {}, and that is not there", .0.display())]
+    Named(PathBuf),
     /// There is no such file, which the user named.
     #[error("there is no file {}", .0.display())]
     NoFile(PathBuf),
@@ -272,6 +275,7 @@ impl IdentityPlace {
         match load(&path, privacy)? {
             Some(bytes) => found(path.display().to_string(), &bytes),
             None if matches!(self, Self::Backup(_)) => Err(KeyError::NoFile(path)),
+            None if matches!(self, Self::Named(_)) => Err(KeyError::Named(path)),
             None => Err(KeyError::Missing(path)),
         }
     }

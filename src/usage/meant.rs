@@ -55,13 +55,13 @@ pub(super) fn verbs(word: &str, path: &str, near: &[String], tree: &Command) -> 
     let known = |line: &&&str| all.iter().any(|full| *full == verb_of(line));
     let words = WORDS.iter().filter(|(words, _)| words.contains(&word)).flat_map(|(_, lines)| *lines);
     let words = nearest(path, words.filter(known).map(|line| (*line).to_owned()).collect());
-    let named: Vec<String> = all.iter().filter(|line| name_of(line) == word).cloned().collect();
+    let elsewhere: Vec<String> = all.iter().filter(|line| name_of(line) == word).cloned().collect();
     let near: Vec<String> = near.iter().map(|name| format!("{path} {name}")).collect();
     let anywhere = || {
         let names = crate::profile::near(word, all.iter().map(|line| name_of(line)));
         all.iter().filter(|line| names.contains(&name_of(line))).cloned().collect()
     };
-    let found = [words, named, near].into_iter().find(|lines| !lines.is_empty()).unwrap_or_else(anywhere);
+    let found = [words, elsewhere, near].into_iter().find(|lines| !lines.is_empty()).unwrap_or_else(anywhere);
     found.into_iter().take(MOST).collect()
 }
 
@@ -83,6 +83,26 @@ pub(super) fn flag(flag: &str, path: &str, arguments: &[OsString], tree: &Comman
             Some(format!("it belongs to {}{more}", owners[..owners.len().min(MOST)].join(", ")))
         }
     }
+}
+
+/// The verb of a command line that cannot be read: `neto profile add`. Flags are passed over, and the values of those that
+/// go before a verb.
+pub(super) fn verb(arguments: &[OsString], tree: &Command) -> String {
+    let (mut path, mut command) = ("neto".to_owned(), tree);
+    let mut words = arguments.iter().skip(1).filter_map(|word| word.to_str()).take_while(|word| *word != "--");
+    while let Some(word) = words.next() {
+        if word.starts_with('-') {
+            let takes_value = |arg: &Arg| is(arg, word) && arg.get_action().takes_values();
+            if tree.get_arguments().any(takes_value) {
+                words.next();
+            }
+            continue;
+        }
+        let Some(below) = command.find_subcommand(word) else { break };
+        path = format!("{path} {word}");
+        command = below;
+    }
+    path
 }
 
 /// Of these lines those of verbs right below the command at `path`, if there is any.
@@ -122,11 +142,14 @@ fn name_of(line: &str) -> &str {
 
 /// Whether a command has this flag, `--long` or `-s`.
 fn has(command: &Command, flag: &str) -> bool {
-    let is = |arg: &Arg| match flag.strip_prefix("--") {
+    command.get_arguments().any(|arg| is(arg, flag))
+}
+
+fn is(arg: &Arg, flag: &str) -> bool {
+    match flag.strip_prefix("--") {
         Some(long) => arg.get_long() == Some(long),
         None => arg.get_short().is_some_and(|short| flag.strip_prefix('-') == Some(short.to_string().as_str())),
-    };
-    command.get_arguments().any(is)
+    }
 }
 
 #[cfg(test)]
@@ -145,6 +168,22 @@ mod tests {
             for line in meant {
                 assert!(all.contains(&verb_of(line).to_owned()) || coming(verb_of(line)), "{line}");
             }
+        }
+    }
+
+    #[test]
+    fn the_verb_is_found_behind_flags_and_their_values() {
+        let tree = built(WIDEST);
+        for (line, wanted) in [
+            ("neto", "neto"),
+            ("neto -p token login --jobs x", "neto login"),
+            ("neto --store=f -q profile add acme", "neto profile add"),
+            ("neto profile --color always add", "neto profile add"),
+            ("neto exec -- token", "neto exec"),
+            ("neto nosuch token", "neto"),
+        ] {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert_eq!(verb(&words, &tree), wanted, "{line}");
         }
     }
 

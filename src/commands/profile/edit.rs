@@ -298,7 +298,7 @@ fn open_editor(run: &Run<'_>, draft: &std::path::Path) -> Result<(), Error> {
     let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| environment.text(name));
     if editor.is_none() && !run.context.process.terminal.stdin {
         return Err(Error::new(Code::Usage, "EDITOR is not set, and without a terminal no other editor can be used")
-            .with_hint("neto profile edit NAME --tag TAG    or other flags"));
+            .with_hint("export EDITOR=vi    or change it by flags: neto profile edit --help"));
     }
     let editor = editor.unwrap_or_else(|| "vi".to_owned());
     // An editor is a command line ("code --wait"), which only a shell takes apart as its owner meant it.

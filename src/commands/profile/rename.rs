@@ -23,10 +23,10 @@ pub(crate) struct RenameArgs {
 /// Renames one profile.
 pub(crate) fn run(args: &RenameArgs, run: &Run<'_>) -> Result<(), Error> {
     let old = run.context.choose(Some(&args.old))?.name;
-    let new: ProfileName = args
-        .new
-        .parse()
-        .map_err(|error: NameError| Error::new(Code::Usage, format!("the new name is not one: {error}")))?;
+    let new: ProfileName = args.new.parse().map_err(|error: NameError| {
+        Error::new(Code::Usage, format!("the new name is not one: {error}"))
+            .with_hint(format!("neto profile rename {old} acme-prod"))
+    })?;
     if old.is_env() {
         return Err(Error::new(Code::Usage, "'env' is what NETOSECRET makes; it has no other name"));
     }
@@ -35,7 +35,8 @@ pub(crate) fn run(args: &RenameArgs, run: &Run<'_>) -> Result<(), Error> {
     let mut trusted = Vec::new();
     let document = change::store(run, |document| {
         if document.store().entry(&new).is_some() {
-            return Err(Error::new(Code::Store, format!("there is a profile '{new}' already")));
+            return Err(Error::new(Code::Store, format!("there is a profile '{new}' already"))
+                .with_hint("neto profile list    shows which names are taken"));
         }
         let edits = vec![Edit::RenameProfile { from: old.clone(), to: new.clone() }];
         let name_before = |name: &ProfileName| if *name == new { old.clone() } else { name.clone() };

@@ -89,7 +89,7 @@ fn rotate(args: &RotateArgs, run: &Run<'_>) -> Result<(), Error> {
         return plan.show(args, run);
     }
     if plan.is_empty() {
-        run.ui.note("No key is as old as that");
+        run.ui.note(if args.older_than.is_some() { "No key is as old as that" } else { "There is no key to rotate" });
         return Ok(());
     }
     if !profiles.is_empty() {
@@ -135,7 +135,7 @@ fn tell(args: &RotateArgs, run: &Run<'_>) {
     run.ui.note(if args.mode.overlap {
         "The old key goes on working until: neto rotate --finish"
     } else {
-        "The old key is dead for everyone who shares the store, until they have the new store"
+        "The old key will be dead for everyone who shares the store, until they have the new store"
     });
 }
 
