@@ -442,7 +442,8 @@ fn a_wait_for_another_neto_ends_with_7() {
     sandbox.server().fault(Fault::at(TOKEN).hold(&gate));
     let holder = sandbox.neto(["token", "acme"]).reveals("access token").start();
     gate.wait_for(1);
-    let outcome = sandbox.token(&["acme", "--lock-timeout", "1s"]);
+    let outcome = sandbox.token(&["acme", "--lock-timeout", "1s", "-v"]);
+    outcome.stderr_has("another neto has the lock of the token of 'acme'; waiting\n");
     outcome.code(7).stdout("").stderr_has(&holder.id().to_string()).stderr_has("--lock-timeout");
     gate.open();
     holder.finish().code(0);

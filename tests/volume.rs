@@ -201,6 +201,13 @@ fn verbose_says_why_the_cached_token_is_not_the_one() {
             &["has expired\n", "acme: no refresh token that lives\n", "acme: signing in\n"],
         ),
         (
+            of_aged(
+                |sandbox| _ = sandbox.neto(["profile", "edit", "acme", "--appname", "other"]).run().code(0),
+                &["--offline"],
+            ),
+            &["acme: the cached token is for another url, account or secret\n"],
+        ),
+        (
             of_aged(|sandbox| std::fs::write(sandbox.home("tokens/acme.token"), "x").unwrap(), &[]),
             &["acme.token is damaged", "acme: no cached token\n"],
         ),
