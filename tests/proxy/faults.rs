@@ -1,7 +1,7 @@
 //! What goes wrong on either side: the program gets an answer in the API's form, and the next request works.
 
 use super::served::{Served, acme};
-use crate::fusion::{Fault, Gate};
+use crate::fusion::{Fault, Gate, TOKEN};
 use crate::harness::Sandbox;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -16,6 +16,15 @@ fn hasty(sandbox: &Sandbox) -> Served<'_> {
 #[track_caller]
 fn lives(served: &Served<'_>) {
     assert_eq!(served.ask("GET", "/api/v1/alive", &[], "").status, 200);
+}
+
+#[test]
+fn a_proxy_that_gets_no_token_ends_with_the_code_of_that() {
+    let sandbox = Sandbox::new();
+    sandbox.add("acme");
+    sandbox.server().fault(Fault::at(TOKEN).error(401, "unknown key"));
+    let outcome = sandbox.neto(["proxy", "acme"]).run();
+    outcome.code(4).stdout("").stderr_has("unknown key").stderr_has("hint: neto profile set-secret acme");
 }
 
 #[test]
