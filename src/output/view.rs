@@ -5,6 +5,9 @@
 
 use anstyle::{AnsiColor, Color, Effects, Style};
 use serde::Serialize;
+use tabled::builder::Builder;
+use tabled::settings::object::Columns;
+use tabled::settings::{Alignment, Padding, Style as Borders};
 use unicode_width::UnicodeWidthStr;
 
 use super::clean::{clean, clean_block, clean_json, fit, wrap};
@@ -176,27 +179,37 @@ fn table<R: Row>(rows: &[R], look: &Look) -> String {
     empty.iter().rev().for_each(|at| leave_out(*at, &mut columns, &mut cells));
     let (widths, gap) = layout(&mut columns, &mut cells, look.width, if R::MARKS { 2 } else { 0 });
 
-    let titles = columns.iter().map(|column| Cell { text: column.title.to_owned(), style: Some(HEADER) }).collect();
+    let mut builder = Builder::with_capacity(rows.len() + 1, columns.len() + 1);
+    let titles =
+        columns.iter().zip(&widths).map(|(column, width)| paint(&fit(column.title, *width), Some(HEADER), look));
+    builder.push_record(edge::<R>(false, look).into_iter().chain(titles));
+    for (row, cells) in rows.iter().zip(&cells) {
+        let texts = cells.iter().zip(&widths).map(|(cell, width)| paint(&fit(&cell.text, *width), cell.style, look));
+        builder.push_record(edge::<R>(row.marked(), look).into_iter().chain(texts));
+    }
+    lines(builder, &columns, gap, usize::from(R::MARKS))
+}
+
+/// The mark at the left edge, where such rows have one.
+fn edge<R: Row>(marked: bool, look: &Look) -> Option<String> {
+    R::MARKS.then(|| if marked { paint("*", Some(MARK), look) } else { " ".to_owned() })
+}
+
+fn lines(builder: Builder, columns: &[Column], gap: usize, edges: usize) -> String {
+    let mut table = builder.build();
+    table.with(Borders::empty()).with(Padding::new(0, gap, 0, 0));
+    if edges > 0 {
+        table.modify(Columns::first(), Padding::new(0, 1, 0, 0));
+    }
+    for (at, _) in columns.iter().enumerate().filter(|(_, column)| column.align == Align::Right) {
+        table.modify(Columns::one(at + edges), Alignment::right());
+    }
     let mut text = String::new();
-    for (mark, cells) in std::iter::once((false, &titles)).chain(rows.iter().map(Row::marked).zip(&cells)) {
-        if R::MARKS {
-            text += &if mark { paint("* ", Some(MARK), look) } else { "  ".to_owned() };
-        }
-        let line: Vec<String> =
-            columns.iter().zip(cells).zip(&widths).map(|((c, cell), w)| padded(c, cell, *w, look)).collect();
-        text += line.join(&" ".repeat(gap)).trim_end();
-        text.truncate(text.trim_end_matches(' ').len());
+    for line in table.to_string().lines() {
+        text += line.trim_end();
         text.push('\n');
     }
     text
-}
-
-/// A cell, cut to its column and filled up to it.
-fn padded(column: &Column, cell: &Cell, width: usize, look: &Look) -> String {
-    let text = fit(&cell.text, width);
-    let blanks = " ".repeat(width - text.width());
-    let text = paint(&text, cell.style, look);
-    if column.align == Align::Right { blanks + &text } else { text + &blanks }
 }
 
 fn tidy(cell: &Cell) -> Cell {

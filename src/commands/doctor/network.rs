@@ -150,7 +150,7 @@ impl Watcher for Hushed<'_> {
 
     fn warn(&self, _: Warning<'_>) {}
 
-    fn trace(&self, text: &str) {
+    fn trace(&self, text: &dyn Fn() -> String) {
         self.0.trace(text);
     }
 }
