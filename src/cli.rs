@@ -7,7 +7,7 @@ use crate::commands::profile::{
 };
 use crate::commands::{
     Run, api, discover, doctor, exec, export, identity, init, keys, login, logout, profile, proxy, recipient, rotate,
-    seal, status, token, trust,
+    schema, seal, status, token, trust,
 };
 use crate::error::Error;
 use crate::output::ColorChoice;
@@ -83,6 +83,7 @@ pub(crate) enum Verb {
     Keys(keys::KeysArgs),
     Proxy(proxy::ProxyArgs),
     Doctor(doctor::DoctorArgs),
+    Schema(schema::SchemaArgs),
     #[command(name = "__tied", hide = true)]
     Tied(exec::TiedArgs),
 }
@@ -169,6 +170,7 @@ impl Verb {
             Self::Keys(args) => keys::run(args, run),
             Self::Proxy(args) => proxy::run(args, run),
             Self::Doctor(args) => doctor::run(args, run),
+            Self::Schema(args) => schema::run(args, run),
             Self::Tied(args) => exec::run_tied(args, run),
         }
     }

@@ -49,6 +49,7 @@ mod requirements;
 mod rooms;
 mod rotate;
 mod rotation;
+mod schema;
 mod seal;
 mod seal_check;
 mod self_check;

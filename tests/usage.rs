@@ -212,7 +212,7 @@ fn bash(sandbox: &Sandbox, line: &str) -> crate::harness::Outcome {
 
 /// Every verb that answers on standard output.
 #[cfg(target_os = "linux")]
-const ANSWERS: [&str; 15] = [
+const ANSWERS: [&str; 16] = [
     "--help",
     "--version",
     "token",
@@ -225,6 +225,7 @@ const ANSWERS: [&str; 15] = [
     "profile list -o json",
     "profile show acme",
     "profile current --explain",
+    "schema",
     "api GET /devices",
     "api GET /devices -i --select /data/method",
     "api GET /devices --all",

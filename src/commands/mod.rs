@@ -20,6 +20,7 @@ pub(crate) mod profile;
 pub(crate) mod proxy;
 pub(crate) mod recipient;
 pub(crate) mod rotate;
+pub(crate) mod schema;
 pub(crate) mod seal;
 pub(crate) mod status;
 pub(crate) mod token;

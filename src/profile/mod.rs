@@ -7,6 +7,7 @@ mod choice;
 mod current;
 mod document;
 mod excerpt;
+pub(crate) mod format;
 mod hex;
 mod model;
 mod name;
@@ -21,6 +22,7 @@ pub use choice::{Choice, ChoiceError, ChoiceFiles, Origin, Said, Sources, explai
 pub use current::{Current, CurrentError};
 pub use document::{Document, Edit, EditError, Section, Value};
 pub use excerpt::Excerpt;
+pub use format::schema;
 pub use hex::hex;
 pub use model::{ClearKey, Defaults, Entry, EnvTemplate, Profile, SealedNote, SecretPlace, Store, near};
 pub use name::{NameError, ProfileName, RecipientName};

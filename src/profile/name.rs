@@ -7,6 +7,11 @@ use std::str::FromStr;
 /// The longest name, in characters.
 const LONGEST: usize = 64;
 
+/// The names as a regular expression, but for those of [`DEVICE_PATTERN`].
+pub(super) const NAME_PATTERN: &str = "^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9_-])?$";
+/// The device names of Windows, with any extension.
+pub(super) const DEVICE_PATTERN: &str = r"^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)";
+
 /// The name of a profile: `[a-z0-9][a-z0-9._-]{0,63}`, no device name of Windows, no trailing dot,
 /// and not `env`, which is the profile that `NETOSECRET` makes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

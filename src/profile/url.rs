@@ -10,6 +10,15 @@ use url::{Host, Url};
 /// The part of every call's path that the API names its version with.
 const VERSION_PATH: &str = "/api/v1";
 
+/// The addresses as a regular expression: https to any host of plain ASCII, http to this machine however it is spelled.
+/// A host or port that no url can have is not seen.
+pub(super) const URL_PATTERN: &str = concat!(
+    r"^([Hh][Tt][Tt][Pp][Ss]://([!$&-.0-9;=A-Z_a-z~]+|\[[0-9A-Fa-f:.]+\])",
+    r"|[Hh][Tt][Tt][Pp]://([Ll][Oo][Cc][Aa][Ll][Hh][Oo][Ss][Tt]|\[[0:]+:0*1\]",
+    r"|(127|0+177|0[Xx]0*7[Ff])(\.[0-9A-Fa-fXx]+)*|2[01][0-9]{8}|0[Xx]7[Ff][0-9A-Fa-f]{6}))",
+    r"(:(0*[1-9][0-9]{0,4})?)?(/[^\s\\?#\x00-\x1f\x7f-\x9f]*)?$",
+);
+
 /// The base of an API. However it was spelled (`/api/v1` or not, a slash, case of the host), one
 /// API is one value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]

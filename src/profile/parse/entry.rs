@@ -5,34 +5,8 @@ use super::field::{self, wrong};
 use super::settings;
 use super::tree::{Kind, Table, Value};
 use super::{Context, Problem};
-use crate::profile::{ApiUrl, ClearKey, Defaults, Excerpt, Profile, ProfileName, SealedNote, SecretPlace};
+use crate::profile::{ApiUrl, ClearKey, Defaults, Excerpt, Profile, ProfileName, SealedNote, SecretPlace, format};
 use std::sync::Arc;
-
-/// Every key that a profile takes.
-pub(super) const KEYS: [&str; 18] = [
-    "url",
-    "leeway",
-    "timeout",
-    "ca_file",
-    "env",
-    "recipients",
-    "shortname",
-    "appname",
-    "username",
-    "tags",
-    "description",
-    "protected",
-    "sealed",
-    "secret",
-    "netosecret",
-    "appkey",
-    "sharedsecret",
-    "password",
-];
-/// The keys of `sealed`.
-pub(super) const SEALED_KEYS: [&str; 3] = ["id", "to", "since"];
-/// The keys of a `secret` that is a table.
-pub(super) const SOURCE_KEYS: [&str; 3] = ["command", "file", "env"];
 
 /// The API's address while the NETOSECRET that holds the true one still stands in clear.
 const USUAL_URL: &str = "https://api.netography.com/api/v1";
@@ -61,10 +35,7 @@ pub(super) fn profile(
 ) -> Result<Profile, Wrong> {
     let table = field::table(value)?;
     let mut draft = Draft::default();
-    field::each(table, |key, value| {
-        let known = draft.read(&key.text, value, context)?;
-        if known { Ok(()) } else { Err(field::unknown(key, &KEYS)) }
-    })?;
+    field::each_of(table, &format::PROFILE, |key, value| draft.read(key, value, context))?;
     draft.clear.sort_unstable();
     check_conflicts(table)?;
     draft.finish(name, context.defaults).map_err(|key| Wrong::new(at, Problem::Missing { key }))
@@ -150,11 +121,9 @@ fn check_sealed(
 
 /// A person's keys and those of an API key exclude each other.
 fn check_conflicts(table: &Table<'_>) -> Result<(), Wrong> {
-    const PERSON: [&str; 2] = ["username", "password"];
-    const API_KEY: [&str; 5] = ["shortname", "appname", "netosecret", "appkey", "sharedsecret"];
-    let person = PERSON.into_iter().find_map(|key| Some((key, table.entry(key)?.0.at)));
+    let person = format::PERSON.into_iter().find_map(|key| Some((key, table.entry(key)?.0.at)));
     let Some((key, at)) = person else { return Ok(()) };
-    match API_KEY.into_iter().find(|key| table.entry(key).is_some()) {
+    match format::API_KEY.into_iter().find(|key| table.entry(key).is_some()) {
         Some(other) => Err(Wrong::new(at, Problem::Conflict { other }).under(key)),
         None => Ok(()),
     }
@@ -162,14 +131,14 @@ fn check_conflicts(table: &Table<'_>) -> Result<(), Wrong> {
 
 fn sealed_note(value: &Value<'_>) -> Result<SealedNote, Wrong> {
     let (mut id, mut to, mut since) = (None, None, None);
-    field::each(field::table(value)?, |key, value| {
-        match key.text.as_ref() {
+    field::each_of(field::table(value)?, &format::SEALED, |key, value| {
+        match key {
             "id" => id = Some(field::hex16(value)?),
             "to" => to = Some(field::hex16(value)?),
             "since" => since = Some(field::date(value)?),
-            _ => return Err(field::unknown(key, &SEALED_KEYS)),
+            _ => return Ok(false),
         }
-        Ok(())
+        Ok(true)
     })?;
     let missing = |key: &'static str| wrong(value, Problem::Missing { key });
     Ok(SealedNote {
@@ -195,15 +164,15 @@ fn with_plain_line_ends(text: &str, whole: &Arc<String>) -> Excerpt {
 
 fn source(value: &Value<'_>, table: &Table<'_>, context: &Context<'_>) -> Result<SecretPlace, Wrong> {
     let mut found = None;
-    field::each(table, |key, value| {
-        let place = match key.text.as_ref() {
+    field::each_of(table, &format::SOURCE, |key, value| {
+        let place = match key {
             "command" => SecretPlace::Command(command(value)?),
             "file" => SecretPlace::File(context.folder.join(field::word(value)?)),
             "env" => SecretPlace::Env(field::variable(value)?),
-            _ => return Err(field::unknown(key, &SOURCE_KEYS)),
+            _ => return Ok(false),
         };
         found = Some(place);
-        Ok(())
+        Ok(true)
     })?;
     found.filter(|_| table.len() == 1).ok_or_else(|| wrong(value, Problem::Source))
 }

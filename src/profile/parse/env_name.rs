@@ -70,6 +70,24 @@ pub fn check_env_name(name: &str) -> Result<(), EnvNameError> {
     if steers { Err(EnvNameError::Steers) } else { Ok(()) }
 }
 
+/// What [`is_variable`] takes, as a regular expression.
+pub(in crate::profile) const VARIABLE_PATTERN: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
+
+/// What [`check_env_name`] refuses of the names of variables, as a regular expression.
+pub(in crate::profile) fn forbidden_variable_pattern() -> String {
+    let names = ["NETOSECRET"].into_iter().chain(STEERING).chain(NUMBERS).map(in_any_case);
+    let starts = STEERING_STARTS.map(|start| in_any_case(start) + ".*");
+    let ends = STEERING_ENDS.map(|end| format!(".*{}", in_any_case(end)));
+    let own = in_any_case("NETO_") + "([^_].*)?";
+    format!("^({})$", names.chain([own]).chain(starts).chain(ends).collect::<Vec<_>>().join("|"))
+}
+
+/// An expression for a name in any case; not every engine can be told so for a whole one.
+fn in_any_case(name: &str) -> String {
+    let class = |c: char| if c.is_ascii_alphabetic() { format!("[{c}{}]", c.to_ascii_lowercase()) } else { c.into() };
+    name.chars().map(class).collect()
+}
+
 /// Whether `name` is the name of a variable at all: `[A-Za-z_][A-Za-z0-9_]*`.
 pub(super) fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')

@@ -4,6 +4,7 @@ use super::env_name::is_variable;
 use super::fault::{Wrong, keep_first};
 use super::tree::{Entry, Key, Kind, Table, Value};
 use super::{EnvNameError, Problem};
+use crate::profile::format::Form;
 use crate::profile::{Span, SpanError, near};
 use std::borrow::Borrow;
 use std::path::{Path, PathBuf};
@@ -17,9 +18,9 @@ fn wrong_type(value: &Value<'_>, wanted: &'static str) -> Wrong {
     wrong(value, Problem::Type { wanted })
 }
 
-/// The fault of a key that means nothing beside the `known` ones.
-pub(super) fn unknown(key: &Key<'_>, known: &[&'static str]) -> Wrong {
-    Wrong::new(key.at, Problem::UnknownKey { near: nearest(&key.text, known.iter().copied()) })
+/// The fault of a key that means nothing beside those of `form`.
+fn unknown(key: &Key<'_>, form: &Form) -> Wrong {
+    Wrong::new(key.at, Problem::UnknownKey { near: nearest(&key.text, form.names()) })
 }
 
 /// The one of `known` that `text` comes closest to, if any comes close.
@@ -107,6 +108,20 @@ pub(super) fn date(value: &Value<'_>) -> Result<jiff::civil::Date, Wrong> {
         jiff::civil::Date::new(i16::try_from(date.year).ok()?, part(date.month)?, part(date.day)?).ok()
     };
     found.and_then(day).ok_or_else(|| wrong_type(value, "a date such as 2026-11-23"))
+}
+
+/// Reads every entry of a table that has the keys of `form`; `read` says whether it knows the key. The two are held
+/// against each other wherever that costs no user time.
+pub(super) fn each_of<'i>(
+    table: &Table<'i>,
+    form: &Form,
+    mut read: impl FnMut(&str, &Value<'i>) -> Result<bool, Wrong>,
+) -> Result<(), Wrong> {
+    each(table, |key, value| {
+        let known = read(&key.text, value)?;
+        debug_assert_eq!(known, form.has(&key.text), "a key that is read is described, and the other way round");
+        if known { Ok(()) } else { Err(unknown(key, form)) }
+    })
 }
 
 /// Reads every entry of a table; of several faults the first in the file is told, wherever parts of

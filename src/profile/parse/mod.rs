@@ -15,11 +15,12 @@ mod syntax;
 mod tree;
 
 pub use env_name::{EnvNameError, check_env_name};
+pub(super) use env_name::{VARIABLE_PATTERN, forbidden_variable_pattern};
 pub use fault::{Fault, Place, Problem, StoreError};
 pub(super) use syntax::decode;
 
 use super::model::{Defaults, Entry, Store};
-use super::{NameError, Profile, ProfileName, RecipientName};
+use super::{NameError, Profile, ProfileName, RecipientName, format};
 use fault::{Counter, Wrong};
 use field::wrong;
 use settings::{Recipients, Urls};
@@ -30,8 +31,6 @@ use tree::{Kind, Table, TreeError, Value};
 
 /// The only version of the format there is.
 const VERSION: &str = "1";
-/// The keys that stand at the top of the file.
-const TOP_KEYS: [&str; 5] = ["version", "explicit", "recipients", "defaults", "profiles"];
 
 /// What a profile is read against.
 struct Context<'a> {
@@ -63,9 +62,7 @@ fn read(text: &Arc<String>, folder: &Path) -> Result<Store, Wrong> {
     conflict::check_conflict(text)?;
     let document = parsed.map_err(|error| syntax::wrong_syntax(text, &error))?;
     check_version(&document)?;
-    field::each(&document, |key, _| {
-        if TOP_KEYS.contains(&key.text.as_ref()) { Ok(()) } else { Err(field::unknown(key, &TOP_KEYS)) }
-    })?;
+    field::each_of(&document, &format::TOP, |key, _| Ok(format::TOP.has(key)))?;
     let explicit = in_key(&document, "explicit", field::flag)?.unwrap_or_default();
     let recipients = in_key(&document, "recipients", |value| recipients(field::table(value)?))?.unwrap_or_default();
     let urls = Urls::default();
@@ -152,8 +149,7 @@ fn with_places(text: &str, raw: Vec<Raw>) -> Vec<Entry> {
 
 /// Whether `key` is a word of the format, wherever it stands in it.
 fn is_known(key: &str) -> bool {
-    let words: [&[&str]; 4] = [&TOP_KEYS, &entry::KEYS, &entry::SEALED_KEYS, &entry::SOURCE_KEYS];
-    words.iter().any(|words| words.contains(&key))
+    [format::TOP, format::PROFILE, format::SEALED, format::SOURCE].iter().any(|form| form.has(key))
 }
 
 #[cfg(test)]

@@ -4,12 +4,9 @@ use super::fault::Wrong;
 use super::field::{self, wrong};
 use super::tree::{Table, Value};
 use super::{Problem, check_env_name};
-use crate::profile::{ApiUrl, Defaults, EnvTemplate, NameError, RecipientName, UrlError};
+use crate::profile::{ApiUrl, Defaults, EnvTemplate, NameError, RecipientName, UrlError, format};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
-
-/// The keys of this file, as `[defaults]` takes them.
-pub(super) const KEYS: [&str; 6] = ["url", "leeway", "timeout", "ca_file", "env", "recipients"];
 
 /// Among more recipients than this the near one is not looked for: every unknown name is held against each of them.
 const MOST_COMPARED: usize = 100;
@@ -24,10 +21,7 @@ pub(super) struct Urls(RefCell<HashMap<String, ApiUrl>>);
 /// Reads `[defaults]`.
 pub(super) fn defaults(table: &Table<'_>, recipients: &Recipients, urls: &Urls) -> Result<Defaults, Wrong> {
     let mut defaults = Defaults::default();
-    field::each(table, |key, value| {
-        let known = setting(&mut defaults, &key.text, value, recipients, urls)?;
-        if known { Ok(()) } else { Err(field::unknown(key, &KEYS)) }
-    })?;
+    field::each_of(table, &format::DEFAULTS, |key, value| setting(&mut defaults, key, value, recipients, urls))?;
     Ok(defaults)
 }
 
