@@ -21,8 +21,10 @@ test *ARGS:
 tour:
     cargo run --locked --release --example tour
 
-# Writes the golden files anew (the pages of `--help`); look at the difference before committing it.
+# Writes the golden files anew (the pages of `--help`, the schema of the store, man/); look at the difference before
+# committing it.
 golden:
+    UPDATE_GOLDEN=1 cargo test --locked --lib man
     UPDATE_GOLDEN=1 cargo test --locked --test neto
     git diff --stat
 

@@ -40,6 +40,10 @@ pub mod token;
 
 mod usage;
 
+#[cfg(test)]
+#[path = "man/tests.rs"]
+mod man;
+
 use cli::Cli;
 use commands::{Run, exec, export};
 use context::{Context, Globals, Process};

@@ -27,6 +27,7 @@ mod keys;
 mod login;
 mod login_many;
 mod logout;
+mod man;
 mod performance;
 mod picture;
 mod places;

@@ -45,6 +45,8 @@ mod words;
 pub(crate) use fleet::{Fleet, JobsArgs};
 pub(crate) use guard::Guard;
 pub(crate) use select::{SelectArgs, WantArgs};
+#[cfg(test)]
+pub(crate) use variables::FIXED;
 pub(crate) use watch::Watch;
 
 use crate::context::Context;

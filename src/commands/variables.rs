@@ -15,7 +15,7 @@ pub(super) const EXPORTED: &str = "NETO_EXPORTED";
 const STORE: &str = "NETO_STORE";
 
 /// What every export and failure unsets, whether or not an earlier one set it.
-const FIXED: [&str; 12] = [
+pub(crate) const FIXED: [&str; 12] = [
     "NETO_PROFILE",
     "NETO_URL",
     "NETO_SHORTNAME",
