@@ -26,7 +26,7 @@ pub use format::schema;
 pub use hex::hex;
 pub use model::{ClearKey, Defaults, Entry, EnvTemplate, Profile, SealedNote, SecretPlace, Store, near};
 pub use name::{NameError, ProfileName, RecipientName};
-pub use parse::{EnvNameError, Fault, Place, Problem, StoreError, check_env_name};
+pub use parse::{EnvNameError, Fault, Outline, Place, Problem, Sketch, StoreError, check_env_name};
 pub use pin::{Pin, PinError};
 pub use selection::{Selection, SelectionError, WhenNone};
 pub use span::{Span, SpanError};

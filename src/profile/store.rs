@@ -6,7 +6,7 @@
 use super::document::{Document, Edit, EditError};
 use super::hex;
 use super::model::Store;
-use super::parse::{self, StoreError};
+use super::parse::{self, Outline, StoreError};
 use crate::disk::{self, DiskError, Lock, Locked, Privacy, Rules, Sighting, Stamp};
 use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
@@ -101,6 +101,13 @@ impl StoreFile {
         let store = parse::decode(bytes).and_then(|text| parse::parse(&Arc::new(text), &self.base()));
         let store = store.map_err(|error| self.invalid(error))?;
         Ok(Some(Store { seen, ..store }))
+    }
+
+    /// Reads the names in it alone, where there is a store that can be used; what is wrong with one is not told.
+    #[must_use]
+    pub fn outline(&self) -> Option<Outline> {
+        let (bytes, _) = self.read().ok()??;
+        Outline::read(&parse::decode(bytes).ok()?)
     }
 
     /// The stamp of the file as it lies there now: as long as it is the one of a store that was read, that store is

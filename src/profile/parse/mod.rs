@@ -9,6 +9,7 @@ mod entry;
 mod env_name;
 mod fault;
 mod field;
+mod outline;
 mod path;
 mod settings;
 mod syntax;
@@ -17,6 +18,7 @@ mod tree;
 pub use env_name::{EnvNameError, check_env_name};
 pub(super) use env_name::{VARIABLE_PATTERN, forbidden_variable_pattern};
 pub use fault::{Fault, Place, Problem, StoreError};
+pub use outline::{Outline, Sketch};
 pub(super) use syntax::decode;
 
 use super::model::{Defaults, Entry, Store};
