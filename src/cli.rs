@@ -6,8 +6,8 @@ use crate::commands::profile::{
     rename::RenameArgs, set_secret::SetSecretArgs, show::ShowArgs, use_::UseArgs,
 };
 use crate::commands::{
-    Run, api, discover, doctor, exec, export, identity, init, keys, login, logout, profile, proxy, recipient, rotate,
-    schema, seal, status, token, trust,
+    Run, api, completions, discover, doctor, exec, export, identity, init, keys, login, logout, profile, proxy,
+    recipient, rotate, schema, seal, status, token, trust,
 };
 use crate::error::Error;
 use crate::output::ColorChoice;
@@ -39,7 +39,7 @@ pub(crate) struct Cli {
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
     /// The profile, where a verb takes one
-    #[arg(short, long, global = true, value_name = "NAME")]
+    #[arg(short, long, global = true, value_name = "PROFILE")]
     pub(crate) profile: Option<String>,
     /// Another store than the standard one [variable: NETO_STORE]
     #[arg(long, global = true, value_name = "FILE")]
@@ -84,6 +84,7 @@ pub(crate) enum Verb {
     Proxy(proxy::ProxyArgs),
     Doctor(doctor::DoctorArgs),
     Schema(schema::SchemaArgs),
+    Completions(completions::CompletionsArgs),
     #[command(name = "__tied", hide = true)]
     Tied(exec::TiedArgs),
 }
@@ -171,6 +172,7 @@ impl Verb {
             Self::Proxy(args) => proxy::run(args, run),
             Self::Doctor(args) => doctor::run(args, run),
             Self::Schema(args) => schema::run(args, run),
+            Self::Completions(args) => completions::run(args, run),
             Self::Tied(args) => exec::run_tied(args, run),
         }
     }

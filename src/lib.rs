@@ -20,6 +20,7 @@
 //! | `error` | kinds, hints, exit codes |
 //! | `commands` | one verb, one file |
 //! | `cli` | the command tree and dispatch |
+//! | `completion` | what fits at TAB, from the tree and the store |
 //!
 //! Data goes one way: argv, command, profile, sealed secret, secret, cached token or server, access token,
 //! view, stdout.
@@ -27,6 +28,7 @@
 mod cli;
 pub mod clock;
 mod commands;
+mod completion;
 pub mod context;
 pub mod disk;
 mod error;
@@ -55,6 +57,11 @@ use std::io::Write;
 #[must_use]
 pub fn run(process: Process, stdout: Box<dyn Write>, stderr: Box<dyn Write>) -> u8 {
     let mut ui = Ui::new(stdout, stderr, streams(&process));
+    if let Some(shell) = completion::asking(&process) {
+        // Whatever goes wrong, a TAB finds nothing and disturbs nobody.
+        let _ = ui.answer(&completion::answer(shell, process));
+        return 0;
+    }
     let failure = export::failure(&process);
     let is_exec = export::verb(&process).as_deref() == Some("exec");
     let Err(error) = start(process, &mut ui) else { return 0 };

@@ -70,7 +70,7 @@ fn read_from(tree: Command, arguments: &[OsString]) -> Result<Cli, clap::Error> 
 }
 
 /// The tree without the verbs that are no word of the command line: none of them can be the one that is meant.
-fn typed(arguments: &[OsString]) -> Command {
+pub(crate) fn typed(arguments: &[OsString]) -> Command {
     let mut verbs = Verb::augment_subcommands(Command::default());
     let typed = verbs.get_subcommands_mut().filter(|verb| arguments.iter().any(|word| word == verb.get_name()));
     GlobalArgs::augment_args(Command::new("neto")).subcommands(typed.map(std::mem::take))

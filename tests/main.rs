@@ -11,6 +11,7 @@ mod api;
 mod choice;
 mod ci;
 mod ci_page;
+mod completion;
 mod corpus;
 mod discover;
 mod doctor;

@@ -20,7 +20,7 @@ pub(crate) struct CredentialArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["netosecret_env", "shortname", "username", "secret_command"])]
     netosecret_file: Option<PathBuf>,
     /// Read the NETOSECRET from an environment variable
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["shortname", "username", "secret_command"])]
+    #[arg(long, value_name = "VARIABLE", conflicts_with_all = ["shortname", "username", "secret_command"])]
     netosecret_env: Option<String>,
     /// The tenant; the API key and the shared secret are then asked for, or read as JSON from a pipe:
     /// {"appkey": "...", "sharedsecret": "..."}
@@ -39,7 +39,7 @@ pub(crate) struct CredentialArgs {
     #[arg(long)]
     secret_command: bool,
     /// The command
-    #[arg(last = true, value_name = "ARGV", requires = "secret_command")]
+    #[arg(last = true, value_name = "CMD", requires = "secret_command")]
     command: Vec<String>,
 }
 

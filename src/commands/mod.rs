@@ -7,6 +7,7 @@
 #![allow(clippy::doc_markdown, reason = "comments of arguments are the help that users read")]
 
 pub(crate) mod api;
+pub(crate) mod completions;
 pub(crate) mod discover;
 pub(crate) mod doctor;
 pub(crate) mod exec;

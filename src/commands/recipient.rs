@@ -43,7 +43,7 @@ Examples:
     #[command(after_help = "Examples:\n  neto recipient remove bob\n  neto recipient remove bob && neto rotate --all")]
     Remove {
         /// Their name
-        #[arg(value_name = "NAME")]
+        #[arg(value_name = "RECIPIENT")]
         name: String,
     },
     /// List the recipients and what they can open

@@ -35,7 +35,7 @@ pub(crate) struct ShapeArgs {
     #[arg(long = "env", value_name = "NAME=VALUE")]
     pub(crate) env: Vec<String>,
     /// Seal to this recipient alone (repeatable); otherwise to all of the store
-    #[arg(long = "recipient", value_name = "NAME")]
+    #[arg(long = "recipient", value_name = "RECIPIENT")]
     pub(crate) recipients: Vec<String>,
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct TrustArgs {
     #[arg(value_name = "PROFILE")]
     names: Vec<String>,
     /// A recipient of the store by name (repeatable)
-    #[arg(long = "recipient", value_name = "NAME")]
+    #[arg(long = "recipient", value_name = "RECIPIENT")]
     recipients: Vec<String>,
     /// Every profile and every recipient
     #[arg(long, conflicts_with_all = ["names", "recipients"])]

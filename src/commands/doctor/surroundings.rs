@@ -32,9 +32,7 @@ fn choice(run: &Run<'_>, findings: &mut Vec<Finding>) {
         return;
     }
     findings.push(match run.context.choose(None) {
-        Ok(choice) => {
-            Finding::fine(CHOICE, format!("the profile here is {} ({})", choice.name, choice.origin))
-        }
+        Ok(choice) => Finding::fine(CHOICE, format!("the profile here is {} ({})", choice.name, choice.origin)),
         Err(ContextError::Choice(error @ (ChoiceError::Empty | ChoiceError::Nobody { .. }))) => {
             Finding::fine(CHOICE, error.to_string())
         }

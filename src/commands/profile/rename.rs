@@ -13,7 +13,7 @@ use clap::Args;
 #[command(after_help = "Examples:\n  neto profile rename acme acme-prod\n  neto profile rename globex globex-eu")]
 pub(crate) struct RenameArgs {
     /// The profile
-    #[arg(value_name = "OLD")]
+    #[arg(value_name = "PROFILE")]
     old: String,
     /// Its new name
     #[arg(value_name = "NEW")]

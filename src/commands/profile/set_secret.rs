@@ -20,7 +20,7 @@ Examples:
   neto profile set-secret acme --netosecret-file new.txt")]
 pub(crate) struct SetSecretArgs {
     /// The profile
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "PROFILE")]
     name: String,
     #[command(flatten)]
     credential: CredentialArgs,

@@ -22,7 +22,7 @@ Examples:
   neto use -        back to the one before")]
 pub(crate) struct UseArgs {
     /// The profile, or - for the one before
-    #[arg(value_name = "NAME", allow_hyphen_values = true)]
+    #[arg(value_name = "PROFILE", allow_hyphen_values = true)]
     name: Option<String>,
     /// No profile is current any more
     #[arg(long, conflicts_with = "name")]

@@ -55,7 +55,7 @@ pub(crate) struct ImportArgs {
     #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
     existing: Existing,
     /// Seal to this recipient alone (repeatable); otherwise to all of the store
-    #[arg(long = "recipient", value_name = "NAME")]
+    #[arg(long = "recipient", value_name = "RECIPIENT")]
     recipients: Vec<String>,
     /// Show what would happen, and change nothing
     #[arg(long)]

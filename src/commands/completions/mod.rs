@@ -1,0 +1,81 @@
+//! `neto completions`: the text by which a shell asks neto what fits at TAB.
+//!
+//! Owns those texts and the words in which they ask; the answers are `completion`'s.
+
+use super::Run;
+use crate::error::Error;
+use clap::{Args, ValueEnum};
+
+/// A command line that begins with `--` under this variable is no command: its words are to be completed, for the shell
+/// that the variable names.
+pub(crate) const VARIABLE: &str = "_NETO_COMPLETE";
+
+/// Print what completes neto's command line at TAB, for a shell to read at its start
+///
+/// Names of profiles, tags and recipients come from the store at that moment, in no time among ten thousand; nothing is
+/// opened, asked or written. Behind `exec ... --` the shell completes the program and what it takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  eval \"$(neto completions bash)\"                              in ~/.bashrc
+  eval \"$(neto completions zsh)\"                               in ~/.zshrc, after compinit
+  neto completions fish > ~/.config/fish/completions/neto.fish
+  eval (neto completions elvish | slurp)                       in ~/.config/elvish/rc.elv
+  neto completions powershell | Out-String | Invoke-Expression   in the file $PROFILE")]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    shell: Shell,
+}
+
+/// A shell that completes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shell {
+    /// 3.2 or later; better from 4.0 on
+    Bash,
+    /// 5.0 or later
+    Zsh,
+    /// 3.1 or later
+    Fish,
+    /// 5.1 or later
+    Powershell,
+    /// 0.19 or later
+    Elvish,
+}
+
+/// Prints the text.
+pub(crate) fn run(args: &CompletionsArgs, run: &Run<'_>) -> Result<(), Error> {
+    Ok(run.ui.answer(args.shell.text())?)
+}
+
+impl Shell {
+    /// What the shell reads. It holds no path, so that it serves whichever neto is installed.
+    fn text(self) -> &'static str {
+        match self {
+            Self::Bash => include_str!("neto.bash"),
+            Self::Zsh => include_str!("_neto"),
+            Self::Fish => include_str!("neto.fish"),
+            Self::Powershell => include_str!("neto.ps1"),
+            Self::Elvish => include_str!("neto.elv"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_text_asks_in_the_right_words_and_runs_nothing_else() {
+        for shell in Shell::value_variants() {
+            let (text, name) = (shell.text(), shell.to_possible_value().unwrap());
+            let asks = text.lines().filter(|line| line.contains(VARIABLE) && line.contains(name.get_name()));
+            assert!(asks.count() > 0, "{shell:?}");
+            assert!(text.ends_with('\n'), "{shell:?}");
+            for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
+                assert!(!line.contains("eval") && !line.contains("Invoke-Expression"), "{shell:?}: {line}");
+                assert!(!line.contains("/neto"), "{shell:?} holds a path: {line}");
+            }
+        }
+    }
+}
