@@ -14,7 +14,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// How many profiles there are: a home is made of each number
-    #[arg(long, value_delimiter = ',', default_values_t = [1, 10, 100, 1_000, 10_000], value_name = "COUNTS")]
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 10, 100, 1_000, 2_000, 10_000], value_name = "COUNTS")]
     profiles: Vec<usize>,
     /// Leave other keepers of secrets out
     #[arg(long)]
@@ -27,7 +27,7 @@ pub(crate) struct Options {
 /// Rounds before it counts: files in the page cache, and neto has learnt what it may.
 const WARM_UP: usize = 20;
 
-/// Of the programs, those that the goals speak of. The others follow: two for each size, then the peers.
+/// Of the programs, those that the goals speak of. The others follow: [`GROWN`] for each size, then the peers.
 #[derive(Clone, Copy)]
 enum Place {
     Empty,
@@ -40,6 +40,9 @@ enum Place {
 }
 
 const PLACES: usize = 7;
+
+/// How many are timed in a home of each size.
+const GROWN: usize = 3;
 
 pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
     let folder = home::folder();
@@ -115,14 +118,16 @@ fn fixed(neto: &Path, folder: &Path, one: &Home, login: &Home) -> [Program; PLAC
     ]
 }
 
-/// The two that are timed in a home of each size.
-fn grown(neto: &Path, home: &Home) -> [Program; 2] {
+/// Those that are timed in a home of each size: a cached token, the table of all, and a TAB behind the start of all names.
+fn grown(neto: &Path, home: &Home) -> [Program; GROWN] {
     let count = home.count;
     let of = |arguments: &[&str]| {
         let label = format!("neto {} among {count}", arguments.join(" "));
         Program::new(label, neto, arguments, home.path()).with(home.variables())
     };
-    [of(&["token", PROFILE]), of(&["status", "-o", "json"])]
+    let asked = [("_NETO_COMPLETE".to_owned(), "zsh".to_owned())];
+    let tab = of(&["--", "neto", "login", "tenant-"]).with(home.variables().into_iter().chain(asked).collect());
+    [of(&["token", PROFILE]), of(&["status", "-o", "json"]), tab]
 }
 
 /// What came of it.
@@ -141,16 +146,21 @@ impl Seen {
         self.runs[place as usize].milliseconds()
     }
 
-    /// `token` and `status` of the size at this place.
-    fn grown(&self, place: usize) -> (&Runs, &Runs) {
-        (&self.runs[PLACES + 2 * place], &self.runs[PLACES + 2 * place + 1])
+    /// Those of [`grown`], of the size at this place.
+    fn grown(&self, place: usize) -> [&Runs; GROWN] {
+        std::array::from_fn(|at| &self.runs[PLACES + GROWN * place + at])
+    }
+
+    /// The same in the home of so many, if there is one.
+    fn among(&self, count: usize) -> Option<[&Runs; GROWN]> {
+        Some(self.grown(self.sizes.iter().position(|known| *known == count)?))
     }
 
     /// Of all but the homes of other sizes.
     fn costs(&self) -> Table {
         let empty = self.at(Place::Empty);
         let mut table = Table::new(["what", "ms", "x empty", "CPU ms", "peak MiB"]);
-        let peers = PLACES + 2 * self.sizes.len();
+        let peers = PLACES + GROWN * self.sizes.len();
         for (place, (program, runs)) in self.programs.iter().zip(&self.runs).enumerate() {
             if (PLACES..peers).contains(&place) {
                 continue;
@@ -163,16 +173,26 @@ impl Seen {
     }
 
     fn growth(&self) -> Table {
-        let one = self.grown(0).0.milliseconds();
-        let head =
-            ["profiles", "token NAME: ms", "x one profile", "peak MiB", "status -o json: ms", "CPU ms", "peak MiB"];
+        let one = self.grown(0)[0].milliseconds();
+        let head = [
+            "profiles",
+            "token NAME: ms",
+            "x one profile",
+            "peak MiB",
+            "status -o json: ms",
+            "CPU ms",
+            "peak MiB",
+            "TAB: ms",
+            "peak MiB",
+        ];
         let mut table = Table::new(head);
         for (place, count) in self.sizes.iter().enumerate() {
-            let (token, status) = self.grown(place);
+            let [token, status, tab] = self.grown(place);
             let ms = token.milliseconds();
             let status = [status.milliseconds(), status.busy_milliseconds(), status.peak()];
-            let [all, busy, peak] = status.map(f1);
-            table.push(vec![count.to_string(), f2(ms), f2(ms / one), f1(token.peak()), all, busy, peak]);
+            let mut row = vec![count.to_string(), f2(ms), f2(ms / one), f1(token.peak())];
+            row.extend(status.into_iter().chain([tab.milliseconds(), tab.peak()]).map(f1));
+            table.push(row);
         }
         table
     }
@@ -181,14 +201,18 @@ impl Seen {
         let mut table = Table::new(["goal", "at most", "seen", ""]);
         let mut goal = |what: &str, most: f64, seen: Option<f64>, unit: &str| goal(&mut table, what, most, seen, unit);
         let empty = self.at(Place::Empty);
-        let many = self.sizes.iter().position(|count| *count == 10_000).map(|place| self.grown(place));
-        let one = self.grown(0).0.milliseconds();
+        let many = self.among(10_000);
+        let one = self.grown(0)[0].milliseconds();
         goal("neto token NAME, against an empty program", 1.35, Some(self.at(Place::Named) / empty), " x");
         goal("neto token, against an empty program", 1.35, Some(self.at(Place::Chosen) / empty), " x");
         goal("neto export NAME, against an empty program", 1.45, Some(self.at(Place::Export) / empty), " x");
-        let token = many.map(|(token, _)| token.milliseconds() / one);
+        let token = many.map(|[token, ..]| token.milliseconds() / one);
         goal("neto token among 10,000 profiles, against one", 1.1, token, " x");
-        goal("neto status -o json of 10,000 profiles", 60.0, many.map(|(_, status)| status.milliseconds()), " ms");
+        goal("neto status -o json of 10,000 profiles", 60.0, many.map(|[_, status, _]| status.milliseconds()), " ms");
+        for (count, of) in [(2_000, "2,000"), (10_000, "10,000")] {
+            let tab = self.among(count).map(|[.., tab]| tab.milliseconds());
+            goal(&format!("a TAB at names among {of}"), 20.0, tab, " ms");
+        }
         goal("neto exec -- true, more than true", 1.3, Some(self.at(Place::Exec) - self.at(Place::True)), " ms");
         let login = "neto login without the server's part, more than an empty program";
         goal(login, 4.0, Some(self.apart - empty), " ms");
