@@ -59,7 +59,7 @@ pub fn run(process: Process, stdout: Box<dyn Write>, stderr: Box<dyn Write>) -> 
     let mut ui = Ui::new(stdout, stderr, streams(&process));
     if let Some(shell) = completion::asking(&process) {
         // Whatever goes wrong, a TAB finds nothing and disturbs nobody.
-        let _ = ui.answer(&completion::answer(shell, process));
+        let _ = ui.answer(&completion::answer(shell, process, &ui));
         return 0;
     }
     let failure = export::failure(&process);

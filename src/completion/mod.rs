@@ -20,6 +20,7 @@ mod source;
 use crate::cli::Cli;
 use crate::commands::completions::{Shell, VARIABLE};
 use crate::context::{Context, Globals, Process};
+use crate::output::Ui;
 use crate::usage;
 use clap::{ArgMatches, Command, CommandFactory as _, ValueEnum as _};
 use clap_complete::engine;
@@ -39,16 +40,16 @@ pub(crate) fn asking(process: &Process) -> Option<Shell> {
 }
 
 /// What fits, in the form that the shell takes.
-pub(crate) fn answer(shell: Shell, process: Process) -> String {
+pub(crate) fn answer(shell: Shell, process: Process, ui: &Ui) -> String {
     let mut words = process.arguments.get(2..).unwrap_or_default().to_vec();
     if let (Shell::Powershell, Some(last)) = (shell, words.last_mut()) {
         *last = last.to_str().and_then(|word| word.strip_prefix('=')).unwrap_or_default().into();
     }
-    fitting(words, process).render(shell)
+    fitting(words, process, ui).render(shell)
 }
 
 /// `words` is the line up to the cursor, the command's own name first.
-fn fitting(words: Vec<OsString>, process: Process) -> Answer {
+fn fitting(words: Vec<OsString>, process: Process, ui: &Ui) -> Answer {
     let Some((current, before)) = words.split_last().filter(|(_, before)| !before.is_empty()) else {
         return Answer::default();
     };
@@ -60,7 +61,7 @@ fn fitting(words: Vec<OsString>, process: Process) -> Answer {
         return Answer::Command(place);
     }
     let folder = process.folder.clone();
-    let given = Arc::new(Given::new(line.names(process)));
+    let given = Arc::new(Given::new(line.names(process, ui)));
     let mut tree = source::equip(tree, &given, line.deepest());
     let last = words.len() - 1;
     let found = engine::complete(&mut tree, words, last, Some(&folder)).unwrap_or_default();
@@ -102,11 +103,11 @@ impl<'a> Line<'a> {
     }
 
     /// The names of the store that the line means.
-    fn names(&self, process: Process) -> Names {
+    fn names(&self, process: Process, ui: &Ui) -> Names {
         let store = self.deepest().and_then(|found| found.get_one::<PathBuf>("store"));
         let store = store.map(|path| from_home(path, process.environment.get("HOME")));
         let globals = Globals { profile: None, store, lock_timeout: Duration::ZERO };
-        Names::new(Context::new(process, globals).ok().map(|context| context.store_file()))
+        Names::new(Context::new(process, globals, ui).store_file())
     }
 }
 

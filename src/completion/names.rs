@@ -11,13 +11,13 @@ const WIDEST: usize = 60;
 
 /// The names of a store, read when the first is asked for.
 pub(super) struct Names {
-    store: Option<StoreFile>,
+    store: StoreFile,
     outline: OnceLock<Outline>,
 }
 
 impl Names {
-    /// Of this store; without it there is none.
-    pub(super) fn new(store: Option<StoreFile>) -> Self {
+    /// Of this store.
+    pub(super) fn new(store: StoreFile) -> Self {
         Self { store, outline: OnceLock::new() }
     }
 
@@ -46,7 +46,7 @@ impl Names {
     }
 
     fn outline(&self) -> &Outline {
-        self.outline.get_or_init(|| self.store.as_ref().and_then(StoreFile::outline).unwrap_or_default())
+        self.outline.get_or_init(|| self.store.outline().unwrap_or_default())
     }
 }
 
