@@ -34,15 +34,16 @@ enum Place {
     Named,
     Chosen,
     Export,
+    Prompt,
     True,
     Exec,
     Login,
 }
 
-const PLACES: usize = 7;
+const PLACES: usize = 8;
 
-/// How many are timed in a home of each size.
-const GROWN: usize = 3;
+/// So many are timed in a home of each size.
+const GROWN: usize = 4;
 
 pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
     let folder = home::folder();
@@ -112,13 +113,15 @@ fn fixed(neto: &Path, folder: &Path, one: &Home, login: &Home) -> [Program; PLAC
         of("neto token NAME", neto, &["token", PROFILE], one),
         of("neto token", neto, &["token"], one),
         of("neto export NAME", neto, &["export", PROFILE], one),
+        of("neto prompt", neto, &["prompt"], one),
         of("true", &truth, &[], one),
         of("neto exec -- true", neto, &["exec", "--", truth.to_str().expect("UTF-8")], one),
         of("neto login --force NAME, with the server", neto, &["login", "--force", PROFILE], login),
     ]
 }
 
-/// Those that are timed in a home of each size: a cached token, the table of all, and a TAB behind the start of all names.
+/// Those that are timed in a home of each size: a cached token, the table of all, the segment of a prompt, and a TAB
+/// behind the start of all names.
 fn grown(neto: &Path, home: &Home) -> [Program; GROWN] {
     let count = home.count;
     let of = |arguments: &[&str]| {
@@ -127,7 +130,7 @@ fn grown(neto: &Path, home: &Home) -> [Program; GROWN] {
     };
     let asked = [("_NETO_COMPLETE".to_owned(), "zsh".to_owned())];
     let tab = of(&["--", "neto", "login", "tenant-"]).with(home.variables().into_iter().chain(asked).collect());
-    [of(&["token", PROFILE]), of(&["status", "-o", "json"]), tab]
+    [of(&["token", PROFILE]), of(&["status", "-o", "json"]), of(&["prompt"]), tab]
 }
 
 /// What came of it.
@@ -182,16 +185,18 @@ impl Seen {
             "status -o json: ms",
             "CPU ms",
             "peak MiB",
+            "prompt: ms",
             "TAB: ms",
             "peak MiB",
         ];
         let mut table = Table::new(head);
         for (place, count) in self.sizes.iter().enumerate() {
-            let [token, status, tab] = self.grown(place);
+            let [token, status, prompt, tab] = self.grown(place);
             let ms = token.milliseconds();
             let status = [status.milliseconds(), status.busy_milliseconds(), status.peak()];
             let mut row = vec![count.to_string(), f2(ms), f2(ms / one), f1(token.peak())];
-            row.extend(status.into_iter().chain([tab.milliseconds(), tab.peak()]).map(f1));
+            row.extend(status.map(f1));
+            row.extend([f2(prompt.milliseconds()), f1(tab.milliseconds()), f1(tab.peak())]);
             table.push(row);
         }
         table
@@ -206,9 +211,13 @@ impl Seen {
         goal("neto token NAME, against an empty program", 1.35, Some(self.at(Place::Named) / empty), " x");
         goal("neto token, against an empty program", 1.35, Some(self.at(Place::Chosen) / empty), " x");
         goal("neto export NAME, against an empty program", 1.45, Some(self.at(Place::Export) / empty), " x");
+        goal("neto prompt, against an empty program", 2.0, Some(self.at(Place::Prompt) / empty), " x");
         let token = many.map(|[token, ..]| token.milliseconds() / one);
         goal("neto token among 10,000 profiles, against one", 1.1, token, " x");
-        goal("neto status -o json of 10,000 profiles", 60.0, many.map(|[_, status, _]| status.milliseconds()), " ms");
+        let status = many.map(|[_, status, ..]| status.milliseconds());
+        goal("neto status -o json of 10,000 profiles", 60.0, status, " ms");
+        let prompt = many.map(|[_, _, prompt, _]| prompt.milliseconds());
+        goal("neto prompt among 10,000 profiles", 5.0, prompt, " ms");
         for (count, of) in [(2_000, "2,000"), (10_000, "10,000")] {
             let tab = self.among(count).map(|[.., tab]| tab.milliseconds());
             goal(&format!("a TAB at names among {of}"), 20.0, tab, " ms");

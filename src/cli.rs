@@ -6,8 +6,8 @@ use crate::commands::profile::{
     rename::RenameArgs, set_secret::SetSecretArgs, show::ShowArgs, use_::UseArgs,
 };
 use crate::commands::{
-    Run, api, completions, discover, doctor, exec, export, identity, init, keys, login, logout, profile, proxy,
-    recipient, rotate, schema, seal, status, token, trust,
+    Run, api, completions, discover, doctor, exec, export, identity, init, keys, login, logout, profile, prompt,
+    proxy, recipient, rotate, schema, seal, status, token, trust,
 };
 use crate::error::Error;
 use crate::output::ColorChoice;
@@ -85,6 +85,7 @@ pub(crate) enum Verb {
     Doctor(doctor::DoctorArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
+    Prompt(prompt::PromptArgs),
     #[command(name = "__tied", hide = true)]
     Tied(exec::TiedArgs),
 }
@@ -173,6 +174,7 @@ impl Verb {
             Self::Doctor(args) => doctor::run(args, run),
             Self::Schema(args) => schema::run(args, run),
             Self::Completions(args) => completions::run(args, run),
+            Self::Prompt(args) => prompt::run(args, run),
             Self::Tied(args) => exec::run_tied(args, run),
         }
     }

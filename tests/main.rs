@@ -43,6 +43,7 @@ mod profile_remove;
 mod profile_rename;
 mod profile_set_secret;
 mod profile_use;
+mod prompt;
 mod proxies;
 mod proxy;
 mod readme;

@@ -146,23 +146,34 @@ fn place(path: &Path, home: &Path) -> String {
     }
 }
 
-#[test]
-fn the_table_of_system_calls_is_that_of_the_real_binary() {
+/// A home in which neto knows all that it may remember; nothing where no system call can be listed, which is said.
+fn traceable() -> Option<Sandbox> {
     if !Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).status().is_ok_and(|status| status.success()) {
-        return say_not_tested("strace is not installed or may not trace (ptrace), so no system call is listed");
+        say_not_tested("strace is not installed or may not trace (ptrace), so no system call is listed");
+        return None;
     }
     let sandbox = Sandbox::new();
     sandbox.init();
     sandbox.add("acme");
     sandbox.neto(["login", "acme"]).run().code(0);
     settle(&sandbox);
+    Some(sandbox)
+}
 
+/// The system calls of a command line.
+fn trace(sandbox: &Sandbox, words: &[&str]) -> Vec<Called> {
     let log = sandbox.root().join("trace");
     let options = ["-f", "-qq", "-y", "-s", "0", "-o", log.to_str().unwrap(), env!("CARGO_BIN_EXE_neto")];
-    sandbox.program("strace", options.into_iter().chain(["token", "acme"])).reveals("access token").run().code(0);
+    sandbox.program("strace", options.iter().chain(words)).reveals("access token").run().code(0);
     let text = fs::read_to_string(log).unwrap();
     let lines = text.lines().filter_map(|line| line.split_once(' ').map(|(_, line)| line.trim_start()));
-    let calls: Vec<Called> = lines.filter_map(|line| called(line, &sandbox.home(""))).collect();
+    lines.filter_map(|line| called(line, &sandbox.home(""))).collect()
+}
+
+#[test]
+fn the_table_of_system_calls_is_that_of_the_real_binary() {
+    let Some(sandbox) = traceable() else { return };
+    let calls = trace(&sandbox, &["token", "acme"]);
     let place = |name: &str| calls.iter().position(|(known, _)| known == name).expect(name);
     // The loader ends where Rust first looks at its three streams; neto begins by not being dumpable.
     let (rust, own) = (place("poll"), place("prctl"));
@@ -175,6 +186,30 @@ fn the_table_of_system_calls_is_that_of_the_real_binary() {
         wrong += &compare(heading, &made);
     }
     assert!(wrong.is_empty(), "docs/performance.md is not what neto does:\n{wrong}");
+}
+
+#[test]
+fn a_prompt_asks_the_kernel_for_nothing_that_a_token_does_not() {
+    let Some(sandbox) = traceable() else { return };
+    sandbox.add("globex");
+    sandbox.neto(["use", "acme"]).run().code(0);
+    settle(&sandbox);
+    let count = |calls: Vec<Called>| {
+        let mut made: BTreeMap<Called, usize> = BTreeMap::new();
+        // How much memory is asked for at once is the allocator's own.
+        for call in calls.into_iter().filter(|(name, _)| name != "memory") {
+            *made.entry(call).or_default() += 1;
+        }
+        made
+    };
+    let (token, prompt) = (count(trace(&sandbox, &["token"])), count(trace(&sandbox, &["prompt"])));
+    let beyond: Vec<_> =
+        prompt.iter().filter(|(call, times)| token.get(call).is_none_or(|known| known < times)).collect();
+    assert!(beyond.is_empty(), "{beyond:?}");
+    // A control: without a token, the store has to be read.
+    sandbox.neto(["logout", "acme"]).run().code(0);
+    let without = count(trace(&sandbox, &["prompt"]));
+    assert!(without.keys().any(|call| !token.contains_key(call)), "{without:?}");
 }
 
 /// Each row as often as it says; a word in place of a number leaves that open.

@@ -18,6 +18,7 @@ pub(crate) mod keys;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod profile;
+pub(crate) mod prompt;
 pub(crate) mod proxy;
 pub(crate) mod recipient;
 pub(crate) mod rotate;

@@ -6,7 +6,7 @@
 use crate::profile::ProfileName;
 use crate::secret::{DeviceKey, KeyError, KeyFolder};
 use crate::token::{CachedToken, Declaration, TokenFileError, TokenFolder};
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::path::PathBuf;
 
 /// The cached tokens of one store.
@@ -14,6 +14,8 @@ pub struct TokenCache {
     files: TokenFolder,
     keys: KeyFolder,
     device: OnceCell<Result<DeviceKey, KeyError>>,
+    /// Whether a device key that is not there stays so.
+    only_read: Cell<bool>,
     /// The token that was opened for its declaration, until somebody takes it.
     opened: RefCell<Option<CachedToken>>,
 }
@@ -22,7 +24,13 @@ impl TokenCache {
     /// The token files in `folder`, opened with the device key in `keys`. Reads nothing yet.
     #[must_use]
     pub fn new(folder: PathBuf, keys: KeyFolder) -> Self {
-        Self { files: TokenFolder::new(folder), keys, device: OnceCell::new(), opened: RefCell::default() }
+        let (only_read, opened) = (Cell::new(false), RefCell::default());
+        Self { files: TokenFolder::new(folder), keys, device: OnceCell::new(), only_read, opened }
+    }
+
+    /// From now on this run makes no device key, for who only looks.
+    pub fn only_read(&self) {
+        self.only_read.set(true);
     }
 
     /// The token files.
@@ -52,11 +60,18 @@ impl TokenCache {
         }
     }
 
-    /// The device key, read once a run and made when there is none.
+    /// The device key, read once a run and made when there is none (but see [`TokenCache::only_read`]).
     ///
     /// # Errors
     /// [`KeyError`] when it can be neither read nor made.
     pub fn device(&self) -> Result<&DeviceKey, &KeyError> {
-        self.device.get_or_init(|| self.keys.device()).as_ref()
+        self.device.get_or_init(|| self.load_device()).as_ref()
+    }
+
+    fn load_device(&self) -> Result<DeviceKey, KeyError> {
+        if self.only_read.get() {
+            return self.keys.load_device()?.ok_or_else(|| KeyError::Missing(self.keys.device_file()));
+        }
+        self.keys.device()
     }
 }

@@ -28,6 +28,7 @@ use crate::profile::{Profile, ProfileName, SecretPlace, Span, StoreFile};
 use crate::secret::{Asker, DeviceKey, KeyError, Secret};
 use crate::token::{CachedToken, Fingerprint, Lifetime, Reading, State, TokenFileError, TokenFolder};
 use failure::Failures;
+use jiff::Timestamp;
 use renew::Turn;
 use rotation::Rotations;
 use std::cell::{Cell, RefCell};
@@ -439,6 +440,16 @@ impl Access {
     fn cached(token: &CachedToken) -> Self {
         Self { token: token.access.clone(), lifetime: Some(token.lifetime), origin: Granted::Cached, kept: true }
     }
+}
+
+/// The life of the cached token with which a command would do `now`; nothing where it would get a new one. Only looks:
+/// tells, asks and writes nothing, and takes what is of no use for absent.
+pub fn glance(cache: &TokenCache, vault: &Vault, profile: &Profile, now: Timestamp) -> Option<Lifetime> {
+    let env_tag = if profile.name.is_env() { vault.env_tag(cache.device().ok()?) } else { None };
+    let fingerprint = issued_for(profile, env_tag.as_deref())?;
+    let token = cache.take(&profile.name).ok()??;
+    let usable = token.fingerprint == fingerprint && token.lifetime.is_usable(now, profile.leeway);
+    usable.then_some(token.lifetime)
 }
 
 /// What a token of `profile` is issued for; nothing when it has no usable secret, or is that of NETOSECRET and has no
