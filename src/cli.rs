@@ -6,7 +6,7 @@ use crate::commands::profile::{
     rename::RenameArgs, set_secret::SetSecretArgs, show::ShowArgs, use_::UseArgs,
 };
 use crate::commands::{
-    Run, api, completions, discover, doctor, exec, export, identity, init, keys, login, logout, profile, prompt,
+    Run, api, completions, discover, doctor, exec, export, hook, identity, init, keys, login, logout, profile, prompt,
     proxy, recipient, rotate, schema, seal, status, token, trust,
 };
 use crate::error::Error;
@@ -85,6 +85,7 @@ pub(crate) enum Verb {
     Doctor(doctor::DoctorArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
+    Hook(hook::HookArgs),
     Prompt(prompt::PromptArgs),
     #[command(name = "__tied", hide = true)]
     Tied(exec::TiedArgs),
@@ -174,6 +175,7 @@ impl Verb {
             Self::Doctor(args) => doctor::run(args, run),
             Self::Schema(args) => schema::run(args, run),
             Self::Completions(args) => completions::run(args, run),
+            Self::Hook(args) => hook::run(args, run),
             Self::Prompt(args) => prompt::run(args, run),
             Self::Tied(args) => exec::run_tied(args, run),
         }

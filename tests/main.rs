@@ -22,6 +22,7 @@ mod files;
 mod fleets;
 mod fusion;
 mod harness;
+mod hook;
 mod identity;
 mod init;
 mod keys;

@@ -21,7 +21,7 @@ struct Case {
 }
 
 const UTF8: &str = "C.UTF-8";
-const ZSH_OPTIONS: &str = "setopt err_exit no_unset pipe_fail rc_quotes ksh_arrays sh_word_split glob_subst \
+pub(crate) const ZSH_OPTIONS: &str = "setopt err_exit no_unset pipe_fail rc_quotes ksh_arrays sh_word_split glob_subst \
     magic_equal_subst extended_glob ksh_glob no_match bang_hist interactive_comments warn_create_global ignore_braces";
 
 /// Every shell, plain and under the settings that break careless text.
@@ -180,7 +180,7 @@ fn a_failure_fails_and_leaves_no_variable() {
     let gone = ["OLD_TOKEN", "NEVER_SET"];
     let before = [pair("OLD_TOKEN", "of another tenant")];
     for case in CASES {
-        let text = case.format().failure(&names(&gone));
+        let text = case.format().failure(&names(&gone), &[]);
         let after = match case.shell {
             Shell::Nu => case.dump().to_owned(),
             Shell::Fish => format!("; and touch went-on{}", case.dump()),
@@ -194,7 +194,7 @@ fn a_failure_fails_and_leaves_no_variable() {
 #[test]
 fn a_failure_ends_a_careful_script() {
     for case in CASES.iter().filter(|case| case.settings.contains("set -e") || case.settings.contains("err_exit")) {
-        let text = case.format().failure(&names(&["OLD_TOKEN"]));
+        let text = case.format().failure(&names(&["OLD_TOKEN"]), &[]);
         let Some(run) = case.run(&text, &[], "\ntouch went-on") else { continue };
         assert!(!run.output.status.success(), "{}", case.name());
         run.nothing_else_happened(case);

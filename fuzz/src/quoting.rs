@@ -73,7 +73,7 @@ fn name(text: &str) {
             Ok(_) => assert!(good, "{text:?} is no name"),
             Err(error) => {
                 assert!(!good && matches!(error, ShellError::Name(_)), "{error:?}");
-                assert_eq!(format.failure(&[text.to_owned()]), format.failure(&[]));
+                assert_eq!(format.failure(&[text.to_owned()], &[]), format.failure(&[], &[]));
                 assert!(!error.to_string().contains(char::is_control), "{error}");
             }
         }

@@ -1,8 +1,9 @@
 //! `neto export`: the environment of a profile as text for a shell or a file; of several as JSON.
 
-use super::variables::{EXPORTED, Variables, exported, stale, was_exported};
+use super::here::{self, Change, EXPORTED};
+use super::variables::Variables;
 use super::{Fleet, JobsArgs, Run, SelectArgs, WantArgs, Watch, remember};
-use crate::context::{Chosen, Process};
+use crate::context::Process;
 use crate::disk;
 use crate::error::{Code, Error};
 use crate::output::{EnvFormat, Shell, ShellError, add_masks, json_of_several, shell_of_parent};
@@ -70,8 +71,8 @@ pub(crate) fn run(args: &ExportArgs, run: &Run<'_>) -> Result<(), Error> {
     let process = &run.context.process;
     let format = args.form(process);
     if args.unset {
-        let names: Vec<String> = stale(&process.environment).into_iter().collect();
-        return Ok(run.ui.answer(&format.unsets(&names))?);
+        let Change { unset, set } = Change::dropping(&process.environment);
+        return Ok(run.ui.answer(&format.exports(&unset, &set).map_err(|error| unfit(&error))?)?);
     }
     if args.select.means_several() {
         return several(args, run);
@@ -90,6 +91,9 @@ fn told(args: &ExportArgs, run: &Run<'_>, format: EnvFormat) -> Result<(Variable
     if matches!(format, EnvFormat::Shell(_) | EnvFormat::Github) {
         let names = variables.names(run);
         variables.set.push((EXPORTED.to_owned(), names));
+    }
+    if matches!(format, EnvFormat::Shell(_)) {
+        variables.set.extend(here::notes(run));
     }
     let text = format
         .exports(&variables.unset, &variables.set)
@@ -140,7 +144,7 @@ fn unfit(error: &ShellError) -> Error {
 }
 
 fn variables(args: &ExportArgs, run: &Run<'_>) -> Result<Variables, Error> {
-    let chosen = chosen(args, run)?;
+    let chosen = run.context.chosen_by(here::sources(run, args.select.one()))?;
     let profile = &chosen.profile;
     let watch = Watch(run.ui);
     let want = args.want.want(args.force, args.offline);
@@ -149,25 +153,12 @@ fn variables(args: &ExportArgs, run: &Run<'_>) -> Result<Variables, Error> {
     Ok(Variables::of(run, profile, &access, sign_in.as_ref()))
 }
 
-/// A `NETO_PROFILE` that an earlier export set is no choice: else a shell that once exported a profile would
-/// never follow `neto use`.
-fn chosen(args: &ExportArgs, run: &Run<'_>) -> Result<Chosen, Error> {
-    let mut sources = run.context.sources(args.select.one());
-    if was_exported(&run.context.process.environment, "NETO_PROFILE") {
-        sources.variable = None;
-    }
-    if was_exported(&run.context.process.environment, "NETOSECRET") {
-        sources.netosecret = false;
-    }
-    Ok(run.context.chosen_by(sources)?)
-}
-
 /// For GitHub's runner: masks to stdout, then assignments to the file that it reads when the step is over. When there is no
 /// environment, the steps to come, which may go on all the same, have none of an earlier tenant either.
 fn github(args: &ExportArgs, run: &Run<'_>) -> Result<(), Error> {
     let file = run.context.process.environment.get("GITHUB_ENV").map(|path| run.context.absolute(Path::new(path)));
     let (variables, text) = told(args, run, EnvFormat::Github).inspect_err(|_| {
-        let blanks = EnvFormat::Github.exports(&exported(&run.context.process.environment), &[]);
+        let blanks = EnvFormat::Github.exports(&here::exported(&run.context.process.environment), &[]);
         if let (Some(file), Ok(blanks)) = (&file, blanks) {
             // That this cannot be written either changes nothing: the step fails.
             let _ = disk::append_lines(file, blanks.as_bytes());
@@ -218,8 +209,8 @@ pub(crate) fn failure(process: &Process) -> Option<impl FnOnce() -> String + use
     let told = value("--shell").and_then(|name| Shell::from_str(&name, true).ok());
     let (environment, parent) = (process.environment.clone(), process.parent);
     Some(move || {
-        let names: Vec<String> = stale(&environment).into_iter().collect();
-        EnvFormat::Shell(told.unwrap_or_else(|| asking(parent))).failure(&names)
+        let Change { unset, set } = Change::dropping(&environment);
+        EnvFormat::Shell(told.unwrap_or_else(|| asking(parent))).failure(&unset, &set)
     })
 }
 

@@ -1,7 +1,8 @@
 //! One verb, one file: its help, its arguments, its rows, and `run`, read from top to bottom.
 //!
 //! What several verbs share lies beside them: how a credential comes in (`credential`), the flags that
-//! shape a profile (`shape`), sealing (`reseal`), the exported variables (`variables`), decoys (`decoy`), selection
+//! shape a profile (`shape`), sealing (`reseal`), the exported variables (`variables`), what the calling shell holds of
+//! them (`here`), decoys (`decoy`), selection
 //! (`select`), work on many profiles (`fleet`), the word before a call that writes (`guard`), the repository of a store
 //! (`git`), and who the pipeline tells (`watch`).
 #![allow(clippy::doc_markdown, reason = "comments of arguments are the help that users read")]
@@ -12,6 +13,7 @@ pub(crate) mod discover;
 pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod export;
+pub(crate) mod hook;
 pub(crate) mod identity;
 pub(crate) mod init;
 pub(crate) mod keys;
@@ -35,6 +37,7 @@ mod decoy;
 mod fleet;
 mod git;
 mod guard;
+mod here;
 mod reseal;
 mod seal_check;
 mod select;
@@ -48,7 +51,7 @@ pub(crate) use fleet::{Fleet, JobsArgs};
 pub(crate) use guard::Guard;
 pub(crate) use select::{SelectArgs, WantArgs};
 #[cfg(test)]
-pub(crate) use variables::FIXED;
+pub(crate) use here::FIXED;
 pub(crate) use watch::Watch;
 
 use crate::context::Context;

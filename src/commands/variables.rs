@@ -1,34 +1,13 @@
 //! The variables that `export` and `exec` give to shells and programs, and those they take away first.
 
+use super::here::{PROFILE, STORE, USED, USED_BEFORE, stale, was_exported};
 use super::{Run, Watch};
 use crate::context::Environment;
 use crate::error::Error;
-use crate::profile::{EnvTemplate, Profile, check_env_name};
+use crate::profile::{EnvTemplate, Profile};
 use crate::secret::{Account, Credential, NetoSecret};
 use crate::session::{Access, Declared, Session, SignIn, Want};
 use std::collections::BTreeSet;
-
-/// The variable in which an export notes what it set.
-pub(super) const EXPORTED: &str = "NETO_EXPORTED";
-
-/// The variable that names another store.
-const STORE: &str = "NETO_STORE";
-
-/// What every export and failure unsets, whether or not an earlier one set it.
-pub(crate) const FIXED: [&str; 12] = [
-    "NETO_PROFILE",
-    "NETO_URL",
-    "NETO_SHORTNAME",
-    "NETO_TOKEN",
-    "NETO_TOKEN_EXPIRES_AT",
-    "NETO_APPNAME",
-    "NETO_APPKEY",
-    "NETO_SHARED_SECRET",
-    "NETOSECRET",
-    "NETO_USERNAME",
-    "NETO_PASSWORD",
-    EXPORTED,
-];
 
 /// How the variables begin that no child process ever gets.
 const NEVER: [&str; 2] = ["NETO_IDENTITY", "NETO_PASSPHRASE"];
@@ -48,7 +27,7 @@ impl Variables {
     pub(super) fn of(run: &Run<'_>, profile: &Profile, access: &Access, sign_in: Option<&SignIn>) -> Self {
         let mut set: Vec<(String, String)> = Vec::new();
         let mut add = |name: &str, value: &str| set.push((name.to_owned(), value.to_owned()));
-        add("NETO_PROFILE", profile.name.as_str());
+        add(PROFILE, profile.name.as_str());
         add("NETO_URL", &profile.url.to_string());
         if let Some(shortname) = &profile.shortname {
             add("NETO_SHORTNAME", shortname);
@@ -100,7 +79,7 @@ impl Variables {
         Ok(Self::of(run, profile, &access, Some(&sign_in)))
     }
 
-    /// The names that are set, for [`EXPORTED`].
+    /// The names that are set, for `NETO_EXPORTED`.
     pub(super) fn names(&self, run: &Run<'_>) -> String {
         let own = is_users_own_store(run);
         let names = self.set.iter().map(|(name, _)| name.as_str()).filter(|name| !(own && *name == STORE));
@@ -108,30 +87,11 @@ impl Variables {
     }
 }
 
-/// What is to be unset so that nothing of a former export stays: the fixed names and those that it noted. A
-/// name that no export can have set (the environment may be anybody's) is not touched.
-pub(super) fn stale(environment: &Environment) -> BTreeSet<String> {
-    let noted = environment.text(EXPORTED).unwrap_or_default();
-    let noted = noted.split(' ').filter(|name| *name == STORE || check_env_name(name).is_ok());
-    FIXED.iter().copied().chain(noted).map(str::to_owned).collect()
-}
-
-/// What an earlier export set, and its note of that; nothing where there was none.
-pub(super) fn exported(environment: &Environment) -> Vec<String> {
-    let of_export = |name: &String| name == EXPORTED || was_exported(environment, name);
-    let noted = environment.get(EXPORTED).map(|_| stale(environment)).unwrap_or_default();
-    noted.into_iter().filter(of_export).collect()
-}
-
-/// Whether an earlier export set the variable.
-pub(super) fn was_exported(environment: &Environment, name: &str) -> bool {
-    environment.text(EXPORTED).is_some_and(|names| names.split(' ').any(|noted| noted == name))
-}
-
-/// What a child process must not inherit.
+/// What a child process must not inherit. A shell that it starts has a choice of its own: the profile it runs for.
 pub(super) fn kept_from_children(environment: &Environment) -> BTreeSet<String> {
     let mut names = stale(environment);
     names.extend(keys(environment));
+    names.extend([USED, USED_BEFORE].iter().filter(|name| environment.get(name).is_some()).map(ToString::to_string));
     names
 }
 
@@ -227,17 +187,6 @@ mod tests {
             ("{tokens}{Token}", "{tokens}{Token}"),
         ] {
             assert_eq!(fill(&EnvTemplate(template.to_owned()), &replacements), filled);
-        }
-    }
-
-    #[test]
-    fn a_planted_note_unsets_nothing_that_steers() {
-        let environment =
-            Environment::new([(EXPORTED.into(), "PATH HOME X;reboot MY_VAR NETO_STORE NETO_HOME".into())]);
-        let stale = stale(&environment);
-        assert!(stale.contains("MY_VAR") && stale.contains("NETO_STORE") && stale.contains("NETO_TOKEN"));
-        for kept in ["PATH", "HOME", "NETO_HOME", "X;reboot"] {
-            assert!(!stale.contains(kept), "{kept}");
         }
     }
 }

@@ -19,6 +19,6 @@ pub use clean::{clean, clean_block, fit, shorten, wrap};
 pub use foreign::Foreign;
 pub use lines::{Lines, Speaker};
 pub use progress::Progress;
-pub use shell::{EnvFormat, Shell, ShellError, add_masks, json_of_several, quoted, shell_of_parent};
+pub use shell::{EnvFormat, Shell, ShellError, add_masks, json_of_several, quoted, shell_of_parent, word};
 pub use ui::{ColorChoice, Stream, Streams, Ui, Volume};
 pub use view::{Align, Cell, Column, Format, Look, Narrow, Row, details, json_line, object, render};

@@ -74,6 +74,15 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Looks for programs in this folder first.
+    pub(crate) fn path(self, folder: &Path) -> Self {
+        let known = self.environment.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.clone());
+        let known = known.unwrap_or_default();
+        let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&known));
+        let path = std::env::join_paths(folders).expect("a PATH");
+        self.env("PATH", path)
+    }
+
     /// Runs it in another folder.
     pub(crate) fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = folder.into();

@@ -27,6 +27,10 @@ pub(crate) const ENTER: &str = "\r";
 pub(crate) const CTRL_C: &str = "\u{3}";
 pub(crate) const CTRL_D: &str = "\u{4}";
 
+/// How a program asks its terminal where the cursor stands, and what it hears.
+const WHERE: &[u8] = b"\x1b[6n";
+const THERE: &[u8] = b"\x1b[1;1R";
+
 /// How long a test waits for a text before it fails.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Tells the test binary, started again, what to become.
@@ -83,10 +87,15 @@ impl<'a> Call<'a> {
         let reader = {
             let (mut screen, said) = (keyboard.try_clone().expect("another handle"), Arc::clone(&said));
             std::thread::spawn(move || {
-                let mut buffer = [0; 4096];
+                let (mut buffer, mut answered) = ([0; 4096], 0);
                 // The end of the last process at the terminal shows as an error.
                 while let Ok(count @ 1..) = screen.read(&mut buffer) {
-                    said.bytes.lock().unwrap_or_else(PoisonError::into_inner).extend(&buffer[..count]);
+                    let mut bytes = said.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+                    bytes.extend(&buffer[..count]);
+                    while let Some(place) = find(&bytes[answered..], WHERE) {
+                        answered += place + WHERE.len();
+                        let _ = screen.write_all(THERE);
+                    }
                     said.more.notify_all();
                 }
             })

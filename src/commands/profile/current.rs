@@ -1,9 +1,10 @@
 //! `neto profile current`: which profile is meant, and who says so.
 
-use crate::commands::Run;
+use crate::commands::{Run, here};
+use crate::context::Environment;
 use crate::error::Error;
 use crate::output::{Align, Cell, Column, Format, Narrow, Row, render};
-use crate::profile::{Said, explain};
+use crate::profile::{Origin, Said, explain};
 use clap::Args;
 use serde::Serialize;
 
@@ -50,14 +51,30 @@ impl Row for SourceRow {
 /// Prints the name alone, or the whole precedence.
 pub(crate) fn run(args: &CurrentArgs, run: &Run<'_>) -> Result<(), Error> {
     if args.explain {
-        let rows: Vec<SourceRow> =
-            explain(&run.context.sources(None), run.context.store()?).into_iter().map(row).collect();
+        let environment = &run.context.process.environment;
+        let said = explain(&run.context.sources(None), run.context.store()?);
+        let rows: Vec<SourceRow> = said.into_iter().map(|said| row(said, environment)).collect();
         return Ok(run.ui.answer(&render(&rows, args.output, &run.ui.look()))?);
     }
     let choice = run.context.choose(None)?;
     Ok(run.ui.answer(&format!("{}\n", choice.name))?)
 }
 
-fn row(said: Said) -> SourceRow {
-    SourceRow { source: said.origin.to_string(), says: said.text, wins: said.wins }
+fn row(said: Said, environment: &Environment) -> SourceRow {
+    let source = match said.origin {
+        Origin::Variable => [said.origin.to_string().as_str(), who_set_it(environment)].concat(),
+        origin => origin.to_string(),
+    };
+    SourceRow { source, says: said.text, wins: said.wins }
+}
+
+/// Who set `NETO_PROFILE`, where neto did.
+fn who_set_it(environment: &Environment) -> &'static str {
+    if here::was_exported(environment, here::PROFILE) {
+        ", by an export"
+    } else if here::used(environment).is_some() {
+        ", by neto use in this shell"
+    } else {
+        ""
+    }
 }

@@ -10,11 +10,11 @@ use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use std::collections::HashMap;
 
-/// The profile that the user chooses at the terminal.
+/// The profile that the user chooses at the terminal, where this one is current.
 ///
 /// # Errors
 /// Nobody to ask; no profile; the list was left, which is silent and exit 2, as a question answered with no.
-pub(super) fn picked(run: &Run<'_>) -> Result<ProfileName, Error> {
+pub(super) fn picked(run: &Run<'_>, current: Option<&ProfileName>) -> Result<ProfileName, Error> {
     if !run.ui.can_pick() {
         return Err(Error::new(Code::Usage, "no profile is named, and there is no terminal to choose one at")
             .with_hint("neto use NAME    with one of: neto ls"));
@@ -23,10 +23,9 @@ pub(super) fn picked(run: &Run<'_>) -> Result<ProfileName, Error> {
     if store.profiles.is_empty() {
         return Err(ChoiceError::Empty.into());
     }
-    let current = run.current_name();
     let mut entries: Vec<&Entry> = store.profiles.iter().collect();
-    entries.sort_by_key(|entry| Some(&entry.name) != current.as_ref());
-    let place = run.ui.pick("Profile:", &candidates(run, &entries, current.as_ref()))?;
+    entries.sort_by_key(|entry| Some(&entry.name) != current);
+    let place = run.ui.pick("Profile:", &candidates(run, &entries, current))?;
     place.map(|place| entries[place].name.clone()).ok_or_else(|| run.left())
 }
 

@@ -109,19 +109,33 @@ impl EnvFormat {
         }
     }
 
-    /// Text that unsets these variables and then fails, so that whoever evaluates it does not go on.
-    pub fn failure(&self, names: &[String]) -> String {
+    /// Text that unsets and sets as [`EnvFormat::exports`] does, or only unsets where that cannot be, and then fails, so
+    /// that whoever evaluates it does not go on.
+    pub fn failure(&self, unset: &[String], set: &[(String, String)]) -> String {
         let end = match self {
             Self::Shell(Shell::Sh | Shell::Bash | Shell::Zsh) => "false\n",
             Self::Shell(Shell::Fish) => "false;\n",
             Self::Shell(Shell::Powershell) => "throw 'no environment was exported'\n",
             Self::Shell(Shell::Nu) | Self::Dotenv | Self::Json | Self::Github => "",
         };
-        self.unsets(names) + end
+        match self {
+            Self::Shell(_) => self.exports(unset, set).unwrap_or_else(|_| self.unsets(unset)) + end,
+            _ => String::new(),
+        }
     }
 }
 
 impl Shell {
+    /// The line, for pasting, by which this shell evaluates what a command prints for it.
+    pub fn evaluating(self, command: &str) -> String {
+        match self {
+            Self::Sh | Self::Bash | Self::Zsh => format!("eval \"$({command})\""),
+            Self::Fish => format!("{command} | source"),
+            Self::Nu => format!("{command} | from json | load-env"),
+            Self::Powershell => format!("{command} | Out-String | Invoke-Expression"),
+        }
+    }
+
     fn assignment(self, name: &str, value: &str) -> String {
         match self {
             Self::Sh | Self::Bash | Self::Zsh => format!("export {name}={}\n", posix(value)),
@@ -147,6 +161,11 @@ pub fn shell_of_parent(name: &str) -> Shell {
         other if other.starts_with("bash") => Shell::Bash,
         _ => Shell::Sh,
     }
+}
+
+/// A text, exactly as it is, as one word for a POSIX shell, bash or zsh.
+pub fn word(text: &str) -> String {
+    posix(text)
 }
 
 /// A word of a command line that is shown for pasting, such as a path.
@@ -234,7 +253,8 @@ mod tests {
                 let set = [(name.to_owned(), String::new())];
                 assert_eq!(format.exports(&[], &set), Err(ShellError::Name(name.to_owned())));
                 assert_eq!(format.unsets(&names(&[name])), format.unsets(&[]));
-                assert_eq!(format.failure(&names(&[name, "A"])), format.failure(&names(&["A", "A"])));
+                assert_eq!(format.failure(&names(&[name, "A"]), &[]), format.failure(&names(&["A", "A"]), &[]));
+                assert_eq!(format.failure(&names(&["A"]), &set), format.failure(&names(&["A"]), &[]));
             }
         }
     }
@@ -260,12 +280,13 @@ mod tests {
             ),
         ] {
             assert_eq!(EnvFormat::Shell(shell).exports(&unset, &set).unwrap(), export);
-            assert_eq!(EnvFormat::Shell(shell).failure(&unset), failure);
+            assert_eq!(EnvFormat::Shell(shell).failure(&unset, &[]), failure);
         }
         assert_eq!(EnvFormat::Json.exports(&unset, &set).unwrap(), "{\n  \"B\": \"b\"\n}\n");
         assert_eq!(EnvFormat::Dotenv.exports(&unset, &set).unwrap(), "B='b'\n");
         assert!(EnvFormat::Github.exports(&unset, &set).unwrap().starts_with("A<<neto_"));
-        assert_eq!(EnvFormat::Json.failure(&unset), "");
+        assert_eq!(EnvFormat::Json.failure(&unset, &set), "");
+        assert_eq!(EnvFormat::Shell(Shell::Sh).failure(&unset, &set), "unset -v A B\nexport B='b'\nfalse\n");
     }
 
     #[test]

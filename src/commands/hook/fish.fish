@@ -1,0 +1,42 @@
+function neto --description 'neto, but `neto use` switches this shell'
+    # The verb behind the flags that may stand before it.
+    set -l verb
+    set -l skip no
+    for word in $argv
+        if test $skip = yes
+            set skip no
+            continue
+        end
+        switch $word
+            case -p -qp -vp --profile --store --lock-timeout --color
+                set skip yes
+            case '-*' profile
+            case '*'
+                set verb $word
+                break
+        end
+    end
+    switch "$verb"
+        case use
+            # What the program prints for that, and nothing else, is evaluated.
+            set -l text (_NETO_HOOK=fish command neto $argv)
+            or return
+            if test "$text[1]" = neto-hook:
+                set -e text[1]
+                builtin string join \n -- $text | builtin source
+            else
+                builtin string join \n -- $text
+            end
+        case export
+            _NETO_HOOK=fish command neto $argv
+        case '*'
+            command neto $argv
+    end
+end
+
+# Before each prompt: drops what an export set, if it is out of date.
+function __neto_before_prompt --on-event fish_prompt
+    if test -n "$NETO_EXPORTED"
+        command neto hook fish --prompt </dev/null | builtin source
+    end
+end

@@ -1,0 +1,80 @@
+//! `neto hook`: what a shell's rc file takes in, so that `neto use` switches that shell and a prompt finds no stale
+//! variables.
+//!
+//! The texts lie beside this file. They hold no data: what they evaluate later comes from this binary, quoted, by
+//! `here`, and only for a call that asks for it.
+
+mod outdated;
+mod switch;
+
+pub(super) use outdated::outdated;
+pub(super) use switch::{of_this_shell, switch};
+
+use super::Run;
+use crate::error::Error;
+use crate::output::{Shell, word};
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap::{Args, ValueEnum as _};
+
+/// What bash and zsh have in common; `SHELL` stands for the name of the shell.
+const POSIX: &str = include_str!("posix.sh");
+const BASH: &str = include_str!("bash.sh");
+const ZSH: &str = include_str!("zsh.zsh");
+const FISH: &str = include_str!("fish.fish");
+const NU: &str = include_str!("nu.nu");
+const POWERSHELL: &str = include_str!("powershell.ps1");
+
+/// Print the hook with which neto use switches one shell and no stale token stays in it
+///
+/// With it in the rc file, `neto use` switches this shell alone (--global: all shells), `neto use -` goes back to the
+/// one before here, and `neto use --none` ends that.
+///
+/// Before each prompt, what `neto export` set is dropped if its token has expired or another profile is chosen than
+/// was when it was set: by `neto use` here or for all shells, or by a .neto-profile. A line says so, and how to get it
+/// back. The prompt itself never signs in, asks or waits, and without exported variables it starts no program.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  eval \"$(neto hook bash)\"              at the end of ~/.bashrc
+  eval \"$(neto hook zsh)\"               at the end of ~/.zshrc
+  neto hook fish | source               in ~/.config/fish/config.fish
+  neto hook nu | save -f ~/.neto.nu     once; and in config.nu: source ~/.neto.nu
+  neto hook powershell | Out-String | Invoke-Expression          in $PROFILE")]
+pub(crate) struct HookArgs {
+    /// The shell to print for
+    #[arg(value_name = "SHELL", value_parser = shells())]
+    shell: Shell,
+    /// What the hook asks before each prompt: the text to evaluate, if there is any
+    #[arg(long, hide = true)]
+    prompt: bool,
+}
+
+/// Prints the hook, or what it evaluates before a prompt.
+pub(crate) fn run(args: &HookArgs, run: &Run<'_>) -> Result<(), Error> {
+    if !args.prompt {
+        return Ok(run.ui.answer(&text(args.shell))?);
+    }
+    let change = outdated(run, args.shell);
+    if change.is_empty() {
+        return Ok(());
+    }
+    Ok(run.ui.answer(&change.render(args.shell)?)?)
+}
+
+/// All shells but those that know nothing that runs before a prompt.
+fn shells() -> impl clap::builder::TypedValueParser<Value = Shell> {
+    let names = Shell::value_variants().iter().filter(|shell| **shell != Shell::Sh);
+    let values: Vec<_> = names.filter_map(|shell| Some(shell.to_possible_value()?.help(None))).collect();
+    PossibleValuesParser::new(values).try_map(|name| Shell::from_str(&name, false))
+}
+
+fn text(shell: Shell) -> String {
+    match shell {
+        Shell::Sh | Shell::Bash => POSIX.replace("SHELL", "bash") + BASH,
+        // Evaluated, and later run, under zsh's own options, whatever the user has set.
+        Shell::Zsh => format!("emulate zsh -c {}\n", word(&(POSIX.replace("SHELL", "zsh") + ZSH))),
+        Shell::Fish => FISH.to_owned(),
+        Shell::Nu => NU.to_owned(),
+        Shell::Powershell => POWERSHELL.to_owned(),
+    }
+}

@@ -1,0 +1,2 @@
+typeset -ga precmd_functions
+precmd_functions=(__neto_before_prompt ${precmd_functions:#__neto_before_prompt})

@@ -1,0 +1,652 @@
+//! `neto hook` in the real shells: `neto use` switches one of them, what is exported is dropped before the prompt at
+//! which it is out of date, and everything else is as without the hook.
+#![cfg(unix)]
+
+use crate::harness::{Call, Outcome, Sandbox, Terminal};
+use crate::shells::{ZSH_OPTIONS, find, missing};
+use crate::transcript::{Example, Page};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+/// A shell with the hook, and how it says what these tests want.
+struct Shell {
+    program: &'static str,
+    /// To run a script.
+    script: &'static [&'static str],
+    /// To sit at a terminal.
+    interactive: &'static [&'static str],
+}
+
+const BASH: Shell = Shell { program: "bash", script: &["--norc", "-c"], interactive: &["--norc", "--noprofile", "-i"] };
+const ZSH: Shell = Shell { program: "zsh", script: &["-fc"], interactive: &["-f", "-i"] };
+const FISH: Shell = Shell { program: "fish", script: &["--no-config", "-c"], interactive: &["--no-config", "-i"] };
+const NU: Shell = Shell { program: "nu", script: &["--no-config-file", "-c"], interactive: &["--no-config-file"] };
+const SHELLS: [Shell; 4] = [BASH, ZSH, FISH, NU];
+
+/// What neto keeps in a shell, as `look` prints it, without the token.
+const LOOKED_AT: [&str; 4] = ["NETO_PROFILE", "NETO_SHELL_PROFILE", "NETO_SHELL_PREVIOUS", "NETO_SHORTNAME"];
+
+/// What nu asks its terminal once it is about to listen: where the cursor stands.
+const WHERE: &str = "\u{1b}[6n";
+const CTRL_Z: &str = "\u{1a}";
+
+impl Shell {
+    /// Whether it is here; says so if not.
+    fn is_here(&self) -> bool {
+        let found = find(self.program).is_some();
+        if !found {
+            missing(self.program);
+        }
+        found
+    }
+
+    /// The line that takes the hook in; nu reads it from a file.
+    fn hook(&self, sandbox: &Sandbox) -> String {
+        match self.program {
+            "fish" => "neto hook fish | source".to_owned(),
+            "nu" => {
+                let text = sandbox.neto(["hook", "nu"]).run().code(0).silent().stdout.clone();
+                fs::write(sandbox.work("hook.nu"), text).unwrap();
+                "source hook.nu".to_owned()
+            }
+            program => format!("\\builtin eval \"$(neto hook {program})\""),
+        }
+    }
+
+    /// The line that takes an export in.
+    fn export(&self, words: &str) -> String {
+        match self.program {
+            "fish" => format!("neto export {words} | source"),
+            "nu" => format!("neto export {words} | from json | load-env"),
+            _ => format!("eval \"$(neto export {words})\""),
+        }
+    }
+
+    /// The line that prints `<`, [`LOOKED_AT`] with `:` between, and `>`.
+    fn look(&self) -> String {
+        let value = |name: &str| match self.program {
+            "fish" => format!("${name}"),
+            "nu" => format!("($env.{name}? | default \"\")"),
+            _ => format!("${{{name}-}}"),
+        };
+        let values = LOOKED_AT.map(value).join(":");
+        if self.program == "nu" { format!("print $\"<{values}>\"") } else { format!("echo \"<{values}>\"") }
+    }
+
+    /// The line that sets a variable.
+    fn set(&self, name: &str, value: &str) -> String {
+        match self.program {
+            "fish" => format!("set -gx {name} '{value}'"),
+            "nu" => format!("$env.{name} = '{value}'"),
+            _ => format!("export {name}='{value}'"),
+        }
+    }
+
+    /// Runs these lines with the hook, which is taken in twice.
+    fn run(&self, sandbox: &Sandbox, lines: &[String]) -> Outcome {
+        let hook = self.hook(sandbox);
+        let script = [&[hook.clone(), hook], lines].concat().join("\n");
+        self.call(sandbox, &script).run()
+    }
+
+    fn call<'a>(&self, sandbox: &'a Sandbox, script: &str) -> Call<'a> {
+        sandbox.program(self.program, self.script.iter().copied().chain([script]))
+    }
+
+    /// At a terminal, with the hook taken in twice.
+    fn at_terminal<'a>(&'a self, sandbox: &'a Sandbox, prepare: &[&str]) -> Session<'a> {
+        let call = sandbox.program(self.program, self.interactive.iter().copied()).env("NETO_LOG", sandbox.work("log"));
+        let terminal = call.path(&sandbox.root().join("logged")).at_terminal_of(250, 40);
+        let mut session = Session { shell: self, terminal };
+        let hook = self.hook(sandbox);
+        for line in prepare.iter().copied().chain([hook.as_str(), hook.as_str()]) {
+            session.enter(line);
+        }
+        session
+    }
+}
+
+/// A person at a shell.
+struct Session<'a> {
+    shell: &'a Shell,
+    terminal: Terminal<'a>,
+}
+
+impl Session<'_> {
+    /// Types a line once the shell listens.
+    fn enter(&mut self, line: &str) {
+        if self.shell.program == "nu" {
+            self.terminal.expect(WHERE);
+        }
+        self.terminal.enter(line);
+    }
+
+    /// Types a line, and this comes.
+    #[track_caller]
+    fn says(&mut self, line: &str, wanted: &str) {
+        self.enter(line);
+        self.terminal.expect(wanted);
+    }
+
+    /// The shell holds these now, in the order of [`LOOKED_AT`].
+    #[track_caller]
+    fn holds(&mut self, wanted: &str) {
+        let look = self.shell.look();
+        self.says(&look, &format!("<{wanted}>"));
+    }
+
+    fn leave(mut self) {
+        self.enter("exit");
+        self.terminal.finish();
+    }
+}
+
+/// Profiles that never sign in.
+fn declared(names: &[&str]) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let entry = |name: &&str| {
+        format!("[profiles.{name}]\nurl = \"https://x.example\"\nshortname = \"{name}\"\nappname = \"soc\"\n\n")
+    };
+    sandbox.write_store(format!("version = 1\n\n{}", names.iter().map(entry).collect::<String>()));
+    sandbox
+}
+
+/// Profiles with cached tokens, and before neto on the PATH of a terminal a program that notes each start.
+fn signed_in(names: &[&str]) -> Sandbox {
+    let sandbox = Sandbox::new();
+    for name in names {
+        sandbox.add(name);
+    }
+    sandbox.neto(["login", "--all"]).run().code(0);
+    let folder = sandbox.root().join("logged");
+    fs::create_dir(&folder).unwrap();
+    let neto = env!("CARGO_BIN_EXE_neto");
+    fs::write(folder.join("neto"), format!("#!/bin/sh\necho \"$*\" >>\"$NETO_LOG\"\nexec '{neto}' \"$@\"\n")).unwrap();
+    fs::set_permissions(folder.join("neto"), fs::Permissions::from_mode(0o755)).unwrap();
+    sandbox
+}
+
+/// How often a prompt has started neto.
+fn asked_by_prompts(sandbox: &Sandbox) -> usize {
+    fs::read_to_string(sandbox.work("log")).unwrap_or_default().matches("--prompt").count()
+}
+
+#[test]
+fn use_switches_one_shell_and_global_all() {
+    for shell in SHELLS.iter().filter(|shell| shell.is_here()) {
+        let sandbox = declared(&["alpha", "beta", "gamma"]);
+        let look = shell.look();
+        let lines =
+            ["neto use alpha", &look, "neto use beta", &look, "neto use -", &look, "neto -q profile use beta", &look];
+        let outcome = shell.run(&sandbox, &lines.map(str::to_owned));
+        outcome.code(0).stdout("<alpha:alpha::>\n<beta:beta:alpha:>\n<alpha:alpha:beta:>\n<beta:beta:alpha:>\n");
+        assert_eq!(
+            outcome.stderr,
+            "Now using 'alpha' in this shell\nNow using 'beta' in this shell\nNow using 'alpha' in this shell\n"
+        );
+        assert!(!sandbox.home("state").exists(), "{}: no other shell knows of it", shell.program);
+
+        let lines =
+            ["neto use alpha", "neto use --global gamma", &look, "neto use --none", &look, "neto profile current"];
+        let outcome = shell.run(&sandbox, &lines.map(str::to_owned));
+        outcome.code(0).stdout("<alpha:alpha::>\n<::alpha:>\ngamma\n");
+        outcome.stderr_has("Now using 'gamma'\nwarning: this shell uses 'alpha' and that is stronger here");
+        outcome.stderr_has("\n  neto use --none\n");
+        outcome.stderr_has("This shell chooses no profile of its own; 'gamma' is meant here");
+        sandbox.neto(["profile", "current"]).run().code(0).stdout("gamma\n");
+        // Back to what was meant before the first choice of the shell.
+        let outcome = shell.run(&sandbox, &["neto use beta", "neto use -", &look].map(str::to_owned));
+        outcome.code(0).stdout("<gamma:gamma:beta:>\n");
+    }
+}
+
+#[test]
+fn a_use_that_fails_changes_nothing_and_returns_its_code() {
+    for shell in SHELLS.iter().filter(|shell| shell.is_here()) {
+        let sandbox = declared(&["alpha", "beta"]);
+        let other = sandbox.work("other.toml");
+        fs::copy(sandbox.home("profiles.toml"), other).unwrap();
+        for (line, code, what) in [
+            ("neto use nosuch", 3, "there is no profile 'nosuch'"),
+            ("neto use -", 3, "no profile was current before this one"),
+            ("neto use 'a;touch pwned'", 2, "not the name of a profile"),
+            ("neto use beta --bogus", 2, "there is no '--bogus'"),
+            ("neto --store other.toml use beta", 2, "export NETO_STORE='"),
+        ] {
+            let status = match shell.program {
+                "fish" => format!("{line}; or echo $status"),
+                "nu" => format!("try {{ {line} }} catch {{|error| print $error.exit_code }}"),
+                _ => format!("{line} || echo $?"),
+            };
+            let lines = ["neto use alpha", &status, &shell.look()].map(str::to_owned);
+            // What has no choice before has none to go back to.
+            shell.run(&sandbox, &lines).code(0).stdout(&format!("{code}\n<alpha:alpha::>\n")).stderr_has(what);
+        }
+        assert!(!sandbox.home("state").exists() && !sandbox.work("pwned").exists(), "{}", shell.program);
+        // All shells may be switched in another store.
+        let line = "neto --store other.toml use beta --global".to_owned();
+        shell.run(&sandbox, &[line]).code(0).stderr_has("Now using 'beta'");
+        sandbox.neto(["--store", "other.toml", "profile", "current"]).run().code(0).stdout("beta\n");
+    }
+}
+
+#[test]
+fn without_the_hook_global_is_what_happens_anyway() {
+    let sandbox = declared(&["alpha", "beta"]);
+    sandbox.neto(["use", "--global", "alpha"]).run().code(0).stdout("").stderr_has("Now using 'alpha'\n");
+    sandbox.neto(["use", "beta"]).run().code(0).stdout("").stderr_lacks("this shell");
+    sandbox.neto(["use", "--global", "-"]).run().code(0);
+    sandbox.neto(["profile", "current"]).run().code(0).stdout("alpha\n");
+    sandbox.neto(["use", "--global", "--none"]).run().code(0);
+    sandbox.neto(["profile", "current"]).run().code(3);
+    // Who calls with something else than a shell with a hook is no hook.
+    for caller in ["sh", "tcsh", "bash; touch pwned", ""] {
+        let outcome = sandbox.neto(["use", "alpha"]).env("_NETO_HOOK", caller).run();
+        if caller != "sh" {
+            outcome.code(0).stdout("");
+        }
+    }
+}
+
+#[test]
+fn help_is_printed_and_never_evaluated() {
+    let sandbox = declared(&["alpha"]);
+    for shell in SHELLS.iter().filter(|shell| shell.is_here()) {
+        for line in ["neto use --help", "neto --help use", "neto use -h", "neto help use", "neto profile use --help"] {
+            let outcome = shell.run(&sandbox, &[line.to_owned(), shell.look()]);
+            outcome.code(0).silent().stdout_has("Usage: neto").stdout_has("\n<:::>\n");
+        }
+    }
+}
+
+#[test]
+fn everything_else_is_the_program_itself() {
+    let sandbox = signed_in(&["acme", "use", "export"]);
+    let lines = [
+        "printf 'one two' | neto exec acme -- cat",
+        "neto exec acme -- printf '[%s]' 'a b' '' '*' '$HOME' -- use",
+        "neto -p acme exec -- sh -c 'exit 7' || echo \" $?\"",
+        "neto exec acme -- sh -c 'kill -TERM $$' || echo $?",
+        "neto nosuch || echo $?",
+        // Profiles that are called as verbs are.
+        "neto exec use -- printenv NETO_PROFILE",
+        "neto -p use exec -- printenv NETO_PROFILE _NETO_HOOK; neto --profile export profile current",
+    ];
+    let wanted = "one two[a b][][*][$HOME][--][use] 7\n143\n2\nuse\nuse\nexport\n";
+    for (shell, settings) in [
+        (&BASH, ""),
+        (&BASH, "set -euo pipefail -o noclobber; IFS=xtu; alias neto='neto -q' eval=false; shopt -s expand_aliases"),
+        (&BASH, "set -o posix"),
+        (&ZSH, ""),
+        (&ZSH, ZSH_OPTIONS),
+    ] {
+        if !shell.is_here() {
+            continue;
+        }
+        // A script that ends at errors goes on behind `||` alone.
+        let lines: Vec<String> = lines.iter().map(|line| line.replace("; neto", " || :\nneto")).collect();
+        let script = [vec![settings.to_owned(), shell.hook(&sandbox)], lines].concat().join("\n");
+        let outcome = shell.call(&sandbox, &script).run();
+        outcome.code(0).stdout(wanted).stderr_has("'nosuch'");
+        // What the hook evaluates stands all of that too.
+        let look = shell.look();
+        let script =
+            [settings, &shell.hook(&sandbox), "neto use acme", &look, "neto use nosuch || :", &look].join("\n");
+        let outcome = shell.call(&sandbox, &script).run();
+        outcome.code(0).stdout("<acme:acme::>\n<acme:acme::>\n").stderr_has("'nosuch'");
+    }
+    for shell in [&FISH, &NU].into_iter().filter(|shell| shell.is_here()) {
+        let lines = match shell.program {
+            "fish" => {
+                "printf 'one two' | neto exec acme -- cat\nneto exec acme -- printf '[%s]' 'a b' '' '*' '$HOME' -- use\n\
+                neto -p acme exec -- sh -c 'exit 7'; or echo \" $status\"\nneto exec use -- printenv NETO_PROFILE"
+            }
+            _ => {
+                "'one two' | neto exec acme -- cat\nneto exec acme -- printf '[%s]' 'a b' '' '*' '$HOME' -- use\n\
+                try { neto -p acme exec -- sh -c 'exit 7' } catch {|error| print $\" ($error.exit_code)\" }\n\
+                neto exec use -- printenv NETO_PROFILE"
+            }
+        };
+        let outcome = shell.run(&sandbox, &[lines.to_owned()]);
+        outcome.code(0).silent().stdout("one two[a b][][*][$HOME][--][use] 7\nuse\n");
+    }
+}
+
+#[test]
+fn a_job_of_it_stops_and_goes_on() {
+    if !BASH.is_here() {
+        return;
+    }
+    let sandbox = signed_in(&["acme"]);
+    let program = "trap 'echo wo''ken; kill $!; exit' CONT; sleep 300 & echo rea''dy; wait";
+    fs::write(sandbox.work("program"), program).unwrap();
+    let mut session = BASH.at_terminal(&sandbox, &[]);
+    session.says("neto exec acme -- sh program", "ready");
+    session.terminal.press(CTRL_Z).expect("Stopped");
+    session.says("fg", "woken");
+    session.leave();
+}
+
+#[test]
+fn an_export_follows_what_use_chose_and_gives_it_back() {
+    for shell in SHELLS.iter().filter(|shell| shell.is_here()) {
+        let sandbox = signed_in(&["acme", "globex", "hooli"]);
+        let look = shell.look();
+        let outcome = shell.run(
+            &sandbox,
+            &[
+                // A choice, an export of it, one of another, and the choice again.
+                "neto use acme",
+                &shell.export(""),
+                &look,
+                &shell.export("globex"),
+                &look,
+                &shell.export(""),
+                &look,
+                // What is exported of another profile goes with a switch; of the same it stays.
+                "neto use hooli",
+                &look,
+                &shell.export("acme"),
+                "neto use acme",
+                &look,
+                &shell.export("globex"),
+                "neto use -",
+                &look,
+                // Dropping by hand leaves the choice.
+                &shell.export("globex"),
+                &shell.export("--unset"),
+                &look,
+                // And --none ends it, with what was exported.
+                &shell.export(""),
+                "neto use --none",
+                &look,
+            ]
+            .map(str::to_owned),
+        );
+        outcome.code(0).stdout(
+            "<acme:acme::acme>\n<globex:acme::globex>\n<acme:acme::acme>\n<hooli:hooli:acme:>\n<acme:acme:hooli:acme>\n\
+             <hooli:hooli:acme:>\n<hooli:hooli:acme:>\n<::hooli:>\n",
+        );
+        outcome.stderr_has("Dropped the variables of 'acme'\nNow using 'hooli' in this shell");
+        assert_eq!(outcome.stderr.matches("Dropped").count(), 3, "{outcome}");
+        // A failure keeps the choice too, and nothing of the export.
+        let failing = match shell.program {
+            "fish" => format!("{}; or true", shell.export("nosuch")),
+            "nu" => "^neto export nosuch | complete | get stdout | from json | load-env".to_owned(),
+            _ => format!("{} || true", shell.export("nosuch")),
+        };
+        let outcome =
+            shell.run(&sandbox, &["neto use acme", &shell.export("globex"), &failing, &look].map(str::to_owned));
+        outcome.code(0).stdout("<acme:acme::>\n");
+        // A choice by hand is one of this shell: an export does not make it forgotten.
+        let by_hand = shell.set("NETO_PROFILE", "hooli");
+        let lines = [by_hand.as_str(), &shell.export("acme"), &shell.export(""), &look];
+        shell.run(&sandbox, &lines.map(str::to_owned)).code(0).stdout("<hooli:hooli::hooli>\n");
+        // And it ends one that `use` made.
+        let lines =
+            ["neto use acme", &shell.set("NETO_PROFILE", ""), &shell.export("globex"), &shell.export("--unset"), &look];
+        shell.run(&sandbox, &lines.map(str::to_owned)).code(0).stdout("<:::>\n");
+    }
+}
+
+#[test]
+fn a_program_run_for_a_profile_has_no_choice_of_the_shell() {
+    let sandbox = signed_in(&["acme", "globex"]);
+    let lines = [
+        "neto use acme",
+        "neto use globex",
+        "neto exec acme -- sh -c 'echo \"<$NETO_PROFILE>\"; env | grep -c NETO_SHELL'",
+    ];
+    let outcome = BASH.run(&sandbox, &lines.map(str::to_owned));
+    outcome.stdout("<acme>\n0\n");
+}
+
+#[test]
+fn explain_says_who_set_the_variable() {
+    let sandbox = signed_in(&["acme", "globex"]);
+    let explain = "neto profile current --explain -o json".to_owned();
+    let source = |lines: &[String]| {
+        let outcome = BASH.run(&sandbox, &[lines, std::slice::from_ref(&explain)].concat());
+        let rows = outcome.code(0).json();
+        let winner = rows.as_array().unwrap().iter().find(|row| row["wins"] == true).unwrap().clone();
+        (winner["source"].as_str().unwrap().to_owned(), winner["says"].as_str().unwrap().to_owned())
+    };
+    let told = |source: &str, says: &str| (source.to_owned(), says.to_owned());
+    assert_eq!(source(&["export NETO_PROFILE=acme".to_owned()]), told("NETO_PROFILE", "acme"));
+    assert_eq!(source(&["neto use acme".to_owned()]), told("NETO_PROFILE, by neto use in this shell", "acme"));
+    let exported = ["neto use acme".to_owned(), BASH.export("globex")];
+    assert_eq!(source(&exported), told("NETO_PROFILE, by an export", "globex"));
+}
+
+#[test]
+fn a_pin_a_global_switch_and_expiry_drop_what_was_exported() {
+    for shell in SHELLS.iter().filter(|shell| shell.is_here()) {
+        let sandbox = signed_in(&["acme", "globex"]);
+        sandbox.neto(["use", "acme"]).run().code(0);
+        fs::create_dir(sandbox.work("pinned")).unwrap();
+        fs::write(sandbox.work("pinned/.neto-profile"), "globex\n").unwrap();
+        let connections = sandbox.server().connections();
+        let mut session = shell.at_terminal(&sandbox, &[]);
+        session.holds(":::");
+        assert_eq!(asked_by_prompts(&sandbox), 0, "{}: nothing is exported, and nothing started", shell.program);
+        let export = shell.export("");
+        session.enter(&export);
+        session.holds("acme:::acme");
+        session.holds("acme:::acme");
+        // One start a prompt: after the export, after the first look, and perhaps already after the second.
+        let asked = asked_by_prompts(&sandbox);
+        assert!((2..=3).contains(&asked), "{}: {asked}", shell.program);
+
+        session.says("cd pinned", "Now 'globex' is chosen here, and the variables of 'acme' are dropped; again: ");
+        session.terminal.expect(&shell.export("acme"));
+        session.holds(":::");
+        session.enter(&export);
+        session.holds("globex:::globex");
+        // Another than the chosen one stays, until something changes.
+        let other = shell.export("acme");
+        session.enter(&other);
+        session.holds("acme:::acme");
+        // As does what is chosen from now on.
+        session.enter("cd ..");
+        session.holds("acme:::acme");
+        session.enter(&shell.export("globex"));
+        session.holds("globex:::globex");
+        sandbox.neto(["use", "globex"]).run().code(0);
+        // It is the chosen one now.
+        session.holds("globex:::globex");
+        session.holds("globex:::globex");
+        sandbox.neto(["use", "acme"]).run().code(0);
+        session.says("cd .", "Now 'acme' is chosen here, and the variables of 'globex' are dropped");
+        session.holds(":::");
+
+        session.enter("neto use globex");
+        session.holds("globex:globex:acme:");
+        session.enter(&shell.export("acme"));
+        session.holds("acme:globex:acme:acme");
+        let past = shell.set("NETO_TOKEN_EXPIRES_AT", "1700000000");
+        session.says(&past, "The token of 'acme' has expired, and its variables are dropped; again: ");
+        session.holds("globex:globex:acme:");
+        session.leave();
+        assert_eq!(sandbox.server().connections(), connections, "{}: nobody is asked", shell.program);
+    }
+}
+
+#[test]
+fn a_switch_on_one_line_reaches_the_rest_of_the_line() {
+    let sandbox = signed_in(&["acme", "globex"]);
+    let token = "test -z \"${NETO_TOKEN-}\"; echo $?";
+    let lines = [&BASH.export("acme"), "neto use globex", token].map(str::to_owned);
+    BASH.run(&sandbox, &lines).code(0).stdout("0\n");
+    sandbox.neto(["use", "acme"]).run().code(0);
+    let lines = [&BASH.export("acme"), "neto use --global globex", token, "neto profile current"].map(str::to_owned);
+    let outcome = BASH.run(&sandbox, &lines);
+    outcome.code(0).stdout("0\nglobex\n").stderr_has("the variables of 'acme' are dropped").stderr_lacks("stronger");
+    // A control: without the hook the token of the tenant before is still there.
+    let lines = [&BASH.export("acme"), "neto use acme", token].map(str::to_owned).join("\n");
+    BASH.call(&sandbox, &lines).run().code(0).stdout("1\n");
+}
+
+#[test]
+fn the_users_own_prompt_and_the_last_status_stay() {
+    let sandbox = signed_in(&["acme"]);
+    let own = "own_prompt() { last=$?; }";
+    let cases: [(&Shell, &[&str]); 4] = [
+        (&BASH, &[own, "PROMPT_COMMAND=own_prompt"]),
+        (&BASH, &[own, "PROMPT_COMMAND=(true own_prompt)", "set -u"]),
+        (&BASH, &["set -u", own, "PROMPT_COMMAND='own_prompt; '"]),
+        (&ZSH, &[own, "precmd_functions=(own_prompt)", "setopt ksh_arrays sh_word_split no_unset glob_subst"]),
+    ];
+    for (shell, prepare) in cases.into_iter().filter(|(shell, _)| shell.is_here()) {
+        let mut session = shell.at_terminal(&sandbox, prepare);
+        session.enter("(exit 5)");
+        session.says("echo \"<$?:$last>\"", "<5:5>");
+        session.enter(&shell.export("acme"));
+        session.enter("(exit 6)");
+        session.says("echo \"<$?:$last>\"", "<6:6>");
+        let hooks = match shell.program {
+            "bash" => "echo \"<${PROMPT_COMMAND[*]}>\" | grep -o __neto_before_prompt | wc -l | sed 's/.*/<&>/'",
+            _ => "echo \"<${(j: :)precmd_functions}>\" | grep -o __neto_before_prompt | wc -l | sed 's/.*/<&>/'",
+        };
+        session.says(hooks, "<1>");
+        session.leave();
+    }
+    for (shell, status) in [(&FISH, "(exit 6)"), (&FISH, "false")].into_iter().filter(|(shell, _)| shell.is_here()) {
+        let mut session = shell.at_terminal(&sandbox, &[]);
+        session.enter(&shell.export("acme"));
+        session.enter(&status.replace("(exit 6)", "sh -c 'exit 6'"));
+        session.says("echo \"<$status>\"", if status == "false" { "<1>" } else { "<6>" });
+        session.leave();
+    }
+}
+
+#[test]
+fn a_shell_that_ends_at_errors_does_not_end_at_its_prompt() {
+    let sandbox = signed_in(&["acme"]);
+    for shell in [&BASH, &ZSH].into_iter().filter(|shell| shell.is_here()) {
+        let mut session = shell.at_terminal(&sandbox, &["set -e"]);
+        session.enter(&shell.export("acme"));
+        session.enter("! true");
+        session.says("echo st''ill", "still");
+        session.leave();
+    }
+}
+
+#[test]
+fn what_is_planted_in_variables_is_never_evaluated() {
+    let sandbox = declared(&["alpha"]);
+    let evil = "alpha';touch pwned;'$(touch pwned)`touch pwned`";
+    for shell in ["bash", "zsh", "fish", "nu", "powershell"] {
+        let call = || {
+            let call =
+                sandbox.neto(["hook", shell, "--prompt"]).env("NETO_EXPORTED", "NETO_TOKEN NETO_PROFILE X;touch MINE");
+            ["NETO_PROFILE", "NETO_SHELL_PROFILE", "NETO_SHELL_PREVIOUS", "NETO_CHOSEN"]
+                .iter()
+                .fold(call, |call, name| call.env(name, evil))
+        };
+        let outcome = call().run();
+        outcome.code(0).stdout_has("NETO_TOKEN").stdout_has("MINE").stdout_lacks("touch").stderr_lacks("touch");
+        let outcome = call().env("NETO_TOKEN_EXPIRES_AT", "1").run();
+        outcome.code(0).stdout_has("NETO_TOKEN").stdout_lacks("touch").stderr_lacks("touch");
+        // And nothing where nothing is exported, or all of it is good.
+        sandbox.neto(["hook", shell, "--prompt"]).run().code(0).silent().stdout("");
+        let good =
+            sandbox.neto(["hook", shell, "--prompt"]).env("NETO_EXPORTED", "NETO_PROFILE").env("NETO_PROFILE", "x");
+        good.env("NETO_CHOSEN", "-").env("NETO_TOKEN_EXPIRES_AT", "soon").run().code(0).silent().stdout("");
+    }
+}
+
+#[test]
+fn an_export_that_was_not_noted_counts_from_the_first_prompt() {
+    let sandbox = declared(&["alpha", "beta"]);
+    sandbox.neto(["use", "alpha"]).run().code(0);
+    let check =
+        || sandbox.neto(["hook", "bash", "--prompt"]).env("NETO_EXPORTED", "NETO_PROFILE").env("NETO_PROFILE", "x");
+    check().run().code(0).silent().stdout("export NETO_CHOSEN='alpha'\n");
+    check().env("NETO_CHOSEN", "alpha").run().code(0).silent().stdout("");
+    let dropped = check().env("NETO_CHOSEN", "beta").run();
+    dropped.code(0).stdout_has("unset -v").stdout_has(" NETO_CHOSEN ").stderr_has("again: eval \"$(neto export x)\"");
+    // What is wrong here chooses nothing; that is a change too.
+    fs::write(sandbox.work(".neto-profile"), "no name\n").unwrap();
+    check().env("NETO_CHOSEN", "alpha").run().code(0).stdout_has("unset -v").stderr_has("Now none is chosen here");
+}
+
+#[test]
+fn r40_powershell_is_told_in_its_own_quotes() {
+    let sandbox = declared(&["alpha"]);
+    let used = sandbox.neto(["use", "alpha"]).env("_NETO_HOOK", "powershell").run();
+    let text = "neto-hook:\n$env:NETO_PROFILE = $null\n$env:NETO_SHELL_PREVIOUS = $null\n\
+                $env:NETO_PROFILE = 'alpha'\n$env:NETO_SHELL_PROFILE = 'alpha'\n";
+    used.code(0).stdout(text);
+    let hook = sandbox.neto(["hook", "powershell"]).run();
+    hook.code(0).silent().stdout_has("function global:neto {").stdout_has("hook powershell --prompt");
+    let quotes = hook.stdout.lines().filter(|line| !line.starts_with('#')).map(|line| line.matches('\'').count());
+    assert!(quotes.clone().sum::<usize>() > 20 && quotes.into_iter().all(|count| count % 2 == 0), "{hook}");
+    assert_eq!(hook.stdout.matches('{').count(), hook.stdout.matches('}').count(), "{hook}");
+}
+
+#[test]
+fn a_shell_without_a_prompt_to_hook_is_told_which_have_one() {
+    let sandbox = Sandbox::new();
+    for name in ["sh", "tcsh"] {
+        sandbox.neto(["hook", name]).run().code(2).stdout("").stderr_has("<SHELL> does not take");
+    }
+    assert!(!sandbox.home("").exists());
+}
+
+/// One shell with the hook that runs the page's examples, with what its prompt says below each: the output and the
+/// exit code of each in files of its own.
+fn session(examples: &[Example], folder: &str) -> String {
+    let lines = examples.iter().map(|Example { line, command, .. }| {
+        let file = format!("{folder}/{line}");
+        format!("{{ {command}\n}} >{file} 2>&1 </dev/null\necho $? >{file}.code\n[[ $(type -t __neto_before_prompt) ]] && __neto_before_prompt 2>>{file}\n")
+    });
+    lines.collect()
+}
+
+#[test]
+fn the_page_shows_what_a_shell_says() {
+    if !BASH.is_here() {
+        return;
+    }
+    let sandbox = signed_in(&["acme", "globex", "hooli"]);
+    sandbox.neto(["profile", "edit", "hooli", "--protected"]).run().code(0);
+    sandbox.neto(["login", "--all"]).run().code(0);
+    sandbox.neto(["use", "acme"]).run().code(0);
+    fs::create_dir(sandbox.work("for-hooli")).unwrap();
+    fs::write(sandbox.work("for-hooli/.neto-profile"), "hooli\n").unwrap();
+    let mut page = Page::read("docs/shells.md");
+    assert!(page.examples.len() > 15, "the page has lost its examples: {}", page.examples.len());
+    let outputs = tempfile::tempdir().unwrap();
+    let script = session(&page.examples, outputs.path().to_str().unwrap());
+    BASH.call(&sandbox, &script).run().stdout("").silent();
+    for at in 0..page.examples.len() {
+        let line = page.examples[at].line;
+        let read = |name: String| fs::read_to_string(outputs.path().join(name)).unwrap();
+        let code = read(format!("{line}.code")).trim().parse().unwrap();
+        page.compare(at, &read(line.to_string()), code);
+    }
+    page.finish();
+}
+
+#[test]
+fn the_lines_for_prompts_show_the_segment() {
+    let page = include_str!("../docs/shells.md");
+    let sandbox = declared(&["alpha"]);
+    for (shell, start) in [
+        (&BASH, "PS1="),
+        (&ZSH, "setopt prompt_subst;"),
+        (&FISH, "function fish_prompt;"),
+        (&NU, "$env.PROMPT_COMMAND ="),
+    ] {
+        if !shell.is_here() {
+            continue;
+        }
+        let line = page.lines().find(|line| line.starts_with(start)).expect("a line of the page");
+        let call = sandbox.program(shell.program, shell.interactive.iter().copied());
+        let mut session = Session { shell, terminal: call.at_terminal_of(250, 40) };
+        session.says(line, "[alpha -] ");
+        // nu has asked already, before it showed that prompt.
+        session.terminal.enter("exit");
+        session.terminal.finish();
+    }
+}
