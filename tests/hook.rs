@@ -231,6 +231,20 @@ fn a_use_that_fails_changes_nothing_and_returns_its_code() {
 }
 
 #[test]
+fn a_store_that_came_with_an_export_is_none_to_choose_from() {
+    let sandbox = declared(&["alpha"]);
+    let store = sandbox.home("profiles.toml");
+    let hooked = |exported: &str| {
+        let call = sandbox.neto(["use", "alpha"]).env("_NETO_HOOK", "bash").env("NETO_STORE", &store);
+        call.env("NETO_PROFILE", "alpha").env("NETO_EXPORTED", exported).run()
+    };
+    let outcome = hooked("NETO_PROFILE NETO_STORE");
+    outcome.code(2).stdout("").stderr_has("came with an export").stderr_has("eval \"$(neto export --unset)\"");
+    // The user's own is the shell's.
+    hooked("NETO_PROFILE").code(0).stdout_has("export NETO_SHELL_PROFILE='alpha'\n");
+}
+
+#[test]
 fn without_the_hook_global_is_what_happens_anyway() {
     let sandbox = declared(&["alpha", "beta"]);
     sandbox.neto(["use", "--global", "alpha"]).run().code(0).stdout("").stderr_has("Now using 'alpha'\n");
