@@ -30,6 +30,7 @@ mod login;
 mod login_many;
 mod logout;
 mod man;
+mod pages;
 mod performance;
 mod picture;
 mod places;

@@ -49,9 +49,9 @@ mod words;
 
 pub(crate) use fleet::{Fleet, JobsArgs};
 pub(crate) use guard::Guard;
-pub(crate) use select::{SelectArgs, WantArgs};
 #[cfg(test)]
 pub(crate) use here::FIXED;
+pub(crate) use select::{SelectArgs, WantArgs};
 pub(crate) use watch::Watch;
 
 use crate::context::Context;

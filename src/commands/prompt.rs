@@ -17,8 +17,8 @@ use serde::Serialize;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  PS1='$(neto prompt) \\$ '                 bash
-  setopt prompt_subst; PROMPT='$(neto prompt) %# '          zsh
+  PS1='$(neto prompt) \\$ '                             bash
+  setopt prompt_subst; PROMPT='$(neto prompt) %# '     zsh
   neto prompt -o json")]
 pub(crate) struct PromptArgs {
     /// How to print it

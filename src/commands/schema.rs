@@ -16,7 +16,7 @@ use clap::Args;
 #[command(after_help = "\
 Examples:
   neto schema > ~/.config/neto/profiles.schema.json
-  neto schema | jq -r '.properties.profiles.additionalProperties.properties | keys[]'")]
+  neto schema | jq '.properties | keys'")]
 pub(crate) struct SchemaArgs {}
 
 /// Prints it.

@@ -39,13 +39,13 @@ fn commands(line: &str) -> Vec<Vec<String>> {
         match (character, quote) {
             ('\'' | '"', None) => quote = Some(character),
             (same, Some(open)) if same == open => quote = None,
-            // What `$(` holds is a command of its own, quoted or not.
-            ('$' | '<', None | Some('"')) if characters.next_if_eq(&'(').is_some() => {
+            // What `$(` holds is a command of its own, quoted or not: prompts are in single quotes.
+            ('$' | '<', _) if characters.next_if_eq(&'(').is_some() => {
                 (word, quote) = (String::new(), None);
                 commands.push(Vec::new());
             }
             (_, Some(_)) => word.push(character),
-            ('|' | '&' | ';' | ')', None) => {
+            ('|' | '&' | ';' | '(' | ')', None) => {
                 end_word(&mut word, &mut redirected, &mut commands);
                 commands.push(Vec::new());
             }
@@ -113,6 +113,7 @@ fn the_splitter_knows_what_the_examples_use() {
         ("  eval \"$(neto export a)\"", &[&["neto", "export", "a"]]),
         ("  curl -H @<(neto token a -o header) \"$U/x\"", &[&["neto", "token", "a", "-o", "header"]]),
         ("  neto api GET '/d?a=1|2' > f.json", &[&["neto", "api", "GET", "/d?a=1|2"]]),
+        ("  eval (neto a | slurp)     elvish", &[&["neto", "a"]]),
         ("  neto a && neto b", &[&["neto", "a"], &["neto", "b"]]),
     ] {
         assert_eq!(netos(line), wanted, "{line}");

@@ -17,11 +17,11 @@ pub(crate) const VARIABLE: &str = "_NETO_COMPLETE";
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  eval \"$(neto completions bash)\"                              in ~/.bashrc
-  eval \"$(neto completions zsh)\"                               in ~/.zshrc, after compinit
+  eval \"$(neto completions bash)\"            ~/.bashrc
+  eval \"$(neto completions zsh)\"             ~/.zshrc, below compinit
   neto completions fish > ~/.config/fish/completions/neto.fish
-  eval (neto completions elvish | slurp)                       in ~/.config/elvish/rc.elv
-  neto completions powershell | Out-String | Invoke-Expression   in the file $PROFILE")]
+  eval (neto completions elvish | slurp)     ~/.config/elvish/rc.elv
+  neto completions powershell | Out-String | Invoke-Expression")]
 pub(crate) struct CompletionsArgs {
     /// The shell
     #[arg(value_enum, value_name = "SHELL")]

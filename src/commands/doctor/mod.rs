@@ -32,15 +32,15 @@ use std::collections::BTreeSet;
 /// A cached token is shown to its server with GET /api/v1/api-keys; where there is none that is good, a login is tried.
 /// Nothing is asked of you: what a passphrase or a touch would open is not checked, and that is said.
 ///
-/// Exit 9 when there is a problem (✕); a warning (!) alone is exit 0. In JSON and CSV the state is ok, warning, problem or
+/// Exit 9 when there is a problem; a warning alone is exit 0. In JSON and CSV the state is ok, warning, problem or
 /// skipped, and check says what was looked at.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   neto doctor
   neto doctor acme
-  neto doctor --all --offline -q      only what was found, without asking any server
-  neto doctor --fix                   mend what is safe to mend")]
+  neto doctor --all --offline -q     only what was found; no server is asked
+  neto doctor --fix                  mend what is safe to mend")]
 pub(crate) struct DoctorArgs {
     #[command(flatten)]
     select: SelectArgs,

@@ -38,8 +38,8 @@ Examples:
   eval \"$(neto hook bash)\"              at the end of ~/.bashrc
   eval \"$(neto hook zsh)\"               at the end of ~/.zshrc
   neto hook fish | source               in ~/.config/fish/config.fish
-  neto hook nu | save -f ~/.neto.nu     once; and in config.nu: source ~/.neto.nu
-  neto hook powershell | Out-String | Invoke-Expression          in $PROFILE")]
+  neto hook nu | save -f ~/.neto.nu     then source it in config.nu
+  neto hook powershell | Out-String | Invoke-Expression")]
 pub(crate) struct HookArgs {
     /// The shell to print for
     #[arg(value_name = "SHELL", value_parser = shells())]

@@ -20,7 +20,7 @@ use clap::Args;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  neto use          choose from a list
+  neto use                   choose from a list
   neto use acme
   neto use -                 back to the one before
   neto use --global acme     for all shells, also with the hook")]
