@@ -250,7 +250,7 @@ fn what_fits_where() {
     sandbox.neto(["recipient", "add", "bob", STRANGER]).run().code(0);
     let cases: &[(&[&str], &str)] = &[
         // Verbs, and what is hidden is not offered.
-        (&["pro"], "profile proxy"),
+        (&["pro"], "profile proxy prompt"),
         (&["profile", "re"], "rename remove"),
         (&["__"], ""),
         (&["help", "stat"], "status"),

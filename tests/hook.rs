@@ -602,7 +602,7 @@ fn r40_powershell_is_told_in_its_own_quotes() {
 fn a_shell_without_a_prompt_to_hook_is_told_which_have_one() {
     let sandbox = Sandbox::new();
     for name in ["sh", "tcsh"] {
-        sandbox.neto(["hook", name]).run().code(2).stdout("").stderr_has("<SHELL> does not take");
+        sandbox.neto(["hook", name]).run().code(2).stdout("").stderr_has("SHELL does not take");
     }
     assert!(!sandbox.home("").exists());
 }
