@@ -9,7 +9,7 @@ const PASSPHRASE: &str = "correct horse battery";
 
 /// A line for every verb, in an order in which all of them succeed. In place of `KEY` comes somebody's public key; `<` is a
 /// NETOSECRET on standard input.
-const LINES: [&str; 40] = [
+const LINES: [&str; 46] = [
     "init --name me",
     "profile add acme <",
     "profile add globex --tag trial <",
@@ -45,6 +45,12 @@ const LINES: [&str; 40] = [
     "api GET /devices --all",
     "discover msp",
     "keys --all",
+    "doctor --all",
+    "prompt -p acme",
+    "completions bash",
+    "hook bash",
+    "schema",
+    "exec --all --jobs 2 -- true",
     "rotate acme",
     "logout --all",
     "profile remove acme --yes",
