@@ -30,7 +30,7 @@ impl Names {
     /// The tags that start so and that no shell would have to quote, each with how many profiles have it.
     pub(super) fn tags(&self, start: &str) -> Vec<CompletionCandidate> {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for tag in self.outline().profiles.values().flat_map(|sketch| &sketch.tags) {
+        for tag in self.outline().profiles.iter().flat_map(|(_, sketch)| &sketch.tags) {
             if tag.starts_with(start) && is_plain(tag) {
                 *counts.entry(tag).or_default() += 1;
             }

@@ -8,15 +8,16 @@
 use super::field;
 use super::tree::{self, Kind, Table, Value};
 use super::{ProfileName, RecipientName, VERSION};
-use std::collections::{BTreeMap, BTreeSet};
+use memchr::memchr2;
+use std::collections::BTreeSet;
 use toml_parser::Source;
 use toml_parser::lexer::TokenKind;
 
 /// The names of a store.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Outline {
-    /// The profiles, sound or faulty.
-    pub profiles: BTreeMap<ProfileName, Sketch>,
+    /// The profiles, sound or faulty, by name.
+    pub profiles: Vec<(ProfileName, Sketch)>,
     /// Who can open the secrets.
     pub recipients: BTreeSet<RecipientName>,
 }
@@ -48,11 +49,25 @@ impl Outline {
     }
 }
 
+/// Whose keys follow.
+enum Header {
+    /// The last profile's.
+    Profile,
+    /// Those of the table of this name; without a name the store's own.
+    Table(Vec<String>),
+}
+
+impl Default for Header {
+    fn default() -> Self {
+        Self::Table(Vec::new())
+    }
+}
+
 /// What was read so far.
 #[derive(Default)]
 struct Reader {
-    /// The table of the header above.
-    header: Vec<String>,
+    /// The table of the header above; a plain one of a profile is the last of `profiles`.
+    header: Header,
     /// A profile comes again where parts of it stand apart.
     profiles: Vec<(ProfileName, Sketch)>,
     recipients: BTreeSet<RecipientName>,
@@ -70,12 +85,13 @@ impl Reader {
         if let Some(header) = line.strip_prefix("[profiles.") {
             let name = header.strip_suffix(']').filter(|name| is_bare(name))?;
             self.profiles.push((name.parse().ok()?, Sketch::default()));
-            self.header = vec!["profiles".to_owned(), name.to_owned()];
+            self.header = Header::Profile;
             return Some(after);
         }
-        let (key, value) = line.split_once(" = ").filter(|(key, _)| is_bare(key))?;
-        let [top, _] = self.header.as_slice() else { return None };
-        let sketch = self.profiles.last_mut().filter(|_| top == "profiles").map(|(_, sketch)| sketch)?;
+        let Header::Profile = self.header else { return None };
+        let (key, value) = line.split_once('=')?;
+        let (key, value) = (key.trim_end_matches(' '), value.trim_start_matches(' '));
+        let (_, sketch) = self.profiles.last_mut().filter(|_| is_bare(key))?;
         match key {
             "tags" => sketch.tags = plain_texts(value)?,
             "description" => sketch.description = Some(plain_text(value)?.to_owned()),
@@ -92,15 +108,21 @@ impl Reader {
         let (end, is_header) = statement(text);
         let (statement, after) = text.split_at(end);
         let table = tree::parse(statement).ok()?;
-        let mut path = std::mem::take(&mut self.header);
+        let mut path = if is_header { Vec::new() } else { self.path() };
         if is_header {
-            self.header = named(&table);
-            path.clear();
-        } else {
-            self.header.clone_from(&path);
+            self.header = Header::Table(named(&table));
         }
         self.take(&mut path, &Value { at: 0, kind: Kind::Table(table) })?;
         Some(after)
+    }
+
+    /// The names of the table whose keys follow.
+    fn path(&self) -> Vec<String> {
+        match (&self.header, self.profiles.last()) {
+            (Header::Profile, Some((name, _))) => vec!["profiles".to_owned(), name.to_string()],
+            (Header::Profile, None) => Vec::new(),
+            (Header::Table(path), _) => path.clone(),
+        }
     }
 
     /// Takes what is wanted of a value and all below it; nothing when a name is none, or the version another.
@@ -135,18 +157,27 @@ impl Reader {
     }
 
     fn finish(self) -> Option<Outline> {
-        let mut profiles: BTreeMap<ProfileName, Sketch> = BTreeMap::new();
-        for (name, part) in self.profiles {
-            let whole = profiles.entry(name).or_default();
-            whole.tags.extend(part.tags);
-            whole.description = part.description.or(whole.description.take());
-            whole.account = part.account.or(whole.account.take());
-        }
+        let mut profiles = self.profiles;
+        profiles.sort_by(|(one, _), (other, _)| one.cmp(other));
+        profiles.dedup_by(|(name, part), (last, whole)| {
+            let same = name == last;
+            if same {
+                whole.add(std::mem::take(part));
+            }
+            same
+        });
         self.has_version.then_some(Outline { profiles, recipients: self.recipients })
     }
 }
 
 impl Sketch {
+    /// What another part of the file says of the same profile.
+    fn add(&mut self, part: Self) {
+        self.tags.extend(part.tags);
+        self.description = part.description.or(self.description.take());
+        self.account = part.account.or(self.account.take());
+    }
+
     fn take(&mut self, key: &str, value: &Value<'_>) {
         let text = || field::text(value).ok().map(str::to_owned);
         match key {
@@ -245,11 +276,11 @@ fn is_plain_group(value: &str) -> bool {
 /// What comes after the closing quotes of a text of several lines that holds neither quotes nor escapes, as a sealed
 /// secret does.
 fn after_plain_lines(text: &str) -> Option<&str> {
-    let (inner, after) = text.split_once('"')?;
-    let after = after.strip_prefix("\"\"")?;
+    // Nearly all of a store lies in such texts.
+    let end = memchr2(b'"', b'\\', text.as_bytes())?;
+    let after = text[end..].strip_prefix("\"\"\"")?;
     let after = after.strip_prefix('\r').unwrap_or(after);
-    let after = if after.is_empty() { after } else { after.strip_prefix('\n')? };
-    (!inner.contains('\\')).then_some(after)
+    if after.is_empty() { Some(after) } else { after.strip_prefix('\n') }
 }
 
 #[cfg(test)]
@@ -272,7 +303,9 @@ mod tests {
             .profiles
             .iter()
             .map(|entry| (entry.name.clone(), entry.profile.as_ref().map(sketch).unwrap_or_default()));
-        Outline { profiles: profiles.collect(), recipients: store.recipients.keys().cloned().collect() }
+        let mut profiles: Vec<_> = profiles.collect();
+        profiles.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Outline { profiles, recipients: store.recipients.keys().cloned().collect() }
     }
 
     /// Holds the two readings against each other, where the store can be used at all; whether it can.
@@ -280,7 +313,8 @@ mod tests {
         let Ok(store) = super::super::parse(&Arc::new(text.to_owned()), Path::new("/store")) else { return false };
         let mut outline = Outline::read(text).unwrap_or_else(|| panic!("no outline of\n{text}"));
         for entry in store.profiles.iter().filter(|entry| entry.profile.is_err()) {
-            assert!(outline.profiles.insert(entry.name.clone(), Sketch::default()).is_some(), "{}\n{text}", entry.name);
+            let of_it = outline.profiles.iter_mut().find(|(name, _)| *name == entry.name);
+            of_it.unwrap_or_else(|| panic!("{}\n{text}", entry.name)).1 = Sketch::default();
         }
         assert_eq!(outline, expected(&store), "{text}");
         true
@@ -321,7 +355,7 @@ mod tests {
             let text = format!("{head}{text}");
             assert!(agrees(&text), "{text}");
             let outline = Outline::read(&text).unwrap();
-            let found: Vec<&str> = outline.profiles.keys().map(ProfileName::as_str).collect();
+            let found: Vec<&str> = outline.profiles.iter().map(|(name, _)| name.as_str()).collect();
             assert_eq!(found.join(" "), names, "{text}");
         }
     }
