@@ -165,6 +165,10 @@ impl From<DiskError> for Error {
     fn from(error: DiskError) -> Self {
         let path = paste(error.path());
         let hint = match &error {
+            open if open.is_everybodys() => {
+                let own = paste(&error.path().join("neto"));
+                Some(format!("mkdir -m 700 {own}    and keep it there: this folder is everybody's"))
+            }
             DiskError::TooOpen { writable: true, .. } => Some(format!("chmod go-w {path}")),
             DiskError::TooOpen { .. } => Some(format!("chmod 600 {path}")),
             DiskError::ForeignOwner { .. } => Some("run neto as the user whom its files belong to".to_owned()),
@@ -208,6 +212,11 @@ impl From<StoreFileError> for Error {
                 let line = format!("mv {} {}.before    and run this again", paste(own), paste(own));
                 Self::hinted(Code::Store, &error, Some(line))
             }
+            StoreFileError::Astray(..) => Self::hinted(
+                Code::System,
+                &error,
+                Some("neto init --link FILE    with the place where it is now".into()),
+            ),
             StoreFileError::Absent(_) => Self::hinted(Code::Store, &error, Some("neto profile add".to_owned())),
             StoreFileError::ChangedMeanwhile(_) => {
                 Self::hinted(Code::Store, &error, Some("run the same command again".to_owned()))

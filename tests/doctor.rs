@@ -272,6 +272,82 @@ fn a_folder_above_that_others_can_write_is_found_wherever_files_lie() {
 }
 
 #[test]
+fn a_folder_that_is_everybodys_is_told_and_stays_open() {
+    let sandbox = Sandbox::new();
+    let everybodys = sandbox.work("tmp");
+    fs::create_dir(&everybodys).unwrap();
+    sandbox.neto(["init", "--store", "tmp/profiles.toml"]).run().code(0);
+    sandbox.neto(["init"]).env("NETO_HOME", everybodys.to_str().unwrap()).run().code(0);
+    set_mode(&everybodys, 0o1777);
+    let words = ["written by others (mode 1777)", "mkdir -m 700 ", "tmp/neto'\n(and keep it there"];
+    let store = sandbox.doctor(&["--offline", "--fix", "--store", "tmp/profiles.toml"]);
+    finds(&store, "store.file", "problem", &words);
+    let home = sandbox.neto(["doctor", "--offline", "-o", "json", "--fix"]);
+    let home = home.env("NETO_HOME", everybodys.to_str().unwrap()).run();
+    finds(&home, "store.file", "problem", &words);
+    assert_eq!(mode(&everybodys), 0o1777);
+}
+
+#[test]
+fn what_cannot_be_read_is_told_once_with_the_line_that_mends_it() {
+    let sandbox = Sandbox::sound();
+    let bound = || sandbox.bound_neto(["doctor", "--offline", "-o", "json"]).run();
+    for (path, check, state, said, shut, open) in [
+        ("profiles.toml", "store.file", "problem", "cannot read ", 0o000, 0o600),
+        ("keys/identity.txt", "keys.identity", "problem", "cannot read ", 0o000, 0o600),
+        ("tokens/acme.token", "places.files", "warning", "cannot read ", 0o000, 0o600),
+        ("tokens", "places.folders", "problem", "cannot read ", 0o000, 0o700),
+        // Four folders of it are not there, and could not be made.
+        ("state", "places.folders", "warning", "cannot write ", 0o500, 0o700),
+    ] {
+        let path = sandbox.home(path);
+        set_mode(&path, shut);
+        let outcome = bound();
+        set_mode(&path, open);
+        let line = format!("chmod u+rwX '{}'", path.display());
+        finds(&outcome, check, state, &[said, "permission denied", &line]);
+    }
+    if rustix::process::geteuid().is_root() {
+        let path = sandbox.home("state/current.json");
+        sandbox.neto(["use", "acme"]).run().code(0);
+        std::os::unix::fs::chown(&path, Some(65_534), None).unwrap();
+        let outcome = bound();
+        std::os::unix::fs::chown(&path, Some(0), None).unwrap();
+        finds(
+            &outcome,
+            "places.files",
+            "problem",
+            &["denied", &format!("sudo chown \"$(id -un)\" '{}'", path.display())],
+        );
+    }
+}
+
+#[test]
+fn what_stands_in_the_place_of_a_file_is_told_with_the_line_that_takes_it_away() {
+    let sandbox = Sandbox::sound();
+    for (path, check, state) in [
+        ("keys/device.key", "keys.device", "problem"),
+        ("state/trust.json", "places.files", "problem"),
+        ("tokens/acme.token", "places.files", "warning"),
+    ] {
+        let (path, kept) = (sandbox.home(path), sandbox.home("kept"));
+        fs::rename(&path, &kept).unwrap();
+        fs::create_dir(&path).unwrap();
+        let line = format!("mv '{0}' '{0}'.before\n(neto makes another)", path.display());
+        finds(&sandbox.offline(), check, state, &["is a folder, not a regular file", &line]);
+        fs::remove_dir(&path).unwrap();
+        fs::rename(&kept, &path).unwrap();
+    }
+    // The identity is the only one there is: nothing makes another.
+    let identity = sandbox.home("keys/identity.txt");
+    fs::rename(&identity, sandbox.work("identity.txt")).unwrap();
+    symlink(sandbox.work("identity.txt"), &identity).unwrap();
+    let line = format!("export NETO_IDENTITY_FILE='{}'", identity.display());
+    finds(&sandbox.offline(), "keys.identity", "problem", &["is a symbolic link", &line]);
+    sandbox.neto(["login", "--force"]).env("NETO_IDENTITY_FILE", identity.to_str().unwrap()).run().code(0);
+}
+
+#[test]
 fn r6_what_killed_runs_left_is_found_after_an_hour_and_removed() {
     let sandbox = Sandbox::sound();
     let leave = |path: &str, age: u64| {
@@ -291,6 +367,19 @@ fn r6_what_killed_runs_left_is_found_after_an_hour_and_removed() {
     let other = leave("tokens/notes", 1_000_000);
     sandbox.doctor(&["--offline", "--fix"]).code(0);
     assert!(other.exists());
+    // Nor is what no neto made, or another user's neto.
+    let folder = sandbox.home("tokens/.neto-tmp-folder");
+    fs::create_dir(&folder).unwrap();
+    File::open(&folder).unwrap().set_modified(SystemTime::now() - Duration::from_secs(3_700)).unwrap();
+    if rustix::process::geteuid().is_root() {
+        let foreign = leave("tokens/.neto-tmp-foreign", 3_700);
+        std::os::unix::fs::chown(&foreign, Some(65_534), None).unwrap();
+        finds_nothing(&sandbox.doctor(&["--offline", "--fix"]));
+        assert!(foreign.exists());
+        fs::remove_file(foreign).unwrap();
+    }
+    finds_nothing(&sandbox.offline());
+    fs::remove_dir(folder).unwrap();
     for folder in [".", "keys", "state", "state/locks"] {
         let path = leave(&format!("{folder}/.neto-tmp-c"), 3_700);
         finds(&sandbox.offline(), "places.leftovers", "warning", &["1 temporary file of"]);

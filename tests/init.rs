@@ -285,7 +285,13 @@ fn linked_into_a_checkout_the_store_moves_and_what_is_of_this_machine_stays() {
     assert!(fs::read_to_string(sandbox.work("team/new.toml")).unwrap().contains("[recipients]"));
     // A checkout that is gone is no store that was never made.
     fs::remove_file(sandbox.work("team/new.toml")).unwrap();
-    zoe.neto(["ls"]).run().code(1).stderr_has("profiles.toml");
+    let told = format!("profiles.toml leads to {}, which is not there", sandbox.work("team/new.toml").display());
+    zoe.neto(["ls"]).run().code(1).stderr_has(&told).stderr_has("hint: neto init --link FILE\n");
+    // Where it is now is said by the same command, which loses nothing.
+    fs::write(sandbox.work("team/moved.toml"), "version = 1\n").unwrap();
+    zoe.neto(["init", "--link", "team/moved.toml"]).run().code(0).stderr_has("is yours now");
+    assert_eq!(fs::read_to_string(sandbox.work("team/moved.toml")).unwrap(), "version = 1\n");
+    zoe.neto(["ls"]).run().code(0);
     let store = zoe.neto(["init", "--link", "x.toml", "--store", "y.toml"]).run();
     store.code(2).stderr_has("--link is for the standard store");
 }

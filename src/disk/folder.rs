@@ -60,6 +60,20 @@ pub fn is_users_own(owner: u32) -> bool {
     *USER.get_or_init(|| rustix::process::geteuid().as_raw()) == owner
 }
 
+/// Whether what was found is this user's.
+#[must_use]
+#[cfg(unix)]
+pub fn is_own(found: &fs::Metadata) -> bool {
+    is_users_own(std::os::unix::fs::MetadataExt::uid(found))
+}
+
+/// Owners are not looked at here.
+#[must_use]
+#[cfg(not(unix))]
+pub fn is_own(_found: &fs::Metadata) -> bool {
+    true
+}
+
 /// Fails when `path` is there and belongs to another user; running as root in root's own or a
 /// user's own tree is judged by the effective uid alone.
 ///

@@ -12,7 +12,7 @@ mod write;
 
 #[cfg(unix)]
 pub use folder::is_users_own;
-pub use folder::{create_private_folder, ensure_own, examine_folder, names, narrow};
+pub use folder::{create_private_folder, ensure_own, examine_folder, is_own, names, narrow};
 pub use lock::{Lock, Locked};
 pub use read::{Privacy, Rules, examine, read, read_seen, read_start};
 pub use signals::{Ending, Held, hold};
@@ -85,6 +85,12 @@ impl DiskError {
     #[must_use]
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// Whether a folder is open because it is everybody's, such as `/tmp`: closing it would harm others.
+    #[must_use]
+    pub fn is_everybodys(&self) -> bool {
+        matches!(self, Self::TooOpen { mode, writable: true, .. } if mode & 0o1000 != 0)
     }
 
     /// The file or folder it is about.

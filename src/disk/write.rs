@@ -1,7 +1,7 @@
 //! The one private writer: a new 0600 file beside the old one, written, synced, renamed over it. No signal that ends
 //! a run comes in between.
 
-use super::{DiskError, create_private_folder, names, signals};
+use super::{DiskError, create_private_folder, is_own, names, signals};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -269,10 +269,14 @@ pub fn clear_leftovers(folder: &Path) {
     }
 }
 
-/// What runs killed over an hour ago left in `folder`, as far as it can be read.
+/// What this user's runs, killed over an hour ago, left in `folder`, as far as it can be read.
 #[must_use]
 pub fn leftovers(folder: &Path) -> Vec<PathBuf> {
     let ours = names(folder).unwrap_or_default().into_iter().filter(|name| name.to_string_lossy().starts_with(PREFIX));
-    let age = |path: &Path| fs::symlink_metadata(path).and_then(|found| found.modified()).ok()?.elapsed().ok();
+    let age = |path: &Path| {
+        // In a folder that several users write to, the others' runs are theirs.
+        let found = fs::symlink_metadata(path).ok().filter(|found| found.is_file() && is_own(found))?;
+        found.modified().ok()?.elapsed().ok()
+    };
     ours.map(|name| folder.join(name)).filter(|path| age(path).is_some_and(|age| age > LEFTOVER_AGE)).collect()
 }

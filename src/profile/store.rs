@@ -45,6 +45,9 @@ pub enum StoreFileError {
     /// It is not there.
     #[error("there is no store at {}", .0.display())]
     Absent(PathBuf),
+    /// A link whose file is not there: the checkout was moved or removed.
+    #[error("{} leads to {}, which is not there", .0.display(), .1.display())]
+    Astray(PathBuf, PathBuf),
     /// Two stores, of which one would have to go.
     #[error("{} and {} are both there, and none is thrown away", .0.display(), .1.display())]
     Both(PathBuf, PathBuf),
@@ -168,7 +171,12 @@ impl StoreFile {
             return Ok(Linked::Already);
         }
         check_folder(there.folder())?;
-        let (own, found) = (self.load_document()?, there.load_document()?);
+        let own = match self.load_document() {
+            // What the link led to is gone, and the user says where it is now.
+            Err(StoreFileError::Astray(..)) => None,
+            other => other?,
+        };
+        let found = there.load_document()?;
         let linked = match (&own, &found) {
             // What `init` made and nobody changed since is no loss.
             (Some(own), Some(_)) if own.bytes() != first => {
@@ -212,8 +220,11 @@ impl StoreFile {
     /// The file's bytes and which file it was; none when it is not there.
     fn read(&self) -> Result<Option<Read>, StoreFileError> {
         let read = match disk::read_seen(&self.path, RULES) {
-            // A link that leads nowhere is a checkout that is gone, not a store that was never made.
-            Err(error) if error.is_absent() && !self.path.is_symlink() => return Ok(None),
+            Err(error) if error.is_absent() => match std::fs::read_link(&self.path) {
+                // A link that leads nowhere is a checkout that is gone, not a store that was never made.
+                Ok(target) => return Err(StoreFileError::Astray(self.path.clone(), self.folder().join(target))),
+                Err(_) => return Ok(None),
+            },
             other => other?,
         };
         self.check_folders(self.path.is_symlink())?;

@@ -408,7 +408,7 @@ const THINGS: &[Thing] = &[
             set_mode(&ground.sandbox.home(""), 0o1777);
         },
         code: 3,
-        said: "error: HOME can be written by others (mode 1777) hint: chmod go-w 'HOME'",
+        said: "error: HOME can be written by others (mode 1777) hint: mkdir -m 700 'HOME/neto' (and keep it there: this folder is everybody's)",
     },
     Thing {
         name: "a link into a folder that all can write",
@@ -499,7 +499,7 @@ fn r3_nothing_is_made_where_a_link_leads_nowhere() {
     fs::remove_file(ground.path()).expect("the store that init made");
     symlink(ground.sandbox.work("gone/profiles.toml"), ground.path()).expect("a link");
     for verb in [&["profile", "add", "globex"][..], &["token", "acme"], &["ls"], &["init"]] {
-        run(ground.neto(verb)).code(1).stdout("").stderr_has("error: cannot read ");
+        run(ground.neto(verb)).code(1).stdout("").stderr_has("which is not there\n  hint: neto init --link FILE\n");
     }
     assert!(ground.path().is_symlink() && !ground.sandbox.work("gone").exists());
     assert_eq!(ground.sandbox.server().connections(), 0);

@@ -10,7 +10,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How something stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -118,6 +118,15 @@ impl Finding {
     /// With this line to paste.
     pub(super) fn fix(self, line: impl Into<String>) -> Self {
         Self { fix: Some(line.into()), ..self }
+    }
+
+    /// Unless something mends it already: out of the way with it, and neto makes another.
+    pub(super) fn replaced(self, path: &Path) -> Self {
+        if self.fix.is_some() {
+            return self;
+        }
+        let path = quoted(&path.to_string_lossy());
+        self.fix(format!("mv {path} {path}.before\n(neto makes another)"))
     }
 
     /// `--fix` mends it.

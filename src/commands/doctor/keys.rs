@@ -5,9 +5,11 @@ use super::places;
 use crate::commands::Run;
 use crate::disk;
 use crate::error::{Code, Error};
+use crate::output::quoted;
 use crate::profile::SecretPlace;
 use crate::secret::{Found, Identities, IdentityPlace, KeyError, find_program};
 use crate::session::read_passphrase;
+use std::path::Path;
 
 const IDENTITY: &str = "keys.identity";
 const DEVICE: &str = "keys.device";
@@ -40,7 +42,10 @@ fn identity(run: &Run<'_>, findings: &mut Vec<Finding>) {
         }
         Err(KeyError::Missing(path)) => findings.push(missing(run, KeyError::Missing(path))),
         Err(KeyError::Disk(error)) if matches!(place, IdentityPlace::Standard(_)) => {
-            findings.push(places::file(IDENTITY, true, error));
+            let path = keys_line(error.path());
+            let is_link = error.path().is_symlink();
+            let found = places::file(IDENTITY, true, error);
+            findings.push(if is_link { found.fix(path) } else { found });
         }
         Err(error) => findings.push(Finding::problem(IDENTITY, error)),
     }
@@ -59,6 +64,11 @@ fn missing(run: &Run<'_>, error: KeyError) -> Finding {
     } else {
         Finding::fine(IDENTITY, "there is none, and no profile needs one")
     }
+}
+
+/// A link is taken from the variable alone, which nobody else sets.
+fn keys_line(link: &Path) -> String {
+    format!("export NETO_IDENTITY_FILE={}\n(or put the file itself there)", quoted(&link.to_string_lossy()))
 }
 
 fn missing_programs(run: &Run<'_>, identities: &Identities, findings: &mut Vec<Finding>) {
@@ -90,7 +100,7 @@ fn device(run: &Run<'_>) -> Finding {
     match keys.load_device() {
         Ok(Some(_)) => Finding::fine(DEVICE, format!("{} (opens the cached tokens)", keys.device_file().display())),
         Ok(None) => Finding::fine(DEVICE, "the device key is not there yet; it is made with the first token"),
-        Err(KeyError::Disk(error)) => places::file(DEVICE, true, error),
+        Err(KeyError::Disk(error)) => places::file(DEVICE, true, error).replaced(&keys.device_file()),
         Err(error) => Finding::problem(DEVICE, error),
     }
 }

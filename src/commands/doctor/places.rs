@@ -10,6 +10,7 @@ use crate::profile::{Current, CurrentError};
 use crate::secret::MemoryError;
 use crate::session::{RotationError, SessionError};
 use crate::token::TokenFileError;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 const FOLDERS: &str = "places.folders";
@@ -91,10 +92,16 @@ fn folder(place: &Place, findings: &mut Vec<Finding>) -> bool {
         }
         // neto goes on without what it cannot write.
         Err(error @ DiskError::Io { action: "write", .. }) => {
-            findings.push(Finding::warning(FOLDERS, error));
-            return path.is_dir();
+            match disk::names(path) {
+                Ok(_) => findings.push(Finding::warning(FOLDERS, cured(error))),
+                // Of one that is not there, the folder above is told of.
+                Err(unread) if unread.is_absent() && !place.told => {}
+                Err(unread) if unread.is_absent() => findings.push(Finding::warning(FOLDERS, cured(error))),
+                Err(unread) => findings.push(Finding::problem(FOLDERS, cured(unread))),
+            }
+            return disk::names(path).is_ok();
         }
-        Err(error) => findings.push(Finding::problem(FOLDERS, error)),
+        Err(error) => findings.push(Finding::problem(FOLDERS, cured(error))),
     }
     false
 }
@@ -123,7 +130,9 @@ fn files(place: &Place, findings: &mut Vec<Finding>) {
     paths.sort();
     for path in paths {
         if let Err(error) = disk::examine(&path, RULES) {
-            findings.push(file(FILES, place.needed, error));
+            let found = file(FILES, place.needed, error);
+            // What a rotation left holds the one copy of a key.
+            findings.push(if place.needed && !place.told { found } else { found.replaced(&path) });
         }
     }
 }
@@ -131,15 +140,34 @@ fn files(place: &Place, findings: &mut Vec<Finding>) {
 /// What is wrong with a file of neto's.
 pub(super) fn file(check: &'static str, needed: bool, error: DiskError) -> Finding {
     let mend = match &error {
+        // To close a folder that is everybody's would lock the others out.
+        open if open.is_everybodys() => None,
         DiskError::TooOpen { path, writable, .. } => {
             Some(Mend::Narrow(path.clone(), if *writable { 0o022 } else { 0o077 }))
         }
         _ => None,
     };
+    let error = cured(error);
     let finding = if needed { Finding::problem(check, error) } else { Finding::warning(check, error) };
     match mend {
         Some(mend) => finding.mended_by(mend),
         None => finding,
+    }
+}
+
+/// With what mends it, where this user may not go on: what is his he may open to himself, and else it has to be given to
+/// him.
+fn cured(error: DiskError) -> Error {
+    let denied = matches!(&error, DiskError::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied);
+    let barrier = error.path().ancestors().find_map(|path| Some((path, path.symlink_metadata().ok()?)));
+    let line = barrier.filter(|_| denied).map(|(path, found)| {
+        let path = quoted(&path.to_string_lossy());
+        if disk::is_own(&found) { format!("chmod u+rwX {path}") } else { format!("sudo chown \"$(id -un)\" {path}") }
+    });
+    let error = Error::from(error);
+    match line {
+        Some(line) => error.with_hint(line),
+        None => error,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The store: whether it is read, what is wrong in each profile, who can open the secrets, and what git has of it.
 
-use super::finding::{Finding, Mend};
+use super::finding::Finding;
+use super::places;
 use crate::commands::git::Git;
 use crate::commands::init::own_name;
 use crate::commands::seal_check::{self, Seen};
@@ -8,7 +9,7 @@ use crate::commands::select::Selected;
 use crate::commands::words::count;
 use crate::commands::{Run, fleet};
 use crate::context::ContextError;
-use crate::disk::{self, DiskError, Privacy, Rules};
+use crate::disk::{self, Privacy, Rules};
 use crate::error::{Code, Error};
 use crate::output::quoted;
 use crate::profile::{Profile, ProfileName, SecretPlace, Store, StoreFileError};
@@ -54,16 +55,9 @@ pub(super) fn check(run: &Run<'_>, selected: &[Selected<'_>]) -> Vec<Finding> {
 }
 
 fn unreadable(error: ContextError) -> Finding {
-    let mend = match &error {
-        ContextError::Store(StoreFileError::Disk(DiskError::TooOpen { path, writable: true, .. })) => {
-            Some(Mend::Narrow(path.clone(), 0o022))
-        }
-        _ => None,
-    };
-    let finding = Finding::problem(FILE, error);
-    match mend {
-        Some(mend) => finding.mended_by(mend),
-        None => finding,
+    match error {
+        ContextError::Store(StoreFileError::Disk(error)) => places::file(FILE, true, error),
+        error => Finding::problem(FILE, error),
     }
 }
 
