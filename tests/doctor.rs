@@ -323,6 +323,19 @@ fn what_cannot_be_read_is_told_once_with_the_line_that_mends_it() {
 }
 
 #[test]
+fn a_home_in_which_nothing_can_be_made_is_one_warning_and_nobody_is_told_to_take_it() {
+    let sandbox = Sandbox::new();
+    let closed = sandbox.work("closed");
+    fs::create_dir(&closed).unwrap();
+    set_mode(&closed, 0o555);
+    let secret = sandbox.write_secret("netosecret", sandbox.server().add_tenant("acme", "soc").netosecret());
+    let call = sandbox.bound_neto(["doctor", "--offline", "-o", "json"]).without_env("NETO_HOME");
+    let call = call.env("HOME", closed.to_str().unwrap()).env("NETOSECRET", fs::read_to_string(secret).unwrap());
+    let outcome = call.run();
+    finds(&outcome, "places.folders", "warning", &["closed: permission denied", "export NETO_HOME=/some/folder\n"]);
+}
+
+#[test]
 fn what_stands_in_the_place_of_a_file_is_told_with_the_line_that_takes_it_away() {
     let sandbox = Sandbox::sound();
     for (path, check, state) in [
@@ -535,6 +548,18 @@ fn without_a_home_there_is_one_line() {
     let call = || sandbox.program("setpriv", nobody).folder("/").without_env("HOME");
     let outcome = call().without_env("NETO_HOME").run();
     finds(&outcome, "places.home", "problem", &["names no home folder", "export NETO_HOME="]);
+    // A job that has its credential works without.
+    let secret = sandbox.server().add_tenant("acme", "soc").netosecret();
+    let outcome = call().without_env("NETO_HOME").env("NETOSECRET", &secret).run();
+    finds(&outcome, "places.home", "warning", &["names no home folder"]);
+    sandbox
+        .program("setpriv", ["--reuid", "54321", "--clear-groups", binary, "exec", "--", "true"])
+        .folder("/")
+        .without_env("HOME")
+        .without_env("NETO_HOME")
+        .env("NETOSECRET", &secret)
+        .run()
+        .code(0);
 }
 
 #[test]

@@ -120,6 +120,11 @@ impl Finding {
         Self { fix: Some(line.into()), ..self }
     }
 
+    /// Whether it is what another finding says.
+    pub(super) fn says_what(&self, other: &Self) -> bool {
+        self.is_found() && self.message == other.message
+    }
+
     /// Unless something mends it already: out of the way with it, and neto makes another.
     pub(super) fn replaced(self, path: &Path) -> Self {
         if self.fix.is_some() {

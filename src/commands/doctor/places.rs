@@ -35,7 +35,11 @@ struct Place {
 pub(super) fn check(run: &Run<'_>) -> Vec<Finding> {
     if run.context.paths.homeless {
         let error = Error::new(Code::System, "the system names no home folder");
-        return vec![Finding::problem("places.home", error.with_hint("export NETO_HOME=/some/folder"))];
+        let error = error.with_hint("export NETO_HOME=/some/folder");
+        // What a job is given is enough: it signs in for itself each time.
+        let works = run.context.has_netosecret() || run.context.paths.named_store;
+        let home = if works { Finding::warning } else { Finding::problem };
+        return vec![home("places.home", error)];
     }
     let places = places(run);
     let mut findings = Vec::new();
@@ -51,6 +55,8 @@ pub(super) fn check(run: &Run<'_>) -> Vec<Finding> {
             closed.push(&place.path);
         }
     }
+    // Of several folders that could not be made, what is in the way may be the same.
+    findings.dedup_by(|one, before| one.says_what(before));
     above(run, &mut findings);
     contents(run, &mut findings);
     leftovers(run, &places, &mut findings);
@@ -96,7 +102,10 @@ fn folder(place: &Place, findings: &mut Vec<Finding>) -> bool {
                 Ok(_) => findings.push(Finding::warning(FOLDERS, cured(error))),
                 // Of one that is not there, the folder above is told of.
                 Err(unread) if unread.is_absent() && !place.told => {}
-                Err(unread) if unread.is_absent() => findings.push(Finding::warning(FOLDERS, cured(error))),
+                Err(unread) if unread.is_absent() => {
+                    let error = Error::from(error).with_hint("export NETO_HOME=/some/folder    that you may write to");
+                    findings.push(Finding::warning(FOLDERS, error));
+                }
                 Err(unread) => findings.push(Finding::problem(FOLDERS, cured(unread))),
             }
             return disk::names(path).is_ok();
@@ -156,10 +165,10 @@ pub(super) fn file(check: &'static str, needed: bool, error: DiskError) -> Findi
 }
 
 /// With what mends it, where this user may not go on: what is his he may open to himself, and else it has to be given to
-/// him.
+/// him. Of folders further up, which may be the system's, nothing is said.
 fn cured(error: DiskError) -> Error {
     let denied = matches!(&error, DiskError::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied);
-    let barrier = error.path().ancestors().find_map(|path| Some((path, path.symlink_metadata().ok()?)));
+    let barrier = error.path().ancestors().take(2).find_map(|path| Some((path, path.symlink_metadata().ok()?)));
     let line = barrier.filter(|_| denied).map(|(path, found)| {
         let path = quoted(&path.to_string_lossy());
         if disk::is_own(&found) { format!("chmod u+rwX {path}") } else { format!("sudo chown \"$(id -un)\" {path}") }

@@ -9,7 +9,7 @@ use crate::commands::select::Selected;
 use crate::commands::words::count;
 use crate::commands::{Run, fleet};
 use crate::context::ContextError;
-use crate::disk::{self, Privacy, Rules};
+use crate::disk::{self, DiskError, Privacy, Rules};
 use crate::error::{Code, Error};
 use crate::output::quoted;
 use crate::profile::{Profile, ProfileName, SecretPlace, Store, StoreFileError};
@@ -29,7 +29,7 @@ const GIT: &str = "store.git";
 pub(super) fn check(run: &Run<'_>, selected: &[Selected<'_>]) -> Vec<Finding> {
     let store = match run.context.store() {
         Ok(store) => store,
-        Err(error) => return vec![unreadable(error)],
+        Err(error) => return vec![unreadable(error, run.context.paths.named_store)],
     };
     let path = &run.context.paths.store;
     let mut findings = Vec::new();
@@ -54,9 +54,12 @@ pub(super) fn check(run: &Run<'_>, selected: &[Selected<'_>]) -> Vec<Finding> {
     findings
 }
 
-fn unreadable(error: ContextError) -> Finding {
+fn unreadable(error: ContextError, named: bool) -> Finding {
     match error {
-        ContextError::Store(StoreFileError::Disk(error)) => places::file(FILE, true, error),
+        // What others have shared is not ours to be given.
+        ContextError::Store(StoreFileError::Disk(error)) if !named || matches!(error, DiskError::TooOpen { .. }) => {
+            places::file(FILE, true, error)
+        }
         error => Finding::problem(FILE, error),
     }
 }
