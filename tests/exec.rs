@@ -67,7 +67,7 @@ fn what_goes_wrong_before_the_program_is_125() {
         (&["exec", "nosuch", "--", "touch", "ran"], "there is no profile 'nosuch'"),
         (&["exec", "A b", "--", "touch", "ran"], "not the name of a profile"),
         (&["exec", "--bogus", "--", "touch", "ran"], "--bogus"),
-        (&["exec", "acme", "touch", "ran"], "want a program; it stands behind --"),
+        (&["exec", "acme", "touch", "ran"], "it stands behind --\n  hint: neto exec acme -- ./report.py\n"),
         (&["--store", "nowhere.toml", "exec", "acme", "--", "touch", "ran"], "nowhere.toml"),
         (&["-p", "nosuch", "exec", "--", "touch", "ran"], "nosuch"),
         (&["--lock-timeout", "forever", "exec", "--", "touch", "ran"], "--lock-timeout"),

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 const MOST: usize = 3;
 
 /// Words from elsewhere, and the lines that do here what they do there.
-const WORDS: [(&[&str], &[&str]); 22] = [
+const WORDS: [(&[&str], &[&str]); 23] = [
     (&["add", "new", "create", "register"], &["neto profile add", "neto recipient add"]),
     (&["list", "ls", "get-contexts"], &["neto ls", "neto profile list", "neto recipient list"]),
     (&["profiles", "tenants", "accounts", "contexts"], &["neto ls"]),
@@ -33,6 +33,7 @@ const WORDS: [(&[&str], &[&str]); 22] = [
     (&["serve", "server", "decoy"], &["neto proxy", "neto exec --decoy"]),
     (&["completion", "autocomplete"], &["neto completions"]),
     (&["check", "diagnose"], &["neto doctor"]),
+    (&["version"], &["neto --version"]),
 ];
 
 /// Flags from elsewhere, and what does that here.
@@ -48,11 +49,25 @@ const FLAGS: [(&str, &str); 9] = [
     ("--context", "--profile"),
 ];
 
+/// What people call a secret where a flag takes it.
+const SECRETS: [&str; 10] = [
+    "--appkey",
+    "--app-key",
+    "--apikey",
+    "--api-key",
+    "--key",
+    "--sharedsecret",
+    "--shared-secret",
+    "--secret",
+    "--netosecret",
+    "--password",
+];
+
 /// The lines that `word` may have meant, where it is no verb of the command at `path` (`neto`, or `neto profile`): what it
 /// means elsewhere, verbs of that name elsewhere, `near` names of that command, near ones anywhere.
 pub(super) fn verbs(word: &str, path: &str, near: &[String], tree: &Command) -> Vec<String> {
     let all = lines(tree);
-    let known = |line: &&&str| all.iter().any(|full| *full == verb_of(line));
+    let known = |line: &&&str| verb_of(line) == "neto" || all.iter().any(|full| *full == verb_of(line));
     let words = WORDS.iter().filter(|(words, _)| words.contains(&word)).flat_map(|(_, lines)| *lines);
     let words = nearest(path, words.filter(known).map(|line| (*line).to_owned()).collect());
     let elsewhere: Vec<String> = all.iter().filter(|line| name_of(line) == word).cloned().collect();
@@ -68,6 +83,11 @@ pub(super) fn verbs(word: &str, path: &str, near: &[String], tree: &Command) -> 
 /// What to do about a flag that the command at `path` does not have; nothing where no other has it either.
 pub(super) fn flag(flag: &str, path: &str, arguments: &[OsString], tree: &Command) -> Option<String> {
     let own = at(tree, path)?;
+    // A near name would take the secret for something that is no secret.
+    if SECRETS.contains(&flag) {
+        let line = if path == "neto profile set-secret" { "neto profile set-secret NAME" } else { "neto profile add" };
+        return Some(format!("{line}    asks for it; no flag takes a secret"));
+    }
     let here = FLAGS.iter().find(|(other, _)| *other == flag).map(|(_, here)| *here);
     if let Some(here) = here.filter(|here| has(own, here.split(' ').next().unwrap_or_default())) {
         return Some(format!("did you mean '{here}'?"));
@@ -166,7 +186,8 @@ mod tests {
         for (words, meant) in WORDS {
             assert!(words.iter().all(|word| !word.is_empty()) && !meant.is_empty());
             for line in meant {
-                assert!(all.contains(&verb_of(line).to_owned()) || coming(verb_of(line)), "{line}");
+                let own = *line == "neto --version";
+                assert!(own || all.contains(&verb_of(line).to_owned()) || coming(verb_of(line)), "{line}");
             }
         }
     }
@@ -200,6 +221,17 @@ mod tests {
         );
         assert_eq!(told("--overlap", "neto login", &["neto", "login"]), "it belongs to neto rotate");
         assert!(told("--tag", "neto token", &["neto", "token"]).ends_with(" and others"));
+        // Not --appname, which stands in the store in clear.
+        for (path, line) in [
+            ("neto profile add", "neto profile add    asks"),
+            ("neto profile set-secret", "neto profile set-secret NAME    asks"),
+            ("neto login", "neto profile add    asks"),
+        ] {
+            for flag in SECRETS {
+                assert!(told(flag, path, &[]).starts_with(line), "{path} {flag}");
+                assert!(!has(at(&tree, path).unwrap(), flag), "{path} {flag}");
+            }
+        }
         assert_eq!(told("--bogus", "neto token", &[]), "");
     }
 }

@@ -72,11 +72,21 @@ struct ExecRow<'a> {
     error: Option<&'a str>,
 }
 
+/// For whom the program was meant where it is missing: the profiles that come first, since what follows may be the program
+/// without its `--`.
+fn meant(args: &ExecArgs, run: &Run<'_>) -> String {
+    let store = run.context.store().ok();
+    let is_there =
+        |name: &&String| store.is_some_and(|store| name.parse().is_ok_and(|name| store.entry(&name).is_some()));
+    let names: Vec<&str> = args.select.names.iter().take_while(is_there).map(String::as_str).collect();
+    if names.is_empty() { "--all".to_owned() } else { names.join(" ") }
+}
+
 /// Runs the program for each of the selected profiles.
 pub(super) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
     if args.command.is_empty() {
         return Err(Error::new(Code::Usage, "several profiles, or -o json, want a program; it stands behind --")
-            .with_hint("neto exec --all -- ./report.py"));
+            .with_hint(format!("neto exec {} -- ./report.py", meant(args, run))));
     }
     let selected = args.select.or_chosen(run)?;
     let mut fleet = Fleet::new(run, "Running", selected.iter().map(|one| &*one.name));
