@@ -120,7 +120,12 @@ fn explain(error: &clap::Error, arguments: &[OsString]) -> Error {
         ErrorKind::ArgumentConflict => {
             let other = text(error, ContextKind::PriorArg);
             let other = other.map_or_else(|| "another flag".to_owned(), |other| plain(&other));
-            format!("{} does not go with {other}", argument.unwrap_or_default())
+            let argument = argument.unwrap_or_default();
+            if argument == other {
+                format!("{argument} stands there twice")
+            } else {
+                format!("{argument} does not go with {other}")
+            }
         }
         ErrorKind::NoEquals | ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
             format!("{} wants a value", argument.unwrap_or_default())

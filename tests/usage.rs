@@ -231,6 +231,14 @@ const ANSWERS: [&str; 16] = [
     "api GET /devices --all",
 ];
 
+#[test]
+fn what_stands_there_twice_is_told_as_that() {
+    let sandbox = Sandbox::new();
+    for (arguments, flag) in [(&["-vv", "ls"][..], "--verbose"), (&["status", "--all", "--all"], "--all")] {
+        sandbox.neto(arguments).run().code(2).stderr_has(&format!("error: {flag} stands there twice\n"));
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn r61_a_closed_pipe_is_quiet() {
