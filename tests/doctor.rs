@@ -393,6 +393,14 @@ fn r6_what_killed_runs_left_is_found_after_an_hour_and_removed() {
     }
     finds_nothing(&sandbox.offline());
     fs::remove_dir(folder).unwrap();
+    // A link to a store, that was to be renamed.
+    let link = sandbox.home("tokens/.neto-tmp-link");
+    symlink("nowhere", &link).unwrap();
+    let old = rustix::fs::Timespec { tv_sec: 1_000_000_000, tv_nsec: 0 };
+    let times = rustix::fs::Timestamps { last_access: old, last_modification: old };
+    rustix::fs::utimensat(rustix::fs::CWD, &link, &times, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).unwrap();
+    finds(&sandbox.offline(), "places.leftovers", "warning", &["1 temporary file of"]);
+    fs::remove_file(link).unwrap();
     for folder in [".", "keys", "state", "state/locks"] {
         let path = leave(&format!("{folder}/.neto-tmp-c"), 3_700);
         finds(&sandbox.offline(), "places.leftovers", "warning", &["1 temporary file of"]);

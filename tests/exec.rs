@@ -68,6 +68,7 @@ fn what_goes_wrong_before_the_program_is_125() {
         (&["exec", "A b", "--", "touch", "ran"], "not the name of a profile"),
         (&["exec", "--bogus", "--", "touch", "ran"], "--bogus"),
         (&["exec", "acme", "touch", "ran"], "it stands behind --\n  hint: neto exec acme -- ./report.py\n"),
+        (&["exec", "nosuch", "touch"], "hint: neto exec NAME -- ./report.py\n"),
         (&["--store", "nowhere.toml", "exec", "acme", "--", "touch", "ran"], "nowhere.toml"),
         (&["-p", "nosuch", "exec", "--", "touch", "ran"], "nosuch"),
         (&["--lock-timeout", "forever", "exec", "--", "touch", "ran"], "--lock-timeout"),

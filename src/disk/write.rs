@@ -275,7 +275,7 @@ pub fn leftovers(folder: &Path) -> Vec<PathBuf> {
     let ours = names(folder).unwrap_or_default().into_iter().filter(|name| name.to_string_lossy().starts_with(PREFIX));
     let age = |path: &Path| {
         // In a folder that several users write to, the others' runs are theirs.
-        let found = fs::symlink_metadata(path).ok().filter(|found| found.is_file() && is_own(found))?;
+        let found = fs::symlink_metadata(path).ok().filter(|found| !found.is_dir() && is_own(found))?;
         found.modified().ok()?.elapsed().ok()
     };
     ours.map(|name| folder.join(name)).filter(|path| age(path).is_some_and(|age| age > LEFTOVER_AGE)).collect()

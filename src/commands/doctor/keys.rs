@@ -42,10 +42,10 @@ fn identity(run: &Run<'_>, findings: &mut Vec<Finding>) {
         }
         Err(KeyError::Missing(path)) => findings.push(missing(run, KeyError::Missing(path))),
         Err(KeyError::Disk(error)) if matches!(place, IdentityPlace::Standard(_)) => {
-            let path = keys_line(error.path());
+            let line = by_variable(error.path());
             let is_link = error.path().is_symlink();
             let found = places::file(IDENTITY, true, error);
-            findings.push(if is_link { found.fix(path) } else { found });
+            findings.push(if is_link { found.fix(line) } else { found });
         }
         Err(error) => findings.push(Finding::problem(IDENTITY, error)),
     }
@@ -67,7 +67,7 @@ fn missing(run: &Run<'_>, error: KeyError) -> Finding {
 }
 
 /// A link is taken from the variable alone, which nobody else sets.
-fn keys_line(link: &Path) -> String {
+fn by_variable(link: &Path) -> String {
     format!("export NETO_IDENTITY_FILE={}\n(or put the file itself there)", quoted(&link.to_string_lossy()))
 }
 

@@ -79,7 +79,11 @@ fn meant(args: &ExecArgs, run: &Run<'_>) -> String {
     let is_there =
         |name: &&String| store.is_some_and(|store| name.parse().is_ok_and(|name| store.entry(&name).is_some()));
     let names: Vec<&str> = args.select.names.iter().take_while(is_there).map(String::as_str).collect();
-    if names.is_empty() { "--all".to_owned() } else { names.join(" ") }
+    match names[..] {
+        [] if args.select.names.is_empty() => "--all".to_owned(),
+        [] => "NAME".to_owned(),
+        _ => names.join(" "),
+    }
 }
 
 /// Runs the program for each of the selected profiles.
