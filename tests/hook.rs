@@ -404,6 +404,131 @@ fn an_export_follows_what_use_chose_and_gives_it_back() {
 }
 
 #[test]
+fn who_sets_neto_profile_by_hand_is_left_no_token_of_another() {
+    for shell in SHELLS.iter().filter(|shell| shell.is_here()) {
+        let sandbox = signed_in(&["acme", "globex"]);
+        let (look, export) = (shell.look(), shell.export(""));
+        let (other, none) = (shell.set("NETO_PROFILE", "globex"), shell.set("NETO_PROFILE", ""));
+        for (lines, wanted) in [
+            (&[other.as_str(), "neto use globex"][..], ["globex", "globex", ""]),
+            (&[&none, "neto use globex"], ["globex", "globex", ""]),
+            (&[&none, "neto use globex", "__neto_before_prompt"], ["globex", "globex", ""]),
+            (&[&other, "__neto_before_prompt"], ["globex", "globex", ""]),
+            (&[&none, "__neto_before_prompt"], [""; 3]),
+            // It is a choice, which an export follows.
+            (&[&other, &export], ["globex"; 3]),
+            // The control: what is exported of the chosen one stays.
+            (&["__neto_before_prompt", "neto use acme", "__neto_before_prompt"], ["acme"; 3]),
+        ] {
+            let lines = [&["neto use acme", export.as_str()], lines, &[look.as_str()]].concat();
+            let outcome = shell.run(&sandbox, &lines.iter().map(ToString::to_string).collect::<Vec<_>>());
+            let told = outcome.code(0).answer().trim_matches(['<', '>']);
+            let told: Vec<&str> = told.split(':').collect();
+            assert_eq!([told[0], told[1], told[3]], wanted, "{}: {lines:?}\n{outcome}", shell.program);
+        }
+    }
+}
+
+#[test]
+fn a_token_of_another_store_is_one_of_another_tenant() {
+    let sandbox = signed_in(&["acme", "globex"]);
+    let other = sandbox.work("other.toml");
+    fs::copy(sandbox.home("profiles.toml"), &other).unwrap();
+    sandbox.neto(["--store", "other.toml", "login", "acme"]).run().code(0);
+    let set = BASH.set("NETO_STORE", other.to_str().unwrap());
+    let (look, export, back) = (BASH.look(), BASH.export("acme"), "unset NETO_STORE");
+    for (change, end) in [
+        ("neto use acme", "Dropped the variables of 'acme'"),
+        ("__neto_before_prompt", "Another store is used here, and the variables of 'acme' are dropped; again: "),
+    ] {
+        let lines = [&set, &export, "__neto_before_prompt", &look, back, change, &look].map(str::to_owned);
+        let outcome = BASH.run(&sandbox, &lines);
+        outcome.code(0).stderr_has(end).stdout_has("<acme:::acme>\n");
+        assert!(outcome.stdout.ends_with(":>\n"), "{outcome}");
+    }
+    // What is switched in another store for all shells changes nothing here.
+    let line = "neto --store other.toml use --global globex";
+    let lines = [&export, line, &look].map(str::to_owned);
+    BASH.run(&sandbox, &lines).code(0).stdout("<acme:::acme>\n").stderr_lacks("dropped");
+}
+
+#[test]
+fn a_netosecret_of_the_user_outlives_what_was_exported_of_it() {
+    let sandbox = signed_in(&["acme"]);
+    sandbox.neto(["use", "acme"]).run().code(0);
+    let credential = sandbox.server().add_tenant("zed", "soc");
+    let past = BASH.set("NETO_TOKEN_EXPIRES_AT", "1700000000");
+    let said = "echo \"$NETO_PROFILE:${NETO_SHORTNAME-}:${#NETOSECRET}\"";
+    for words in ["", "--with-secret"] {
+        let lines = [
+            &BASH.export(words),
+            "__neto_before_prompt",
+            said,
+            &past,
+            "__neto_before_prompt",
+            &BASH.export(""),
+            said,
+            "neto use acme",
+            said,
+        ];
+        let lines = lines.map(str::to_owned);
+        let hook = BASH.hook(&sandbox);
+        let script = [&[hook], &lines[..]].concat().join("\n");
+        let outcome = BASH.call(&sandbox, &script).env("NETOSECRET", credential.netosecret()).run();
+        let length = credential.netosecret().trim().len();
+        outcome.code(0).stdout(&format!("env:zed:{length}\nenv:zed:{length}\nacme::{length}\n"));
+    }
+}
+
+#[test]
+fn what_hides_a_switch_and_came_with_an_export_goes_as_a_whole() {
+    let sandbox = declared(&["alpha", "beta"]);
+    let call = || sandbox.neto(["use", "beta"]).env("NETO_PROFILE", "alpha");
+    call().run().code(0).stderr_has("unset NETO_PROFILE");
+    let exported = call().env("NETO_EXPORTED", "NETO_PROFILE NETO_TOKEN").run();
+    exported.code(0).stderr_has("eval \"$(neto export --unset)\"").stderr_lacks("unset NETO_PROFILE");
+}
+
+#[test]
+fn fish_switches_whatever_its_ifs_is() {
+    if !FISH.is_here() {
+        return;
+    }
+    let sandbox = declared(&["alpha"]);
+    let lines = ["set -g IFS ''", "neto use alpha", &FISH.look()].map(str::to_owned);
+    FISH.run(&sandbox, &lines).code(0).stdout("<alpha:alpha::>\n");
+}
+
+#[test]
+fn a_list_of_the_hook_does_not_stop() {
+    if !NU.is_here() {
+        return;
+    }
+    // nu makes it a job of its own, and then waits for what it prints.
+    let sandbox = declared(&["alpha", "beta"]);
+    let mut session = NU.at_terminal(&sandbox, &[]);
+    session.says("neto use", "2 of 2");
+    session.terminal.press(CTRL_Z).expect("2 of 2").press("bet").expect("1 of 2").press("\r");
+    session.terminal.expect("Now using 'beta' in this shell");
+    session.holds("beta:beta::");
+    session.leave();
+}
+
+#[test]
+fn the_words_of_nu_reach_the_program_as_without_the_hook() {
+    if !NU.is_here() {
+        return;
+    }
+    let sandbox = signed_in(&["acme"]);
+    fs::write(sandbox.work("a.txt"), "").unwrap();
+    let line = "neto exec acme -- printf '[%s]' ~ *.txt \"*\" $\"a(1 + 1)\" (1 + 2) 007 ...[x y] -n --x=1";
+    let outcome = NU.run(&sandbox, &[line.to_owned(), format!("^{line}")]);
+    let (hooked, plain) = outcome.code(0).stdout.split_at(outcome.stdout.len() / 2);
+    assert_eq!(hooked, plain);
+    assert!(plain.contains("[a.txt][*][a2][3][007][x][y][-n][--x=1]") && !plain.contains('~'), "{plain}");
+}
+
+#[test]
 fn a_program_run_for_a_profile_has_no_choice_of_the_shell() {
     let sandbox = signed_in(&["acme", "globex"]);
     let lines = [
@@ -565,7 +690,7 @@ fn what_is_planted_in_variables_is_never_evaluated() {
         sandbox.neto(["hook", shell, "--prompt"]).run().code(0).silent().stdout("");
         let good =
             sandbox.neto(["hook", shell, "--prompt"]).env("NETO_EXPORTED", "NETO_PROFILE").env("NETO_PROFILE", "x");
-        good.env("NETO_CHOSEN", "-").env("NETO_TOKEN_EXPIRES_AT", "soon").run().code(0).silent().stdout("");
+        good.env("NETO_CHOSEN", "- x").env("NETO_TOKEN_EXPIRES_AT", "soon").run().code(0).silent().stdout("");
     }
 }
 
@@ -575,13 +700,13 @@ fn an_export_that_was_not_noted_counts_from_the_first_prompt() {
     sandbox.neto(["use", "alpha"]).run().code(0);
     let check =
         || sandbox.neto(["hook", "bash", "--prompt"]).env("NETO_EXPORTED", "NETO_PROFILE").env("NETO_PROFILE", "x");
-    check().run().code(0).silent().stdout("export NETO_CHOSEN='alpha'\n");
-    check().env("NETO_CHOSEN", "alpha").run().code(0).silent().stdout("");
-    let dropped = check().env("NETO_CHOSEN", "beta").run();
+    check().run().code(0).silent().stdout("export NETO_CHOSEN='alpha x'\n");
+    check().env("NETO_CHOSEN", "alpha x").run().code(0).silent().stdout("");
+    let dropped = check().env("NETO_CHOSEN", "beta x").run();
     dropped.code(0).stdout_has("unset -v").stdout_has(" NETO_CHOSEN ").stderr_has("again: eval \"$(neto export x)\"");
     // What is wrong here chooses nothing; that is a change too.
     fs::write(sandbox.work(".neto-profile"), "no name\n").unwrap();
-    check().env("NETO_CHOSEN", "alpha").run().code(0).stdout_has("unset -v").stderr_has("Now none is chosen here");
+    check().env("NETO_CHOSEN", "alpha x").run().code(0).stdout_has("unset -v").stderr_has("Now none is chosen here");
 }
 
 #[test]

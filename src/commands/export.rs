@@ -93,7 +93,8 @@ fn told(args: &ExportArgs, run: &Run<'_>, format: EnvFormat) -> Result<(Variable
         variables.set.push((EXPORTED.to_owned(), names));
     }
     if matches!(format, EnvFormat::Shell(_)) {
-        variables.set.extend(here::notes(run));
+        let notes = here::notes(run, &variables.set);
+        variables.set.extend(notes);
     }
     let text = format
         .exports(&variables.unset, &variables.set)

@@ -21,7 +21,7 @@ pub(super) const STORE: &str = "NETO_STORE";
 /// The variable in which an export notes what it set.
 pub(super) const EXPORTED: &str = "NETO_EXPORTED";
 
-/// The variable in which an export notes, for the hook, which profile was chosen then.
+/// The variable in which an export makes its [`Note`] for the hook.
 pub(super) const CHOSEN: &str = "NETO_CHOSEN";
 
 /// The variable that holds what `neto use` chose in this shell.
@@ -98,6 +98,14 @@ pub(super) fn stale(environment: &Environment) -> BTreeSet<String> {
     FIXED.iter().copied().chain(noted).chain(chosen).chain(over).map(str::to_owned).collect()
 }
 
+/// The same for a shell that goes on without an export: a `NETOSECRET` that none set is the user's own, and losing it
+/// would mean another profile.
+pub(super) fn left(environment: &Environment) -> BTreeSet<String> {
+    let mut names = stale(environment);
+    names.retain(|name| name != "NETOSECRET" || was_exported(environment, name));
+    names
+}
+
 /// What an earlier export set, and its note of that; nothing where there was none.
 pub(super) fn exported(environment: &Environment) -> Vec<String> {
     let of_export = |name: &String| name == EXPORTED || was_exported(environment, name);
@@ -105,9 +113,81 @@ pub(super) fn exported(environment: &Environment) -> Vec<String> {
     noted.into_iter().filter(of_export).collect()
 }
 
-/// Whether an earlier export set the variable.
+/// Whether an earlier export set the variable. A `NETO_PROFILE` that was changed by hand since is the user's.
 pub(super) fn was_exported(environment: &Environment, name: &str) -> bool {
-    environment.text(EXPORTED).is_some_and(|names| names.split(' ').any(|noted| noted == name))
+    let listed = environment.text(EXPORTED).is_some_and(|names| names.split(' ').any(|noted| noted == name));
+    listed && !(name == PROFILE && Note::of(environment).is_some_and(|note| note.exported != held(environment)))
+}
+
+/// The name that `NETO_PROFILE` holds; [`NOBODY`] where it holds none.
+fn held(environment: &Environment) -> String {
+    let is_name = |name: &String| name.parse::<ProfileName>().is_ok() || *name == ProfileName::env().as_str();
+    environment.text(PROFILE).filter(is_name).unwrap_or_else(|| NOBODY.to_owned())
+}
+
+/// What an export notes for the hook, so that a change shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Note {
+    /// The profile that was chosen beside the exported one; [`NOBODY`] where none was.
+    chosen: String,
+    /// The exported profile.
+    exported: String,
+    /// Where the profiles are declared; empty for the standard store.
+    store: String,
+}
+
+impl Note {
+    /// The one that the shell holds.
+    pub(super) fn of(environment: &Environment) -> Option<Self> {
+        let text = environment.text(CHOSEN)?;
+        let mut parts = text.splitn(3, ' ').map(str::to_owned);
+        let chosen = parts.next()?;
+        let exported = parts.next().unwrap_or_else(|| NOBODY.to_owned());
+        Some(Self { chosen, exported, store: parts.next().unwrap_or_default() })
+    }
+
+    /// The one that would be made now, if `NETO_PROFILE` is what was exported.
+    pub(super) fn now(run: &Run<'_>) -> Self {
+        Self { chosen: chosen(run), exported: held(&run.context.process.environment), store: store(run) }
+    }
+
+    /// For the shell to hold.
+    pub(super) fn variable(&self) -> (String, String) {
+        let text = format!("{} {} {}", self.chosen, self.exported, self.store);
+        (CHOSEN.to_owned(), text.trim_end().to_owned())
+    }
+
+    /// The chosen profile.
+    pub(super) fn chosen(&self) -> Option<&str> {
+        name_of(&self.chosen)
+    }
+
+    /// The exported profile.
+    pub(super) fn exported(&self) -> Option<&str> {
+        name_of(&self.exported)
+    }
+
+    /// Whether both mean the same store.
+    pub(super) fn is_of_store(&self, other: &Self) -> bool {
+        self.store == other.store
+    }
+}
+
+/// Whose variables an earlier export left in the shell, in words; nothing where they are those of this profile, which
+/// is now meant.
+pub(super) fn exported_beside(run: &Run<'_>, meant: Option<&ProfileName>) -> Option<String> {
+    let now = Note::now(run);
+    let before = Note::of(&run.context.process.environment).unwrap_or_else(|| now.clone());
+    let is_meant = before.exported() == meant.map(ProfileName::as_str) && meant.is_some();
+    let stays = is_meant && before.exported() == now.exported() && before.is_of_store(&now);
+    let whose = before.exported().map_or_else(|| "an export".to_owned(), |name| format!("'{name}'"));
+    (!stays).then_some(whose)
+}
+
+/// The store as a note has it.
+fn store(run: &Run<'_>) -> String {
+    let paths = &run.context.paths;
+    if paths.named_store { paths.store.to_string_lossy().into_owned() } else { String::new() }
 }
 
 /// What `neto use` chose in this shell. Nothing where `NETO_PROFILE` was changed by hand since: that is a choice too.
@@ -138,13 +218,13 @@ pub(super) fn untyped<'r>(run: &'r Run<'_>) -> Sources<'r> {
 
 /// The name that the shell and what lies on disk say now, for comparing one moment with another: [`NOBODY`] where none
 /// does, or something wrong. The store is not read.
-pub(super) fn chosen(run: &Run<'_>) -> String {
+fn chosen(run: &Run<'_>) -> String {
     let meant = untyped(run).meant().ok().flatten();
     meant.map_or_else(|| NOBODY.to_owned(), |choice| choice.name.to_string())
 }
 
 /// The name as a user reads it; nothing where nobody says one.
-pub(super) fn name_of(chosen: &str) -> Option<&str> {
+fn name_of(chosen: &str) -> Option<&str> {
     Some(chosen).filter(|name| *name != NOBODY)
 }
 
@@ -158,16 +238,18 @@ pub(super) fn hand_over(run: &Run<'_>, shell: Shell, change: &Change) -> Result<
     Ok(run.ui.answer(&[MARK, &change.render(shell)?].concat())?)
 }
 
-/// What an export under the hook sets besides: which profile is chosen beside the exported one, so that a change of it
-/// shows, and a choice by hand, which is about to be written over. Nothing without the hook.
-pub(super) fn notes(run: &Run<'_>) -> Vec<(String, String)> {
+/// What an export that sets these sets besides under the hook: its note, and a choice by hand, which is about to be
+/// written over. Nothing without the hook.
+pub(super) fn notes(run: &Run<'_>, exports: &[(String, String)]) -> Vec<(String, String)> {
     let environment = &run.context.process.environment;
     if caller(environment).is_none() {
         return Vec::new();
     }
     let by_hand = environment.text(PROFILE).filter(|_| !was_exported(environment, PROFILE));
     let by_hand = by_hand.map(|name| (USED.to_owned(), name));
-    by_hand.into_iter().chain([(CHOSEN.to_owned(), chosen(run))]).collect()
+    let exported = exports.iter().find(|(name, _)| name == PROFILE).map_or(NOBODY, |(_, value)| value);
+    let note = Note { exported: exported.to_owned(), ..Note::now(run) };
+    by_hand.into_iter().chain([note.variable()]).collect()
 }
 
 #[cfg(test)]

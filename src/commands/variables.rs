@@ -4,7 +4,7 @@ use super::here::{PROFILE, STORE, USED, USED_BEFORE, stale, was_exported};
 use super::{Run, Watch};
 use crate::context::Environment;
 use crate::error::Error;
-use crate::profile::{EnvTemplate, Profile};
+use crate::profile::{EnvTemplate, Profile, ProfileName};
 use crate::secret::{Account, Credential, NetoSecret};
 use crate::session::{Access, Declared, Session, SignIn, Want};
 use std::collections::BTreeSet;
@@ -79,10 +79,11 @@ impl Variables {
         Ok(Self::of(run, profile, &access, Some(&sign_in)))
     }
 
-    /// The names that are set, for `NETO_EXPORTED`.
+    /// The names that are set, for `NETO_EXPORTED`, but for what the shell has from its user.
     pub(super) fn names(&self, run: &Run<'_>) -> String {
-        let own = is_users_own_store(run);
-        let names = self.set.iter().map(|(name, _)| name.as_str()).filter(|name| !(own && *name == STORE));
+        let is_env = self.set.iter().any(|(name, value)| name == PROFILE && value == ProfileName::env().as_str());
+        let own = [is_users_own_store(run).then_some(STORE), is_env.then_some("NETOSECRET")];
+        let names = self.set.iter().map(|(name, _)| name.as_str()).filter(|name| !own.contains(&Some(*name)));
         names.collect::<Vec<_>>().join(" ")
     }
 }

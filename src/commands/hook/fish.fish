@@ -18,7 +18,8 @@ function neto --description 'neto, but `neto use` switches this shell'
     end
     switch "$verb"
         case use
-            # What the program prints for that, and nothing else, is evaluated.
+            # What the program prints for that, and nothing else, is evaluated. It comes as lines, whatever IFS is.
+            set -l IFS \n
             set -l text (_NETO_HOOK=fish command neto $argv)
             or return
             if test "$text[1]" = neto-hook:

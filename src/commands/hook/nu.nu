@@ -1,7 +1,7 @@
 # The verb behind the flags that may stand before it.
-def __neto_verb [words: list<string>]: nothing -> string {
+def __neto_verb [words: list]: nothing -> string {
     mut skip = false
-    for word in $words {
+    for word in ($words | each {|word| $"($word)" }) {
         if $skip {
             $skip = false
         } else if $word in [-p -qp -vp --profile --store --lock-timeout --color] {
@@ -14,8 +14,9 @@ def __neto_verb [words: list<string>]: nothing -> string {
 }
 
 # neto, but `neto use` switches this shell: what the program prints for that, and nothing else, is taken over. What is
-# unset comes empty, as with `neto export`. One expression, since nu hands what is piped in to the first one alone.
-def --env --wrapped neto [...words: string] {
+# unset comes empty, as with `neto export`. One expression, since nu hands what is piped in to the first one alone. The
+# words have no type, so that `~` and `*` stay what they are for a program.
+def --env --wrapped neto [...words] {
     match (__neto_verb $words) {
         "use" => {
             let text = with-env { _NETO_HOOK: nu } { ^neto ...$words }

@@ -3,7 +3,8 @@
 //! Reads names and the clock alone; signs nobody in, asks nothing, waits for nothing, and writes nothing.
 
 use crate::commands::Run;
-use crate::commands::here::{self, CHOSEN, Change, EXPORTED, PROFILE};
+use crate::commands::here::{self, Change, EXPORTED, PROFILE, USED};
+use crate::context::Environment;
 use crate::output::{Shell, clean};
 use crate::profile::ProfileName;
 
@@ -13,14 +14,16 @@ const EXPIRES_AT: &str = "NETO_TOKEN_EXPIRES_AT";
 /// What the calling shell is to do with what it exported, and says why. Nothing where that is still good.
 ///
 /// What is chosen is compared with what was chosen at the export, and not with the exported profile: who exports
-/// another one than the chosen means it.
+/// another one than the chosen means it. So it is with the store, and with `NETO_PROFILE` itself: who sets that by hand
+/// chooses, and a token of another profile beside it would be a trap.
 pub(in crate::commands) fn outdated(run: &Run<'_>, shell: Shell) -> Change {
     let environment = &run.context.process.environment;
     if environment.get(EXPORTED).is_none() {
         return Change::default();
     }
+    let (before, now) = (here::Note::of(environment), here::Note::now(run));
     // A variable may hold anything, and what is no name stands in no line to paste.
-    let exported: Option<ProfileName> = environment.text(PROFILE).and_then(|name| name.parse().ok());
+    let exported = before.as_ref().unwrap_or(&now).exported().and_then(|name| name.parse::<ProfileName>().ok());
     let again = match &exported {
         Some(name) => shell.evaluating(&format!("neto export {name}")),
         None => shell.evaluating("neto export"),
@@ -28,19 +31,39 @@ pub(in crate::commands) fn outdated(run: &Run<'_>, shell: Shell) -> Change {
     let whose = exported.as_ref().map(|name| format!(" of '{name}'")).unwrap_or_default();
     if has_expired(run) {
         run.ui.note(&format!("The token{whose} has expired, and its variables are dropped; again: {again}"));
-        return Change::dropping(environment);
+        return dropping(environment);
     }
-    let (before, now) = (environment.text(CHOSEN), here::chosen(run));
-    if before.as_ref() == Some(&now) {
+    // An export that was not noted counts from now on.
+    let Some(before) = before else { return noting(&now) };
+    if before == now {
         return Change::default();
     }
-    // An export that was not noted, or that of the profile chosen meanwhile.
-    if before.is_none() || exported.is_some_and(|name| name.as_str() == now) {
-        return Change { unset: Vec::new(), set: vec![(CHOSEN.to_owned(), now)] };
+    if !before.is_of_store(&now) {
+        run.ui.note(&format!("Another store is used here, and the variables{whose} are dropped; again: {again}"));
+        return dropping(environment);
     }
-    let chosen = here::name_of(&now).map_or_else(|| "none".to_owned(), |name| format!("'{}'", clean(name)));
+    // That of the profile chosen meanwhile is what is wanted now.
+    if before.exported() == now.exported() && now.exported() == now.chosen() {
+        return noting(&now);
+    }
+    let chosen = now.chosen().map_or_else(|| "none".to_owned(), |name| format!("'{}'", clean(name)));
     run.ui.note(&format!("Now {chosen} is chosen here, and the variables{whose} are dropped; again: {again}"));
-    Change::dropping(environment)
+    dropping(environment)
+}
+
+fn noting(note: &here::Note) -> Change {
+    Change { unset: Vec::new(), set: vec![note.variable()] }
+}
+
+/// Takes away what was exported. A `NETO_PROFILE` that was set by hand since stays, as a choice of this shell.
+fn dropping(environment: &Environment) -> Change {
+    let unset = here::left(environment).into_iter().collect();
+    let mut change = Change { unset, ..Change::dropping(environment) };
+    let by_hand = environment.text(PROFILE).filter(|_| !here::was_exported(environment, PROFILE));
+    if let Some(name) = by_hand.and_then(|name| name.parse::<ProfileName>().ok()) {
+        change.set = [PROFILE, USED].map(|variable| (variable.to_owned(), name.to_string())).to_vec();
+    }
+    change
 }
 
 fn has_expired(run: &Run<'_>) -> bool {

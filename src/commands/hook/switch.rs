@@ -1,7 +1,7 @@
 //! `neto use` in one shell: what is chosen there, and the text that changes it.
 
 use crate::commands::Run;
-use crate::commands::here::{self, Change, PROFILE, STORE, USED, USED_BEFORE};
+use crate::commands::here::{self, Change, EXPORTED, PROFILE, STORE, USED, USED_BEFORE};
 use crate::error::{Code, Error};
 use crate::output::{Shell, quoted};
 use crate::profile::{self, Current, ProfileName, Sources};
@@ -31,15 +31,12 @@ pub(in crate::commands) fn of_this_shell(run: &Run<'_>, shell: Shell) -> Result<
 pub(in crate::commands) fn switch(run: &Run<'_>, before: Current, name: Option<ProfileName>) -> Change {
     let environment = &run.context.process.environment;
     let after = name.clone().or_else(|| choice(run, Sources { variable: None, ..here::untyped(run) }).ok().flatten());
-    let exported = environment.text(PROFILE).filter(|_| here::was_exported(environment, PROFILE));
     let mut change = Change::default();
-    match &exported {
-        Some(exported) if after.as_ref().map(ProfileName::as_str) != Some(exported) => {
-            run.ui.note(&format!("Dropped the variables of '{exported}'"));
-            change.unset.extend(here::stale(environment));
-        }
-        Some(_) => {}
-        None => change.unset.push(PROFILE.to_owned()),
+    if environment.get(EXPORTED).is_none() {
+        change.unset.push(PROFILE.to_owned());
+    } else if let Some(whose) = here::exported_beside(run, after.as_ref()) {
+        run.ui.note(&format!("Dropped the variables of {whose}"));
+        change.unset.extend(here::left(environment));
     }
     run.ui.note(&match (&name, &after) {
         (Some(name), _) => format!("Now using '{name}' in this shell"),

@@ -64,7 +64,9 @@ fn for_all_shells(run: &Run<'_>, name: Option<&ProfileName>, hook: Option<Shell>
         None => run.ui.note("No profile is current"),
     }
     let Some(shell) = hook else { return tell_what_hides_it(run, name, &run.context.sources(None)) };
-    let change = hook::outdated(run, shell);
+    // In another store nothing was chosen for this shell.
+    let elsewhere = run.context.globals.store.is_some();
+    let change = if elsewhere { here::Change::default() } else { hook::outdated(run, shell) };
     let sources = if change.is_drop() { here::untyped(run) } else { run.context.sources(None) };
     tell_what_hides_it(run, name, &sources)?;
     here::hand_over(run, shell, &change)
@@ -117,9 +119,14 @@ fn tell_what_hides_it(run: &Run<'_>, name: Option<&ProfileName>, sources: &Sourc
     Ok(())
 }
 
-/// The line that unsets a variable, in the words of the shell that asks.
+/// The line that unsets a variable, in the words of the shell that asks. What an export set goes with the rest of it: a
+/// token of that profile must not stay behind.
 fn unset_line(run: &Run<'_>, name: &str) -> String {
-    match asking(run.context.process.parent) {
+    let shell = asking(run.context.process.parent);
+    if here::was_exported(&run.context.process.environment, name) {
+        return shell.evaluating("neto export --unset");
+    }
+    match shell {
         Shell::Fish => format!("set -e {name}"),
         Shell::Nu => format!("hide-env {name}"),
         Shell::Powershell => format!("Remove-Item Env:{name}"),

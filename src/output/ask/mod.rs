@@ -145,11 +145,11 @@ impl Raw {
         Ok(lost)
     }
 
-    /// Stops as Ctrl-Z does elsewhere, the terminal as it was meanwhile. Only where this process is a job of its own: a
-    /// shell that waits for `$(...)` does not see that it stopped.
+    /// Stops as Ctrl-Z does elsewhere, the terminal as it was meanwhile. Only where this process is a job of its own, and
+    /// nobody waits for what it prints: a shell that waits for `$(...)` does not see that it stopped.
     fn stop(&self) -> Result<(), AskError> {
         let own = getpid();
-        if getpgrp() == own {
+        if getpgrp() == own && io::stdout().is_terminal() {
             self.set(&self.before)?;
             kill_process(own, Signal::TSTP).map_err(io::Error::from)?;
             self.set(&self.taken)?;
