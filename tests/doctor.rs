@@ -695,6 +695,8 @@ fn each_variable_that_hides_or_spoils_something_is_told() {
                 &["NETO_PROFILE says beta and hides neto profile use, which says acme", "unset NETO_PROFILE"],
             ),
         ),
+        (&[("NETO_PROFILE", "beta"), ("NETO_SHELL_PROFILE", "beta")], ("", "", &[])),
+        (&[("NETO_PROFILE", "beta"), ("NETO_EXPORTED", "NETO_PROFILE")], ("", "", &[])),
         (&[("NETO_PROFILE", "gone")], ("surroundings.choice", "problem", &["no profile 'gone'"])),
         (&[("NETO_TOKEN_EXPIRES_AT", "9999999999")], ("", "", &[])),
         (&[("NETO_TOKEN_EXPIRES_AT", past)], ("surroundings.export", "warning", &["expired ", "neto export"])),

@@ -1,7 +1,7 @@
 //! `neto status`: the table, JSON and CSV of the cached tokens, offline and without opening anything.
 
 use crate::fusion::{Credential, Lifetime};
-use crate::harness::Sandbox;
+use crate::harness::{Call, Sandbox};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -189,6 +189,25 @@ fn rows_are_selected_filtered_and_sorted() {
     sandbox.neto(["status", "nosuch"]).run().code(3).stdout("").stderr_has("nosuch");
     sandbox.neto(["status", "--tag", "nosuch"]).run().code(3).stdout("").stderr_has("prod");
     sandbox.neto(["status", "--state", "valide"]).run().code(2).stdout("").stderr_has("valid");
+}
+
+#[test]
+fn the_mark_is_at_the_profile_of_this_shell() {
+    let sandbox = Sandbox::new();
+    sandbox.with_each_state();
+    let marked = |call: Call<'_>| {
+        let outcome = call.run();
+        let marked = outcome.code(0).stdout.lines().filter(|line| line.starts_with("* "));
+        marked.map(|line| line.split_whitespace().nth(1).unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for verb in ["status", "ls"] {
+        assert_eq!(marked(sandbox.neto([verb])), ["acme"]);
+        let chosen = |name: &str| sandbox.neto([verb]).env("NETO_PROFILE", name).env("NETO_SHELL_PROFILE", name);
+        assert_eq!(marked(chosen("hooli")), ["hooli"]);
+        assert_eq!(marked(chosen("A b")), ["acme"]);
+        // That of somebody else's choice is not what `neto use` chose.
+        assert_eq!(marked(sandbox.neto([verb]).env("NETO_PROFILE", "hooli")), ["acme"]);
+    }
 }
 
 #[test]

@@ -197,6 +197,17 @@ pub(super) fn used(environment: &Environment) -> Option<String> {
     stands.then_some(used)
 }
 
+/// Who set `NETO_PROFILE`, where neto did.
+pub(super) fn who_set_it(environment: &Environment) -> &'static str {
+    if was_exported(environment, PROFILE) {
+        ", by an export"
+    } else if used(environment).is_some() {
+        ", by neto use in this shell"
+    } else {
+        ""
+    }
+}
+
 /// What each place says of the next export: what an earlier one set is no choice, else a shell that once exported a
 /// profile would never follow `neto use`.
 pub(super) fn sources<'r>(run: &'r Run<'_>, argument: Option<&str>) -> Sources<'r> {

@@ -149,8 +149,14 @@ impl Run<'_> {
         Ok((bytes.len() as u64 <= cap).then_some(bytes))
     }
 
-    /// The current profile, as far as it can be read.
+    /// What `neto use` chose, as far as it can be read: in this shell, else for all shells.
     fn current_name(&self) -> Option<ProfileName> {
+        let here = here::used(&self.context.process.environment).and_then(|name| name.parse().ok());
+        here.or_else(|| self.current_of_all_shells())
+    }
+
+    /// What `neto use` set for all shells, as far as it can be read.
+    fn current_of_all_shells(&self) -> Option<ProfileName> {
         let store = self.context.store().ok()?;
         Current::load(&self.context.current_file()).ok()?.current.filter(|_| !store.explicit)
     }

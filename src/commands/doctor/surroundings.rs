@@ -1,6 +1,7 @@
 //! What stands around neto: which variables decide, what hides what, and what is on the way to the servers.
 
 use super::finding::Finding;
+use crate::commands::here::who_set_it;
 use crate::commands::{Run, when};
 use crate::context::ContextError;
 use crate::error::{Code, Error};
@@ -32,7 +33,10 @@ fn choice(run: &Run<'_>, findings: &mut Vec<Finding>) {
         return;
     }
     findings.push(match run.context.choose(None) {
-        Ok(choice) => Finding::fine(CHOICE, format!("the profile here is {} ({})", choice.name, choice.origin)),
+        Ok(choice) => {
+            let by = if choice.origin == Origin::Variable { who_set_it(&run.context.process.environment) } else { "" };
+            Finding::fine(CHOICE, format!("the profile here is {} ({}{by})", choice.name, choice.origin))
+        }
         Err(ContextError::Choice(error @ (ChoiceError::Empty | ChoiceError::Nobody { .. }))) => {
             Finding::fine(CHOICE, error.to_string())
         }
@@ -44,13 +48,15 @@ fn choice(run: &Run<'_>, findings: &mut Vec<Finding>) {
     });
 }
 
-/// A variable that says something else than the places that it hides. A pin is there to say so.
+/// A variable that says something else than the places that it hides. A pin is there to say so, and so is what this shell
+/// chose or exported.
 fn hidden_choice(run: &Run<'_>, findings: &mut Vec<Finding>) {
     let Ok(store) = run.context.store() else { return };
     let said = explain(&run.context.sources(None), store);
     let mut speaking = said.iter().filter(|said| said.text.is_some());
     let (Some(winner), Some(hidden)) = (speaking.next(), speaking.next()) else { return };
     let variable = match winner.origin {
+        Origin::Variable if !who_set_it(&run.context.process.environment).is_empty() => return,
         // What is no name may be a secret that was pasted there; that it is none is told of the choice.
         Origin::Variable if winner.text.as_ref().is_some_and(|text| text.parse::<ProfileName>().is_ok()) => {
             "NETO_PROFILE"

@@ -62,19 +62,8 @@ pub(crate) fn run(args: &CurrentArgs, run: &Run<'_>) -> Result<(), Error> {
 
 fn row(said: Said, environment: &Environment) -> SourceRow {
     let source = match said.origin {
-        Origin::Variable => [said.origin.to_string().as_str(), who_set_it(environment)].concat(),
+        Origin::Variable => [said.origin.to_string().as_str(), here::who_set_it(environment)].concat(),
         origin => origin.to_string(),
     };
     SourceRow { source, says: said.text, wins: said.wins }
-}
-
-/// Who set `NETO_PROFILE`, where neto did.
-fn who_set_it(environment: &Environment) -> &'static str {
-    if here::was_exported(environment, here::PROFILE) {
-        ", by an export"
-    } else if here::used(environment).is_some() {
-        ", by neto use in this shell"
-    } else {
-        ""
-    }
 }

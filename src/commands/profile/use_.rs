@@ -46,7 +46,10 @@ pub(crate) fn run(args: &UseArgs, run: &Run<'_>) -> Result<(), Error> {
     };
     let name = match args.name.as_deref().or(run.context.globals.profile.as_deref()) {
         _ if args.none => None,
-        None => Some(picked(run, one_shell.map_or_else(|| run.current_name(), |_| before.current.clone()).as_ref())?),
+        None => Some(picked(
+            run,
+            one_shell.map_or_else(|| run.current_of_all_shells(), |_| before.current.clone()).as_ref(),
+        )?),
         Some("-") => Some(previous(&before, run)?),
         Some(text) => Some(known(run, text)?),
     };
