@@ -69,6 +69,7 @@ fn what_goes_wrong_before_the_program_is_125() {
         (&["exec", "--bogus", "--", "touch", "ran"], "--bogus"),
         (&["exec", "acme", "touch", "ran"], "it stands behind --\n  hint: neto exec acme -- ./report.py\n"),
         (&["exec", "nosuch", "touch"], "hint: neto exec NAME -- ./report.py\n"),
+        (&["exec", "touch"], "(a program stands behind --: neto exec -- PROGRAM)"),
         (&["--store", "nowhere.toml", "exec", "acme", "--", "touch", "ran"], "nowhere.toml"),
         (&["-p", "nosuch", "exec", "--", "touch", "ran"], "nosuch"),
         (&["--lock-timeout", "forever", "exec", "--", "touch", "ran"], "--lock-timeout"),
@@ -98,6 +99,8 @@ fn without_a_program_it_is_the_users_shell() {
     fs::write(&shell, "#!/bin/sh\necho \"mine: $# $NETO_PROFILE\"\n").unwrap();
     fs::set_permissions(&shell, fs::Permissions::from_mode(0o755)).unwrap();
     sandbox.neto(["exec", "acme"]).env("SHELL", &shell).run().code(0).silent().stdout("mine: 0 acme\n");
+    let screen = sandbox.neto(["exec", "acme"]).env("SHELL", &shell).at_terminal().finish();
+    screen.code(0).has("A shell with the environment of 'acme'; exit leaves it").has("mine: 0 acme");
     for (name, value) in [("SHELL", ""), ("OTHER", "x")] {
         let call = sandbox.neto(["exec", "acme"]).env(name, value).stdin("echo \"plain: $NETO_PROFILE\"\n");
         call.run().code(0).silent().stdout("plain: acme\n");

@@ -351,7 +351,7 @@ fn what_is_there_already_stops_is_left_or_gets_the_new_credential() {
     assert_eq!(sandbox.store(), before);
     // Left: its lines keep every byte, and its token stays.
     let outcome = import(&sandbox, "b.txt", &both, &["--existing", "skip", "--tag", "x"]);
-    outcome.code(0).stderr_has("Added 1 profile, left 1 as they were");
+    outcome.code(0).stderr_has("Added 1 profile, left 1 as it was");
     assert!(sandbox.store().starts_with(before.trim_end()), "{}", sandbox.store());
     assert!(sandbox.token_file("acme").exists());
     sandbox.refuses_key("acme");

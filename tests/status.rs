@@ -188,6 +188,12 @@ fn rows_are_selected_filtered_and_sorted() {
     }
     sandbox.neto(["status", "nosuch"]).run().code(3).stdout("").stderr_has("nosuch");
     sandbox.neto(["status", "--tag", "nosuch"]).run().code(3).stdout("").stderr_has("prod");
+    sandbox
+        .neto(["status", "acme", "--state", "none"])
+        .run()
+        .code(0)
+        .stdout("")
+        .stderr_has("No profile is in such a state");
     sandbox.neto(["status", "--state", "valide"]).run().code(2).stdout("").stderr_has("valid");
 }
 

@@ -69,6 +69,7 @@ fn what_was_meant_is_offered() {
         (&["tokn"], "'tokn'", "'neto token'"),
         (&["statsu"], "'statsu'", "'neto status'"),
         (&["lgoin"], "'lgoin'", "'neto login'"),
+        (&["ues", "acme"], "'ues'", "did you mean 'neto use'?"),
         (&["staus"], "'staus'", "'neto status'"),
         (&["profile", "lst"], "'lst'", "'neto profile list'"),
         (&["list"], "'list'", "did you mean 'neto ls'?"),

@@ -64,14 +64,18 @@ const SECRETS: [&str; 10] = [
 ];
 
 /// The lines that `word` may have meant, where it is no verb of the command at `path` (`neto`, or `neto profile`): what it
-/// means elsewhere, verbs of that name elsewhere, `near` names of that command, near ones anywhere.
+/// means elsewhere, verbs of that name elsewhere, mistyped or `near` names of that command, near ones anywhere.
 pub(super) fn verbs(word: &str, path: &str, near: &[String], tree: &Command) -> Vec<String> {
     let all = lines(tree);
     let known = |line: &&&str| verb_of(line) == "neto" || all.iter().any(|full| *full == verb_of(line));
     let words = WORDS.iter().filter(|(words, _)| words.contains(&word)).flat_map(|(_, lines)| *lines);
     let words = nearest(path, words.filter(known).map(|line| (*line).to_owned()).collect());
     let elsewhere: Vec<String> = all.iter().filter(|line| name_of(line) == word).cloned().collect();
-    let near: Vec<String> = near.iter().map(|name| format!("{path} {name}")).collect();
+    let below = at(tree, path).into_iter().flat_map(|own| own.get_subcommands().filter(|verb| !verb.is_hide_set()));
+    // clap does not know of two letters that changed places.
+    let mistyped = crate::profile::near(word, below.map(Command::get_name));
+    let near = if mistyped.is_empty() { near.iter().map(String::as_str).collect() } else { mistyped };
+    let near: Vec<String> = near.into_iter().map(|name| format!("{path} {name}")).collect();
     let anywhere = || {
         let names = crate::profile::near(word, all.iter().map(|line| name_of(line)));
         all.iter().filter(|line| names.contains(&name_of(line))).cloned().collect()

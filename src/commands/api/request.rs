@@ -37,7 +37,7 @@ pub(super) enum Data {
 /// Why a word is no method.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum VerbError {
-    #[error("a method is a word such as GET or POST")]
+    #[error("a method such as GET or POST comes first, then the path")]
     Characters,
     #[error("neto does not send CONNECT or TRACE, which may show the token to others")]
     Telling,

@@ -125,7 +125,7 @@ impl Tree {
     pub(super) fn gaps(&self) -> Vec<String> {
         let mut gaps = Vec::new();
         if self.customers.keys().all(|shortname| *shortname == self.root) {
-            gaps.push(format!("there is none below {}, as of a tenant that is no reseller", shown(&self.root)));
+            gaps.push(format!("there is none below {}: it may be no reseller", shown(&self.root)));
         }
         if self.unread > 0 {
             gaps.push(format!("{} of the answer cannot be read", count(self.unread, "row")));

@@ -9,8 +9,9 @@ mod tied;
 use super::decoy::DecoyArgs;
 use super::variables::{Variables, kept_from_children};
 use super::{JobsArgs, Run, SelectArgs, WantArgs, Watch};
+use crate::context::ContextError;
 use crate::error::{Code, Error};
-use crate::profile::{Profile, SecretPlace};
+use crate::profile::{ChoiceError, Origin, Profile, SecretPlace};
 use clap::{Args, ValueEnum};
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
@@ -91,7 +92,7 @@ pub(crate) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
     if args.decoy {
         return decoyed::run(args, run);
     }
-    let chosen = run.context.chosen(args.select.one())?;
+    let chosen = run.context.chosen(args.select.one()).map_err(|error| not_chosen(args, error))?;
     let profile = &chosen.profile;
     let watch = Watch(run.ui);
     let want = args.want.want(false, false);
@@ -99,10 +100,24 @@ pub(crate) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
     let access = super::access(run, &watch, chosen.declared(), want)?;
     let variables = Variables::of(run, profile, &access, sign_in.as_ref());
     let words = program(args, run);
+    if args.command.is_empty() && run.ui.can_ask() {
+        run.ui.note(&format!("A shell with the environment of '{}'; exit leaves it", profile.name));
+    }
     match replace(command(&words, profile, &variables, run)) {
         Outcome::Ended(status) => Err(Error::silent(Code::Exec(code(status)))),
         Outcome::NotStarted(error) => Err(not_started(&words[0], &error)),
     }
+}
+
+/// Who forgets `--` names a program where a profile is wanted.
+fn not_chosen(args: &ExecArgs, error: ContextError) -> Error {
+    let is_other = matches!(&error, ContextError::Choice(ChoiceError::Unknown { origin: Origin::Argument, near, empty: false, .. })
+        if near.is_empty());
+    let error = Error::from(error);
+    if is_other && args.command.is_empty() {
+        return error.with_hint("neto profile list    a program stands behind --: neto exec -- PROGRAM");
+    }
+    error
 }
 
 fn program(args: &ExecArgs, run: &Run<'_>) -> Vec<OsString> {

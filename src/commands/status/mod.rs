@@ -174,7 +174,11 @@ pub(crate) fn run(args: &StatusArgs, run: &Run<'_>) -> Result<(), Error> {
         run.ui.note(&format!("status: {}", summary(&rows)));
     }
     let late = if args.check { late(&rows, all - profiles.len(), args.within) } else { None };
+    let any = !rows.is_empty();
     rows.retain(|row| args.states.is_empty() || args.states.contains(&row.state));
+    if any && rows.is_empty() {
+        run.ui.note("No profile is in such a state");
+    }
     match args.sort {
         Sort::Store => {}
         Sort::Name => rows.sort_by_key(|row| row.profile),

@@ -242,7 +242,7 @@ fn tell(args: &ImportArgs, run: &Run<'_>, document: &Document, changed: &[&Plann
         parts.push(format!("gave {replaced} a new credential"));
     }
     if skipped > 0 {
-        parts.push(format!("left {skipped} as they were"));
+        parts.push(format!("left {skipped} as {}", if skipped == 1 { "it was" } else { "they were" }));
     }
     run.ui.note(&parts.join(", "));
     let store = document.store();
