@@ -95,6 +95,13 @@ fn who_gets_no_token_fails_alone_and_who_has_no_secret_is_skipped() {
 }
 
 #[test]
+fn who_failed_is_told_by_name_whoever_failed_first() {
+    let sandbox = with(&["acme", "globex"]);
+    let script = "test $NETO_PROFILE = globex && touch gone || until test -e gone; do sleep 0.01; done; exit 3";
+    sandbox.neto(exec(&["--all"], script)).run().code(8).stderr_has("neto exec acme globex -- ...");
+}
+
+#[test]
 fn what_selects_nothing_or_runs_nothing_is_said_before_anything_is_asked() {
     let sandbox = with(&["acme", "globex"]);
     let cases: &[(&[&str], &str)] = &[

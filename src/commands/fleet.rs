@@ -159,7 +159,8 @@ impl<'a> Fleet<'a> {
         })
     }
 
-    /// The same with the line to paste that `again` makes of the names that failed; they are absent where they are many.
+    /// The same with the line to paste that `again` makes of the names that failed, sorted; they are absent where they are
+    /// many.
     pub(super) fn end_with(mut self, again: impl FnOnce(Option<String>) -> Option<String>) -> Result<(), Error> {
         drop(self.progress);
         self.lines.rest(self.run);
@@ -177,6 +178,7 @@ impl<'a> Fleet<'a> {
                 Err(error.about(&profile))
             }
             (count, failed) => {
+                self.failures.sort_by(|(one, _), (other, _)| one.cmp(other));
                 let mut message = format!("{failed} of {count} profiles failed");
                 if count >= MANY {
                     message += &by_reason(&self.failures);
