@@ -48,7 +48,7 @@ enum IdentityVerb {
         after_help = "Examples:\n  neto identity backup ~/neto-identity.age\n  neto identity backup > neto-identity.age"
     )]
     Backup {
-        /// Where to; without it the answer
+        /// The file to write; without it the copy goes to standard output
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
         /// Take the passphrase of the copy from a file instead of asking
