@@ -149,6 +149,8 @@ fn tab_completes_names_tags_files_and_programs_in_every_shell() {
         let sandbox = with_store();
         sandbox.neto(["login", "acme"]).run().code(0);
         fs::write(sandbox.work("other.toml"), other_store("elsewhere")).unwrap();
+        fs::write(sandbox.work("a store.toml"), other_store("spaced")).unwrap();
+        fs::write(sandbox.root().join("home/zz-home.toml"), other_store("at-home")).unwrap();
         fs::create_dir(sandbox.work("bin")).unwrap();
         let program = sandbox.work("bin/zz-report");
         fs::write(&program, "#!/bin/sh\necho \"report of $NETO_PROFILE on $1\"\n").unwrap();
@@ -160,11 +162,14 @@ fn tab_completes_names_tags_files_and_programs_in_every_shell() {
             ("neto ls -o csv --tag=em\t", "acme,"),
             ("neto ls -o csv --store oth\t", "elsewhere,"),
             ("neto ls -o csv --store=oth\t", "elsewhere,"),
+            ("neto ls -o csv --store ~/zz\t", "at-home,"),
+            ("neto ls -o csv --store 'a st\t", "spaced,"),
+            ("neto use 'glo\t", "Now using 'globex.eu'"),
             ("neto --store other.toml profile sho\tels\t", "elsewhere"),
             ("neto exec acme -- zz-rep\t oth\t", "report of acme on other.toml"),
         ] {
-            // elvish quotes what holds a =, and wants that seen and accepted first.
-            let accepted = if case.program == "elvish" && typed.contains('=') { ENTER } else { "" };
+            // elvish writes anew what holds a = or ~, and wants that seen and accepted first.
+            let accepted = if case.program == "elvish" && typed.contains(['=', '~']) { ENTER } else { "" };
             terminal.press(typed).press(accepted).press(ENTER).expect(said).expect("READY> ");
         }
         terminal.press("exit").press(ENTER);
