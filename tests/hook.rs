@@ -430,6 +430,29 @@ fn who_sets_neto_profile_by_hand_is_left_no_token_of_another() {
 }
 
 #[test]
+fn a_shell_that_runs_for_a_profile_drops_it_with_a_switch() {
+    for shell in SHELLS.iter().filter(|shell| shell.is_here()) {
+        let sandbox = signed_in(&["acme", "globex"]);
+        let held = match shell.program {
+            "nu" => "print $\"<($env.NETO_TOKEN? | default '')($env.NETOSECRET? | default '')>\"",
+            "fish" => "echo \"<$NETO_TOKEN$NETOSECRET>\"",
+            _ => "echo \"<${NETO_TOKEN-}${NETOSECRET-}>\"",
+        };
+        let run = |lines: &[&str]| {
+            let script = [&[shell.hook(&sandbox).as_str()], lines].concat().join("\n");
+            let words = ["exec", "acme", "--with-secret", "--", shell.program];
+            let words = words.iter().chain(shell.script).copied().chain([script.as_str()]);
+            sandbox.neto(words).run()
+        };
+        for switch in ["neto use globex", "neto use --none"] {
+            run(&[switch, held]).code(0).stdout("<>\n").stderr_has("Dropped the variables of 'acme'");
+        }
+        // The control: of the same profile they stay.
+        run(&["neto use acme", &shell.look()]).code(0).stdout("<acme:acme::acme>\n").stderr_lacks("Dropped");
+    }
+}
+
+#[test]
 fn a_token_of_another_store_is_one_of_another_tenant() {
     let sandbox = signed_in(&["acme", "globex"]);
     let other = sandbox.work("other.toml");
@@ -487,6 +510,8 @@ fn what_hides_a_switch_and_came_with_an_export_goes_as_a_whole() {
     call().run().code(0).stderr_has("unset NETO_PROFILE");
     let exported = call().env("NETO_EXPORTED", "NETO_PROFILE NETO_TOKEN").run();
     exported.code(0).stderr_has("eval \"$(neto export --unset)\"").stderr_lacks("unset NETO_PROFILE");
+    // As in a shell that `neto exec` started.
+    call().env("NETO_TOKEN", "x").run().code(0).stderr_has("eval \"$(neto export --unset)\"");
 }
 
 #[test]

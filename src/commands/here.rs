@@ -15,6 +15,9 @@ use std::collections::BTreeSet;
 /// The variable that names the profile.
 pub(super) const PROFILE: &str = "NETO_PROFILE";
 
+/// The variable that holds a token.
+const TOKEN: &str = "NETO_TOKEN";
+
 /// The variable that names another store.
 pub(super) const STORE: &str = "NETO_STORE";
 
@@ -44,7 +47,7 @@ pub(crate) const FIXED: [&str; 12] = [
     PROFILE,
     "NETO_URL",
     "NETO_SHORTNAME",
-    "NETO_TOKEN",
+    TOKEN,
     "NETO_TOKEN_EXPIRES_AT",
     "NETO_APPNAME",
     "NETO_APPKEY",
@@ -102,8 +105,18 @@ pub(super) fn stale(environment: &Environment) -> BTreeSet<String> {
 /// would mean another profile.
 pub(super) fn left(environment: &Environment) -> BTreeSet<String> {
     let mut names = stale(environment);
-    names.retain(|name| name != "NETOSECRET" || was_exported(environment, name));
+    let is_own = match environment.get(EXPORTED) {
+        Some(_) => !was_exported(environment, "NETOSECRET"),
+        // What `neto exec` starts has the user's own for no other profile.
+        None => held(environment) == ProfileName::env().as_str(),
+    };
+    names.retain(|name| name != "NETOSECRET" || !is_own);
     names
+}
+
+/// Whether the shell holds what belongs to a profile: from an export, or because `neto exec` started it.
+pub(super) fn has_variables(environment: &Environment) -> bool {
+    [EXPORTED, TOKEN].iter().any(|name| environment.get(name).is_some())
 }
 
 /// What an earlier export set, and its note of that; nothing where there was none.
@@ -173,7 +186,7 @@ impl Note {
     }
 }
 
-/// Whose variables an earlier export left in the shell, in words; nothing where they are those of this profile, which
+/// Whose variables the shell holds, in words; nothing where they are those of this profile, which
 /// is now meant.
 pub(super) fn exported_beside(run: &Run<'_>, meant: Option<&ProfileName>) -> Option<String> {
     let now = Note::now(run);

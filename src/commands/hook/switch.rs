@@ -1,7 +1,7 @@
 //! `neto use` in one shell: what is chosen there, and the text that changes it.
 
 use crate::commands::Run;
-use crate::commands::here::{self, Change, EXPORTED, PROFILE, STORE, USED, USED_BEFORE};
+use crate::commands::here::{self, Change, PROFILE, STORE, USED, USED_BEFORE};
 use crate::error::{Code, Error};
 use crate::output::{Shell, quoted};
 use crate::profile::{self, Current, ProfileName, Sources};
@@ -32,7 +32,7 @@ pub(in crate::commands) fn switch(run: &Run<'_>, before: Current, name: Option<P
     let environment = &run.context.process.environment;
     let after = name.clone().or_else(|| choice(run, Sources { variable: None, ..here::untyped(run) }).ok().flatten());
     let mut change = Change::default();
-    if environment.get(EXPORTED).is_none() {
+    if !here::has_variables(environment) {
         change.unset.push(PROFILE.to_owned());
     } else if let Some(whose) = here::exported_beside(run, after.as_ref()) {
         run.ui.note(&format!("Dropped the variables of {whose}"));

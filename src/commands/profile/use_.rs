@@ -122,11 +122,12 @@ fn tell_what_hides_it(run: &Run<'_>, name: Option<&ProfileName>, sources: &Sourc
     Ok(())
 }
 
-/// The line that unsets a variable, in the words of the shell that asks. What an export set goes with the rest of it: a
-/// token of that profile must not stay behind.
+/// The line that unsets a variable, in the words of the shell that asks. What came with a token goes with it: that of
+/// another profile must not stay behind.
 fn unset_line(run: &Run<'_>, name: &str) -> String {
     let shell = asking(run.context.process.parent);
-    if here::was_exported(&run.context.process.environment, name) {
+    let environment = &run.context.process.environment;
+    if here::was_exported(environment, name) || (name == here::PROFILE && here::has_variables(environment)) {
         return shell.evaluating("neto export --unset");
     }
     match shell {
