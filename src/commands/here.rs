@@ -166,8 +166,8 @@ impl Note {
 
     /// For the shell to hold.
     pub(super) fn variable(&self) -> (String, String) {
-        let text = format!("{} {} {}", self.chosen, self.exported, self.store);
-        (CHOSEN.to_owned(), text.trim_end().to_owned())
+        let store = if self.store.is_empty() { String::new() } else { format!(" {}", self.store) };
+        (CHOSEN.to_owned(), format!("{} {}{store}", self.chosen, self.exported))
     }
 
     /// The chosen profile.
@@ -186,8 +186,7 @@ impl Note {
     }
 }
 
-/// Whose variables the shell holds, in words; nothing where they are those of this profile, which
-/// is now meant.
+/// Whose variables the shell holds, in words; nothing where they are those of this profile, which is now meant.
 pub(super) fn exported_beside(run: &Run<'_>, meant: Option<&ProfileName>) -> Option<String> {
     let now = Note::now(run);
     let before = Note::of(&run.context.process.environment).unwrap_or_else(|| now.clone());
