@@ -12,7 +12,7 @@ const WIDEST: usize = 60;
 /// The names of a store, read when the first is asked for.
 pub(super) struct Names {
     store: StoreFile,
-    outline: OnceLock<Outline>,
+    outline: OnceLock<Outline<'static>>,
 }
 
 impl Names {
@@ -45,7 +45,7 @@ impl Names {
         fitting.map(|name| candidate(name.as_str(), None)).collect()
     }
 
-    fn outline(&self) -> &Outline {
+    fn outline(&self) -> &Outline<'static> {
         self.outline.get_or_init(|| self.store.outline().unwrap_or_default())
     }
 }
@@ -56,7 +56,7 @@ fn candidate(value: &str, help: Option<String>) -> CompletionCandidate {
 }
 
 /// What tells a profile from its neighbours, fit to be shown.
-fn about(sketch: &Sketch, name: &str) -> Option<String> {
+fn about(sketch: &Sketch<'_>, name: &str) -> Option<String> {
     let account = || sketch.account.as_ref().filter(|account| *account != name);
     let text = sketch.description.as_ref().or_else(account)?;
     Some(fit(&clean(text), WIDEST).into_owned()).filter(|text| !text.trim().is_empty())
@@ -89,11 +89,12 @@ mod tests {
 
     #[test]
     fn what_is_said_of_a_profile_is_clean_and_short() {
-        let sketch = |description: &str| Sketch { description: Some(description.to_owned()), ..Sketch::default() };
+        let sketch =
+            |description: &str| Sketch { description: Some(description.to_owned().into()), ..Sketch::default() };
         assert_eq!(about(&sketch("a\tb\n\u{1b}[2J"), "x").as_deref(), Some("a\\tb\\n\\u{1b}[2J"));
         assert_eq!(about(&sketch(&"x".repeat(200)), "x").map(|text| text.chars().count()), Some(WIDEST));
         assert_eq!(about(&sketch(" "), "x"), None);
-        let account = Sketch { account: Some("acme".to_owned()), ..Sketch::default() };
+        let account = Sketch { account: Some("acme".into()), ..Sketch::default() };
         assert_eq!((about(&account, "acme"), about(&account, "other").as_deref()), (None, Some("acme")));
     }
 }

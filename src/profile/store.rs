@@ -108,7 +108,7 @@ impl StoreFile {
 
     /// Reads the names in it alone, where there is a store that can be used; what is wrong with one is not told.
     #[must_use]
-    pub fn outline(&self) -> Option<Outline> {
+    pub fn outline(&self) -> Option<Outline<'static>> {
         let (bytes, _) = self.read().ok()??;
         // Never freed: giving so much back takes longer than the end of the process.
         Outline::read(parse::decode(bytes).ok()?.leak())

@@ -9,34 +9,35 @@ use super::field;
 use super::tree::{self, Kind, Table, Value};
 use super::{ProfileName, RecipientName, VERSION};
 use memchr::memchr2;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use toml_parser::Source;
 use toml_parser::lexer::TokenKind;
 
 /// The names of a store.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Outline {
+pub struct Outline<'t> {
     /// The profiles, sound or faulty, by name.
-    pub profiles: Vec<(ProfileName, Sketch)>,
+    pub profiles: Vec<(ProfileName, Sketch<'t>)>,
     /// Who can open the secrets.
     pub recipients: BTreeSet<RecipientName>,
 }
 
 /// What tells a profile from others. What a faulty one declares in another type is absent.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Sketch {
+pub struct Sketch<'t> {
     /// Labels for selection, in the order of the file.
-    pub tags: Vec<String>,
+    pub tags: Vec<Cow<'t, str>>,
     /// Free text.
-    pub description: Option<String>,
+    pub description: Option<Cow<'t, str>>,
     /// The tenant or the person.
-    pub account: Option<String>,
+    pub account: Option<Cow<'t, str>>,
 }
 
-impl Outline {
+impl<'t> Outline<'t> {
     /// Reads a text that may start with a byte-order mark. Nothing when a statement is no TOML, a name is none, or the
     /// version is another.
-    pub(in crate::profile) fn read(text: &str) -> Option<Self> {
+    pub(in crate::profile) fn read(text: &'t str) -> Option<Self> {
         let mut reader = Reader::default();
         let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
         while !rest.is_empty() {
@@ -65,18 +66,20 @@ impl Default for Header {
 
 /// What was read so far.
 #[derive(Default)]
-struct Reader {
+struct Reader<'t> {
     /// The table of the header above; a plain one of a profile is the last of `profiles`.
     header: Header,
     /// A profile comes again where parts of it stand apart.
-    profiles: Vec<(ProfileName, Sketch)>,
+    profiles: Vec<(ProfileName, Sketch<'t>)>,
+    /// Whether they came in another order than by name, or one of them in parts.
+    scattered: bool,
     recipients: BTreeSet<RecipientName>,
     has_version: bool,
 }
 
-impl Reader {
+impl<'t> Reader<'t> {
     /// Reads a statement that is plain; what comes after it. Nothing for any other, of which nothing was taken.
-    fn plain<'t>(&mut self, text: &'t str) -> Option<&'t str> {
+    fn plain(&mut self, text: &'t str) -> Option<&'t str> {
         let (line, after) = text.split_once('\n').unwrap_or((text, ""));
         let line = line.strip_suffix('\r').unwrap_or(line);
         if line.is_empty() || line.starts_with('#') {
@@ -84,7 +87,7 @@ impl Reader {
         }
         if let Some(header) = line.strip_prefix("[profiles.") {
             let name = header.strip_suffix(']').filter(|name| is_bare(name))?;
-            self.profiles.push((name.parse().ok()?, Sketch::default()));
+            self.add(name)?;
             self.header = Header::Profile;
             return Some(after);
         }
@@ -94,8 +97,8 @@ impl Reader {
         let (_, sketch) = self.profiles.last_mut().filter(|_| is_bare(key))?;
         match key {
             "tags" => sketch.tags = plain_texts(value)?,
-            "description" => sketch.description = Some(plain_text(value)?.to_owned()),
-            "shortname" | "username" => sketch.account = Some(plain_text(value)?.to_owned()),
+            "description" => sketch.description = Some(plain_text(value)?.into()),
+            "shortname" | "username" => sketch.account = Some(plain_text(value)?.into()),
             _ if value == "\"\"\"" => return after_plain_lines(after),
             _ if plain_text(value).is_some() || is_plain_group(value) || value.bytes().all(is_plain) => {}
             _ => return None,
@@ -104,7 +107,7 @@ impl Reader {
     }
 
     /// Reads any statement, with the blank lines and comments before it; what comes after it.
-    fn any<'t>(&mut self, text: &'t str) -> Option<&'t str> {
+    fn any(&mut self, text: &'t str) -> Option<&'t str> {
         let (end, is_header) = statement(text);
         let (statement, after) = text.split_at(end);
         let table = tree::parse(statement).ok()?;
@@ -148,29 +151,39 @@ impl Reader {
         Some(())
     }
 
+    /// What follows is of the profile of this name; nothing when that is none.
+    fn add(&mut self, name: &str) -> Option<()> {
+        let name: ProfileName = name.parse().ok()?;
+        self.scattered |= self.profiles.last().is_some_and(|(last, _)| *last >= name);
+        self.profiles.push((name, Sketch::default()));
+        Some(())
+    }
+
     /// The profile that is being read, of this name.
-    fn sketch(&mut self, name: &str) -> Option<&mut Sketch> {
+    fn sketch(&mut self, name: &str) -> Option<&mut Sketch<'t>> {
         if self.profiles.last().is_none_or(|(last, _)| last.as_str() != name) {
-            self.profiles.push((name.parse().ok()?, Sketch::default()));
+            self.add(name)?;
         }
         self.profiles.last_mut().map(|(_, sketch)| sketch)
     }
 
-    fn finish(self) -> Option<Outline> {
+    fn finish(self) -> Option<Outline<'t>> {
         let mut profiles = self.profiles;
-        profiles.sort_by(|(one, _), (other, _)| one.cmp(other));
-        profiles.dedup_by(|(name, part), (last, whole)| {
-            let same = name == last;
-            if same {
-                whole.add(std::mem::take(part));
-            }
-            same
-        });
+        if self.scattered {
+            profiles.sort_by(|(one, _), (other, _)| one.cmp(other));
+            profiles.dedup_by(|(name, part), (last, whole)| {
+                let same = name == last;
+                if same {
+                    whole.add(std::mem::take(part));
+                }
+                same
+            });
+        }
         self.has_version.then_some(Outline { profiles, recipients: self.recipients })
     }
 }
 
-impl Sketch {
+impl Sketch<'_> {
     /// What another part of the file says of the same profile.
     fn add(&mut self, part: Self) {
         self.tags.extend(part.tags);
@@ -179,9 +192,9 @@ impl Sketch {
     }
 
     fn take(&mut self, key: &str, value: &Value<'_>) {
-        let text = || field::text(value).ok().map(str::to_owned);
+        let text = || field::text(value).ok().map(|text| Cow::Owned(text.to_owned()));
         match key {
-            "tags" => self.tags = field::list(value).unwrap_or_default(),
+            "tags" => self.tags = field::list(value).unwrap_or_default().into_iter().map(Cow::Owned).collect(),
             "description" => self.description = text(),
             "shortname" | "username" => self.account = text(),
             _ => {}
@@ -242,7 +255,7 @@ fn plain_text(value: &str) -> Option<&str> {
 }
 
 /// A list of such texts on one line.
-fn plain_texts(value: &str) -> Option<Vec<String>> {
+fn plain_texts(value: &str) -> Option<Vec<Cow<'_, str>>> {
     let mut rest = value.strip_prefix('[')?.strip_suffix(']')?.trim();
     let mut texts = Vec::new();
     while !rest.is_empty() {
@@ -250,7 +263,7 @@ fn plain_texts(value: &str) -> Option<Vec<String>> {
         if text.contains('\\') {
             return None;
         }
-        texts.push(text.to_owned());
+        texts.push(text.into());
         let after = after.trim_start();
         rest = if after.is_empty() { after } else { after.strip_prefix(',')?.trim_start() };
     }
@@ -293,11 +306,11 @@ mod tests {
     use std::sync::Arc;
 
     /// What the whole reading says of the same things; of a faulty profile that is its name.
-    fn expected(store: &Store) -> Outline {
+    fn expected(store: &Store) -> Outline<'_> {
         let sketch = |profile: &Profile| Sketch {
-            tags: profile.tags.clone(),
-            description: profile.description.clone(),
-            account: profile.shortname.clone().or(profile.username.clone()),
+            tags: profile.tags.iter().cloned().map(Cow::Owned).collect(),
+            description: profile.description.clone().map(Cow::Owned),
+            account: profile.shortname.clone().or(profile.username.clone()).map(Cow::Owned),
         };
         let profiles = store
             .profiles
