@@ -158,26 +158,28 @@ impl Terminal<'_> {
     /// Waits until this text comes (after what was waited for before).
     #[track_caller]
     pub(crate) fn expect(&mut self, wanted: &str) -> &mut Self {
+        if self.comes_within(wanted, PATIENCE) {
+            return self;
+        }
+        let screen = visible(&self.said.bytes.lock().unwrap_or_else(PoisonError::into_inner));
+        let _ = self.child.kill();
+        panic!("{wanted:?} does not come at the terminal of `{}`:\n{screen}", self.call.line());
+    }
+
+    /// Waits until this text comes, at most so long; whether it came.
+    pub(crate) fn comes_within(&mut self, wanted: &str, patience: Duration) -> bool {
         let started = Instant::now();
-        let said = Arc::clone(&self.said);
-        let mut bytes = said.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bytes = self.said.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(place) = find(&bytes[self.seen..], wanted.as_bytes()) {
                 self.seen += place + wanted.len();
-                drop(bytes);
-                return self;
+                return true;
             }
-            let left = PATIENCE.checked_sub(started.elapsed());
-            let left = left.filter(|_| !self.reader.is_finished());
-            let Some(left) = left else {
-                let screen = visible(&bytes);
-                drop(bytes);
-                let _ = self.child.kill();
-                panic!("{wanted:?} does not come at the terminal of `{}`:\n{screen}", self.call.line());
-            };
+            let left = patience.checked_sub(started.elapsed()).filter(|_| !self.reader.is_finished());
+            let Some(left) = left else { return false };
             // Short turns: that the program ended is not told.
             let turn = left.min(Duration::from_millis(100));
-            bytes = said.more.wait_timeout(bytes, turn).unwrap_or_else(PoisonError::into_inner).0;
+            bytes = self.said.more.wait_timeout(bytes, turn).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
