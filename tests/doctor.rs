@@ -474,12 +474,7 @@ fn nothing_that_would_ask_is_opened_and_that_is_no_finding() {
 
 #[test]
 fn a_plugin_is_never_started_and_one_that_is_missing_is_told() {
-    let sandbox = Sandbox::new();
-    let toy = sandbox.plugin();
-    let text = format!("# public key: {}\n{}\n", toy.key("alice").recipient, toy.key("alice:pin").identity);
-    let file = sandbox.write_secret("toy.txt", text);
-    sandbox.neto(["init", "--identity"]).arg(&file).run().code(0);
-    sandbox.add("acme");
+    let sandbox = Sandbox::with_plugin_that_asks();
     let screen = sandbox.neto(["doctor", "acme"]).at_terminal().finish();
     screen.code(0).has("held by age-plugin-toy").has("not checked: ").lacks("PIN");
     finds_nothing(&sandbox.doctor(&["acme"]));

@@ -210,11 +210,6 @@ fn a_checkout_runs_nothing_of_its_own() {
 
 #[test]
 fn an_identity_that_would_ask_does_not_stop_the_hook() {
-    let sandbox = Sandbox::new();
-    let toy = sandbox.plugin();
-    let text = format!("# public key: {}\n{}\n", toy.key("alice").recipient, toy.key("alice:pin").identity);
-    let file = sandbox.write_secret("toy.txt", text);
-    sandbox.neto(["init", "--identity"]).arg(&file).run().code(0);
-    sandbox.add("acme");
+    let sandbox = Sandbox::with_plugin_that_asks();
     sandbox.neto(["seal", "--check"]).run().code(0).stdout("");
 }

@@ -106,6 +106,17 @@ impl Sandbox {
         toy
     }
 
+    /// One whose identity is held by a plugin that asks for a PIN, with the profile `acme`.
+    pub(crate) fn with_plugin_that_asks() -> Self {
+        let sandbox = Self::new();
+        let toy = sandbox.plugin();
+        let text = format!("# public key: {}\n{}\n", toy.key("alice").recipient, toy.key("alice:pin").identity);
+        let file = sandbox.write_secret("toy.txt", text);
+        sandbox.neto(["init", "--identity"]).arg(&file).run().code(0);
+        sandbox.add("acme");
+        sandbox
+    }
+
     /// Folders of the PATH besides neto's own and this process's.
     pub(super) fn programs(&self) -> Vec<PathBuf> {
         self.programs.borrow().clone()
