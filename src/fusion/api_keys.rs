@@ -4,7 +4,7 @@
 //! A regeneration "does not do a diff: you must send the complete object", so a key is asked for, and its roles are known,
 //! before it is regenerated.
 
-use super::listed::{self, Listed};
+use super::list_answer::{self, Listed};
 use super::{ApiPath, Call, Method, PathError};
 use crate::secret::Secret;
 use jiff::{SignedDuration, Timestamp};
@@ -138,7 +138,7 @@ impl KeyTerms {
     /// # Errors
     /// As [`ApiKey::parse_list`]; also where the roles are not said.
     pub fn parse(appname: &str, body: &[u8]) -> Result<Self, &'static str> {
-        let wire: Wire = listed::one(body, Some)?;
+        let wire: Wire = list_answer::one(body, Some)?;
         is_about(appname, wire.appname.as_deref())?;
         Ok(Self {
             appname: appname.to_owned(),
@@ -152,7 +152,7 @@ impl KeyTerms {
     /// # Errors
     /// As [`ApiKey::parse_list`].
     pub fn parse_appkey(&self, body: &[u8]) -> Result<Secret, &'static str> {
-        let issued: Issued = listed::one(body, Some)?;
+        let issued: Issued = list_answer::one(body, Some)?;
         is_about(&self.appname, issued.appname.as_deref())?;
         let appkey = Secret::new(issued.appkey.ok_or("it holds no appkey")?);
         let fits = (1..=LONGEST_APPKEY).contains(&appkey.len());

@@ -1,7 +1,7 @@
 //! A call with a bearer token, and its answer as it comes.
 
 use super::client::{Client, Connection, Label, Manner, Try, pause, pause_after, redirect};
-use super::server_text::Redactor;
+use super::redact::Redactor;
 use super::transport;
 use super::{ApiPath, FusionError};
 use crate::profile::ApiUrl;

@@ -1,8 +1,8 @@
 //! One question to the server and its answer: how often it is asked, at what pace, and what a refusal means.
 
-use super::pace::Pace;
+use super::rate_limit::Pace;
+use super::redact::Redactor;
 use super::request::Request;
-use super::server_text::Redactor;
 use super::transport::{self, Route, Tls, Way};
 use super::{FusionError, Grant, Login, Proxies};
 use crate::clock::Clock;

@@ -1,7 +1,7 @@
 //! The accounts of a reseller, as its server lists them. Facts come from the published reference ("Resellers").
 
 use super::ApiPath;
-use super::listed::{self, Listed};
+use super::list_answer::{self, Listed};
 use serde::Deserialize;
 
 /// The longest shortname that is believed, in bytes; the reference makes new ones of 5 to 16 characters.
@@ -70,7 +70,7 @@ impl Customer {
     /// # Errors
     /// As [`Customer::parse_list`].
     pub fn parse(body: &[u8]) -> Result<Self, &'static str> {
-        listed::one(body, Self::read)
+        list_answer::one(body, Self::read)
     }
 
     fn read(wire: Wire) -> Option<Self> {

@@ -4,31 +4,30 @@
 //! stores, caches or locks: it is told whom to ask with what, and says what came of it. Facts about
 //! the API come from its published reference ("Authentication").
 
-mod answer;
 mod api_keys;
 mod call;
 mod client;
 mod customers;
 mod error;
-mod listed;
-mod pace;
-mod passage;
+mod forward;
+mod list_answer;
 mod path;
 mod probe;
 mod proxy;
+mod rate_limit;
+mod redact;
 mod request;
 mod request_token;
-mod server_text;
+mod token_answer;
 mod transport;
 
-pub use answer::{Grant, Refresh};
 pub use api_keys::{ApiKey, KeyTerms};
 pub use call::{Call, HOP_BY_HOP, Reply};
 pub use client::{Client, Manner, Progress};
 pub use customers::Customer;
 pub use error::{FusionError, TlsFault};
-pub use listed::Listed;
-pub use passage::{Flow, Head, Passed, Upload};
+pub use forward::{Flow, Head, Passed, Upload};
+pub use list_answer::Listed;
 pub use path::{ApiPath, METHOD_OVERRIDES, PathError};
 pub use probe::Sight;
 pub use proxy::Proxies;
@@ -36,4 +35,5 @@ pub use request::Login;
 pub use request_token::Claims;
 pub use reqwest::Method;
 pub use reqwest::header::{HeaderName, HeaderValue};
+pub use token_answer::{Grant, Refresh};
 pub use transport::roots_of_system;

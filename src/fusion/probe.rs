@@ -2,7 +2,7 @@
 //! clock stands.
 
 use super::client::{Client, Connection, Label, Manner, Try, redirect};
-use super::server_text::Redactor;
+use super::redact::Redactor;
 use super::{ApiPath, FusionError, transport};
 use crate::profile::ApiUrl;
 use reqwest::header::CONTENT_TYPE;

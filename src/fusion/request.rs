@@ -1,6 +1,6 @@
 //! What is sent: the three documented ways to ask for a bearer token.
 
-use super::server_text::Redactor;
+use super::redact::Redactor;
 use super::{FusionError, request_token};
 use crate::secret::Secret;
 use jiff::Timestamp;

@@ -4,7 +4,7 @@
 //! machine; no redirect is followed and no request is sent a second time from here.
 
 use super::proxy::Proxy;
-use super::server_text::Redactor;
+use super::redact::Redactor;
 use super::{FusionError, TlsFault};
 use crate::profile::ApiUrl;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue};

@@ -1,7 +1,7 @@
 //! What is believed of an answer: strict where a token is concerned, forgiving where only a length of
 //! time is.
 
-use super::server_text::is_token_character;
+use super::redact::is_token_character;
 use crate::secret::Secret;
 use jiff::Timestamp;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -222,5 +222,5 @@ fn without_non_numbers(text: &str) -> Cow<'_, str> {
 }
 
 #[cfg(test)]
-#[path = "answer_tests.rs"]
+#[path = "token_answer_tests.rs"]
 mod tests;

@@ -4,7 +4,7 @@
 //! for the caller to say.
 
 use super::client::{Client, Connection, Label, Manner, Try};
-use super::server_text::Redactor;
+use super::redact::Redactor;
 use super::{ApiPath, FusionError, call, transport};
 use crate::profile::ApiUrl;
 use crate::secret::Secret;
