@@ -6,8 +6,8 @@ use anstyle::{Effects, Style};
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr;
 
-use super::clean::{clean, clean_block};
-use super::view::{Look, paint};
+use super::sanitize::{clean, clean_block};
+use super::table::{Look, paint};
 
 const HEADING: Style = Style::new().effects(Effects::BOLD);
 /// Before a sign, and before a line to paste.

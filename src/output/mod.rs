@@ -3,22 +3,23 @@
 //! Owns every byte that neto prints. Knows no word of the domain: callers bring rows, names and sentences.
 //! The answer goes to stdout, the conversation to stderr.
 
-pub mod ask;
 pub mod checklist;
-pub mod clean;
-pub mod foreign;
-pub mod lines;
+pub mod humanize;
+pub mod passthrough;
+pub mod prefixed_lines;
 pub mod progress;
+pub mod prompt;
+pub mod sanitize;
 pub mod shell;
+pub mod table;
 pub mod ui;
-pub mod view;
 
-pub use ask::{AskError, Candidate, confirm, hidden};
 pub use checklist::{Checked, checklist};
-pub use clean::{clean, clean_block, fit, shorten, wrap};
-pub use foreign::Foreign;
-pub use lines::{Lines, Speaker};
+pub use passthrough::Foreign;
+pub use prefixed_lines::{Lines, Speaker};
 pub use progress::Progress;
+pub use prompt::{AskError, Candidate, confirm, hidden};
+pub use sanitize::{clean, clean_block, fit, shorten, wrap};
 pub use shell::{EnvFormat, Shell, ShellError, add_masks, json_of_several, quoted, shell_of_parent, word};
+pub use table::{Align, Cell, Column, Format, Look, Narrow, Row, details, json_line, object, render};
 pub use ui::{ColorChoice, Stream, Streams, Ui, Volume};
-pub use view::{Align, Cell, Column, Format, Look, Narrow, Row, details, json_line, object, render};

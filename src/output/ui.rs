@@ -12,9 +12,9 @@ use clap::builder::StyledStr;
 use unicode_width::UnicodeWidthStr;
 use zeroize::Zeroizing;
 
-use super::ask::{self, AskError, Candidate};
-use super::clean::{clean_block, fit};
-use super::view::Look;
+use super::prompt::{self, AskError, Candidate};
+use super::sanitize::{clean_block, fit};
+use super::table::Look;
 use crate::disk;
 
 const WARNING: Style = Style::new().fg_color(Some(Color::Ansi(AnsiColor::Yellow))).effects(Effects::BOLD);
@@ -129,7 +129,7 @@ impl Ui {
     /// Nobody to ask, or no answer.
     pub fn confirm(&self, question: &str) -> Result<bool, AskError> {
         self.asking()?;
-        ask::confirm(question)
+        prompt::confirm(question)
     }
 
     /// Asks for a line that is shown as it is typed.
@@ -138,16 +138,16 @@ impl Ui {
     /// Nobody to ask, or no answer.
     pub fn line(&self, prompt: &str) -> Result<String, AskError> {
         self.asking()?;
-        ask::line(prompt)
+        prompt::line(prompt)
     }
 
-    /// Asks for a text that is not shown; see [`ask::hidden`].
+    /// Asks for a text that is not shown; see [`prompt::hidden`].
     ///
     /// # Errors
     /// Nobody to ask, or no answer.
     pub fn hidden(&self, prompt: &str) -> Result<Zeroizing<String>, AskError> {
         self.asking()?;
-        ask::hidden(prompt)
+        prompt::hidden(prompt)
     }
 
     /// Whether somebody can be shown a list to choose from: at a terminal that is typed at and drawn on. Standard output
@@ -167,9 +167,9 @@ impl Ui {
         }
         self.asking()?;
         if self.streams.dumb {
-            return ask::numbered(candidates);
+            return prompt::numbered(candidates);
         }
-        ask::pick(question, candidates, self.is_coloured(Stream::Err))
+        prompt::pick(question, candidates, self.is_coloured(Stream::Err))
     }
 
     /// Whether the answer goes to a terminal.

@@ -7,7 +7,7 @@ use rand::rngs::SysRng;
 use serde::{Serialize, Serializer};
 
 use super::ShellError;
-use crate::output::view::object;
+use crate::output::table::object;
 
 /// `NAME='value'` lines. Inside single quotes readers agree on all but a few characters; those are refused.
 pub(super) fn dotenv(set: &[(String, String)]) -> Result<String, ShellError> {

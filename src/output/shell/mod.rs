@@ -9,7 +9,7 @@ mod quote;
 
 use std::collections::HashSet;
 
-use super::clean::clean;
+use super::sanitize::clean;
 use quote::{fish, posix, powershell};
 
 pub use file::add_masks;

@@ -11,11 +11,11 @@ use rustix::termios::tcgetwinsize;
 use unicode_width::UnicodeWidthStr;
 
 use super::decode::{Decoder, Stroke};
-use super::keys::{Keyboard as _, erase};
+use super::key_codes::{Keyboard as _, erase};
 use super::{AskError, Raw, fuzzy, line, screen};
 use crate::disk;
-use crate::output::clean::{clean, fit};
-use crate::output::view::Cell;
+use crate::output::sanitize::{clean, fit};
+use crate::output::table::Cell;
 
 const CHOSEN: Style = Style::new().effects(Effects::INVERT);
 const ASIDE: Style = Style::new().effects(Effects::DIMMED);

@@ -3,7 +3,7 @@
 //! Owns where a line ends, what stands before it, and that on a terminal nothing in it steers. Does not know who speaks.
 
 use super::Ui;
-use super::clean::{clean, clean_text};
+use super::sanitize::{clean, clean_text};
 use super::ui::Stream;
 use anstyle::{AnsiColor, Style};
 use std::io;

@@ -10,7 +10,7 @@ use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Padding, Style as Borders};
 use unicode_width::UnicodeWidthStr;
 
-use super::clean::{clean, clean_block, clean_json, fit, wrap};
+use super::sanitize::{clean, clean_block, clean_json, fit, wrap};
 
 const HEADER: Style = Style::new().effects(Effects::DIMMED);
 const MARK: Style = Style::new().fg_color(Some(Color::Ansi(AnsiColor::Green))).effects(Effects::BOLD);

@@ -7,8 +7,8 @@
 
 mod decode;
 mod fuzzy;
-mod keys;
-mod pick;
+mod key_codes;
+mod picker;
 
 use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Stdin, Write};
@@ -17,12 +17,12 @@ use rustix::process::{Signal, getpgrp, getpid, kill_process};
 use rustix::termios::{OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
-use super::clean::clean_block;
+use super::sanitize::clean_block;
 use crate::disk::{self, Ending, Held};
-use keys::Keyboard;
+use key_codes::Keyboard;
 
-pub use pick::Candidate;
-pub(super) use pick::{numbered, pick};
+pub use picker::Candidate;
+pub(super) use picker::{numbered, pick};
 
 /// Switches of terminals that mark what is pasted; others ignore them.
 const MARK_PASTES: &str = "\x1b[?2004h";
@@ -46,7 +46,7 @@ pub enum AskError {
     #[error("the question was left without an answer")]
     Closed,
     /// Larger than a secret can be.
-    #[error("the answer is longer than {} KiB", keys::LONGEST / 1024)]
+    #[error("the answer is longer than {} KiB", key_codes::LONGEST / 1024)]
     TooLong,
     /// Not UTF-8.
     #[error("the answer is not UTF-8 text")]
@@ -97,7 +97,7 @@ pub fn hidden(prompt: &str) -> Result<Zeroizing<String>, AskError> {
     let prompt = clean_block(prompt).replace('\n', "\r\n");
     write!(terminal.screen, "{prompt}")?;
     terminal.screen.flush()?;
-    keys::collect(&mut terminal)
+    key_codes::collect(&mut terminal)
 }
 
 /// The terminal that questions appear on, also where stderr goes elsewhere.

@@ -3,7 +3,7 @@
 //! Owns that a file or a pipe gets them to the byte, and a terminal nothing that steers it, wherever the pieces break.
 
 use super::Ui;
-use super::clean::clean_text;
+use super::sanitize::clean_text;
 use std::io;
 
 /// One such text.

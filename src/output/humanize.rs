@@ -1,0 +1,47 @@
+//! Counts, times and durations as people read them.
+
+use jiff::Timestamp;
+
+/// `1 profile`, `3 profiles`.
+pub(crate) fn count(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
+/// `2026-11-24 17:04 UTC`.
+pub(crate) fn minute(instant: Timestamp) -> String {
+    instant.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// The two largest units: `23h 58m`, `3h ago`, `12m`, `40s`.
+pub(crate) fn span(seconds: i64) -> String {
+    let total = seconds.unsigned_abs();
+    let units = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
+    let first = units.iter().position(|(_, size)| total >= *size).unwrap_or(3);
+    let (unit, size) = units[first];
+    let largest = format!("{}{unit}", total / size);
+    match units.get(first + 1) {
+        // How long ago is not needed to the minute.
+        _ if seconds < 0 => largest + " ago",
+        Some((unit, smaller)) if first < 2 => format!("{largest} {:02}{unit}", total % size / smaller),
+        _ => largest,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn spans_read_well() {
+        for (seconds, text) in [
+            (86_280, "23h 58m"),
+            (4_320, "1h 12m"),
+            (172_800, "2d 00h"),
+            (725, "12m"),
+            (40, "40s"),
+            (0, "0s"),
+            (-10_900, "3h ago"),
+            (-5, "5s ago"),
+        ] {
+            assert_eq!(super::span(seconds), text, "{seconds}");
+        }
+    }
+}
