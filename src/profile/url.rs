@@ -64,6 +64,9 @@ pub enum UrlError {
 }
 
 impl ApiUrl {
+    /// URL of the Fusion API as the vendor documents it.
+    pub const STANDARD: &str = "https://api.netography.com/api/v1";
+
     /// The API's base with its version, without a trailing slash: `https://api.netography.com/api/v1`.
     #[must_use]
     pub fn with_version(&self) -> String {

@@ -87,6 +87,20 @@ pub enum Edit {
     },
 }
 
+impl Edit {
+    /// Sets one key of a section.
+    #[must_use]
+    pub fn set(section: &Section, key: &[&str], value: Value) -> Self {
+        Self::Set { section: section.clone(), key: key.iter().map(|part| (*part).to_owned()).collect(), value }
+    }
+
+    /// Removes one key of a section.
+    #[must_use]
+    pub fn unset(section: &Section, key: &[&str]) -> Self {
+        Self::Unset { section: section.clone(), key: key.iter().map(|part| (*part).to_owned()).collect() }
+    }
+}
+
 /// Why a change was not made; the file is as it was.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {

@@ -5,15 +5,15 @@
 //! that profile's fault; anything else is the file's.
 
 mod conflict;
-mod entry;
 mod env_name;
 mod fault;
-mod field;
 mod outline;
 mod path;
+mod profile;
 mod settings;
 mod syntax;
 mod tree;
+mod value;
 
 pub use env_name::{EnvNameError, check_env_name};
 pub(super) use env_name::{VARIABLE_PATTERN, forbidden_variable_pattern};
@@ -24,12 +24,12 @@ pub(super) use syntax::decode;
 use super::model::{Defaults, Entry, Store};
 use super::{NameError, Profile, ProfileName, RecipientName, format};
 use fault::{Counter, Wrong};
-use field::wrong;
 use settings::{Recipients, Urls};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use tree::{Kind, Table, TreeError, Value};
+use value::wrong;
 
 /// The only version of the format there is.
 const VERSION: &str = "1";
@@ -64,16 +64,16 @@ fn read(text: &Arc<String>, folder: &Path) -> Result<Store, Wrong> {
     conflict::check_conflict(text)?;
     let document = parsed.map_err(|error| syntax::wrong_syntax(text, &error))?;
     check_version(&document)?;
-    field::each_of(&document, &format::TOP, |key, _| Ok(format::TOP.has(key)))?;
-    let explicit = in_key(&document, "explicit", field::flag)?.unwrap_or_default();
-    let recipients = in_key(&document, "recipients", |value| recipients(field::table(value)?))?.unwrap_or_default();
+    value::each_of(&document, &format::TOP, |key, _| Ok(format::TOP.has(key)))?;
+    let explicit = in_key(&document, "explicit", value::flag)?.unwrap_or_default();
+    let recipients = in_key(&document, "recipients", |value| recipients(value::table(value)?))?.unwrap_or_default();
     let urls = Urls::default();
-    let defaults = |value: &Value<'_>| settings::defaults(field::table(value)?, &recipients, &urls);
+    let defaults = |value: &Value<'_>| settings::defaults(value::table(value)?, &recipients, &urls);
     let defaults = in_key(&document, "defaults", defaults)?.unwrap_or_default();
     let context = Context { text, folder, recipients: &recipients, defaults: &defaults, urls: &urls };
     let raw = match document.into_iter().find(|(key, _)| key.text == "profiles") {
         Some((_, Value { kind: Kind::Table(table), .. })) => profiles(table, &context),
-        Some((_, value)) => field::table(&value).map(|_| Vec::new()),
+        Some((_, value)) => value::table(&value).map(|_| Vec::new()),
         None => Ok(Vec::new()),
     };
     let raw = raw.map_err(|wrong| wrong.under("profiles"))?;
@@ -105,9 +105,9 @@ fn check_version(document: &Table<'_>) -> Result<(), Wrong> {
 
 fn recipients(table: &Table<'_>) -> Result<Recipients, Wrong> {
     let mut recipients = Recipients::new();
-    field::each(table, |key, value| {
+    value::each(table, |key, value| {
         let name = key.text.parse::<RecipientName>().map_err(|error| Wrong::new(key.at, error))?;
-        let text = field::text(value)?;
+        let text = value::text(value)?;
         // Whether it is a whole key is known where it is used; what must not happen is that an
         // identity or a blank is taken for one.
         if !text.starts_with("age1") || !text.bytes().all(|b| b.is_ascii_graphic()) {
@@ -122,10 +122,10 @@ fn recipients(table: &Table<'_>) -> Result<Recipients, Wrong> {
 /// Reads every profile, in the order of the file; each part of the tree goes as soon as it is read.
 fn profiles(table: Table<'_>, context: &Context<'_>) -> Result<Vec<Raw>, Wrong> {
     let mut found: Vec<(usize, Raw)> = Vec::with_capacity(table.len());
-    field::each(table, |key, value| {
+    value::each(table, |key, value| {
         let at = key.at;
         let name: ProfileName = key.text.parse().map_err(|error: NameError| Wrong::new(at, error))?;
-        let profile = entry::profile(&name, at, value, context);
+        let profile = profile::profile(&name, at, value, context);
         found.push((at, (name, profile)));
         Ok(())
     })?;

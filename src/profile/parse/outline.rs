@@ -5,8 +5,8 @@
 //! passed over; any other is cut by the lexer and read by the parser that reads whole stores. So of a store that can be
 //! used this says what the whole reading says; what is wrong with another it need not notice.
 
-use super::field;
 use super::tree::{self, Kind, Table, Value};
+use super::value;
 use super::{ProfileName, RecipientName, VERSION};
 use memchr::memchr2;
 use std::borrow::Cow;
@@ -192,9 +192,9 @@ impl Sketch<'_> {
     }
 
     fn take(&mut self, key: &str, value: &Value<'_>) {
-        let text = || field::text(value).ok().map(|text| Cow::Owned(text.to_owned()));
+        let text = || value::text(value).ok().map(|text| Cow::Owned(text.to_owned()));
         match key {
-            "tags" => self.tags = field::list(value).unwrap_or_default().into_iter().map(Cow::Owned).collect(),
+            "tags" => self.tags = value::list(value).unwrap_or_default().into_iter().map(Cow::Owned).collect(),
             "description" => self.description = text(),
             "shortname" | "username" => self.account = text(),
             _ => {}

@@ -1,8 +1,8 @@
 //! The keys that `[defaults]` and every profile take alike.
 
 use super::fault::Wrong;
-use super::field::{self, wrong};
 use super::tree::{Table, Value};
+use super::value::{self, wrong};
 use super::{Problem, check_env_name};
 use crate::profile::{ApiUrl, Defaults, EnvTemplate, NameError, RecipientName, UrlError, format};
 use std::cell::RefCell;
@@ -21,7 +21,7 @@ pub(super) struct Urls(RefCell<HashMap<String, ApiUrl>>);
 /// Reads `[defaults]`.
 pub(super) fn defaults(table: &Table<'_>, recipients: &Recipients, urls: &Urls) -> Result<Defaults, Wrong> {
     let mut defaults = Defaults::default();
-    field::each_of(table, &format::DEFAULTS, |key, value| setting(&mut defaults, key, value, recipients, urls))?;
+    value::each_of(table, &format::DEFAULTS, |key, value| setting(&mut defaults, key, value, recipients, urls))?;
     Ok(defaults)
 }
 
@@ -35,9 +35,9 @@ pub(super) fn setting(
 ) -> Result<bool, Wrong> {
     match key {
         "url" => settings.url = Some(urls.read(value)?),
-        "leeway" => settings.leeway = Some(field::span(value)?),
-        "timeout" => settings.timeout = Some(field::span(value)?),
-        "ca_file" => settings.ca_file = Some(field::absolute(value)?),
+        "leeway" => settings.leeway = Some(value::span(value)?),
+        "timeout" => settings.timeout = Some(value::span(value)?),
+        "ca_file" => settings.ca_file = Some(value::absolute(value)?),
         "env" => settings.env = env(value)?,
         "recipients" => settings.recipients = Some(recipient_names(value, recipients)?),
         _ => return Ok(false),
@@ -61,7 +61,7 @@ pub(super) fn fill(own: Defaults, defaults: &Defaults) -> Defaults {
 
 impl Urls {
     fn read(&self, value: &Value<'_>) -> Result<ApiUrl, Wrong> {
-        let text = field::text(value)?;
+        let text = value::text(value)?;
         if let Some(url) = self.0.borrow().get(text) {
             return Ok(url.clone());
         }
@@ -73,9 +73,9 @@ impl Urls {
 
 fn env(value: &Value<'_>) -> Result<BTreeMap<String, EnvTemplate>, Wrong> {
     let mut env = BTreeMap::new();
-    field::each(field::table(value)?, |key, value| {
+    value::each(value::table(value)?, |key, value| {
         check_env_name(&key.text).map_err(|error| Wrong::new(key.at, error))?;
-        let text = field::text(value)?;
+        let text = value::text(value)?;
         // No environment can hold it.
         if text.contains('\0') {
             return Err(wrong(value, Problem::ControlCharacters));
@@ -87,7 +87,7 @@ fn env(value: &Value<'_>) -> Result<BTreeMap<String, EnvTemplate>, Wrong> {
 }
 
 fn recipient_names(value: &Value<'_>, recipients: &Recipients) -> Result<Vec<RecipientName>, Wrong> {
-    let texts = field::texts(value)?;
+    let texts = value::texts(value)?;
     if texts.is_empty() {
         return Err(wrong(value, Problem::Empty));
     }
@@ -98,7 +98,7 @@ fn recipient_names(value: &Value<'_>, recipients: &Recipients) -> Result<Vec<Rec
             if recipients.contains_key(&name) {
                 return Ok(name);
             }
-            let near = || field::nearest(text, recipients.keys().map(RecipientName::as_str));
+            let near = || value::nearest(text, recipients.keys().map(RecipientName::as_str));
             let near = if recipients.len() <= MOST_COMPARED { near() } else { None };
             Err(wrong(item, Problem::UnknownRecipient { near }))
         })

@@ -444,5 +444,5 @@ fn r48_whatever_is_cut_or_slips_in_no_value_is_told() {
 #[should_panic(expected = "a key that is read is described")]
 fn a_key_that_is_read_and_not_described_fails_every_test_that_has_it() {
     let table = tree::parse("nosuch = 1").unwrap();
-    let _ = field::each_of(&table, &format::PROFILE, |_, _| Ok(true));
+    let _ = value::each_of(&table, &format::PROFILE, |_, _| Ok(true));
 }

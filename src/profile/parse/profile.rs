@@ -1,9 +1,9 @@
 //! One `[profiles.NAME]`, with the defaults filled in.
 
 use super::fault::Wrong;
-use super::field::{self, wrong};
 use super::settings;
 use super::tree::{Kind, Table, Value};
+use super::value::{self, wrong};
 use super::{Context, Problem};
 use crate::profile::{ApiUrl, ClearKey, Defaults, Excerpt, Profile, ProfileName, SealedNote, SecretPlace, format};
 use std::sync::Arc;
@@ -33,9 +33,9 @@ pub(super) fn profile(
     value: &Value<'_>,
     context: &Context<'_>,
 ) -> Result<Profile, Wrong> {
-    let table = field::table(value)?;
+    let table = value::table(value)?;
     let mut draft = Draft::default();
-    field::each_of(table, &format::PROFILE, |key, value| draft.read(key, value, context))?;
+    value::each_of(table, &format::PROFILE, |key, value| draft.read(key, value, context))?;
     draft.clear.sort_unstable();
     check_conflicts(table)?;
     draft.finish(name, context.defaults).map_err(|key| Wrong::new(at, Problem::Missing { key }))
@@ -45,12 +45,12 @@ impl Draft {
     /// Reads one key; false for an unknown one.
     fn read(&mut self, key: &str, value: &Value<'_>, context: &Context<'_>) -> Result<bool, Wrong> {
         match key {
-            "shortname" => self.shortname = Some(field::word(value)?),
-            "appname" => self.appname = Some(field::word(value)?),
-            "username" => self.username = Some(field::word(value)?),
-            "tags" => self.tags = field::list(value)?,
-            "description" => self.description = Some(field::text(value)?.to_owned()),
-            "protected" => self.protected = field::flag(value)?,
+            "shortname" => self.shortname = Some(value::word(value)?),
+            "appname" => self.appname = Some(value::word(value)?),
+            "username" => self.username = Some(value::word(value)?),
+            "tags" => self.tags = value::list(value)?,
+            "description" => self.description = Some(value::text(value)?.to_owned()),
+            "protected" => self.protected = value::flag(value)?,
             "sealed" => self.sealed = Some(sealed_note(value)?),
             "secret" => self.secret = Some(secret(value, context)?),
             _ => return self.read_other(key, value, context),
@@ -61,7 +61,7 @@ impl Draft {
     fn read_other(&mut self, key: &str, value: &Value<'_>, context: &Context<'_>) -> Result<bool, Wrong> {
         match ClearKey::ALL.into_iter().find(|clear| clear.key() == key) {
             // The value stays where it is, in the text.
-            Some(clear) => field::text(value).map(|_| self.clear.push(clear))?,
+            Some(clear) => value::text(value).map(|_| self.clear.push(clear))?,
             None => return settings::setting(&mut self.settings, key, value, context.recipients, context.urls),
         }
         Ok(true)
@@ -131,11 +131,11 @@ fn check_conflicts(table: &Table<'_>) -> Result<(), Wrong> {
 
 fn sealed_note(value: &Value<'_>) -> Result<SealedNote, Wrong> {
     let (mut id, mut to, mut since) = (None, None, None);
-    field::each_of(field::table(value)?, &format::SEALED, |key, value| {
+    value::each_of(value::table(value)?, &format::SEALED, |key, value| {
         match key {
-            "id" => id = Some(field::hex16(value)?),
-            "to" => to = Some(field::hex16(value)?),
-            "since" => since = Some(field::date(value)?),
+            "id" => id = Some(value::hex16(value)?),
+            "to" => to = Some(value::hex16(value)?),
+            "since" => since = Some(value::date(value)?),
             _ => return Ok(false),
         }
         Ok(true)
@@ -164,11 +164,11 @@ fn with_plain_line_ends(text: &str, whole: &Arc<String>) -> Excerpt {
 
 fn source(value: &Value<'_>, table: &Table<'_>, context: &Context<'_>) -> Result<SecretPlace, Wrong> {
     let mut found = None;
-    field::each_of(table, &format::SOURCE, |key, value| {
+    value::each_of(table, &format::SOURCE, |key, value| {
         let place = match key {
             "command" => SecretPlace::Command(command(value)?),
-            "file" => SecretPlace::File(context.folder.join(field::word(value)?)),
-            "env" => SecretPlace::Env(field::variable(value)?),
+            "file" => SecretPlace::File(context.folder.join(value::word(value)?)),
+            "env" => SecretPlace::Env(value::variable(value)?),
             _ => return Ok(false),
         };
         found = Some(place);
@@ -179,7 +179,7 @@ fn source(value: &Value<'_>, table: &Table<'_>, context: &Context<'_>) -> Result
 
 /// A program and its arguments.
 fn command(value: &Value<'_>) -> Result<Vec<String>, Wrong> {
-    let words = field::list(value)?;
+    let words = value::list(value)?;
     if words.first().is_none_or(String::is_empty) {
         return Err(wrong(value, Problem::Empty));
     }
