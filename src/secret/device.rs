@@ -1,6 +1,6 @@
 //! The device key: closes what lies on this machine alone, so that reading a cached token asks nothing.
 
-use super::envelope::{close, open_bytes};
+use super::age_file::{close, open_bytes};
 use super::{Identities, IdentityError, OpenError, SealError, Secret};
 use crate::profile::hex;
 use age::armor::Format;

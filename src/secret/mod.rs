@@ -4,11 +4,11 @@
 //! the binding of a sealed secret to its profile, sources elsewhere, files of credentials, and the memory
 //! of what this machine trusted. Knows nothing of the store's text, of tokens or of the network.
 
-mod asker;
+mod age_file;
 mod binding;
+mod command;
 mod credential;
 mod device;
-mod envelope;
 mod fields;
 mod identity;
 pub mod import;
@@ -18,20 +18,20 @@ mod netosecret;
 mod passphrase;
 mod payload;
 mod plugin;
-mod program;
+mod prompter;
 mod recipient;
 mod seal;
 #[cfg(test)]
 mod seal_tests;
 mod source;
-mod text;
 mod trust;
+mod value;
 
-pub use asker::{Asker, Unanswered};
+pub use age_file::{OpenError, check_sealed};
 pub use binding::{Account, Binding, BindingError, Difference, Mismatch};
+pub use command::{ProgramError, find as find_program};
 pub use credential::{Credential, CredentialError, CredentialId, CredentialIdError};
 pub use device::{DeviceKey, DeviceKeyError};
-pub use envelope::{OpenError, check_sealed};
 pub use fields::{FieldFault, FieldProblem};
 pub use identity::{Identities, IdentityError};
 pub use json::{Json, JsonFault};
@@ -40,9 +40,9 @@ pub use netosecret::{NetoSecret, NetoSecretError};
 pub use passphrase::PassphraseError;
 pub use payload::PayloadError;
 pub use plugin::{PluginError, PluginKeyError};
-pub use program::{ProgramError, find as find_program};
+pub use prompter::{Asker, Unanswered};
 pub use recipient::{RecipientError, check_recipient, plugin_of, recipients_tag};
 pub use seal::{Opened, SealError, Sealed, open, seal};
 pub use source::{SourceEnvironment, SourceError, fetch};
-pub use text::Secret;
 pub use trust::{Change, Memory, MemoryError, Verdict};
+pub use value::Secret;

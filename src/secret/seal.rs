@@ -7,7 +7,7 @@ use super::{
     Asker, Binding, Credential, CredentialId, Identities, Mismatch, OpenError, PayloadError, PluginError,
     RecipientError, SourceEnvironment, Unanswered,
 };
-use super::{envelope, payload, recipient, recipients_tag};
+use super::{age_file, payload, recipient, recipients_tag};
 use crate::profile::{Edit, ProfileName, SealedNote, Section, Value};
 use age::EncryptError;
 use age::armor::Format;
@@ -115,7 +115,7 @@ pub fn seal(
     if keys.is_empty() {
         return Err(SealError::NoRecipients);
     }
-    if keys.len() > envelope::MOST_RECIPIENTS {
+    if keys.len() > age_file::MOST_RECIPIENTS {
         return Err(SealError::TooManyRecipients);
     }
     let parsed = keys.iter().map(|key| recipient::parse(key).map_err(|error| refuse(key, error)));
@@ -137,7 +137,7 @@ fn close(plain: &[u8], keys: &[PublicKey], environment: &SourceEnvironment) -> R
         PublicKey::Plugin(_) => None,
     });
     let all: Vec<_> = native.chain(plugins.iter().map(|plugin| plugin as &dyn age::Recipient)).collect();
-    envelope::close(plain, &all, Format::AsciiArmor).map_err(|error| {
+    age_file::close(plain, &all, Format::AsciiArmor).map_err(|error| {
         match (plugins.iter().find_map(PluginRecipients::failure), error) {
             (Some(failure), _) => SealError::Plugin(failure),
             (None, EncryptError::IncompatibleRecipients { .. }) => SealError::Mixed,
@@ -157,7 +157,7 @@ pub fn open(
     asker: &dyn Asker,
     environment: &SourceEnvironment,
 ) -> Result<Opened, OpenError> {
-    let plain = match envelope::open_text(text, identities.native()) {
+    let plain = match age_file::open_text(text, identities.native()) {
         Err(OpenError::WrongIdentity) if identities.need_plugins() => {
             open_by_plugin(text, identities, asker, environment)?
         }
@@ -176,7 +176,7 @@ fn open_by_plugin(
         return Err(PluginError::Unanswered { program: first.plugin().program(), why: Unanswered::Nobody }.into());
     }
     let plugins = PluginIdentities::by_plugin(identities.of_plugins(), asker, environment);
-    let opened = envelope::open_text(text, plugins.iter().map(|plugin| plugin as &dyn age::Identity));
+    let opened = age_file::open_text(text, plugins.iter().map(|plugin| plugin as &dyn age::Identity));
     let failure = plugins.iter().find_map(PluginIdentities::failure);
     opened.map_err(|error| failure.map_or(error, OpenError::Plugin))
 }

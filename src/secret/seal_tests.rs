@@ -2,7 +2,7 @@
 
 use super::{
     Account, Binding, Credential, CredentialId, Identities, OpenError, Opened, PayloadError, SealError, Sealed, Secret,
-    SourceEnvironment, envelope, payload, recipients_tag,
+    SourceEnvironment, age_file, payload, recipients_tag,
 };
 use crate::profile::SealedNote;
 use age::armor::Format;
@@ -142,7 +142,7 @@ fn r50_every_flipped_bit_and_every_cut_fails() {
 fn what_is_sealed_but_no_payload_is_told_apart() {
     let (_, alice, key) = identity();
     let recipient: age::x25519::Recipient = key.parse().unwrap();
-    let text = envelope::close(b"{\"v\":9}", &[&recipient], Format::AsciiArmor).unwrap();
+    let text = age_file::close(b"{\"v\":9}", &[&recipient], Format::AsciiArmor).unwrap();
     let error = open(std::str::from_utf8(&text).unwrap(), &alice).unwrap_err();
     assert_eq!(error, OpenError::Payload(PayloadError::Version));
 }

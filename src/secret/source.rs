@@ -2,7 +2,7 @@
 //! trusts one is decided before, by the memory.
 
 use super::binding::compare;
-use super::{Mismatch, NetoSecret, NetoSecretError, ProgramError, program};
+use super::{Mismatch, NetoSecret, NetoSecretError, ProgramError, command};
 use crate::disk::{self, DiskError, Privacy, Rules};
 use crate::profile::{Profile, SecretPlace};
 use std::collections::BTreeMap;
@@ -84,7 +84,7 @@ pub fn fetch(place: &SecretPlace, environment: &SourceEnvironment) -> Result<Net
     let (bytes, from) = match place {
         SecretPlace::Command(argv) => {
             let name = argv.first().map_or("", String::as_str);
-            (program::run(argv, environment, TIME_LIMIT)?, format!("the command '{name}'"))
+            (command::run(argv, environment, TIME_LIMIT)?, format!("the command '{name}'"))
         }
         SecretPlace::File(path) => (read(path)?, format!("the file {}", path.display())),
         SecretPlace::Env(name) => {

@@ -7,7 +7,7 @@ use super::error::PluginError;
 use super::key::PluginName;
 use super::stanza::{self, Command, Prefix};
 use crate::disk;
-use crate::secret::program::{self, MOST_PIECES, Piece, read_pieces};
+use crate::secret::command::{self, MOST_PIECES, Piece, read_pieces};
 use crate::secret::source::SourceEnvironment;
 use std::io::Write as _;
 use std::process::{Child, ChildStdin, ExitStatus, Stdio};
@@ -77,7 +77,7 @@ impl Process {
         patience: Patience,
     ) -> Result<Self, PluginError> {
         let program = plugin.program();
-        let path = program::find(&program, environment.get("PATH"));
+        let path = command::find(&program, environment.get("PATH"));
         let path = path.map_err(|_| PluginError::Missing { program: program.clone() })?;
         let mut command = std::process::Command::new(&path);
         command.arg(machine.argument()).env_clear().envs(environment.of_child());
@@ -168,7 +168,7 @@ impl Process {
     /// It ended, or closed its output, with something still to say.
     fn gone(&mut self) -> PluginError {
         let status = self.wait(self.patience.end);
-        let ending = status.map_or_else(|| "it closed its output".to_owned(), program::ending);
+        let ending = status.map_or_else(|| "it closed its output".to_owned(), command::ending);
         PluginError::Ended { program: self.program.clone(), ending }
     }
 

@@ -3,7 +3,7 @@
 use super::error::strike;
 use super::process::{PATIENCE, Patience};
 use super::{PluginError, PluginIdentities, PluginIdentity, PluginRecipient, PluginRecipients};
-use crate::secret::envelope::{self, OpenError};
+use crate::secret::age_file::{self, OpenError};
 use crate::secret::{Asker, Secret, SourceEnvironment, Unanswered};
 use age::armor::Format;
 use age::x25519;
@@ -98,7 +98,7 @@ impl World {
         assert_eq!(toys.len(), 1);
         let native = native.iter().map(|key| key as &dyn age::Recipient);
         let all: Vec<&dyn age::Recipient> = native.chain(toys.iter().map(|key| key as _)).collect();
-        let sealed = envelope::close(b"canary", &all, Format::Binary).ok();
+        let sealed = age_file::close(b"canary", &all, Format::Binary).ok();
         (sealed, toys[0].failure())
     }
 
@@ -129,7 +129,7 @@ impl World {
         assert_eq!(toys.len(), 1);
         toys[0].host.patience = patience;
         let native = native.into_iter().map(|key| key as &dyn age::Identity);
-        let opened = envelope::open_bytes(sealed, toys.iter().map(|key| key as _).chain(native));
+        let opened = age_file::open_bytes(sealed, toys.iter().map(|key| key as _).chain(native));
         (opened.map(|plain| plain.to_vec()), toys[0].failure())
     }
 
@@ -180,7 +180,7 @@ fn what_a_plugin_sealed_it_opens_with_one_process_for_all_its_keys() {
     for keys in [&["alice"][..], &["bob"], &["eve", "bob"]] {
         assert_eq!(world.open(&sealed, keys, &User::default()), opened(), "{keys:?}");
     }
-    let native = envelope::open_bytes(&sealed, std::iter::once(&own as &dyn age::Identity));
+    let native = age_file::open_bytes(&sealed, std::iter::once(&own as &dyn age::Identity));
     assert_eq!(native.unwrap().as_slice(), b"canary");
     std::fs::remove_file(world.report_file()).unwrap();
     let user = User::default();
@@ -432,13 +432,13 @@ fn r55_a_plugin_is_found_on_absolute_folders_of_the_path_alone() {
     for path in ["/nowhere", "", ".", relative.to_str().unwrap()] {
         let environment = SourceEnvironment::new([("PATH".into(), path.into())]);
         let toys = PluginIdentities::by_plugin(&identity, &(), &environment);
-        let found = envelope::open_bytes(&sealed, toys.iter().map(|key| key as _));
+        let found = age_file::open_bytes(&sealed, toys.iter().map(|key| key as _));
         assert_eq!(found, Err(OpenError::WrongIdentity), "{path}");
         let missing = PluginError::Missing { program: "age-plugin-toy".to_owned() };
         assert_eq!(missing.to_string(), "the program 'age-plugin-toy' was not found");
         assert_eq!(toys[0].failure(), Some(missing.clone()), "{path}");
         let toys = PluginRecipients::by_plugin(&recipient, &(), &environment);
-        assert!(envelope::close(b"canary", &[&toys[0]], Format::Binary).is_err(), "{path}");
+        assert!(age_file::close(b"canary", &[&toys[0]], Format::Binary).is_err(), "{path}");
         assert_eq!(toys[0].failure(), Some(missing), "{path}");
     }
 }
@@ -453,7 +453,7 @@ fn a_program_that_does_not_start_is_told_of() {
     let environment = SourceEnvironment::new([("PATH".into(), folder.path().into())]);
     let key = [PluginRecipient::parse(&world.toy.key("alice").recipient).unwrap()];
     let toys = PluginRecipients::by_plugin(&key, &(), &environment);
-    assert!(envelope::close(b"canary", &[&toys[0]], Format::Binary).is_err());
+    assert!(age_file::close(b"canary", &[&toys[0]], Format::Binary).is_err());
     let failure = toys[0].failure().unwrap().to_string();
     assert_eq!(failure, "'age-plugin-toy' could not be run: exec format error");
 }
