@@ -3,22 +3,22 @@
 //! Owns single flight (one request however many processes), the life of a token from grant to burn,
 //! and the way from a declared profile to its credential. Knows nothing of arguments and tables.
 
-mod ask;
+mod api_call;
 mod cache;
-mod failure;
-mod fleet;
-mod patience;
+mod concurrent;
+mod lock_wait;
+mod parallel;
 mod renew;
 mod rotation;
-mod spread;
+mod shared_failure;
 mod vault;
 
-pub use ask::Verdict;
+pub use api_call::Verdict;
 pub use cache::TokenCache;
-pub use failure::Failure;
-pub use fleet::Jobs;
-pub use patience::{AcquireError, Busy, acquire};
+pub use concurrent::Jobs;
+pub use lock_wait::{AcquireError, Busy, acquire};
 pub use rotation::{Kind, Rotated, Rotation, RotationError, Stage};
+pub use shared_failure::Failure;
 pub use vault::{SignIn, Vault, VaultError, check_bound, read_passphrase};
 
 use crate::clock::Clock;
@@ -27,10 +27,10 @@ use crate::fusion::{Client, FusionError, Progress, Proxies};
 use crate::profile::{Profile, ProfileName, SecretPlace, Span, StoreFile};
 use crate::secret::{Asker, DeviceKey, KeyError, Secret};
 use crate::token::{CachedToken, Fingerprint, Lifetime, Reading, State, TokenFileError, TokenFolder};
-use failure::Failures;
 use jiff::Timestamp;
 use renew::Turn;
 use rotation::Rotations;
+use shared_failure::Failures;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -264,7 +264,7 @@ impl<'a> Session<'a> {
     pub fn lifetimes(&self, profiles: &[&Profile]) -> Vec<Option<Lifetime>> {
         let env_tag = profiles.iter().find_map(|profile| self.env_tag(profile));
         let tokens = self.cache.files();
-        let loaded = spread::map(profiles, |profile| {
+        let loaded = parallel::map(profiles, |profile| {
             let fingerprint = issued_for(profile, env_tag.as_deref());
             fingerprint.map_or(Ok(None), |fingerprint| tokens.load_lifetime(&profile.name, &fingerprint))
         });

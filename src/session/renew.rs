@@ -1,7 +1,7 @@
 //! A new token under the profile's lock: second look, refresh with the burn, login.
 
-use super::failure::Failure;
-use super::patience::{Next, Patience, busy};
+use super::lock_wait::{Next, Patience, busy};
+use super::shared_failure::Failure;
 use super::{Access, Declared, Granted, Session, SessionError, Want, Warning};
 use crate::disk::{self, DiskError, Durability, Lock, Locked, Privacy, Rules};
 use crate::fusion::{Client, Grant, Manner};

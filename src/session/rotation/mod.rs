@@ -34,15 +34,15 @@
 //! The profile's, then the store's, never the other way round; while many are rotated, none is held from one profile's
 //! answer to the store's change.
 
-mod ask;
-mod folder;
-mod many;
-mod place;
+mod batch;
+mod journal;
+mod new_key;
 mod record;
+mod store_keys;
 
-pub(super) use folder::Rotations;
-pub(super) use place::Read;
+pub(super) use journal::Rotations;
 pub use record::{Rotation, Stage};
+pub(super) use store_keys::Read;
 
 use crate::disk::DiskError;
 use crate::fusion::{FusionError, PathError};

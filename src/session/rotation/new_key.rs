@@ -7,7 +7,7 @@ use crate::disk::{Durability, Locked};
 use crate::fusion::{ApiKey, Call, FusionError, KeyTerms};
 use crate::profile::{Profile, Span, Store};
 use crate::secret::{Binding, Credential, CredentialId, Sealed, Secret};
-use crate::session::ask::understood;
+use crate::session::api_call::understood;
 use crate::session::{Access, Declared, Granted, Session, SessionError, VaultError, Want, Warning};
 use jiff::Timestamp;
 use jiff::civil::Date;

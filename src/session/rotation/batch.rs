@@ -1,9 +1,9 @@
 //! Rotations from their beginning to their end: of many profiles at once, and of the one that somebody is about to sign in
 //! to.
 
-use super::ask::Now;
-use super::place::sound;
+use super::new_key::Now;
 use super::record::{Rotation, Stage};
+use super::store_keys::sound;
 use super::{Kind, Rotated, RotationError};
 use crate::disk::{DiskError, Locked};
 use crate::fusion::{ApiKey, FusionError};
