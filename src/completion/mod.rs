@@ -13,8 +13,8 @@
 //! first `names`, and then each that fits; or `files`, or `command N`: the shell itself completes a file, or what is a
 //! command line from the N-th word on.
 
+mod candidates;
 mod names;
-mod offer;
 mod source;
 
 use crate::cli::Cli;
@@ -22,10 +22,10 @@ use crate::commands::completions::{Shell, VARIABLE};
 use crate::context::{Context, Globals, Process};
 use crate::output::Ui;
 use crate::usage;
+use candidates::{Answer, Offer};
 use clap::{ArgMatches, Command, CommandFactory as _, ValueEnum as _};
 use clap_complete::engine;
 use names::Names;
-use offer::{Answer, Offer};
 use source::Given;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -68,7 +68,7 @@ fn fitting(words: Vec<OsString>, process: Process, ui: &Ui) -> Answer {
     if given.wants_file() {
         return Answer::Files;
     }
-    Answer::Names(offer::kept(found.into_iter().filter_map(Offer::of).collect(), &current))
+    Answer::Names(candidates::kept(found.into_iter().filter_map(Offer::of).collect(), &current))
 }
 
 /// What was typed before the cursor.

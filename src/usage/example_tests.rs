@@ -1,7 +1,7 @@
 //! Every example of every help page is a command line that the real parser takes.
 
-use super::meant::{at, lines};
-use super::page::WIDEST;
+use super::help_page::WIDEST;
+use super::suggest::{at, lines};
 use super::{built, read_from, typed};
 use crate::cli::Cli;
 use clap::Command;

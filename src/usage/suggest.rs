@@ -178,7 +178,7 @@ fn is(arg: &Arg, flag: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{built, page::WIDEST};
+    use super::super::{built, help_page::WIDEST};
     use super::*;
     use crate::cli::GROUPS;
 

@@ -3,8 +3,8 @@
 
 #[cfg(test)]
 mod example_tests;
-mod meant;
-mod page;
+mod help_page;
+mod suggest;
 
 use crate::cli::{Cli, GlobalArgs, Verb};
 use crate::error::{Code, Error, did_you_mean};
@@ -30,8 +30,8 @@ pub(crate) fn parse(arguments: &[OsString], ui: &mut Ui) -> Result<Option<Cli>, 
 /// What comes to no run (help, a complaint) is told from the whole tree.
 fn parse_whole(arguments: &[OsString], ui: &mut Ui) -> Result<Option<Cli>, Error> {
     ui.set_color(color(arguments));
-    let width = page::width(ui.columns());
-    let error = match read_from(page::grouped(built(width), width), arguments) {
+    let width = help_page::width(ui.columns());
+    let error = match read_from(help_page::grouped(built(width), width), arguments) {
         Ok(cli) => return Ok(Some(cli)),
         Err(error) => error,
     };
@@ -160,10 +160,12 @@ fn hint(error: &clap::Error, arguments: &[OsString]) -> String {
     let meant = match error.kind() {
         ErrorKind::InvalidSubcommand => {
             let (word, near) = (typed(ContextKind::InvalidSubcommand), near(ContextKind::SuggestedSubcommand));
-            meant::verbs(&word, &path, &near, &built(page::WIDEST))
+            suggest::verbs(&word, &path, &near, &built(help_page::WIDEST))
         }
         ErrorKind::UnknownArgument => {
-            if let Some(hint) = meant::flag(&typed(ContextKind::InvalidArg), &path, arguments, &built(page::WIDEST)) {
+            if let Some(hint) =
+                suggest::flag(&typed(ContextKind::InvalidArg), &path, arguments, &built(help_page::WIDEST))
+            {
                 return hint;
             }
             near(ContextKind::SuggestedArg)
@@ -178,7 +180,7 @@ fn hint(error: &clap::Error, arguments: &[OsString]) -> String {
         (None, ErrorKind::InvalidSubcommand) => format!("{path} --help"),
         // Its usage line would name one of the two alone.
         (None, ErrorKind::ArgumentConflict) => format!("{path} --help    says what goes together"),
-        (None, _) if usage.is_empty() => format!("{} --help", meant::verb(arguments, &built(page::WIDEST))),
+        (None, _) if usage.is_empty() => format!("{} --help", suggest::verb(arguments, &built(help_page::WIDEST))),
         (None, _) => usage,
     }
 }
