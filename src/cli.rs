@@ -6,12 +6,13 @@ use crate::commands::profile::{
     rename::RenameArgs, set_secret::SetSecretArgs, show::ShowArgs, use_::UseArgs,
 };
 use crate::commands::{
-    Run, api, completions, discover, doctor, exec, export, hook, identity, init, keys, login, logout, profile, prompt,
+    api, completions, discover, doctor, exec, export, hook, identity, init, keys, login, logout, profile, prompt,
     proxy, recipient, rotate, schema, seal, status, token, trust,
 };
 use crate::error::Error;
 use crate::output::ColorChoice;
 use crate::profile::Span;
+use crate::workflow::Run;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 

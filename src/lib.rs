@@ -30,28 +30,30 @@ pub mod clock;
 mod commands;
 mod completion;
 pub mod context;
+pub mod decoy;
 pub mod disk;
 mod error;
 pub mod fusion;
 pub mod output;
 pub mod profile;
-pub mod proxy;
 pub mod secret;
 pub mod session;
 pub mod token;
 
 mod usage;
+mod workflow;
 
 #[cfg(test)]
 #[path = "man/tests.rs"]
 mod man;
 
 use cli::Cli;
-use commands::{Run, exec, export};
+use commands::{exec, export};
 use context::{Context, Globals, Process};
 use error::{Code, Error};
 use output::{Streams, Ui, Volume};
 use std::io::Write;
+use workflow::Run;
 
 /// Runs one command line from the facts of its process; returns the exit code.
 #[must_use]

@@ -1,12 +1,12 @@
 //! `neto export`: the environment of a profile as text for a shell or a file; of several as JSON.
 
-use super::here::{self, Change, EXPORTED};
-use super::variables::Variables;
-use super::{Fleet, JobsArgs, Run, SelectArgs, WantArgs, Watch, remember};
 use crate::context::Process;
 use crate::disk;
 use crate::error::{Code, Error};
 use crate::output::{EnvFormat, Shell, ShellError, add_masks, json_of_several, shell_of_parent};
+use crate::workflow::exported_variables::Variables;
+use crate::workflow::shell_state::{self, Change, EXPORTED};
+use crate::workflow::{Fleet, JobsArgs, Run, SelectArgs, WantArgs, Watch, remember};
 use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -93,7 +93,7 @@ fn told(args: &ExportArgs, run: &Run<'_>, format: EnvFormat) -> Result<(Variable
         variables.set.push((EXPORTED.to_owned(), names));
     }
     if matches!(format, EnvFormat::Shell(_)) {
-        let notes = here::notes(run, &variables.set);
+        let notes = shell_state::notes(run, &variables.set);
         variables.set.extend(notes);
     }
     let text = format
@@ -145,12 +145,12 @@ fn unfit(error: &ShellError) -> Error {
 }
 
 fn variables(args: &ExportArgs, run: &Run<'_>) -> Result<Variables, Error> {
-    let chosen = run.context.chosen_by(here::sources(run, args.select.one()))?;
+    let chosen = run.context.chosen_by(shell_state::sources(run, args.select.one()))?;
     let profile = &chosen.profile;
     let watch = Watch(run.ui);
     let want = args.want.want(args.force, args.offline);
-    let sign_in = super::sign_in(run, &watch, profile, want, args.with_secret)?;
-    let access = super::access(run, &watch, chosen.declared(), want)?;
+    let sign_in = crate::workflow::sign_in(run, &watch, profile, want, args.with_secret)?;
+    let access = crate::workflow::access(run, &watch, chosen.declared(), want)?;
     Ok(Variables::of(run, profile, &access, sign_in.as_ref()))
 }
 
@@ -159,7 +159,7 @@ fn variables(args: &ExportArgs, run: &Run<'_>) -> Result<Variables, Error> {
 fn github(args: &ExportArgs, run: &Run<'_>) -> Result<(), Error> {
     let file = run.context.process.environment.get("GITHUB_ENV").map(|path| run.context.absolute(Path::new(path)));
     let (variables, text) = told(args, run, EnvFormat::Github).inspect_err(|_| {
-        let blanks = EnvFormat::Github.exports(&here::exported(&run.context.process.environment), &[]);
+        let blanks = EnvFormat::Github.exports(&shell_state::exported(&run.context.process.environment), &[]);
         if let (Some(file), Ok(blanks)) = (&file, blanks) {
             // That this cannot be written either changes nothing: the step fails.
             let _ = disk::append_lines(file, blanks.as_bytes());

@@ -1,11 +1,11 @@
 //! `neto identity`: the key that opens the secrets on this machine; its protection, its copy elsewhere.
 
-use super::{Run, change};
 use crate::disk;
 use crate::error::{Code, Error};
 use crate::output::{object, quoted};
 use crate::secret::{Found, IdentityPlace, KeyFolder, Secret};
 use crate::session::read_passphrase;
+use crate::workflow::{Run, locked_edit};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -132,7 +132,7 @@ fn protect(run: &Run<'_>, remove: bool, file: Option<&Path>) -> Result<(), Error
         return Ok(());
     }
     let new = if remove { None } else { Some(new_passphrase(run, file)?) };
-    let held = change::hold(run, &folder.lock(), "the identity")?;
+    let held = locked_edit::hold(run, &folder.lock(), "the identity")?;
     // Another neto may have changed it while the questions stood.
     let key = match (place.load()?, &old) {
         (Found::Open(key), _) => key,

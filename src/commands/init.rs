@@ -1,16 +1,12 @@
 //! `neto init`: the keys of this machine and, where there is none, an empty store.
 
 use super::identity::new_passphrase;
-use super::shape::set;
-use super::{Run, change};
 use crate::error::{Code, Error};
-use crate::profile::{Document, Linked, RecipientName, Section, Value};
+use crate::profile::{ApiUrl, Document, Edit, Linked, RecipientName, Section, Value};
 use crate::secret::{IdentityPlace, KeyError, KeyText, Secret};
+use crate::workflow::{Run, locked_edit};
 use clap::Args;
 use std::path::{Path, PathBuf};
-
-/// Where the reference says that the API is.
-pub(super) const API: &str = "https://api.netography.com/api/v1";
 
 /// Make the keys of this machine and, where there is none, an empty store
 ///
@@ -123,7 +119,7 @@ fn prepare_keys(
     let own = Own { name, keys };
     // A machine that cannot keep a device key works without a cache; here it is only made early.
     run.context.paths.keys.device()?;
-    change::memory(run, |memory| own.keys.iter().for_each(|key| memory.trust_recipient(&own.name, key)))?;
+    locked_edit::memory(run, |memory| own.keys.iter().for_each(|key| memory.trust_recipient(&own.name, key)))?;
     Ok(own)
 }
 
@@ -181,7 +177,7 @@ fn ensure_store(run: &Run<'_>, own: &Own) -> Result<(), Error> {
         return Ok(());
     }
     let first = first_store(own)?;
-    let held = change::hold(run, &file.lock(), "the store")?;
+    let held = locked_edit::hold(run, &file.lock(), "the store")?;
     if file.save_new(&held, first.bytes())? {
         run.ui.note(&format!("Made an empty store: {}", file.path().display()));
     }
@@ -192,7 +188,7 @@ fn ensure_store(run: &Run<'_>, own: &Own) -> Result<(), Error> {
 fn link_store(run: &Run<'_>, own: &Own, target: &Path) -> Result<(), Error> {
     let (file, target) = (run.context.store_file(), run.context.absolute(target));
     let first = first_store(own)?;
-    let held = change::hold(run, &file.lock(), "the store")?;
+    let held = locked_edit::hold(run, &file.lock(), "the store")?;
     let linked = file.link_to(&held, &target, first.bytes())?;
     let (here, there) = (file.path().display(), target.display());
     run.ui.note(&match linked {
@@ -208,8 +204,8 @@ fn first_store(own: &Own) -> Result<Document, Error> {
     let key = own.keys.first().map_or("", String::as_str);
     let empty = Document::parse(b"version = 1\n".to_vec(), Path::new("")).map_err(|_| Error::bug("the empty store"))?;
     Ok(empty.apply(&[
-        set(&Section::Recipients, &[own.name.as_str()], Value::Text(key.to_owned())),
-        set(&Section::Defaults, &["url"], Value::Text(API.to_owned())),
+        Edit::set(&Section::Recipients, &[own.name.as_str()], Value::Text(key.to_owned())),
+        Edit::set(&Section::Defaults, &["url"], Value::Text(ApiUrl::STANDARD.to_owned())),
     ])?)
 }
 

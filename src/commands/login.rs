@@ -1,9 +1,10 @@
 //! `neto login`: gets tokens now, so that no script has to wait for one.
 
-use super::{Fleet, JobsArgs, Run, SelectArgs, WantArgs, Watch, remember, when};
 use crate::error::{Code, Error};
+use crate::output::humanize;
 use crate::profile::Profile;
 use crate::session::{Access, Declared, Granted, Want};
+use crate::workflow::{Fleet, JobsArgs, Run, SelectArgs, WantArgs, Watch, remember};
 use clap::Args;
 use std::ops::ControlFlow;
 
@@ -71,7 +72,7 @@ impl LoginArgs {
 pub(super) fn sign_in(run: &Run<'_>, profile: &Profile) -> Result<(), Error> {
     let watch = Watch(run.ui);
     let want = Want { force: true, ..Want::default() };
-    let access = kept(super::access(run, &watch, Declared { profile, reading: None }, want)?, false)?;
+    let access = kept(crate::workflow::access(run, &watch, Declared { profile, reading: None }, want)?, false)?;
     run.ui.note(&format!("{}: {}", profile.name, told(run, &access)));
     Ok(())
 }
@@ -106,8 +107,8 @@ fn told(run: &Run<'_>, access: &Access) -> String {
         Granted::Login => "signed in, good",
     };
     let lifetime = access.lifetime.map(|lifetime| {
-        let left = when::span(lifetime.left(run.context.process.clock.now()).as_secs());
-        format!(" until {} ({left})", when::minute(lifetime.expires_at))
+        let left = humanize::span(lifetime.left(run.context.process.clock.now()).as_secs());
+        format!(" until {} ({left})", humanize::minute(lifetime.expires_at))
     });
     lifetime.map_or_else(|| how.to_owned(), |lifetime| how.to_owned() + &lifetime)
 }

@@ -1,9 +1,9 @@
 //! `neto logout`: forgets cached tokens on this machine.
 
-use super::words::count;
-use super::{Fleet, Run, SelectArgs, Watch, change};
 use crate::error::{Code, Error};
+use crate::output::humanize::count;
 use crate::profile::ProfileName;
+use crate::workflow::{Fleet, Run, SelectArgs, Watch, locked_edit};
 use clap::Args;
 
 /// Forget cached tokens on this machine
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &LogoutArgs, run: &Run<'_>) -> Result<(), Error> {
     let mut forgotten = 0;
     let mut fleet = Fleet::new(run, "Forgetting", names.iter());
     for name in &names {
-        match change::forget_token(run, &watch, name) {
+        match locked_edit::forget_token(run, &watch, name) {
             Ok(had_one) => {
                 forgotten += usize::from(had_one);
                 fleet.step();

@@ -2,10 +2,11 @@
 //!
 //! It stands in every prompt, so it costs what `neto token` costs, and whatever is wrong, it says nothing.
 
-use super::{Run, when};
 use crate::error::Error;
+use crate::output::humanize;
 use crate::output::json_line;
 use crate::session::glance;
+use crate::workflow::Run;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
@@ -63,7 +64,7 @@ pub(crate) fn run(args: &PromptArgs, run: &Run<'_>) -> Result<(), Error> {
 impl Segment<'_> {
     fn text(&self) -> String {
         let mark = if self.protected { "!" } else { "" };
-        let left = self.expires_in_seconds.map_or_else(|| "-".to_owned(), when::span);
+        let left = self.expires_in_seconds.map_or_else(|| "-".to_owned(), humanize::span);
         format!("{}{mark} {left}\n", self.profile)
     }
 }

@@ -1,13 +1,13 @@
 //! `neto proxy`: decoys for programs that are started elsewhere.
 
-use super::decoy::{self, DecoyArgs};
 use super::export::asking;
-use super::{Run, SelectArgs, Watch, remember};
+use crate::decoy::{Door, Reread, Site, allow_many, serve};
 use crate::error::{Code, Error};
 use crate::output::{EnvFormat, Shell};
 use crate::profile::Profile;
-use crate::proxy::{Door, Reread, Site, allow_many, serve};
 use crate::session::Session;
+use crate::workflow::decoy::{self, DecoyArgs};
+use crate::workflow::{Run, SelectArgs, Watch, remember};
 use clap::{Args, ValueEnum};
 use std::convert::Infallible;
 

@@ -1,13 +1,13 @@
 //! `neto recipient`: who can open the secrets of the store.
 
-use super::words::count;
-use super::{Run, change, reseal};
 use crate::error::{Code, Error, did_you_mean};
+use crate::output::humanize::count;
 use crate::output::{Align, Cell, Column, Format, Narrow, Row, render};
 use crate::profile::{
     Document, Edit, Entry, NameError, Profile, ProfileName, RecipientName, Section, Store, Value, near,
 };
 use crate::secret::check_recipient;
+use crate::workflow::{Run, locked_edit, sealing};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -110,12 +110,12 @@ fn add(run: &Run<'_>, name: &str, key: &str) -> Result<(), Error> {
             .with_hint(format!("neto identity show    prints it, where '{name}' works"))
     })?;
     // Who types a key trusts it; the re-sealing below looks for that.
-    change::memory(run, |memory| memory.trust_recipient(&name, key))?;
+    locked_edit::memory(run, |memory| memory.trust_recipient(&name, key))?;
     reseal_all(run, &format!("Added '{name}'"), |document| match document.store().recipients.get(&name) {
         Some(known) if known == key => Ok(Vec::new()),
         Some(_) => Err(Error::new(Code::Store, format!("there is a recipient '{name}' with another key"))
             .with_hint(format!("neto recipient remove {name}"))),
-        None => Ok(vec![super::shape::set(&Section::Recipients, &[name.as_str()], Value::Text(key.to_owned()))]),
+        None => Ok(vec![Edit::set(&Section::Recipients, &[name.as_str()], Value::Text(key.to_owned()))]),
     })
 }
 
@@ -139,7 +139,7 @@ fn remove(run: &Run<'_>, name: &str) -> Result<(), Error> {
     // Unless it stands there under another name still.
     let gone = |key: &String| !store.recipients.iter().any(|(known, other)| known.as_str() != name && other == key);
     if let Some(key) = key.filter(gone) {
-        change::memory(run, |memory| memory.forget_recipient(&key))?;
+        locked_edit::memory(run, |memory| memory.forget_recipient(&key))?;
     }
     if opened.is_empty() {
         return outcome;
@@ -171,18 +171,18 @@ fn refuse_without(store: &Store, name: &str) -> Result<(), Error> {
 
 /// The recipient out of the table, and out of every profile's own list.
 fn without(document: &Document, name: &str) -> Vec<Edit> {
-    let mut edits = vec![super::shape::unset(&Section::Recipients, &[name])];
+    let mut edits = vec![Edit::unset(&Section::Recipients, &[name])];
     for profile in document.store().profiles.iter().filter_map(|entry| entry.profile.as_ref().ok()) {
         let section = Section::Profile(profile.name.clone());
         let Some(names) = &profile.recipients else { continue };
         if document.declares(&section, &["recipients"]) && names.iter().any(|known| known.as_str() == name) {
-            edits.push(super::shape::set(&section, &["recipients"], Value::List(others(names, name))));
+            edits.push(Edit::set(&section, &["recipients"], Value::List(others(names, name))));
         }
     }
     if let Some(names) = &document.store().defaults.recipients
         && names.iter().any(|known| known.as_str() == name)
     {
-        edits.push(super::shape::set(&Section::Defaults, &["recipients"], Value::List(others(names, name))));
+        edits.push(Edit::set(&Section::Defaults, &["recipients"], Value::List(others(names, name))));
     }
     edits
 }
@@ -226,10 +226,10 @@ fn reseal_all(
 ) -> Result<(), Error> {
     run.unlock(run.context.store()?.profiles.iter().filter_map(|entry| entry.profile.as_ref().ok()))?;
     let (mut failures, mut sealed, mut nothing) = (Vec::new(), 0, false);
-    change::store(run, |document| {
+    locked_edit::store(run, |document| {
         let edits = change(document)?;
         nothing = edits.is_empty();
-        let resealing = reseal::with_resealing(run, &(), document, edits, ProfileName::clone)?;
+        let resealing = sealing::with_resealing(run, &(), document, edits, ProfileName::clone)?;
         sealed = resealing.changed.iter().filter(|profile| profile.sealed.is_some()).count();
         failures = resealing.failures;
         Ok(resealing.edits)

@@ -1,8 +1,8 @@
 //! `neto schema`: the form of the store, for editors.
 
-use super::Run;
 use crate::error::Error;
 use crate::profile;
+use crate::workflow::Run;
 use clap::Args;
 
 /// Print the JSON Schema of profiles.toml

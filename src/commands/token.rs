@@ -1,8 +1,8 @@
 //! `neto token`: prints a valid bearer token.
 
-use super::{Run, WantArgs, Watch};
 use crate::error::Error;
 use crate::session::Access;
+use crate::workflow::{Run, WantArgs, Watch};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &TokenArgs, run: &Run<'_>) -> Result<(), Error> {
     let chosen = run.context.chosen(args.name.as_deref())?;
     let watch = Watch(run.ui);
     let want = args.want.want(args.force, args.offline);
-    let access = super::access(run, &watch, chosen.declared(), want)?;
+    let access = crate::workflow::access(run, &watch, chosen.declared(), want)?;
     let text = render(args.output, chosen.profile.name.as_str(), &access, run);
     run.ui.answer(&text)?;
     Ok(())

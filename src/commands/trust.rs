@@ -1,10 +1,11 @@
 //! `neto trust`: takes the user's word for what came into the store from elsewhere.
 
-use super::words::count;
-use super::{Run, SelectArgs, change, recipient, reseal};
+use super::recipient;
 use crate::error::{Code, Error};
+use crate::output::humanize::count;
 use crate::profile::{ApiUrl, Profile, RecipientName, Store};
 use crate::secret::{Verdict, plugin_of};
+use crate::workflow::{Run, SelectArgs, locked_edit, sealing};
 use clap::Args;
 
 /// Trust what changed in the store, after looking at it
@@ -51,7 +52,7 @@ pub(crate) fn run(args: &TrustArgs, run: &Run<'_>) -> Result<(), Error> {
     if !args.yes && run.context.process.terminal.stdin {
         run.confirm("Trust this from now on?", "neto trust --yes ...")?;
     }
-    change::memory(run, |memory| {
+    locked_edit::memory(run, |memory| {
         for profile in &profiles {
             memory.trust(profile);
         }
@@ -97,7 +98,7 @@ fn untrusted(args: &TrustArgs, run: &Run<'_>) -> Result<Vec<Profile>, Error> {
 /// The address that every profile starts from, where `--all` is the first that this machine hears of it.
 fn strange_default<'s>(args: &TrustArgs, run: &Run<'_>, store: &'s Store) -> Option<&'s ApiUrl> {
     let url = store.defaults.url.as_ref().filter(|_| args.all)?;
-    if !reseal::is_strange_address(run, url).unwrap_or(false) {
+    if !sealing::is_strange_address(run, url).unwrap_or(false) {
         return None;
     }
     run.ui.note(&format!("defaults: new here; url {url}"));

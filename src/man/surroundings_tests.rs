@@ -130,7 +130,7 @@ fn the_page_tells_of_every_variable_that_an_export_sets() {
     let mut page = Page::new("x", 1);
     describe(&mut page);
     let page = page.finish();
-    for name in crate::commands::FIXED {
+    for name in crate::workflow::FIXED {
         assert!(page.contains(&format!("\\fB{name}\\fR")), "{name}");
     }
 }

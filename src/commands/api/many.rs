@@ -4,14 +4,14 @@
 //! no further call is begun until the one that all wait for has answered.
 
 use super::{ApiArgs, MOST_SAID, MOST_WHOLE, json, words};
-use crate::commands::fleet::InOrder;
-use crate::commands::select::Selected;
-use crate::commands::{Fleet, Run, Watch, remember};
 use crate::error::{Code, Error};
 use crate::fusion::{Call, Reply};
 use crate::output::json_line;
 use crate::profile::{Profile, ProfileName};
 use crate::session::{Declared, Session};
+use crate::workflow::batch::InOrder;
+use crate::workflow::selection::Selected;
+use crate::workflow::{Fleet, Run, Watch, remember};
 use json::Pointer;
 use serde::Serialize;
 use serde_json::value::RawValue;

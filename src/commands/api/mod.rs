@@ -10,9 +10,9 @@ mod many;
 mod one;
 mod request;
 
-use super::{Guard, JobsArgs, Run, SelectArgs, WantArgs};
 use crate::error::Error;
 use crate::fusion::{ApiPath, Call};
+use crate::workflow::{Guard, JobsArgs, Run, SelectArgs, WantArgs};
 use clap::Args;
 use json::Pointer;
 use request::{Data, Header, Verb};

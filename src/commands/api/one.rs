@@ -1,11 +1,11 @@
 //! `neto api` of one profile: the answer goes out as it comes in.
 
 use super::{ApiArgs, MOST_SAID, MOST_WHOLE, json, words};
-use crate::commands::{Run, Watch, remember};
 use crate::error::Error;
 use crate::fusion::Reply;
 use crate::output::clean;
 use crate::profile::ProfileName;
+use crate::workflow::{Run, Watch, remember};
 use json::Pointer;
 use std::fmt::Write as _;
 

@@ -1,9 +1,9 @@
 //! The words that a call is typed in, and the call they make.
 
-use crate::commands::Run;
 use crate::disk::{self, DiskError, Privacy, Rules};
 use crate::error::{Code, Error};
 use crate::fusion::{ApiPath, Call, HOP_BY_HOP, HeaderName, HeaderValue, METHOD_OVERRIDES, Method};
+use crate::workflow::Run;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;

@@ -2,8 +2,8 @@
 //!
 //! Owns those texts and the words in which they ask; the answers are `completion`'s.
 
-use super::Run;
 use crate::error::Error;
+use crate::workflow::Run;
 use clap::{Args, ValueEnum};
 
 /// A command line that begins with `--` under this variable is no command: its words are to be completed, for the shell

@@ -2,11 +2,11 @@
 
 use super::shown;
 use crate::commands::profile::add::address;
-use crate::commands::words::count;
-use crate::commands::{Run, change};
 use crate::error::Error;
 use crate::output::clean;
+use crate::output::humanize::count;
 use crate::profile::{Document, Edit, Profile, ProfileName, Store, Value};
+use crate::workflow::{Run, locked_edit};
 use std::collections::BTreeSet;
 
 /// The label of the new profiles unless told.
@@ -36,7 +36,7 @@ pub(super) fn run(run: &Run<'_>, reseller: &Profile, tenants: &[&str], tags: &[S
         return Ok(());
     }
     let mut plan = Plan::default();
-    change::store(run, |document| {
+    locked_edit::store(run, |document| {
         plan = Plan::of(document.store(), reseller, tenants);
         plan.edits(document, reseller, tags)
     })?;

@@ -8,11 +8,11 @@ mod compare;
 mod parents;
 mod tree;
 
-use super::words::count;
-use super::{JobsArgs, Run, Watch, remember};
 use crate::error::{Code, Error};
+use crate::output::humanize::count;
 use crate::output::{Format, clean, render, shorten};
 use crate::profile::Profile;
+use crate::workflow::{JobsArgs, Run, Watch, remember};
 use clap::Args;
 use compare::{DiscoverRow, State};
 use parents::Parents;

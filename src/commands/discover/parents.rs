@@ -4,12 +4,12 @@
 //! writes down what it has shown.
 
 use super::tree::Tree;
-use crate::commands::{Run, change};
 use crate::disk::{self, DiskError, Durability, Lock, Privacy, Rules};
 use crate::error::Error;
 use crate::fusion::Customer;
 use crate::output::quoted;
 use crate::profile::ApiUrl;
+use crate::workflow::{Run, locked_edit};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -102,12 +102,12 @@ pub(super) fn learn(run: &Run<'_>, url: &ApiUrl, tree: &Tree) {
 fn write_down(run: &Run<'_>, url: &ApiUrl, tree: &Tree) -> Result<(), Error> {
     let path = path(run);
     let lock = Lock::new(run.context.paths.state.join("locks/_discover.lock"));
-    let _held = change::hold(run, &lock, "the memory of accounts")?;
+    let _held = locked_edit::hold(run, &lock, "the memory of accounts")?;
     // Read again under the lock, so that nobody's news is lost. One that cannot be read was told of.
     let Ok(mut parents) = Parents::read(&path) else { return Ok(()) };
     if parents.take(url, tree) {
         parents.save(&path)?;
-        change::wrote(run, &path);
+        locked_edit::wrote(run, &path);
     }
     Ok(())
 }

@@ -4,12 +4,12 @@
 //! reached, and that for every reseller among them.
 
 use super::{FORBIDDEN, shown};
-use crate::commands::words::count;
-use crate::commands::{Run, Watch, forbidden};
 use crate::error::{Code, Error};
 use crate::fusion::{Customer, Listed};
+use crate::output::humanize::count;
 use crate::profile::{Profile, SecretPlace};
 use crate::session::{Declared, Jobs, Session, SessionError};
+use crate::workflow::{Run, Watch, forbidden};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 

@@ -4,13 +4,14 @@ use super::DoctorArgs;
 use super::finding::Finding;
 use super::network::{Reached, SET_CLOCK, longer_path};
 use crate::commands::login::NO_LIFETIME;
-use crate::commands::reseal::today;
 use crate::commands::status::live;
-use crate::commands::{Run, when};
 use crate::error::{Code, Error};
 use crate::fusion::{Call, FusionError};
+use crate::output::humanize;
 use crate::profile::{Profile, SecretPlace};
 use crate::session::{Declared, Session, SessionError, VaultError, Verdict, Want};
+use crate::workflow::Run;
+use crate::workflow::sealing::today;
 use std::ops::ControlFlow;
 
 const LOGIN: &str = "credentials.login";
@@ -148,7 +149,7 @@ fn newer_key(session: &Session<'_>, profile: &Profile) -> Option<Reason> {
 fn of_clock(skew: i64) -> Reason {
     let side = if skew > 0 { "ahead" } else { "behind" };
     (
-        format!("this machine's clock is {} {side}, and what signs in bears its time", when::span(skew.abs())),
+        format!("this machine's clock is {} {side}, and what signs in bears its time", humanize::span(skew.abs())),
         SET_CLOCK.to_owned(),
     )
 }

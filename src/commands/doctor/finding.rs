@@ -1,11 +1,11 @@
 //! One thing that a check found, what mends it, and how it is told.
 
-use crate::commands::Run;
-use crate::commands::words::count;
 use crate::disk;
 use crate::error::Error;
+use crate::output::humanize::count;
 use crate::output::{Cell, Checked, Column, Row, quoted};
 use crate::profile::ProfileName;
+use crate::workflow::Run;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use std::collections::BTreeMap;

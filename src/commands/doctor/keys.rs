@@ -2,13 +2,13 @@
 
 use super::finding::{FIX, Finding, Mend};
 use super::places;
-use crate::commands::Run;
 use crate::disk;
 use crate::error::{Code, Error};
 use crate::output::quoted;
 use crate::profile::SecretPlace;
 use crate::secret::{Found, Identities, IdentityPlace, KeyError, find_program};
 use crate::session::read_passphrase;
+use crate::workflow::Run;
 use std::path::Path;
 
 const IDENTITY: &str = "keys.identity";

@@ -13,12 +13,12 @@ mod places;
 mod store;
 mod surroundings;
 
-use super::select::Selected;
-use super::words::count;
-use super::{JobsArgs, Run, SelectArgs};
 use crate::error::{Code, Error};
+use crate::output::humanize::count;
 use crate::output::{Format, Ui, Volume, checklist, render};
 use crate::profile::{Profile, ProfileName};
+use crate::workflow::selection::Selected;
+use crate::workflow::{JobsArgs, Run, SelectArgs};
 use clap::Args;
 use finding::{FIX, Finding, State, page};
 use std::collections::BTreeSet;
@@ -128,7 +128,7 @@ fn servers(args: &DoctorArgs, run: &Run<'_>, found: &[Finding]) -> Result<Vec<Fi
     let session = run.context.session(&hushed);
     let reached = network::check(&session, &profiles, args.jobs.jobs, &mut findings)?;
     findings.extend(credentials::check(run, &session, &reached, args)?);
-    super::remember(run, &run.watch());
+    crate::workflow::remember(run, &run.watch());
     Ok(findings)
 }
 

@@ -1,15 +1,15 @@
 //! The servers: whether each is reached, whether it answers as a Fusion API, and how its clock stands.
 
 use super::finding::Finding;
-use crate::commands::Watch;
 use crate::commands::status::live;
-use crate::commands::words::count;
 use crate::error::{Code, Error};
 use crate::fusion::{FusionError, Progress, Sight, TlsFault, roots_of_system};
+use crate::output::humanize::count;
 use crate::output::quoted;
 use crate::profile::Profile;
 use crate::secret::{Asker, Secret, Unanswered};
 use crate::session::{Jobs, Session, SessionError, Warning, Watcher};
+use crate::workflow::Watch;
 use std::ops::ControlFlow;
 use std::time::Duration;
 

@@ -1,15 +1,15 @@
 //! Folders and files: whose they are, who else gets in, whether they can be written, and what killed runs left.
 
 use super::finding::{FIX, Finding, Mend};
-use crate::commands::Run;
-use crate::commands::words::count;
 use crate::disk::{self, DiskError, Privacy, Rules};
 use crate::error::{Code, Error};
+use crate::output::humanize::count;
 use crate::output::quoted;
 use crate::profile::{Current, CurrentError};
 use crate::secret::MemoryError;
 use crate::session::{RotationError, SessionError};
 use crate::token::TokenFileError;
+use crate::workflow::Run;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 

@@ -2,19 +2,19 @@
 
 use super::finding::Finding;
 use super::places;
-use crate::commands::git::Git;
 use crate::commands::init::own_name;
-use crate::commands::seal_check::{self, Seen};
-use crate::commands::select::Selected;
-use crate::commands::words::count;
-use crate::commands::{Run, fleet};
+use crate::commands::seal::check::{self, Seen};
 use crate::context::ContextError;
 use crate::disk::{self, DiskError, Privacy, Rules};
 use crate::error::{Code, Error};
+use crate::output::humanize::count;
 use crate::output::quoted;
 use crate::profile::{Profile, ProfileName, SecretPlace, Store, StoreFileError};
 use crate::secret::{find_program, plugin_of};
 use crate::session::VaultError;
+use crate::workflow::git::Git;
+use crate::workflow::selection::Selected;
+use crate::workflow::{Run, batch};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -47,7 +47,7 @@ pub(super) fn check(run: &Run<'_>, selected: &[Selected<'_>]) -> Vec<Finding> {
     }
     for (why, names) in closed {
         let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
-        findings.push(Finding::skipped(SEALED, format!("what is sealed in {}: {why}", fleet::some(&names))));
+        findings.push(Finding::skipped(SEALED, format!("what is sealed in {}: {why}", batch::some(&names))));
     }
     recipients(run, store, &mut findings);
     git(run, selected, &mut findings);
@@ -91,7 +91,7 @@ fn profiles<'s>(
                 continue;
             }
         };
-        match seal_check::look(run, store, profile) {
+        match check::look(run, store, profile) {
             Seen::Wrong(error) => {
                 findings.push(Finding::problem_of(SEALED, name, error));
                 continue;
@@ -170,10 +170,10 @@ fn git(run: &Run<'_>, selected: &[Selected<'_>], findings: &mut Vec<Finding>) {
     let names: Vec<ProfileName> = selected.iter().map(|one| one.name.clone().into_owned()).collect();
     let found = git.look(run, &names);
     for key in &found.keys {
-        findings.push(Finding::problem(GIT, seal_check::key_in_git(key)));
+        findings.push(Finding::problem(GIT, check::key_in_git(key)));
     }
     if !found.staged.is_empty() {
-        findings.push(Finding::problem(GIT, seal_check::staged_before(run)));
+        findings.push(Finding::problem(GIT, check::staged_before(run)));
     }
     if let Some(why) = found.why {
         findings.push(Finding::warning(GIT, Error::new(Code::Found, why)));

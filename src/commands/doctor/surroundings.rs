@@ -1,12 +1,13 @@
 //! What stands around neto: which variables decide, what hides what, and what is on the way to the servers.
 
 use super::finding::Finding;
-use crate::commands::here::who_set_it;
-use crate::commands::{Run, when};
 use crate::context::ContextError;
 use crate::error::{Code, Error};
 use crate::fusion::{Proxies, roots_of_system};
+use crate::output::humanize;
 use crate::profile::{ChoiceError, Origin, ProfileName, explain};
+use crate::workflow::Run;
+use crate::workflow::shell_state::who_set_it;
 use jiff::Timestamp;
 
 const CHOICE: &str = "surroundings.choice";
@@ -119,8 +120,10 @@ fn exported(run: &Run<'_>, findings: &mut Vec<Finding>) {
     let Some(until) = until.and_then(|second| Timestamp::from_second(second).ok()) else { return };
     let left = until.duration_since(run.context.process.clock.now()).as_secs();
     if left <= 0 {
-        let error =
-            Error::new(Code::Found, format!("the token that was exported here expired {}", when::span(left.min(-1))));
+        let error = Error::new(
+            Code::Found,
+            format!("the token that was exported here expired {}", humanize::span(left.min(-1))),
+        );
         let line = "eval \"$(neto export)\"    or run programs with: neto exec";
         findings.push(Finding::warning("surroundings.export", error.with_hint(line)));
     }

@@ -3,11 +3,11 @@
 use super::stop::Stop;
 use super::tied::tied;
 use super::{ExecArgs, child, code, command, not_started, program};
-use crate::commands::{Run, Watch, decoy, remember};
+use crate::decoy::{Audit, Door, Reread, Site, allow_many, serve};
 use crate::error::{Code, Error};
 use crate::profile::Profile;
-use crate::proxy::{Audit, Door, Reread, Site, allow_many, serve};
 use crate::session::Session;
+use crate::workflow::{Run, Watch, decoy, remember};
 use futures_util::future::{Either, select};
 use std::convert::Infallible;
 use std::pin::pin;

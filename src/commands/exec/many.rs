@@ -6,14 +6,14 @@
 use super::stop::Stop;
 use super::tied::tied;
 use super::{ExecArgs, Form, child, code, command, decoyed, not_started, signal};
-use crate::commands::fleet::InOrder;
-use crate::commands::variables::Variables;
-use crate::commands::{Fleet, Run, Watch, decoy, remember};
+use crate::decoy::{Audit, Door, Reread, Site, serve};
 use crate::error::{Code, Error};
 use crate::output::{Lines, Speaker, Stream, json_line};
 use crate::profile::{Profile, ProfileName};
-use crate::proxy::{Audit, Door, Reread, Site, serve};
 use crate::session::Session;
+use crate::workflow::batch::InOrder;
+use crate::workflow::exported_variables::Variables;
+use crate::workflow::{Fleet, Run, Watch, decoy, remember};
 use futures_util::future::{Either, select};
 use serde::Serialize;
 use std::borrow::Cow;

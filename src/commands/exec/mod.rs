@@ -6,12 +6,12 @@ mod many;
 mod stop;
 mod tied;
 
-use super::decoy::DecoyArgs;
-use super::variables::{Variables, kept_from_children};
-use super::{JobsArgs, Run, SelectArgs, WantArgs, Watch};
 use crate::context::ContextError;
 use crate::error::{Code, Error};
 use crate::profile::{ChoiceError, Origin, Profile, SecretPlace};
+use crate::workflow::decoy::DecoyArgs;
+use crate::workflow::exported_variables::{Variables, kept_from_children};
+use crate::workflow::{JobsArgs, Run, SelectArgs, WantArgs, Watch};
 use clap::{Args, ValueEnum};
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
@@ -96,8 +96,8 @@ pub(crate) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
     let profile = &chosen.profile;
     let watch = Watch(run.ui);
     let want = args.want.want(false, false);
-    let sign_in = super::sign_in(run, &watch, profile, want, args.with_secret)?;
-    let access = super::access(run, &watch, chosen.declared(), want)?;
+    let sign_in = crate::workflow::sign_in(run, &watch, profile, want, args.with_secret)?;
+    let access = crate::workflow::access(run, &watch, chosen.declared(), want)?;
     let variables = Variables::of(run, profile, &access, sign_in.as_ref());
     let words = program(args, run);
     if args.command.is_empty() && run.ui.can_ask() {

@@ -4,8 +4,8 @@
 //! becomes. So neto starts itself, which asks and then becomes the program.
 
 use super::{Outcome, code, not_started, replace};
-use crate::commands::Run;
 use crate::error::{Code, Error};
+use crate::workflow::Run;
 use clap::Args;
 use std::ffi::{OsStr, OsString};
 use std::process::Command;

@@ -10,9 +10,9 @@ mod switch;
 pub(super) use outdated::outdated;
 pub(super) use switch::{of_this_shell, switch};
 
-use super::Run;
 use crate::error::Error;
 use crate::output::{Shell, word};
+use crate::workflow::Run;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueEnum as _};
 

@@ -2,11 +2,11 @@
 //!
 //! Reads names and the clock alone; signs nobody in, asks nothing, waits for nothing, and writes nothing.
 
-use crate::commands::Run;
-use crate::commands::here::{self, Change, EXPORTED, PROFILE, USED};
 use crate::context::Environment;
 use crate::output::{Shell, clean};
 use crate::profile::ProfileName;
+use crate::workflow::Run;
+use crate::workflow::shell_state::{self, Change, EXPORTED, PROFILE, USED};
 
 /// When the token of an export expires, in epoch seconds.
 const EXPIRES_AT: &str = "NETO_TOKEN_EXPIRES_AT";
@@ -21,7 +21,7 @@ pub(in crate::commands) fn outdated(run: &Run<'_>, shell: Shell) -> Change {
     if environment.get(EXPORTED).is_none() {
         return Change::default();
     }
-    let (before, now) = (here::Note::of(environment), here::Note::now(run));
+    let (before, now) = (shell_state::Note::of(environment), shell_state::Note::now(run));
     // A variable may hold anything, and what is no name stands in no line to paste.
     let exported = before.as_ref().unwrap_or(&now).exported().and_then(|name| name.parse::<ProfileName>().ok());
     let again = match &exported {
@@ -51,15 +51,15 @@ pub(in crate::commands) fn outdated(run: &Run<'_>, shell: Shell) -> Change {
     dropping(environment)
 }
 
-fn noting(note: &here::Note) -> Change {
+fn noting(note: &shell_state::Note) -> Change {
     Change { unset: Vec::new(), set: vec![note.variable()] }
 }
 
 /// Takes away what was exported. A `NETO_PROFILE` that was set by hand since stays, as a choice of this shell.
 fn dropping(environment: &Environment) -> Change {
-    let unset = here::left(environment).into_iter().collect();
+    let unset = shell_state::left(environment).into_iter().collect();
     let mut change = Change { unset, ..Change::dropping(environment) };
-    let by_hand = environment.text(PROFILE).filter(|_| !here::was_exported(environment, PROFILE));
+    let by_hand = environment.text(PROFILE).filter(|_| !shell_state::was_exported(environment, PROFILE));
     if let Some(name) = by_hand.and_then(|name| name.parse::<ProfileName>().ok()) {
         change.set = [PROFILE, USED].map(|variable| (variable.to_owned(), name.to_string())).to_vec();
     }

@@ -1,10 +1,10 @@
 //! `neto use` in one shell: what is chosen there, and the text that changes it.
 
-use crate::commands::Run;
-use crate::commands::here::{self, Change, PROFILE, STORE, USED, USED_BEFORE};
 use crate::error::{Code, Error};
 use crate::output::{Shell, quoted};
 use crate::profile::{self, Current, ProfileName, Sources};
+use crate::workflow::Run;
+use crate::workflow::shell_state::{self, Change, PROFILE, STORE, USED, USED_BEFORE};
 
 /// What is chosen in the shell whose hook asks, and what was before.
 ///
@@ -17,12 +17,12 @@ pub(in crate::commands) fn of_this_shell(run: &Run<'_>, shell: Shell) -> Result<
         return Err(Error::new(Code::Usage, "a shell chooses from its own store, not from one behind --store")
             .with_hint(format!("export NETO_STORE={store}    or the same line with --global")));
     }
-    if here::was_exported(environment, STORE) {
+    if shell_state::was_exported(environment, STORE) {
         return Err(Error::new(Code::Usage, "the store of this shell came with an export, and would go with it")
             .with_hint(shell.evaluating("neto export --unset")));
     }
     let previous = environment.text(USED_BEFORE).and_then(|name| name.parse().ok());
-    let current = choice(run, here::untyped(run))?.filter(|name| !name.is_env());
+    let current = choice(run, shell_state::untyped(run))?.filter(|name| !name.is_env());
     Ok(Current { current, previous })
 }
 
@@ -30,13 +30,14 @@ pub(in crate::commands) fn of_this_shell(run: &Run<'_>, shell: Shell) -> Result<
 /// exported of another profile is dropped at once: the rest of the line may be a program that would use it.
 pub(in crate::commands) fn switch(run: &Run<'_>, before: Current, name: Option<ProfileName>) -> Change {
     let environment = &run.context.process.environment;
-    let after = name.clone().or_else(|| choice(run, Sources { variable: None, ..here::untyped(run) }).ok().flatten());
+    let after =
+        name.clone().or_else(|| choice(run, Sources { variable: None, ..shell_state::untyped(run) }).ok().flatten());
     let mut change = Change::default();
-    if !here::has_variables(environment) {
+    if !shell_state::has_variables(environment) {
         change.unset.push(PROFILE.to_owned());
-    } else if let Some(whose) = here::exported_beside(run, after.as_ref()) {
+    } else if let Some(whose) = shell_state::exported_beside(run, after.as_ref()) {
         run.ui.note(&format!("Dropped the variables of {whose}"));
-        change.unset.extend(here::left(environment));
+        change.unset.extend(shell_state::left(environment));
     }
     run.ui.note(&match (&name, &after) {
         (Some(name), _) => format!("Now using '{name}' in this shell"),

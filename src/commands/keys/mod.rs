@@ -4,13 +4,13 @@
 
 mod row;
 
-use super::words::count;
-use super::{Fleet, JobsArgs, Run, SelectArgs, Watch, forbidden, remember};
 use crate::error::{Code, Error};
 use crate::fusion::{ApiKey, Listed};
+use crate::output::humanize::count;
 use crate::output::{Format, render};
 use crate::profile::{ApiUrl, Profile, Span};
 use crate::session::{Declared, Session, SessionError};
+use crate::workflow::{Fleet, JobsArgs, Run, SelectArgs, Watch, forbidden, remember};
 use clap::Args;
 use row::{KeyRow, State};
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! One API key, and what stands out of it.
 
-use crate::commands::when;
 use crate::fusion::ApiKey;
+use crate::output::humanize;
 use crate::output::{Align, Cell, Column, Narrow, Row};
 use crate::profile::{Profile, ProfileName, Span};
 use crate::session::Session;
@@ -117,7 +117,7 @@ impl Row for KeyRow<'_> {
             Cell::plain(self.profile.map(ProfileName::as_str).unwrap_or_default()),
             Cell::styled(word, style),
             Cell::plain(self.roles.join(", ")),
-            Cell::plain(self.last_login.map_or_else(|| "never".to_owned(), when::minute)),
+            Cell::plain(self.last_login.map_or_else(|| "never".to_owned(), humanize::minute)),
             Cell::plain(self.last_ip.as_deref().unwrap_or_default()),
         ]
     }

@@ -1,11 +1,12 @@
 //! `neto profile add`: a new profile with its credential sealed.
 
-use crate::commands::credential::{CredentialArgs, Incoming, Kind};
-use crate::commands::shape::ShapeArgs;
-use crate::commands::{Run, Watch, change, init, login, reseal};
+use crate::commands::profile::credential_args::{CredentialArgs, Incoming, Kind};
+use crate::commands::profile::settings_args::ShapeArgs;
+use crate::commands::{init, login};
 use crate::error::{Code, Error};
 use crate::profile::{ApiUrl, Document, Edit, Profile, ProfileName, Section, Store, Value};
 use crate::secret::Account;
+use crate::workflow::{Run, Watch, locked_edit, sealing};
 use clap::Args;
 
 /// Add a profile, its credential sealed
@@ -55,18 +56,18 @@ pub(crate) fn run(args: &AddArgs, run: &Run<'_>) -> Result<(), Error> {
         init::prepare(run)?;
     }
     let name = told.map_or_else(|| name_after(&incoming.account), Ok)?;
-    let document = change::store(run, |document| {
+    let document = locked_edit::store(run, |document| {
         if document.store().entry(&name).is_some() {
             return Err(exists(&name));
         }
         edits(run, document, &name, &incoming, shape)
     })?;
     let profile = added(&document, &name)?;
-    change::trust(run, std::slice::from_ref(&profile))?;
-    change::forget_token(run, &Watch(run.ui), &name)?;
+    locked_edit::trust(run, std::slice::from_ref(&profile))?;
+    locked_edit::forget_token(run, &Watch(run.ui), &name)?;
     tell(run, &document, &profile);
     if args.use_it {
-        change::current(run, |current| current.switched(Some(name.clone())))?;
+        locked_edit::current(run, |current| current.switched(Some(name.clone())))?;
         run.ui.note(&format!("Now using '{name}'"));
     }
     if args.login {
@@ -93,11 +94,11 @@ fn edits(
     let skeleton = [Edit::AddProfile { name: name.clone(), entries: entries.clone() }];
     let Kind::Credential(credential) = &incoming.kind else { return Ok(skeleton.into()) };
     if let (None, Some(url)) = (&incoming.url, default) {
-        reseal::tell_strange_address(run, name.as_str(), url)?;
+        sealing::tell_strange_address(run, name.as_str(), url)?;
     }
     // What the seal binds is what the store declares, defaults and all, so the reader itself says it.
     let with_skeleton = document.apply(&skeleton)?;
-    let sealed = reseal::seal_new(run, with_skeleton.store(), &added(&with_skeleton, name)?, credential)?;
+    let sealed = sealing::seal_new(run, with_skeleton.store(), &added(&with_skeleton, name)?, credential)?;
     entries.extend(sealed.entries().map(|(key, value)| (key.to_owned(), value)));
     Ok(vec![Edit::AddProfile { name: name.clone(), entries }])
 }

@@ -1,10 +1,10 @@
 //! `neto profile current`: which profile is meant, and who says so.
 
-use crate::commands::{Run, here};
 use crate::context::Environment;
 use crate::error::Error;
 use crate::output::{Align, Cell, Column, Format, Narrow, Row, render};
 use crate::profile::{Origin, Said, explain};
+use crate::workflow::{Run, shell_state};
 use clap::Args;
 use serde::Serialize;
 
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &CurrentArgs, run: &Run<'_>) -> Result<(), Error> {
 
 fn row(said: Said, environment: &Environment) -> SourceRow {
     let source = match said.origin {
-        Origin::Variable => [said.origin.to_string().as_str(), here::who_set_it(environment)].concat(),
+        Origin::Variable => [said.origin.to_string().as_str(), shell_state::who_set_it(environment)].concat(),
         origin => origin.to_string(),
     };
     SourceRow { source, says: said.text, wins: said.wins }

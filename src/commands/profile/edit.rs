@@ -1,14 +1,14 @@
 //! `neto profile edit`: by flags on one profile, many or the defaults, or one in `$EDITOR`.
 
-use crate::commands::shape::{self, ShapeArgs, set, unset};
-use crate::commands::variables::keys;
-use crate::commands::words::count;
-use crate::commands::{Run, SelectArgs, change, reseal};
+use crate::commands::profile::settings_args::{self, ShapeArgs};
 use crate::disk::{self, Durability, Privacy, Rules};
 use crate::error::{Code, Error};
+use crate::output::humanize::count;
 use crate::output::quoted;
 use crate::profile::{Document, Edit, EditError, Fault, Profile, ProfileName, Section, Store, Value};
 use crate::secret::Asker;
+use crate::workflow::exported_variables::keys;
+use crate::workflow::{Run, SelectArgs, locked_edit, sealing};
 use clap::Args;
 use std::process::Command;
 
@@ -105,14 +105,14 @@ impl EditArgs {
     fn edits(&self, run: &Run<'_>, store: &Store, section: &Section, tags: &[String]) -> Result<Vec<Edit>, Error> {
         let mut edits = Vec::new();
         if let Some(url) = &self.url {
-            let url = shape::url(url)?;
+            let url = settings_args::url(url)?;
             // What equals the default is not written.
             let is_default = *section != Section::Defaults && store.defaults.url.as_ref() == Some(&url);
-            let written = set(section, &["url"], Value::Text(url.to_string()));
-            edits.push(if is_default { unset(section, &["url"]) } else { written });
+            let written = Edit::set(section, &["url"], Value::Text(url.to_string()));
+            edits.push(if is_default { Edit::unset(section, &["url"]) } else { written });
         }
         for (key, value) in [("shortname", &self.shortname), ("appname", &self.appname), ("username", &self.username)] {
-            edits.extend(value.as_ref().map(|value| set(section, &[key], Value::Text(value.clone()))));
+            edits.extend(value.as_ref().map(|value| Edit::set(section, &[key], Value::Text(value.clone()))));
         }
         if self.untag.is_empty() {
             edits.extend(self.shape.edits(run, section, tags)?);
@@ -121,11 +121,15 @@ impl EditArgs {
             edits.extend(self.shape.edits(run, section, &kept)?);
             if self.shape.tags.is_empty() {
                 let empty = kept.is_empty();
-                edits.push(if empty { unset(section, &["tags"]) } else { set(section, &["tags"], Value::List(kept)) });
+                edits.push(if empty {
+                    Edit::unset(section, &["tags"])
+                } else {
+                    Edit::set(section, &["tags"], Value::List(kept))
+                });
             }
         }
         if self.no_protected {
-            edits.push(unset(section, &["protected"]));
+            edits.push(Edit::unset(section, &["protected"]));
         }
         Ok(edits)
     }
@@ -144,7 +148,7 @@ fn by_flags(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
         run.unlock(concerned)?;
     }
     let (mut bound, mut before) = (Vec::new(), Vec::new());
-    let after = change::store(run, |document| {
+    let after = locked_edit::store(run, |document| {
         before = document.bytes().to_vec();
         let mut edits = Vec::new();
         if args.defaults {
@@ -165,7 +169,7 @@ fn by_flags(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
         Ok(edits)
     })?;
     if let Some(url) = after.store().defaults.url.as_ref().filter(|_| args.defaults && args.url.is_some()) {
-        change::memory(run, |memory| memory.trust_address(url))?;
+        locked_edit::memory(run, |memory| memory.trust_address(url))?;
     }
     if after.bytes() == before {
         run.ui.note("Nothing changed");
@@ -197,12 +201,12 @@ fn checked(
         let place = if place.line > 0 { format!("{place}: ") } else { String::new() };
         return Err(Error::new(Code::Usage, problem.to_string()).about(&format!("{place}{key}")));
     }
-    let resealing = reseal::with_resealing(run, asker, document, edits, ProfileName::clone)?.whole()?;
+    let resealing = sealing::with_resealing(run, asker, document, edits, ProfileName::clone)?.whole()?;
     Ok((resealing.edits, resealing.changed))
 }
 
 fn done(run: &Run<'_>, bound: &[Profile], what: &str) -> Result<(), Error> {
-    change::trust(run, bound)?;
+    locked_edit::trust(run, bound)?;
     run.ui.note(&format!("Changed {what}"));
     let sealed = bound.iter().filter(|profile| profile.secret.word() == "sealed").count();
     if sealed > 0 {
@@ -249,7 +253,7 @@ fn in_editor(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
 /// Puts what became of a profile in the place of what it was.
 fn put_back(run: &Run<'_>, name: &ProfileName, block: &str, edited: String) -> Result<(), Error> {
     let mut bound = Vec::new();
-    change::store(run, |current| {
+    locked_edit::store(run, |current| {
         let edits = vec![Edit::ReplaceBlock { name: name.clone(), was: block.to_owned(), text: edited }];
         let (mut edits, changed) = checked(run, &(), current, edits, None)?;
         let resealing = edits.split_off(1);

@@ -1,9 +1,9 @@
 //! `neto profile list`: what is declared.
 
-use crate::commands::{Run, SelectArgs};
 use crate::error::Error;
 use crate::output::{Align, Cell, Column, Format, Narrow, Row, render};
 use crate::profile::{ApiUrl, Profile, ProfileName};
+use crate::workflow::{Run, SelectArgs};
 use clap::Args;
 use jiff::civil::Date;
 use serde::Serialize;

@@ -12,3 +12,6 @@ pub(crate) mod show;
 pub(crate) mod use_;
 
 mod pick;
+
+pub(crate) mod credential_args;
+pub(crate) mod settings_args;

@@ -1,11 +1,11 @@
 //! The list that `neto use` without a name lets choose from.
 
-use crate::commands::status::standing::Standing;
-use crate::commands::{Run, Watch};
+use crate::commands::status::state::Standing;
 use crate::error::{Code, Error};
 use crate::output::{Candidate, Cell};
 use crate::profile::{ChoiceError, Entry, Profile, ProfileName, SecretPlace};
 use crate::token::{Lifetime, State};
+use crate::workflow::{Run, Watch};
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use std::collections::HashMap;

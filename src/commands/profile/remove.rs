@@ -1,8 +1,8 @@
 //! `neto profile remove`: profiles with their tokens.
 
-use crate::commands::{Run, SelectArgs, Watch, change};
 use crate::error::{Code, Error};
 use crate::profile::{Edit, ProfileName};
+use crate::workflow::{Run, SelectArgs, Watch, locked_edit};
 use clap::Args;
 
 /// Remove profiles from the store, with their tokens
@@ -34,16 +34,16 @@ pub(crate) fn run(args: &RemoveArgs, run: &Run<'_>) -> Result<(), Error> {
         let line = format!("neto profile remove {} --yes", list.join(" "));
         run.confirm(&format!("Remove {} with {} credential and token?", quoted(&list), its(&list)), &line)?;
     }
-    change::store(run, |document| {
+    locked_edit::store(run, |document| {
         let there = names.iter().filter(|name| document.store().entry(name).is_some());
         Ok(there.map(|name| Edit::RemoveProfile { name: name.clone() }).collect())
     })?;
-    change::memory(run, |memory| names.iter().for_each(|name| memory.forget(name)))?;
+    locked_edit::memory(run, |memory| names.iter().for_each(|name| memory.forget(name)))?;
     let watch = Watch(run.ui);
     for name in &names {
-        change::abandon_rotation(run, &watch, name)?;
-        change::forget_token(run, &watch, name)?;
-        change::current(run, |current| current.renamed(name, None))?;
+        locked_edit::abandon_rotation(run, &watch, name)?;
+        locked_edit::forget_token(run, &watch, name)?;
+        locked_edit::current(run, |current| current.renamed(name, None))?;
         run.ui.note(&format!("Removed '{name}'; its API key lives on at the server"));
     }
     Ok(())

@@ -1,9 +1,9 @@
 //! `neto profile rename`: the same profile under another name.
 
-use crate::commands::{Run, Watch, change, reseal};
 use crate::disk::Durability;
 use crate::error::{Code, Error};
 use crate::profile::{Edit, NameError, Profile, ProfileName};
+use crate::workflow::{Run, Watch, locked_edit, sealing};
 use clap::Args;
 
 /// Give a profile another name; its token and being current go along
@@ -33,25 +33,25 @@ pub(crate) fn run(args: &RenameArgs, run: &Run<'_>) -> Result<(), Error> {
     let before = run.context.profile(&old)?;
     run.unlock([before])?;
     let mut trusted = Vec::new();
-    let document = change::store(run, |document| {
+    let document = locked_edit::store(run, |document| {
         if document.store().entry(&new).is_some() {
             return Err(Error::new(Code::Store, format!("there is a profile '{new}' already"))
                 .with_hint("neto profile list    shows which names are taken"));
         }
         let edits = vec![Edit::RenameProfile { from: old.clone(), to: new.clone() }];
         let name_before = |name: &ProfileName| if *name == new { old.clone() } else { name.clone() };
-        let resealing = reseal::with_resealing(run, &(), document, edits, name_before)?.whole()?;
+        let resealing = sealing::with_resealing(run, &(), document, edits, name_before)?.whole()?;
         trusted = resealing.changed;
         Ok(resealing.edits)
     })?;
     let profile = super::add::added(&document, &new)?;
-    change::memory(run, |memory| {
+    locked_edit::memory(run, |memory| {
         memory.rename(&old, &new);
         for profile in &trusted {
             memory.trust(profile);
         }
     })?;
-    change::current(run, |current| current.renamed(&old, Some(&new)))?;
+    locked_edit::current(run, |current| current.renamed(&old, Some(&new)))?;
     run.ui.note(&format!("'{old}' is now '{new}'"));
     // The store is renamed by now; a token that does not come along costs one login.
     if let Err(error) = carry_token(run, before, &profile) {
@@ -67,7 +67,7 @@ fn carry_token(run: &Run<'_>, before: &Profile, after: &Profile) -> Result<(), E
     // In the order of their names, so that two renames in opposite directions never wait for each other.
     let mut both = [&before.name, &after.name];
     both.sort();
-    let hold = |name: &ProfileName| change::hold(run, &session.lock_of(name), &format!("the token of '{name}'"));
+    let hold = |name: &ProfileName| locked_edit::hold(run, &session.lock_of(name), &format!("the token of '{name}'"));
     let _held = (hold(both[0])?, hold(both[1])?);
     let (tokens, keys) = (session.tokens(), &run.context.paths.keys);
     if let (Some(device), Some(was), Some(is)) =

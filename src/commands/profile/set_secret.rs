@@ -1,12 +1,11 @@
 //! `neto profile set-secret`: a new credential for a profile there is.
 
 use super::add::added;
-use crate::commands::credential::{CredentialArgs, Incoming, Kind};
-use crate::commands::shape::{set, unset};
-use crate::commands::{Run, Watch, change, reseal};
+use crate::commands::profile::credential_args::{CredentialArgs, Incoming, Kind};
 use crate::error::{Code, Error};
 use crate::profile::{ApiUrl, ClearKey, Document, Edit, Profile, ProfileName, Section, Value};
 use crate::secret::Account;
+use crate::workflow::{Run, Watch, locked_edit, sealing};
 use clap::Args;
 
 /// Give a profile a new credential, and drop its token
@@ -33,20 +32,20 @@ pub(crate) fn run(args: &SetSecretArgs, run: &Run<'_>) -> Result<(), Error> {
         return Err(Error::new(Code::Usage, "the profile 'env' is what NETOSECRET holds; set that instead"));
     }
     let profile = run.context.profile(&name)?;
-    reseal::refuse_changed(run, profile).map_err(|error| error.about(&name))?;
+    sealing::refuse_changed(run, profile).map_err(|error| error.about(&name))?;
     let incoming = args.credential.take(run)?;
-    let document = change::store(run, |document| {
+    let document = locked_edit::store(run, |document| {
         // It may have changed while the secret was asked for.
         let profile = added(document, &name)?;
-        reseal::refuse_changed(run, &profile).map_err(|error| error.about(&name))?;
+        sealing::refuse_changed(run, &profile).map_err(|error| error.about(&name))?;
         same_tenant(&profile, &incoming.account, incoming.url.as_ref()).map_err(|error| error.about(&name))?;
         edits(run, document, &name, &incoming)
     })?;
     let profile = added(&document, &name)?;
-    change::trust(run, std::slice::from_ref(&profile))?;
+    locked_edit::trust(run, std::slice::from_ref(&profile))?;
     let watch = Watch(run.ui);
-    change::abandon_rotation(run, &watch, &name)?;
-    change::forget_token(run, &watch, &name)?;
+    locked_edit::abandon_rotation(run, &watch, &name)?;
+    locked_edit::forget_token(run, &watch, &name)?;
     run.ui.note(&format!("'{name}' has a new credential; its token is dropped"));
     Ok(())
 }
@@ -56,16 +55,16 @@ fn edits(run: &Run<'_>, document: &Document, name: &ProfileName, incoming: &Inco
     match &incoming.kind {
         Kind::Command(words) => {
             let command = Value::Table(vec![("command".to_owned(), Value::List(words.clone()))]);
-            edits.push(set(&Section::Profile(name.clone()), &["secret"], command));
+            edits.push(Edit::set(&Section::Profile(name.clone()), &["secret"], command));
         }
         Kind::Credential(credential) => {
             let bare = document.apply(&edits)?;
             let declared = added(&bare, name)?;
-            if incoming.url.is_none() && reseal::is_strange_address(run, &declared.url)? {
+            if incoming.url.is_none() && sealing::is_strange_address(run, &declared.url)? {
                 let message = format!("{name}: its address {} came into the store from elsewhere", declared.url);
                 return Err(Error::new(Code::Store, message).with_hint(format!("neto trust {name}    if it is right")));
             }
-            let sealed = reseal::seal_new(run, bare.store(), &declared, credential)?;
+            let sealed = sealing::seal_new(run, bare.store(), &declared, credential)?;
             edits.extend(sealed.edits(name));
         }
     }
@@ -75,9 +74,9 @@ fn edits(run: &Run<'_>, document: &Document, name: &ProfileName, incoming: &Inco
 /// A profile with this account and neither sealed nor a source, nor in clear: what is set afterwards is all that counts.
 pub(super) fn without_secret(name: &ProfileName, account: &Account) -> Vec<Edit> {
     let section = Section::Profile(name.clone());
-    let mut edits: Vec<Edit> = ClearKey::ALL.iter().map(|key| unset(&section, &[key.key()])).collect();
-    edits.extend([unset(&section, &["sealed"]), unset(&section, &["secret"])]);
-    edits.extend(super::add::account(account).into_iter().map(|(key, value)| set(&section, &[&key], value)));
+    let mut edits: Vec<Edit> = ClearKey::ALL.iter().map(|key| Edit::unset(&section, &[key.key()])).collect();
+    edits.extend([Edit::unset(&section, &["sealed"]), Edit::unset(&section, &["secret"])]);
+    edits.extend(super::add::account(account).into_iter().map(|(key, value)| Edit::set(&section, &[&key], value)));
     edits
 }
 

@@ -1,10 +1,11 @@
 //! `neto profile show`: one profile in full, but its secret.
 
 use super::list::ProfileRow;
-use crate::commands::{Run, Watch, when};
 use crate::error::Error;
+use crate::output::humanize;
 use crate::output::{details, object};
 use crate::profile::{Profile, SecretPlace};
+use crate::workflow::{Run, Watch};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
@@ -107,6 +108,6 @@ fn token(run: &Run<'_>, profile: &Profile) -> String {
     let now = run.context.process.clock.now();
     match run.context.session(&watch).lifetime(profile) {
         None => "none".to_owned(),
-        Some(lifetime) => format!("{}, until {}", lifetime.state(now).word(), when::minute(lifetime.expires_at)),
+        Some(lifetime) => format!("{}, until {}", lifetime.state(now).word(), humanize::minute(lifetime.expires_at)),
     }
 }

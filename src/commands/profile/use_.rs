@@ -2,10 +2,11 @@
 
 use super::pick::picked;
 use crate::commands::export::asking;
-use crate::commands::{Run, change, here, hook};
+use crate::commands::hook;
 use crate::error::{Code, Error};
 use crate::output::{Shell, quoted};
 use crate::profile::{Current, Origin, ProfileName, Sources, explain};
+use crate::workflow::{Run, locked_edit, shell_state};
 use clap::Args;
 
 /// Switch to a profile, for all shells or, with the hook (neto hook), for this one
@@ -38,7 +39,7 @@ pub(crate) struct UseArgs {
 
 /// Sets the current profile, or that of the shell whose hook asks.
 pub(crate) fn run(args: &UseArgs, run: &Run<'_>) -> Result<(), Error> {
-    let hook = here::caller(&run.context.process.environment);
+    let hook = shell_state::caller(&run.context.process.environment);
     let one_shell = hook.filter(|_| !args.global);
     let before = match one_shell {
         Some(shell) => hook::of_this_shell(run, shell)?,
@@ -54,14 +55,14 @@ pub(crate) fn run(args: &UseArgs, run: &Run<'_>) -> Result<(), Error> {
         Some(text) => Some(known(run, text)?),
     };
     match one_shell {
-        Some(shell) => here::hand_over(run, shell, &hook::switch(run, before, name)),
+        Some(shell) => shell_state::hand_over(run, shell, &hook::switch(run, before, name)),
         None => for_all_shells(run, name.as_ref(), hook),
     }
 }
 
 /// Switches all shells. The one whose hook asks drops what it exported at once, and not only before its next prompt.
 fn for_all_shells(run: &Run<'_>, name: Option<&ProfileName>, hook: Option<Shell>) -> Result<(), Error> {
-    change::current(run, |current| current.switched(name.cloned()))?;
+    locked_edit::current(run, |current| current.switched(name.cloned()))?;
     match name {
         Some(name) => run.ui.note(&format!("Now using '{name}'")),
         None => run.ui.note("No profile is current"),
@@ -69,10 +70,10 @@ fn for_all_shells(run: &Run<'_>, name: Option<&ProfileName>, hook: Option<Shell>
     let Some(shell) = hook else { return tell_what_hides_it(run, name, &run.context.sources(None)) };
     // In another store nothing was chosen for this shell.
     let elsewhere = run.context.globals.store.is_some();
-    let change = if elsewhere { here::Change::default() } else { hook::outdated(run, shell) };
-    let sources = if change.is_drop() { here::untyped(run) } else { run.context.sources(None) };
+    let change = if elsewhere { shell_state::Change::default() } else { hook::outdated(run, shell) };
+    let sources = if change.is_drop() { shell_state::untyped(run) } else { run.context.sources(None) };
     tell_what_hides_it(run, name, &sources)?;
-    here::hand_over(run, shell, &change)
+    shell_state::hand_over(run, shell, &change)
 }
 
 fn previous(before: &Current, run: &Run<'_>) -> Result<ProfileName, Error> {
@@ -102,7 +103,9 @@ fn tell_what_hides_it(run: &Run<'_>, name: Option<&ProfileName>, sources: &Sourc
     let text = hidden.text.unwrap_or_default();
     let environment = &run.context.process.environment;
     match hidden.origin {
-        Origin::Variable if here::caller(environment).is_some() && here::used(environment).as_ref() == Some(&text) => {
+        Origin::Variable
+            if shell_state::caller(environment).is_some() && shell_state::used(environment).as_ref() == Some(&text) =>
+        {
             run.ui.warn(&format!("this shell uses '{text}' and that is stronger here; end that with\nneto use --none"));
         }
         Origin::Variable => {
@@ -127,7 +130,9 @@ fn tell_what_hides_it(run: &Run<'_>, name: Option<&ProfileName>, sources: &Sourc
 fn unset_line(run: &Run<'_>, name: &str) -> String {
     let shell = asking(run.context.process.parent);
     let environment = &run.context.process.environment;
-    if here::was_exported(environment, name) || (name == here::PROFILE && here::has_variables(environment)) {
+    if shell_state::was_exported(environment, name)
+        || (name == shell_state::PROFILE && shell_state::has_variables(environment))
+    {
         return shell.evaluating("neto export --unset");
     }
     match shell {

@@ -7,12 +7,12 @@ mod plan;
 mod recover;
 mod second;
 
-use super::words::count;
-use super::{Fleet, JobsArgs, Run, SelectArgs, Watch, guard, remember};
 use crate::error::Error;
+use crate::output::humanize::count;
 use crate::output::{Format, quoted};
 use crate::profile::{Profile, Span};
 use crate::session::{Kind, Rotated};
+use crate::workflow::{Fleet, JobsArgs, Run, SelectArgs, Watch, confirm_writes, remember};
 use clap::Args;
 use plan::Plan;
 use std::ops::ControlFlow;
@@ -150,7 +150,7 @@ fn told(outcome: &Rotated) -> String {
 impl RotateArgs {
     /// Asks before `what` is done to these profiles, since it cannot be taken back.
     fn ask(&self, run: &Run<'_>, what: &str, profiles: &[&Profile]) -> Result<(), Error> {
-        guard::ask(run, self.yes, what, profiles, || self.line(run, "--yes"))
+        confirm_writes::ask(run, self.yes, what, profiles, || self.line(run, "--yes"))
     }
 
     /// The same line once more, with another flag.

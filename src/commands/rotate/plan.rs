@@ -2,14 +2,14 @@
 //! is changed.
 
 use super::RotateArgs;
-use crate::commands::git::Git;
-use crate::commands::select::Selected;
-use crate::commands::{Fleet, Run, change, reseal};
 use crate::disk;
 use crate::error::{Code, Error};
 use crate::output::{Align, Cell, Column, Narrow, Row, render};
 use crate::profile::{Profile, ProfileName, SecretPlace, Span, Store};
 use crate::session::{RotationError, SessionError};
+use crate::workflow::git::Git;
+use crate::workflow::selection::Selected;
+use crate::workflow::{Fleet, Run, locked_edit, sealing};
 use jiff::civil::Date;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,7 +90,7 @@ impl<'a> Plan<'a> {
     /// Why a profile that was asked for by its plain name cannot be rotated.
     pub(super) fn of(args: &RotateArgs, run: &Run<'a>, selected: Vec<Selected<'a>>) -> Result<Self, Error> {
         let begun: BTreeSet<ProfileName> = run.context.session(&run.watch()).unfinished()?.into_iter().collect();
-        let today = reseal::today(run);
+        let today = sealing::today(run);
         let shared = shared_keys(run.context.store()?);
         let young = |profile: &Profile| args.older_than.is_some_and(|age| !is_older(profile, age, today));
         let mut plan: Vec<Planned<'a>> = Vec::with_capacity(selected.len());
@@ -145,7 +145,7 @@ impl<'a> Plan<'a> {
 
     /// Prints what would be done.
     pub(super) fn show(&self, args: &RotateArgs, run: &Run<'_>) -> Result<(), Error> {
-        let today = reseal::today(run);
+        let today = sealing::today(run);
         let rows: Vec<PlanRow<'_>> = self.0.iter().map(|planned| row(planned, args.mode.overlap, today)).collect();
         Ok(run.ui.answer(&render(&rows, args.output, &run.ui.look()))?)
     }
@@ -245,7 +245,7 @@ pub(super) fn make_sure(run: &Run<'_>, profiles: &[&Profile]) -> Result<(), Erro
         }
     }
     let room = profiles.len() * ROOM;
-    let held = change::hold(run, &file.lock(), "the store")?;
+    let held = locked_edit::hold(run, &file.lock(), "the store")?;
     let size = std::fs::metadata(file.path()).map_or(0, |found| found.len());
     disk::rehearse(file.path(), usize::try_from(size).unwrap_or(usize::MAX).saturating_add(room))?;
     drop(held);
@@ -253,5 +253,5 @@ pub(super) fn make_sure(run: &Run<'_>, profiles: &[&Profile]) -> Result<(), Erro
     for folder in [&paths.state.join("rotations"), &paths.state.join("rotated"), &paths.tokens] {
         disk::rehearse(&folder.join("new"), room)?;
     }
-    reseal::keys_of_all(run, run.context.store()?, profiles.iter().copied()).map(drop)
+    sealing::keys_of_all(run, run.context.store()?, profiles.iter().copied()).map(drop)
 }

@@ -2,12 +2,14 @@
 //! was shared.
 
 use super::RotateArgs;
+use crate::commands::login;
 use crate::commands::profile::add::added;
-use crate::commands::{Run, change, login, reseal, when};
 use crate::error::{Code, Error};
+use crate::output::humanize;
 use crate::profile::{Document, Edit, Profile, ProfileName};
 use crate::secret::{Binding, Opened, recipients_tag};
 use crate::session::{Rotation, SessionError, VaultError};
+use crate::workflow::{Run, locked_edit, sealing};
 
 /// Puts the newest key of one profile into the store, and signs in with it.
 pub(super) fn run(args: &RotateArgs, run: &Run<'_>) -> Result<(), Error> {
@@ -33,13 +35,13 @@ fn recover(args: &RotateArgs, run: &Run<'_>, profile: &Profile) -> Result<(), Er
         run.ui.note(&format!("'{}' has the newest key that is kept here already", profile.name));
         return Ok(());
     }
-    reseal::refuse_changed(run, profile)?;
+    sealing::refuse_changed(run, profile)?;
     let opened = run.context.vault.open(&sealed.text, &run.watch())?;
     args.ask(run, "Replace the key of", &[profile])?;
-    let document = change::store(run, |document| edits(run, document, &kept, &opened))?;
+    let document = locked_edit::store(run, |document| edits(run, document, &kept, &opened))?;
     let profile = added(&document, &profile.name)?;
-    change::trust(run, std::slice::from_ref(&profile))?;
-    run.ui.note(&format!("'{}' has the key of {} again", profile.name, when::minute(kept.began_at)));
+    locked_edit::trust(run, std::slice::from_ref(&profile))?;
+    run.ui.note(&format!("'{}' has the key of {} again", profile.name, humanize::minute(kept.began_at)));
     login::sign_in(run, &profile)
 }
 
@@ -51,7 +53,7 @@ fn edits(run: &Run<'_>, document: &Document, kept: &Rotation, opened: &Opened) -
     opened.check(&Binding::of(&declared)?, &sealed.note).map_err(VaultError::Mismatch)?;
     let mut edits = kept.edits();
     if sealed.note.to != recipients_tag(&store.recipient_keys(&declared)) {
-        edits.extend(reseal::seal_again(run, store, &declared, opened)?.edits(name));
+        edits.extend(sealing::seal_again(run, store, &declared, opened)?.edits(name));
     }
     Ok(edits)
 }

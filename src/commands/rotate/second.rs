@@ -1,10 +1,10 @@
 //! `neto rotate --finish`: the old key goes, once all have the second one.
 
 use super::RotateArgs;
-use crate::commands::{Fleet, Run, Watch, remember};
 use crate::error::Error;
 use crate::profile::Profile;
 use crate::session::{RotationError, SessionError};
+use crate::workflow::{Fleet, Run, Watch, remember};
 use std::ops::ControlFlow;
 
 /// Removes the old keys of the selected profiles at the server.

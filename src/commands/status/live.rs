@@ -3,14 +3,14 @@
 //! Owns which call asks, how long an answer may take, and what an answer makes of a row. Gets no token and forgets none.
 
 use super::StatusRow;
-use super::standing::Standing;
-use crate::commands::fleet::by_reason;
-use crate::commands::words::count;
-use crate::commands::{JobsArgs, Run, Watch, remember};
+use super::state::Standing;
 use crate::error::{Code, Error};
 use crate::fusion::{ApiPath, Call};
+use crate::output::humanize::count;
 use crate::profile::{Profile, ProfileName};
 use crate::session::{SessionError, Verdict};
+use crate::workflow::batch::by_reason;
+use crate::workflow::{JobsArgs, Run, Watch, remember};
 use std::ops::ControlFlow;
 use std::time::Duration;
 

@@ -3,23 +3,24 @@
 //! How a token stands is in `standing`, what the servers say of it in `live`; `late` is what a check finds, `prometheus`
 //! the page for a monitor.
 
-mod late;
+pub(crate) mod check;
 pub(super) mod live;
 mod prometheus;
-pub(super) mod standing;
+pub(super) mod state;
 
-use super::{JobsArgs, Run, SelectArgs, Watch, when};
 use crate::error::{Code, Error};
+use crate::output::humanize;
 use crate::output::{Align, Cell, Column, Format, Narrow, Row, render};
 use crate::profile::{ApiUrl, Profile, ProfileName, Span};
 use crate::token::{Lifetime, State};
+use crate::workflow::{JobsArgs, Run, SelectArgs, Watch};
+use check::late;
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use late::late;
 use serde::Serialize;
-use standing::Standing;
+use state::Standing;
 
 /// Show when the cached tokens expire
 ///
@@ -145,8 +146,8 @@ impl Row for StatusRow<'_> {
             Cell::plain(self.profile.as_str()),
             Cell::plain(self.shortname.unwrap_or_default()),
             Cell::styled(format!("{sign} {}", self.state.word()), style),
-            Cell::plain(self.expires_in_seconds.map(when::span).unwrap_or_default()),
-            Cell::plain(self.expires_at.map(when::minute).unwrap_or_default()),
+            Cell::plain(self.expires_in_seconds.map(humanize::span).unwrap_or_default()),
+            Cell::plain(self.expires_at.map(humanize::minute).unwrap_or_default()),
             Cell::plain(self.tags.join(", ")),
         ]
     }

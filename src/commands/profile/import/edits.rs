@@ -3,11 +3,10 @@
 use super::plan::Planned;
 use super::{ImportArgs, What};
 use crate::commands::profile::{add, set_secret};
-use crate::commands::shape::set;
-use crate::commands::{Run, reseal};
 use crate::error::Error;
 use crate::profile::{Document, Edit, Profile, ProfileName, Section, Store, Value};
 use crate::secret::Credential;
+use crate::workflow::{Run, sealing};
 use std::collections::BTreeMap;
 
 /// The changes of the store, sealed.
@@ -19,7 +18,7 @@ pub(super) fn sealed(
 ) -> Result<Vec<Edit>, Error> {
     let unaddressed = planned.iter().find(|planned| planned.what != What::Skip && planned.entry.url.is_none());
     if let Some(first) = unaddressed {
-        reseal::tell_strange_address(run, first.name.as_str(), &first.url)?;
+        sealing::tell_strange_address(run, first.name.as_str(), &first.url)?;
     }
     let mut edits = bare(args, document.store(), planned)?;
     // What the seals bind is what the store declares, defaults and all, so the reader itself says it: once for all.
@@ -28,7 +27,7 @@ pub(super) fn sealed(
     let changed: Vec<&Planned<'_>> = planned.iter().filter(|planned| planned.what != What::Skip).collect();
     let credentials: Vec<(&Profile, &Credential)> =
         profiles.iter().zip(changed.iter().map(|planned| &planned.entry.credential)).collect();
-    let sealed = reseal::seal_all_new(run, bare.store(), &credentials)?;
+    let sealed = sealing::seal_all_new(run, bare.store(), &credentials)?;
     let mut sealed_of: BTreeMap<&ProfileName, _> =
         changed.iter().map(|planned| &planned.name).zip(sealed.iter()).collect();
     for edit in &mut edits {
@@ -76,11 +75,12 @@ fn replacement(args: &ImportArgs, store: &Store, planned: &Planned<'_>) -> Vec<E
     let known = known.map(|profile| profile.tags.clone()).unwrap_or_default();
     let new: Vec<String> = args.tags_of(planned.entry).into_iter().filter(|tag| !known.contains(tag)).collect();
     if !new.is_empty() {
-        edits.push(set(&section, &["tags"], Value::List(known.into_iter().chain(new).collect())));
+        edits.push(Edit::set(&section, &["tags"], Value::List(known.into_iter().chain(new).collect())));
     }
-    edits.extend(planned.entry.description.clone().map(|text| set(&section, &["description"], Value::Text(text))));
+    edits
+        .extend(planned.entry.description.clone().map(|text| Edit::set(&section, &["description"], Value::Text(text))));
     if !args.recipients.is_empty() {
-        edits.push(set(&section, &["recipients"], Value::List(args.recipients.clone())));
+        edits.push(Edit::set(&section, &["recipients"], Value::List(args.recipients.clone())));
     }
     edits
 }

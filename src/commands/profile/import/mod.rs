@@ -7,14 +7,15 @@ mod plan;
 mod source;
 
 use super::add;
-use crate::commands::shape::ShapeArgs;
-use crate::commands::words::count;
-use crate::commands::{Run, Watch, change, init, reseal};
+use crate::commands::init;
+use crate::commands::profile::settings_args::ShapeArgs;
 use crate::error::{Code, Error};
+use crate::output::humanize::count;
 use crate::output::{Align, Cell, Column, Format, Narrow, Row, quoted, render};
-use crate::profile::{Defaults, Document, Store};
+use crate::profile::{ApiUrl, Defaults, Document, Store};
 use crate::secret::Account;
 use crate::secret::import::Entry;
+use crate::workflow::{Run, Watch, locked_edit, sealing};
 use clap::Args;
 use plan::{Plan, Planned};
 use serde::Serialize;
@@ -130,7 +131,8 @@ pub(crate) fn run(args: &ImportArgs, run: &Run<'_>) -> Result<(), Error> {
     check_template(args.name.as_deref())?;
     // A store that was named and is not there is a mistyped path; only `neto init` makes such a one.
     let first = !run.context.paths.named_store && !run.context.paths.store.exists();
-    let empty = Store { defaults: Defaults { url: init::API.parse().ok(), ..Defaults::default() }, ..Store::default() };
+    let empty =
+        Store { defaults: Defaults { url: ApiUrl::STANDARD.parse().ok(), ..Defaults::default() }, ..Store::default() };
     let today = if first { &empty } else { run.context.store()? };
     if !first {
         args.shape().check_recipients(today)?;
@@ -147,14 +149,14 @@ pub(crate) fn run(args: &ImportArgs, run: &Run<'_>) -> Result<(), Error> {
         args.shape().check_recipients(run.context.store()?)?;
     }
     let mut planned = Vec::new();
-    let document = change::store(run, |document| {
+    let document = locked_edit::store(run, |document| {
         planned = Plan::of(args, run, document.store(), &import)?.profiles;
         edits::sealed(args, run, document, &planned)
     })?;
     let (changed, skipped): (Vec<_>, Vec<_>) = planned.iter().partition(|planned| planned.what != What::Skip);
-    change::trust(run, &edits::declared(&document, &planned)?)?;
+    locked_edit::trust(run, &edits::declared(&document, &planned)?)?;
     for planned in &changed {
-        change::forget_token(run, &Watch(run.ui), &planned.name)?;
+        locked_edit::forget_token(run, &Watch(run.ui), &planned.name)?;
     }
     tell(args, run, &document, &changed, skipped.len());
     Ok(())
@@ -208,7 +210,7 @@ fn show(plan: &Plan<'_>, args: &ImportArgs, run: &Run<'_>, first: bool) -> Resul
         let file = run.context.store_file();
         let document = file.load_document()?.ok_or_else(|| Error::new(Code::Store, "the store is gone"))?;
         let bare = document.apply(&edits::bare(args, document.store(), &plan.profiles)?)?;
-        reseal::keys_of_all(run, bare.store(), &edits::declared(&bare, &plan.profiles)?)?;
+        sealing::keys_of_all(run, bare.store(), &edits::declared(&bare, &plan.profiles)?)?;
     }
     let row = |planned: &Planned<'_>| ImportRow::of(planned, args);
     let rows: Vec<ImportRow> = plan.profiles.iter().map(row).collect();

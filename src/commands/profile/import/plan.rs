@@ -2,12 +2,12 @@
 
 use super::{Existing, ImportArgs, What};
 use crate::commands::profile::set_secret;
-use crate::commands::words::count;
-use crate::commands::{Run, reseal};
 use crate::error::{Code, Error};
+use crate::output::humanize::count;
 use crate::profile::{ApiUrl, Profile, ProfileName, Store};
 use crate::secret::Account;
 use crate::secret::import::{Entry, Import, Place};
+use crate::workflow::{Run, sealing};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -175,6 +175,6 @@ fn taken_by(name: &ProfileName, entry: &Entry, other: &Entry) -> String {
 
 /// Refuses to give a profile a credential of another tenant, or to bind it to what somebody else wrote.
 fn replaceable(run: &Run<'_>, profile: &Profile, entry: &Entry, url: &ApiUrl) -> Result<(), Error> {
-    reseal::refuse_changed(run, profile)?;
+    sealing::refuse_changed(run, profile)?;
     set_secret::same_tenant(profile, &entry.account, Some(url))
 }

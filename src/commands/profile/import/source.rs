@@ -1,9 +1,9 @@
 //! The file, or standard input, that an import is read from.
 
-use crate::commands::Run;
 use crate::disk::{self, DiskError, Privacy, Rules};
 use crate::error::{Code, Error};
 use crate::secret::import::{Import, ImportError};
+use crate::workflow::Run;
 use std::path::Path;
 
 /// The most that a file or standard input may hold.

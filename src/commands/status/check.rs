@@ -1,9 +1,9 @@
 //! What `status --check` finds: the tokens that cannot be counted on, and the lines that get new ones.
 
 use super::StatusRow;
-use super::standing::Standing;
-use crate::commands::words::count;
+use super::state::Standing;
 use crate::error::{Code, Error};
+use crate::output::humanize::count;
 use crate::profile::Span;
 use clap::ValueEnum as _;
 use std::fmt::Write as _;

@@ -1,25 +1,24 @@
 //! What a user pasted into a profile in clear: taken out of the store's text and sealed.
 
-use super::shape::{set, unset};
-use super::{Run, reseal};
 use crate::error::{Code, Error};
 use crate::profile::{ClearKey, Document, Edit, Profile, ProfileName, Section, Value};
 use crate::secret::{Credential, NetoSecret, Secret};
+use crate::workflow::{Run, sealing};
 
 /// A credential that stood in clear, and the changes that take it out.
-pub(super) struct Pasted {
+pub(crate) struct Pasted {
     /// The profile.
     name: ProfileName,
     credential: Credential,
     /// Whether it says itself which address it is for, as a NETOSECRET does.
     names_address: bool,
     /// The lines in clear go; what a NETOSECRET says of its profile comes, where the profile does not say it.
-    pub(super) edits: Vec<Edit>,
+    pub(crate) edits: Vec<Edit>,
 }
 
 impl Pasted {
     /// Takes the credential out of a profile's lines.
-    pub(super) fn take(document: &Document, profile: &Profile, keys: &[ClearKey]) -> Result<Self, Error> {
+    pub(crate) fn take(document: &Document, profile: &Profile, keys: &[ClearKey]) -> Result<Self, Error> {
         let section = Section::Profile(profile.name.clone());
         let mut edits: Vec<Edit> = Vec::new();
         if keys.contains(&ClearKey::Netosecret) && keys.len() > 1 {
@@ -41,19 +40,19 @@ impl Pasted {
                 sharedsecret: Secret::new(clear_value(document, profile, ClearKey::Sharedsecret)?),
             }
         };
-        edits.extend(keys.iter().map(|key| unset(&section, &[key.key()])));
+        edits.extend(keys.iter().map(|key| Edit::unset(&section, &[key.key()])));
         let names_address = keys.contains(&ClearKey::Netosecret);
         Ok(Self { name: profile.name.clone(), credential, names_address, edits })
     }
 
     /// All changes that seal it; `bare` is the store after [`edits`](Self::edits).
-    pub(super) fn sealed(&self, run: &Run<'_>, bare: &Document) -> Result<Vec<Edit>, Error> {
-        let declared = super::profile::add::added(bare, &self.name)?;
-        reseal::refuse_changed(run, &declared)?;
+    pub(crate) fn sealed(&self, run: &Run<'_>, bare: &Document) -> Result<Vec<Edit>, Error> {
+        let declared = crate::commands::profile::add::added(bare, &self.name)?;
+        sealing::refuse_changed(run, &declared)?;
         if !self.names_address {
-            reseal::tell_strange_address(run, self.name.as_str(), &declared.url)?;
+            sealing::tell_strange_address(run, self.name.as_str(), &declared.url)?;
         }
-        let sealed = reseal::seal_new(run, bare.store(), &declared, &self.credential)?;
+        let sealed = sealing::seal_new(run, bare.store(), &declared, &self.credential)?;
         Ok(self.edits.iter().cloned().chain(sealed.edits(&self.name)).collect())
     }
 }
@@ -72,7 +71,7 @@ fn missing_fields(document: &Document, profile: &Profile, secret: &NetoSecret) -
         [("shortname", &profile.shortname, &secret.shortname), ("appname", &profile.appname, &secret.appname)]
     {
         match declared {
-            None => edits.push(set(&section, &[key], Value::Text(held.clone()))),
+            None => edits.push(Edit::set(&section, &[key], Value::Text(held.clone()))),
             Some(declared) if declared == held => {}
             Some(declared) => return Err(disagree(key, declared, held)),
         }
@@ -82,7 +81,7 @@ fn missing_fields(document: &Document, profile: &Profile, secret: &NetoSecret) -
             return Err(disagree("url", &profile.url.to_string(), &secret.url.to_string()));
         }
     } else if document.store().defaults.url.as_ref() != Some(&secret.url) {
-        edits.push(set(&section, &["url"], Value::Text(secret.url.to_string())));
+        edits.push(Edit::set(&section, &["url"], Value::Text(secret.url.to_string())));
     }
     Ok(edits)
 }

@@ -1,10 +1,10 @@
 //! The arguments by which verbs take one profile or several, and what they want of a token.
 
-use super::Run;
 use crate::context::ContextError;
 use crate::error::{Code, Error};
 use crate::profile::{ChoiceError, Entry, Profile, ProfileName, Selection, Span, WhenNone};
 use crate::session::Want;
+use crate::workflow::Run;
 use clap::Args;
 use std::borrow::Cow;
 

@@ -4,7 +4,7 @@
 //! writing call for a reading one, is not sent at all.
 
 use super::answer::{Answer, json};
-use super::decoy::Decoy;
+use super::credential::Decoy;
 use crate::fusion::{ApiPath, METHOD_OVERRIDES};
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
 use hyper::http::request::Parts;

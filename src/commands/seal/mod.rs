@@ -1,11 +1,14 @@
 //! `neto seal`: what is in clear is sealed, what is sealed to others than today's recipients anew.
 
-use super::clear::Pasted;
-use super::{Fleet, Run, SelectArgs, change, reseal, seal_check};
+pub(crate) mod check;
+mod plaintext;
+
 use crate::error::{Code, Error};
 use crate::profile::{Document, Edit, Profile, ProfileName, SecretPlace, Store};
 use crate::secret::{Binding, Opened, Verdict, recipients_tag};
+use crate::workflow::{Fleet, Run, SelectArgs, locked_edit, sealing};
 use clap::Args;
+use plaintext::Pasted;
 
 /// Seal what stands in clear in the store, and seal anew what other recipients should open
 ///
@@ -53,7 +56,7 @@ pub(crate) fn run(args: &SealArgs, run: &Run<'_>) -> Result<(), Error> {
     let selected = args.select.all_or(run)?;
     let names: Vec<ProfileName> = selected.into_iter().map(|selected| selected.name.into_owned()).collect();
     if args.check {
-        return seal_check::run(run, &names, run.context.store()?);
+        return check::run(run, &names, run.context.store()?);
     }
     if args.accept && args.select.selection().is_empty() {
         return Err(
@@ -65,7 +68,7 @@ pub(crate) fn run(args: &SealArgs, run: &Run<'_>) -> Result<(), Error> {
     let mut fleet = Fleet::new(run, "Sealing", names.iter());
     let mut sealed = Vec::new();
     let mut was_clear = false;
-    let document = change::store(run, |document| {
+    let document = locked_edit::store(run, |document| {
         let outcomes = names.iter().map(|name| seal_one(args, run, document, name, &accepted)).collect();
         let mut edits = Vec::new();
         for (name, outcome) in names.iter().zip(seal_pasted(run, document, outcomes)) {
@@ -86,7 +89,7 @@ pub(crate) fn run(args: &SealArgs, run: &Run<'_>) -> Result<(), Error> {
         Ok(edits)
     })?;
     let profiles = sealed.iter().filter_map(|(name, _)| document.store().entry(name)?.profile.clone().ok());
-    change::trust(run, &profiles.collect::<Vec<_>>())?;
+    locked_edit::trust(run, &profiles.collect::<Vec<_>>())?;
     for (name, how) in &sealed {
         run.ui.note(&format!("'{name}' {how}"));
     }
@@ -107,7 +110,7 @@ fn unlock(run: &Run<'_>, names: &[ProfileName]) -> Result<(), Error> {
 }
 
 /// Whether a sealed profile says that it is sealed to the recipients of today.
-pub(super) fn is_for_today(store: &Store, profile: &Profile) -> bool {
+pub(crate) fn is_for_today(store: &Store, profile: &Profile) -> bool {
     let today = recipients_tag(&store.recipient_keys(profile));
     profile.sealed.as_ref().is_some_and(|note| note.to == today)
 }
@@ -167,7 +170,7 @@ fn seal_to_others(run: &Run<'_>, store: &Store, profile: &Profile, text: &str) -
     }
     let opened = run.context.vault.open(text, &())?;
     crate::session::check_bound(&opened, &Binding::of(profile)?, profile)?;
-    reseal::refuse_changed(run, profile)?;
+    sealing::refuse_changed(run, profile)?;
     resealed(run, store, profile, &opened, "is sealed to today's recipients")
 }
 
@@ -183,7 +186,7 @@ fn resealed(
     opened: &Opened,
     how: &'static str,
 ) -> Result<Outcome, Error> {
-    let sealed = reseal::seal_again(run, store, profile, opened)?;
+    let sealed = sealing::seal_again(run, store, profile, opened)?;
     let keys = store.recipient_keys(profile);
     let more = store.recipients.iter().filter(|(_, key)| keys.contains(key) && !opened.recipients.contains(key));
     let more: Vec<&str> = more.map(|(name, _)| name.as_str()).collect();

@@ -1,8 +1,9 @@
 //! The flags that shape a profile, shared by `profile add` and `profile edit`.
 
-use super::{Run, recipient};
+use crate::commands::recipient;
 use crate::error::{Code, Error};
 use crate::profile::{ApiUrl, Edit, Section, Span, Store, Value, check_env_name};
+use crate::workflow::Run;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -41,7 +42,7 @@ pub(crate) struct ShapeArgs {
 
 impl ShapeArgs {
     /// Whether no flag was given.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.tags.is_empty()
             && self.description.is_none()
             && !self.protected
@@ -53,12 +54,12 @@ impl ShapeArgs {
     }
 
     /// Whether a flag changes what a seal binds, or to whom it is sealed.
-    pub(super) fn unbinds(&self) -> bool {
+    pub(crate) fn unbinds(&self) -> bool {
         self.ca_file.is_some() || !self.recipients.is_empty()
     }
 
     /// The entries of a new profile, in the order that the store shows them.
-    pub(super) fn entries(&self, run: &Run<'_>) -> Result<Vec<(String, Value)>, Error> {
+    pub(crate) fn entries(&self, run: &Run<'_>) -> Result<Vec<(String, Value)>, Error> {
         let mut entries = Vec::new();
         let mut add = |key: &str, value: Option<Value>| entries.extend(value.map(|value| (key.to_owned(), value)));
         add("tags", (!self.tags.is_empty()).then(|| Value::List(self.tags.clone())));
@@ -78,28 +79,30 @@ impl ShapeArgs {
     }
 
     /// The same as changes of a section that is there; `tags` there already stay.
-    pub(super) fn edits(&self, run: &Run<'_>, section: &Section, tags: &[String]) -> Result<Vec<Edit>, Error> {
+    pub(crate) fn edits(&self, run: &Run<'_>, section: &Section, tags: &[String]) -> Result<Vec<Edit>, Error> {
         let mut edits = Vec::new();
         for (key, value) in self.entries(run)? {
             match (key.as_str(), value) {
                 ("tags", Value::List(new)) => {
                     let mut all = tags.to_vec();
                     all.extend(new.into_iter().filter(|tag| !tags.contains(tag)));
-                    edits.push(set(section, &["tags"], Value::List(all)));
+                    edits.push(Edit::set(section, &["tags"], Value::List(all)));
                 }
                 ("env", Value::Table(variables)) => {
-                    edits.extend(variables.into_iter().map(|(name, value)| set(section, &["env", &name], value)));
+                    edits.extend(variables.into_iter().map(|(name, value)| Edit::set(section, &["env", &name], value)));
                 }
                 // An empty text says nothing, so the key goes.
-                ("description", Value::Text(text)) if text.is_empty() => edits.push(unset(section, &["description"])),
-                (key, value) => edits.push(set(section, &[key], value)),
+                ("description", Value::Text(text)) if text.is_empty() => {
+                    edits.push(Edit::unset(section, &["description"]))
+                }
+                (key, value) => edits.push(Edit::set(section, &[key], value)),
             }
         }
         Ok(edits)
     }
 
     /// Refuses a recipient that the store does not declare.
-    pub(super) fn check_recipients(&self, store: &Store) -> Result<(), Error> {
+    pub(crate) fn check_recipients(&self, store: &Store) -> Result<(), Error> {
         let known = |told: &&String| store.recipients.keys().any(|name| name.as_str() == *told);
         let Some(stranger) = self.recipients.iter().find(|told| !known(told)) else { return Ok(()) };
         Err(recipient::unknown(Code::Usage, stranger, store))
@@ -118,18 +121,8 @@ impl ShapeArgs {
     }
 }
 
-/// A change of one key.
-pub(super) fn set(section: &Section, key: &[&str], value: Value) -> Edit {
-    Edit::Set { section: section.clone(), key: key.iter().map(|part| (*part).to_owned()).collect(), value }
-}
-
-/// The removal of one key.
-pub(super) fn unset(section: &Section, key: &[&str]) -> Edit {
-    Edit::Unset { section: section.clone(), key: key.iter().map(|part| (*part).to_owned()).collect() }
-}
-
 /// Reads a url that was typed.
-pub(super) fn url(text: &str) -> Result<ApiUrl, Error> {
+pub(crate) fn url(text: &str) -> Result<ApiUrl, Error> {
     text.parse().map_err(|error| {
         Error::new(Code::Usage, format!("--url: {error}")).with_hint("--url https://api.netography.com/api/v1")
     })

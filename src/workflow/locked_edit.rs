@@ -1,17 +1,17 @@
 //! Changing what lies on disk under its lock: the store, the memory of what was trusted, the current
 //! profile, a cached token.
 
-use super::Run;
 use crate::disk::{Lock, Locked};
 use crate::error::Error;
 use crate::output::Volume;
 use crate::profile::{Current, Document, Edit, Profile, ProfileName};
 use crate::secret::Memory;
 use crate::session::{RotationError, Session, SessionError, acquire};
+use crate::workflow::Run;
 use std::path::Path;
 
 /// Waits for a lock, telling the user after a second whom for.
-pub(super) fn hold(run: &Run<'_>, lock: &Lock, what: &str) -> Result<Locked, Error> {
+pub(crate) fn hold(run: &Run<'_>, lock: &Lock, what: &str) -> Result<Locked, Error> {
     let tell = |holder: Option<u32>| {
         let whom = holder.map_or_else(|| "another neto".to_owned(), |pid| format!("neto process {pid}"));
         run.ui.note(&format!("waiting for {whom}, which holds {what}"));
@@ -23,7 +23,7 @@ pub(super) fn hold(run: &Run<'_>, lock: &Lock, what: &str) -> Result<Locked, Err
 
 /// Changes the store: reads it again under its lock, so that nobody's change is lost, and writes it
 /// whole or not at all. Returns the new document.
-pub(super) fn store(
+pub(crate) fn store(
     run: &Run<'_>,
     change: impl FnOnce(&Document) -> Result<Vec<Edit>, Error>,
 ) -> Result<Document, Error> {
@@ -41,12 +41,12 @@ pub(super) fn store(
 }
 
 /// Tells of a file that was written.
-pub(super) fn wrote(run: &Run<'_>, path: &Path) {
+pub(crate) fn wrote(run: &Run<'_>, path: &Path) {
     run.ui.verbose(|| format!("wrote {}", path.display()));
 }
 
 /// Changes what this machine trusts.
-pub(super) fn memory(run: &Run<'_>, change: impl FnOnce(&mut Memory)) -> Result<(), Error> {
+pub(crate) fn memory(run: &Run<'_>, change: impl FnOnce(&mut Memory)) -> Result<(), Error> {
     let vault = &run.context.vault;
     let held = hold(run, &vault.memory_lock(), "the memory of what is trusted")?;
     vault.change_memory(&held, change)?;
@@ -55,7 +55,7 @@ pub(super) fn memory(run: &Run<'_>, change: impl FnOnce(&mut Memory)) -> Result<
 }
 
 /// What neto itself wrote is trusted by that.
-pub(super) fn trust(run: &Run<'_>, profiles: &[Profile]) -> Result<(), Error> {
+pub(crate) fn trust(run: &Run<'_>, profiles: &[Profile]) -> Result<(), Error> {
     if profiles.is_empty() {
         return Ok(());
     }
@@ -63,7 +63,7 @@ pub(super) fn trust(run: &Run<'_>, profiles: &[Profile]) -> Result<(), Error> {
 }
 
 /// Changes the current profile.
-pub(super) fn current(run: &Run<'_>, change: impl FnOnce(Current) -> Current) -> Result<Current, Error> {
+pub(crate) fn current(run: &Run<'_>, change: impl FnOnce(Current) -> Current) -> Result<Current, Error> {
     let path = run.context.current_file();
     let _held = hold(run, &Lock::new(run.context.paths.state.join("locks/_current.lock")), "the current profile")?;
     let before = Current::load(&path)?;
@@ -77,7 +77,11 @@ pub(super) fn current(run: &Run<'_>, change: impl FnOnce(Current) -> Current) ->
 
 /// Forgets the cached token of a profile, after whoever is getting one has finished; says whether there
 /// was one.
-pub(super) fn forget_token(run: &Run<'_>, watch: &super::Watch<'_>, profile: &ProfileName) -> Result<bool, Error> {
+pub(crate) fn forget_token(
+    run: &Run<'_>,
+    watch: &crate::workflow::Watch<'_>,
+    profile: &ProfileName,
+) -> Result<bool, Error> {
     let session = run.context.session(watch);
     if !session.tokens().file(profile).exists() && !session.lock_of(profile).path().exists() {
         return Ok(false);
@@ -94,7 +98,11 @@ pub(super) fn forget_token(run: &Run<'_>, watch: &super::Watch<'_>, profile: &Pr
 }
 
 /// The profile got another credential, or is gone: a rotation that was begun for it does not matter any more.
-pub(super) fn abandon_rotation(run: &Run<'_>, watch: &super::Watch<'_>, profile: &ProfileName) -> Result<(), Error> {
+pub(crate) fn abandon_rotation(
+    run: &Run<'_>,
+    watch: &crate::workflow::Watch<'_>,
+    profile: &ProfileName,
+) -> Result<(), Error> {
     let session = run.context.session(watch);
     if !session.is_begun(profile) {
         return Ok(());

@@ -2,9 +2,9 @@
 
 use super::answer::{Answer, json};
 use super::audit::Entry;
-use super::bearer::retry_after;
 use super::body::Outgoing;
 use super::headers::{self, LeadsElsewhere};
+use super::live_token::retry_after;
 use super::rules::Wanted;
 use super::server::Site;
 use crate::fusion::{ApiPath, Flow, FusionError, Head, Passed, Upload};

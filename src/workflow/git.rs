@@ -3,24 +3,24 @@
 //! A checkout may hold what somebody else put there, so git is found on PATH alone and told to start no program and to
 //! believe no repository that lies inside another.
 
-use super::Run;
-use super::variables::keys;
 use crate::secret::find_program;
+use crate::workflow::Run;
+use crate::workflow::exported_variables::keys;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// The repository that the store lies in.
-pub(super) struct Git {
+pub(crate) struct Git {
     program: PathBuf,
     /// Where it is started: a hook is in the right folder already, with variables that are relative to it.
     folder: PathBuf,
     /// The store, through all links.
-    pub(super) store: PathBuf,
+    pub(crate) store: PathBuf,
 }
 
 impl Git {
     /// None where there is no git, or no repository.
-    pub(super) fn of(run: &Run<'_>) -> Option<Self> {
+    pub(crate) fn of(run: &Run<'_>) -> Option<Self> {
         let environment = &run.context.process.environment;
         let program = find_program("git", environment.get("PATH")).ok()?;
         let store = run.context.paths.store.canonicalize().ok()?;
@@ -37,14 +37,14 @@ impl Git {
     ///
     /// # Errors
     /// As [`Git::paths`].
-    pub(super) fn is_unmerged(&self, run: &Run<'_>) -> Result<bool, String> {
+    pub(crate) fn is_unmerged(&self, run: &Run<'_>) -> Result<bool, String> {
         let store = self.store.to_string_lossy();
         Ok(!self.paths(run, &["ls-files", "--unmerged", "-z", "--", &store], &[0])?.is_empty())
     }
 
     /// Whether git would take this file, by its whole path, with the next `git add`; not where it lies outside of the
     /// repository, or git cannot be asked.
-    pub(super) fn would_take(&self, run: &Run<'_>, file: &Path) -> bool {
+    pub(crate) fn would_take(&self, run: &Run<'_>, file: &Path) -> bool {
         // 1 says that nothing ignores it, 128 that it lies elsewhere.
         let asked = file.to_str().and_then(|file| self.run(run, &["check-ignore", "-q", "--", file]).ok());
         asked.is_some_and(|answer| answer.status.code() == Some(1))
@@ -54,7 +54,7 @@ impl Git {
     ///
     /// # Errors
     /// What git says, or why it did not run.
-    pub(super) fn paths(&self, run: &Run<'_>, arguments: &[&str], fine: &[i32]) -> Result<Vec<String>, String> {
+    pub(crate) fn paths(&self, run: &Run<'_>, arguments: &[&str], fine: &[i32]) -> Result<Vec<String>, String> {
         let output = self.run(run, arguments)?;
         if !output.status.code().is_some_and(|code| fine.contains(&code)) {
             let said = String::from_utf8_lossy(&output.stderr);
@@ -68,7 +68,7 @@ impl Git {
     ///
     /// # Errors
     /// Why it did not run.
-    pub(super) fn run(&self, run: &Run<'_>, arguments: &[&str]) -> Result<Output, String> {
+    pub(crate) fn run(&self, run: &Run<'_>, arguments: &[&str]) -> Result<Output, String> {
         let mut git = Command::new(&self.program);
         git.args(["-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "--no-pager"]).args(arguments);
         git.current_dir(if self.folder.is_dir() { &self.folder } else { Path::new("/") });

@@ -1,24 +1,24 @@
 //! Sealing for the store: to whom, and which keys of a profile it writes; and sealing anew whatever a
 //! change of the store unbinds.
 
-use super::Run;
 use crate::error::Error;
 use crate::profile::{ApiUrl, Document, Edit, Profile, ProfileName, RecipientName, SecretPlace, Store};
 use crate::secret::{Asker, Binding, Credential, CredentialId, Opened, Sealed, Verdict};
 use crate::session::{RotationError, SessionError, VaultError};
+use crate::workflow::Run;
 use jiff::civil::Date;
 use jiff::tz::Offset;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 /// Today, in UTC.
-pub(super) fn today(run: &Run<'_>) -> Date {
+pub(crate) fn today(run: &Run<'_>) -> Date {
     Offset::UTC.to_datetime(run.context.process.clock.now()).date()
 }
 
 /// Refuses a profile whose remembered fields changed until `neto trust` has shown them: to seal for what it declares
 /// now would make it good unseen. What stands in the place of its secret does not matter, since that is replaced.
-pub(super) fn refuse_changed(run: &Run<'_>, profile: &Profile) -> Result<(), Error> {
+pub(crate) fn refuse_changed(run: &Run<'_>, profile: &Profile) -> Result<(), Error> {
     let Verdict::Changed(changes) = run.context.vault.memory()?.borrow().verdict(profile) else { return Ok(()) };
     let fields: Vec<String> =
         changes.into_iter().map(|change| change.field).filter(|field| field != "secret").collect();
@@ -27,13 +27,13 @@ pub(super) fn refuse_changed(run: &Run<'_>, profile: &Profile) -> Result<(), Err
 
 /// Whether this machine was ever told of an address. Whoever can edit the file could have written theirs, in a profile
 /// or in the defaults, and a credential that does not say itself where it belongs would go there.
-pub(super) fn is_strange_address(run: &Run<'_>, url: &ApiUrl) -> Result<bool, Error> {
-    let is_usual = super::init::API.parse().is_ok_and(|usual: ApiUrl| usual == *url);
+pub(crate) fn is_strange_address(run: &Run<'_>, url: &ApiUrl) -> Result<bool, Error> {
+    let is_usual = ApiUrl::STANDARD.parse().is_ok_and(|usual: ApiUrl| usual == *url);
     Ok(!is_usual && !run.context.vault.memory()?.borrow().knows_address(url))
 }
 
 /// Says where a credential that names no address itself will be sent, when that came with the file.
-pub(super) fn tell_strange_address(run: &Run<'_>, what: &str, url: &ApiUrl) -> Result<(), Error> {
+pub(crate) fn tell_strange_address(run: &Run<'_>, what: &str, url: &ApiUrl) -> Result<(), Error> {
     if is_strange_address(run, url)? {
         run.ui.warn(&format!(
             "{what}: it will be sent to {url}, which stands in the store and was never told to neto here"
@@ -43,7 +43,7 @@ pub(super) fn tell_strange_address(run: &Run<'_>, what: &str, url: &ApiUrl) -> R
 }
 
 /// A new credential for a profile: new id, since today.
-pub(super) fn seal_new(
+pub(crate) fn seal_new(
     run: &Run<'_>,
     store: &Store,
     profile: &Profile,
@@ -59,7 +59,7 @@ pub(super) fn seal_new(
 }
 
 /// The same for many profiles, in their order.
-pub(super) fn seal_all_new(
+pub(crate) fn seal_all_new(
     run: &Run<'_>,
     store: &Store,
     credentials: &[(&Profile, &Credential)],
@@ -75,7 +75,7 @@ pub(super) fn seal_all_new(
 
 /// The keys that new secrets of these profiles are to be sealed to, in their order; says which of them the own identity
 /// will not open.
-pub(super) fn keys_of_all<'p>(
+pub(crate) fn keys_of_all<'p>(
     run: &Run<'_>,
     store: &Store,
     profiles: impl IntoIterator<Item = &'p Profile>,
@@ -105,7 +105,7 @@ pub(super) fn keys_of_all<'p>(
 }
 
 /// The same credential, bound to what `profile` declares now: id and date stay.
-pub(super) fn seal_again(run: &Run<'_>, store: &Store, profile: &Profile, opened: &Opened) -> Result<Sealed, Error> {
+pub(crate) fn seal_again(run: &Run<'_>, store: &Store, profile: &Profile, opened: &Opened) -> Result<Sealed, Error> {
     let keys = run.context.vault.trusted_keys(store, profile, &opened.recipients)?;
     let since = profile.sealed.as_ref().map_or_else(|| today(run), |note| note.since);
     let now = run.context.process.clock.now();
@@ -113,19 +113,19 @@ pub(super) fn seal_again(run: &Run<'_>, store: &Store, profile: &Profile, opened
 }
 
 /// A change of the store with the sealing that it needs.
-pub(super) struct Resealing {
+pub(crate) struct Resealing {
     /// The change, and the new seals.
-    pub(super) edits: Vec<Edit>,
+    pub(crate) edits: Vec<Edit>,
     /// The profiles that declare something else afterwards of what a seal binds, and were trusted before.
-    pub(super) changed: Vec<Profile>,
+    pub(crate) changed: Vec<Profile>,
     /// Those whose secret this identity cannot open; they keep the seal that they have.
-    pub(super) failures: Vec<Error>,
+    pub(crate) failures: Vec<Error>,
 }
 
 impl Resealing {
     /// The change, unless a secret could not be sealed anew: a profile with another url and an old seal would be
     /// refused from then on.
-    pub(super) fn whole(mut self) -> Result<Self, Error> {
+    pub(crate) fn whole(mut self) -> Result<Self, Error> {
         if self.failures.is_empty() { Ok(self) } else { Err(self.failures.swap_remove(0)) }
     }
 }
@@ -133,7 +133,7 @@ impl Resealing {
 /// `edits`, and the changes that seal anew every secret that they unbind: whose profile declares another
 /// url, account, roots or recipients afterwards. The secret has to be bound to what was declared before.
 /// `from` tells under which name a profile stood before, for a rename; `asker` is `&()` while a lock is held.
-pub(super) fn with_resealing(
+pub(crate) fn with_resealing(
     run: &Run<'_>,
     asker: &dyn Asker,
     before: &Document,

@@ -4,11 +4,11 @@
 //! Owns when neto asks before it changes something at a server, and how the question reads. Which calls write is known
 //! to `fusion`; what they do, to nobody here.
 
-use super::Run;
-use super::fleet::some;
-use super::words::count;
 use crate::error::{Code, Error};
+use crate::output::humanize::count;
 use crate::profile::Profile;
+use crate::workflow::Run;
+use crate::workflow::batch::some;
 use clap::Args;
 
 /// How far calls that write may go.
@@ -28,7 +28,7 @@ impl Guard {
     ///
     /// # Errors
     /// Exit 2: `--read-only`, nobody to ask, or an answer that is not yes.
-    pub(super) fn allow(self, run: &Run<'_>, call: &str, writes: bool, profiles: &[&Profile]) -> Result<(), Error> {
+    pub(crate) fn allow(self, run: &Run<'_>, call: &str, writes: bool, profiles: &[&Profile]) -> Result<(), Error> {
         if !writes {
             return Ok(());
         }
@@ -45,7 +45,7 @@ impl Guard {
 ///
 /// # Errors
 /// Exit 2: nobody to ask, or an answer that is not yes.
-pub(super) fn ask(
+pub(crate) fn ask(
     run: &Run<'_>,
     yes: bool,
     what: &str,

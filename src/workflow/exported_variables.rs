@@ -1,30 +1,30 @@
 //! The variables that `export` and `exec` give to shells and programs, and those they take away first.
 
-use super::here::{PROFILE, STORE, USED, USED_BEFORE, stale, was_exported};
-use super::{Run, Watch};
 use crate::context::Environment;
 use crate::error::Error;
 use crate::profile::{EnvTemplate, Profile, ProfileName};
 use crate::secret::{Account, Credential, NetoSecret};
 use crate::session::{Access, Declared, Session, SignIn, Want};
+use crate::workflow::shell_state::{PROFILE, STORE, USED, USED_BEFORE, stale, was_exported};
+use crate::workflow::{Run, Watch};
 use std::collections::BTreeSet;
 
 /// How the variables begin that no child process ever gets.
 const NEVER: [&str; 2] = ["NETO_IDENTITY", "NETO_PASSPHRASE"];
 
 /// Variables to set, those of them that are secret, and those to take away before.
-pub(super) struct Variables {
+pub(crate) struct Variables {
     /// In the order they are printed.
-    pub(super) set: Vec<(String, String)>,
+    pub(crate) set: Vec<(String, String)>,
     /// The values that no log may show.
-    pub(super) secrets: Vec<String>,
+    pub(crate) secrets: Vec<String>,
     /// What to unset first.
-    pub(super) unset: Vec<String>,
+    pub(crate) unset: Vec<String>,
 }
 
 impl Variables {
     /// The variables of one profile; `sign_in` adds the credential.
-    pub(super) fn of(run: &Run<'_>, profile: &Profile, access: &Access, sign_in: Option<&SignIn>) -> Self {
+    pub(crate) fn of(run: &Run<'_>, profile: &Profile, access: &Access, sign_in: Option<&SignIn>) -> Self {
         let mut set: Vec<(String, String)> = Vec::new();
         let mut add = |name: &str, value: &str| set.push((name.to_owned(), value.to_owned()));
         add(PROFILE, profile.name.as_str());
@@ -61,7 +61,7 @@ impl Variables {
 
     /// Those of one of several profiles, for whom `session` works; the credential too where it is `wanted`. Nobody is
     /// asked for anything: see [`Run::unlock`].
-    pub(super) async fn obtained(
+    pub(crate) async fn obtained(
         run: &Run<'_>,
         session: &Session<'_>,
         profile: &Profile,
@@ -80,7 +80,7 @@ impl Variables {
     }
 
     /// The names that are set, for `NETO_EXPORTED`, but for what the shell has from its user.
-    pub(super) fn names(&self, run: &Run<'_>) -> String {
+    pub(crate) fn names(&self, run: &Run<'_>) -> String {
         let is_env = self.set.iter().any(|(name, value)| name == PROFILE && value == ProfileName::env().as_str());
         let own = [is_users_own_store(run).then_some(STORE), is_env.then_some("NETOSECRET")];
         let names = self.set.iter().map(|(name, _)| name.as_str()).filter(|name| !own.contains(&Some(*name)));
@@ -89,7 +89,7 @@ impl Variables {
 }
 
 /// What a child process must not inherit. A shell that it starts has a choice of its own: the profile it runs for.
-pub(super) fn kept_from_children(environment: &Environment) -> BTreeSet<String> {
+pub(crate) fn kept_from_children(environment: &Environment) -> BTreeSet<String> {
     let mut names = stale(environment);
     names.extend(keys(environment));
     names.extend([USED, USED_BEFORE].iter().filter(|name| environment.get(name).is_some()).map(ToString::to_string));
@@ -97,7 +97,7 @@ pub(super) fn kept_from_children(environment: &Environment) -> BTreeSet<String> 
 }
 
 /// The variables that hold or name keys.
-pub(super) fn keys(environment: &Environment) -> impl Iterator<Item = String> {
+pub(crate) fn keys(environment: &Environment) -> impl Iterator<Item = String> {
     let names = environment.iter().map(|(name, _)| name.to_string_lossy().into_owned());
     names.filter(|name| NEVER.iter().any(|start| name.starts_with(start)))
 }

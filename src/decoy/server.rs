@@ -1,9 +1,9 @@
 //! The server itself: a port of this machine, its connections, and what they may cost.
 
 use super::audit::Audit;
-use super::bearer::Bearer;
-use super::decoy::Decoy;
-use super::request;
+use super::credential::Decoy;
+use super::handler;
+use super::live_token::Bearer;
 use super::rules::Rules;
 use crate::profile::Profile;
 use futures_util::future::{Either, join, join_all, select};
@@ -109,7 +109,7 @@ async fn serve_one(door: &Door, site: &Site<'_>) {
 async fn connection(stream: TcpStream, site: &Site<'_>) {
     // An answer in pieces waits for no confirmation of the first.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(async |request| Ok::<_, Infallible>(request::answer(site, request).await));
+    let service = service_fn(async |request| Ok::<_, Infallible>(handler::answer(site, request).await));
     // What goes wrong with one connection is for its program to see.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -1,13 +1,13 @@
 //! What `exec --decoy` and `proxy` share: what a program behind a decoy may do, the decoy of one profile, and the
 //! environment that goes with it.
 
-use super::Run;
-use super::variables::Variables;
+use crate::decoy::{Audit, Bearer, Decoy, Door, NoChance, Reread, Rules, Site};
 use crate::error::{Code, Error};
 use crate::profile::Profile;
-use crate::proxy::{Audit, Bearer, Decoy, Door, NoChance, Reread, Rules, Site};
 use crate::secret::{Account, Credential};
 use crate::session::{Access, Granted, Session, SignIn};
+use crate::workflow::Run;
+use crate::workflow::exported_variables::Variables;
 use clap::Args;
 use std::convert::Infallible;
 use std::future::pending;
@@ -48,13 +48,13 @@ pub(crate) struct DecoyArgs {
 
 impl DecoyArgs {
     /// Whether nothing was typed.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         !(self.read_only || self.allow_keys || self.yes) && self.audit.is_none()
     }
 
     /// Refuses profiles that have no NETOSECRET, asks before a protected one may be written to, and makes ready what opens
     /// the secrets: a token ends while the program runs, and then nobody is asked. `verb` is how it was typed.
-    pub(super) fn prepare(&self, run: &Run<'_>, profiles: &[&Profile], verb: &str) -> Result<(), Error> {
+    pub(crate) fn prepare(&self, run: &Run<'_>, profiles: &[&Profile], verb: &str) -> Result<(), Error> {
         if let Some(person) = profiles.iter().find(|profile| profile.shortname.is_none() || profile.appname.is_none()) {
             return Err(no_netosecret().about(&person.name));
         }
@@ -68,14 +68,14 @@ impl DecoyArgs {
     }
 
     /// Where requests are written down.
-    pub(super) fn audit(&self, run: &Run<'_>) -> Result<Option<Rc<Audit>>, Error> {
+    pub(crate) fn audit(&self, run: &Run<'_>) -> Result<Option<Rc<Audit>>, Error> {
         let Some(file) = &self.audit else { return Ok(None) };
         Ok(Some(Rc::new(Audit::new(run.context.absolute(file), run.context.process.clock)?)))
     }
 
     /// The decoy of a profile behind this door, whose real token is got now, so that what is wrong is known before any
     /// program runs.
-    pub(super) async fn site<'a>(
+    pub(crate) async fn site<'a>(
         &self,
         run: &Run<'_>,
         session: &'a Session<'a>,
@@ -100,13 +100,13 @@ impl DecoyArgs {
 }
 
 /// The profile as the store has it now: a rotation may have given it another key since the decoy began.
-pub(super) fn reread(run: &Run<'_>, profile: &Profile) -> Option<Profile> {
+pub(crate) fn reread(run: &Run<'_>, profile: &Profile) -> Option<Profile> {
     let store = run.context.store_file().load().ok()??;
     store.entry(&profile.name)?.profile.clone().ok()
 }
 
 /// Opens this port, or any that is free.
-pub(super) fn open(port: Option<u16>) -> Result<Door, Error> {
+pub(crate) fn open(port: Option<u16>) -> Result<Door, Error> {
     Door::open(port).map_err(|error| no_door(&error))
 }
 
@@ -125,7 +125,7 @@ fn no_netosecret() -> Error {
 
 /// The environment of a program behind a decoy: that of the profile, with the false credential and the server's address in
 /// place of the real ones, and past every proxy.
-pub(super) fn variables(run: &Run<'_>, site: &Site<'_>, with_secret: bool) -> Variables {
+pub(crate) fn variables(run: &Run<'_>, site: &Site<'_>, with_secret: bool) -> Variables {
     let secret = site.decoy.secret();
     let profile = Profile { url: secret.url.clone(), ..site.profile.clone() };
     let access = Access {
@@ -162,7 +162,7 @@ fn past_proxies(run: &Run<'_>) -> impl Iterator<Item = (String, String)> {
 }
 
 /// Warns where lines of the audit could not be written; says whether it did.
-pub(super) fn warn_of(audit: Option<&Audit>, run: &Run<'_>) -> bool {
+pub(crate) fn warn_of(audit: Option<&Audit>, run: &Run<'_>) -> bool {
     let failure = audit.and_then(Audit::take_failure);
     if let Some(error) = &failure {
         run.ui.warn(&format!("{error}; requests are not written down"));
@@ -171,7 +171,7 @@ pub(super) fn warn_of(audit: Option<&Audit>, run: &Run<'_>) -> bool {
 }
 
 /// Warns of that as soon as it happens, once; never ends.
-pub(super) async fn watch_over(audit: Option<&Audit>, run: &Run<'_>) -> Infallible {
+pub(crate) async fn watch_over(audit: Option<&Audit>, run: &Run<'_>) -> Infallible {
     while !warn_of(audit, run) {
         sleep(TICK).await;
     }

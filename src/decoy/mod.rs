@@ -7,16 +7,16 @@
 
 mod answer;
 mod audit;
-mod bearer;
 mod body;
-mod decoy;
+mod credential;
+mod handler;
 mod headers;
-mod request;
+mod live_token;
 mod rules;
 mod server;
 
 pub use audit::Audit;
-pub use bearer::{Bearer, Reread};
-pub use decoy::{Decoy, NoChance};
+pub use credential::{Decoy, NoChance};
+pub use live_token::{Bearer, Reread};
 pub use rules::Rules;
 pub use server::{Door, Site, allow_many, serve};

@@ -1,7 +1,7 @@
 //! Tells the user what the pipeline has to say, and asks what only a person knows.
 
-use super::when;
 use crate::fusion::Progress;
+use crate::output::humanize;
 use crate::output::{AskError, Ui};
 use crate::secret::{Asker, Secret, Unanswered};
 use crate::session::{Warning, Watcher};
@@ -39,7 +39,7 @@ impl Watcher for Watch<'_> {
             Warning::NotCached(error) => format!("{error}; the token is not kept"),
             Warning::NoLock(error) => format!("{error}; going on without it"),
             Warning::ShortLife { profile, whole } => {
-                let whole = when::span(whole);
+                let whole = humanize::span(whole);
                 format!("{profile}: the server gives tokens of {whole}, less than --min-ttl asks for")
             }
             Warning::NoLifetime(profile) => {

@@ -1,11 +1,11 @@
 //! Work on several profiles: how many at once, how far it is, what is told of each, and what the failures come to.
 
-use super::Run;
-use super::select::Selected;
 use crate::error::{Code, Error};
 use crate::output::Progress;
 use crate::profile::{Profile, ProfileName, SecretPlace};
 use crate::session::Jobs;
+use crate::workflow::Run;
+use crate::workflow::selection::Selected;
 use clap::Args;
 use clap::builder::{RangedU64ValueParser, TypedValueParser};
 use std::collections::BTreeMap;
@@ -56,7 +56,7 @@ pub(crate) struct Fleet<'a> {
 
 impl<'a> Fleet<'a> {
     /// A work on these profiles, such as "Signing in".
-    pub(super) fn new<'p>(
+    pub(crate) fn new<'p>(
         run: &'a Run<'a>,
         what: &'static str,
         names: impl ExactSizeIterator<Item = &'p ProfileName>,
@@ -68,7 +68,7 @@ impl<'a> Fleet<'a> {
     }
 
     /// All but those without a secret, which are of several passed over with a note.
-    pub(super) fn without_skeletons<'p>(&mut self, mut selected: Vec<Selected<'p>>) -> Vec<Selected<'p>> {
+    pub(crate) fn without_skeletons<'p>(&mut self, mut selected: Vec<Selected<'p>>) -> Vec<Selected<'p>> {
         if selected.is_empty() {
             self.run.ui.note("There is no profile yet. Add one: neto profile add");
         }
@@ -83,7 +83,7 @@ impl<'a> Fleet<'a> {
 
     /// The profiles that can be worked on with their credential. Of several, one without a secret is passed over with a
     /// note; a faulty one is a failure.
-    pub(super) fn with_secrets<'p>(&mut self, selected: Vec<Selected<'p>>) -> Vec<&'p Profile> {
+    pub(crate) fn with_secrets<'p>(&mut self, selected: Vec<Selected<'p>>) -> Vec<&'p Profile> {
         let mut profiles = Vec::with_capacity(selected.len());
         for one in self.without_skeletons(selected) {
             match one.profile {
@@ -97,33 +97,33 @@ impl<'a> Fleet<'a> {
     }
 
     /// Counts a profile for the line that sums up many.
-    pub(super) fn tally(&mut self, what: &'static str) {
+    pub(crate) fn tally(&mut self, what: &'static str) {
         *self.tally.entry(what).or_default() += 1;
     }
 
     /// One profile is done, and there is nothing to say of it.
-    pub(super) fn step(&self) {
+    pub(crate) fn step(&self) {
         self.progress.step();
     }
 
     /// One profile is done, and its answer says so; what is told of those after it need not wait.
-    pub(super) fn passed(&mut self, profile: &ProfileName) {
+    pub(crate) fn passed(&mut self, profile: &ProfileName) {
         self.lines.put(profile, Line::Nothing, self.run);
         self.progress.step();
     }
 
     /// Whether one failed so far.
-    pub(super) fn has_failures(&self) -> bool {
+    pub(crate) fn has_failures(&self) -> bool {
         !self.failures.is_empty() || self.stopped.is_some()
     }
 
     /// Whether it ends before its time.
-    pub(super) fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.is_some()
     }
 
     /// One profile is done; `how` says so where there is no progress to see.
-    pub(super) fn done(&mut self, profile: &ProfileName, how: &str) {
+    pub(crate) fn done(&mut self, profile: &ProfileName, how: &str) {
         if !self.progress.is_shown() {
             self.lines.put(profile, Line::Note(format!("{profile}: {how}")), self.run);
         }
@@ -131,7 +131,7 @@ impl<'a> Fleet<'a> {
     }
 
     /// One profile failed. Breaks when the user wants to end it all.
-    pub(super) fn failed(&mut self, profile: &ProfileName, error: Error) -> ControlFlow<()> {
+    pub(crate) fn failed(&mut self, profile: &ProfileName, error: Error) -> ControlFlow<()> {
         if matches!(error.code(), Code::Interrupted | Code::Terminated) {
             self.stop(error);
             return ControlFlow::Break(());
@@ -146,13 +146,13 @@ impl<'a> Fleet<'a> {
     }
 
     /// It ends before its time, whatever failed so far.
-    pub(super) fn stop(&mut self, error: Error) {
+    pub(crate) fn stop(&mut self, error: Error) {
         self.stopped = Some(error);
     }
 
     /// What it all comes to: of many a line that sums them up; nothing, the only failure, or exit 8 with the failures by
     /// their reasons and, after `verb`, the profiles to repeat.
-    pub(super) fn end(self, verb: &str) -> Result<(), Error> {
+    pub(crate) fn end(self, verb: &str) -> Result<(), Error> {
         self.end_with(|failed| match failed {
             Some(names) => Some(format!("{verb} {names}")),
             None => Some("run the same line again; what is done is not done twice".to_owned()),
@@ -161,7 +161,7 @@ impl<'a> Fleet<'a> {
 
     /// The same with the line to paste that `again` makes of the names that failed, sorted; they are absent where they are
     /// many.
-    pub(super) fn end_with(mut self, again: impl FnOnce(Option<String>) -> Option<String>) -> Result<(), Error> {
+    pub(crate) fn end_with(mut self, again: impl FnOnce(Option<String>) -> Option<String>) -> Result<(), Error> {
         drop(self.progress);
         self.lines.rest(self.run);
         if let Some(error) = self.stopped {
@@ -203,7 +203,7 @@ struct Lines {
 }
 
 /// What comes of several things, in the order of the things: each as soon as it came of all before it.
-pub(super) struct InOrder<T> {
+pub(crate) struct InOrder<T> {
     next: usize,
     waiting: BTreeMap<usize, T>,
 }
@@ -235,12 +235,12 @@ impl Lines {
 }
 
 impl<T> InOrder<T> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { next: 0, waiting: BTreeMap::new() }
     }
 
     /// Takes what came of the thing at this place; what has its turn now.
-    pub(super) fn put(&mut self, place: usize, thing: T) -> Vec<T> {
+    pub(crate) fn put(&mut self, place: usize, thing: T) -> Vec<T> {
         self.waiting.insert(place, thing);
         let mut ready = Vec::new();
         while let Some(thing) = self.waiting.remove(&self.next) {
@@ -251,7 +251,7 @@ impl<T> InOrder<T> {
     }
 
     /// What waits for others that never came.
-    pub(super) fn rest(self) -> impl Iterator<Item = T> {
+    pub(crate) fn rest(self) -> impl Iterator<Item = T> {
         self.waiting.into_values()
     }
 }
@@ -277,7 +277,7 @@ fn summary(tally: &BTreeMap<&str, usize>, skipped: &[ProfileName]) -> String {
 }
 
 /// A line for each reason, the commonest first, with the profiles and what to do.
-pub(super) fn by_reason(failures: &[(ProfileName, Error)]) -> String {
+pub(crate) fn by_reason(failures: &[(ProfileName, Error)]) -> String {
     let mut reasons: Vec<(&Error, Vec<&str>)> = Vec::new();
     for (profile, error) in failures {
         match reasons.iter_mut().find(|(first, _)| first.message() == error.message()) {
@@ -303,7 +303,7 @@ pub(super) fn by_reason(failures: &[(ProfileName, Error)]) -> String {
 }
 
 /// The first names, and how many more.
-pub(super) fn some(names: &[&str]) -> String {
+pub(crate) fn some(names: &[&str]) -> String {
     match names.len() {
         ..=MOST_NAMES => names.join(", "),
         more => format!("{} and {} more", names[..MOST_NAMES].join(", "), more - MOST_NAMES),

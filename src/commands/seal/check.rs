@@ -1,15 +1,15 @@
 //! What `neto seal --check` finds: for a pre-commit hook and CI. It asks nobody and changes nothing.
 
-use super::Run;
-use super::git::Git;
-use super::seal::is_for_today;
-use super::words::count;
+use crate::commands::seal::is_for_today;
 use crate::disk::{self, Privacy, Rules};
 use crate::error::{Code, Error};
+use crate::output::humanize::count;
 use crate::output::{clean, quoted};
 use crate::profile::{Document, Profile, ProfileName, SecretPlace, Store};
 use crate::secret::{Binding, check_sealed};
 use crate::session::{VaultError, check_bound};
+use crate::workflow::Run;
+use crate::workflow::git::Git;
 
 /// A secret key of age, or one that names a plugin's, as git's extended expressions say it.
 const SECRET_KEY: &str = "(^|[^A-Za-z0-9])AGE-(SECRET-KEY-(PQ-)?|PLUGIN-[A-Z0-9-]+-)1[0-9A-Z]{20,}";
@@ -22,7 +22,7 @@ const OWN_FILES: [&str; 3] =
 const STORE_RULES: Rules = Rules { cap: 64 * 1024 * 1024, privacy: Privacy::NotWritable };
 
 /// How a secret stands in the store.
-pub(super) enum Seen {
+pub(crate) enum Seen {
     /// As it should, as far as it can be seen.
     Fine,
     /// Not so.
@@ -33,17 +33,17 @@ pub(super) enum Seen {
 
 /// What git has, or is about to take.
 #[derive(Default)]
-pub(super) struct InGit {
+pub(crate) struct InGit {
     /// Files with keys, by their path from where git was asked.
-    pub(super) keys: Vec<String>,
+    pub(crate) keys: Vec<String>,
     /// What is wrong in the store as git is about to take it, a line each.
-    pub(super) staged: Vec<String>,
+    pub(crate) staged: Vec<String>,
     /// Why git could not be asked, where there is a repository.
-    pub(super) why: Option<String>,
+    pub(crate) why: Option<String>,
 }
 
 /// Says what is not sealed as it should be; exit 9 when something is.
-pub(super) fn run(run: &Run<'_>, names: &[ProfileName], store: &Store) -> Result<(), Error> {
+pub(crate) fn run(run: &Run<'_>, names: &[ProfileName], store: &Store) -> Result<(), Error> {
     let profiles = wrong_profiles(run, names, store);
     let git = Git::of(run).map(|git| git.look(run, names)).unwrap_or_default();
     let staged = git.staged.iter().map(|line| format!("staged: {line}"));
@@ -66,13 +66,13 @@ pub(super) fn run(run: &Run<'_>, names: &[ProfileName], store: &Store) -> Result
 }
 
 /// A file with a key is in git.
-pub(super) fn key_in_git(key: &str) -> Error {
+pub(crate) fn key_in_git(key: &str) -> Error {
     Error::new(Code::Found, "a key that opens secrets is in git")
         .with_hint(format!("git rm --cached {}    and rotate what it opens, if it was pushed", quoted(key)))
 }
 
 /// What lies there is right, and what git is about to take is not.
-pub(super) fn staged_before(run: &Run<'_>) -> Error {
+pub(crate) fn staged_before(run: &Run<'_>) -> Error {
     Error::new(Code::Found, "git is about to take the store as it was before")
         .with_hint(format!("git add {}", quoted(&run.context.paths.store.to_string_lossy())))
 }
@@ -90,7 +90,7 @@ fn wrong_profiles(run: &Run<'_>, names: &[ProfileName], store: &Store) -> Vec<St
 }
 
 /// Looks at the secret of a profile of `store`; asks nobody.
-pub(super) fn look(run: &Run<'_>, store: &Store, profile: &Profile) -> Seen {
+pub(crate) fn look(run: &Run<'_>, store: &Store, profile: &Profile) -> Seen {
     match &profile.secret {
         SecretPlace::Clear(_) => Seen::Wrong(unsealed("its secret stands in clear")),
         SecretPlace::Sealed(text) => {
@@ -128,7 +128,7 @@ fn binding(run: &Run<'_>, profile: &Profile, text: &str) -> Seen {
 
 impl Git {
     /// What it has of keys, and of the store where that is something else than what lies there.
-    pub(super) fn look(&self, run: &Run<'_>, names: &[ProfileName]) -> InGit {
+    pub(crate) fn look(&self, run: &Run<'_>, names: &[ProfileName]) -> InGit {
         let grep = ["grep", "--cached", "-z", "-l", "-a", "-E", "-e", SECRET_KEY, "--", ":/"];
         let listed = ["ls-files", "--cached", "-z", "--"];
         let listed: Vec<&str> = listed.into_iter().chain(OWN_FILES).collect();

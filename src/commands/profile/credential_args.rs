@@ -1,11 +1,11 @@
 //! The ways in which a credential comes to `profile add` and `profile set-secret`: never as an
 //! argument, which the shell's history and the process list would show.
 
-use super::Run;
 use crate::disk::{self, Privacy, Rules};
 use crate::error::{Code, Error};
 use crate::profile::{ApiUrl, SecretPlace};
 use crate::secret::{Account, Credential, NetoSecret, Secret, fetch};
+use crate::workflow::Run;
 use clap::Args;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
@@ -44,17 +44,17 @@ pub(crate) struct CredentialArgs {
 }
 
 /// A credential as it came in.
-pub(super) struct Incoming {
+pub(crate) struct Incoming {
     /// Who signs in.
-    pub(super) account: Account,
+    pub(crate) account: Account,
     /// The API's address, where it came along or was told.
-    pub(super) url: Option<ApiUrl>,
+    pub(crate) url: Option<ApiUrl>,
     /// What came in.
-    pub(super) kind: Kind,
+    pub(crate) kind: Kind,
 }
 
 /// What came in.
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A credential to seal.
     Credential(Credential),
     /// A command that yields it at each login.
@@ -63,18 +63,18 @@ pub(super) enum Kind {
 
 impl CredentialArgs {
     /// Who signs in, where the flags say it; a NETOSECRET says it itself.
-    pub(super) fn account(&self) -> Option<Account> {
+    pub(crate) fn account(&self) -> Option<Account> {
         let (person, shortname, appname) = (self.username.clone(), self.shortname.clone(), self.appname.clone());
         let person = person.map(|username| Account::Person { username });
         person.or_else(|| Some(Account::ApiKey { shortname: shortname?, appname: appname? }))
     }
 
     /// Takes the credential in.
-    pub(super) fn take(&self, run: &Run<'_>) -> Result<Incoming, Error> {
+    pub(crate) fn take(&self, run: &Run<'_>) -> Result<Incoming, Error> {
         if self.secret_command {
             return self.fetched(run);
         }
-        let url = self.url.as_deref().map(super::shape::url).transpose()?;
+        let url = self.url.as_deref().map(crate::commands::profile::settings_args::url).transpose()?;
         if let Some(account) = self.account() {
             let credential = match &account {
                 Account::Person { .. } => read_password(run)?,

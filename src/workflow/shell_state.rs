@@ -4,34 +4,34 @@
 //! hook, `neto use` sets `NETO_PROFILE` in one shell and notes that it did; so the choice outlives an export, which
 //! sets `NETO_PROFILE` as well. What an export sets is for `variables`, the hook's text for `hook`.
 
-use super::Run;
 use crate::context::Environment;
 use crate::error::Error;
 use crate::output::{EnvFormat, Shell};
 use crate::profile::{ProfileName, Sources, check_env_name};
+use crate::workflow::Run;
 use clap::ValueEnum as _;
 use std::collections::BTreeSet;
 
 /// The variable that names the profile.
-pub(super) const PROFILE: &str = "NETO_PROFILE";
+pub(crate) const PROFILE: &str = "NETO_PROFILE";
 
 /// The variable that holds a token.
 const TOKEN: &str = "NETO_TOKEN";
 
 /// The variable that names another store.
-pub(super) const STORE: &str = "NETO_STORE";
+pub(crate) const STORE: &str = "NETO_STORE";
 
 /// The variable in which an export notes what it set.
-pub(super) const EXPORTED: &str = "NETO_EXPORTED";
+pub(crate) const EXPORTED: &str = "NETO_EXPORTED";
 
 /// The variable in which an export makes its [`Note`] for the hook.
-pub(super) const CHOSEN: &str = "NETO_CHOSEN";
+pub(crate) const CHOSEN: &str = "NETO_CHOSEN";
 
 /// The variable that holds what `neto use` chose in this shell.
-pub(super) const USED: &str = "NETO_SHELL_PROFILE";
+pub(crate) const USED: &str = "NETO_SHELL_PROFILE";
 
 /// The variable that holds what was chosen before, for `neto use -`.
-pub(super) const USED_BEFORE: &str = "NETO_SHELL_PREVIOUS";
+pub(crate) const USED_BEFORE: &str = "NETO_SHELL_PREVIOUS";
 
 /// The variable by which the hook's function asks for text to evaluate, set for that one call; it names the shell.
 const CALLER: &str = "_NETO_HOOK";
@@ -60,32 +60,32 @@ pub(crate) const FIXED: [&str; 12] = [
 
 /// What a shell is to do with its variables.
 #[derive(Debug, Default)]
-pub(super) struct Change {
+pub(crate) struct Change {
     /// Those to unset first.
-    pub(super) unset: Vec<String>,
+    pub(crate) unset: Vec<String>,
     /// Those to set, in this order.
-    pub(super) set: Vec<(String, String)>,
+    pub(crate) set: Vec<(String, String)>,
 }
 
 impl Change {
     /// Takes away what an earlier export set, and puts back what `neto use` chose in this shell.
-    pub(super) fn dropping(environment: &Environment) -> Self {
+    pub(crate) fn dropping(environment: &Environment) -> Self {
         let back = used(environment).map(|name| (PROFILE.to_owned(), name));
         Self { unset: stale(environment).into_iter().collect(), set: back.into_iter().collect() }
     }
 
     /// Whether there is nothing to do.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.unset.is_empty() && self.set.is_empty()
     }
 
     /// Whether it takes away what an earlier export set.
-    pub(super) fn is_drop(&self) -> bool {
+    pub(crate) fn is_drop(&self) -> bool {
         self.unset.iter().any(|name| name == EXPORTED)
     }
 
     /// As text that this shell evaluates.
-    pub(super) fn render(&self, shell: Shell) -> Result<String, Error> {
+    pub(crate) fn render(&self, shell: Shell) -> Result<String, Error> {
         let text = EnvFormat::Shell(shell).exports(&self.unset, &self.set);
         text.map_err(|error| Error::bug(&error.to_string()))
     }
@@ -93,7 +93,7 @@ impl Change {
 
 /// What is to be unset so that nothing of a former export stays: the fixed names, those that it noted, and notes that
 /// are out of date. A name that no export can have set (the environment may be anybody's) is not touched.
-pub(super) fn stale(environment: &Environment) -> BTreeSet<String> {
+pub(crate) fn stale(environment: &Environment) -> BTreeSet<String> {
     let noted = environment.text(EXPORTED).unwrap_or_default();
     let noted = noted.split(' ').filter(|name| *name == STORE || check_env_name(name).is_ok());
     let chosen = environment.get(CHOSEN).map(|_| CHOSEN);
@@ -103,7 +103,7 @@ pub(super) fn stale(environment: &Environment) -> BTreeSet<String> {
 
 /// The same for a shell that goes on without an export: a `NETOSECRET` that none set is the user's own, and losing it
 /// would mean another profile.
-pub(super) fn left(environment: &Environment) -> BTreeSet<String> {
+pub(crate) fn left(environment: &Environment) -> BTreeSet<String> {
     let mut names = stale(environment);
     let is_own = match environment.get(EXPORTED) {
         Some(_) => !was_exported(environment, "NETOSECRET"),
@@ -115,19 +115,19 @@ pub(super) fn left(environment: &Environment) -> BTreeSet<String> {
 }
 
 /// Whether the shell holds what belongs to a profile: from an export, or because `neto exec` started it.
-pub(super) fn has_variables(environment: &Environment) -> bool {
+pub(crate) fn has_variables(environment: &Environment) -> bool {
     [EXPORTED, TOKEN].iter().any(|name| environment.get(name).is_some())
 }
 
 /// What an earlier export set, and its note of that; nothing where there was none.
-pub(super) fn exported(environment: &Environment) -> Vec<String> {
+pub(crate) fn exported(environment: &Environment) -> Vec<String> {
     let of_export = |name: &String| name == EXPORTED || was_exported(environment, name);
     let noted = environment.get(EXPORTED).map(|_| stale(environment)).unwrap_or_default();
     noted.into_iter().filter(of_export).collect()
 }
 
 /// Whether an earlier export set the variable. A `NETO_PROFILE` that was changed by hand since is the user's.
-pub(super) fn was_exported(environment: &Environment, name: &str) -> bool {
+pub(crate) fn was_exported(environment: &Environment, name: &str) -> bool {
     let listed = environment.text(EXPORTED).is_some_and(|names| names.split(' ').any(|noted| noted == name));
     listed && !(name == PROFILE && Note::of(environment).is_some_and(|note| note.exported != held(environment)))
 }
@@ -140,7 +140,7 @@ fn held(environment: &Environment) -> String {
 
 /// What an export notes for the hook, so that a change shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Note {
+pub(crate) struct Note {
     /// The profile that was chosen beside the exported one; [`NOBODY`] where none was.
     chosen: String,
     /// The exported profile.
@@ -151,7 +151,7 @@ pub(super) struct Note {
 
 impl Note {
     /// The one that the shell holds.
-    pub(super) fn of(environment: &Environment) -> Option<Self> {
+    pub(crate) fn of(environment: &Environment) -> Option<Self> {
         let text = environment.text(CHOSEN)?;
         let mut parts = text.splitn(3, ' ').map(str::to_owned);
         let chosen = parts.next()?;
@@ -160,34 +160,34 @@ impl Note {
     }
 
     /// The one that would be made now, if `NETO_PROFILE` is what was exported.
-    pub(super) fn now(run: &Run<'_>) -> Self {
+    pub(crate) fn now(run: &Run<'_>) -> Self {
         Self { chosen: chosen(run), exported: held(&run.context.process.environment), store: store(run) }
     }
 
     /// For the shell to hold.
-    pub(super) fn variable(&self) -> (String, String) {
+    pub(crate) fn variable(&self) -> (String, String) {
         let store = if self.store.is_empty() { String::new() } else { format!(" {}", self.store) };
         (CHOSEN.to_owned(), format!("{} {}{store}", self.chosen, self.exported))
     }
 
     /// The chosen profile.
-    pub(super) fn chosen(&self) -> Option<&str> {
+    pub(crate) fn chosen(&self) -> Option<&str> {
         name_of(&self.chosen)
     }
 
     /// The exported profile.
-    pub(super) fn exported(&self) -> Option<&str> {
+    pub(crate) fn exported(&self) -> Option<&str> {
         name_of(&self.exported)
     }
 
     /// Whether both mean the same store.
-    pub(super) fn is_of_store(&self, other: &Self) -> bool {
+    pub(crate) fn is_of_store(&self, other: &Self) -> bool {
         self.store == other.store
     }
 }
 
 /// Whose variables the shell holds, in words; nothing where they are those of this profile, which is now meant.
-pub(super) fn exported_beside(run: &Run<'_>, meant: Option<&ProfileName>) -> Option<String> {
+pub(crate) fn exported_beside(run: &Run<'_>, meant: Option<&ProfileName>) -> Option<String> {
     let now = Note::now(run);
     let before = Note::of(&run.context.process.environment).unwrap_or_else(|| now.clone());
     let is_meant = before.exported() == meant.map(ProfileName::as_str) && meant.is_some();
@@ -203,14 +203,14 @@ fn store(run: &Run<'_>) -> String {
 }
 
 /// What `neto use` chose in this shell. Nothing where `NETO_PROFILE` was changed by hand since: that is a choice too.
-pub(super) fn used(environment: &Environment) -> Option<String> {
+pub(crate) fn used(environment: &Environment) -> Option<String> {
     let used = environment.text(USED).filter(|name| name.parse::<ProfileName>().is_ok())?;
     let stands = was_exported(environment, PROFILE) || environment.text(PROFILE).as_deref() == Some(&used);
     stands.then_some(used)
 }
 
 /// Who set `NETO_PROFILE`, where neto did.
-pub(super) fn who_set_it(environment: &Environment) -> &'static str {
+pub(crate) fn who_set_it(environment: &Environment) -> &'static str {
     if was_exported(environment, PROFILE) {
         ", by an export"
     } else if used(environment).is_some() {
@@ -222,7 +222,7 @@ pub(super) fn who_set_it(environment: &Environment) -> &'static str {
 
 /// What each place says of the next export: what an earlier one set is no choice, else a shell that once exported a
 /// profile would never follow `neto use`.
-pub(super) fn sources<'r>(run: &'r Run<'_>, argument: Option<&str>) -> Sources<'r> {
+pub(crate) fn sources<'r>(run: &'r Run<'_>, argument: Option<&str>) -> Sources<'r> {
     let environment = &run.context.process.environment;
     let mut sources = run.context.sources(argument);
     if was_exported(environment, PROFILE) {
@@ -235,7 +235,7 @@ pub(super) fn sources<'r>(run: &'r Run<'_>, argument: Option<&str>) -> Sources<'
 }
 
 /// The same without what was typed.
-pub(super) fn untyped<'r>(run: &'r Run<'_>) -> Sources<'r> {
+pub(crate) fn untyped<'r>(run: &'r Run<'_>) -> Sources<'r> {
     Sources { argument: None, second: None, ..sources(run, None) }
 }
 
@@ -252,18 +252,18 @@ fn name_of(chosen: &str) -> Option<&str> {
 }
 
 /// The shell whose hook makes this call; nothing where the program was started without it.
-pub(super) fn caller(environment: &Environment) -> Option<Shell> {
+pub(crate) fn caller(environment: &Environment) -> Option<Shell> {
     environment.text(CALLER).and_then(|name| Shell::from_str(&name, false).ok())
 }
 
 /// Hands the hook what its shell is to evaluate.
-pub(super) fn hand_over(run: &Run<'_>, shell: Shell, change: &Change) -> Result<(), Error> {
+pub(crate) fn hand_over(run: &Run<'_>, shell: Shell, change: &Change) -> Result<(), Error> {
     Ok(run.ui.answer(&[MARK, &change.render(shell)?].concat())?)
 }
 
 /// What an export that sets these sets besides under the hook: its note, and a choice by hand, which is about to be
 /// written over. Nothing without the hook.
-pub(super) fn notes(run: &Run<'_>, exports: &[(String, String)]) -> Vec<(String, String)> {
+pub(crate) fn notes(run: &Run<'_>, exports: &[(String, String)]) -> Vec<(String, String)> {
     let environment = &run.context.process.environment;
     if caller(environment).is_none() {
         return Vec::new();
