@@ -1,5 +1,5 @@
-//! Links gcc's unwinder from its archive, where the compiler's driver knows that. A release never unwinds, yet loading
-//! the shared one takes a tenth of the time that an empty program takes.
+//! Links gcc's unwinder statically, if the compiler driver knows its archive. A release never unwinds. Loading the
+//! shared library takes a tenth of the run time of an empty program.
 #![allow(clippy::print_stdout, clippy::disallowed_macros, clippy::disallowed_methods, reason = "how cargo is told")]
 
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ fn main() -> io::Result<()> {
     if let (Some(unwinder), Some(helpers), Some(folder)) =
         (archive("libgcc_eh.a"), archive("libgcc.a"), env::var_os("OUT_DIR"))
     {
-        // The standard library asks for `gcc_s`; this is what is found first under that name.
+        // The standard library links `gcc_s`; the linker finds this script first under that name.
         let script = format!("GROUP ( \"{}\" \"{}\" )\n", unwinder.display(), helpers.display());
         fs::write(Path::new(&folder).join("libgcc_s.so"), script)?;
         println!("cargo::rustc-link-search=native={}", folder.display());
@@ -24,7 +24,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Where the driver that links has an archive of gcc.
+/// Returns the path of a gcc archive that the linking driver knows.
 fn archive(name: &str) -> Option<PathBuf> {
     let driver = env::var_os("RUSTC_LINKER").unwrap_or_else(|| "cc".into());
     let answer = Command::new(driver).arg(format!("-print-file-name={name}")).output().ok()?;

@@ -1,22 +1,23 @@
-//! Counts of instructions as they are committed, and how far new ones may lie above them.
+//! Committed instruction counts, and the comparison of new counts with them.
 //!
-//! A count says something only beside one that was made alike. Another compiler or processor makes other code of the same
-//! source: then nothing is compared. Another C library or valgrind changes what runs outside of neto: then only neto's own
-//! instructions are.
+//! Only counts made with equal tools are comparable. Another compiler or processor produces different code, so nothing
+//! is compared. Another C library or valgrind changes only code outside neto, so neto's own instructions are still
+//! compared.
 
 use std::fmt::Write as _;
 
-/// How far a count may lie above the committed one, in hundredths.
-pub(crate) const ALLOWED: u64 = 5;
+/// Allowed increase over a committed count, in percent.
+pub(crate) const ALLOWED_PERCENT: u64 = 5;
 
-/// What is said in the file's head.
+/// Comment at the top of the counts file.
 const HEAD: &str = "\
 # Instructions of neto's hot paths, counted by callgrind: those of its own code, and those with the C library and the
 # loader beyond what they need for an empty program. `bench/instructions --check` fails where one has risen by more than
 # 5 %; `bench/instructions --accept` writes this file.
 ";
 
-/// What it was counted with: a change of the first makes everything incomparable, of the second all but neto's own.
+/// Tools that the counts depend on. After a change of `code` no count is comparable. After a change of `beside`
+/// only neto's own counts are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Made {
     /// Compiler, target, processor.
@@ -25,24 +26,24 @@ pub(crate) struct Made {
     pub(crate) beside: String,
 }
 
-/// One path.
+/// Count of one hot path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Count {
     pub(crate) path: String,
-    /// In neto's own code.
+    /// Instructions in neto's own code.
     pub(crate) own: u64,
-    /// With those of the libraries, without those of an empty program.
+    /// Instructions of neto and its libraries, without those of an empty program.
     pub(crate) whole: u64,
 }
 
-/// What is in the file.
+/// Content of the counts file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) made: Made,
     pub(crate) counts: Vec<Count>,
 }
 
-/// What a comparison found: lines to be shown, and whether any of them is a failure.
+/// Result of a comparison: the lines to print, and whether any of them is a failure.
 #[derive(Debug)]
 pub(crate) struct Verdict {
     pub(crate) lines: Vec<String>,
@@ -50,7 +51,7 @@ pub(crate) struct Verdict {
 }
 
 impl Counts {
-    /// None: not such a file.
+    /// Parses the counts file; `None` if the text has another format.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
         let code = lines.next()?.strip_prefix("code: ")?.to_owned();
@@ -72,7 +73,7 @@ impl Counts {
         text
     }
 
-    /// These, which were committed, against those counted now.
+    /// Compares these committed counts with the counts made now.
     #[allow(clippy::cast_precision_loss, reason = "a change in hundredths, to be read")]
     pub(crate) fn compare(&self, now: &Self) -> Verdict {
         let mut lines = vec![];
@@ -83,8 +84,8 @@ impl Counts {
             ));
             return Verdict { lines, failed: false };
         }
-        let alike = self.made.beside == now.made.beside;
-        if !alike {
+        let same_runtime = self.made.beside == now.made.beside;
+        if !same_runtime {
             lines.push(format!(
                 "only neto's own instructions are compared: counted beside {}, and here is {}",
                 self.made.beside, now.made.beside
@@ -98,10 +99,10 @@ impl Counts {
                 continue;
             };
             let both = [("own", old.own, *own), ("whole", old.whole, *whole)];
-            for (kind, old, new) in both.into_iter().take(if alike { 2 } else { 1 }) {
+            for (kind, old, new) in both.into_iter().take(if same_runtime { 2 } else { 1 }) {
                 let change = (new as f64 / old as f64 - 1.0) * 100.0;
-                let risen = new * 100 > old * (100 + ALLOWED);
-                fallen |= new * 100 < old * (100 - ALLOWED);
+                let risen = new * 100 > old * (100 + ALLOWED_PERCENT);
+                fallen |= new * 100 < old * (100 - ALLOWED_PERCENT);
                 failed |= risen;
                 let mark = if risen { "  TOO MANY" } else { "" };
                 lines.push(format!("{path} ({kind}): {old} -> {new}, {change:+.2} %{mark}"));

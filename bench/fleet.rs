@@ -1,11 +1,11 @@
-//! Many profiles at once against a server that takes its time, beside the ideal: requests, divided by those in flight,
-//! times the time that one takes.
+//! Work on many profiles against a slow server, compared with the ideal time. The ideal is the number of requests,
+//! divided by the requests in flight, times the server's delay.
 
 use crate::fusion::{Authority, Fault, Leaf, Server, TOKEN};
 use crate::home::{self, Home};
 use crate::stopwatch::{Program, Runs, Stopwatch};
 use crate::table::Table;
-use crate::times::{f1, f2, goal, machine};
+use crate::times::{describe_machine, f1, f2, push_goal};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -33,57 +33,57 @@ pub(crate) struct Options {
     markdown: bool,
 }
 
-/// The call of `status --live`, and of `api` here.
+/// Path called by `status --live`, and by `api` in this benchmark.
 const KEYS: &str = "/api/v1/api-keys";
 
-/// Of so many the goals speak.
-const GOAL: usize = 2_000;
-const MOST: usize = 10_000;
+/// Number of profiles that most goals refer to.
+const GOAL_PROFILES: usize = 2_000;
+const MOST_PROFILES: usize = 10_000;
 
-/// `status` is short, so it is run oftener.
-const SHORT: usize = 7;
+/// `status` is short, so each round runs it this many times.
+const STATUS_RUNS: usize = 7;
 
 pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
-    let folder = home::folder_in(&options.folder);
+    let folder = home::temp_dir_in(&options.folder);
     let bench = Bench {
         neto,
         folder: folder.path(),
         stopwatch: Stopwatch::new(folder.path()),
-        has_api: knows_api(neto),
+        has_api: has_api_command(neto),
         options,
     };
     let mut sizes = options.profiles.clone();
     sizes.sort_unstable();
     sizes.dedup();
-    let fleets: Vec<Fleet> = sizes.iter().map(|count| bench.fleet(*count)).collect();
-    let secure = sizes.contains(&GOAL).then(|| bench.encrypted(GOAL));
+    let batches: Vec<Batch> = sizes.iter().map(|count| bench.measure_batch(*count)).collect();
+    let secure = sizes.contains(&GOAL_PROFILES).then(|| bench.measure_tls(GOAL_PROFILES));
     let Options { rounds, jobs, delay, .. } = options;
     let how = format!("Medians of {rounds} rounds. {jobs} requests in flight; the server takes {delay} ms for each.");
-    println!("{}", machine(neto, &how));
+    println!("{}", describe_machine(neto, &how));
     let show = |table: &Table| println!("{}", if options.markdown { table.markdown() } else { table.text() });
-    show(&work(&fleets));
-    show(&lists(&fleets));
+    show(&online_table(&batches));
+    show(&offline_table(&batches));
     if let Some(secure) = &secure {
         show(&secure.table());
     }
-    show(&goals(&fleets, secure.as_ref()));
+    show(&goals(&batches, secure.as_ref()));
     ExitCode::SUCCESS
 }
 
-/// What it is measured with.
+/// Tools and options shared by all measurements.
 struct Bench<'a> {
     neto: &'a Path,
     folder: &'a Path,
     stopwatch: Stopwatch,
-    /// Whether this neto has the verb.
+    /// True if this neto has the `api` command.
     has_api: bool,
     options: &'a Options,
 }
 
-/// What so many profiles cost.
-struct Fleet {
+/// Measurements with one number of profiles.
+struct Batch {
     count: usize,
-    /// In milliseconds.
+    /// Ideal time of an online command, in milliseconds.
     ideal: f64,
     import: Runs,
     login: Runs,
@@ -92,47 +92,47 @@ struct Fleet {
     status: Runs,
 }
 
-/// Logins over TLS.
-struct Encrypted {
+/// Measurements of logins over TLS.
+struct TlsLogins {
     ideal: f64,
     login: Runs,
     requests: usize,
     connections: usize,
-    /// With new keys, and resumed.
+    /// Handshakes per round: full, then resumed.
     handshakes: [usize; 2],
 }
 
 impl Bench<'_> {
-    fn fleet(&self, count: usize) -> Fleet {
+    fn measure_batch(&self, count: usize) -> Batch {
         eprintln!("{count} profiles");
         let server = home::server();
         let home = Home::empty(self.neto, self.folder.join(format!("home-{count}")), count);
         let import = self.import(&server, &home);
         self.slow_down(&server);
-        let login = self.logins(&home, &self.program(&home, &self.many(&["login"])));
-        let live = self.measure(&home, &self.many(&["status", "--live"]), self.rounds());
-        let api = self.has_api.then(|| self.measure(&home, &self.many(&["api", "GET", KEYS]), self.rounds()));
-        let status = self.measure(&home, &words(&["status", "-o", "json"]), self.rounds() * SHORT);
+        let login = self.measure_logins(&home, &self.program(&home, &self.for_all(&["login"])));
+        let live = self.measure(&home, &self.for_all(&["status", "--live"]), self.rounds());
+        let api = self.has_api.then(|| self.measure(&home, &self.for_all(&["api", "GET", KEYS]), self.rounds()));
+        let status = self.measure(&home, &to_strings(&["status", "-o", "json"]), self.rounds() * STATUS_RUNS);
         assert_eq!(server.logins(), count * self.rounds(), "each login asks once, and nothing else does");
-        is_clean(&server);
-        Fleet { count, ideal: self.ideal(count), import, login, live, api, status }
+        assert_no_violations(&server);
+        Batch { count, ideal: self.ideal(count), import, login, live, api, status }
     }
 
-    fn encrypted(&self, count: usize) -> Encrypted {
+    fn measure_tls(&self, count: usize) -> TlsLogins {
         eprintln!("{count} profiles over TLS");
         let authority = Authority::new();
         let roots = self.folder.join("roots.pem");
         fs::write(&roots, authority.pem()).expect("a file of roots");
-        let server = home::granting(Server::https(&authority, Leaf::Good));
+        let server = home::with_fixed_tokens(Server::https(&authority, Leaf::Good));
         let home = Home::empty(self.neto, self.folder.join("encrypted"), count);
         self.import(&server, &home);
         self.slow_down(&server);
-        let mut program = self.program(&home, &self.many(&["login"]));
+        let mut program = self.program(&home, &self.for_all(&["login"]));
         program.variables.push(("SSL_CERT_FILE".to_owned(), roots.display().to_string()));
-        let login = self.logins(&home, &program);
-        is_clean(&server);
+        let login = self.measure_logins(&home, &program);
+        assert_no_violations(&server);
         let a_round = |all: usize| all / self.rounds();
-        Encrypted {
+        TlsLogins {
             ideal: self.ideal(count),
             login,
             requests: a_round(server.requests().len()),
@@ -141,16 +141,16 @@ impl Bench<'_> {
         }
     }
 
-    /// As many NETOSECRETs as the home is to have, from one file.
+    /// Imports one NETOSECRET for each profile of the home from a single file.
     fn import(&self, server: &Server, home: &Home) -> Runs {
         let tenant = |number| server.add_tenant(&format!("tenant-{number}"), "bench").netosecret() + "\n";
         let file = home.path().join("secrets.txt");
         fs::write(&file, (0..home.count).map(tenant).collect::<String>()).expect("a file of secrets");
-        self.measure(home, &words(&["profile", "import", "secrets.txt"]), 1)
+        self.measure(home, &to_strings(&["profile", "import", "secrets.txt"]), 1)
     }
 
-    /// Each of profiles that have no token.
-    fn logins(&self, home: &Home, program: &Program) -> Runs {
+    /// Measures the login of profiles without tokens: each round logs out first.
+    fn measure_logins(&self, home: &Home, program: &Program) -> Runs {
         let round = || {
             home.run(self.neto, &["logout", "--all"]);
             self.stopwatch.run(std::slice::from_ref(program), 1).remove(0).0.remove(0)
@@ -161,7 +161,8 @@ impl Bench<'_> {
     fn slow_down(&self, server: &Server) {
         let slow = |path| Fault::at(path).delay(Duration::from_millis(self.options.delay));
         server.fault(slow(TOKEN));
-        // It would know the tokens that it made, not those that it gave: they are all of one length.
+        // The server knows only the tokens it generated. The fixed-length tokens are not among them, so the answer is
+        // fixed.
         server.fault(slow(KEYS).answer(200, r#"{"meta":{"code":200,"count":0},"data":[]}"#));
     }
 
@@ -171,40 +172,41 @@ impl Bench<'_> {
 
     fn program(&self, home: &Home, arguments: &[String]) -> Program {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        Program::new("", self.neto, &arguments, home.path()).with(home.variables())
+        Program::new("", self.neto, &arguments, home.path()).with_env(home.variables())
     }
 
-    /// The verb for all profiles, so many at once.
-    fn many(&self, verb: &[&str]) -> Vec<String> {
-        words(verb).into_iter().chain(words(&["--all", "--jobs", &self.options.jobs.to_string()])).collect()
+    /// Returns the arguments that run the command for all profiles, with `--jobs`.
+    fn for_all(&self, verb: &[&str]) -> Vec<String> {
+        to_strings(verb).into_iter().chain(to_strings(&["--all", "--jobs", &self.options.jobs.to_string()])).collect()
     }
 
     fn rounds(&self) -> usize {
         usize::try_from(self.options.rounds).expect("a count")
     }
 
-    /// In milliseconds.
+    /// Returns the ideal time of an online command, in milliseconds.
     fn ideal(&self, count: usize) -> f64 {
         let jobs = usize::try_from(self.options.jobs).expect("a count");
         count as f64 / jobs.min(count) as f64 * self.options.delay as f64
     }
 }
 
-impl Encrypted {
+impl TlsLogins {
     fn table(&self) -> Table {
         let head = ["over TLS", "s", "x ideal", "peak MiB", "requests", "connections", "full handshakes", "resumed"];
         let mut table = Table::new(head);
         let ms = self.login.milliseconds();
         let [full, resumed] = self.handshakes;
         let counts = [self.requests, self.connections, full, resumed].map(|count| count.to_string());
-        let figures = [format!("login of {GOAL}"), f2(ms / 1e3), f2(ms / self.ideal), f1(self.login.peak())];
+        let figures =
+            [format!("login of {GOAL_PROFILES}"), f2(ms / 1e3), f2(ms / self.ideal), f1(self.login.peak_mib())];
         table.push(figures.into_iter().chain(counts).collect());
         table
     }
 }
 
-/// What waits for the server.
-fn work(fleets: &[Fleet]) -> Table {
+/// Table of the commands that wait for the server.
+fn online_table(batches: &[Batch]) -> Table {
     let mut table = Table::new([
         "profiles",
         "ideal: s",
@@ -217,64 +219,64 @@ fn work(fleets: &[Fleet]) -> Table {
         "api --all: s",
         "x ideal",
     ]);
-    let beside = |runs: &Runs, ideal: f64| [f2(runs.milliseconds() / 1e3), f2(runs.milliseconds() / ideal)];
-    for Fleet { count, ideal, login, live, api, .. } in fleets {
-        let api = api.as_ref().map_or_else(|| ["-".to_owned(), "-".to_owned()], |api| beside(api, *ideal));
-        let own = [f2(login.busy_milliseconds() / 1e3), f1(login.peak())];
-        let row = [count.to_string(), f2(ideal / 1e3)].into_iter().chain(beside(login, *ideal)).chain(own);
-        table.push(row.chain(beside(live, *ideal)).chain(api).collect());
+    let seconds_and_ratio = |runs: &Runs, ideal: f64| [f2(runs.milliseconds() / 1e3), f2(runs.milliseconds() / ideal)];
+    for Batch { count, ideal, login, live, api, .. } in batches {
+        let api = api.as_ref().map_or_else(|| ["-".to_owned(), "-".to_owned()], |api| seconds_and_ratio(api, *ideal));
+        let own = [f2(login.busy_milliseconds() / 1e3), f1(login.peak_mib())];
+        let row = [count.to_string(), f2(ideal / 1e3)].into_iter().chain(seconds_and_ratio(login, *ideal)).chain(own);
+        table.push(row.chain(seconds_and_ratio(live, *ideal)).chain(api).collect());
     }
     table
 }
 
-/// What waits for nobody.
-fn lists(fleets: &[Fleet]) -> Table {
+/// Table of the commands that need no server.
+fn offline_table(batches: &[Batch]) -> Table {
     let mut table =
         Table::new(["profiles", "import: s", "CPU s", "peak MiB", "status -o json: ms", "CPU ms", "peak MiB"]);
-    for Fleet { count, import, status, .. } in fleets {
+    for Batch { count, import, status, .. } in batches {
         table.push(vec![
             count.to_string(),
             f2(import.milliseconds() / 1e3),
             f2(import.busy_milliseconds() / 1e3),
-            f1(import.peak()),
+            f1(import.peak_mib()),
             f1(status.milliseconds()),
             f1(status.busy_milliseconds()),
-            f1(status.peak()),
+            f1(status.peak_mib()),
         ]);
     }
     table
 }
 
-fn goals(fleets: &[Fleet], secure: Option<&Encrypted>) -> Table {
+fn goals(batches: &[Batch], secure: Option<&TlsLogins>) -> Table {
     let mut table = Table::new(["goal", "at most", "seen", ""]);
-    let of = |count: usize| fleets.iter().find(|fleet| fleet.count == count);
-    let (some, most) = (of(GOAL), of(MOST));
-    let beside = |runs: &Runs, ideal: f64| runs.milliseconds() / ideal;
-    let login = some.map(|fleet| beside(&fleet.login, fleet.ideal));
-    goal(&mut table, "login of 2,000, against the ideal", 1.3, login, " x");
-    let peak = some.map(|fleet| fleet.login.peak() * 1.048_576);
-    goal(&mut table, "login of 2,000: memory at its peak", 60.0, peak, " MB");
-    let api = some.and_then(|fleet| Some(beside(fleet.api.as_ref()?, fleet.ideal)));
-    goal(&mut table, "api --all of 2,000, against the ideal", 1.3, api, " x");
-    let live = some.map(|fleet| beside(&fleet.live, fleet.ideal));
-    goal(&mut table, "status --live of 2,000, against the ideal", 1.3, live, " x");
+    let batch_of = |count: usize| batches.iter().find(|batch| batch.count == count);
+    let (some, most) = (batch_of(GOAL_PROFILES), batch_of(MOST_PROFILES));
+    let ratio = |runs: &Runs, ideal: f64| runs.milliseconds() / ideal;
+    let login = some.map(|batch| ratio(&batch.login, batch.ideal));
+    push_goal(&mut table, "login of 2,000, against the ideal", 1.3, login, " x");
+    let peak = some.map(|batch| batch.login.peak_mib() * 1.048_576);
+    push_goal(&mut table, "login of 2,000: memory at its peak", 60.0, peak, " MB");
+    let api = some.and_then(|batch| Some(ratio(batch.api.as_ref()?, batch.ideal)));
+    push_goal(&mut table, "api --all of 2,000, against the ideal", 1.3, api, " x");
+    let live = some.map(|batch| ratio(&batch.live, batch.ideal));
+    push_goal(&mut table, "status --live of 2,000, against the ideal", 1.3, live, " x");
     let full = secure.map(|secure| secure.handshakes[0] as f64 / secure.requests as f64 * 100.0);
-    goal(&mut table, "logins over TLS that needed a full handshake", 5.0, full, " %");
-    goal(&mut table, "import of 10,000", 10.0, most.map(|fleet| fleet.import.milliseconds() / 1e3), " s");
-    goal(&mut table, "status -o json of 10,000", 60.0, most.map(|fleet| fleet.status.milliseconds()), " ms");
+    push_goal(&mut table, "logins over TLS that needed a full handshake", 5.0, full, " %");
+    push_goal(&mut table, "import of 10,000", 10.0, most.map(|batch| batch.import.milliseconds() / 1e3), " s");
+    push_goal(&mut table, "status -o json of 10,000", 60.0, most.map(|batch| batch.status.milliseconds()), " ms");
     table
 }
 
-fn knows_api(neto: &Path) -> bool {
+fn has_api_command(neto: &Path) -> bool {
     let help = Command::new(neto).args(["api", "--help"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
     help.is_ok_and(|status| status.success())
 }
 
-fn is_clean(server: &Server) {
+fn assert_no_violations(server: &Server) {
     let breaches = server.violations();
     assert!(breaches.is_empty(), "against the API's reference: {breaches:?}");
 }
 
-fn words(words: &[&str]) -> Vec<String> {
+fn to_strings(words: &[&str]) -> Vec<String> {
     words.iter().map(ToString::to_string).collect()
 }

@@ -1,4 +1,4 @@
-//! Folders with sealed profiles and a cached token each.
+//! Creates home directories with sealed profiles and one cached token for each profile.
 
 use crate::fusion::{Lifetime, Server};
 use serde_json::Value;
@@ -11,22 +11,22 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
-/// The profile that is asked for; the others are called the same, with their number.
+/// Profile that single-profile commands use; the other profiles have other numbers.
 pub(crate) const PROFILE: &str = "tenant-0";
 
-/// How long a store must have lain unchanged before neto takes its time stamp for granted, and a little more.
-const SETTLED: Duration = Duration::from_secs(3);
+/// Time after the last change of the store before neto trusts its timestamp, plus a margin.
+const SETTLE_TIME: Duration = Duration::from_secs(3);
 
-/// A year, in seconds: no token expires while it is measured.
+/// Seconds in a year, so that no token expires during a measurement.
 const YEAR: u64 = 31_536_000;
 
-/// A server over http, which grants tokens of one length.
+/// Starts an http server that grants access tokens of equal length.
 pub(crate) fn server() -> Server {
-    granting(Server::http())
+    with_fixed_tokens(Server::http())
 }
 
-/// The server grants tokens as long as those of the API, all of one length, so that each run has the same work.
-pub(crate) fn granting(server: Server) -> Server {
+/// Configures the server to grant tokens as long as those of the API. Equal lengths give each run equal work.
+pub(crate) fn with_fixed_tokens(server: Server) -> Server {
     server.set_lifetime(Lifetime { access: YEAR, refresh: Some(YEAR) });
     server.shape_grants(|grant| {
         for (name, length) in [("access_token", 1_100), ("refresh_token", 700)] {
@@ -36,25 +36,26 @@ pub(crate) fn granting(server: Server) -> Server {
     server
 }
 
-/// A folder of all that is made here, of one length whatever the machine: paths are work too.
-pub(crate) fn folder() -> TempDir {
-    folder_in(Path::new("/tmp"))
+/// Creates a temporary directory below `/tmp`. Its path has the same length on every machine, because longer paths cost
+/// instructions.
+pub(crate) fn temp_dir() -> TempDir {
+    temp_dir_in(Path::new("/tmp"))
 }
 
-/// The same elsewhere.
-pub(crate) fn folder_in(parent: &Path) -> TempDir {
+/// Creates a temporary directory below another parent.
+pub(crate) fn temp_dir_in(parent: &Path) -> TempDir {
     tempfile::Builder::new().prefix("neto-bench-").tempdir_in(parent).expect("a folder")
 }
 
-/// A home of neto.
+/// Home directory of neto.
 pub(crate) struct Home {
     path: PathBuf,
     pub(crate) count: usize,
 }
 
 impl Home {
-    /// As a user gets there: profiles typed by hand with their NETOSECRET, sealed by one command, signed in by another;
-    /// the first is the current one.
+    /// Builds a home the way a user does: profiles with a plaintext NETOSECRET, then `neto seal`, then `neto login`.
+    /// The first profile becomes the current profile.
     pub(crate) fn new(neto: &Path, server: &Server, path: PathBuf, count: usize) -> Self {
         let home = Self::empty(neto, path, count);
         let mut text = fs::read_to_string(home.store()).expect("the store that init made");
@@ -70,7 +71,7 @@ impl Home {
         home
     }
 
-    /// With keys and a store, in which so many profiles are still to come.
+    /// Creates a home with keys and an empty store; `count` profiles are added later.
     pub(crate) fn empty(neto: &Path, path: PathBuf, count: usize) -> Self {
         fs::create_dir(&path).expect("a new folder");
         let home = Self { path, count };
@@ -86,7 +87,7 @@ impl Home {
         self.path.join("profiles.toml")
     }
 
-    /// What neto is told of the world: this folder, and where programs lie.
+    /// Environment variables for neto: this home and a fixed PATH.
     pub(crate) fn variables(&self) -> Vec<(String, String)> {
         let home = self.path.display().to_string();
         [("HOME", home.as_str()), ("NETO_HOME", &home), ("PATH", "/usr/bin:/bin")]
@@ -94,30 +95,30 @@ impl Home {
             .to_vec()
     }
 
-    /// How long the token file of a profile is.
+    /// Returns the size of a profile's token file, in bytes.
     pub(crate) fn token_size(&self, profile: &str) -> u64 {
         fs::metadata(self.path.join("tokens").join(format!("{profile}.token"))).expect("a token file").len()
     }
 
-    /// The store was not changed for so long that nothing more will be learnt about it.
+    /// Returns whether the store has been unchanged long enough that neto has cached all it can about it.
     pub(crate) fn is_settled(&self) -> bool {
         let data = fs::metadata(self.store()).expect("the store");
         let (seconds, nanoseconds) = (data.ctime().unsigned_abs(), data.ctime_nsec().unsigned_abs());
         let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds) + Duration::from_nanos(nanoseconds);
-        changed.elapsed().is_ok_and(|age| age > SETTLED)
+        changed.elapsed().is_ok_and(|age| age > SETTLE_TIME)
     }
 
-    /// Runs neto in it.
+    /// Runs neto with this home; panics if neto fails.
     pub(crate) fn run(&self, neto: &Path, arguments: &[&str]) {
         let mut command = Command::new(neto);
         command.args(arguments).env_clear().envs(self.variables()).current_dir(&self.path);
-        done(&mut command, "");
+        run_checked(&mut command, "");
     }
 }
 
-/// A copy of a program, as an installer makes one. How the page cache holds a file depends on who wrote it, and a linker
-/// leaves it in smaller pieces than anything that users run.
-pub(crate) fn as_installed(program: &Path, folder: &Path) -> PathBuf {
+/// Copies a program as an installer does. The layout of a file in the page cache depends on the program that wrote the
+/// file. A linker leaves smaller pieces than an installer.
+pub(crate) fn install_copy(program: &Path, folder: &Path) -> PathBuf {
     let bin = folder.join("bin");
     fs::create_dir_all(&bin).expect("a folder");
     let copy = bin.join(program.file_name().expect("a file"));
@@ -125,8 +126,8 @@ pub(crate) fn as_installed(program: &Path, folder: &Path) -> PathBuf {
     copy
 }
 
-/// Runs it with this input; what it says comes out if it fails, and ends all.
-pub(crate) fn done(command: &mut Command, input: &str) -> String {
+/// Runs the command with this input and returns its stdout. Panics with its stderr if the command fails.
+pub(crate) fn run_checked(command: &mut Command, input: &str) -> String {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("input taken");
@@ -135,15 +136,15 @@ pub(crate) fn done(command: &mut Command, input: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// An optimised program that does nothing: what starting a process costs here.
+/// Compiles an optimized program that does nothing; its run time is the cost of starting a process.
 pub(crate) fn empty_program(folder: &Path) -> PathBuf {
-    compiled(folder, "empty", "fn main() {}\n")
+    compile(folder, "empty", "fn main() {}\n")
 }
 
-/// A program of one source file.
-pub(crate) fn compiled(folder: &Path, name: &str, text: &str) -> PathBuf {
+/// Compiles a program from one source file.
+pub(crate) fn compile(folder: &Path, name: &str, text: &str) -> PathBuf {
     let (source, program) = (folder.join(format!("{name}.rs")), folder.join(name));
     fs::write(&source, text).expect("a source file");
-    done(Command::new("rustc").args(["-O", "--edition", "2024", "-o"]).arg(&program).arg(&source), "");
+    run_checked(Command::new("rustc").args(["-O", "--edition", "2024", "-o"]).arg(&program).arg(&source), "");
     program
 }

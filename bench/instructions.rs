@@ -1,7 +1,7 @@
-//! Instructions of the hot paths, counted by valgrind's callgrind, which counts the same each time.
+//! Counts the instructions of the hot paths with valgrind's callgrind, whose counts do not vary between runs.
 
 use crate::counts::{Count, Counts, Made};
-use crate::home::{self, Home, PROFILE, done};
+use crate::home::{self, Home, PROFILE, run_checked};
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -20,38 +20,40 @@ pub(crate) struct Options {
     repeat: u32,
 }
 
-/// The committed counts.
+/// File of the committed counts.
 const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/instructions.txt");
 
-/// A store of so many profiles, among which one is asked for.
-const MANY: usize = 1_000;
+/// Number of profiles in the large store.
+const MANY_PROFILES: usize = 1_000;
 
-/// Of so many homes the one with the shortest token file is counted, and of many profiles that one: age adds a stanza of
-/// random length to what it seals, and opening that is work too.
-const ALIKE: usize = 20;
+/// Number of homes to choose from. age adds a stanza of random length to each encrypted file, and decrypting the stanza
+/// costs instructions. So the home and the profile with the shortest token file are counted.
+const CANDIDATES: usize = 20;
 
-/// A program that is not there: one that were would take neto's place, and the counts with it.
+/// Program that does not exist. A program that exists would replace neto's process and be counted instead.
 const NO_PROGRAM: &str = "/nonexistent/program";
 
 pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
-    let folder = home::folder();
+    let folder = home::temp_dir();
     let server = home::server();
-    // Its own path is work too, and tells its code from that of the libraries.
-    let own = home::as_installed(neto, folder.path());
-    let homes = (10..10 + ALIKE).map(|number| Home::new(&own, &server, folder.path().join(format!("one-{number}")), 1));
+    // The copy has a path of fixed length, because the path costs instructions. The path also separates neto's code
+    // from the libraries.
+    let own = home::install_copy(neto, folder.path());
+    let homes =
+        (10..10 + CANDIDATES).map(|number| Home::new(&own, &server, folder.path().join(format!("one-{number}")), 1));
     let one = homes.min_by_key(|home| home.token_size(PROFILE)).expect("one at least");
-    let many = Home::new(&own, &server, folder.path().join("all"), MANY);
-    let named = (100..MANY).map(|number| format!("tenant-{number}"));
-    let named = named.min_by_key(|name| many.token_size(name)).expect("one at least");
+    let many = Home::new(&own, &server, folder.path().join("all"), MANY_PROFILES);
+    let names = (100..MANY_PROFILES).map(|number| format!("tenant-{number}"));
+    let name = names.min_by_key(|name| many.token_size(name)).expect("one at least");
     let paths: [(&str, &[&str], &Home, i32); 6] = [
         ("neto token", &["token"], &one, 0),
-        ("neto token NAME, among 1,000 profiles", &["token", &named], &many, 0),
+        ("neto token NAME, among 1,000 profiles", &["token", &name], &many, 0),
         ("neto export NAME", &["export", PROFILE], &one, 0),
         ("neto exec -- PROGRAM, which is not there", &["exec", "--", NO_PROGRAM], &one, 127),
         ("neto status -o json", &["status", "-o", "json"], &one, 0),
         ("neto --help", &["--help"], &one, 0),
     ];
-    // Until neto has learnt what it may of a store that lies still.
+    // Repeats until neto has cached all it can about an unchanged store.
     let mut settled = false;
     while !settled {
         settled = one.is_settled() && many.is_settled();
@@ -62,18 +64,18 @@ pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
     }
 
     let empty = home::empty_program(folder.path());
-    let empty = Tally::take(&command(&empty, &[], &one), 0, &folder.path().join("counts"), &empty);
+    let empty = Tally::count(&command(&empty, &[], &one), 0, &folder.path().join("counts"), &empty);
     let mut counts = vec![];
     for (path, arguments, home, code) in paths {
         let tally =
-            || Tally::take(&command(&own, arguments, home), code, &folder.path().join("counts"), &own).beyond(&empty);
+            || Tally::count(&command(&own, arguments, home), code, &folder.path().join("counts"), &own).without(&empty);
         let tallies: Vec<Tally> = (0..options.repeat).map(|_| tally()).collect();
-        let least = tallies.iter().min_by_key(|tally| tally.all).expect("one at least");
-        let most = tallies.iter().map(|tally| tally.all).max().expect("one at least");
-        println!("{:>10}  {:>10}  {path}{}", least.own, least.all, spread(options.repeat, most - least.all));
-        counts.push(Count { path: path.to_owned(), own: least.own, whole: least.all });
+        let least = tallies.iter().min_by_key(|tally| tally.total).expect("one at least");
+        let most = tallies.iter().map(|tally| tally.total).max().expect("one at least");
+        println!("{:>10}  {:>10}  {path}{}", least.own, least.total, spread(options.repeat, most - least.total));
+        counts.push(Count { path: path.to_owned(), own: least.own, whole: least.total });
     }
-    let now = Counts { made: made(), counts };
+    let now = Counts { made: tools(), counts };
     if options.accept {
         fs::write(COMMITTED, now.render()).expect("the counts written");
         println!("written: bench/instructions.txt");
@@ -93,7 +95,7 @@ fn spread(repeat: u32, apart: u64) -> String {
     if repeat == 1 { String::new() } else { format!("  ({apart} apart in {repeat} runs)") }
 }
 
-/// A run in this home, which knows no more of the world.
+/// Builds a command that runs in this home, with no other environment variables.
 fn command(program: &Path, arguments: &[&str], home: &Home) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).env_clear().envs(home.variables()).current_dir(home.path());
@@ -101,17 +103,17 @@ fn command(program: &Path, arguments: &[&str], home: &Home) -> Command {
     command
 }
 
-/// Instructions of one run.
+/// Instruction counts of one run.
 struct Tally {
-    /// In the program's own code.
+    /// Instructions in the program's own code.
     own: u64,
-    /// And in the libraries.
-    all: u64,
+    /// Instructions in the program and its libraries.
+    total: u64,
 }
 
 impl Tally {
-    /// Runs it under callgrind, which writes into this file; the program must end with this code.
-    fn take(command: &Command, code: i32, file: &Path, program: &Path) -> Self {
+    /// Runs the command under callgrind, which writes to `file`. Panics unless the command exits with `code`.
+    fn count(command: &Command, code: i32, file: &Path, program: &Path) -> Self {
         let _ = fs::remove_file(file);
         let out = format!("--callgrind-out-file={}", file.display());
         let mut counted = Command::new("valgrind");
@@ -127,12 +129,12 @@ impl Tally {
         Self::parse(&fs::read_to_string(file).expect("callgrind's counts"), program)
     }
 
-    /// Callgrind's file: under each `ob=` (an object: the program, a library) lines of costs; the line after a
-    /// `calls=` is the cost of the callee, which is also under its own object.
+    /// Parses callgrind's output. Each `ob=` line (an object: the program or a library) is followed by lines of costs.
+    /// The line after a `calls=` is the cost of the callee, which also appears under the callee's own object.
     fn parse(text: &str, program: &Path) -> Self {
         let mut names: HashMap<&str, &str> = HashMap::new();
         let (mut object, mut called) = ("", false);
-        let mut tally = Self { own: 0, all: 0 };
+        let mut tally = Self { own: 0, total: 0 };
         for line in text.lines() {
             if let Some((key, named)) = line.split_once("ob=").filter(|(key, _)| matches!(*key, "" | "c")) {
                 let (id, name) = named.split_once(' ').unwrap_or((named, ""));
@@ -145,38 +147,38 @@ impl Tally {
             } else if line.starts_with(|first: char| first.is_ascii_digit() || "+-*".contains(first)) {
                 let cost: u64 = line.split(' ').nth(1).and_then(|cost| cost.parse().ok()).expect("a cost");
                 if !std::mem::take(&mut called) {
-                    tally.all += cost;
+                    tally.total += cost;
                     tally.own +=
                         if names.get(object).is_some_and(|name| Path::new(name) == program) { cost } else { 0 };
                 }
             }
         }
         let total = text.lines().find_map(|line| line.strip_prefix("summary: ")?.parse().ok());
-        assert_eq!(Some(tally.all), total, "callgrind's file was read as it was meant");
+        assert_eq!(Some(tally.total), total, "callgrind's file was read as it was meant");
         tally
     }
 
-    /// Without what an empty program needs of the libraries.
-    fn beyond(self, empty: &Self) -> Self {
-        Self { all: self.all - empty.all, ..self }
+    /// Subtracts the library instructions that an empty program needs.
+    fn without(self, empty: &Self) -> Self {
+        Self { total: self.total - empty.total, ..self }
     }
 }
 
-/// With what these counts were made.
-fn made() -> Made {
+/// Returns the tools of this run.
+fn tools() -> Made {
     let first = |program: &str, argument: &str| {
-        let text = done(Command::new(program).arg(argument), "");
+        let text = run_checked(Command::new(program).arg(argument), "");
         text.lines().next().unwrap_or_default().trim().to_owned()
     };
     let (system, architecture) = (std::env::consts::OS, std::env::consts::ARCH);
     Made {
-        code: format!("{}, {architecture}-{system}{}", first("rustc", "--version"), vectors()),
+        code: format!("{}, {architecture}-{system}{}", first("rustc", "--version"), avx2_suffix()),
         beside: format!("{}, {}", first("getconf", "GNU_LIBC_VERSION"), first("valgrind", "--version")),
     }
 }
 
-/// What valgrind tells programs of the processor, by which some choose their code.
-fn vectors() -> &'static str {
+/// Suffix that says whether valgrind emulates AVX2, because some programs choose their code by CPU features.
+fn avx2_suffix() -> &'static str {
     #[cfg(target_arch = "x86_64")]
     return if std::is_x86_feature_detected!("avx2") { " with AVX2" } else { " without AVX2" };
     #[cfg(not(target_arch = "x86_64"))]

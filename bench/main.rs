@@ -1,13 +1,14 @@
-//! What neto costs: in time beside an empty program and its peers (`bench/run`), and in instructions
-//! (`bench/instructions`). The figures last seen, and what they say, stand in `docs/performance.md`.
+//! Measures neto: its run time against an empty program and similar tools (`bench/run`), and its instructions
+//! (`bench/instructions`). The latest figures and their interpretation are in `docs/performance.md`.
 //!
-//! - `home`: folders with sealed profiles and cached tokens, as a user gets there;
-//! - `stopwatch`: runs of programs, timed by `stopwatch.rs`, a program of its own;
-//! - `peers`: other keepers of secrets, as far as they are installed, and two scripts;
-//! - `times`: what is timed of one profile among many, and the goals; `fleet`: the same of many at once (`bench/run --fleet`);
-//! - `decoy`: what goes through a decoy, beside what does not (`bench/run --decoy`);
+//! - `home`: home directories with sealed profiles and cached tokens, built the way a user does;
+//! - `stopwatch`: timed runs of programs, started by the separate program `stopwatch/program.rs`;
+//! - `peers`: other secret managers, if installed, and two scripts;
+//! - `times`: run times of commands for one profile among many, and the goals;
+//! - `fleet`: run times of commands for many profiles at once (`bench/run --fleet`);
+//! - `decoy`: requests through a decoy, compared with direct requests (`bench/run --decoy`);
 //! - `table`: figures as text or Markdown;
-//! - `instructions`: what is counted under valgrind; `counts`: the committed counts and what may not rise.
+//! - `instructions`: counts under valgrind; `counts`: the committed counts and their limits.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -38,7 +39,7 @@ use std::process::ExitCode;
 
 #[derive(Parser)]
 #[command(name = "bench", about = "What neto costs")]
-struct Line {
+struct Cli {
     /// The neto to measure
     #[arg(long, global = true, value_name = "FILE", default_value = env!("CARGO_BIN_EXE_neto"))]
     neto: PathBuf,
@@ -46,11 +47,11 @@ struct Line {
     #[arg(long, global = true, hide = true)]
     bench: bool,
     #[command(subcommand)]
-    measured: Option<Measured>,
+    measurement: Option<Measurement>,
 }
 
 #[derive(Subcommand)]
-enum Measured {
+enum Measurement {
     /// Times, beside an empty program and neto's peers (without options this is the default)
     Times(times::Options),
     /// Requests through `neto proxy`, beside the same straight to the server
@@ -62,13 +63,13 @@ enum Measured {
 }
 
 fn main() -> ExitCode {
-    let line = Line::parse();
-    let neto = line.neto.canonicalize().expect("neto is built");
-    match line.measured {
-        Some(Measured::Times(options)) => times::run(&neto, &options),
-        Some(Measured::Fleet(options)) => fleet::run(&neto, &options),
-        Some(Measured::Decoy(options)) => decoy::run(&neto, &options),
-        Some(Measured::Instructions(options)) => instructions::run(&neto, &options),
+    let cli = Cli::parse();
+    let neto = cli.neto.canonicalize().expect("neto is built");
+    match cli.measurement {
+        Some(Measurement::Times(options)) => times::run(&neto, &options),
+        Some(Measurement::Fleet(options)) => fleet::run(&neto, &options),
+        Some(Measurement::Decoy(options)) => decoy::run(&neto, &options),
+        Some(Measurement::Instructions(options)) => instructions::run(&neto, &options),
         None => times::run(&neto, &times::Options::parse_from([""])),
     }
 }

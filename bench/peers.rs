@@ -1,32 +1,32 @@
-//! Other keepers of secrets, each made to give back one secret of 2 KB, and the two published recipes. What is not
-//! installed is said to be absent.
+//! Other secret managers, each set up to return one secret of 2 KB, and the two published recipes. Tools that are not
+//! installed are reported as absent.
 
 use crate::fusion::Credential;
-use crate::home::done;
+use crate::home::run_checked;
 use crate::stopwatch::Program;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The peers that are here, and the names of those that are not, each with the reason.
+/// Installed peers, and the names of absent peers with the missing program.
 pub(crate) struct Peers {
     pub(crate) programs: Vec<Program>,
     pub(crate) absent: Vec<String>,
     gnupg: Option<PathBuf>,
 }
 
-/// What a peer lives in.
-struct Place<'a> {
+/// Environment in which the peers are set up.
+struct Setup<'a> {
     folder: &'a Path,
     variables: Vec<(String, String)>,
     secret: String,
 }
 
-/// The programs to be timed, or what is missing for them.
-type Found = Result<Vec<Program>, &'static str>;
+/// Programs to time, or the name of the missing program.
+type SetupResult = Result<Vec<Program>, &'static str>;
 
 impl Peers {
-    /// Sets up each that is installed, below this folder, which is their home. The recipes ask the server once.
+    /// Sets up each installed peer with this directory as its home. Each recipe sends one request to the server.
     pub(crate) fn new(folder: &Path, credential: &Credential) -> Self {
         let variables = [
             ("HOME", folder.to_owned()),
@@ -37,22 +37,22 @@ impl Peers {
             ("FNOX_AGE_KEY_FILE", folder.join("fnox.key")),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.display().to_string())).to_vec();
-        let place = Place { folder, variables, secret: "s".repeat(2_048) };
+        let setup = Setup { folder, variables, secret: "s".repeat(2_048) };
         let mut peers = Self { programs: vec![], absent: vec![], gnupg: None };
-        peers.take("age", place.age("age", "age-keygen"));
-        peers.take("rage", place.age("rage", "rage-keygen"));
-        peers.take("fnox", place.fnox());
-        peers.gnupg = installed("gpgconf").map(|_| folder.join("gnupg"));
-        peers.take("pass", place.pass());
-        peers.take("gh", place.gh());
-        peers.take("git credential-store", place.git());
-        place.dotfiles(credential);
-        peers.take("the shell recipe", place.shell());
-        peers.take("the Python recipe", place.python());
+        peers.add("age", setup.age("age", "age-keygen"));
+        peers.add("rage", setup.age("rage", "rage-keygen"));
+        peers.add("fnox", setup.fnox());
+        peers.gnupg = find_on_path("gpgconf").map(|_| folder.join("gnupg"));
+        peers.add("pass", setup.pass());
+        peers.add("gh", setup.gh());
+        peers.add("git credential-store", setup.git());
+        setup.write_dotfiles(credential);
+        peers.add("the shell recipe", setup.shell());
+        peers.add("the Python recipe", setup.python());
         peers
     }
 
-    fn take(&mut self, name: &str, found: Found) {
+    fn add(&mut self, name: &str, found: SetupResult) {
         match found {
             Ok(programs) => self.programs.extend(programs),
             Err(missing) => self.absent.push(format!("{name} (no {missing})")),
@@ -61,7 +61,7 @@ impl Peers {
 }
 
 impl Drop for Peers {
-    /// The agent that gpg left behind.
+    /// Stops the agent that gpg started.
     fn drop(&mut self) {
         if let Some(gnupg) = &self.gnupg {
             let _ = Command::new("gpgconf").arg("--homedir").arg(gnupg).args(["--kill", "all"]).status();
@@ -69,7 +69,7 @@ impl Drop for Peers {
     }
 }
 
-impl Place<'_> {
+impl Setup<'_> {
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env_clear().envs(self.variables.iter().cloned()).current_dir(self.folder);
@@ -77,7 +77,7 @@ impl Place<'_> {
     }
 
     fn program(&self, label: &str, program: &Path, arguments: &[&str]) -> Program {
-        Program::new(label, program, arguments, self.folder).with(self.variables.clone())
+        Program::new(label, program, arguments, self.folder).with_env(self.variables.clone())
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -86,38 +86,38 @@ impl Place<'_> {
         fs::write(path, text).expect("a file written");
     }
 
-    /// age and rage understand the same words.
-    fn age(&self, name: &'static str, keygen: &'static str) -> Found {
-        let (age, keygen) = (installed(name).ok_or(name)?, installed(keygen).ok_or(keygen)?);
+    /// Sets up age or rage, whose command lines are equal.
+    fn age(&self, name: &'static str, keygen: &'static str) -> SetupResult {
+        let (age, keygen) = (find_on_path(name).ok_or(name)?, find_on_path(keygen).ok_or(keygen)?);
         let (key, sealed) = (format!("{name}.key"), format!("{name}.age"));
-        done(self.command(&keygen).args(["-o", &key]), "");
-        done(self.command(&age).args(["-e", "-i", &key, "-o", &sealed]), &self.secret);
+        run_checked(self.command(&keygen).args(["-o", &key]), "");
+        run_checked(self.command(&age).args(["-e", "-i", &key, "-o", &sealed]), &self.secret);
         Ok(vec![self.program(&format!("{name} -d, 2 KB"), &age, &["-d", "-i", &key, &sealed])])
     }
 
-    fn fnox(&self) -> Found {
-        let (fnox, keygen) = (installed("fnox").ok_or("fnox")?, installed("age-keygen").ok_or("age-keygen")?);
-        done(self.command(&keygen).args(["-o", "fnox.key"]), "");
-        let recipient = done(self.command(&keygen).args(["-y", "fnox.key"]), "");
+    fn fnox(&self) -> SetupResult {
+        let (fnox, keygen) = (find_on_path("fnox").ok_or("fnox")?, find_on_path("age-keygen").ok_or("age-keygen")?);
+        run_checked(self.command(&keygen).args(["-o", "fnox.key"]), "");
+        let recipient = run_checked(self.command(&keygen).args(["-y", "fnox.key"]), "");
         let provider = format!("type = \"age\"\nrecipients = [\"{}\"]\n", recipient.trim());
         self.write("fnox.toml", &format!("root = true\n\n[providers.age]\n{provider}\n[secrets]\n"));
-        done(self.command(&fnox).args(["set", "TOKEN", &self.secret, "--provider", "age"]), "");
+        run_checked(self.command(&fnox).args(["set", "TOKEN", &self.secret, "--provider", "age"]), "");
         Ok(vec![self.program("fnox get, sealed with age", &fnox, &["get", "TOKEN"])])
     }
 
-    fn pass(&self) -> Found {
-        let (pass, gpg) = (installed("pass").ok_or("pass")?, installed("gpg").ok_or("gpg")?);
+    fn pass(&self) -> SetupResult {
+        let (pass, gpg) = (find_on_path("pass").ok_or("pass")?, find_on_path("gpg").ok_or("gpg")?);
         self.write("gnupg/gpg.conf", "");
-        done(Command::new("chmod").arg("700").arg(self.folder.join("gnupg")), "");
+        run_checked(Command::new("chmod").arg("700").arg(self.folder.join("gnupg")), "");
         let key = ["--batch", "--quiet", "--passphrase", "", "--quick-gen-key", "bench@example.com"];
-        done(self.command(&gpg).args(key), "");
-        done(self.command(&pass).args(["init", "bench@example.com"]), "");
-        done(self.command(&pass).args(["insert", "--multiline", "token"]), &self.secret);
+        run_checked(self.command(&gpg).args(key), "");
+        run_checked(self.command(&pass).args(["init", "bench@example.com"]), "");
+        run_checked(self.command(&pass).args(["insert", "--multiline", "token"]), &self.secret);
         Ok(vec![self.program("pass show", &pass, &["show", "token"])])
     }
 
-    fn gh(&self) -> Found {
-        let gh = installed("gh").ok_or("gh")?;
+    fn gh(&self) -> SetupResult {
+        let gh = find_on_path("gh").ok_or("gh")?;
         let token = format!("oauth_token: gho_{}", "t".repeat(36));
         self.write("gh/config.yml", "version: \"1\"\n");
         let users = format!("    users:\n        bench:\n            {token}\n");
@@ -125,55 +125,55 @@ impl Place<'_> {
         Ok(vec![self.program("gh auth token, in clear", &gh, &["auth", "token"])])
     }
 
-    fn git(&self) -> Found {
-        let git = installed("git").ok_or("git")?;
+    fn git(&self) -> SetupResult {
+        let git = find_on_path("git").ok_or("git")?;
         let question = "protocol=https\nhost=api.example.com\nusername=bench\n";
         self.write("question", question);
         let store = ["credential-store", "--file", "credentials"];
-        done(self.command(&git).args(store).arg("store"), &format!("{question}password={}\n\n", self.secret));
+        run_checked(self.command(&git).args(store).arg("store"), &format!("{question}password={}\n\n", self.secret));
         let get = [store.as_slice(), &["get"]].concat();
         let program = self.program("git credential-store, in clear", &git, &get);
-        Ok(vec![program.reading(self.folder.join("question"))])
+        Ok(vec![program.with_stdin(self.folder.join("question"))])
     }
 
-    /// What the recipes live on: a NETOSECRET in clear.
-    fn dotfiles(&self, credential: &Credential) {
+    /// Writes the files that the recipes need, among them a plaintext NETOSECRET.
+    fn write_dotfiles(&self, credential: &Credential) {
         self.write(".netosecret", &credential.netosecret());
         self.write("recipe.sh", include_str!("recipes/recipe.sh"));
         self.write("recipe.py", include_str!("recipes/recipe.py"));
     }
 
-    /// A first run, which asks the server and leaves its answer in clear for those that are timed.
-    fn asks(&self, program: &Path, recipe: &str) {
+    /// Runs a recipe once, so that the timed runs find the server's answer in the recipe's plaintext cache.
+    fn fill_cache(&self, program: &Path, recipe: &str) {
         let _ = fs::remove_file(self.folder.join(".neto.token"));
-        done(self.command(program).arg(recipe), "");
+        run_checked(self.command(program).arg(recipe), "");
     }
 
-    fn shell(&self) -> Found {
-        let bash = installed("bash").ok_or("bash")?;
+    fn shell(&self) -> SetupResult {
+        let bash = find_on_path("bash").ok_or("bash")?;
         for tool in ["openssl", "curl"] {
-            installed(tool).ok_or(tool)?;
+            find_on_path(tool).ok_or(tool)?;
         }
-        self.asks(&bash, "recipe.sh");
+        self.fill_cache(&bash, "recipe.sh");
         let cached = self.program("the shell recipe, cached, in clear", &bash, &["recipe.sh"]);
         let signed = self.program("the shell recipe, its request token alone", &bash, &["recipe.sh", "sign"]);
         Ok(vec![cached, signed])
     }
 
-    fn python(&self) -> Found {
-        // Not a version manager's wrapper, which takes longer than Python.
-        let wrapper = installed("python3").ok_or("python3")?;
-        let python = done(Command::new(wrapper).args(["-c", "import sys; print(sys.executable)"]), "");
+    fn python(&self) -> SetupResult {
+        // Resolves a version manager's wrapper to the real Python, because the wrapper is slower than Python.
+        let wrapper = find_on_path("python3").ok_or("python3")?;
+        let python = run_checked(Command::new(wrapper).args(["-c", "import sys; print(sys.executable)"]), "");
         let python = PathBuf::from(python.trim());
-        self.asks(&python, "recipe.py");
+        self.fill_cache(&python, "recipe.py");
         let cached = self.program("the Python recipe, cached, in clear", &python, &["recipe.py"]);
         let signed = self.program("the Python recipe, its request token alone", &python, &["recipe.py", "sign"]);
         Ok(vec![cached, signed])
     }
 }
 
-/// Where a program lies on the PATH.
-pub(crate) fn installed(name: &str) -> Option<PathBuf> {
+/// Returns the path of a program on the PATH.
+pub(crate) fn find_on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }

@@ -1,8 +1,8 @@
-//! Figures as text for a terminal or as Markdown for a page.
+//! Formats figures as text for a terminal or as Markdown for a page.
 
 use std::fmt::Write as _;
 
-/// Rows under a head; all columns but the first stand to the right.
+/// Header and rows; all columns but the first are right-aligned.
 pub(crate) struct Table {
     head: Vec<String>,
     rows: Vec<Vec<String>>,

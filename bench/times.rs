@@ -1,7 +1,7 @@
-//! What is timed, and the goals.
+//! Times commands for one profile among many, and compares the times with the goals.
 
 use crate::home::{self, Home, PROFILE};
-use crate::peers::{Peers, installed};
+use crate::peers::{Peers, find_on_path};
 use crate::stopwatch::{Program, Runs, Stopwatch, median};
 use crate::table::Table;
 use std::fs;
@@ -24,15 +24,16 @@ pub(crate) struct Options {
     markdown: bool,
 }
 
-/// Rounds before it counts: files in the page cache, and neto has learnt what it may.
+/// Unmeasured rounds, which fill the page cache and let neto write its caches.
 const WARM_UP: usize = 20;
 
-/// Of the programs, those that the goals speak of. The others follow: [`GROWN`] for each size, then the peers.
+/// Programs that the goals refer to, by their index. After them come [`PER_SIZE`] programs for each size, then the
+/// peers.
 #[derive(Clone, Copy)]
-enum Place {
+enum Slot {
     Empty,
-    Named,
-    Chosen,
+    TokenNamed,
+    TokenCurrent,
     Export,
     Prompt,
     True,
@@ -40,15 +41,15 @@ enum Place {
     Login,
 }
 
-const PLACES: usize = 8;
+const FIXED: usize = 8;
 
-/// So many are timed in a home of each size.
-const GROWN: usize = 5;
+/// Number of programs timed in the home of each size.
+const PER_SIZE: usize = 5;
 
 pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
-    let folder = home::folder();
+    let folder = home::temp_dir();
     let server = home::server();
-    let neto = &home::as_installed(neto, folder.path());
+    let neto = &home::install_copy(neto, folder.path());
     let sizes = sizes(&options.profiles);
     eprintln!("making homes of {sizes:?} profiles and one for logins");
     let homes: Vec<Home> = sizes
@@ -56,12 +57,12 @@ pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
         .map(|count| Home::new(neto, &server, folder.path().join(format!("home-{count}")), *count))
         .collect();
     let login = Home::new(neto, &server, folder.path().join("login"), 1);
-    let beside = folder.path().join("peers");
-    fs::create_dir(&beside).expect("a new folder");
-    let peers = (!options.without_peers).then(|| Peers::new(&beside, &server.add_tenant("recipe", "bench")));
+    let peers_dir = folder.path().join("peers");
+    fs::create_dir(&peers_dir).expect("a new folder");
+    let peers = (!options.without_peers).then(|| Peers::new(&peers_dir, &server.add_tenant("recipe", "bench")));
 
-    let mut programs = fixed(neto, folder.path(), &homes[0], &login).to_vec();
-    programs.extend(homes.iter().flat_map(|home| grown(neto, home)));
+    let mut programs = fixed_programs(neto, folder.path(), &homes[0], &login).to_vec();
+    programs.extend(homes.iter().flat_map(|home| programs_per_size(neto, home)));
     programs.extend(peers.iter().flat_map(|peers| peers.programs.clone()));
     let stopwatch = Stopwatch::new(folder.path());
     eprintln!("warming up");
@@ -76,15 +77,15 @@ pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
     let runs = stopwatch.run(&programs, rounds);
     let took = &server.took()[before..];
     assert_eq!(took.len(), rounds, "one login a round, and nothing else, asks the server");
-    let apart = runs[Place::Login as usize].0.iter().zip(took);
-    let apart = median(apart.map(|(run, took)| run.milliseconds - took.as_secs_f64() * 1e3));
+    let client_ms = runs[Slot::Login as usize].0.iter().zip(took);
+    let client_ms = median(client_ms.map(|(run, took)| run.milliseconds - took.as_secs_f64() * 1e3));
 
     let breaches = server.violations();
     assert!(breaches.is_empty(), "against the API's reference: {breaches:?}");
 
-    let seen = Seen { programs, runs, sizes, apart, bytes: fs::metadata(neto).expect("neto").len() };
-    println!("{}", machine(neto, &format!("Medians of {rounds} interleaved rounds.")));
-    for table in [seen.costs(), seen.growth(), seen.goals()] {
+    let results = Results { programs, runs, sizes, client_ms, bytes: fs::metadata(neto).expect("neto").len() };
+    println!("{}", describe_machine(neto, &format!("Medians of {rounds} interleaved rounds.")));
+    for table in [results.costs(), results.growth(), results.goals()] {
         println!("{}", if options.markdown { table.markdown() } else { table.text() });
     }
     if let Some(peers) = peers.filter(|peers| !peers.absent.is_empty()) {
@@ -93,7 +94,7 @@ pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// In order, and 1 among them: all others are measured by it.
+/// Returns the sizes, sorted and without duplicates. 1 is always among them, because growth is relative to one profile.
 fn sizes(asked: &[usize]) -> Vec<usize> {
     let mut sizes: Vec<usize> = asked.iter().copied().chain([1]).filter(|count| *count > 0).collect();
     sizes.sort_unstable();
@@ -101,83 +102,89 @@ fn sizes(asked: &[usize]) -> Vec<usize> {
     sizes
 }
 
-/// Those of [`Place`], in its order.
-fn fixed(neto: &Path, folder: &Path, one: &Home, login: &Home) -> [Program; PLACES] {
-    let empty = home::as_installed(&home::empty_program(folder), folder);
-    let truth = installed("true").expect("`true`");
-    let of = |label, program: &Path, arguments: &[&str], home: &Home| {
-        Program::new(label, program, arguments, home.path()).with(home.variables())
+/// Returns the programs of [`Slot`], in its order.
+fn fixed_programs(neto: &Path, folder: &Path, one: &Home, login: &Home) -> [Program; FIXED] {
+    let empty = home::install_copy(&home::empty_program(folder), folder);
+    let truth = find_on_path("true").expect("`true`");
+    let program = |label, program: &Path, arguments: &[&str], home: &Home| {
+        Program::new(label, program, arguments, home.path()).with_env(home.variables())
     };
     [
-        of("an empty program", &empty, &[], one),
-        of("neto token NAME", neto, &["token", PROFILE], one),
-        of("neto token", neto, &["token"], one),
-        of("neto export NAME", neto, &["export", PROFILE], one),
-        of("neto prompt", neto, &["prompt"], one),
-        of("true", &truth, &[], one),
-        of("neto exec -- true", neto, &["exec", "--", truth.to_str().expect("UTF-8")], one),
-        of("neto login --force NAME, with the server", neto, &["login", "--force", PROFILE], login),
+        program("an empty program", &empty, &[], one),
+        program("neto token NAME", neto, &["token", PROFILE], one),
+        program("neto token", neto, &["token"], one),
+        program("neto export NAME", neto, &["export", PROFILE], one),
+        program("neto prompt", neto, &["prompt"], one),
+        program("true", &truth, &[], one),
+        program("neto exec -- true", neto, &["exec", "--", truth.to_str().expect("UTF-8")], one),
+        program("neto login --force NAME, with the server", neto, &["login", "--force", PROFILE], login),
     ]
 }
 
-/// Those that are timed in a home of each size: a cached token, the table of all, the segment of a prompt, a TAB behind
-/// a name and one behind the start of all names.
-fn grown(neto: &Path, home: &Home) -> [Program; GROWN] {
+/// Returns the programs timed in the home of each size: `token`, `status`, `prompt`, TAB after one name, and TAB after
+/// the common prefix of all names.
+fn programs_per_size(neto: &Path, home: &Home) -> [Program; PER_SIZE] {
     let count = home.count;
-    let of = |arguments: &[&str]| {
+    let program = |arguments: &[&str]| {
         let label = format!("neto {} among {count}", arguments.join(" "));
-        Program::new(label, neto, arguments, home.path()).with(home.variables())
+        Program::new(label, neto, arguments, home.path()).with_env(home.variables())
     };
     let asked = [("_NETO_COMPLETE".to_owned(), "zsh".to_owned())];
     let variables: Vec<_> = home.variables().into_iter().chain(asked).collect();
-    let tab = |start: &str| of(&["--", "neto", "login", start]).with(variables.clone());
-    [of(&["token", PROFILE]), of(&["status", "-o", "json"]), of(&["prompt"]), tab(PROFILE), tab("tenant-")]
+    let tab = |start: &str| program(&["--", "neto", "login", start]).with_env(variables.clone());
+    [
+        program(&["token", PROFILE]),
+        program(&["status", "-o", "json"]),
+        program(&["prompt"]),
+        tab(PROFILE),
+        tab("tenant-"),
+    ]
 }
 
-/// What came of it.
-struct Seen {
+/// Measurements and the programs they belong to.
+struct Results {
     programs: Vec<Program>,
     runs: Vec<Runs>,
     sizes: Vec<usize>,
-    /// A login without the server's own part, in milliseconds.
-    apart: f64,
-    /// Size of the binary.
+    /// Median time of a login without the server's part, in milliseconds.
+    client_ms: f64,
+    /// Size of the binary, in bytes.
     bytes: u64,
 }
 
-impl Seen {
-    fn at(&self, place: Place) -> f64 {
-        self.runs[place as usize].milliseconds()
+impl Results {
+    fn median_ms(&self, slot: Slot) -> f64 {
+        self.runs[slot as usize].milliseconds()
     }
 
-    /// Those of [`grown`], of the size at this place.
-    fn grown(&self, place: usize) -> [&Runs; GROWN] {
-        std::array::from_fn(|at| &self.runs[PLACES + GROWN * place + at])
+    /// Returns the runs of [`programs_per_size`] for the size with this index.
+    fn runs_at(&self, size: usize) -> [&Runs; PER_SIZE] {
+        std::array::from_fn(|index| &self.runs[FIXED + PER_SIZE * size + index])
     }
 
-    /// The same in the home of so many, if there is one.
-    fn among(&self, count: usize) -> Option<[&Runs; GROWN]> {
-        Some(self.grown(self.sizes.iter().position(|known| *known == count)?))
+    /// Returns the runs in the home of `count` profiles, if there is a home of this size.
+    fn runs_for(&self, count: usize) -> Option<[&Runs; PER_SIZE]> {
+        Some(self.runs_at(self.sizes.iter().position(|known| *known == count)?))
     }
 
-    /// Of all but the homes of other sizes.
+    /// Table of all programs except those of the other sizes.
     fn costs(&self) -> Table {
-        let empty = self.at(Place::Empty);
+        let empty = self.median_ms(Slot::Empty);
         let mut table = Table::new(["what", "ms", "x empty", "CPU ms", "peak MiB"]);
-        let peers = PLACES + GROWN * self.sizes.len();
-        for (place, (program, runs)) in self.programs.iter().zip(&self.runs).enumerate() {
-            if (PLACES..peers).contains(&place) {
+        let peers = FIXED + PER_SIZE * self.sizes.len();
+        for (index, (program, runs)) in self.programs.iter().zip(&self.runs).enumerate() {
+            if (FIXED..peers).contains(&index) {
                 continue;
             }
             let ms = runs.milliseconds();
-            let (busy, peak) = (runs.busy_milliseconds(), runs.peak());
+            let (busy, peak) = (runs.busy_milliseconds(), runs.peak_mib());
             table.push(vec![program.label.clone(), f2(ms), f2(ms / empty), f2(busy), f1(peak)]);
         }
         table
     }
 
     fn growth(&self) -> Table {
-        let one = self.grown(0)[0].milliseconds();
+        let one = self.runs_at(0)[0].milliseconds();
         let head = [
             "profiles",
             "token NAME: ms",
@@ -192,13 +199,13 @@ impl Seen {
             "peak MiB",
         ];
         let mut table = Table::new(head);
-        for (place, count) in self.sizes.iter().enumerate() {
-            let [token, status, prompt, one_fits, all_fit] = self.grown(place);
+        for (size, count) in self.sizes.iter().enumerate() {
+            let [token, status, prompt, one_fits, all_fit] = self.runs_at(size);
             let ms = token.milliseconds();
-            let status = [status.milliseconds(), status.busy_milliseconds(), status.peak()];
-            let mut row = vec![count.to_string(), f2(ms), f2(ms / one), f1(token.peak())];
+            let status = [status.milliseconds(), status.busy_milliseconds(), status.peak_mib()];
+            let mut row = vec![count.to_string(), f2(ms), f2(ms / one), f1(token.peak_mib())];
             row.extend(status.map(f1));
-            let tabs = [one_fits.milliseconds(), all_fit.milliseconds(), all_fit.peak()];
+            let tabs = [one_fits.milliseconds(), all_fit.milliseconds(), all_fit.peak_mib()];
             row.push(f2(prompt.milliseconds()));
             row.extend(tabs.map(f1));
             table.push(row);
@@ -208,14 +215,16 @@ impl Seen {
 
     fn goals(&self) -> Table {
         let mut table = Table::new(["goal", "at most", "seen", ""]);
-        let mut goal = |what: &str, most: f64, seen: Option<f64>, unit: &str| goal(&mut table, what, most, seen, unit);
-        let empty = self.at(Place::Empty);
-        let many = self.among(10_000);
-        let one = self.grown(0)[0].milliseconds();
-        goal("neto token NAME, against an empty program", 1.35, Some(self.at(Place::Named) / empty), " x");
-        goal("neto token, against an empty program", 1.35, Some(self.at(Place::Chosen) / empty), " x");
-        goal("neto export NAME, against an empty program", 1.45, Some(self.at(Place::Export) / empty), " x");
-        goal("neto prompt, against an empty program", 2.0, Some(self.at(Place::Prompt) / empty), " x");
+        let mut goal = |what: &str, most: f64, measured: Option<f64>, unit: &str| {
+            push_goal(&mut table, what, most, measured, unit)
+        };
+        let empty = self.median_ms(Slot::Empty);
+        let many = self.runs_for(10_000);
+        let one = self.runs_at(0)[0].milliseconds();
+        goal("neto token NAME, against an empty program", 1.35, Some(self.median_ms(Slot::TokenNamed) / empty), " x");
+        goal("neto token, against an empty program", 1.35, Some(self.median_ms(Slot::TokenCurrent) / empty), " x");
+        goal("neto export NAME, against an empty program", 1.45, Some(self.median_ms(Slot::Export) / empty), " x");
+        goal("neto prompt, against an empty program", 2.0, Some(self.median_ms(Slot::Prompt) / empty), " x");
         let token = many.map(|[token, ..]| token.milliseconds() / one);
         goal("neto token among 10,000 profiles, against one", 1.1, token, " x");
         let status = many.map(|[_, status, ..]| status.milliseconds());
@@ -223,23 +232,28 @@ impl Seen {
         let prompt = many.map(|[_, _, prompt, ..]| prompt.milliseconds());
         goal("neto prompt among 10,000 profiles", 5.0, prompt, " ms");
         for (count, of) in [(2_000, "2,000"), (10_000, "10,000")] {
-            let [one_fits, all_fit] = [3, 4].map(|at| self.among(count).map(|grown| grown[at].milliseconds()));
+            let [one_fits, all_fit] = [3, 4].map(|index| self.runs_for(count).map(|runs| runs[index].milliseconds()));
             goal(&format!("a TAB behind a name among {of}"), 20.0, one_fits, " ms");
             goal(&format!("a TAB that offers all {of} names"), 20.0, all_fit, " ms");
         }
-        goal("neto exec -- true, more than true", 1.3, Some(self.at(Place::Exec) - self.at(Place::True)), " ms");
+        goal(
+            "neto exec -- true, more than true",
+            1.3,
+            Some(self.median_ms(Slot::Exec) - self.median_ms(Slot::True)),
+            " ms",
+        );
         let login = "neto login without the server's part, more than an empty program";
-        goal(login, 4.0, Some(self.apart - empty), " ms");
+        goal(login, 4.0, Some(self.client_ms - empty), " ms");
         goal("the binary", 6.0, Some(self.bytes as f64 / 1e6), " MB");
         table
     }
 }
 
-/// A line of a table of goals: what is wanted at most, and what was seen if it was measured.
-pub(crate) fn goal(table: &mut Table, what: &str, most: f64, seen: Option<f64>, unit: &str) {
-    let verdict = seen.map_or("not measured", |seen| if seen <= most { "reached" } else { "missed" });
-    let seen = seen.map_or_else(|| "-".to_owned(), |seen| format!("{}{unit}", f2(seen)));
-    table.push(vec![what.to_owned(), format!("{}{unit}", f2(most)), seen, verdict.to_owned()]);
+/// Adds a row to a table of goals: the upper limit, and the figure if it was measured.
+pub(crate) fn push_goal(table: &mut Table, what: &str, most: f64, measured: Option<f64>, unit: &str) {
+    let verdict = measured.map_or("not measured", |measured| if measured <= most { "reached" } else { "missed" });
+    let measured = measured.map_or_else(|| "-".to_owned(), |measured| format!("{}{unit}", f2(measured)));
+    table.push(vec![what.to_owned(), format!("{}{unit}", f2(most)), measured, verdict.to_owned()]);
 }
 
 pub(crate) fn f1(figure: f64) -> String {
@@ -250,11 +264,11 @@ pub(crate) fn f2(figure: f64) -> String {
     format!("{figure:.2}")
 }
 
-/// Of what, and where.
-pub(crate) fn machine(neto: &Path, how: &str) -> String {
+/// Describes the program and the machine that were measured.
+pub(crate) fn describe_machine(neto: &Path, how: &str) -> String {
     let first = |text: String| text.lines().next().unwrap_or_default().to_owned();
-    let version = first(home::done(Command::new(neto).arg("--version"), ""));
-    let rustc = first(home::done(Command::new("rustc").arg("--version"), ""));
+    let version = first(home::run_checked(Command::new(neto).arg("--version"), ""));
+    let rustc = first(home::run_checked(Command::new("rustc").arg("--version"), ""));
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

@@ -1,11 +1,11 @@
-//! The whole product without an account: a Fusion server on loopback, a throw-away home, and the real `neto`.
+//! Shows the whole product without an account: a Fusion server on loopback, a temporary home, and the real `neto`.
 //!
 //! ```text
 //! cargo run --release --example tour
 //! ```
 //!
-//! Every line after a `$` is run by `sh` as it stands, and what follows is what it really printed. The tour fails
-//! when a command ends otherwise than told, or when the server saw something that the API reference does not allow.
+//! `sh` runs every line after a `$` unchanged, and its real output follows. The tour fails if a command exits with an
+//! unexpected code. It also fails if the server saw a request that the API reference does not allow.
 #![allow(clippy::disallowed_methods, reason = "a program of its own: it reads its environment and writes its files")]
 
 #[path = "../tests/fusion/mod.rs"]
@@ -18,7 +18,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-/// The name under which this very program plays the user's own program.
+/// Name under which this program acts as the user's own program.
 const CLIENT: &str = "report";
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
@@ -106,14 +106,14 @@ fn tour() -> Fallible<()> {
     }
 }
 
-/// The throw-away home and what is in reach there.
+/// Temporary home, and the environment variables of the commands.
 struct Stage {
     folder: tempfile::TempDir,
     variables: Vec<(String, std::ffi::OsString)>,
 }
 
 impl Stage {
-    /// A folder with the two programs on its PATH and an environment without anything of the user's.
+    /// Creates a directory with the two programs on its PATH and an environment without the user's own variables.
     fn set(neto: &Path, server: &Server) -> Fallible<Self> {
         let folder = tempfile::Builder::new().prefix("neto-tour-").tempdir()?;
         let programs = folder.path().join("bin");
@@ -143,7 +143,7 @@ impl Stage {
         self.fail(0, line)
     }
 
-    /// Runs a line that must end with this code, and shows it with what it printed.
+    /// Runs a line that must exit with this code, and prints the line and its output.
     fn fail(&self, wanted: i32, line: &str) -> Fallible<()> {
         say(&format!("\n$ {line}"))?;
         let output = Command::new("sh")
@@ -185,7 +185,8 @@ fn link(program: &Path, name: &Path) -> std::io::Result<()> {
     std::fs::copy(program, name.with_extension("exe")).map(drop)
 }
 
-/// The binary of the same build as this program. Cargo builds no binary for an example, so it is told to.
+/// Returns the binary of the same build as this program. Cargo builds no binary for an example, so this function runs
+/// `cargo build`.
 fn neto() -> Fallible<PathBuf> {
     let own = std::env::current_exe()?;
     let profile = own.ancestors().nth(2).ok_or("the tour does not lie in a target folder")?;
@@ -204,7 +205,7 @@ fn neto() -> Fallible<PathBuf> {
     if binary.exists() { Ok(binary) } else { Err("neto is not built: cargo build --bin neto".into()) }
 }
 
-/// The user's own program: calls the API with `$NETO_TOKEN` and says what came.
+/// Acts as the user's own program: calls the API with `$NETO_TOKEN` and prints the answer.
 fn report() -> Fallible<()> {
     let url = std::env::var("NETO_URL").map_err(|_| "NETO_URL is not set")?;
     let token = std::env::var("NETO_TOKEN").map_err(|_| "NETO_TOKEN is not set")?;

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""What people do without neto: the published Python recipe, written anew with the standard library alone. Here to be
-measured; what is published imports `requests` and `jwt` as well, which costs more.
+"""Python recipe for users without neto, to be timed by the benchmark. It uses only the standard library. The published
+recipe also imports `requests` and `jwt`, which takes longer.
 
-The NETOSECRET lies in clear in ~/.netosecret, the answer of the API in clear in ~/.neto.token; that is used until a
-minute before it expires. `recipe.py sign` prints the request token alone.
+~/.netosecret contains the plaintext NETOSECRET, ~/.neto.token the plaintext answer of the API. The token is used until
+a minute before it expires. `recipe.py sign` prints only the request token.
 """
 
 import base64

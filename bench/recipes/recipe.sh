@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# What people do without neto: the published shell recipe, written anew and as short as it gets. Here to be measured.
+# Shell recipe for users without neto, to be timed by the benchmark. It is a short version of the published recipe.
 #
-# The NETOSECRET lies in clear in ~/.netosecret, the answer of the API in clear in ~/.neto.token; that is used until a
-# minute before it expires. `recipe.sh sign` prints the request token alone.
+# ~/.netosecret contains the plaintext NETOSECRET, ~/.neto.token the plaintext answer of the API. The token is used until
+# a minute before it expires. `recipe.sh sign` prints only the request token.
 set -euo pipefail
 cache=$HOME/.neto.token
 

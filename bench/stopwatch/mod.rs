@@ -1,54 +1,54 @@
-//! Runs of programs, interleaved: what each cost in time, processor and memory.
+//! Runs programs, interleaved, and returns the time, CPU time and memory of each run.
 
 use crate::home;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A program with all that it is started with.
+/// Program with its arguments, environment and input.
 #[derive(Clone)]
 pub(crate) struct Program {
     pub(crate) label: String,
-    pub(crate) words: Vec<String>,
+    pub(crate) argv: Vec<String>,
     pub(crate) variables: Vec<(String, String)>,
     pub(crate) folder: PathBuf,
-    /// The file that it reads.
+    /// File connected to standard input.
     pub(crate) input: PathBuf,
 }
 
 impl Program {
-    /// Without input.
+    /// Builds a program without input and without environment variables.
     pub(crate) fn new(label: impl Into<String>, program: &Path, arguments: &[&str], folder: &Path) -> Self {
         let program = program.to_str().expect("a path in UTF-8").to_owned();
-        let words = std::iter::once(program).chain(arguments.iter().map(ToString::to_string)).collect();
+        let argv = std::iter::once(program).chain(arguments.iter().map(ToString::to_string)).collect();
         let (folder, input) = (folder.to_path_buf(), PathBuf::from("/dev/null"));
-        Self { label: label.into(), words, variables: vec![], folder, input }
+        Self { label: label.into(), argv, variables: vec![], folder, input }
     }
 
-    /// With these variables alone.
-    pub(crate) fn with(mut self, variables: Vec<(String, String)>) -> Self {
+    /// Replaces the environment variables.
+    pub(crate) fn with_env(mut self, variables: Vec<(String, String)>) -> Self {
         self.variables = variables;
         self
     }
 
-    /// With this file as its input.
-    pub(crate) fn reading(mut self, input: PathBuf) -> Self {
+    /// Connects this file to standard input.
+    pub(crate) fn with_stdin(mut self, input: PathBuf) -> Self {
         self.input = input;
         self
     }
 }
 
-/// What one run cost.
+/// Cost of one run.
 #[derive(Clone, Copy)]
 pub(crate) struct Run {
     pub(crate) milliseconds: f64,
-    /// Of the processor, in the program and for it in the kernel.
+    /// CPU time of the program, in user and kernel mode.
     pub(crate) busy_milliseconds: f64,
-    /// Memory at most, in KiB.
-    pub(crate) peak: f64,
+    /// Peak memory, in KiB.
+    pub(crate) peak_kib: f64,
 }
 
-/// All runs of one program, in the order run.
+/// Runs of one program, in order.
 pub(crate) struct Runs(pub(crate) Vec<Run>);
 
 impl Runs {
@@ -60,50 +60,50 @@ impl Runs {
         median(self.0.iter().map(|run| run.busy_milliseconds))
     }
 
-    /// In MiB.
-    pub(crate) fn peak(&self) -> f64 {
-        median(self.0.iter().map(|run| run.peak)) / 1024.0
+    /// Returns the median peak memory, in MiB.
+    pub(crate) fn peak_mib(&self) -> f64 {
+        median(self.0.iter().map(|run| run.peak_kib)) / 1024.0
     }
 }
 
-/// The middle one; of an even number the upper of the two.
+/// Returns the median; of an even number of figures, the upper of the two in the middle.
 pub(crate) fn median(figures: impl Iterator<Item = f64>) -> f64 {
     let mut figures: Vec<f64> = figures.collect();
     figures.sort_unstable_by(f64::total_cmp);
     figures[figures.len() / 2]
 }
 
-/// The timing program.
+/// Compiled timing program.
 pub(crate) struct Stopwatch(PathBuf);
 
 impl Stopwatch {
     pub(crate) fn new(folder: &Path) -> Self {
-        Self(home::compiled(folder, "stopwatch", include_str!("program.rs")))
+        Self(home::compile(folder, "stopwatch", include_str!("program.rs")))
     }
 
-    /// Runs each once a round, in a new order each round.
+    /// Runs each program once per round, in a new order each round.
     pub(crate) fn run(&self, programs: &[Program], rounds: usize) -> Vec<Runs> {
-        let plan: String = programs.iter().map(line).collect();
-        let answer = home::done(Command::new(&self.0).arg(rounds.to_string()), &plan);
+        let plan: String = programs.iter().map(plan_line).collect();
+        let answer = home::run_checked(Command::new(&self.0).arg(rounds.to_string()), &plan);
         let mut all: Vec<Runs> = programs.iter().map(|_| Runs(Vec::with_capacity(rounds))).collect();
         for line in answer.lines() {
             let mut words = line.split(' ');
-            let place: usize = words.next().and_then(|word| word.parse().ok()).expect("a place");
+            let index: usize = words.next().and_then(|word| word.parse().ok()).expect("a place");
             let mut figure = || words.next().and_then(|word| word.parse::<f64>().ok()).expect("a figure");
             let (milliseconds, busy_milliseconds) = (figure() / 1e6, figure() / 1e3);
-            all[place].0.push(Run { milliseconds, busy_milliseconds, peak: figure() });
+            all[index].0.push(Run { milliseconds, busy_milliseconds, peak_kib: figure() });
         }
         all
     }
 }
 
-/// The program's line in the plan.
-fn line(program: &Program) -> String {
+/// Returns the program's line in the plan.
+fn plan_line(program: &Program) -> String {
     let mut line = format!("{}\t{}\t{}", program.input.display(), program.folder.display(), program.variables.len());
     for (name, value) in &program.variables {
         write!(line, "\t{name}={value}").expect("text");
     }
-    for word in &program.words {
+    for word in &program.argv {
         write!(line, "\t{word}").expect("text");
     }
     line + "\n"

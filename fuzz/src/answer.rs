@@ -1,4 +1,4 @@
-//! An answer of the server: what is granted stands in it, and what may be granted is.
+//! The server's answers: every grant comes from the answer, and every valid answer is granted.
 
 use jiff::Timestamp;
 use neto::fusion::Grant;
@@ -11,22 +11,22 @@ const YEAR: u64 = 31_536_000;
 pub fn check(body: &[u8]) {
     let granted = Grant::parse(body, Timestamp::UNIX_EPOCH);
     if let Ok(grant) = &granted {
-        believe(grant);
+        check_grant(grant);
     }
-    // What Python writes for a number that is none is not JSON; there is nothing to hold it against.
+    // `NaN` and `Infinity`, as Python writes them, are not JSON. No other parser accepts them for comparison.
     let Some(text) = std::str::from_utf8(body).ok().filter(|text| !text.contains("NaN") && !text.contains("Infinity"))
     else {
         return;
     };
     match (Json::parse(text), granted) {
         (Err(JsonFault::Duplicate(_) | JsonFault::TooDeep), Ok(_)) => panic!("granted by an answer that is not strict"),
-        (Ok(_), granted) => agree(&serde_json::from_str(text).expect("strict JSON is JSON"), granted),
+        (Ok(_), granted) => compare_with_contract(&serde_json::from_str(text).expect("strict JSON is JSON"), granted),
         _ => {}
     }
 }
 
-/// What holds of a grant whatever it came from.
-fn believe(grant: &Grant) {
+/// Checks a grant, whatever answer it came from.
+fn check_grant(grant: &Grant) {
     let refresh = grant.refresh.as_ref();
     for token in [Some(&grant.access), refresh.map(|refresh| &refresh.token)].into_iter().flatten() {
         assert!(is_token(token.reveal()), "a token of other characters");
@@ -44,8 +44,8 @@ fn is_token(text: &str) -> bool {
         )
 }
 
-/// The grant of an answer in good form, worked out from the contract's words alone.
-fn agree(answer: &Value, granted: Result<Grant, &'static str>) {
+/// Computes the grant of a well-formed answer from the contract alone, and compares.
+fn compare_with_contract(answer: &Value, granted: Result<Grant, &'static str>) {
     let field = |name: &str| answer.get(name).filter(|value| !value.is_null());
     let token = |name: &str| match field(name) {
         None => Ok(None),
@@ -69,7 +69,7 @@ fn agree(answer: &Value, granted: Result<Grant, &'static str>) {
     }
 }
 
-/// Whole numbers and texts of digits are exact; a float may be rounded by either side, so only its bounds count.
+/// Integers and digit strings must match exactly. A float may be rounded by either side, so only its range is checked.
 fn check_lifetime(written: Option<&Value>, found: Option<u64>) {
     let seconds = match written {
         Some(Value::Number(number)) if number.is_f64() => {

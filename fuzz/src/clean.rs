@@ -1,5 +1,4 @@
-//! Foreign text made fit to be shown: nothing in it steers a terminal or hides what is read, and what was harmless
-//! is as it was.
+//! Sanitized text: it contains no terminal control characters or hidden text, and harmless characters are unchanged.
 
 use neto::output::{clean, clean_block, fit, shorten};
 use unicode_width::UnicodeWidthStr as _;
@@ -13,7 +12,7 @@ pub fn check(input: &[u8]) {
     assert!(!block.contains(|c| c != '\n' && is_hostile(c)), "{block:?}");
     assert_eq!(clean_block(&block), block, "cleaning twice changes something");
     assert_eq!(block.lines().count(), text.split_terminator('\n').count(), "lines came or went");
-    harmless_stays(&text, &line);
+    check_harmless(&text, &line);
     let most = usize::from(input.first().copied().unwrap_or(0));
     assert!(shorten(&text, most).chars().count() <= most.max(1));
     for shown in [&line, &block] {
@@ -22,15 +21,14 @@ pub fn check(input: &[u8]) {
     assert!(fit(&line, most) == line || line.width() > most, "cut though it fits");
 }
 
-/// What R-46 names.
+/// Returns whether R-46 forbids this character.
 fn is_hostile(c: char) -> bool {
     matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
         | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// The characters that are shown are those of the text, in their order, with escapes between them: read from the end
-/// of one escape to the start of the next.
-fn harmless_stays(text: &str, line: &str) {
+/// Checks that the text's characters are shown in order, each unchanged or as an escape.
+fn check_harmless(text: &str, line: &str) {
     let mut shown = line.chars();
     for character in text.chars() {
         let next = shown.next().expect("a character went");

@@ -1,7 +1,7 @@
-//! Files of credentials: whatever the text, it is read or refused in words without steering characters; what is read
-//! shows no secret, and comes back the same from JSON.
+//! Credential files: any text is imported or rejected with a harmless message. An imported entry shows no secret, and
+//! is unchanged after writing and reading it as JSON.
 //!
-//! The input is taken as it is, and behind the start of each form, so that the fuzzer is within it at once.
+//! The input is used alone and after the start of each format, so that the fuzzer reaches every parser.
 
 use neto::secret::import::{Entry, Import};
 use neto::secret::{Account, Credential, Secret};
@@ -27,20 +27,20 @@ pub fn check(input: &[u8]) {
 fn read(bytes: Vec<u8>) {
     let import = match Import::read(bytes) {
         Ok(import) => import,
-        Err(error) => return is_harmless(&error.to_string()),
+        Err(error) => return assert_harmless(&error.to_string()),
     };
     assert!(!import.found.is_empty(), "read, and nothing in it");
-    import.ignored.iter().for_each(|name| is_harmless(name));
+    import.ignored.iter().for_each(|name| assert_harmless(name));
     for found in &import.found {
         match found {
-            Ok(entry) => comes_back(entry),
-            Err(wrong) => is_harmless(&format!("{}: {}", wrong.place, wrong.problem)),
+            Ok(entry) => check_round_trip(entry),
+            Err(wrong) => assert_harmless(&format!("{}: {}", wrong.place, wrong.problem)),
         }
     }
 }
 
-/// One line, nothing that steers a terminal, and no longer than a few names.
-fn is_harmless(text: &str) {
+/// Asserts one line, without control characters, of limited length.
+fn assert_harmless(text: &str) {
     assert!(!text.contains(char::is_control), "{text:?}");
     assert!(text.chars().count() < 2_000, "{text}");
 }
@@ -49,7 +49,7 @@ fn secret(text: &str) -> Secret {
     Secret::new(text.to_owned())
 }
 
-fn comes_back(entry: &Entry) {
+fn check_round_trip(entry: &Entry) {
     let mut other = entry.clone();
     other.credential = match entry.credential {
         Credential::ApiKey { .. } => Credential::ApiKey { appkey: secret("x"), sharedsecret: secret("y") },

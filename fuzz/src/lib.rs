@@ -1,8 +1,8 @@
-//! What must hold of any input, one module a fuzz target.
+//! Properties that hold for any input, one module per fuzz target.
 //!
-//! Each `check` takes the fuzzer's bytes and panics where a promise does not hold. It is written against the
-//! contract, not against the code: own readers and own models, as plain as can be. `tests/corpus.rs` runs the same
-//! functions over the kept inputs, so that no compiler flag is needed to see an old bug come back.
+//! Each `check` takes the fuzzer's bytes and panics if a property fails. The checks follow the contract, not the code,
+//! with simple parsers and models of their own. `tests/corpus.rs` runs the same functions on the saved inputs, so that
+//! an old bug is found without compiler flags.
 
 pub mod answer;
 pub mod clean;
@@ -18,10 +18,10 @@ mod model;
 mod readers;
 mod script;
 
-/// Holds an input against the promises.
+/// Checks the properties for one input.
 type Check = fn(&[u8]);
 
-/// Every target by its name, which is that of its corpus too.
+/// All targets; the name of a target is also the name of its corpus.
 pub const TARGETS: [(&str, Check); 8] = [
     ("answer", answer::check),
     ("clean", clean::check),

@@ -1,24 +1,24 @@
-//! Which lines of a store one edit may change; all others have to survive it, byte for byte and in their order.
+//! The lines of a store that an edit may change. All other lines must survive unchanged and in order.
 
 use neto::profile::{Edit, Section};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
-/// A node's key and value in the text.
-type Places = Vec<Range<usize>>;
+/// Byte ranges of keys and values in the text.
+type Spans = Vec<Range<usize>>;
 
-/// Panics where a line is gone that the edit does not speak of.
+/// Panics if the edit changed a line that it must not change.
 pub fn assert_kept(before: &str, after: &str, edit: &Edit) {
     let root = DeTable::parse(before).expect("it was read");
     let text = Lines::of(before);
     let touched = text.touched(root.get_ref(), edit);
     let mut rest = after.split_inclusive('\n');
     for (number, line) in before.split_inclusive('\n').enumerate().filter(|(number, _)| !touched.contains(number)) {
-        // The last line may get a line end that it did not have.
+        // The last line may gain a line end.
         let same =
             |other: &str| other == line || (!line.ends_with('\n') && other.trim_end_matches(['\r', '\n']) == line);
-        // A byte-order mark stands before the first line, and what is put there goes behind the mark.
+        // A byte-order mark precedes the first line, and new lines are inserted after the mark.
         let bare = line.trim_start_matches('\u{feff}');
         let found = rest.any(|other| same(other) || (number == 0 && other == bare));
         assert!(found, "line {} is gone or changed: {line:?}\n{edit:?}\n{before}\n-----\n{after}", number + 1);
@@ -28,7 +28,7 @@ pub fn assert_kept(before: &str, after: &str, edit: &Edit) {
 struct Lines<'a> {
     text: &'a str,
     all: Vec<&'a str>,
-    /// Where each line starts.
+    /// Byte offset of each line.
     starts: Vec<usize>,
 }
 
@@ -49,36 +49,36 @@ impl<'a> Lines<'a> {
                     Section::Profile(name) => vec!["profiles", name.as_str()],
                 };
                 path.extend(key.iter().map(String::as_str));
-                self.of_key(root, &path)
+                self.lines_of_key(root, &path)
             }
             Edit::AddProfile { .. } => self.inline_above(root, &["profiles", ""]),
             Edit::RenameProfile { from, .. } => {
                 let mut lines = self.inline_above(root, &["profiles", from.as_str()]);
-                let (places, _) = node(root, &["profiles", from.as_str()]).unwrap_or_default();
-                lines.extend(places.iter().map(|place| self.number(place.start)));
+                let (spans, _) = node(root, &["profiles", from.as_str()]).unwrap_or_default();
+                lines.extend(spans.iter().map(|place| self.number(place.start)));
                 lines
             }
             Edit::RemoveProfile { name } | Edit::ReplaceBlock { name, .. } => {
                 let path = ["profiles", name.as_str()];
                 let mut lines = self.inline_above(root, &path);
-                let (places, _) = node(root, &path).unwrap_or_default();
-                lines.extend(self.with_comments(&places));
+                let (spans, _) = node(root, &path).unwrap_or_default();
+                lines.extend(self.with_comments(&spans));
                 lines
             }
         }
     }
 
-    fn of_key(&self, root: &DeTable<'_>, path: &[&str]) -> BTreeSet<usize> {
+    fn lines_of_key(&self, root: &DeTable<'_>, path: &[&str]) -> BTreeSet<usize> {
         let mut lines = self.inline_above(root, path);
         match node(root, path) {
-            Some((places, true)) => lines.extend(self.with_comments(&places)),
-            Some((places, false)) => lines.extend(self.covered(&places)),
+            Some((spans, true)) => lines.extend(self.with_comments(&spans)),
+            Some((spans, false)) => lines.extend(self.covered(&spans)),
             None => {}
         }
         lines
     }
 
-    /// The lines of the inline tables on the way to a key, which are written anew around it.
+    /// Lines of the inline tables that contain a key; an edit rewrites these tables.
     fn inline_above(&self, root: &DeTable<'_>, path: &[&str]) -> BTreeSet<usize> {
         let mut lines = BTreeSet::new();
         let mut table = root;
@@ -93,19 +93,20 @@ impl<'a> Lines<'a> {
         lines
     }
 
-    fn covered(&self, places: &[Range<usize>]) -> BTreeSet<usize> {
-        places.iter().flat_map(|place| self.number(place.start)..=self.number(place.end)).collect()
+    fn covered(&self, spans: &[Range<usize>]) -> BTreeSet<usize> {
+        spans.iter().flat_map(|place| self.number(place.start)..=self.number(place.end)).collect()
     }
 
-    /// The lines with what lies between them, the comments directly above unless the file starts with them, and those
-    /// below unless they stand directly above a header or the file ends with them. Blank lines may come and go around.
-    fn with_comments(&self, places: &[Range<usize>]) -> BTreeSet<usize> {
-        let mut lines = self.covered(places);
+    /// Lines of these ranges, the lines between them, and the comments around them. Comments above count unless they
+    /// start the file. Comments below count unless a header follows or they end the file. Blank lines around may change
+    /// too.
+    fn with_comments(&self, spans: &[Range<usize>]) -> BTreeSet<usize> {
+        let mut lines = self.covered(spans);
         let comment = |number: usize| self.all.get(number).is_some_and(|line| line.trim_start().starts_with('#'));
         let blank = |number: usize| self.all.get(number).is_some_and(|line| line.trim().is_empty());
-        let idle = |number: usize| comment(number) || blank(number);
+        let skippable = |number: usize| comment(number) || blank(number);
         for line in lines.clone() {
-            let next = (line + 1..self.all.len()).find(|number| !idle(*number)).unwrap_or_default();
+            let next = (line + 1..self.all.len()).find(|number| !skippable(*number)).unwrap_or_default();
             if lines.contains(&next) {
                 lines.extend(line..next);
             }
@@ -129,8 +130,8 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Where a node and everything in it stands, headers included, and whether it is a table.
-fn node(root: &DeTable<'_>, path: &[&str]) -> Option<(Places, bool)> {
+/// Byte ranges of a node and its contents, headers included, and whether the node is a table.
+fn node(root: &DeTable<'_>, path: &[&str]) -> Option<(Spans, bool)> {
     let (last, above) = path.split_last()?;
     let mut table = root;
     for key in above {
@@ -138,17 +139,17 @@ fn node(root: &DeTable<'_>, path: &[&str]) -> Option<(Places, bool)> {
         table = inner;
     }
     let (key, value) = table.iter().find(|(key, _)| key.get_ref() == last)?;
-    let mut places = vec![key.span(), value.span()];
-    let DeValue::Table(inner) = value.get_ref() else { return Some((places, false)) };
-    gather(inner, &mut places);
-    Some((places, true))
+    let mut spans = vec![key.span(), value.span()];
+    let DeValue::Table(inner) = value.get_ref() else { return Some((spans, false)) };
+    gather(inner, &mut spans);
+    Some((spans, true))
 }
 
-fn gather(table: &DeTable<'_>, places: &mut Places) {
+fn gather(table: &DeTable<'_>, spans: &mut Spans) {
     for (key, value) in table {
-        places.extend([key.span(), value.span()]);
+        spans.extend([key.span(), value.span()]);
         if let DeValue::Table(inner) = value.get_ref() {
-            gather(inner, places);
+            gather(inner, spans);
         }
     }
 }

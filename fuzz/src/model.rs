@@ -1,11 +1,11 @@
-//! What edits mean, on values alone: plain tables, nothing of the product's.
+//! A model of edits on plain TOML tables, without code of the product.
 
 use neto::profile::{Edit, ProfileName, Section, Value};
 use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value as Toml};
 
-/// The values of a text. A number is kept as it is written, unless it is an integer that a machine can hold.
+/// Parses the values of a text. A number that is not an `i64` is kept as written.
 pub fn values(text: &str) -> Table {
     table(DeTable::parse(text).expect("it was read").get_ref())
 }
@@ -30,11 +30,11 @@ fn read(value: &DeValue<'_>) -> Toml {
     }
 }
 
-/// The file's values as text, in which what may be written in several ways is one: empty tables and no table, and the
-/// line ends within texts.
-pub fn picture(mut root: Table) -> String {
+/// Renders the values so that equivalent files give the same text. Empty tables are dropped, and line ends in texts are
+/// normalized.
+pub fn normalized(mut root: Table) -> String {
     if let Some(Toml::Table(profiles)) = root.get_mut("profiles") {
-        // An empty profile is one, an empty table in it is none.
+        // An empty profile still counts, but an empty table inside a profile does not.
         profiles.iter_mut().filter_map(|(_, profile)| profile.as_table_mut()).for_each(prune);
     }
     let profiles = root.remove("profiles").filter(|profiles| profiles.as_table().is_none_or(|all| !all.is_empty()));
@@ -47,7 +47,7 @@ fn prune(table: &mut Table) {
     table.retain(|_, value| value.as_table().is_none_or(|inner| !inner.is_empty()));
 }
 
-/// The values after the edits; nothing where they make no sense.
+/// Returns the values after the edits, or `None` if the edits are contradictory.
 pub fn edited(mut root: Table, edits: &[Edit]) -> Option<Table> {
     let mut old_names: BTreeMap<&ProfileName, &ProfileName> = BTreeMap::new();
     for edit in edits {

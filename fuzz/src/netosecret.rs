@@ -1,7 +1,7 @@
-//! NETOSECRET: what is read is written and read again as the same, and what is refused is told in one of few sentences,
-//! none of which holds a value.
+//! NETOSECRET: an accepted value is unchanged after writing and reading. A rejection has one of a few messages, none of
+//! which contains a value.
 //!
-//! The input is taken twice: as the pasted text, and as the JSON inside of one.
+//! The input is used twice: as the pasted text, and as the JSON inside it.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -10,16 +10,16 @@ use neto::secret::{FieldProblem, JsonFault, NetoSecret, NetoSecretError};
 
 const FIELDS: [&str; 5] = ["url", "shortname", "appname", "appkey", "sharedsecret"];
 const KINDS: [&str; 6] = ["null", "true or false", "a number", "a text", "an array", "an object"];
-/// What is said of the whole.
-const WHOLE: [&str; 5] = [
+/// Messages about the whole NETOSECRET.
+const GENERAL_ERRORS: [&str; 5] = [
     "is empty",
     "is longer than 64 KiB",
     "is not base64",
     "is base64, but not of UTF-8 text",
     "is base64, but not of the right text: JSON nested more than 64 levels deep",
 ];
-/// What is said of an address.
-const ADDRESS: [&str; 8] = [
+/// Messages about a URL.
+const URL_ERRORS: [&str; 8] = [
     "the url cannot be read",
     "the url must be https (http only to a loopback address)",
     "the url must start with https://",
@@ -40,7 +40,7 @@ pub fn check(input: &[u8]) {
 fn read(text: &str) {
     let mut secret = match NetoSecret::parse(text) {
         Ok(secret) => secret,
-        Err(error) => return refused(&error),
+        Err(error) => return check_rejection(&error),
     };
     for field in [&secret.shortname, &secret.appname] {
         assert!(!field.is_empty() && !field.contains(char::is_control), "a field that is no word");
@@ -57,8 +57,8 @@ fn read(text: &str) {
     assert_eq!(again.render(), written);
 }
 
-/// Only a place, the name of a field, and the host of an address that looks like another may be told.
-fn refused(error: &NetoSecretError) {
+/// Checks a rejection. It may contain only a position, a field name, or the host of a look-alike address.
+fn check_rejection(error: &NetoSecretError) {
     let message = error.to_string();
     assert!(!message.contains(char::is_control), "a message of several lines: {message:?}");
     let said = message.strip_prefix("the NETOSECRET is base64, but not of the right text: ");
@@ -74,15 +74,16 @@ fn refused(error: &NetoSecretError) {
             let host = message.rsplit("what would be asked is ").next().unwrap_or_default();
             assert!(host.is_ascii() && !host.contains(['/', '@', ' ']), "more than a host: {message}");
         }
-        _ => assert!(sentences().any(|sentence| sentence == message), "other words: {message}"),
+        _ => assert!(other_messages().any(|sentence| sentence == message), "other words: {message}"),
     }
 }
 
-/// Everything else that may be said.
-fn sentences() -> impl Iterator<Item = String> {
-    let whole = WHOLE.iter().map(|what| format!("the NETOSECRET {what}"));
+/// All other permitted messages.
+fn other_messages() -> impl Iterator<Item = String> {
+    let whole = GENERAL_ERRORS.iter().map(|what| format!("the NETOSECRET {what}"));
     let kinds = KINDS.iter().map(|kind| format!("the NETOSECRET is base64 of JSON, but of {kind}, not of an object"));
-    let address = ADDRESS.iter().map(|what| format!("in the NETOSECRET the field 'url' is no usable address: {what}"));
+    let address =
+        URL_ERRORS.iter().map(|what| format!("in the NETOSECRET the field 'url' is no usable address: {what}"));
     let fields = FIELDS.iter().flat_map(|field| {
         let problems = ["is missing", "is empty", "holds control characters"].map(str::to_owned).into_iter();
         let problems = problems.chain(KINDS.iter().map(|kind| format!("is {kind}, not a text")));

@@ -1,13 +1,13 @@
-//! Variables as text: each reader reads back exactly the values, and the text does nothing else.
+//! Variables as text: each reader returns exactly the original values, and the text has no other effect.
 //!
-//! The input is one value or several, with `\x01` between them; the first is tried as a name as well.
+//! The input is one value, or several separated by `\x01`. The first value is also used as a name.
 
 use super::readers;
 use neto::output::{EnvFormat, Shell, ShellError, add_masks};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A variable that is set before and must go.
-const GONE: &str = "GONE";
+/// Variable that was set before and must be unset.
+const UNSET: &str = "GONE";
 
 pub fn check(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
@@ -26,20 +26,20 @@ pub fn check(input: &[u8]) {
 }
 
 fn export(format: EnvFormat, set: &[(String, String)]) -> String {
-    format.exports(&[GONE.to_owned()], set).expect("written")
+    format.exports(&[UNSET.to_owned()], set).expect("written")
 }
 
 fn shells(set: &[(String, String)]) {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-    let mut wanted = vec![words(&["unset", "-v", GONE])];
+    let mut wanted = vec![words(&["unset", "-v", UNSET])];
     wanted.extend(set.iter().map(|(name, value)| words(&["export", &format!("{name}={value}")])));
     for shell in [Shell::Sh, Shell::Bash, Shell::Zsh] {
         assert_eq!(readers::posix(&export(EnvFormat::Shell(shell), set)), wanted);
     }
-    let mut wanted = vec![words(&["set", "-eg", GONE]), words(&["true"])];
+    let mut wanted = vec![words(&["set", "-eg", UNSET]), words(&["true"])];
     wanted.extend(set.iter().map(|(name, value)| words(&["set", "-gx", name, value])));
     assert_eq!(readers::fish(&export(EnvFormat::Shell(Shell::Fish), set)), wanted);
-    let mut wanted = vec![(GONE.to_owned(), None)];
+    let mut wanted = vec![(UNSET.to_owned(), None)];
     wanted.extend(set.iter().map(|(name, value)| (name.clone(), Some(value.clone()))));
     assert_eq!(readers::powershell(&export(EnvFormat::Shell(Shell::Powershell), set)), wanted);
 }
@@ -48,7 +48,7 @@ fn files(set: &[(String, String)]) {
     let mut wanted: BTreeMap<String, String> = set.iter().cloned().collect();
     let read = |text: String| serde_json::from_str::<BTreeMap<String, String>>(&text).expect("JSON");
     assert_eq!(read(export(EnvFormat::Json, set)), wanted);
-    wanted.insert(GONE.to_owned(), String::new());
+    wanted.insert(UNSET.to_owned(), String::new());
     assert_eq!(read(export(EnvFormat::Shell(Shell::Nu), set)), wanted);
     let github: BTreeMap<String, String> = readers::github(&export(EnvFormat::Github, set)).into_iter().collect();
     assert_eq!(github, wanted);
@@ -63,7 +63,7 @@ fn files(set: &[(String, String)]) {
     }
 }
 
-/// What is no name is refused in every format and never printed.
+/// Checks that an invalid name is rejected in every format and never printed.
 fn name(text: &str) {
     let good = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -80,7 +80,7 @@ fn name(text: &str) {
     }
 }
 
-/// Each value is struck out whole, and each line of it.
+/// Checks that each value is masked as a whole and line by line.
 fn masks(values: &[String]) {
     let values: Vec<&str> = values.iter().map(String::as_str).collect();
     let plain = |data: &str| data.replace("%0A", "\n").replace("%0D", "\r").replace("%25", "%");

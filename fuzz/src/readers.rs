@@ -1,7 +1,7 @@
-//! Readers of what shells and files of variables are given: each as plain as the language allows, and each panics on
-//! what would do more than set a variable.
+//! Readers for the text given to shells and variable files. Each reader is as simple as the format permits, and panics
+//! on text that does more than set a variable.
 
-/// The commands of a POSIX shell's text, word by word.
+/// Parses POSIX shell commands into words.
 pub fn posix(text: &str) -> Vec<Vec<String>> {
     let (mut commands, mut words, mut word) = (Vec::new(), Vec::new(), None::<String>);
     let mut rest = text.chars();
@@ -34,7 +34,7 @@ pub fn posix(text: &str) -> Vec<Vec<String>> {
     commands
 }
 
-/// The commands of fish's text, word by word.
+/// Parses fish commands into words.
 pub fn fish(text: &str) -> Vec<Vec<String>> {
     let (mut commands, mut words, mut word) = (Vec::new(), Vec::new(), None::<String>);
     let mut rest = text.chars().peekable();
@@ -64,7 +64,7 @@ pub fn fish(text: &str) -> Vec<Vec<String>> {
     commands
 }
 
-/// The assignments of PowerShell's text: `$env:NAME = 'text' + [char]10`, or `$null`, which is `None`.
+/// Parses PowerShell assignments: `$env:NAME = 'text' + [char]10`, or `$null`, which becomes `None`.
 pub fn powershell(text: &str) -> Vec<(String, Option<String>)> {
     assert!(text.bytes().all(|b| matches!(b, b' '..=b'~' | b'\n')), "more than printable ASCII");
     let line = |line: &str| {
@@ -74,7 +74,7 @@ pub fn powershell(text: &str) -> Vec<(String, Option<String>)> {
     text.lines().map(line).collect()
 }
 
-/// Quoted texts and codes of characters, joined by `+`.
+/// Parses quoted texts and character codes joined by `+`.
 fn expression(mut rest: &str) -> String {
     let mut units = Vec::new();
     loop {
@@ -104,8 +104,7 @@ fn expression(mut rest: &str) -> String {
     String::from_utf16(&units).expect("UTF-16")
 }
 
-/// The variables of a dotenv file, by the rule that all readers of such files share: a value in single quotes on one
-/// line is itself.
+/// Parses a dotenv file by the one rule all readers share: a single-quoted value on one line is literal.
 pub fn dotenv(text: &str) -> Vec<(String, String)> {
     let line = |line: &str| {
         let (name, quoted) = line.split_once('=').expect("an assignment");
@@ -116,7 +115,7 @@ pub fn dotenv(text: &str) -> Vec<(String, String)> {
     text.split_terminator('\n').map(line).collect()
 }
 
-/// The variables of the file that GitHub's runner reads: values between two lines of a mark.
+/// Parses the variable file of GitHub's runner, where two delimiter lines enclose a value.
 pub fn github(text: &str) -> Vec<(String, String)> {
     let mut variables = Vec::new();
     let mut lines = text.split('\n');

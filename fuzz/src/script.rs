@@ -1,16 +1,16 @@
-//! Edits out of the fuzzer's bytes. Whatever the bytes, edits come out; most of them make sense.
+//! Edits generated from the fuzzer's bytes. Any bytes give edits, and most edits are valid.
 
 use jiff::civil::date;
 use neto::profile::{Edit, ProfileName, Section, Store, Value};
 
-/// What stands in values, and must never stand in a message. Nothing that a message may show (names, keys, hosts)
-/// can hold it whole or its middle.
+/// Value that must never appear in a message. Names, keys and hosts, which a message may show, cannot contain it or its
+/// middle.
 pub const CANARY: &str = "c4n4ry/+w3ird+/c4n4ry";
 
-/// Names that a store may not have yet.
+/// Names that the store may not contain yet.
 const NEW_NAMES: [&str; 4] = ["zeta", "a0", "m.m", "x-1_y"];
 
-/// Keys of a profile with a value that each takes.
+/// Keys of a profile for which `value` creates valid values.
 const KEYS: [&str; 14] = [
     "description",
     "tags",
@@ -28,7 +28,7 @@ const KEYS: [&str; 14] = [
     "recipients",
 ];
 
-/// Texts that want quotes, escapes or several lines.
+/// Texts that need quotes, escapes or several lines.
 const TEXTS: [&str; 8] = [
     CANARY,
     "",
@@ -40,11 +40,11 @@ const TEXTS: [&str; 8] = [
     "# no comment\n[profiles.x]",
 ];
 
-/// Takes bytes one by one; zeros once they are used up.
+/// Source of bytes; returns zeros at the end of the input.
 pub struct Script<'a>(pub &'a [u8]);
 
 impl Script<'_> {
-    /// One to three edits of a store.
+    /// Generates one to three edits of a store.
     pub fn edits(&mut self, store: &Store) -> Vec<Edit> {
         let several = [1, 1, 1, 1, 2, 2, 3, 3][usize::from(self.byte() % 8)];
         (0..several).map(|_| self.edit(store)).collect()
@@ -89,7 +89,7 @@ impl Script<'_> {
         }
     }
 
-    /// A value that the key takes, and now and then one that it does not.
+    /// Creates a value for the key, usually a valid value.
     fn value(&mut self, key: &[String], store: &Store) -> Value {
         let odd = self.byte();
         let text = |text: &str| Value::Text(text.to_owned());
@@ -105,7 +105,7 @@ impl Script<'_> {
             "protected" | "explicit" => Value::Flag(odd > 99),
             "alice" | "bob" | "c.d" => text(self.pick(&["age1qqq", "age1zzz"])),
             "env" if key.len() == 1 => Value::Table(vec![("ONE".to_owned(), Value::Text(self.text()))]),
-            // A block takes the line ends of the file, so there is none of its own kind in it.
+            // A block takes the line ends of the file, so it contains no carriage return.
             "secret" => Value::Block(format!("-----BEGIN-----\n{}\n-----END-----\n", self.text().replace('\r', ""))),
             "sealed" => Value::Table(vec![
                 ("id".to_owned(), text("5f0c9a3e7b1d2c44")),
@@ -129,7 +129,7 @@ impl Script<'_> {
         }
     }
 
-    /// Mostly one that is not there.
+    /// Returns a name that usually does not exist yet.
     fn new_name(&mut self, store: &Store) -> ProfileName {
         match self.byte() {
             0..=9 if !store.profiles.is_empty() => self.old_name(store),

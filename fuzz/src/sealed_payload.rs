@@ -1,12 +1,12 @@
-//! What a seal holds: only the one shape is read, its fields are those that stand there, and what is read is written
-//! as the same.
+//! The plaintext of a sealed credential: only the specified format is read, all fields match the JSON, and writing
+//! gives the same payload again.
 
 use jiff::Timestamp;
 use neto::secret::{Account, Credential, Json, JsonFault, Opened};
 use serde_json::{Map, Value};
 
-/// The fields of every payload, beside those of its account.
-const ALWAYS: [&str; 7] = ["v", "profile", "url", "ca_sha256", "id", "recipients", "sealed_at"];
+/// Fields of every payload, besides those of its account.
+const COMMON_FIELDS: [&str; 7] = ["v", "profile", "url", "ca_sha256", "id", "recipients", "sealed_at"];
 
 pub fn check(payload: &[u8]) {
     let opened = Opened::parse(payload);
@@ -16,12 +16,14 @@ pub fn check(payload: &[u8]) {
     };
     check_json(text);
     match opened {
-        Ok(opened) => agree(&opened, &serde_json::from_str(text).expect("read from what is no JSON object")),
+        Ok(opened) => {
+            compare_with_json(&opened, &serde_json::from_str(text).expect("read from what is no JSON object"));
+        }
         Err(error) => assert!(!error.to_string().contains(char::is_control), "{error:?}"),
     }
 }
 
-/// The strict reader takes no more than an ordinary one, and less only for a reason.
+/// Checks that the strict parser accepts only valid JSON, and rejects valid JSON only for a known reason.
 fn check_json(text: &str) {
     match (Json::parse(text), serde_json::from_str::<Value>(text)) {
         (Ok(_), Err(error)) => panic!("more than JSON was read: {error}"),
@@ -30,7 +32,7 @@ fn check_json(text: &str) {
     }
 }
 
-fn agree(opened: &Opened, json: &Map<String, Value>) {
+fn compare_with_json(opened: &Opened, json: &Map<String, Value>) {
     let text = |name: &str| json.get(name).and_then(Value::as_str);
     let mut fields = match (&opened.binding.account, &opened.credential) {
         (Account::ApiKey { shortname, appname }, Credential::ApiKey { appkey, sharedsecret }) => vec![
@@ -44,7 +46,7 @@ fn agree(opened: &Opened, json: &Map<String, Value>) {
         }
         _ => panic!("a credential of another kind than its account"),
     };
-    assert_eq!(json.len(), ALWAYS.len() + fields.len(), "fields that no payload has");
+    assert_eq!(json.len(), COMMON_FIELDS.len() + fields.len(), "fields that no payload has");
     fields.extend([("profile", opened.binding.profile.as_str()), ("id", opened.id.as_str())]);
     for (name, value) in fields {
         assert_eq!(text(name), Some(value));
@@ -54,11 +56,11 @@ fn agree(opened: &Opened, json: &Map<String, Value>) {
     assert_eq!(json.get("v"), Some(&Value::from(1)));
     assert_eq!(json.get("recipients"), Some(&Value::from(opened.recipients.clone())));
     assert!(!format!("{opened:?}").contains("c4n4ry"), "Debug shows a secret");
-    written_again(opened);
+    check_round_trip(opened);
 }
 
-/// The time is written in whole seconds; everything else comes back as it was.
-fn written_again(opened: &Opened) {
+/// Checks that a written payload reads back unchanged, except that the time is in whole seconds.
+fn check_round_trip(opened: &Opened) {
     let written = opened.render().expect("written");
     let whole = Timestamp::from_second(opened.sealed_at.as_second()).expect("a time");
     let again = Opened::parse(&written).expect("what neto writes is read");

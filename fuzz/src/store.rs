@@ -1,7 +1,6 @@
-//! A store of any bytes, and edits of it: refused without a value being told, or made so that what was not meant is as
-//! it was.
+//! A store of any bytes, and edits of it. Errors never show a value, and an edit changes nothing else.
 //!
-//! The input is the file, and behind the first `\x01` (which no TOML holds) the edits.
+//! The input is the file and, after the first `\x01` (which TOML forbids), the edits.
 
 use super::script::{CANARY, Script};
 use super::{lines, model};
@@ -13,23 +12,24 @@ pub fn check(input: &[u8]) {
     let file = parts.next().unwrap_or_default();
     let document = match Document::parse(file.to_vec(), Path::new("/store")) {
         Ok(document) => document,
-        Err(error) => return assert_silent(&error.to_string()),
+        Err(error) => return assert_no_value(&error.to_string()),
     };
     assert_eq!(document.bytes(), file);
-    document.store().profiles.iter().filter_map(fault).for_each(|fault| assert_silent(&fault.to_string()));
-    look(&document, text(&document));
+    document.store().profiles.iter().filter_map(fault).for_each(|fault| assert_no_value(&fault.to_string()));
+    check_accessors(&document, text(&document));
     let edits = Script(parts.next().unwrap_or_default()).edits(document.store());
     match document.apply(&edits) {
-        Ok(after) => agree(&document, &after, &edits),
+        Ok(after) => compare_with_model(&document, &after, &edits),
         Err(error) => {
-            assert_silent(&error.to_string());
+            assert_no_value(&error.to_string());
             let caught = error == EditError::Differs && !within_a_new_table(&edits);
             assert!(!caught, "a bug that was caught: {edits:?}\n{}", text(&document));
         }
     }
 }
 
-/// A key within a table that the same call gives before: refused, in safety; no command asks for it.
+/// Returns whether an edit targets a key inside a table that an earlier edit of the same call sets. neto rejects this
+/// safely; no command does it.
 fn within_a_new_table(edits: &[Edit]) -> bool {
     edits.iter().enumerate().any(|(number, edit)| {
         let Edit::Set { key: table, .. } = edit else { return false };
@@ -48,13 +48,14 @@ fn fault(entry: &Entry) -> Option<&Fault> {
     entry.profile.as_ref().err()
 }
 
-/// Whole or by its middle; the middle has a character that no name, key or host has.
-fn assert_silent(message: &str) {
+/// Asserts that the message contains no canary, neither whole nor its middle. A name, key or host cannot contain the
+/// middle.
+fn assert_no_value(message: &str) {
     assert!(!message.contains(&CANARY[3..14]), "a message tells a value: {message}");
 }
 
-/// What reads a document must not panic, and finds what stands there.
-fn look(document: &Document, text: &str) {
+/// Checks that the accessors of a document do not panic and return the file's values.
+fn check_accessors(document: &Document, text: &str) {
     let raw = model::values(text);
     for entry in &document.store().profiles {
         let profile = raw["profiles"][entry.name.as_str()].as_table();
@@ -72,27 +73,27 @@ fn look(document: &Document, text: &str) {
     }
 }
 
-fn agree(before: &Document, after: &Document, edits: &[Edit]) {
+fn compare_with_model(before: &Document, after: &Document, edits: &[Edit]) {
     let values = |document: &Document| model::values(text(document));
     let expected = model::edited(values(before), edits).unwrap_or_else(|| panic!("made without a sense: {edits:?}"));
     assert_eq!(
-        model::picture(values(after)),
-        model::picture(expected),
+        model::normalized(values(after)),
+        model::normalized(expected),
         "{edits:?}\n{}\n-----\n{}",
         text(before),
         text(after)
     );
     let again = Document::parse(after.bytes().to_vec(), Path::new("/store")).expect("what was written is read");
     for store in [again.store(), after.store()] {
-        others_stay(before.store(), store, edits);
+        check_other_profiles(before.store(), store, edits);
     }
     if let [edit] = edits {
         lines::assert_kept(text(before), text(after), edit);
     }
 }
 
-/// The profiles that no edit names mean what they meant, unless what they all start from was changed.
-fn others_stay(before: &Store, after: &Store, edits: &[Edit]) {
+/// Checks that profiles not named by an edit are unchanged, unless the defaults changed.
+fn check_other_profiles(before: &Store, after: &Store, edits: &[Edit]) {
     let mut named = Vec::new();
     for edit in edits {
         match edit {

@@ -1,7 +1,7 @@
-//! A token file with any content: nothing panics, and a token comes only out of a seal of this machine that says the
-//! same as the line in clear.
+//! A token file with any content: reading never panics. A token is returned only if it was sealed by this machine and
+//! matches the plaintext header line.
 //!
-//! The input is taken for the file itself, and for a line in clear with what is to be sealed below it.
+//! The input is used as the file itself, and as a header line followed by the plaintext to seal.
 
 use jiff::Timestamp;
 use neto::disk::{Durability, replace};
@@ -12,8 +12,8 @@ use serde_json::Value;
 use std::path::Path;
 use std::sync::OnceLock;
 
-/// The fields that stand in clear and in the seal.
-const TWICE: [&str; 5] = ["profile", "fingerprint", "obtained_at", "expires_at", "refresh_expires_at"];
+/// Fields that are in the header line and in the sealed part.
+const HEADER_FIELDS: [&str; 5] = ["profile", "fingerprint", "obtained_at", "expires_at", "refresh_expires_at"];
 
 struct Scene {
     folder: tempfile::TempDir,
@@ -27,13 +27,13 @@ pub fn check(input: &[u8]) {
     assert!(scene.load(input).is_none(), "a token without a seal");
     let Some(end) = input.iter().position(|byte| *byte == b'\n') else { return };
     let (clear, body) = (&input[..end], &input[end + 1..]);
-    // Sealing is dear; what has no line in clear that could be one is read no further anyway.
+    // Encryption is slow, and without a valid header line the file is not read further.
     let Ok(header) = serde_json::from_slice::<Value>(clear) else { return };
     let sealed = scene.device.seal(body).expect("sealed");
     let Some(token) = scene.load(&[clear, b"\n", &sealed].concat()) else { return };
     let body: Value = serde_json::from_slice(body).expect("a token out of what is no JSON");
-    scene.agree(&token, &header, &body);
-    scene.refuse_what_was_changed(clear, &sealed, input.len());
+    scene.compare(&token, &header, &body);
+    scene.check_tampering(clear, &sealed, input.len());
 }
 
 impl Scene {
@@ -65,8 +65,8 @@ impl Scene {
         Some(token).filter(|token| token.fingerprint == self.fingerprint)
     }
 
-    fn agree(&self, token: &CachedToken, header: &Value, body: &Value) {
-        for field in TWICE {
+    fn compare(&self, token: &CachedToken, header: &Value, body: &Value) {
+        for field in HEADER_FIELDS {
             assert_eq!(header.get(field), body.get(field), "{field}");
         }
         let text = |name: &str| body.get(name).and_then(Value::as_str);
@@ -95,8 +95,9 @@ impl Scene {
         }
     }
 
-    /// One bit turned in the seal, its end cut off, or one bit in clear: no token, or the very same line.
-    fn refuse_what_was_changed(&self, clear: &[u8], sealed: &[u8], at: usize) {
+    /// Checks that a flipped bit or a truncation of the sealed part gives no token. After a flipped bit in the header
+    /// line, a token is returned only if the line's fields are unchanged.
+    fn check_tampering(&self, clear: &[u8], sealed: &[u8], at: usize) {
         let mut turned = sealed.to_vec();
         let place = at % turned.len();
         turned[place] ^= 1 << (at % 8);
@@ -107,7 +108,7 @@ impl Scene {
         line[place] ^= 1 << (at % 8);
         if self.load(&[&line, &b"\n"[..], sealed].concat()).is_some() {
             let read = |line: &[u8]| serde_json::from_slice::<Value>(line).expect("a line that was believed");
-            for field in TWICE {
+            for field in HEADER_FIELDS {
                 assert_eq!(read(&line).get(field), read(clear).get(field), "{field}");
             }
         }
