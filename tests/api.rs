@@ -1,15 +1,15 @@
-//! `neto api`: a call as it is typed and its answer as it comes, of one tenant and of many, and what stands before a call
-//! that writes.
+//! Tests `neto api`: requests and answers are passed on unchanged, for one tenant and for several. Also tests the
+//! checks before a writing call.
 
-use crate::fusion::{Fault, Seen, TOKEN};
+use crate::fusion::{Fault, RecordedRequest, TOKEN};
 use crate::harness::{Outcome, Sandbox};
 use serde_json::{Value, json};
 
-/// A call that the server answers with what it was asked.
+/// API path whose answer echoes the request.
 const ECHO: &str = "/api/v1/devices";
 
-/// With these tenants, all signed in.
-fn signed_in(names: &[&str]) -> Sandbox {
+/// Creates a sandbox with these tenants, all logged in.
+fn logged_in(names: &[&str]) -> Sandbox {
     let sandbox = Sandbox::new();
     for name in names {
         sandbox.add(name);
@@ -18,11 +18,11 @@ fn signed_in(names: &[&str]) -> Sandbox {
     sandbox
 }
 
-fn last(sandbox: &Sandbox) -> Seen {
+fn last_request(sandbox: &Sandbox) -> RecordedRequest {
     sandbox.server().requests().pop().expect("a request")
 }
 
-/// The lines of NDJSON.
+/// Parses stdout as NDJSON.
 #[track_caller]
 fn lines(outcome: &Outcome) -> Vec<Value> {
     assert!(outcome.stdout.is_empty() || outcome.stdout.ends_with('\n'), "{outcome}");
@@ -33,14 +33,13 @@ fn lines(outcome: &Outcome) -> Vec<Value> {
         .collect()
 }
 
-/// Marks a profile as protected.
 fn protect(sandbox: &Sandbox, name: &str) {
     sandbox.neto(["profile", "edit", name, "--protected"]).run().code(0);
 }
 
 #[test]
 fn a_call_is_sent_as_it_was_typed() {
-    let sandbox = signed_in(&["acme"]);
+    let sandbox = logged_in(&["acme"]);
     std::fs::write(sandbox.work("body.json"), "{\"from\": \"a file\"}\n").unwrap();
     let json = Some("application/json");
     let large = "x".repeat(100_000);
@@ -58,25 +57,25 @@ fn a_call_is_sent_as_it_was_typed() {
     ];
     for (arguments, method, query, media_type, body) in &cases {
         let outcome = sandbox.neto(["api"].iter().chain(*arguments)).stdin(&large).run();
-        outcome.code(0).silent();
-        let seen = last(&sandbox);
+        outcome.code(0).stderr("");
+        let seen = last_request(&sandbox);
         assert_eq!((&*seen.method, &*seen.path, &*seen.query), (*method, ECHO, *query), "{arguments:?}");
         assert_eq!(seen.header("content-type"), *media_type, "{arguments:?}");
         assert!(seen.body == body.as_bytes(), "{arguments:?}");
         assert_eq!(outcome.json()["data"]["method"], **method);
     }
-    assert_eq!((sandbox.server().asked(ECHO), sandbox.server().logins()), (cases.len(), 1));
+    assert_eq!((sandbox.server().request_count(ECHO), sandbox.server().logins()), (cases.len(), 1));
 }
 
 #[test]
 fn headers_are_added_and_take_the_place_of_neto_s() {
-    let sandbox = signed_in(&["acme"]);
+    let sandbox = logged_in(&["acme"]);
     sandbox.neto(["api", "GET", "devices"]).run().code(0);
-    let seen = last(&sandbox);
+    let seen = last_request(&sandbox);
     assert_eq!((seen.header("accept"), seen.header("accept-encoding")), (Some("application/json"), Some("identity")));
     let headers = ["-H", "Accept: text/csv", "-H", "accept-encoding:gzip", "-H", "X-Note: a: b", "-H", "X-Note: c"];
     sandbox.neto(["api", "GET", "devices"].iter().chain(&headers)).run().code(0);
-    let seen = last(&sandbox);
+    let seen = last_request(&sandbox);
     assert_eq!((seen.header("accept"), seen.header("accept-encoding")), (Some("text/csv"), Some("gzip")));
     let notes: Vec<_> = seen.headers.iter().filter(|(name, _)| name == "x-note").map(|(_, value)| &**value).collect();
     assert_eq!(notes, ["a: b", "c"]);
@@ -96,7 +95,7 @@ fn headers_are_added_and_take_the_place_of_neto_s() {
 
 #[test]
 fn what_leads_elsewhere_or_is_no_call_sends_nothing() {
-    let sandbox = signed_in(&["acme"]);
+    let sandbox = logged_in(&["acme"]);
     let before = sandbox.server().connections();
     let paths = [
         "https://evil.example/x",
@@ -137,14 +136,14 @@ fn what_leads_elsewhere_or_is_no_call_sends_nothing() {
 #[cfg(unix)]
 #[test]
 fn a_body_of_more_than_64_mib_is_refused() {
-    let sandbox = signed_in(&["acme"]);
+    let sandbox = logged_in(&["acme"]);
     let before = sandbox.server().connections();
     let file = std::fs::File::create(sandbox.work("large")).unwrap();
     file.set_len((64 << 20) + 1).unwrap();
     sandbox.neto(["api", "PUT", "/x", "--data", "@large"]).run().code(2).stdout("").stderr_has("large");
     let line = "head -c 67108865 /dev/zero | neto api PUT /x --data -";
     sandbox.program("bash", ["-c", line]).run().code(2).stdout("").stderr_has("more than the 64 MiB");
-    // Process substitution is a pipe, for which there is a way of its own.
+    // Process substitution is a pipe; `--data -` is the way to read a pipe.
     let line = "neto api PUT /x --data @<(echo 1)";
     sandbox.program("bash", ["-c", line]).run().code(1).stdout("").stderr_has("--data -");
     assert_eq!(sandbox.server().connections(), before);
@@ -153,21 +152,21 @@ fn a_body_of_more_than_64_mib_is_refused() {
 #[cfg(unix)]
 #[test]
 fn the_body_comes_to_the_byte() {
-    let sandbox = signed_in(&["acme"]);
+    let sandbox = logged_in(&["acme"]);
     let bytes: Vec<u8> = (0..=255).cycle().take(100_003).collect();
     sandbox.server().fault(Fault::at(ECHO).answer(200, bytes.clone()).header("content-encoding", "gzip"));
-    sandbox.program("sh", ["-c", "neto api GET /devices >out"]).run().code(0).silent();
+    sandbox.program("sh", ["-c", "neto api GET /devices >out"]).run().code(0).stderr("");
     assert!(std::fs::read(sandbox.work("out")).unwrap() == bytes, "another body");
     sandbox.server().clear_faults();
     sandbox.server().fault(Fault::at(ECHO).answer(204, ""));
-    sandbox.neto(["api", "GET", "/devices"]).run().code(0).silent().stdout("");
+    sandbox.neto(["api", "GET", "/devices"]).run().code(0).stderr("").stdout("");
     sandbox.server().clear_faults();
-    sandbox.neto(["api", "HEAD", "/devices"]).run().code(0).silent().stdout("");
+    sandbox.neto(["api", "HEAD", "/devices"]).run().code(0).stderr("").stdout("");
 }
 
 #[test]
 fn include_shows_status_and_headers_before_the_body() {
-    let sandbox = signed_in(&["acme"]);
+    let sandbox = logged_in(&["acme"]);
     let fault = |status| Fault::at(ECHO).once().answer(status, "body\n").header("x-note", "a\tb").header("x-none", "");
     sandbox.server().fault(fault(202));
     let outcome = sandbox.neto(["api", "GET", "/devices", "-i"]).run();
@@ -181,7 +180,7 @@ fn include_shows_status_and_headers_before_the_body() {
 
 #[test]
 fn the_status_decides_the_exit_code_and_the_body_comes_all_the_same() {
-    let sandbox = signed_in(&["acme"]);
+    let sandbox = logged_in(&["acme"]);
     for (status, code, hint) in [
         (400, 4, "look at the query and the body"),
         (401, 4, "neto login acme --force"),
@@ -204,7 +203,7 @@ fn the_status_decides_the_exit_code_and_the_body_comes_all_the_same() {
         if status != 304 {
             outcome.stderr_has(": not [31myou");
         }
-        // What was asked for is a part, which there is none of.
+        // `--select` asks for a part, which an error body does not have.
         sandbox.neto(["api", "PUT", "/devices", "--select", "/message"]).run().code(code).stdout("").stderr_has(hint);
     }
     let wait = Fault::at(ECHO).error(429, "slower").header("retry-after", "77");
@@ -215,7 +214,7 @@ fn the_status_decides_the_exit_code_and_the_body_comes_all_the_same() {
 
 #[test]
 fn a_redirect_is_named_and_not_followed() {
-    let (sandbox, elsewhere) = (signed_in(&["acme"]), Sandbox::new());
+    let (sandbox, elsewhere) = (logged_in(&["acme"]), Sandbox::new());
     let to = format!("{}/api/v1/devices", elsewhere.server().origin());
     sandbox.server().fault(Fault::at(ECHO).redirect(307, &to));
     sandbox
@@ -229,26 +228,26 @@ fn a_redirect_is_named_and_not_followed() {
 
 #[test]
 fn a_401_renews_the_token_once_and_repeats_a_reading_call_alone() {
-    let sandbox = signed_in(&["acme"]);
-    let counts = || (sandbox.server().asked(ECHO), sandbox.server().logins());
+    let sandbox = logged_in(&["acme"]);
+    let counts = || (sandbox.server().request_count(ECHO), sandbox.server().logins());
     sandbox.server().end_access_tokens();
-    sandbox.neto(["api", "GET", "/devices"]).run().code(0).silent();
+    sandbox.neto(["api", "GET", "/devices"]).run().code(0).stderr("");
     assert_eq!(counts(), (2, 2));
     sandbox.server().end_access_tokens();
     let outcome = sandbox.neto(["api", "POST", "/devices"]).run();
     outcome.code(4).stdout_has("missing or invalid").stderr_has("hint: neto login acme --force\n");
     assert_eq!(counts(), (3, 3), "sent once, and the token is renewed for the next call");
-    sandbox.neto(["api", "POST", "/devices"]).run().code(0).silent();
+    sandbox.neto(["api", "POST", "/devices"]).run().code(0).stderr("");
     assert_eq!(counts(), (4, 3));
     // Searches only read.
     sandbox.server().end_access_tokens();
-    sandbox.neto(["api", "POST", "/search/flow"]).run().code(0).silent();
-    assert_eq!((sandbox.server().asked("/api/v1/search/flow"), sandbox.server().logins()), (2, 4));
-    // A server that takes no token at all is asked twice.
+    sandbox.neto(["api", "POST", "/search/flow"]).run().code(0).stderr("");
+    assert_eq!((sandbox.server().request_count("/api/v1/search/flow"), sandbox.server().logins()), (2, 4));
+    // A server that rejects every token is asked twice.
     sandbox.server().fault(Fault::at(ECHO).error(401, "never"));
     sandbox.neto(["api", "GET", "/devices"]).run().code(4).stdout_has("never").stderr_has("status 401: never");
     assert_eq!(counts(), (6, 5));
-    // What a writing call was told counts, also where no other token is to be had.
+    // A writing call reports its own 401, even if no new token can be obtained.
     sandbox.server().fault(Fault::at(TOKEN).error(503, "later"));
     sandbox.neto(["api", "POST", "/devices"]).run().code(4).stdout_has("never").stderr_has("status 401: never");
     assert_eq!(counts(), (7, 5));
@@ -256,7 +255,7 @@ fn a_401_renews_the_token_once_and_repeats_a_reading_call_alone() {
 
 #[test]
 fn what_passes_is_asked_again_by_reading_calls_alone() {
-    let sandbox = signed_in(&["acme"]);
+    let sandbox = logged_in(&["acme"]);
     for (method, path, asked, code) in [
         ("GET", ECHO, 3, 0),
         ("POST", "/api/v1/stats/x", 3, 0),
@@ -266,22 +265,22 @@ fn what_passes_is_asked_again_by_reading_calls_alone() {
     ] {
         sandbox.server().clear_faults();
         sandbox.server().fault(Fault::at(path).times(2).error(503, "later"));
-        let before = sandbox.server().asked(path);
+        let before = sandbox.server().request_count(path);
         sandbox.neto(["api", method, path]).run().code(code);
-        assert_eq!(sandbox.server().asked(path) - before, asked, "{method} {path}");
+        assert_eq!(sandbox.server().request_count(path) - before, asked, "{method} {path}");
     }
 }
 
 #[test]
 fn a_writing_call_without_an_answer_may_have_been_done() {
-    let sandbox = signed_in(&["acme"]);
+    let sandbox = logged_in(&["acme"]);
     sandbox.server().fault(Fault::at(ECHO).lose_answer());
     let outcome = sandbox.neto(["api", "PUT", "/devices"]).run();
     outcome.code(5).stdout("").stderr_has("it may have been done all the same").stderr_has("look whether it was done");
-    assert_eq!(sandbox.server().asked(ECHO), 1);
+    assert_eq!(sandbox.server().request_count(ECHO), 1);
     let outcome = sandbox.neto(["api", "GET", "/devices"]).run();
     outcome.code(5).stdout("").stderr_has("the connection to 127.0.0.1").stderr_lacks("may have been done");
-    // An answer that breaks off is a failure too, and what came of it stands there.
+    // A truncated answer is a failure too; the part that arrived is printed.
     sandbox.server().clear_faults();
     sandbox.server().fault(Fault::at(ECHO).cut_body(9));
     sandbox.neto(["api", "PUT", "/devices"]).run().code(5).stdout("{\"data\":{").stderr_has("its answer breaks off");
@@ -289,7 +288,7 @@ fn a_writing_call_without_an_answer_may_have_been_done() {
 
 #[test]
 fn select_prints_a_part() {
-    let sandbox = signed_in(&["acme"]);
+    let sandbox = logged_in(&["acme"]);
     let body = r#"{ "data": [ {"name": "a \"b\"\n", "id": 12345678901234567890.10, "x": null}, true ] }"#;
     sandbox.server().fault(Fault::at(ECHO).answer(200, body));
     let select = |pointer: &str| sandbox.neto(["api", "GET", "/devices", "--select", pointer]).run();
@@ -300,7 +299,7 @@ fn select_prints_a_part() {
         ("/data/1", "true\n"),
         ("/data", "[{\"name\":\"a \\\"b\\\"\\n\",\"id\":12345678901234567890.10,\"x\":null},true]\n"),
     ] {
-        select(pointer).code(0).silent().stdout(printed);
+        select(pointer).code(0).stderr("").stdout(printed);
     }
     select("/data/2").code(5).stdout("").stderr_has("acme: the answer has nothing at /data/2").stderr_has("hint: ");
     sandbox.server().clear_faults();
@@ -308,24 +307,24 @@ fn select_prints_a_part() {
     select("/data").code(5).stdout("").stderr_has("the answer is no JSON");
     sandbox.server().clear_faults();
     let large = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", 65 << 20);
-    sandbox.server().fault(Fault::at(ECHO).raw(large).again(" ".repeat(1 << 20), 65));
+    sandbox.server().fault(Fault::at(ECHO).raw(large).then_repeat(" ".repeat(1 << 20), 65));
     select("/data").code(5).stdout("").stderr_has("larger than the 64 MiB").stderr_has("without --select");
 }
 
 #[test]
 fn the_chosen_profile_is_meant_and_one_name_is_one_answer() {
-    let sandbox = signed_in(&["acme", "globex"]);
+    let sandbox = logged_in(&["acme", "globex"]);
     let tenant = |outcome: Outcome| outcome.json()["data"]["shortname"].clone();
     sandbox.neto(["use", "globex"]).run().code(0);
-    for (arguments, wanted) in [
+    for (arguments, expected) in [
         (&["api", "GET", "/devices"][..], "globex"),
         (&["api", "GET", "/devices", "acme"], "acme"),
         (&["api", "GET", "/devices", "-p", "acme"], "acme"),
         (&["-p", "acme", "api", "GET", "/devices", "acme"], "acme"),
     ] {
-        assert_eq!(tenant(sandbox.neto(arguments).run()), wanted, "{arguments:?}");
+        assert_eq!(tenant(sandbox.neto(arguments).run()), expected, "{arguments:?}");
     }
-    // NETOSECRET alone does.
+    // NETOSECRET works without a store.
     let other = Sandbox::new();
     let credential = other.server().add_tenant("initech", "soc");
     let call = |arguments: &[&str]| other.neto(arguments).env("NETOSECRET", credential.netosecret()).run();
@@ -333,7 +332,7 @@ fn the_chosen_profile_is_meant_and_one_name_is_one_answer() {
     assert_eq!(tenant(call(&["api", "GET", "/devices", "env"])), "initech");
     other.server().fault(Fault::at(ECHO).error(403, "no"));
     call(&["api", "GET", "/devices"]).code(4).stderr_has("neto api GET /api-keys env");
-    // What more than one may be meant by is NDJSON, also where it is one.
+    // A selection that can match several profiles prints NDJSON, even if only one profile matches.
     for arguments in [&["ac*"][..], &["--tag", "x"], &["acme", "acme"]] {
         sandbox.neto(["profile", "edit", "acme", "--tag", "x"]).run();
         let outcome = sandbox.neto(["api", "GET", "/devices"].iter().chain(arguments)).run();
@@ -344,7 +343,7 @@ fn the_chosen_profile_is_meant_and_one_name_is_one_answer() {
 
 #[test]
 fn min_ttl_renews_first() {
-    let sandbox = signed_in(&["acme"]);
+    let sandbox = logged_in(&["acme"]);
     sandbox.neto(["api", "GET", "/devices", "--min-ttl", "1h"]).run().code(0);
     assert_eq!(sandbox.server().logins() + sandbox.server().refreshes(), 1);
     sandbox.neto(["api", "GET", "/devices", "--min-ttl", "30h"]).run().code(0).stderr_has("less than --min-ttl");
@@ -352,31 +351,31 @@ fn min_ttl_renews_first() {
 }
 
 mod many {
-    use super::{ECHO, lines, protect, signed_in};
+    use super::{ECHO, lines, logged_in, protect};
     use crate::fusion::{Fault, Gate, TOKEN};
     use serde_json::{Value, json};
 
     #[test]
     fn a_line_a_tenant_in_the_order_of_the_store_whoever_answers_first() {
-        let sandbox = signed_in(&["acme", "globex", "hooli", "initech"]);
+        let sandbox = logged_in(&["acme", "globex", "hooli", "initech"]);
         let (first, fourth) = (Gate::new(), Gate::new());
-        sandbox.server().fault(Fault::at(ECHO).of("acme").hold(&first));
-        sandbox.server().fault(Fault::at(ECHO).of("initech").hold(&fourth));
+        sandbox.server().fault(Fault::at(ECHO).for_tenant("acme").hold_at(&first));
+        sandbox.server().fault(Fault::at(ECHO).for_tenant("initech").hold_at(&fourth));
         let running = sandbox.neto(["api", "GET", "/devices", "--all", "--jobs", "2"]).start();
-        // Two at once: when the fourth is asked beside the first, those between them have answered.
-        fourth.wait_for(1);
+        // Two jobs: the fourth request can start beside the first only after the second and third are answered.
+        fourth.wait_for_requests(1);
         fourth.open();
         first.open();
         let outcome = running.finish();
-        let told = lines(outcome.code(0));
-        let names: Vec<&str> = told.iter().filter_map(|line| line["profile"].as_str()).collect();
+        let rows = lines(outcome.code(0));
+        let names: Vec<&str> = rows.iter().filter_map(|line| line["profile"].as_str()).collect();
         assert_eq!(names, ["acme", "globex", "hooli", "initech"]);
-        for (line, name) in told.iter().zip(names) {
+        for (line, name) in rows.iter().zip(names) {
             let data = json!({"shortname": name, "method": "GET", "path": ECHO, "query": "", "body": null});
-            let wanted = json!({
+            let expected = json!({
                 "profile": name, "shortname": name, "status": 200, "data": {"meta": {"code": 200, "count": 1}, "data": data},
             });
-            assert_eq!(*line, wanted);
+            assert_eq!(*line, expected);
         }
         let keys: Vec<&str> = ["{\"profile\":", "\"shortname\":", "\"status\":", "\"data\":"].into();
         let first = outcome.stdout.lines().next().unwrap();
@@ -385,30 +384,30 @@ mod many {
 
     #[test]
     fn one_at_a_time_if_wanted() {
-        let sandbox = signed_in(&["acme", "globex"]);
+        let sandbox = logged_in(&["acme", "globex"]);
         let gate = Gate::new();
-        sandbox.server().fault(Fault::at(ECHO).of("acme").hold(&gate));
+        sandbox.server().fault(Fault::at(ECHO).for_tenant("acme").hold_at(&gate));
         let running = sandbox.neto(["api", "GET", "/devices", "--all", "--jobs", "1"]).start();
-        gate.wait_for(1);
-        assert_eq!(sandbox.server().asked(ECHO), 1);
+        gate.wait_for_requests(1);
+        assert_eq!(sandbox.server().request_count(ECHO), 1);
         gate.open();
         assert_eq!(lines(running.finish().code(0)).len(), 2);
     }
 
     #[test]
     fn what_fails_is_told_in_its_line_and_is_8() {
-        let sandbox = signed_in(&["acme", "broken", "globex", "hooli", "initech", "umbrella"]);
+        let sandbox = logged_in(&["acme", "broken", "globex", "hooli", "initech", "umbrella"]);
         let store = sandbox.store().replace("[profiles.broken]\n", "[profiles.broken]\nshortnam = \"typo\"\n");
         sandbox.write_store(store + "\n[profiles.zskeleton]\nshortname = \"bare\"\nappname = \"soc\"\n");
         let server = sandbox.server();
-        server.fault(Fault::at(ECHO).of("globex").error(404, "no\nsuch \u{1b}[31mthing"));
-        server.fault(Fault::at(ECHO).of("hooli").close());
-        server.fault(Fault::at(ECHO).of("initech").error(401, "no"));
-        server.fault(Fault::at(TOKEN).of("initech").error(401, "unknown key"));
+        server.fault(Fault::at(ECHO).for_tenant("globex").error(404, "no\nsuch \u{1b}[31mthing"));
+        server.fault(Fault::at(ECHO).for_tenant("hooli").close());
+        server.fault(Fault::at(ECHO).for_tenant("initech").error(401, "no"));
+        server.fault(Fault::at(TOKEN).for_tenant("initech").error(401, "unknown key"));
         let outcome = sandbox.neto(["api", "GET", "/devices", "--all"]).run();
-        let told = lines(outcome.code(8));
-        let error = |line: &Value, words: &str| line["error"].as_str().is_some_and(|error| error.contains(words));
-        let statuses: Vec<_> = told.iter().map(|line| (line["profile"].as_str().unwrap(), &line["status"])).collect();
+        let rows = lines(outcome.code(8));
+        let error = |line: &Value, text: &str| line["error"].as_str().is_some_and(|error| error.contains(text));
+        let statuses: Vec<_> = rows.iter().map(|line| (line["profile"].as_str().unwrap(), &line["status"])).collect();
         let null = Value::Null;
         assert_eq!(
             statuses,
@@ -421,19 +420,19 @@ mod many {
                 ("umbrella", &json!(200)),
             ]
         );
-        assert!(told.iter().all(|line| line.get("data").is_some() != line.get("error").is_some()));
-        assert!(error(&told[1], "shortnam") && told[1]["shortname"].is_null() && !error(&told[1], "typo"));
-        assert!(error(&told[2], "status 404: no such [31mthing"), "{outcome}");
-        assert!(error(&told[3], "the connection to ") && error(&told[4], "unknown key"));
+        assert!(rows.iter().all(|line| line.get("data").is_some() != line.get("error").is_some()));
+        assert!(error(&rows[1], "shortnam") && rows[1]["shortname"].is_null() && !error(&rows[1], "typo"));
+        assert!(error(&rows[2], "status 404: no such [31mthing"), "{outcome}");
+        assert!(error(&rows[3], "the connection to ") && error(&rows[4], "unknown key"));
         outcome.stderr_has("4 of 7 profiles failed").stderr_has("these alone: broken globex hooli initech");
         outcome.stderr_has("zskeleton: skipped").stderr_has("globex: 127.0.0.1");
-        // One alone fails as itself.
+        // A batch of one profile returns that profile's own exit code.
         sandbox.neto(["api", "GET", "/devices", "glob*"]).run().code(10).stdout_has("\"status\":404");
     }
 
     #[test]
     fn select_and_odd_bodies() {
-        let sandbox = signed_in(&["a", "b", "c", "d", "e", "f"]);
+        let sandbox = logged_in(&["a", "b", "c", "d", "e", "f"]);
         let deep = "[".repeat(5_000) + &"]".repeat(5_000);
         let long = format!("[\n{}12345678901234567890.10]", " 0.10,\r\n".repeat(20_000));
         let bodies: [(&str, &[u8]); 6] = [
@@ -445,43 +444,43 @@ mod many {
             ("f", b"\"text\"\n{\"profile\":\"acme\",\"status\":200,\"data\":1}\n"),
         ];
         for (name, body) in bodies {
-            sandbox.server().fault(Fault::at(ECHO).of(name).answer(200, body));
+            sandbox.server().fault(Fault::at(ECHO).for_tenant(name).answer(200, body));
         }
         let outcome = sandbox.neto(["api", "GET", "/devices", "--all"]).run();
-        let told = lines(outcome.code(0));
-        assert_eq!(told.len(), 6, "{outcome}");
+        let rows = lines(outcome.code(0));
+        assert_eq!(rows.len(), 6, "{outcome}");
         assert!(outcome.stdout.chars().all(|c| c == '\n' || (!c.is_control() && !"\u{2028}\u{202e}".contains(c))));
-        assert_eq!(told[0]["data"], json!({"x": "line\n", "u": "\u{2028}\u{7f}\u{85}\u{202e}"}));
-        assert_eq!(told[1]["data"], "two\nlines \u{fffd} \u{1b}[2J \"quoted\"");
-        assert_eq!(told[2]["data"], Value::Null);
-        assert_eq!(told[3]["data"], json!(deep), "as a text");
+        assert_eq!(rows[0]["data"], json!({"x": "line\n", "u": "\u{2028}\u{7f}\u{85}\u{202e}"}));
+        assert_eq!(rows[1]["data"], "two\nlines \u{fffd} \u{1b}[2J \"quoted\"");
+        assert_eq!(rows[2]["data"], Value::Null);
+        assert_eq!(rows[3]["data"], json!(deep), "as a text");
         outcome.stdout_has("0.10,0.10,12345678901234567890.10]}\n");
-        assert_eq!(told[5]["data"].as_str().map(str::len), Some(bodies[5].1.len()));
+        assert_eq!(rows[5]["data"].as_str().map(str::len), Some(bodies[5].1.len()));
         let select = sandbox.neto(["api", "GET", "/devices", "--all", "--select", "/x"]).run();
-        let told = lines(select.code(8));
-        assert_eq!((&told[0]["data"], &told[0]["status"]), (&json!("line\n"), &json!(200)));
+        let rows = lines(select.code(8));
+        assert_eq!((&rows[0]["data"], &rows[0]["status"]), (&json!("line\n"), &json!(200)));
         assert_eq!(
-            (&told[1]["error"], &told[1]["status"]),
+            (&rows[1]["error"], &rows[1]["status"]),
             (&json!("the answer is no JSON, so that --select finds nothing in it"), &json!(200))
         );
-        assert_eq!(told[4]["error"], "the answer has nothing at /x");
+        assert_eq!(rows[4]["error"], "the answer has nothing at /x");
     }
 
     #[test]
     fn a_write_to_several_asks_once_with_their_number() {
-        let sandbox = signed_in(&["acme", "globex", "hooli"]);
+        let sandbox = logged_in(&["acme", "globex", "hooli"]);
         let post = || ["api", "POST", "/devices?secret=1", "acme", "globex"];
         let outcome = sandbox.neto(post()).run();
         outcome.code(2).stdout("").stderr_has("Send POST /api/v1/devices to 2 profiles (acme, globex)?");
         outcome.stderr_has("hint: the same line with --yes").stderr_lacks("secret=1");
         protect(&sandbox, "globex");
         sandbox.neto(post()).run().code(2).stdout("").stderr_has("(acme, globex; protected: globex)");
-        assert_eq!(sandbox.server().asked(ECHO), 0);
-        let told = lines(sandbox.neto(post()).arg("--yes").run().code(0).silent());
-        assert_eq!((told.len(), sandbox.server().asked(ECHO)), (2, 2));
-        // What reads asks nobody.
-        sandbox.neto(["api", "POST", "/search/x", "--all"]).run().code(0).silent();
-        sandbox.neto(["api", "GET", "/devices", "--all", "--read-only"]).run().code(0).silent();
+        assert_eq!(sandbox.server().request_count(ECHO), 0);
+        let rows = lines(sandbox.neto(post()).arg("--yes").run().code(0).stderr(""));
+        assert_eq!((rows.len(), sandbox.server().request_count(ECHO)), (2, 2));
+        // Reading calls need no confirmation.
+        sandbox.neto(["api", "POST", "/search/x", "--all"]).run().code(0).stderr("");
+        sandbox.neto(["api", "GET", "/devices", "--all", "--read-only"]).run().code(0).stderr("");
     }
 
     #[test]
@@ -494,28 +493,28 @@ mod many {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_run_that_is_interrupted_leaves_whole_lines() {
-        let sandbox = signed_in(&["acme", "globex"]);
+        let sandbox = logged_in(&["acme", "globex"]);
         sandbox.server().fault(Fault::at(ECHO).answer(200, format!("\"{}\"", "x".repeat(1 << 20))));
-        // One byte has come, so that the line is under way; the pipe holds no more than 64 KiB of it.
+        // After one byte, the first line is being written; the pipe holds at most 64 KiB of the line.
         let script = "coproc neto api GET /devices --all; pid=$!; exec 3<&\"${COPROC[0]}\"; IFS= read -r -N 1 -u 3 c; \
                       kill -SIGNAL $pid; printf %s \"$c\"; cat <&3; wait $pid; echo $? >&2";
         for (signal, code) in [("INT", "130\n"), ("TERM", "143\n")] {
-            // A shell has its background jobs ignore SIGINT.
+            // A shell makes its background jobs ignore SIGINT.
             let script =
                 script.replace("coproc neto", "coproc env --default-signal=INT neto").replace("SIGNAL", signal);
             let outcome = sandbox.program("bash", ["-c", &script]).run();
-            let told = lines(outcome.code(0));
-            assert_eq!((told.len(), outcome.stderr.as_str()), (1, code));
+            let rows = lines(outcome.code(0));
+            assert_eq!((rows.len(), outcome.stderr.as_str()), (1, code));
         }
     }
 }
 
 mod guard {
-    use super::{ECHO, protect, signed_in};
+    use super::{ECHO, logged_in, protect};
 
     #[test]
     fn read_only_refuses_what_writes_on_any_profile() {
-        let sandbox = signed_in(&["acme"]);
+        let sandbox = logged_in(&["acme"]);
         let before = sandbox.server().connections();
         for method in ["POST", "put", "PATCH", "DELETE", "OPTIONS", "PURGE", "X-Get"] {
             for more in [&[][..], &["--yes"], &["acme", "acme"]] {
@@ -538,29 +537,29 @@ mod guard {
 
     #[test]
     fn off_a_terminal_a_protected_profile_needs_yes() {
-        let sandbox = signed_in(&["acme"]);
+        let sandbox = logged_in(&["acme"]);
         let delete = || sandbox.neto(["api", "DELETE", "/devices"]);
-        delete().run().code(0).silent();
+        delete().run().code(0).stderr("");
         protect(&sandbox, "acme");
-        let before = sandbox.server().asked(ECHO);
+        let before = sandbox.server().request_count(ECHO);
         let outcome = delete().run();
         outcome
             .code(2)
             .stdout("")
             .stderr_has("Send DELETE /api/v1/devices to the tenant 'acme' (profile acme, protected)?");
         outcome.stderr_has("nobody to ask").stderr_has("hint: the same line with --yes");
-        // Words on standard input are no answer.
+        // Text on standard input does not answer the question.
         delete().stdin("y\n").run().code(2).stdout("");
-        assert_eq!(sandbox.server().asked(ECHO), before);
-        sandbox.neto(["api", "GET", "/devices"]).run().code(0).silent();
-        delete().arg("-y").run().code(0).silent();
-        assert_eq!(sandbox.server().asked(ECHO), before + 2);
+        assert_eq!(sandbox.server().request_count(ECHO), before);
+        sandbox.neto(["api", "GET", "/devices"]).run().code(0).stderr("");
+        delete().arg("-y").run().code(0).stderr("");
+        assert_eq!(sandbox.server().request_count(ECHO), before + 2);
     }
 
     #[cfg(unix)]
     #[test]
     fn on_a_terminal_it_asks() {
-        let sandbox = signed_in(&["acme", "globex"]);
+        let sandbox = logged_in(&["acme", "globex"]);
         protect(&sandbox, "acme");
         let question = "to the tenant 'acme' (profile acme, protected)? [y/N] ";
         for (answer, code, asked) in [("n", 2, 0), ("", 2, 0), ("yes", 0, 1)] {
@@ -568,13 +567,13 @@ mod guard {
             terminal.expect("Send PUT /api/v1/devices ").expect(question).enter(answer);
             let screen = terminal.finish();
             screen.code(code);
-            assert_eq!(sandbox.server().asked(ECHO), asked, "{answer}");
+            assert_eq!(sandbox.server().request_count(ECHO), asked, "{answer}");
         }
         let mut terminal = sandbox.neto(["api", "PUT", "/devices", "--all"]).at_terminal();
         terminal.expect("to 2 profiles (acme, globex; protected: acme)? [y/N] ").enter("y");
         terminal.finish().code(0).has("\"profile\":\"globex\"");
-        assert_eq!(sandbox.server().asked(ECHO), 3);
-        // One that is not protected is not asked about.
+        assert_eq!(sandbox.server().request_count(ECHO), 3);
+        // An unprotected profile needs no confirmation.
         sandbox.neto(["api", "PUT", "/devices", "globex"]).at_terminal().finish().code(0).lacks("[y/N]");
     }
 
@@ -582,19 +581,19 @@ mod guard {
     #[test]
     fn a_body_may_be_typed() {
         use crate::harness::{CTRL_D, ENTER};
-        let sandbox = signed_in(&["acme"]);
+        let sandbox = logged_in(&["acme"]);
         protect(&sandbox, "acme");
         let mut terminal = sandbox.neto(["api", "PUT", "/devices", "--data", "-"]).at_terminal();
         terminal.press("[1]").press(ENTER).press(CTRL_D).expect("[y/N] ").enter("y");
         terminal.finish().code(0);
-        assert_eq!(super::last(&sandbox).body, b"[1]\n");
+        assert_eq!(super::last_request(&sandbox).body, b"[1]\n");
     }
 }
 
 #[cfg(unix)]
 #[test]
 fn r46_a_terminal_is_not_steered_by_a_server() {
-    let sandbox = signed_in(&["acme"]);
+    let sandbox = logged_in(&["acme"]);
     let hostile = "a\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}31m\u{202e}b \u{fc}\nend";
     sandbox.server().fault(Fault::at(ECHO).answer(200, hostile).header("x-note", "\u{9b}31m"));
     let screen = sandbox.neto(["api", "GET", "/devices", "-i"]).at_terminal().finish();
@@ -608,17 +607,17 @@ fn r46_a_terminal_is_not_steered_by_a_server() {
     }
 }
 
-/// An answer of 256 MiB, and the memory that a run has to pass it on: 100 MB.
+/// Passes an answer of 256 MiB through a process that is limited to 100 MB of memory.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_answer_of_any_size_is_passed_on_with_little_memory() {
-    let sandbox = signed_in(&["acme"]);
+    let sandbox = logged_in(&["acme"]);
     let size = 256 << 20;
     let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {size}\r\n\r\n");
-    sandbox.server().fault(Fault::at(ECHO).raw(head).again("x".repeat(1 << 20), 256));
+    sandbox.server().fault(Fault::at(ECHO).raw(head).then_repeat("x".repeat(1 << 20), 256));
     let limited = |line: &str| sandbox.program("bash", ["-c", &format!("ulimit -v 97656; {line}")]).run();
-    limited("neto api GET /devices | wc -c").code(0).silent().stdout(&format!("{size}\n"));
-    // Control: what takes it in as a whole does not fit.
+    limited("neto api GET /devices | wc -c").code(0).stderr("").stdout(&format!("{size}\n"));
+    // Control: a program that reads the whole answer into memory exceeds the limit.
     let outcome = limited("head -c 268435456 /dev/zero | dd bs=256M of=/dev/null");
     assert!(outcome.exit_code() != 0, "{outcome}");
 }
@@ -626,10 +625,10 @@ fn an_answer_of_any_size_is_passed_on_with_little_memory() {
 #[cfg(target_os = "linux")]
 #[test]
 fn the_body_is_printed_while_it_comes() {
-    let sandbox = signed_in(&["acme"]);
-    let fault = Fault::at(ECHO).raw("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nbegun").holding();
+    let sandbox = logged_in(&["acme"]);
+    let fault = Fault::at(ECHO).raw("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nbegun").keep_open();
     sandbox.server().fault(fault);
-    // The rest never comes: who reads has seen the beginning, and goes.
+    // The rest never arrives: the reader sees the first bytes and kills neto.
     let script = "coproc neto api GET /devices; pid=$!; IFS= read -r -N 5 -u \"${COPROC[0]}\" text; echo \"$text\"; \
                   kill $pid; wait $pid; echo $?";
     sandbox.program("bash", ["-c", script]).run().code(0).stdout("begun\n143\n");
@@ -638,28 +637,28 @@ fn the_body_is_printed_while_it_comes() {
 #[cfg(target_os = "linux")]
 #[test]
 fn r61_who_no_longer_reads_ends_it_in_silence() {
-    let sandbox = signed_in(&["acme", "globex"]);
-    let endless = || Fault::at(ECHO).raw("HTTP/1.1 200 OK\r\n\r\n").again("x".repeat(1 << 16), u64::MAX);
+    let sandbox = logged_in(&["acme", "globex"]);
+    let endless = || Fault::at(ECHO).raw("HTTP/1.1 200 OK\r\n\r\n").then_repeat("x".repeat(1 << 16), u64::MAX);
     sandbox.server().fault(endless());
     let script = "neto api GET /devices acme | head -c 5; echo \" ${PIPESTATUS[0]}\"";
-    sandbox.program("bash", ["-c", script]).run().code(0).silent().stdout("xxxxx 0\n");
+    sandbox.program("bash", ["-c", script]).run().code(0).stderr("").stdout("xxxxx 0\n");
     sandbox.server().clear_faults();
-    // A refusal is one, also if nobody reads its body.
+    // A failed call keeps its exit code, even if no process reads its body.
     sandbox.server().fault(Fault::at(ECHO).error(404, &"x".repeat(1 << 20)));
     let script = "exec 3> >(:); wait $!; neto api GET /devices acme >&3; echo $?";
     sandbox.program("bash", ["-c", script]).run().code(0).stdout("10\n").stderr_has("status 404");
     sandbox.server().clear_faults();
     let script = "exec 3> >(:); wait $!; neto api GET /devices --all >&3; echo $?";
-    sandbox.program("bash", ["-c", script]).run().code(0).silent().stdout("0\n");
+    sandbox.program("bash", ["-c", script]).run().code(0).stderr("").stdout("0\n");
 }
 
 #[test]
 fn the_token_goes_to_the_server_alone() {
-    let sandbox = signed_in(&["acme"]);
-    let echo = |seen: &Seen| (403, json!({"message": seen.header("authorization")}).to_string());
+    let sandbox = logged_in(&["acme"]);
+    let echo = |seen: &RecordedRequest| (403, json!({"message": seen.header("authorization")}).to_string());
     sandbox.server().fault(Fault::at(ECHO).reply(echo));
-    // The body comes as it came, and the message with the token struck out.
-    let outcome = sandbox.neto(["api", "GET", "/devices", "-v"]).reveals("access token").run();
+    // The body is printed unchanged; the message has the token redacted.
+    let outcome = sandbox.neto(["api", "GET", "/devices", "-v"]).allow_secret("access token").run();
     outcome.code(4).stdout_has("Bearer ").stderr_has("[redacted]").stderr_lacks("Bearer ey");
     let line = sandbox.neto(["api", "GET", "/devices?q=hidden", "--all", "-v"]).run();
     line.code(4).stdout_has("[redacted]").stderr_has("GET 127.0.0.1").stderr_lacks("hidden");

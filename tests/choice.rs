@@ -1,10 +1,10 @@
-//! Which profile is meant: the precedence of all that can say so, and what each says wrong.
+//! Tests which profile is current: the precedence of all sources, and the error for each invalid source.
 
 use crate::harness::{Call, Sandbox};
 use serde_json::{Value, json};
 use std::fs;
 
-/// A store with these profiles; none of them ever signs in.
+/// Creates a store with these profiles, which have no secrets.
 fn with_profiles(names: &[&str]) -> Sandbox {
     let sandbox = Sandbox::new();
     let entry = |name: &&str| format!("[profiles.{name}]\nshortname = \"{name}\"\nappname = \"soc\"\n\n");
@@ -12,7 +12,7 @@ fn with_profiles(names: &[&str]) -> Sandbox {
     sandbox
 }
 
-/// `neto profile current` with these flags before it.
+/// Returns a call of `neto profile current` with these flags before the command.
 fn current<'a>(sandbox: &'a Sandbox, flags: &[&str]) -> Call<'a> {
     sandbox.neto(flags.iter().chain(&["profile", "current"]))
 }
@@ -21,8 +21,8 @@ fn current<'a>(sandbox: &'a Sandbox, flags: &[&str]) -> Call<'a> {
 fn the_stronger_place_wins() {
     let sandbox = with_profiles(&["alpha"]);
     let credential = sandbox.server().add_tenant("acme", "soc");
-    current(&sandbox, &[]).run().code(0).silent().stdout("alpha\n");
-    // Two of them: nobody says which.
+    current(&sandbox, &[]).run().code(0).stderr("").stdout("alpha\n");
+    // Several profiles, and no source selects one.
     let more = ["beta", "gamma", "delta", "epsilon"];
     let entries = more.map(|name| format!("[profiles.{name}]\nshortname = \"{name}\"\nappname = \"soc\"\n"));
     sandbox.write_store(sandbox.store() + &entries.join("\n"));
@@ -34,28 +34,28 @@ fn the_stronger_place_wins() {
         .stderr_has("neto use alpha")
         .stderr_has("or beta, gamma");
     sandbox.neto(["profile", "use", "alpha"]).run().code(0);
-    current(&sandbox, &[]).run().code(0).silent().stdout("alpha\n");
+    current(&sandbox, &[]).run().code(0).stderr("").stdout("alpha\n");
     // A pin above the working directory, then a nearer one.
     fs::write(sandbox.work(".neto-profile"), "beta\n").unwrap();
     let below = sandbox.work("deep/er");
     fs::create_dir_all(&below).unwrap();
-    let below = || current(&sandbox, &[]).folder(&below);
-    below().run().code(0).silent().stdout("beta\n");
+    let below = || current(&sandbox, &[]).current_dir(&below);
+    below().run().code(0).stderr("").stdout("beta\n");
     fs::write(sandbox.work("deep/.neto-profile"), "gamma").unwrap();
-    below().run().code(0).silent().stdout("gamma\n");
-    current(&sandbox, &[]).run().code(0).silent().stdout("beta\n");
+    below().run().code(0).stderr("").stdout("gamma\n");
+    current(&sandbox, &[]).run().code(0).stderr("").stdout("beta\n");
     let call = || below().env("NETOSECRET", credential.netosecret());
-    call().run().code(0).silent().stdout("env\n");
+    call().run().code(0).stderr("").stdout("env\n");
     let call = || call().env("NETO_PROFILE", "delta");
-    call().run().code(0).silent().stdout("delta\n");
+    call().run().code(0).stderr("").stdout("delta\n");
     let flagged =
         current(&sandbox, &["-p", "epsilon"]).env("NETO_PROFILE", "delta").env("NETOSECRET", credential.netosecret());
-    flagged.run().code(0).silent().stdout("epsilon\n");
-    // Empty is unset, all the way down.
-    below().env("NETO_PROFILE", "").env("NETOSECRET", "").run().code(0).silent().stdout("gamma\n");
+    flagged.run().code(0).stderr("").stdout("epsilon\n");
+    // An empty variable counts as unset, in every source.
+    below().env("NETO_PROFILE", "").env("NETOSECRET", "").run().code(0).stderr("").stdout("gamma\n");
     fs::remove_file(sandbox.work("deep/.neto-profile")).unwrap();
     fs::remove_file(sandbox.work(".neto-profile")).unwrap();
-    below().run().code(0).silent().stdout("alpha\n");
+    below().run().code(0).stderr("").stdout("alpha\n");
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn an_argument_is_as_strong_as_the_flag_and_verbs_agree() {
     ];
     for (arguments, wanted) in cases {
         let call = sandbox.neto(arguments.iter().chain(&["--", "sh", "-c", "echo $NETO_PROFILE"]));
-        call.env("NETO_PROFILE", "globex").run().code(0).silent().stdout(&format!("{wanted}\n"));
+        call.env("NETO_PROFILE", "globex").run().code(0).stderr("").stdout(&format!("{wanted}\n"));
     }
     sandbox.neto(["login"]).env("NETO_PROFILE", "globex").run().code(0).stderr_has("globex: the cached token is good");
     sandbox.neto(["logout", "-p", "acme"]).run().code(0).stderr_has("'acme'");
@@ -97,7 +97,7 @@ fn a_strong_place_that_says_something_wrong_is_never_passed_over() {
     let token = sandbox.neto(["token"]).env("NETOSECRET", "no such thing").run();
     token.code(3).stdout("").stderr_has("NETOSECRET").stderr_has("unset NETOSECRET").stderr_lacks("such thing");
     let pin = sandbox.work(".neto-profile");
-    for (text, what) in [
+    for (text, message) in [
         ("alpa\n", "'alpha'"),
         ("alpha beta\n", "holds"),
         ("\n", "hold"),
@@ -105,12 +105,12 @@ fn a_strong_place_that_says_something_wrong_is_never_passed_over() {
         ("ALPHA\n", "hold"),
     ] {
         fs::write(&pin, text).unwrap();
-        current(&sandbox, &[]).run().code(3).stdout("").stderr_has(".neto-profile").stderr_has(what);
+        current(&sandbox, &[]).run().code(3).stdout("").stderr_has(".neto-profile").stderr_has(message);
     }
-    // Whatever is wrong there, what is stronger still works.
-    variable("beta").code(0).silent().stdout("beta\n");
+    // A stronger source works, even if a weaker source is invalid.
+    variable("beta").code(0).stderr("").stdout("beta\n");
     fs::remove_file(&pin).unwrap();
-    // The current profile that is gone from the store.
+    // The current profile was removed from the store.
     sandbox.write_store(sandbox.store().replace("alpha", "gamma"));
     current(&sandbox, &[]).run().code(3).stdout("").stderr_has("'alpha'").stderr_has("neto profile use");
 }
@@ -153,11 +153,11 @@ fn explain_lists_every_place_what_it_says_and_which_wins() {
     sandbox.neto(["profile", "use", "alpha"]).run().code(0);
     fs::write(sandbox.work(".neto-profile"), "beta\n").unwrap();
     let explain = |flags: &[&str]| sandbox.neto(flags.iter().chain(&["profile", "current", "--explain", "-o", "json"]));
-    let rows = explain(&[]).env("NETO_PROFILE", "").run().code(0).silent().json();
+    let rows = explain(&[]).env("NETO_PROFILE", "").run().code(0).stderr("").json();
     let pin = sandbox.work(".neto-profile");
     let row = |source: &str, says: Option<&str>, wins: bool| json!({"source": source, "says": says, "wins": wins});
     let pin = |wins| row(pin.to_str().unwrap(), Some("beta"), wins);
-    let wanted = json!([
+    let expected = json!([
         row("--profile", None, false),
         row("NETO_PROFILE", None, false),
         row("NETOSECRET", None, false),
@@ -165,13 +165,13 @@ fn explain_lists_every_place_what_it_says_and_which_wins() {
         row("neto profile use", Some("alpha"), false),
         row("the only profile", None, false),
     ]);
-    assert_eq!(rows, wanted);
+    assert_eq!(rows, expected);
     let call = explain(&["-p", "nosuch"]).env("NETO_PROFILE", "alpha").env("NETOSECRET", credential.netosecret());
-    let rows = call.run().code(0).silent().json();
-    let told = |row: &Value| (row["says"].as_str().map(str::to_owned), row["wins"].as_bool().unwrap());
-    let told: Vec<_> = rows.as_array().unwrap().iter().map(told).collect();
+    let rows = call.run().code(0).stderr("").json();
+    let says_and_wins = |row: &Value| (row["says"].as_str().map(str::to_owned), row["wins"].as_bool().unwrap());
+    let says_and_wins: Vec<_> = rows.as_array().unwrap().iter().map(says_and_wins).collect();
     let says = |text: &str, wins| (Some(text.to_owned()), wins);
-    let wanted = [
+    let expected = [
         says("nosuch", true),
         says("alpha", false),
         says("env", false),
@@ -179,9 +179,9 @@ fn explain_lists_every_place_what_it_says_and_which_wins() {
         says("alpha", false),
         (None, false),
     ];
-    assert_eq!(told, wanted);
+    assert_eq!(says_and_wins, expected);
     let table = sandbox.neto(["profile", "current", "--explain"]).run();
-    table.code(0).silent().stdout_has("SOURCE").stdout_has("SAYS").stdout_has("neto profile use");
+    table.code(0).stderr("").stdout_has("SOURCE").stdout_has("SAYS").stdout_has("neto profile use");
     let marked: Vec<&str> = table.stdout.lines().filter(|line| line.starts_with('*')).collect();
     assert!(marked.len() == 1 && marked[0].contains(".neto-profile"), "{table}");
 }
@@ -191,25 +191,25 @@ fn netosecret_is_a_profile_without_a_store() {
     let sandbox = Sandbox::new();
     let credential = sandbox.server().add_tenant("acme", "soc");
     let token = |arguments: &[&str], secret: &str| {
-        sandbox.neto(arguments).env("NETOSECRET", secret).reveals("access token").run()
+        sandbox.neto(arguments).env("NETOSECRET", secret).allow_secret("access token").run()
     };
-    let first = token(&["token"], &credential.netosecret()).code(0).silent().answer().to_owned();
-    token(&["token", "env"], &credential.netosecret()).code(0).silent().stdout(&format!("{first}\n"));
-    token(&["token", "-p", "env"], &credential.netosecret()).code(0).silent().stdout(&format!("{first}\n"));
+    let first = token(&["token"], &credential.netosecret()).code(0).stderr("").stdout_trimmed().to_owned();
+    token(&["token", "env"], &credential.netosecret()).code(0).stderr("").stdout(&format!("{first}\n"));
+    token(&["token", "-p", "env"], &credential.netosecret()).code(0).stderr("").stdout(&format!("{first}\n"));
     assert_eq!(sandbox.server().logins(), 1);
-    // Another secret never gets the token of the one before.
+    // A different secret never gets the cached token of the previous secret.
     let other = sandbox.server().add_tenant("globex", "soc");
-    let second = token(&["token"], &other.netosecret()).code(0).silent().answer().to_owned();
+    let second = token(&["token"], &other.netosecret()).code(0).stderr("").stdout_trimmed().to_owned();
     assert_ne!(first, second);
     let next = sandbox.server().regenerate(&other);
-    assert_ne!(token(&["token"], &next.netosecret()).code(0).silent().answer(), second);
+    assert_ne!(token(&["token"], &next.netosecret()).code(0).stderr("").stdout_trimmed(), second);
     assert_eq!(sandbox.server().logins(), 3);
     token(&["logout"], &next.netosecret()).code(0).stderr_has("'env'");
     assert!(!sandbox.home("profiles.toml").exists() && !sandbox.token_file("env").exists());
 }
 
-/// The names in an answer of JSON: an array, or a line for each.
-fn names(text: &str) -> Vec<String> {
+/// Returns the profile names in JSON output: an array, or one object per line.
+fn profile_names(text: &str) -> Vec<String> {
     let lines: Vec<Value> = serde_json::Deserializer::from_str(text).into_iter().map(|value| value.unwrap()).collect();
     let rows = if let [Value::Array(rows)] = &lines[..] { rows.clone() } else { lines };
     let name = |row: &Value| row.get("profile").unwrap_or(&row["NETO_PROFILE"]).as_str().unwrap().to_owned();
@@ -235,13 +235,13 @@ fn every_verb_selects_in_the_same_words() {
         (&["--all", "--tag", "prod"], &["acme-eu", "acme-us"]),
         (&["--all"], &["acme-eu", "acme-us", "globex", "hooli"]),
     ];
-    for (words, wanted) in cases {
+    for (selection, expected) in cases {
         for verb in [&["status", "-o", "json"][..], &["ls", "-o", "json"], &["export", "--format", "json"]] {
-            let outcome = sandbox.neto(verb.iter().chain(*words)).reveals("access token").run();
-            assert_eq!(names(&outcome.code(0).stdout), *wanted, "{outcome}");
+            let outcome = sandbox.neto(verb.iter().chain(*selection)).allow_secret("access token").run();
+            assert_eq!(profile_names(&outcome.code(0).stdout), *expected, "{outcome}");
         }
-        let outcome = sandbox.neto(["exec", "-o", "json"].iter().chain(*words).chain(&["--", "true"])).run();
-        assert_eq!(names(&outcome.code(0).stdout), *wanted, "{outcome}");
+        let outcome = sandbox.neto(["exec", "-o", "json"].iter().chain(*selection).chain(&["--", "true"])).run();
+        assert_eq!(profile_names(&outcome.code(0).stdout), *expected, "{outcome}");
     }
     let verbs: [&[&str]; 8] = [
         &["login"],
@@ -265,12 +265,12 @@ fn every_verb_selects_in_the_same_words() {
     ];
     let (before, connections) = (sandbox.store(), sandbox.server().connections());
     for verb in verbs {
-        for (words, code, what) in wrong {
+        for (selection, code, message) in wrong {
             let end: &[&str] = if verb[0] == "exec" { &["--", "true"] } else { &[] };
-            let outcome = sandbox.neto(verb.iter().chain(*words).chain(end)).run();
-            // Whatever stops exec before a program starts is the same to its caller.
+            let outcome = sandbox.neto(verb.iter().chain(*selection).chain(end)).run();
+            // `exec` returns 125 for every failure before the program starts.
             let code = if verb[0] == "exec" { 125 } else { *code };
-            outcome.code(code).stdout("").stderr_has(what);
+            outcome.code(code).stdout("").stderr_has(message);
         }
     }
     assert_eq!((sandbox.store(), sandbox.server().connections()), (before, connections));

@@ -1,12 +1,12 @@
-//! `docs/ci.md`: its jobs are taken out of the page and run as the runners would run them, on the store that the page's own
-//! commands have made ready. Only the installation is left out.
+//! Runs the jobs of `docs/ci.md` as GitHub's and GitLab's runners would, on the store created by the page's own commands.
+//! Skips only the installation.
 #![cfg(target_os = "linux")]
 
 use crate::export::assignments;
 use crate::harness::{Call, Outcome, Sandbox};
-use crate::shells::{find, missing};
-use crate::torture::scale::say;
-use crate::transcript::Page;
+use crate::shells::{find_program, report_missing};
+use crate::torture::scale::print_summary;
+use crate::transcript::TranscriptPage;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,16 +15,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 const PAGE: &str = "docs/ci.md";
-/// How a line begins that is not run.
+/// Start of the lines that are skipped.
 const INSTALLATION: &str = "cargo install";
-/// What a workflow, a job and a step of GitHub's may have, and a job of GitLab's.
-const OF_WORKFLOWS: &[&str] = &["name", "on", "permissions", "jobs"];
-const OF_JOBS: &[&str] = &["runs-on", "environment", "env", "steps"];
-const OF_STEPS: &[&str] = &["name", "uses", "with", "env", "run", "if"];
-const OF_GITLAB: &[&str] =
+/// Keys that a workflow, a job and a step may have on GitHub, and a job on GitLab.
+const WORKFLOW_KEYS: &[&str] = &["name", "on", "permissions", "jobs"];
+const JOB_KEYS: &[&str] = &["runs-on", "environment", "env", "steps"];
+const STEP_KEYS: &[&str] = &["name", "uses", "with", "env", "run", "if"];
+const GITLAB_JOB_KEYS: &[&str] =
     &["image", "environment", "variables", "before_script", "script", "after_script", "artifacts"];
 
-/// The blocks of the page in this language.
+/// Returns the page's code blocks in this language.
 fn blocks(language: &str) -> Vec<String> {
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE)).unwrap();
     let start = format!("```{language}\n");
@@ -32,7 +32,8 @@ fn blocks(language: &str) -> Vec<String> {
     parts.map(|part| part.split("```").next().expect("a block").to_owned()).collect()
 }
 
-/// The part of YAML that the page keeps to: maps, lists, blocks of text, quoted and plain words. All else is an error.
+/// Parser for the subset of YAML that the page uses: maps, lists, text blocks, quoted and plain words. Panics on all
+/// other syntax.
 struct Yaml<'a> {
     lines: Vec<&'a str>,
     at: usize,
@@ -41,12 +42,12 @@ struct Yaml<'a> {
 impl<'a> Yaml<'a> {
     fn parse(text: &'a str) -> Value {
         let mut yaml = Yaml { lines: text.lines().collect(), at: 0 };
-        let whole = yaml.node(0);
+        let value = yaml.node(0);
         assert!(yaml.peek().is_none(), "what is left: {:?}", yaml.peek());
-        whole
+        value
     }
 
-    /// The next line that says something, with its indent.
+    /// Returns the next line that is neither empty nor a comment, with its indent.
     fn peek(&mut self) -> Option<(usize, &'a str)> {
         while let Some(line) = self.lines.get(self.at) {
             let text = line.trim_start();
@@ -73,7 +74,7 @@ impl<'a> Yaml<'a> {
         Value::Array(items)
     }
 
-    /// A map whose first entry may stand behind the dash of a list.
+    /// Parses a map, whose first entry may follow the dash of a list item.
     fn map(&mut self, indent: usize, mut first: Option<&'a str>) -> Value {
         let mut map = Map::new();
         loop {
@@ -111,7 +112,7 @@ impl<'a> Yaml<'a> {
     }
 }
 
-/// `name: rest` or `name:`.
+/// Splits `name: rest` or `name:`.
 fn entry(text: &str) -> Option<(&str, &str)> {
     let (name, rest) = text.split_once(": ").or_else(|| Some((text.strip_suffix(':')?, "")))?;
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
@@ -130,8 +131,8 @@ fn scalar(text: &str) -> Value {
     Value::String(text.to_owned())
 }
 
-/// The same by another reader, where there is one.
-fn by_python(text: &str) -> Option<Value> {
+/// Parses the text with Python's YAML parser; returns `None` if that is not installed.
+fn parse_with_python(text: &str) -> Option<Value> {
     let program = "import json, sys, yaml; json.dump(yaml.load(sys.stdin, Loader=yaml.BaseLoader), sys.stdout)";
     let mut python = Command::new("python3");
     python.args(["-c", program]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -145,83 +146,84 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
 }
 
-/// The entries of a map, which may be absent, as variables.
+/// Returns the entries of an optional map as environment variables.
 fn variables(value: Option<&Value>) -> BTreeMap<String, String> {
     let entries = value.map(|map| map.as_object().expect("a map"));
     entries.into_iter().flatten().map(|(name, value)| (name.clone(), text(value).to_owned())).collect()
 }
 
 #[track_caller]
-fn has_only(value: &Value, known: &[&str]) {
+fn assert_known_keys(value: &Value, known: &[&str]) {
     for name in value.as_object().expect("a map").keys() {
         assert!(known.contains(&name.as_str()), "{name} is none of {known:?}");
     }
 }
 
-/// What the page takes for granted, and what its commands make of it: the store in a repository of two tenants, and the
-/// secrets that CI has.
-struct World {
+/// Repository of two tenants that the page's commands set up, and the secrets stored in CI.
+struct CiSetup {
     sandbox: Sandbox,
     secrets: BTreeMap<String, String>,
 }
 
-impl World {
+impl CiSetup {
     fn new() -> Self {
         let sandbox = Sandbox::new();
         for folder in ["tenants", "alice"] {
             fs::create_dir(sandbox.work(folder)).unwrap();
         }
-        let world = Self { sandbox, secrets: BTreeMap::new() };
-        world.alice("neto init && git init -q").code(0);
+        let setup = Self { sandbox, secrets: BTreeMap::new() };
+        setup.run_as_alice("neto init && git init -q").code(0);
         for tenant in ["acme", "globex"] {
-            let credential = world.sandbox.server().add_tenant(tenant, "soc").netosecret();
-            let add = world.at_alices(&format!("neto profile add {tenant}"));
+            let credential = setup.sandbox.server().add_tenant(tenant, "soc").netosecret();
+            let add = setup.alices_call(&format!("neto profile add {tenant}"));
             add.stdin(credential).run().code(0);
         }
         let report = "#!/bin/sh\necho \"report of $NETO_SHORTNAME\"\n";
-        fs::write(world.sandbox.work("tenants/report.sh"), report).unwrap();
-        world.alice("chmod +x report.sh && git add profiles.toml report.sh && git commit -qm 'the tenants'").code(0);
-        world
+        fs::write(setup.sandbox.work("tenants/report.sh"), report).unwrap();
+        setup
+            .run_as_alice("chmod +x report.sh && git add profiles.toml report.sh && git commit -qm 'the tenants'")
+            .code(0);
+        setup
     }
 
-    fn at_alices(&self, command: &str) -> Call<'_> {
+    fn alices_call(&self, command: &str) -> Call<'_> {
         let call = self.sandbox.program("bash", ["-c", &format!("{{ {command}\n}} 2>&1")]);
         let call = ["AUTHOR", "COMMITTER"].iter().fold(call, |call, who| {
             call.env(&format!("GIT_{who}_NAME"), "alice").env(&format!("GIT_{who}_EMAIL"), "alice@example.com")
         });
         call.env("HOME", self.sandbox.work("alice"))
             .env("NETO_STORE", "profiles.toml")
-            .folder(self.sandbox.work("tenants"))
+            .current_dir(self.sandbox.work("tenants"))
     }
 
-    fn alice(&self, command: &str) -> Outcome {
-        self.at_alices(command).run()
+    fn run_as_alice(&self, command: &str) -> Outcome {
+        self.alices_call(command).run()
     }
 
-    /// Runs the page's own commands; what is left are the secrets that CI has been given.
-    fn made_ready() -> Self {
-        let mut world = Self::new();
-        let mut page = Page::read(PAGE);
+    /// Runs the page's own commands and collects the secrets for CI.
+    fn prepared() -> Self {
+        let mut setup = Self::new();
+        let mut page = TranscriptPage::read(PAGE);
         assert!(page.examples.len() > 3, "the page has lost its examples");
         for at in 0..page.examples.len() {
-            let outcome = world.alice(&page.command(at));
+            let outcome = setup.run_as_alice(&page.command(at));
             page.compare(at, &outcome.stdout, outcome.exit_code());
-            if let Ok(identity) = fs::read_to_string(world.sandbox.work("alice/for-ci/keys/identity.txt")) {
-                // The whole of it is a secret also when its file is gone.
+            if let Ok(identity) = fs::read_to_string(setup.sandbox.work("alice/for-ci/keys/identity.txt")) {
+                // The key stays a secret after its file is deleted.
                 let key = identity.lines().find(|line| line.starts_with("AGE-")).unwrap().to_owned();
-                world.sandbox.plant("identity", &key);
-                world.secrets.insert("NETO_IDENTITY".to_owned(), identity);
+                setup.sandbox.add_canary("identity", &key);
+                setup.secrets.insert("NETO_IDENTITY".to_owned(), identity);
             }
         }
         page.finish();
-        let netosecret = world.sandbox.server().add_tenant("initech", "soc").netosecret();
-        world.secrets.insert("NETOSECRET".to_owned(), netosecret);
-        assert!(!world.sandbox.work("alice/for-ci").exists(), "the key has no business there");
-        world
+        let netosecret = setup.sandbox.server().add_tenant("initech", "soc").netosecret();
+        setup.secrets.insert("NETOSECRET".to_owned(), netosecret);
+        assert!(!setup.sandbox.work("alice/for-ci").exists(), "the key has no business there");
+        setup
     }
 
-    /// A folder for a job, with a home and, on request, a checkout.
-    fn job(&self, name: &str, checkout: bool) -> PathBuf {
+    /// Creates the directory of a job, with a home and, on request, a checkout.
+    fn create_job(&self, name: &str, checkout: bool) -> PathBuf {
         let folder = self.sandbox.work(name);
         fs::create_dir_all(folder.join("home")).unwrap();
         if checkout {
@@ -233,14 +235,20 @@ impl World {
         folder
     }
 
-    /// A program of a job. What it prints may be what the job is about; that is looked at as the runner shows it.
-    fn program<'a>(&'a self, job: &Path, program: &str, words: &[&str], given: &BTreeMap<String, String>) -> Call<'a> {
-        let call = self.sandbox.program(program, words).without_env("NETO_HOME").env("HOME", job.join("home"));
-        let call = given.iter().fold(call, |call, (name, value)| call.env(name, value));
-        call.env("CI", "true").folder(job.join("checkout"))
+    /// Returns a call of a job's program. The output may contain secrets; the caller checks the log after masking.
+    fn program<'a>(
+        &'a self,
+        job: &Path,
+        program: &str,
+        arguments: &[&str],
+        env: &BTreeMap<String, String>,
+    ) -> Call<'a> {
+        let call = self.sandbox.program(program, arguments).without_env("NETO_HOME").env("HOME", job.join("home"));
+        let call = env.iter().fold(call, |call, (name, value)| call.env(name, value));
+        call.env("CI", "true").current_dir(job.join("checkout"))
     }
 
-    /// The value of a variable, with GitHub's expressions replaced.
+    /// Expands GitHub's expressions in the value of a variable.
     fn expanded(&self, value: &str) -> String {
         let Some(inner) = value.strip_prefix("${{ secrets.").and_then(|rest| rest.strip_suffix(" }}")) else {
             assert!(!value.contains("${{"), "{value}");
@@ -249,25 +257,25 @@ impl World {
         self.secrets.get(inner).unwrap_or_else(|| panic!("there is no secret {inner}")).clone()
     }
 
-    /// Runs a job of GitHub's step by step; its log as it is shown, without what was masked.
-    fn on_github(&self, name: &str, job: &Value) -> String {
-        has_only(job, OF_JOBS);
+    /// Runs the steps of a GitHub job and returns the log, with masked values replaced.
+    fn run_on_github(&self, name: &str, job: &Value) -> String {
+        assert_known_keys(job, JOB_KEYS);
         let steps = job["steps"].as_array().expect("steps");
-        let folder = self.job(name, steps.iter().any(|step| step.get("uses").is_some()));
-        let (mut handed_on, mut log, mut masks) = (variables(job.get("env")), String::new(), Vec::new());
+        let folder = self.create_job(name, steps.iter().any(|step| step.get("uses").is_some()));
+        let (mut exported, mut log, mut masks) = (variables(job.get("env")), String::new(), Vec::new());
         for (number, step) in steps.iter().enumerate() {
-            has_only(step, OF_STEPS);
+            assert_known_keys(step, STEP_KEYS);
             let Some(script) = step.get("run").map(text).filter(|script| !script.starts_with(INSTALLATION)) else {
                 continue;
             };
             let (file, body) = (folder.join(format!("env-{number}")), folder.join(format!("step-{number}.sh")));
             fs::write(&file, "").unwrap();
             fs::write(&body, script).unwrap();
-            self.sandbox.spare(&file);
-            let mut given = handed_on.clone();
-            given.extend(variables(step.get("env")).iter().map(|(name, value)| (name.clone(), self.expanded(value))));
-            let call = self.program(&folder, "bash", &["-e", body.to_str().unwrap()], &given).env("GITHUB_ENV", &file);
-            let outcome = call.env("GITHUB_ACTIONS", "true").reveals("access token").run();
+            self.sandbox.allow_secrets_in(&file);
+            let mut env = exported.clone();
+            env.extend(variables(step.get("env")).iter().map(|(name, value)| (name.clone(), self.expanded(value))));
+            let call = self.program(&folder, "bash", &["-e", body.to_str().unwrap()], &env).env("GITHUB_ENV", &file);
+            let outcome = call.env("GITHUB_ACTIONS", "true").allow_secret("access token").run();
             outcome.code(0);
             for line in outcome.stdout.lines().chain(outcome.stderr.lines()) {
                 if let Some(mask) = line.strip_prefix("::add-mask::") {
@@ -277,56 +285,56 @@ impl World {
                     log.push_str(&(shown + "\n"));
                 }
             }
-            handed_on.extend(assignments(&fs::read_to_string(&file).unwrap()).unwrap());
+            exported.extend(assignments(&fs::read_to_string(&file).unwrap()).unwrap());
         }
-        if let Some(token) = handed_on.get("NETO_TOKEN") {
+        if let Some(token) = exported.get("NETO_TOKEN") {
             assert!(!token.is_empty() && !log.contains(token.as_str()), "{log}");
         }
         log
     }
 
-    /// Runs a job of GitLab's: its lines are one script, then those after it another.
-    fn on_gitlab(&self, name: &str, job: &Value, shell: &[&str]) -> Outcome {
-        has_only(job, OF_GITLAB);
-        let folder = self.gitlabs_checkout(name, job.get("variables").is_some());
+    /// Runs a GitLab job: `before_script` and `script` as one script, then `after_script` as another.
+    fn run_on_gitlab(&self, name: &str, job: &Value, shell: &[&str]) -> Outcome {
+        assert_known_keys(job, GITLAB_JOB_KEYS);
+        let folder = self.gitlab_checkout(name, job.get("variables").is_some());
         let lines = |part: &str| {
             let lines = job.get(part).and_then(Value::as_array).into_iter().flatten().map(text);
             lines.filter(|line| !line.starts_with(INSTALLATION)).map(str::to_owned).collect::<Vec<_>>()
         };
-        let mut given = variables(job.get("variables"));
-        if given.is_empty() {
-            given.insert("NETOSECRET".to_owned(), self.secrets["NETOSECRET"].clone());
+        let mut env = variables(job.get("variables"));
+        if env.is_empty() {
+            env.insert("NETOSECRET".to_owned(), self.secrets["NETOSECRET"].clone());
         } else {
-            given.insert("NETO_IDENTITY_FILE".to_owned(), folder.join("identity").display().to_string());
+            env.insert("NETO_IDENTITY_FILE".to_owned(), folder.join("identity").display().to_string());
         }
         let run = |lines: Vec<String>| {
             let script = lines.join("\n");
-            let words: Vec<&str> = shell[1..].iter().copied().chain(["-c", &script]).collect();
-            self.program(&folder, shell[0], &words, &given).run()
+            let arguments: Vec<&str> = shell[1..].iter().copied().chain(["-c", &script]).collect();
+            self.program(&folder, shell[0], &arguments, &env).run()
         };
         let outcome = run([lines("before_script"), lines("script")].concat());
         run(lines("after_script")).code(0);
         outcome
     }
 
-    /// A checkout as GitLab's runner leaves it, and the file of a variable: open to everybody.
-    fn gitlabs_checkout(&self, name: &str, is_of_tenants: bool) -> PathBuf {
-        let folder = self.job(name, is_of_tenants);
+    /// Creates a checkout and a file variable with the modes of GitLab's runner: every user may read and write them.
+    fn gitlab_checkout(&self, name: &str, with_checkout: bool) -> PathBuf {
+        let folder = self.create_job(name, with_checkout);
         let file = folder.join("identity");
         fs::write(&file, &self.secrets["NETO_IDENTITY"]).unwrap();
-        self.sandbox.spare(&file);
+        self.sandbox.allow_secrets_in(&file);
         self.sandbox.program("chmod", ["-R", "a+rwX"]).arg(&folder).run().code(0);
         folder
     }
 
-    /// The tokens that a job left behind.
-    fn left_behind(&self, name: &str) -> usize {
+    /// Returns the number of cached tokens that a job left behind.
+    fn cached_tokens(&self, name: &str) -> usize {
         let tokens = self.sandbox.work(name).join("home/.cache/neto/tokens");
         let names = fs::read_dir(tokens).into_iter().flatten().flatten().map(|entry| entry.path());
         names.filter(|path| path.is_dir()).flat_map(|path| fs::read_dir(path).unwrap()).count()
     }
 
-    fn made(&self, name: &str, file: &str) -> String {
+    fn read_output(&self, name: &str, file: &str) -> String {
         fs::read_to_string(self.sandbox.work(name).join("checkout").join(file)).unwrap()
     }
 }
@@ -335,67 +343,67 @@ impl World {
 fn the_jobs_are_yaml() {
     for block in blocks("yaml") {
         let own = Yaml::parse(&block);
-        match by_python(&block) {
+        match parse_with_python(&block) {
             Some(other) => assert_eq!(own, other),
-            None => say("the jobs of docs/ci.md are read by one reader alone: there is no python3 with yaml"),
+            None => print_summary("the jobs of docs/ci.md are read by one reader alone: there is no python3 with yaml"),
         }
     }
     let text = "a: 1\nb:\n  - c: \"x: y\"\n    d: |\n      one\n\n        two\n  # no\n  - e\nf:\n";
-    let wanted = r#"{"a": "1", "b": [{"c": "x: y", "d": "one\n\n  two\n"}, "e"], "f": ""}"#;
-    assert_eq!(Yaml::parse(text), serde_json::from_str::<Value>(wanted).unwrap());
+    let expected = r#"{"a": "1", "b": [{"c": "x: y", "d": "one\n\n  two\n"}, "e"], "f": ""}"#;
+    assert_eq!(Yaml::parse(text), serde_json::from_str::<Value>(expected).unwrap());
 }
 
 #[test]
 fn the_jobs_of_github_run_as_the_page_has_them() {
-    if find("bash").is_none() {
-        return missing("bash");
+    if find_program("bash").is_none() {
+        return report_missing("bash");
     }
-    let world = World::made_ready();
+    let setup = CiSetup::prepared();
     let workflow = Yaml::parse(&blocks("yaml")[0]);
-    has_only(&workflow, OF_WORKFLOWS);
+    assert_known_keys(&workflow, WORKFLOW_KEYS);
     let logs: BTreeMap<&str, String> = workflow["jobs"]
         .as_object()
         .expect("jobs")
         .iter()
-        .map(|(name, job)| (name.as_str(), world.on_github(name, job)))
+        .map(|(name, job)| (name.as_str(), setup.run_on_github(name, job)))
         .collect();
-    for (job, words) in [
+    for (job, texts) in [
         ("tenants", &["acme: signed in", "globex: signed in", "report of acme", "devices of acme"][..]),
         ("one-tenant", &["signed in to initech"]),
     ] {
-        assert!(words.iter().all(|word| logs[job].contains(word)), "{job}: {}", logs[job]);
+        assert!(texts.iter().all(|word| logs[job].contains(word)), "{job}: {}", logs[job]);
     }
-    let all = world.made("tenants", "devices.ndjson");
+    let all = setup.read_output("tenants", "devices.ndjson");
     assert!(all.lines().count() == 2 && all.contains("acme") && all.contains("globex"), "{all}");
     for (job, file) in [("tenants", "acme.json"), ("one-tenant", "devices.json")] {
-        serde_json::from_str::<Value>(&world.made(job, file)).expect("JSON");
+        serde_json::from_str::<Value>(&setup.read_output(job, file)).expect("JSON");
     }
-    assert_eq!(world.left_behind("tenants"), 0);
-    // A login a tenant: the steps after the first live on the cache.
-    assert_eq!(world.sandbox.server().logins(), 3);
+    assert_eq!(setup.cached_tokens("tenants"), 0);
+    // One login per tenant: later steps use the cached token.
+    assert_eq!(setup.sandbox.server().logins(), 3);
 }
 
 #[test]
 fn the_jobs_of_gitlab_run_as_the_page_has_them() {
-    if find("bash").is_none() {
-        return missing("bash");
+    if find_program("bash").is_none() {
+        return report_missing("bash");
     }
-    let world = World::made_ready();
+    let setup = CiSetup::prepared();
     let jobs = Yaml::parse(&blocks("yaml")[1]);
     for shell in [&["bash", "-eo", "pipefail"][..], &["sh", "-e"]] {
         let name = |job: &str| format!("{job}-{}", shell[0]);
-        let tenants = world.on_gitlab(&name("tenants"), &jobs["tenants"], shell);
+        let tenants = setup.run_on_gitlab(&name("tenants"), &jobs["tenants"], shell);
         tenants.code(0).stdout_has("report of acme").stderr_has("globex: signed in");
-        assert_eq!(world.made(&name("tenants"), "devices.ndjson").lines().count(), 2);
-        assert_eq!(world.left_behind(&name("tenants")), 0);
-        let one = world.on_gitlab(&name("one-tenant"), &jobs["one-tenant"], shell);
-        one.code(0).stdout_has("signed in to initech");
+        assert_eq!(setup.read_output(&name("tenants"), "devices.ndjson").lines().count(), 2);
+        assert_eq!(setup.cached_tokens(&name("tenants")), 0);
+        let one_tenant = setup.run_on_gitlab(&name("one-tenant"), &jobs["one-tenant"], shell);
+        one_tenant.code(0).stdout_has("signed in to initech");
     }
-    // Each of the two lines that close what the runner leaves open is needed.
+    // Each of the two lines that restrict the runner's file modes is needed.
     for line in ["chmod go-w", "chmod 600"] {
         let mut job = jobs["tenants"].clone();
         job["before_script"].as_array_mut().unwrap().retain(|kept| !text(kept).starts_with(line));
-        let outcome = world.on_gitlab(&line.replace(' ', "-"), &job, &["sh", "-e"]);
+        let outcome = setup.run_on_gitlab(&line.replace(' ', "-"), &job, &["sh", "-e"]);
         assert_ne!(outcome.exit_code(), 0, "without {line}");
         outcome.stderr_has(line);
     }
@@ -403,17 +411,17 @@ fn the_jobs_of_gitlab_run_as_the_page_has_them() {
 
 #[test]
 fn a_container_needs_no_home_for_what_the_page_says() {
-    let world = World::made_ready();
-    let folder = world.job("container", true);
-    let identity = world.sandbox.write_secret("mounted", &world.secrets["NETO_IDENTITY"]);
+    let setup = CiSetup::prepared();
+    let folder = setup.create_job("container", true);
+    let identity = setup.sandbox.write_secret("mounted", &setup.secrets["NETO_IDENTITY"]);
     let [script] = &blocks("sh")[..] else { panic!("one block") };
     let store = folder.join("checkout/profiles.toml");
     let script = script
         .replace("/srv/tenants/profiles.toml", store.to_str().unwrap())
         .replace("/run/secrets/neto-identity", identity.to_str().unwrap());
-    let run = || world.program(&folder, "sh", &["-e", "-c", &script], &BTreeMap::new());
+    let run = || setup.program(&folder, "sh", &["-e", "-c", &script], &BTreeMap::new());
     run().run().code(0).stdout_has("report of acme").stderr_lacks("warning");
-    assert_eq!(world.made("container", "devices.ndjson").lines().count(), 2);
+    assert_eq!(setup.read_output("container", "devices.ndjson").lines().count(), 2);
     run().env("HOME", "/proc").run().code(0).stdout_has("report of acme").stderr_has("the token is not kept");
-    assert_eq!(world.made("container", "devices.ndjson").lines().count(), 2);
+    assert_eq!(setup.read_output("container", "devices.ndjson").lines().count(), 2);
 }

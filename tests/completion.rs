@@ -1,11 +1,11 @@
-//! `neto completions` and what it brings: real shells at a terminal, where TAB is pressed and the line is then run; and
-//! the answers themselves, from stores that are sound, hostile or broken.
+//! Tests `neto completions`: real shells at a terminal complete a line at TAB and run the line. Also tests the answers
+//! themselves, from valid, hostile and broken stores.
 
 #![cfg(unix)]
 
-use crate::harness::{ENTER, STRANGER, Sandbox, Screen, Terminal};
-use crate::shells::{find, missing};
-use crate::torture::scale::say_not_tested;
+use crate::harness::{ENTER, OTHER_RECIPIENT, Sandbox, Screen, Terminal};
+use crate::shells::{find_program, report_missing};
+use crate::torture::scale::report_skipped;
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -15,14 +15,14 @@ use std::time::SystemTime;
 
 const SHELLS: [&str; 5] = ["bash", "zsh", "fish", "powershell", "elvish"];
 
-/// A real shell whose completion is set up in one of the ways that the documentation has.
+/// Real shell with completion set up in one of the documented ways.
 struct Case {
     program: &'static str,
-    /// The file that it reads at its start, below the home, with what stands in it before neto's part.
+    /// Path of the shell's startup file below the home, and the file's text before neto's line.
     start: (&'static str, &'static str),
-    /// The line of that file which is neto's.
+    /// Line for neto in the startup file.
     line: &'static str,
-    /// Where a package puts the text instead.
+    /// File in which a package installs the script instead.
     file: Option<&'static str>,
 }
 
@@ -52,10 +52,10 @@ const CASES: [Case; 6] = [
 ];
 
 impl Case {
-    /// Sets it up, and starts it at a terminal. `None` where there is no such shell.
+    /// Sets up the shell and starts it at a terminal. Returns `None` if the shell is not installed.
     fn start<'a>(&self, sandbox: &'a Sandbox) -> Option<Terminal<'a>> {
-        if find(self.program).is_none() {
-            missing(self.program);
+        if find_program(self.program).is_none() {
+            report_missing(self.program);
             return None;
         }
         let home = sandbox.root().join("home");
@@ -66,27 +66,28 @@ impl Case {
         };
         write(self.start.0, &format!("{}{}\n", self.start.1, self.line));
         if let Some(file) = self.file {
-            write(file, &sandbox.neto(["completions", self.program]).run().code(0).silent().stdout);
+            write(file, &sandbox.neto(["completions", self.program]).run().code(0).stderr("").stdout);
         }
         let arguments: &[&str] = if self.program == "bash" { &["--noprofile", "-i"] } else { &["-i"] };
         let arguments = if self.program == "elvish" { &[] } else { arguments };
         let own = [sandbox.work("bin"), Path::new(env!("CARGO_BIN_EXE_neto")).parent().unwrap().to_owned()];
         let path = std::env::var_os("PATH").unwrap();
         let path = std::env::join_paths(own.into_iter().chain(std::env::split_paths(&path))).unwrap();
-        let mut terminal = sandbox.program(self.program, arguments).env("PATH", path).at_terminal_of(120, 40);
+        let mut terminal = sandbox.program(self.program, arguments).env("PATH", path).at_terminal_sized(120, 40);
         terminal.expect("READY> ");
         Some(terminal)
     }
 
-    /// Ends a shell that shows what fits, of which nothing is taken. elvish lets go of its list when one is.
-    fn leave(&self, mut terminal: Terminal<'_>) -> Screen {
+    /// Ends a shell that shows a list of candidates, without choosing any. elvish closes its list only when a candidate
+    /// is chosen.
+    fn exit(&self, mut terminal: Terminal<'_>) -> Screen {
         let taken = if self.program == "elvish" { ENTER } else { "" };
         terminal.press(taken).press("\u{15}exit").press(ENTER);
         terminal.finish()
     }
 
-    /// What a list of what fits shows last: bash the names alone, the others what they are about as well.
-    fn shows<'a>(&self, name: &'a str, about: &'a str) -> &'a str {
+    /// Returns the text that a list of candidates ends with: the name in bash, the description in the other shells.
+    fn listed_text<'a>(&self, name: &'a str, about: &'a str) -> &'a str {
         if self.program == "bash" { name } else { about }
     }
 
@@ -95,20 +96,20 @@ impl Case {
     }
 }
 
-/// What a shell would offer for a line, its last word unfinished: as lines, the first of which says of what kind.
-fn asked(sandbox: &Sandbox, shell: &str, line: &[&str]) -> String {
-    let words = ["--", "neto"].iter().chain(line);
-    sandbox.neto(words).env("_NETO_COMPLETE", shell).run().code(0).silent().stdout.clone()
+/// Returns neto's answer for a line whose last word is unfinished. The first line of the answer names its kind.
+fn completion_answer(sandbox: &Sandbox, shell: &str, line: &[&str]) -> String {
+    let arguments = ["--", "neto"].iter().chain(line);
+    sandbox.neto(arguments).env("_NETO_COMPLETE", shell).run().code(0).stderr("").stdout.clone()
 }
 
-/// The values of an answer, without what is said of them.
+/// Returns the values of an answer, without their descriptions.
 fn offered(sandbox: &Sandbox, line: &[&str]) -> Vec<String> {
-    let answer = asked(sandbox, "fish", line);
+    let answer = completion_answer(sandbox, "fish", line);
     let values = answer.strip_prefix("names\n").unwrap_or_else(|| panic!("{line:?}: {answer}"));
     values.lines().map(|line| line.split('\t').next().unwrap().to_owned()).collect()
 }
 
-/// Three profiles and two recipients, of whom one is the sandbox's own.
+/// Creates a store with three profiles and two recipients, one of which is the sandbox's own.
 fn with_store() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.init();
@@ -121,7 +122,7 @@ fn with_store() -> Sandbox {
     sandbox
 }
 
-/// A store that belongs to nobody's home.
+/// Returns the text of a store with one profile.
 fn other_store(name: &str) -> String {
     format!("version = 1\n[profiles.{name}]\nurl = \"https://x.example\"\n")
 }
@@ -130,15 +131,15 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// Every file, when it was changed and what it holds.
-fn everything(folder: &Path, found: &mut BTreeMap<PathBuf, (SystemTime, u32, Vec<u8>)>) {
+/// Collects every file below a directory, with its modification time, mode and content.
+fn snapshot(folder: &Path, found: &mut BTreeMap<PathBuf, (SystemTime, u32, Vec<u8>)>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let data = fs::symlink_metadata(&path).unwrap();
         let text = if data.is_file() { fs::read(&path).unwrap() } else { Vec::new() };
         found.insert(path.clone(), (data.modified().unwrap(), data.permissions().mode(), text));
         if data.is_dir() {
-            everything(&path, found);
+            snapshot(&path, found);
         }
     }
 }
@@ -156,7 +157,7 @@ fn tab_completes_names_tags_files_and_programs_in_every_shell() {
         fs::write(&program, "#!/bin/sh\necho \"report of $NETO_PROFILE on $1\"\n").unwrap();
         set_mode(&program, 0o755);
         let Some(mut terminal) = case.start(&sandbox) else { continue };
-        for (typed, said) in [
+        for (typed, output) in [
             ("neto us\tglo\t", "Now using 'globex.eu'"),
             ("neto ls -o csv --tag team:b\t", "acorn,"),
             ("neto ls -o csv --tag=em\t", "acme,"),
@@ -168,9 +169,9 @@ fn tab_completes_names_tags_files_and_programs_in_every_shell() {
             ("neto --store other.toml profile sho\tels\t", "elsewhere"),
             ("neto exec acme -- zz-rep\t oth\t", "report of acme on other.toml"),
         ] {
-            // elvish writes anew what holds a = or ~, and wants that seen and accepted first.
+            // elvish rewrites a completed word that contains = or ~ and waits for Enter first.
             let accepted = if case.program == "elvish" && typed.contains(['=', '~']) { ENTER } else { "" };
-            terminal.press(typed).press(accepted).press(ENTER).expect(said).expect("READY> ");
+            terminal.press(typed).press(accepted).press(ENTER).expect(output).expect("READY> ");
         }
         terminal.press("exit").press(ENTER);
         let screen = terminal.finish();
@@ -185,9 +186,9 @@ fn several_that_fit_are_listed_with_what_they_are_about() {
         let sandbox = with_store();
         fs::create_dir(sandbox.work("bin")).unwrap();
         let Some(mut terminal) = case.start(&sandbox) else { continue };
-        terminal.press("neto use ac\t").expect(case.shows("acorn", "oak"));
-        let screen = case.leave(terminal);
-        assert!(screen.raw.contains(case.shows("acme", "Acme Corp")), "{}: {}", case.name(), screen.raw);
+        terminal.press("neto use ac\t").expect(case.listed_text("acorn", "oak"));
+        let screen = case.exit(terminal);
+        assert!(screen.raw.contains(case.listed_text("acme", "Acme Corp")), "{}: {}", case.name(), screen.raw);
         assert!(!screen.raw.contains("globex"), "{}: {}", case.name(), screen.raw);
     }
 }
@@ -230,8 +231,8 @@ fn hostile_text_reaches_no_terminal_and_is_never_run() {
     sandbox.neto(["ls", "-q"]).run().code(0);
     for shell in SHELLS {
         let start = if shell == "powershell" { "=" } else { "" };
-        assert!(asked(&sandbox, shell, &["login", "--tag", start]).starts_with("names\nxgood"), "{shell}");
-        let names = asked(&sandbox, shell, &["use", start]);
+        assert!(completion_answer(&sandbox, shell, &["login", "--tag", start]).starts_with("names\nxgood"), "{shell}");
+        let names = completion_answer(&sandbox, shell, &["use", start]);
         assert_eq!(names.lines().count(), hostile.len() + 4, "{shell}:\n{names}");
         let steers = |c: char| (c.is_control() && !"\n\t".contains(c)) || c == '\u{202e}';
         assert!(!names.contains(steers), "{shell}:\n{names}");
@@ -240,10 +241,10 @@ fn hostile_text_reaches_no_terminal_and_is_never_run() {
         let sandbox = Sandbox::new();
         store(&sandbox);
         let Some(mut terminal) = case.start(&sandbox) else { continue };
-        // Whatever is shown, it is put in and run.
+        // The shell inserts the completed text and runs the line, whatever the list shows.
         terminal.press("neto ls --tag x\t").press(ENTER).expect("hit").expect("READY> ");
-        terminal.press("neto use hit-\t").expect(case.shows("hit-last", "the end"));
-        let screen = case.leave(terminal);
+        terminal.press("neto use hit-\t").expect(case.listed_text("hit-last", "the end"));
+        let screen = case.exit(terminal);
         assert!(!screen.raw.contains("\u{1b}[2J\u{1b}]0;bad"), "{}: {:?}", case.name(), screen.raw);
         assert!(!sandbox.work("bad").exists(), "{} ran what a store holds", case.name());
     }
@@ -252,14 +253,14 @@ fn hostile_text_reaches_no_terminal_and_is_never_run() {
 #[test]
 fn what_fits_where() {
     let sandbox = with_store();
-    sandbox.neto(["recipient", "add", "bob", STRANGER]).run().code(0);
+    sandbox.neto(["recipient", "add", "bob", OTHER_RECIPIENT]).run().code(0);
     let cases: &[(&[&str], &str)] = &[
-        // Verbs, and what is hidden is not offered.
+        // Verbs; hidden verbs are not offered.
         (&["pro"], "profile proxy prompt"),
         (&["profile", "re"], "rename remove"),
         (&["__"], ""),
         (&["help", "stat"], "status"),
-        // Names: every verb that takes some, and each once.
+        // Names: for every verb that takes names, each name once.
         (&["use", ""], "acme acorn globex.eu -"),
         (&["profile", "use", "a"], "acme acorn"),
         (&["login", "acme", ""], "acorn globex.eu"),
@@ -285,29 +286,29 @@ fn what_fits_where() {
         (&["profile", "edit", "acme", "--untag", "team:"], "team:a team:b"),
         (&["recipient", "remove", ""], "bob me"),
         (&["trust", "--recipient", "b"], "bob"),
-        // Words that are declared.
+        // Values declared for an argument.
         (&["api", "P"], "POST PUT PATCH"),
         (&["export", "--shell", "z"], "zsh"),
         (&["status", "--state", "exp"], "expiring expired"),
         (&["status", "-o", "j"], "json"),
         (&["--color", "n"], "never"),
         (&["completions", ""], "bash zsh fish powershell elvish"),
-        // Flags, to who began one.
+        // Flags, once a flag is begun.
         (&["login", "--fo"], "--force"),
         (
             &["profile", "show", "acme", ""],
             "--output --profile --store --lock-timeout --color --verbose --quiet --help",
         ),
     ];
-    for (line, wanted) in cases {
+    for (line, expected) in cases {
         let mut found = offered(&sandbox, line);
-        if line.last() == Some(&"") && wanted.starts_with("--") {
+        if line.last() == Some(&"") && expected.starts_with("--") {
             found.retain(|flag| flag.starts_with("--"));
-            found.sort_by_key(|flag| wanted.find(flag.as_str()));
+            found.sort_by_key(|flag| expected.find(flag.as_str()));
         }
-        assert_eq!(found.join(" "), *wanted, "{line:?}");
+        assert_eq!(found.join(" "), *expected, "{line:?}");
     }
-    for (line, wanted) in [
+    for (line, expected) in [
         (&["--store", "x"][..], "files\n"),
         (&["--store=x"], "files\n"),
         (&["profile", "add", "--ca-file", ""], "files\n"),
@@ -317,10 +318,10 @@ fn what_fits_where() {
         (&["exec", "--", "ls", "-"], "command 3\n"),
         (&["profile", "add", "x", "--secret-command", "--", "op", "re"], "command 6\n"),
     ] {
-        assert_eq!(asked(&sandbox, "fish", line), wanted, "{line:?}");
+        assert_eq!(completion_answer(&sandbox, "fish", line), expected, "{line:?}");
     }
-    let said = asked(&sandbox, "fish", &["use", "ac"]);
-    assert_eq!(said, "names\nacme\tAcme Corp\nacorn\toak\n");
+    let descriptions = completion_answer(&sandbox, "fish", &["use", "ac"]);
+    assert_eq!(descriptions, "names\nacme\tAcme Corp\nacorn\toak\n");
 }
 
 #[test]
@@ -341,14 +342,15 @@ fn the_store_is_the_one_that_the_line_means() {
         (&["profile", "show", "--store", "absent.toml", "a"], ""),
         (&["profile", "show", "--store", "other.toml", "--color", "wrong", ""], "other"),
     ];
-    for (line, wanted) in cases {
+    for (line, expected) in cases {
         let mut found = offered(&sandbox, line);
         found.retain(|value| !value.starts_with('-'));
-        assert_eq!(found.join(" "), wanted, "{line:?}");
+        assert_eq!(found.join(" "), expected, "{line:?}");
     }
     let ask = |name: &str, value: &str, folder: &Path| {
-        let call = sandbox.neto(["--", "neto", "profile", "show", "o"]).env("_NETO_COMPLETE", "bash").folder(folder);
-        call.env(name, value).run().code(0).silent().stdout.clone()
+        let call =
+            sandbox.neto(["--", "neto", "profile", "show", "o"]).env("_NETO_COMPLETE", "bash").current_dir(folder);
+        call.env(name, value).run().code(0).stderr("").stdout.clone()
     };
     assert_eq!(ask("NETO_STORE", "other.toml", &sandbox.work("")), "names\nother\n");
     assert_eq!(ask("NETO_STORE", "../other.toml", &sandbox.work("b")), "names\nother\n");
@@ -379,7 +381,7 @@ fn whatever_is_wrong_there_is_less_to_offer_and_nothing_else() {
         assert_eq!(offered(&sandbox, &["login", "acm"]), ["acme"], "a sound store");
         spoil(&sandbox.home("profiles.toml"));
         for shell in SHELLS {
-            assert_eq!(asked(&sandbox, shell, &["login", "=acm"]), "names\n", "{what}, {shell}");
+            assert_eq!(completion_answer(&sandbox, shell, &["login", "=acm"]), "names\n", "{what}, {shell}");
         }
         assert_eq!(offered(&sandbox, &["login", "acm"]), [""; 0], "{what}");
         assert_eq!(offered(&sandbox, &["recipient", "rem"]), ["remove"], "{what}");
@@ -390,8 +392,8 @@ fn whatever_is_wrong_there_is_less_to_offer_and_nothing_else() {
     for line in
         [&[][..], &["neto"], &["neto", "--help", "x"], &["neto", "no-verb", "x"], &["neto", "use", "a", "b", "c"]]
     {
-        let words = ["--"].iter().chain(line);
-        sandbox.neto(words).env("_NETO_COMPLETE", "fish").run().code(0).silent().stdout("names\n");
+        let arguments = ["--"].iter().chain(line);
+        sandbox.neto(arguments).env("_NETO_COMPLETE", "fish").run().code(0).stderr("").stdout("names\n");
     }
     assert!(!sandbox.home("").exists(), "a TAB makes nothing");
 }
@@ -413,26 +415,26 @@ fn a_tab_opens_the_store_and_nothing_else_and_writes_nothing() {
     let sandbox = with_store();
     sandbox.neto(["login", "acme"]).run().code(0);
     let mut before = BTreeMap::new();
-    everything(sandbox.root(), &mut before);
-    let asks = sandbox.server().connections();
+    snapshot(sandbox.root(), &mut before);
+    let connections = sandbox.server().connections();
     for line in [&["use", ""][..], &["login", "--tag", ""], &["exec", "acme", "--", "l"], &["--store", ""]] {
-        asked(&sandbox, "zsh", line);
+        completion_answer(&sandbox, "zsh", line);
     }
     let mut after = BTreeMap::new();
-    everything(sandbox.root(), &mut after);
+    snapshot(sandbox.root(), &mut after);
     assert!(before == after, "a TAB changed a file");
-    assert_eq!(sandbox.server().connections(), asks);
+    assert_eq!(sandbox.server().connections(), connections);
 
     if !Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).status().is_ok_and(|status| status.success()) {
-        return say_not_tested("strace is not installed or may not trace (ptrace), so no system call is looked at");
+        return report_skipped("strace is not installed or may not trace (ptrace), so no system call is looked at");
     }
-    // What is opened below the home, and whatever writes, asks or starts something.
+    // Lists the files opened below the home, and every call that writes, connects or starts a process.
     let log = sandbox.work("trace");
     let traced = |arguments: &[&str]| {
         let options = ["-f", "-qq", "-s", "0", "-o", log.to_str().unwrap()];
         let calls = ["-e", "trace=open,openat,write,socket,connect,rename,unlink,mkdir,fork,vfork"];
-        let words = options.iter().chain(&calls).chain(&[env!("CARGO_BIN_EXE_neto")]).chain(arguments);
-        sandbox.program("strace", words).env("_NETO_COMPLETE", "bash").reveals("access token").run().code(0);
+        let command = options.iter().chain(&calls).chain(&[env!("CARGO_BIN_EXE_neto")]).chain(arguments);
+        sandbox.program("strace", command).env("_NETO_COMPLETE", "bash").allow_secret("access token").run().code(0);
         let text = fs::read_to_string(&log).unwrap().replace(sandbox.home("").to_str().unwrap(), "HOME/");
         let calls = text.lines().filter_map(|line| line.split_once(' ')).map(|(_, call)| call.trim_start().to_owned());
         calls.filter(|call| !call.starts_with("open") || call.contains("HOME/")).collect::<Vec<_>>()
@@ -457,5 +459,5 @@ fn ten_thousand_names_are_all_offered() {
     sandbox.write_store(text);
     assert_eq!(offered(&sandbox, &["login", ""]).len(), 10_000);
     assert_eq!(offered(&sandbox, &["login", "n999"]).len(), 11);
-    assert_eq!(asked(&sandbox, "fish", &["ls", "--tag", "t6"]), "names\nt6\t1428 profiles\n");
+    assert_eq!(completion_answer(&sandbox, "fish", &["ls", "--tag", "t6"]), "names\nt6\t1428 profiles\n");
 }

@@ -1,4 +1,4 @@
-//! The kept inputs of the fuzz targets, through the same checks as when they are fuzzed.
+//! Runs the committed fuzz inputs through the checks of their fuzz targets.
 
 use std::fs;
 use std::path::Path;

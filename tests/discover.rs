@@ -1,5 +1,5 @@
-//! `neto discover`: what of a reseller's accounts does not fit the store, what is said when not all are known, and the
-//! profiles that `--add` makes.
+//! Tests `neto discover`: reseller accounts that differ from the store, warnings when not all accounts are known, and
+//! the profiles that `--add` creates.
 
 use crate::fusion::{Account, Fault, TOKEN};
 use crate::harness::Sandbox;
@@ -8,30 +8,30 @@ use std::fs;
 
 const CUSTOMERS: &str = "/api/v1/customers";
 
-/// An account without others below it.
+/// Returns an account that has no accounts below it.
 fn account(shortname: &str, parent: &str) -> Account {
     Account { shortname: shortname.to_owned(), parent: parent.to_owned(), children: 0, trial: false }
 }
 
-/// So many accounts right below `parent`.
+/// Returns `count` accounts directly below `parent`.
 fn accounts(count: usize, parent: &str) -> Vec<Account> {
     (0..count).map(|number| account(&format!("t{number:04}"), parent)).collect()
 }
 
 impl Sandbox {
-    /// The profile `msp` of a reseller with these accounts.
+    /// Adds the profile `msp` of a reseller with these accounts.
     fn reseller(&self, accounts: Vec<Account>) {
         self.add("msp");
         self.server().set_accounts("msp", accounts);
     }
 
-    /// Writes a profile without a secret into the store, at this sandbox's API.
+    /// Writes a profile without a secret into the store, with the URL of this sandbox's API.
     fn declare(&self, name: &str, shortname: &str) {
         let url = self.server().url();
         self.write_store(format!("{}\n[profiles.{name}]\nshortname = {shortname:?}\nurl = {url:?}\n", self.store()));
     }
 
-    /// What `neto discover` says as JSON: tenant, profile and state of each row.
+    /// Runs `neto discover` and returns tenant, profile and state of each row.
     fn discovered(&self) -> Vec<[String; 3]> {
         let rows = self.neto(["discover", "msp", "-o", "json"]).run().code(0).json();
         let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -40,13 +40,13 @@ impl Sandbox {
     }
 }
 
-/// The same as a test writes it: `tenant profile state`, with `-` for no profile.
+/// Formats each row as `tenant profile state`, with `-` for no profile.
 fn lines(rows: &[[String; 3]]) -> Vec<String> {
     let dash = |text: &String| if text.is_empty() { "-".to_owned() } else { text.clone() };
     rows.iter().map(|row| row.iter().map(dash).collect::<Vec<_>>().join(" ")).collect()
 }
 
-/// A reseller with one account in each state; `hooli` was below `north` when it was last looked at.
+/// Sets up a reseller with one account in each state; at the previous run, `hooli` was below `north`.
 fn with_each_state(sandbox: &Sandbox) {
     let all = |hooli: &str| {
         let globex = Account { trial: true, ..account("globex", "msp") };
@@ -80,7 +80,7 @@ fn r47_the_json_has_also_what_fits_and_the_fields_of_the_contract() {
     let sandbox = Sandbox::new();
     with_each_state(&sandbox);
     let outcome = sandbox.neto(["-p", "msp", "discover", "-o", "json"]).run();
-    outcome.code(0).silent();
+    outcome.code(0).stderr("");
     let row = |shortname: &str, profile: Option<&str>, state: &str, parent: Option<&str>, trial: Option<bool>| json!({"shortname": shortname, "profile": profile, "state": state, "parent": parent, "trial": trial});
     let rows = json!([
         row("globex", None, "missing", Some("msp"), Some(true)),
@@ -109,8 +109,8 @@ fn a_check_ends_with_9_as_long_as_something_does_not_fit() {
     check().code(9).stderr_has("0 missing, 1 orphaned, 0 moved").stderr_has("neto profile remove");
     sandbox.neto(["profile", "remove", "oldco", "--yes"]).run().code(0);
     check().code(0).stdout("").stderr_lacks("error");
-    sandbox.neto(["discover", "msp", "--check", "-q", "-o", "json"]).run().code(0).silent();
-    // A move alone is enough, once.
+    sandbox.neto(["discover", "msp", "--check", "-q", "-o", "json"]).run().code(0).stderr("");
+    // A moved account alone fails the check, once.
     let moved = ["acme", "globex", "hooli"].map(|name| account(name, "west"));
     sandbox.server().set_accounts("msp", moved.into());
     check().code(9).stderr_has("0 missing, 0 orphaned, 3 moved").stdout_has("south → west");
@@ -123,7 +123,7 @@ fn a_full_answer_calls_no_profile_orphaned() {
         let sandbox = Sandbox::new();
         sandbox.reseller(accounts(count, "msp"));
         sandbox.declare("oldco", "oldco");
-        // Without the reseller's own count nothing says that a full answer is all there is.
+        // Without the reseller's own count, a full answer may be incomplete.
         sandbox.server().fault(Fault::at("/api/v1/customer/msp").error(404, "no"));
         let outcome = sandbox.neto(["discover", "msp", "--check"]).run();
         let missing = count.min(1000);
@@ -136,7 +136,7 @@ fn a_full_answer_calls_no_profile_orphaned() {
             outcome.stderr_has(&format!("{missing} missing, 0 orphaned")).stdout_lacks("oldco");
         }
     }
-    // The server's own count tells whether a full answer is all.
+    // The server's own count shows whether a full answer is complete.
     let sandbox = Sandbox::new();
     sandbox.reseller(Vec::new());
     sandbox.declare("oldco", "oldco");
@@ -145,7 +145,7 @@ fn a_full_answer_calls_no_profile_orphaned() {
         let outcome = sandbox.neto(["discover", "msp", "-o", "csv"]).run();
         outcome.code(0).stdout_has("t0999");
         if complete {
-            outcome.silent().stdout_has("oldco,oldco,orphaned");
+            outcome.stderr("").stdout_has("oldco,oldco,orphaned");
         } else {
             outcome
                 .stdout_lacks("oldco")
@@ -176,15 +176,15 @@ fn resellers_below_are_asked_for_what_the_answer_does_not_have() {
     let none = discover();
     none.code(0).stdout_has("t0000").stdout_lacks("oldco").stdout_lacks("n2");
     none.stderr_has("0 of the 2 accounts right below north: no profile here can ask for them");
-    assert_eq!(sandbox.server().asked(CUSTOMERS), 1);
+    assert_eq!(sandbox.server().request_count(CUSTOMERS), 1);
 
     sandbox.add("north");
     let north = discover();
     north.code(0).stdout_has("n2,,missing,north").stdout_lacks("oldco").stdout_lacks("n1,");
     north.stderr_lacks("north").stderr_has("0 of the 1 accounts right below south: no profile here can ask");
-    assert_eq!(sandbox.server().asked(CUSTOMERS), 3);
+    assert_eq!(sandbox.server().request_count(CUSTOMERS), 3);
 
-    // Their own resellers too; a profile without a secret asks nobody.
+    // Resellers below a reseller are asked too; a profile without a secret sends no request.
     sandbox.add("south");
     sandbox.declare("east", "east");
     discover()
@@ -194,10 +194,10 @@ fn resellers_below_are_asked_for_what_the_answer_does_not_have() {
     sandbox.neto(["profile", "remove", "east", "--yes"]).run().code(0);
     sandbox.add("east");
     let all = discover();
-    all.code(0).silent().stdout_has("e1,,missing,east").stdout_has("oldco,oldco,orphaned");
+    all.code(0).stderr("").stdout_has("e1,,missing,east").stdout_has("oldco,oldco,orphaned");
 
-    // One that cannot be asked is a gap, not a failure.
-    sandbox.server().fault(Fault::at(CUSTOMERS).of("south").error(403, "not for you"));
+    // A reseller whose accounts cannot be listed leaves a gap; the command does not fail.
+    sandbox.server().fault(Fault::at(CUSTOMERS).for_tenant("south").error(403, "not for you"));
     let refused = discover();
     refused.code(0).stdout_has("n2,,missing").stdout_lacks("oldco").stdout_lacks("e1");
     refused.stderr_has("0 of the 1 accounts right below south: 127.0.0.1:").stderr_has("not for you");
@@ -220,8 +220,8 @@ fn a_row_that_cannot_be_read_may_be_any_tenant() {
     let sandbox = Sandbox::new();
     sandbox.reseller(vec![account("acme", "msp")]);
     sandbox.declare("oldco", "oldco");
-    let whole = ["acme - missing", "oldco oldco orphaned", "msp msp matched"];
-    assert_eq!(lines(&sandbox.discovered()), whole);
+    let all_rows = ["acme - missing", "oldco oldco orphaned", "msp msp matched"];
+    assert_eq!(lines(&sandbox.discovered()), all_rows);
     let body = r#"{"data": [{"shortname": "acme"}, {"shortname": 5}, {"organization": "x"}, {"shortname": "globex"}]}"#;
     sandbox.server().fault(Fault::at(CUSTOMERS).answer(200, body));
     assert_eq!(lines(&sandbox.discovered()), ["acme - missing", "globex - missing", "msp msp matched"]);
@@ -253,25 +253,28 @@ fn an_answer_of_another_shape_is_exit_5_and_changes_nothing() {
 fn what_the_server_refuses_has_its_exit_code_and_a_hint_that_fits() {
     let sandbox = Sandbox::new();
     sandbox.reseller(Vec::new());
-    let with = |fault: Fault| {
+    let discover_with = |fault: Fault| {
         sandbox.server().clear_faults();
         sandbox.server().fault(fault);
         let outcome = sandbox.neto(["discover", "msp"]).run();
         outcome.stdout("").stderr_has("error: msp: ");
         outcome
     };
-    let forbidden = with(Fault::at(CUSTOMERS).error(403, "resellers only"));
+    let forbidden = discover_with(Fault::at(CUSTOMERS).error(403, "resellers only"));
     forbidden
         .code(4)
         .stderr_has("answered with status 403: resellers only")
         .stderr_has("hint: neto discover PROFILE\n");
     forbidden.stderr_has("(with a reseller's profile, whose key may list accounts)").stderr_lacks("set-secret");
-    with(Fault::at(CUSTOMERS).error(500, "broken")).code(5).stderr_has("broken");
-    with(Fault::at(CUSTOMERS).close()).code(5);
-    with(Fault::at(CUSTOMERS).error(404, "no such call")).code(5).stderr_has("neto profile show msp");
-    with(Fault::at(CUSTOMERS).error(401, "not this token")).code(4).stderr_has("set-secret msp");
+    discover_with(Fault::at(CUSTOMERS).error(500, "broken")).code(5).stderr_has("broken");
+    discover_with(Fault::at(CUSTOMERS).close()).code(5);
+    discover_with(Fault::at(CUSTOMERS).error(404, "no such call")).code(5).stderr_has("neto profile show msp");
+    discover_with(Fault::at(CUSTOMERS).error(401, "not this token")).code(4).stderr_has("set-secret msp");
     sandbox.neto(["logout", "msp"]).run().code(0);
-    with(Fault::at(TOKEN).error(401, "wrong key")).code(4).stderr_has("wrong key").stderr_has("set-secret msp");
+    discover_with(Fault::at(TOKEN).error(401, "wrong key"))
+        .code(4)
+        .stderr_has("wrong key")
+        .stderr_has("set-secret msp");
     sandbox.declare("bare", "bare");
     sandbox.neto(["discover", "bare"]).run().code(3).stderr_has("bare: the profile has no secret yet");
     sandbox.neto(["discover", "msp", "--tag", "new"]).run().code(2).stderr_has("--add");
@@ -290,7 +293,7 @@ fn a_tenant_is_matched_by_its_api_too_and_may_have_several_profiles() {
     sandbox.write_store(sandbox.store() + elsewhere);
     let fits = ["acme acme-two matched", "acme acme-one matched", "msp msp matched"];
     assert_eq!(lines(&sandbox.discovered()), [&["globex - missing"][..], &fits].concat());
-    // The name is taken by the other API's tenant.
+    // The profile of the other API's tenant already has that name.
     let outcome = sandbox.neto(["discover", "msp", "--add"]).run();
     outcome.code(0).stderr_has("the name 'globex' is taken, so the profile of 'globex' is 'globex-2'");
     assert_eq!(lines(&sandbox.discovered())[2], "globex globex-2 matched");
@@ -324,17 +327,17 @@ fn missing_accounts_get_profiles_in_one_change_and_every_other_byte_stays() {
     for (name, shortname) in [("beta", "beta"), ("zeta-corp", "Zeta Corp")] {
         let block = format!("[profiles.{name}]\nshortname = {shortname:?}\nurl = {url:?}\ntags = [\"new\", \"emea\"]");
         assert_eq!(after.matches(&block).count(), 1, "{after}");
-        let shown = sandbox.shown(name);
+        let shown = sandbox.profile_json(name);
         assert_eq!((&shown["secret"], &shown["shortname"]), (&json!("none"), &json!(shortname)));
     }
     sandbox.neto(["login", "beta"]).run().code(3).stderr_has("neto profile set-secret beta");
     let again = sandbox.neto(["discover", "msp", "--add"]).run();
     again.code(0).stdout("").stderr_has("There is nothing to add");
     assert_eq!(sandbox.store(), after);
-    // And one gets its secret as any profile does.
+    // An added profile gets its secret as any other profile does.
     let credential = sandbox.server().add_tenant("Zeta Corp", "soc");
     sandbox.neto(["profile", "set-secret", "zeta-corp"]).stdin(credential.netosecret()).run().code(0);
-    sandbox.signs_in("zeta-corp");
+    sandbox.assert_logs_in("zeta-corp");
 }
 
 #[test]
@@ -347,7 +350,7 @@ fn what_equals_the_default_is_not_written_and_a_tag_is() {
     assert!(sandbox.store().contains(block), "{}", sandbox.store());
 }
 
-/// Shortnames that no store should hold, and what is said of each.
+/// Shortnames that must not get into a store, and the reason shown for each.
 const HOSTILE: [(&str, &str); 8] = [
     ("a\nb", "it holds characters that no store should"),
     ("a\u{1b}[2Jb", "it holds characters that no store should"),
@@ -380,7 +383,7 @@ fn r46_r47_hostile_shortnames_are_shown_clean_and_never_written() {
     outcome.stderr_has("Added 1 profile, still without a secret");
     let steering = |text: &str| text.contains(['\u{1b}', '\u{202e}', '\u{9b}']) || text.contains(&"x".repeat(100));
     assert!(!steering(&outcome.stderr), "{outcome}");
-    assert_eq!(sandbox.shown("it-s--q-")["shortname"], "it's \"q\"");
+    assert_eq!(sandbox.profile_json("it-s--q-")["shortname"], "it's \"q\"");
     for (shortname, why) in HOSTILE {
         sandbox.server().set_accounts("msp", vec![account(shortname, "msp")]);
         let outcome = sandbox.neto(["discover", "msp", "--add"]).run();
@@ -396,7 +399,7 @@ fn two_thousand_rows_are_read_and_taken_as_cut() {
     sandbox.declare("oldco", "oldco");
     let row = |number: usize| json!({"shortname": format!("t{number:04}"), "organization": "x".repeat(200), "reseller": {"parent": "msp"}});
     let body = json!({"meta": {"code": 200}, "data": (0..2000).map(row).collect::<Vec<_>>()}).to_string();
-    // None of them says how many lie below it, so the reseller's own count proves nothing.
+    // No row has the number of accounts below it, so the reseller's own count proves nothing.
     sandbox.server().fault(Fault::at(CUSTOMERS).answer(200, body));
     sandbox.neto(["discover", "msp"]).run().code(0).stdout_has("t1999").stdout_lacks("oldco");
     sandbox.neto(["discover", "msp", "--add"]).run().code(0).stderr_has("Added 2000 profiles");
@@ -413,18 +416,18 @@ fn the_memory_of_parents_is_private_and_never_guessed_at() {
     sandbox.declare("acme", "acme");
     sandbox.neto(["discover", "msp"]).run().code(0).stdout("");
     let text = fs::read_to_string(&memory).expect("a memory");
-    let wanted = json!({"v": 1, "parents": {sandbox.server().url(): {"acme": "north"}}});
-    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), wanted);
+    let expected = json!({"v": 1, "parents": {sandbox.server().url(): {"acme": "north"}}});
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), expected);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(fs::metadata(&memory).unwrap().permissions().mode() & 0o777, 0o600);
     }
-    // What is not known is no move, and takes nothing away.
+    // An unknown parent is not a move, and the remembered parent stays.
     sandbox.server().fault(Fault::at(CUSTOMERS).once().answer(200, r#"{"data": [{"shortname": "acme"}]}"#));
     sandbox.neto(["discover", "msp"]).run().code(0).stdout("");
     assert_eq!(fs::read_to_string(&memory).unwrap(), text);
-    // An answer that nobody could read was not shown.
+    // Output that could not be written does not count as shown.
     sandbox.server().set_accounts("msp", vec![account("acme", "south")]);
     let full = sandbox.program("sh", ["-c", "neto discover msp > /dev/full"]).run();
     full.code(1).stderr_has("cannot write the answer");
@@ -448,7 +451,7 @@ fn the_reseller_may_be_a_person_or_come_from_netosecret() {
     let add = ["profile", "add", "boss", "--username", "msp", "--url", &url];
     sandbox.neto(add).stdin(&person.password).run().code(0);
     let outcome = sandbox.neto(["discover", "boss", "-o", "csv"]).run();
-    outcome.code(0).silent().stdout_has("acme,,missing,msp,false").stdout_has("msp,,missing,top,false");
+    outcome.code(0).stderr("").stdout_has("acme,,missing,msp,false").stdout_has("msp,,missing,top,false");
 
     let credential = sandbox.server().add_tenant("msp", "other");
     let env = |arguments: &[&str]| sandbox.neto(arguments).env("NETOSECRET", credential.netosecret()).run();

@@ -1,31 +1,31 @@
-//! `neto doctor`: for each fault the one finding that names it, and none without it; what `--fix` mends; what the servers
-//! bring to light.
+//! Tests `neto doctor`: each fault gives exactly the finding that names it, and a valid setup gives none. Also tests
+//! the fixes of `--fix` and the checks of servers.
 #![cfg(unix)]
 
 use crate::fusion::{Authority, Fault, Leaf, Server, TOKEN};
-use crate::harness::{Outcome, Peer, Reply, STRANGER, Sandbox};
+use crate::harness::{OTHER_RECIPIENT, Outcome, Peer, Reaction, Sandbox};
 use std::fs::{self, File, Permissions};
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// The call that looks at a server, with and without a token.
+/// API path that `doctor` requests from a server, with and without a token.
 const KEYS: &str = "/api/v1/api-keys";
 
-/// Check, state, profile, and what it says with its fix below.
-type Found = (String, String, String, String);
+/// Row of the output: check, state, profile, and message followed by fix.
+type Row = (String, String, String, String);
 
-/// The check that should find something, how bad that is, and what is said of it; empty for nothing.
-type Wanted<'a> = (&'a str, &'a str, &'a [&'a str]);
+/// Expected finding: check, state, and texts that the message or fix contains. An empty check means no finding.
+type ExpectedFinding<'a> = (&'a str, &'a str, &'a [&'a str]);
 
-/// Does harm to a file or folder.
-type Break<'a> = &'a dyn Fn(&Path);
+/// Damages a file or directory.
+type Damage<'a> = &'a dyn Fn(&Path);
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
 
 impl Sandbox {
-    /// One profile with a good token.
+    /// Creates a sandbox with one profile and a valid cached token.
     fn sound() -> Self {
         let sandbox = Self::new();
         sandbox.add("acme");
@@ -42,26 +42,26 @@ impl Sandbox {
     }
 }
 
-fn rows(outcome: &Outcome) -> Vec<Found> {
+fn rows(outcome: &Outcome) -> Vec<Row> {
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     let row = |row: &serde_json::Value| {
-        let said = format!("{}\n{}", text(&row["message"]), text(&row["fix"]));
-        (text(&row["check"]), text(&row["state"]), text(&row["profile"]), said)
+        let message_and_fix = format!("{}\n{}", text(&row["message"]), text(&row["fix"]));
+        (text(&row["check"]), text(&row["state"]), text(&row["profile"]), message_and_fix)
     };
     outcome.json().as_array().unwrap().iter().map(row).collect()
 }
 
-fn findings(outcome: &Outcome) -> Vec<Found> {
+fn findings(outcome: &Outcome) -> Vec<Row> {
     rows(outcome).into_iter().filter(|row| ["warning", "problem"].contains(&row.1.as_str())).collect()
 }
 
-/// It found this and nothing else: the check, how bad it is, and what is said of it.
+/// Asserts that this is the only finding, with this state and these texts.
 #[track_caller]
-fn finds(outcome: &Outcome, check: &str, state: &str, words: &[&str]) {
+fn finds(outcome: &Outcome, check: &str, state: &str, fragments: &[&str]) {
     let found = findings(outcome);
     assert_eq!(found.len(), 1, "{check}: {found:#?}");
     assert_eq!((found[0].0.as_str(), found[0].1.as_str()), (check, state), "{found:#?}");
-    for word in words {
+    for word in fragments {
         assert!(found[0].3.contains(word), "{word:?} is not in {found:#?}");
     }
     outcome.code(if state == "problem" { 9 } else { 0 });
@@ -73,9 +73,9 @@ fn finds_nothing(outcome: &Outcome) {
     outcome.code(0);
 }
 
-/// The row of this check.
+/// Returns the row of this check.
 #[track_caller]
-fn row(outcome: &Outcome, check: &str) -> Found {
+fn row(outcome: &Outcome, check: &str) -> Row {
     let found = rows(outcome).into_iter().find(|row| row.0 == check);
     found.unwrap_or_else(|| panic!("no {check} in {outcome}"))
 }
@@ -98,13 +98,13 @@ fn nothing_is_wrong_with_what_neto_itself_makes() {
         outcome.stdout_has(heading);
     }
     outcome.stdout_has("  ✓ acme: its server takes the cached token\n");
-    // Once without and once with the token, and no login.
+    // One request without the token and one with it, and no login.
     let asked = sandbox.server().requests().split_off(before);
     let with_bearer: Vec<bool> = asked.iter().map(|seen| seen.header("authorization").is_some()).collect();
     assert_eq!(with_bearer, [false, true]);
     assert!(asked.iter().all(|seen| seen.method == "GET" && seen.path == KEYS && seen.body.is_empty()));
     assert_eq!(sandbox.server().logins(), 1);
-    // It changes nothing, and what it only saw is not trusted by that.
+    // `doctor` changes nothing and trusts nothing that it only read.
     let store = sandbox.store();
     sandbox.neto(["doctor", "--fix"]).run().code(0).stderr_lacks("mended");
     assert_eq!(sandbox.store(), store);
@@ -126,7 +126,7 @@ fn a_new_machine_is_told_where_to_begin_and_nothing_is_made() {
     for folder in ["keys", "tokens", "state"] {
         assert_eq!(mode(&sandbox.home(folder)), 0o700, "{folder}");
     }
-    // CI has its credential in a variable, and needs neither.
+    // CI has its credential in a variable, and needs neither an identity nor a store.
     let ci = Sandbox::new();
     let secret = ci.write_secret("netosecret", ci.server().add_tenant("acme", "soc").netosecret());
     let call = ci.neto(["doctor", "-o", "json"]).env("NETOSECRET", fs::read_to_string(secret).unwrap());
@@ -137,52 +137,52 @@ fn a_new_machine_is_told_where_to_begin_and_nothing_is_made() {
 
 #[test]
 fn r2_each_fault_of_a_file_or_folder_is_found_and_mended_where_that_is_safe() {
-    let open = |mode: u32| move |path: &Path| set_mode(path, mode);
+    let chmod = |mode: u32| move |path: &Path| set_mode(path, mode);
     let write = |text: &'static str| move |path: &Path| fs::write(path, text).unwrap();
     let link = |path: &Path| {
         fs::rename(path, path.with_extension("moved")).unwrap();
         symlink(path.with_extension("moved"), path).unwrap();
     };
-    let folder_less = |path: &Path| {
+    let file_instead = |path: &Path| {
         fs::remove_dir_all(path).unwrap();
         fs::write(path, "").unwrap();
     };
-    let cases: &[(&str, Break<'_>, Wanted<'_>, bool)] = &[
-        ("keys", &open(0o755), ("places.folders", "warning", &["read by others (mode 0755)", "chmod 700 "]), true),
-        ("state", &open(0o770), ("places.folders", "problem", &["written by others (mode 0770)", "chmod 700 "]), true),
-        ("tokens", &folder_less, ("places.folders", "problem", &["cannot enter", "not a directory"]), false),
-        ("tokens/acme.token", &open(0o644), ("places.files", "warning", &["(mode 0644)", "chmod 600 "]), true),
+    let cases: &[(&str, Damage<'_>, ExpectedFinding<'_>, bool)] = &[
+        ("keys", &chmod(0o755), ("places.folders", "warning", &["read by others (mode 0755)", "chmod 700 "]), true),
+        ("state", &chmod(0o770), ("places.folders", "problem", &["written by others (mode 0770)", "chmod 700 "]), true),
+        ("tokens", &file_instead, ("places.folders", "problem", &["cannot enter", "not a directory"]), false),
+        ("tokens/acme.token", &chmod(0o644), ("places.files", "warning", &["(mode 0644)", "chmod 600 "]), true),
         ("tokens/acme.token", &write("junk"), ("places.files", "warning", &["is damaged", "neto login acme"]), false),
-        ("state/trust.json", &open(0o640), ("places.files", "problem", &["(mode 0640)", "chmod 600 "]), true),
+        ("state/trust.json", &chmod(0o640), ("places.files", "problem", &["(mode 0640)", "chmod 600 "]), true),
         ("state/trust.json", &write("{"), ("places.files", "problem", &["is damaged", "neto trust --all"]), false),
         ("state/current.json", &write("{}{}"), ("places.files", "problem", &["not what neto wrote", "rm "]), false),
         ("state/locks/acme.lock", &link, ("places.files", "warning", &["symbolic link"]), false),
-        ("keys/identity.txt", &open(0o604), ("keys.identity", "problem", &["(mode 0604)", "chmod 600 "]), true),
+        ("keys/identity.txt", &chmod(0o604), ("keys.identity", "problem", &["(mode 0604)", "chmod 600 "]), true),
         ("keys/identity.txt", &link, ("keys.identity", "problem", &["symbolic link"]), false),
         ("keys/identity.txt", &write("hello"), ("keys.identity", "problem", &["line 1 is no age key"]), false),
-        ("keys/identity.pub", &open(0o644), ("keys.identity", "warning", &["(mode 0644)", "chmod 600 "]), true),
-        ("keys/device.key", &open(0o644), ("keys.device", "problem", &["(mode 0644)", "chmod 600 "]), true),
-        ("profiles.toml", &open(0o664), ("store.file", "problem", &["(mode 0664)", "chmod go-w "]), true),
-        ("profiles.toml", &open(0o644), ("", "", &[]), false),
+        ("keys/identity.pub", &chmod(0o644), ("keys.identity", "warning", &["(mode 0644)", "chmod 600 "]), true),
+        ("keys/device.key", &chmod(0o644), ("keys.device", "problem", &["(mode 0644)", "chmod 600 "]), true),
+        ("profiles.toml", &chmod(0o664), ("store.file", "problem", &["(mode 0664)", "chmod go-w "]), true),
+        ("profiles.toml", &chmod(0o644), ("", "", &[]), false),
     ];
     let sandbox = Sandbox::sound();
     sandbox.neto(["use", "acme"]).run().code(0);
-    let whole = sandbox.work("whole");
+    let backup = sandbox.work("whole");
     let copy = |from: &Path, to: &Path| {
         let _ = fs::remove_dir_all(to);
         sandbox.program("cp", ["-a"]).arg(from).arg(to).run().code(0);
     };
-    copy(&sandbox.home(""), &whole);
-    for (path, breaks, (check, state, words), mends) in cases {
-        breaks(&sandbox.home(path));
+    copy(&sandbox.home(""), &backup);
+    for (path, damage, (check, state, fragments), is_fixed) in cases {
+        damage(&sandbox.home(path));
         let outcome = sandbox.offline();
         if check.is_empty() {
             finds_nothing(&outcome);
         } else {
-            finds(&outcome, check, state, words);
+            finds(&outcome, check, state, fragments);
         }
         let fixed = sandbox.doctor(&["--offline", "--fix"]);
-        if *mends {
+        if *is_fixed {
             outcome.stderr_lacks("mended");
             finds_nothing(fixed.stderr_has("mended: chmod "));
             finds_nothing(&sandbox.doctor(&["--offline", "--fix"]));
@@ -191,11 +191,11 @@ fn r2_each_fault_of_a_file_or_folder_is_found_and_mended_where_that_is_safe() {
             assert_eq!(findings(&fixed), findings(&outcome), "{path}");
         }
         let _ = fs::remove_dir_all(sandbox.home(""));
-        copy(&whole, &sandbox.home(""));
+        copy(&backup, &sandbox.home(""));
     }
     finds_nothing(&sandbox.offline());
     assert_eq!(sandbox.server().connections(), 1, "the login");
-    // What keeps a secret closed is told once, where it lies.
+    // A file fault that prevents decryption is reported once, by the check of that file.
     for (path, check) in [
         ("state/trust.json", "places.files"),
         ("keys/identity.txt", "keys.identity"),
@@ -206,17 +206,18 @@ fn r2_each_fault_of_a_file_or_folder_is_found_and_mended_where_that_is_safe() {
         finds(&sandbox.doctor(&[]), check, "problem", &["(mode 0644)"]);
         finds_nothing(&sandbox.doctor(&["--fix"]));
     }
-    fs::remove_dir_all(whole).unwrap();
+    fs::remove_dir_all(backup).unwrap();
 }
 
 #[test]
 fn r4_what_belongs_to_somebody_else_is_told_and_never_changed() {
     let sandbox = Sandbox::sound();
     if !rustix::process::geteuid().is_root() {
-        crate::torture::scale::say_not_tested("only root can give a file to another user");
+        crate::torture::scale::report_skipped("only root can give a file to another user");
         return;
     }
-    let give = |path: &str, owner: u32| std::os::unix::fs::chown(sandbox.home(path), Some(owner), None).unwrap();
+    let change_owner =
+        |path: &str, owner: u32| std::os::unix::fs::chown(sandbox.home(path), Some(owner), None).unwrap();
     for (path, check, state) in [
         ("state", "places.folders", "problem"),
         ("state/trust.json", "places.files", "problem"),
@@ -224,12 +225,12 @@ fn r4_what_belongs_to_somebody_else_is_told_and_never_changed() {
         ("keys/identity.txt", "keys.identity", "problem"),
         ("profiles.toml", "store.file", "problem"),
     ] {
-        give(path, 65_534);
+        change_owner(path, 65_534);
         finds(&sandbox.offline(), check, state, &["belongs to another user (uid 65534)", "run neto as the user"]);
         set_mode(&sandbox.home(path), 0o666);
         sandbox.doctor(&["--offline", "--fix"]).code(if state == "problem" { 9 } else { 0 }).stderr_lacks("mended");
         assert_eq!(mode(&sandbox.home(path)), 0o666);
-        give(path, 0);
+        change_owner(path, 0);
         set_mode(&sandbox.home(path), if path == "state" { 0o700 } else { 0o600 });
         finds_nothing(&sandbox.offline());
     }
@@ -238,13 +239,13 @@ fn r4_what_belongs_to_somebody_else_is_told_and_never_changed() {
 #[test]
 fn r8_where_nothing_can_be_written_that_is_said() {
     let sandbox = Sandbox::sound();
-    let bound = || sandbox.bound_neto(["doctor", "--offline", "-o", "json"]).run();
+    let bound = || sandbox.unprivileged_neto(["doctor", "--offline", "-o", "json"]).run();
     finds_nothing(&bound());
     set_mode(&sandbox.home("tokens"), 0o500);
     let outcome = bound();
     set_mode(&sandbox.home("tokens"), 0o700);
     finds(&outcome, "places.folders", "warning", &["cannot write ", "tokens: permission denied"]);
-    // What cannot be made, too.
+    // A directory that cannot be created is reported too.
     fs::remove_dir_all(sandbox.home("tokens")).unwrap();
     set_mode(&sandbox.home(""), 0o500);
     let outcome = bound();
@@ -279,25 +280,25 @@ fn a_folder_that_is_everybodys_is_told_and_stays_open() {
     sandbox.neto(["init", "--store", "tmp/profiles.toml"]).run().code(0);
     sandbox.neto(["init"]).env("NETO_HOME", everybodys.to_str().unwrap()).run().code(0);
     set_mode(&everybodys, 0o1777);
-    let words = ["written by others (mode 1777)", "mkdir -m 700 ", "tmp/neto'\n(and keep it there"];
+    let fragments = ["written by others (mode 1777)", "mkdir -m 700 ", "tmp/neto'\n(and keep it there"];
     let store = sandbox.doctor(&["--offline", "--fix", "--store", "tmp/profiles.toml"]);
-    finds(&store, "store.file", "problem", &words);
+    finds(&store, "store.file", "problem", &fragments);
     let home = sandbox.neto(["doctor", "--offline", "-o", "json", "--fix"]);
     let home = home.env("NETO_HOME", everybodys.to_str().unwrap()).run();
-    finds(&home, "store.file", "problem", &words);
+    finds(&home, "store.file", "problem", &fragments);
     assert_eq!(mode(&everybodys), 0o1777);
 }
 
 #[test]
 fn what_cannot_be_read_is_told_once_with_the_line_that_mends_it() {
     let sandbox = Sandbox::sound();
-    let bound = || sandbox.bound_neto(["doctor", "--offline", "-o", "json"]).run();
-    for (path, check, state, said, shut, open) in [
+    let bound = || sandbox.unprivileged_neto(["doctor", "--offline", "-o", "json"]).run();
+    for (path, check, state, message, shut, open) in [
         ("profiles.toml", "store.file", "problem", "cannot read ", 0o000, 0o600),
         ("keys/identity.txt", "keys.identity", "problem", "cannot read ", 0o000, 0o600),
         ("tokens/acme.token", "places.files", "warning", "cannot read ", 0o000, 0o600),
         ("tokens", "places.folders", "problem", "cannot read ", 0o000, 0o700),
-        // Four folders of it are not there, and could not be made.
+        // Four directories below it are missing and cannot be created.
         ("state", "places.folders", "warning", "cannot write ", 0o500, 0o700),
     ] {
         let path = sandbox.home(path);
@@ -305,7 +306,7 @@ fn what_cannot_be_read_is_told_once_with_the_line_that_mends_it() {
         let outcome = bound();
         set_mode(&path, open);
         let line = format!("chmod u+rwX '{}'", path.display());
-        finds(&outcome, check, state, &[said, "permission denied", &line]);
+        finds(&outcome, check, state, &[message, "permission denied", &line]);
     }
     if rustix::process::geteuid().is_root() {
         let path = sandbox.home("state/current.json");
@@ -329,7 +330,7 @@ fn a_home_in_which_nothing_can_be_made_is_one_warning_and_nobody_is_told_to_take
     fs::create_dir(&closed).unwrap();
     set_mode(&closed, 0o555);
     let secret = sandbox.write_secret("netosecret", sandbox.server().add_tenant("acme", "soc").netosecret());
-    let call = sandbox.bound_neto(["doctor", "--offline", "-o", "json"]).without_env("NETO_HOME");
+    let call = sandbox.unprivileged_neto(["doctor", "--offline", "-o", "json"]).without_env("NETO_HOME");
     let call = call.env("HOME", closed.to_str().unwrap()).env("NETOSECRET", fs::read_to_string(secret).unwrap());
     let outcome = call.run();
     finds(&outcome, "places.folders", "warning", &["closed: permission denied", "export NETO_HOME=/some/folder\n"]);
@@ -351,7 +352,7 @@ fn what_stands_in_the_place_of_a_file_is_told_with_the_line_that_takes_it_away()
         fs::remove_dir(&path).unwrap();
         fs::rename(&kept, &path).unwrap();
     }
-    // The identity is the only one there is: nothing makes another.
+    // No command can recreate the only identity, so no fix moves it away.
     let identity = sandbox.home("keys/identity.txt");
     fs::rename(&identity, sandbox.work("identity.txt")).unwrap();
     symlink(sandbox.work("identity.txt"), &identity).unwrap();
@@ -363,29 +364,29 @@ fn what_stands_in_the_place_of_a_file_is_told_with_the_line_that_takes_it_away()
 #[test]
 fn r6_what_killed_runs_left_is_found_after_an_hour_and_removed() {
     let sandbox = Sandbox::sound();
-    let leave = |path: &str, age: u64| {
+    let create_leftover = |path: &str, age: u64| {
         let path = sandbox.home(path);
         let file = File::create(&path).unwrap();
         file.set_modified(SystemTime::now() - Duration::from_secs(age)).unwrap();
         path
     };
-    let young = leave("tokens/.neto-tmp-young", 3_500);
+    let young = create_leftover("tokens/.neto-tmp-young", 3_500);
     finds_nothing(&sandbox.offline());
-    let old = ["tokens/.neto-tmp-a", "tokens/.neto-tmp-b"].map(|path| leave(path, 3_700));
-    let words = ["2 temporary files of killed runs in ", "neto doctor --fix"];
-    finds(&sandbox.offline(), "places.leftovers", "warning", &words);
+    let old = ["tokens/.neto-tmp-a", "tokens/.neto-tmp-b"].map(|path| create_leftover(path, 3_700));
+    let fragments = ["2 temporary files of killed runs in ", "neto doctor --fix"];
+    finds(&sandbox.offline(), "places.leftovers", "warning", &fragments);
     finds_nothing(sandbox.doctor(&["--offline", "--fix"]).stderr_has("mended: rm "));
     assert!(young.exists() && old.iter().all(|path| !path.exists()));
-    // A program's own file of that folder is nobody's leftover.
-    let other = leave("tokens/notes", 1_000_000);
+    // Another program's file in that directory is not a leftover.
+    let other = create_leftover("tokens/notes", 1_000_000);
     sandbox.doctor(&["--offline", "--fix"]).code(0);
     assert!(other.exists());
-    // Nor is what no neto made, or another user's neto.
+    // Neither is a directory, nor a file of another user's neto.
     let folder = sandbox.home("tokens/.neto-tmp-folder");
     fs::create_dir(&folder).unwrap();
     File::open(&folder).unwrap().set_modified(SystemTime::now() - Duration::from_secs(3_700)).unwrap();
     if rustix::process::geteuid().is_root() {
-        let foreign = leave("tokens/.neto-tmp-foreign", 3_700);
+        let foreign = create_leftover("tokens/.neto-tmp-foreign", 3_700);
         std::os::unix::fs::chown(&foreign, Some(65_534), None).unwrap();
         finds_nothing(&sandbox.doctor(&["--offline", "--fix"]));
         assert!(foreign.exists());
@@ -393,7 +394,7 @@ fn r6_what_killed_runs_left_is_found_after_an_hour_and_removed() {
     }
     finds_nothing(&sandbox.offline());
     fs::remove_dir(folder).unwrap();
-    // A link to a store, that was to be renamed.
+    // Temporary symbolic link to a store, which the killed run did not rename.
     let link = sandbox.home("tokens/.neto-tmp-link");
     symlink("nowhere", &link).unwrap();
     let old = rustix::fs::Timespec { tv_sec: 1_000_000_000, tv_nsec: 0 };
@@ -402,7 +403,7 @@ fn r6_what_killed_runs_left_is_found_after_an_hour_and_removed() {
     finds(&sandbox.offline(), "places.leftovers", "warning", &["1 temporary file of"]);
     fs::remove_file(link).unwrap();
     for folder in [".", "keys", "state", "state/locks"] {
-        let path = leave(&format!("{folder}/.neto-tmp-c"), 3_700);
+        let path = create_leftover(&format!("{folder}/.neto-tmp-c"), 3_700);
         finds(&sandbox.offline(), "places.leftovers", "warning", &["1 temporary file of"]);
         fs::remove_file(path).unwrap();
     }
@@ -432,7 +433,7 @@ fn each_kind_of_identity_is_named_and_one_that_is_missing_only_where_it_is_neede
     assert!(row(&sandbox.offline(), "keys.identity").3.contains("in clear: whoever reads the file has it"));
     fs::remove_file(sandbox.home("keys/identity.txt")).unwrap();
     finds(&sandbox.offline(), "keys.identity", "problem", &["there is no identity at ", "neto init"]);
-    // With a source alone none is needed.
+    // A store whose only secret comes from a source needs no identity.
     let source = Sandbox::new();
     source.write_store(format!(
         "version = 1\n[profiles.acme]\nurl = \"{}\"\nshortname = \"acme\"\nappname = \"soc\"\n\
@@ -450,11 +451,11 @@ fn each_kind_of_identity_is_named_and_one_that_is_missing_only_where_it_is_neede
 #[test]
 fn nothing_that_would_ask_is_opened_and_that_is_no_finding() {
     let sandbox = Sandbox::new();
-    sandbox.plant("passphrase", "correct horse battery");
+    sandbox.add_canary("passphrase", "correct horse battery");
     let passphrase = sandbox.write_secret("passphrase", "correct horse battery");
     sandbox.neto(["init", "--new-passphrase-file"]).arg(&passphrase).run().code(0);
     sandbox.add("acme");
-    // At a terminal, where somebody could be asked.
+    // Even at a terminal, no passphrase is asked for.
     let screen = sandbox.neto(["doctor", "acme"]).at_terminal().finish();
     screen.code(0).has("under a passphrase").has("not checked: ").lacks("Passphrase of");
     let outcome = sandbox.doctor(&["acme"]);
@@ -463,7 +464,7 @@ fn nothing_that_would_ask_is_opened_and_that_is_no_finding() {
         assert!(rows(&outcome).iter().any(|row| row.0 == check && row.1 == "skipped"), "{check} in {outcome}");
     }
     assert_eq!(sandbox.server().logins(), 0);
-    // The file opens it without asking.
+    // A passphrase file decrypts the identity without a question.
     let call = |file: &Path| sandbox.neto(["doctor", "-o", "json"]).env("NETO_PASSPHRASE_FILE", file).run();
     let outcome = call(&passphrase);
     finds_nothing(&outcome);
@@ -474,7 +475,7 @@ fn nothing_that_would_ask_is_opened_and_that_is_no_finding() {
 
 #[test]
 fn a_plugin_is_never_started_and_one_that_is_missing_is_told() {
-    let sandbox = Sandbox::with_plugin_that_asks();
+    let sandbox = Sandbox::with_pin_plugin();
     let screen = sandbox.neto(["doctor", "acme"]).at_terminal().finish();
     screen.code(0).has("held by age-plugin-toy").has("not checked: ").lacks("PIN");
     finds_nothing(&sandbox.doctor(&["acme"]));
@@ -489,7 +490,7 @@ fn a_plugin_is_never_started_and_one_that_is_missing_is_told() {
 fn a_store_that_cannot_be_read_is_one_finding_of_many_checks() {
     let sandbox = Sandbox::sound();
     let good = sandbox.store();
-    for (text, words) in [
+    for (text, fragments) in [
         (format!("{good}\n[profiles.acme\n"), &["profiles.toml: line "][..]),
         (good.replace("version = 1", "version = 2"), &["install that one"]),
         (format!("<<<<<<< ours\n{good}\n=======\n>>>>>>> theirs\n"), &["conflict markers", "finish the merge"]),
@@ -498,7 +499,7 @@ fn a_store_that_cannot_be_read_is_one_finding_of_many_checks() {
         sandbox.write_store(text);
         for flags in [&[][..], &["acme"], &["--all"], &["--tag", "x"]] {
             let outcome = sandbox.doctor(flags);
-            finds(&outcome, "store.file", "problem", words);
+            finds(&outcome, "store.file", "problem", fragments);
             assert!(rows(&outcome).iter().any(|row| row.0 == "network.connection" && row.1 == "skipped"));
             assert!(rows(&outcome).iter().any(|row| row.0 == "keys.device"));
         }
@@ -506,7 +507,7 @@ fn a_store_that_cannot_be_read_is_one_finding_of_many_checks() {
     sandbox.write_store(&good);
     finds_nothing(&sandbox.doctor(&[]));
     assert_eq!(sandbox.doctor(&["--store", "nowhere.toml"]).code(9).exit_code(), 9);
-    // What was asked for by a wrong name is an error as everywhere.
+    // A wrong profile name is an error, as in every command.
     sandbox.doctor(&["acm"]).code(3).stdout("").stderr_has("did you mean 'acme'");
     sandbox.doctor(&["--tag", "nowhere"]).code(3).stdout("");
 }
@@ -543,21 +544,21 @@ fn everything_at_once_is_a_line_each() {
 fn without_a_home_there_is_one_line() {
     let sandbox = Sandbox::new();
     if !rustix::process::geteuid().is_root() {
-        crate::torture::scale::say_not_tested("only root can be a user without a home");
+        crate::torture::scale::report_skipped("only root can be a user without a home");
         return;
     }
     let binary = env!("CARGO_BIN_EXE_neto");
     let nobody = ["--reuid", "54321", "--clear-groups", binary, "doctor", "-o", "json"];
-    let call = || sandbox.program("setpriv", nobody).folder("/").without_env("HOME");
+    let call = || sandbox.program("setpriv", nobody).current_dir("/").without_env("HOME");
     let outcome = call().without_env("NETO_HOME").run();
     finds(&outcome, "places.home", "problem", &["names no home folder", "export NETO_HOME="]);
-    // A job that has its credential works without.
+    // A job with its own credential needs no home.
     let secret = sandbox.server().add_tenant("acme", "soc").netosecret();
     let outcome = call().without_env("NETO_HOME").env("NETOSECRET", &secret).run();
     finds(&outcome, "places.home", "warning", &["names no home folder"]);
     sandbox
         .program("setpriv", ["--reuid", "54321", "--clear-groups", binary, "exec", "--", "true"])
-        .folder("/")
+        .current_dir("/")
         .without_env("HOME")
         .without_env("NETO_HOME")
         .env("NETOSECRET", &secret)
@@ -570,8 +571,8 @@ fn each_fault_of_a_profile_is_found_once_with_its_cure() {
     let sandbox = Sandbox::sound();
     let good = sandbox.store();
     let url = sandbox.server().url();
-    let bob = format!("bob = \"{STRANGER}\"\n[defaults]");
-    for (text, check, words) in [
+    let bob = format!("bob = \"{OTHER_RECIPIENT}\"\n[defaults]");
+    for (text, check, fragments) in [
         (format!("{good}\n[profiles.beta]\nurl = \"x\"\n"), "store.profile", &["line ", "neto profile edit beta"][..]),
         (
             good.replace("secret = \"\"\"", "appkey = \"k\"\nsharedsecret = \"s\"\nsecret = \"\"\""),
@@ -595,9 +596,9 @@ fn each_fault_of_a_profile_is_found_once_with_its_cure() {
     ] {
         assert_ne!(text, good);
         sandbox.write_store(text);
-        finds(&sandbox.offline(), check, "problem", words);
+        finds(&sandbox.offline(), check, "problem", fragments);
     }
-    // A recipient from elsewhere: nothing is sealed to it yet, and it is a stranger.
+    // A recipient added by hand: this machine does not trust it, and no secret is encrypted to it.
     sandbox.write_store(good.replacen("[defaults]", &bob, 1));
     let outcome = sandbox.offline();
     let found = findings(outcome.code(9));
@@ -606,7 +607,7 @@ fn each_fault_of_a_profile_is_found_once_with_its_cure() {
     assert!(found[1].0 == "store.recipients" && found[1].3.contains("neto trust --recipient bob"), "{found:?}");
     sandbox.write_store(&good);
     finds_nothing(&sandbox.offline());
-    // Of a profile that was not selected nothing is said.
+    // Profiles that are not selected get no findings.
     sandbox.write_store(format!("{good}\n[profiles.beta]\nurl = \"x\"\n"));
     finds_nothing(&sandbox.doctor(&["--offline", "acme"]));
     finds_nothing(&sandbox.doctor(&["--offline", "-p", "acme"]));
@@ -626,7 +627,7 @@ fn who_is_no_recipient_is_told_what_to_send() {
     assert!(found[0].0 == "store.recipients" && found[0].3.contains("neto recipient add bob age1"), "{found:?}");
     assert!(found[1].3.contains("neto trust --recipient me"), "{found:?}");
     assert_eq!(found.len(), 2, "{found:?}");
-    // What others alone can open is nothing to find among many, and a problem where it was asked for.
+    // A secret that only others can decrypt is a problem for a named profile, but not among several.
     let login = |flags: &[&str]| row(&call(flags), "credentials.login");
     assert_eq!(login(&["--all"]).1, "skipped");
     assert_eq!(login(&["acme"]).1, "problem");
@@ -638,7 +639,7 @@ fn git_is_asked_what_it_has_of_keys_and_of_the_store() {
     let sandbox = Sandbox::new();
     let git = |arguments: &[&str]| {
         let own = ["-c", "user.name=neto", "-c", "user.email=neto@example.com", "-c", "init.defaultBranch=main"];
-        sandbox.program("git", own.iter().chain(arguments)).folder(sandbox.home("")).run().code(0).clone()
+        sandbox.program("git", own.iter().chain(arguments)).current_dir(sandbox.home("")).run().code(0).clone()
     };
     sandbox.add("acme");
     git(&["init", "-q"]);
@@ -647,7 +648,7 @@ fn git_is_asked_what_it_has_of_keys_and_of_the_store() {
     fs::write(sandbox.home(".gitignore"), "nothing\n").unwrap();
     let outcome = sandbox.offline();
     finds(&outcome, "store.git", "warning", &["would take the keys in ", "with the next `git add`"]);
-    // The cure as it says.
+    // Applies the suggested fix.
     let line = outcome.json().as_array().unwrap().iter().find_map(|row| row["fix"].as_str().map(str::to_owned));
     sandbox.program("sh", ["-c", &line.unwrap()]).run().code(0);
     finds_nothing(&sandbox.offline());
@@ -680,7 +681,7 @@ fn each_variable_that_hides_or_spoils_something_is_told() {
     sandbox.neto(["use", "acme"]).run().code(0);
     let identity = fs::read_to_string(sandbox.home("keys/identity.txt")).unwrap();
     let past = "1000000000";
-    let cases: &[(Variables<'_>, Wanted<'_>)] = &[
+    let cases: &[(Variables<'_>, ExpectedFinding<'_>)] = &[
         (&[("NETO_PROFILE", "acme")], ("", "", &[])),
         (
             &[("NETO_PROFILE", "beta")],
@@ -700,24 +701,24 @@ fn each_variable_that_hides_or_spoils_something_is_told() {
         (&[("HTTPS_PROXY", "http://u:pr0xy/pass@proxy:1")], ("surroundings.proxy", "problem", &["unset HTTPS_PROXY"])),
         (&[("SSL_CERT_FILE", "/nowhere")], ("surroundings.roots", "problem", &["SSL_CERT_FILE names no root"])),
     ];
-    sandbox.plant("proxy's password", "pr0xypass");
-    sandbox.plant("proxy's password", "pr0xy/pass");
-    for (variables, (check, state, words)) in cases {
+    sandbox.add_canary("proxy's password", "pr0xypass");
+    sandbox.add_canary("proxy's password", "pr0xy/pass");
+    for (variables, (check, state, fragments)) in cases {
         let call = sandbox.neto(["doctor", "--offline", "-o", "json"]);
         let outcome = variables.iter().fold(call, |call, (name, value)| call.env(name, value)).run();
         if check.is_empty() {
             finds_nothing(&outcome);
         } else {
             let mut found = findings(&outcome);
-            // A name that is in no store hides the current one as well.
+            // A NETO_PROFILE that is not in the store also hides the current profile.
             found.retain(|row| row.0 != "surroundings.hidden" || *check == "surroundings.hidden");
             assert_eq!(found.len(), 1, "{outcome}");
             assert_eq!((found[0].0.as_str(), found[0].1.as_str()), (*check, *state), "{outcome}");
-            assert!(words.iter().all(|word| found[0].3.contains(word)), "{found:?}");
+            assert!(fragments.iter().all(|word| found[0].3.contains(word)), "{found:?}");
         }
     }
     let pasted = "c2VjcmV0IHRoYXQgd2FzIHBhc3RlZA==";
-    sandbox.plant("pasted secret", pasted);
+    sandbox.add_canary("pasted secret", pasted);
     let outcome = sandbox.neto(["doctor", "--offline", "-o", "json"]).env("NETO_PROFILE", pasted).run();
     finds(&outcome, "surroundings.choice", "problem", &["NETO_PROFILE does not hold the name", "unset NETO_PROFILE"]);
     let proxied = sandbox.neto(["doctor", "--offline"]).env("https_proxy", "http://u:pr0xypass@proxy:1").run();
@@ -730,8 +731,8 @@ fn each_variable_that_hides_or_spoils_something_is_told() {
     assert!(row(&sandbox.offline(), "surroundings.choice").3.contains(".neto-profile"));
 }
 
-/// A profile that has never signed in, at this address.
-fn at(url: &str) -> Sandbox {
+/// Creates a profile with this URL that has never logged in.
+fn with_url(url: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     let mut credential = sandbox.server().add_tenant("acme", "soc");
     url.clone_into(&mut credential.url);
@@ -746,38 +747,38 @@ fn a_server_that_is_not_reached_is_told_with_the_reason() {
         ("https://nothing.invalid".to_owned(), "the name of the host cannot be resolved"),
         (format!("http://{free}"), "connection refused"),
     ] {
-        let words = ["no connection to ", why, "neto profile show acme"];
-        let sandbox = at(&url);
+        let fragments = ["no connection to ", why, "neto profile show acme"];
+        let sandbox = with_url(&url);
         let outcome = sandbox.doctor(&[]);
-        finds(&outcome, "network.connection", "problem", &words);
+        finds(&outcome, "network.connection", "problem", &fragments);
         assert!(!rows(&outcome).iter().any(|row| row.0.starts_with("credentials")), "{outcome}");
         finds_nothing(&sandbox.offline());
     }
-    // Not TLS, where the url says so.
-    let peer = Peer::new(|_| Reply::End(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()));
-    let outcome = at(&format!("https://{}", peer.address())).doctor(&[]);
+    // The URL says https, but the server does not speak TLS.
+    let peer = Peer::new(|_| Reaction::SendAndClose(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()));
+    let outcome = with_url(&format!("https://{}", peer.address())).doctor(&[]);
     finds(&outcome, "network.connection", "problem", &["it does not speak TLS"]);
 }
 
 #[test]
 fn r25_each_fault_of_a_certificate_is_told_with_its_cure() {
-    for (leaf, why, cure) in [
+    for (leaf, why, fix) in [
         (Leaf::SelfSigned, "not trusted here; trusted are ", "neto profile edit acme --ca-file FILE"),
         (Leaf::Expired, "its certificate has expired", "when its certificate is renewed"),
         (Leaf::OtherName, "its certificate is for another name", "neto profile show acme"),
-        (Leaf::Good, "", ""),
+        (Leaf::Valid, "", ""),
     ] {
         let authority = Authority::new();
-        let sandbox = Sandbox::with(Server::https(&authority, leaf));
+        let sandbox = Sandbox::with_server(Server::https(&authority, leaf));
         fs::write(sandbox.work("ca.pem"), authority.pem()).unwrap();
         let credential = sandbox.server().add_tenant("acme", "soc");
         let add = ["profile", "add", "acme", "--ca-file", "ca.pem"];
         sandbox.neto(add).stdin(credential.netosecret()).run().code(0);
         let outcome = sandbox.doctor(&[]);
-        if leaf == Leaf::Good {
+        if leaf == Leaf::Valid {
             finds_nothing(&outcome);
         } else {
-            finds(&outcome, "network.connection", "problem", &["cannot be verified", why, cure]);
+            finds(&outcome, "network.connection", "problem", &["cannot be verified", why, fix]);
             assert_eq!(sandbox.server().requests().len(), 0, "{leaf:?}");
         }
     }
@@ -786,8 +787,8 @@ fn r25_each_fault_of_a_certificate_is_told_with_its_cure() {
 #[test]
 fn r26_a_proxy_that_is_dead_is_told() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let sandbox = at("https://api.fusion.example");
-    sandbox.plant("proxy's password", "pr0xypass");
+    let sandbox = with_url("https://api.fusion.example");
+    sandbox.add_canary("proxy's password", "pr0xypass");
     let call = sandbox.neto(["doctor", "-o", "json"]);
     let outcome = call.env("HTTPS_PROXY", format!("http://user:pr0xypass@{free}")).run();
     finds(&outcome, "network.connection", "problem", &["proxy", &free.to_string(), "HTTPS_PROXY"]);
@@ -798,17 +799,17 @@ fn what_does_not_answer_as_the_api_gets_no_credential() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     let page = || Fault::at("/*").answer(200, "<html>").header("content-type", "Text/HTML; charset=utf-8");
-    for (fault, words) in [
+    for (fault, fragments) in [
         (page(), &["a page of HTML, as no Fusion API does", "neto profile show acme"][..]),
         (Fault::at("/*").error(404, "no such call"), &["status 404, as no Fusion API does"]),
         (Fault::at("/*").redirect(302, "https://login.example/?token=x"), &["redirects", "https://login.example/"]),
         (Fault::at("/*").error(503, "later"), &["status 503", "neto doctor acme"]),
     ] {
         sandbox.server().fault(fault);
-        finds(&sandbox.doctor(&[]), "network.api", "problem", words);
+        finds(&sandbox.doctor(&[]), "network.api", "problem", fragments);
         sandbox.server().clear_faults();
     }
-    assert_eq!(sandbox.server().asked(TOKEN), 0);
+    assert_eq!(sandbox.server().request_count(TOKEN), 0);
     finds_nothing(&sandbox.doctor(&[]));
 }
 
@@ -818,11 +819,11 @@ fn a_url_with_the_version_twice_is_told_by_whatever_the_server_makes_of_it() {
     let mut credential = sandbox.server().add_tenant("acme", "soc");
     credential.url = format!("{}/api/v1", credential.url);
     sandbox.neto(["profile", "add", "acme"]).stdin(credential.netosecret()).run().code(0);
-    let cure = format!("neto profile edit acme --url '{}'", sandbox.server().origin());
+    let fix = format!("neto profile edit acme --url '{}'", sandbox.server().origin());
     let (_, reasons) = rejection(&sandbox.doctor(&[]));
-    assert!(reasons[0].contains("'/api/v1' before /api/v1") && reasons[0].ends_with(&cure), "{reasons:?}");
+    assert!(reasons[0].contains("'/api/v1' before /api/v1") && reasons[0].ends_with(&fix), "{reasons:?}");
     sandbox.server().fault(Fault::at("/*").error(404, "no such call"));
-    finds(&sandbox.doctor(&[]), "network.api", "problem", &["'/api/v1' before /api/v1", &cure]);
+    finds(&sandbox.doctor(&[]), "network.api", "problem", &["'/api/v1' before /api/v1", &fix]);
     sandbox.server().clear_faults();
     sandbox.neto(["profile", "edit", "acme", "--url", sandbox.server().origin()]).run().code(0);
     finds_nothing(&sandbox.doctor(&[]));
@@ -833,17 +834,17 @@ fn r21_a_clock_that_differs_is_told() {
     for (skew, side) in [(300, "behind"), (-300, "ahead of")] {
         let sandbox = Sandbox::sound();
         sandbox.server().set_clock_skew(skew);
-        let words = ["this machine's clock is ", " s ", side, "timedatectl"];
-        finds(&sandbox.doctor(&[]), "network.clock", "problem", &words);
+        let fragments = ["this machine's clock is ", " s ", side, "timedatectl"];
+        finds(&sandbox.doctor(&[]), "network.clock", "problem", &fragments);
         sandbox.server().set_clock_skew(skew / 30);
         finds_nothing(&sandbox.doctor(&[]));
     }
 }
 
-/// What is said of a rejected credential: the rejection, then the reasons in their order.
+/// Returns the finding for a rejected credential, and the reasons in order.
 #[track_caller]
-fn rejection(outcome: &Outcome) -> (Found, Vec<String>) {
-    let found: Vec<Found> = findings(outcome.code(9)).into_iter().filter(|row| row.0.starts_with("cred")).collect();
+fn rejection(outcome: &Outcome) -> (Row, Vec<String>) {
+    let found: Vec<Row> = findings(outcome.code(9)).into_iter().filter(|row| row.0.starts_with("cred")).collect();
     assert_eq!((found[0].0.as_str(), found[0].1.as_str()), ("credentials.login", "problem"), "{found:#?}");
     let reasons = found[1..].iter().map(|row| {
         assert_eq!((row.0.as_str(), row.1.as_str(), row.2.as_str()), ("credentials.reason", "warning", "acme"));
@@ -864,20 +865,20 @@ fn a_credential_that_is_rejected_is_told_with_what_speaks_for_each_reason() {
     let [age] = &reasons[..] else { panic!("{reasons:?}") };
     assert!(age.contains("regenerated or removed elsewhere since it came, today (20"), "{age}");
     assert!(age.contains("neto profile set-secret acme"), "{age}");
-    // The cure as it says.
+    // Applies the suggested fix.
     sandbox.neto(["profile", "set-secret", "acme"]).stdin(regenerated.netosecret()).run().code(0);
     finds_nothing(&sandbox.doctor(&["acme"]));
     assert_eq!(sandbox.server().logins(), 1);
-    // A cached token that is dead, with a credential that works.
+    // The cached token is no longer valid, but the credential is.
     sandbox.server().end_access_tokens();
-    let words = ["did not take the cached token, and gave a new one"];
-    finds(&sandbox.doctor(&["acme"]), "credentials.login", "warning", &words);
+    let fragments = ["did not take the cached token, and gave a new one"];
+    finds(&sandbox.doctor(&["acme"]), "credentials.login", "warning", &fragments);
     finds_nothing(&sandbox.doctor(&["acme"]));
-    // One that cannot be kept.
+    // The new token cannot be cached.
     sandbox.neto(["logout"]).run().code(0);
-    sandbox.server().shape_grants(|grant| drop(grant.remove("expires_in")));
+    sandbox.server().edit_grants(|grant| drop(grant.remove("expires_in")));
     finds(&sandbox.doctor(&["acme"]), "credentials.login", "warning", &["did not say how long the token lives"]);
-    // The clock comes before the age of the key, and counts with a 401 alone.
+    // Clock skew comes before the key's age as a reason, and only for a 401.
     sandbox.neto(["logout"]).run().code(0);
     sandbox.server().set_clock_skew(-300);
     for (status, number) in [(401, 2), (403, 2), (400, 1)] {
@@ -912,22 +913,22 @@ fn each_server_is_looked_at_once_and_only_those_that_were_asked_for() {
     for name in ["beta", "gamma"] {
         sandbox.add(name);
     }
-    let looked = || sandbox.server().requests().iter().filter(|seen| seen.path == KEYS).count();
-    // Several, none of them chosen.
+    let requests = || sandbox.server().requests().iter().filter(|seen| seen.path == KEYS).count();
+    // Several profiles, and none is current.
     let outcome = sandbox.doctor(&[]);
     finds_nothing(&outcome);
     let skipped = row(&outcome, "network.connection");
     assert!(skipped.1 == "skipped" && skipped.3.ends_with("neto doctor --all"), "{skipped:?}");
-    assert_eq!(looked(), 0);
+    assert_eq!(requests(), 0);
     finds_nothing(&sandbox.doctor(&["beta"]));
-    assert_eq!((looked(), sandbox.server().logins()), (1, 2));
+    assert_eq!((requests(), sandbox.server().logins()), (1, 2));
     finds_nothing(&sandbox.doctor(&["--all", "--jobs", "2"]));
-    // One without a token; and of the three, two had one to show.
-    assert_eq!((looked(), sandbox.server().logins()), (4, 3));
+    // One request without a token; two of the three profiles had a cached token to test.
+    assert_eq!((requests(), sandbox.server().logins()), (4, 3));
     let connections = sandbox.server().connections();
     finds_nothing(&sandbox.doctor(&["--all", "--offline"]));
     assert_eq!(sandbox.server().connections(), connections);
-    // A server that is out of order is told once, for all of them.
+    // A failing server is reported once for all its profiles.
     sandbox.server().fault(Fault::at(KEYS).error(503, "later"));
     let outcome = sandbox.doctor(&["--all"]);
     finds(&outcome, "network.api", "problem", &["so it is with 2 other profiles"]);
@@ -964,8 +965,8 @@ fn programs_get_flat_objects_and_quiet_only_what_was_found() {
     page.code(9).stderr_has("error: 1 problem found\n  hint: neto doctor --fix\n");
     assert!(page.stdout.starts_with("Keys\n  ✕ ") && page.stdout.lines().count() == 3, "{page}");
     set_mode(&sandbox.home("keys/identity.txt"), 0o600);
-    sandbox.doctor(&["--offline", "-q"]).code(0).silent().stdout("[]\n");
-    sandbox.neto(["doctor", "--offline", "-q"]).run().code(0).silent().stdout("");
+    sandbox.doctor(&["--offline", "-q"]).code(0).stderr("").stdout("[]\n");
+    sandbox.neto(["doctor", "--offline", "-q"]).run().code(0).stderr("").stdout("");
 }
 
 #[test]
@@ -974,7 +975,7 @@ fn the_page_fits_a_terminal_and_its_lines_to_paste_stay_whole() {
     set_mode(&sandbox.home("keys/identity.txt"), 0o644);
     let line = format!("      chmod 600 '{}'\n", sandbox.home("keys/identity.txt").display());
     for columns in [40, 80] {
-        let screen = sandbox.neto(["doctor", "--offline"]).at_terminal_of(columns, 50).finish();
+        let screen = sandbox.neto(["doctor", "--offline"]).at_terminal_sized(columns, 50).finish();
         screen.code(9).has(&line).lacks("identity.txt can be read by others (mode 0644)");
     }
     let page = sandbox.neto(["doctor", "--offline", "--color", "always"]).run();

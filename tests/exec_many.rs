@@ -1,8 +1,8 @@
-//! `neto exec` of several profiles: once for each, their lines told apart or as JSON, their exit codes, and the signals
-//! that end it all.
+//! Tests `neto exec` for several profiles: one run per profile, prefixed or JSON output, exit codes, and the signals
+//! that end all runs.
 #![cfg(unix)]
 
-use crate::exec::wait_for;
+use crate::exec::wait_for_file;
 use crate::fusion::{Fault, Gate, TOKEN};
 use crate::harness::{CTRL_C, Outcome, Sandbox};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 
-/// A sandbox with these profiles.
-fn with(names: &[&str]) -> Sandbox {
+/// Creates a sandbox with these profiles.
+fn with_profiles(names: &[&str]) -> Sandbox {
     let sandbox = Sandbox::new();
     for name in names {
         sandbox.add(name);
@@ -19,56 +19,56 @@ fn with(names: &[&str]) -> Sandbox {
     sandbox
 }
 
-/// The arguments that run a script of sh for the profiles that `words` select.
-fn exec<'a>(words: &[&'a str], script: &'a str) -> Vec<&'a str> {
-    [&["exec"], words, &["--", "sh", "-c", script]].concat()
+/// Returns the arguments that run a `sh` script for the profiles in `selection`.
+fn exec<'a>(selection: &[&'a str], script: &'a str) -> Vec<&'a str> {
+    [&["exec"], selection, &["--", "sh", "-c", script]].concat()
 }
 
-/// The lines, which come in any order.
+/// Returns the lines sorted, since profiles finish in any order.
 fn sorted(text: &str) -> Vec<&str> {
     let mut lines: Vec<&str> = text.lines().collect();
     lines.sort_unstable();
     lines
 }
 
-/// The object of each line.
+/// Parses each line as JSON.
 fn rows(outcome: &Outcome) -> Vec<Value> {
     outcome.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON on a line")).collect()
 }
 
-/// The process that wrote its id into this file.
-fn process(path: &Path) -> Pid {
+/// Returns the process whose ID is in this file.
+fn process_from(path: &Path) -> Pid {
     Pid::from_raw(fs::read_to_string(path).expect("an id").trim().parse().expect("a number")).expect("an id")
 }
 
 #[test]
 fn each_profile_has_its_run_and_its_name_before_the_lines() {
-    let sandbox = with(&["acme-eu", "acme-us", "globex"]);
+    let sandbox = with_profiles(&["acme-eu", "acme-us", "globex"]);
     let script = "echo \"I am $NETO_SHORTNAME\"; echo 'two  blanks' >&2; printf 'no end'";
     let outcome = sandbox.neto(exec(&["acme-*"], script)).run();
-    let wanted = ["acme-eu | I am acme-eu", "acme-eu | no end", "acme-us | I am acme-us", "acme-us | no end"];
-    assert_eq!(sorted(&outcome.code(0).stdout), wanted);
+    let expected = ["acme-eu | I am acme-eu", "acme-eu | no end", "acme-us | I am acme-us", "acme-us | no end"];
+    assert_eq!(sorted(&outcome.code(0).stdout), expected);
     assert_eq!(sorted(&outcome.stderr), ["acme-eu | two  blanks", "acme-us | two  blanks"]);
     assert_eq!(sandbox.server().logins(), 2);
-    for words in [&["globex", "acme-us"][..], &["--all"], &["globex", "*-us", "globex"]] {
-        let outcome = sandbox.neto(exec(words, "echo x")).run();
-        outcome.code(0).silent().stdout_has("globex | x\n").stdout_has("acme-us | x\n");
+    for selection in [&["globex", "acme-us"][..], &["--all"], &["globex", "*-us", "globex"]] {
+        let outcome = sandbox.neto(exec(selection, "echo x")).run();
+        outcome.code(0).stderr("").stdout_has("globex | x\n").stdout_has("acme-us | x\n");
     }
-    // One that a glob selects is a selection of several; one by its name is not.
-    sandbox.neto(exec(&["glob*"], "echo x")).run().code(0).silent().stdout("globex | x\n");
-    sandbox.neto(exec(&["globex"], "echo x")).run().code(0).silent().stdout("x\n");
+    // A glob counts as several profiles even if it matches one; a plain name does not.
+    sandbox.neto(exec(&["glob*"], "echo x")).run().code(0).stderr("").stdout("globex | x\n");
+    sandbox.neto(exec(&["globex"], "echo x")).run().code(0).stderr("").stdout("x\n");
     assert_eq!(sandbox.server().logins(), 3);
 }
 
 #[test]
 fn each_failure_is_told_and_all_come_to_8() {
-    let sandbox = with(&["acme", "globex", "hooli"]);
+    let sandbox = with_profiles(&["acme", "globex", "hooli"]);
     let script = "case $NETO_PROFILE in globex) exit 3;; hooli) kill -KILL $$;; esac; echo done";
     let outcome = sandbox.neto(exec(&["--all"], script)).run();
     outcome.code(8).stdout("acme | done\n").stderr_has("error: globex: exit 3\n");
     outcome.stderr_has("error: hooli: ended by signal 9\n").stderr_lacks("acme").stderr_has("2 of 3 profiles failed");
     outcome.stderr_has("neto exec globex hooli -- ...");
-    // Of one it is the program's own.
+    // For a single profile, the exit code is the program's own.
     sandbox.neto(exec(&["g*"], script)).run().code(3).stdout("").stderr_has("error: globex: exit 3");
     sandbox.neto(exec(&["h*"], script)).run().code(137).stdout("").stderr_has("hooli: ended by signal 9");
     let outcome = sandbox.neto(["exec", "acme", "globex", "--", "nosuch"]).run();
@@ -79,31 +79,31 @@ fn each_failure_is_told_and_all_come_to_8() {
 
 #[test]
 fn who_gets_no_token_fails_alone_and_who_has_no_secret_is_skipped() {
-    let sandbox = with(&["acme", "globex"]);
+    let sandbox = with_profiles(&["acme", "globex"]);
     sandbox.write_store(sandbox.store() + "\n[profiles.skeleton]\nshortname = \"bare\"\nappname = \"soc\"\n");
     sandbox.neto(exec(&["--all"], "echo $NETO_PROFILE")).run().code(0).stderr_has("skeleton: skipped");
     sandbox.neto(["logout", "--all"]).run().code(0);
-    sandbox.server().fault(Fault::at(TOKEN).of("globex").error(401, "unknown key"));
+    sandbox.server().fault(Fault::at(TOKEN).for_tenant("globex").error(401, "unknown key"));
     let outcome = sandbox.neto(exec(&["--all"], "echo ran")).run();
     outcome.code(8).stdout("acme | ran\n").stderr_has("globex: ").stderr_has("unknown key");
     let outcome = sandbox.neto(exec(&["--all", "-o", "json"], "echo ran")).run();
     let rows = rows(outcome.code(8));
     assert_eq!((&rows[1]["profile"], &rows[1]["exit_code"]), (&json!("globex"), &Value::Null));
     assert!(rows.len() == 2 && rows[1]["error"].as_str().is_some_and(|error| error.contains("unknown key")));
-    // Of one it is neto's own failure.
+    // For a single profile, neto's own failure returns 125.
     sandbox.neto(exec(&["glob*"], "echo ran")).run().code(125).stdout("").stderr_has("unknown key");
 }
 
 #[test]
 fn who_failed_is_told_by_name_whoever_failed_first() {
-    let sandbox = with(&["acme", "globex"]);
+    let sandbox = with_profiles(&["acme", "globex"]);
     let script = "test $NETO_PROFILE = globex && touch gone || until test -e gone; do sleep 0.01; done; exit 3";
     sandbox.neto(exec(&["--all"], script)).run().code(8).stderr_has("neto exec acme globex -- ...");
 }
 
 #[test]
 fn what_selects_nothing_or_runs_nothing_is_said_before_anything_is_asked() {
-    let sandbox = with(&["acme", "globex"]);
+    let sandbox = with_profiles(&["acme", "globex"]);
     let cases: &[(&[&str], &str)] = &[
         (&["exec", "acme", "globex"], "want a program"),
         (&["exec", "--all"], "want a program"),
@@ -115,8 +115,8 @@ fn what_selects_nothing_or_runs_nothing_is_said_before_anything_is_asked() {
         (&["exec", "-p", "acme", "--all", "--", "touch", "ran"], "does not go with --profile"),
         (&["exec", "--all", "--jobs", "0", "--", "touch", "ran"], "--jobs"),
     ];
-    for (arguments, what) in cases {
-        sandbox.neto(*arguments).run().code(125).stdout("").stderr_has("error: ").stderr_has(what);
+    for (arguments, message) in cases {
+        sandbox.neto(*arguments).run().code(125).stdout("").stderr_has("error: ").stderr_has(message);
     }
     assert!(!sandbox.work("ran").exists());
     assert_eq!(sandbox.server().connections(), 0);
@@ -124,7 +124,7 @@ fn what_selects_nothing_or_runs_nothing_is_said_before_anything_is_asked() {
 
 #[test]
 fn json_is_a_line_for_each_in_the_order_of_the_store() {
-    let sandbox = with(&["acme", "globex", "hooli"]);
+    let sandbox = with_profiles(&["acme", "globex", "hooli"]);
     let script = "case $NETO_PROFILE in
         acme) until [ -e hooli ]; do sleep 0.01; done; printf 'a\\nb';;
         globex) printf '\\377\"' >&2; exit 3;;
@@ -135,16 +135,16 @@ fn json_is_a_line_for_each_in_the_order_of_the_store() {
         json!({"profile": profile, "shortname": profile, "exit_code": code, "signal": signal, "stdout": stdout,
                "stderr": stderr, "truncated": false, "error": null})
     };
-    let wanted = [
+    let expected = [
         row("acme", 0, Value::Null, "a\nb", ""),
         row("globex", 3, Value::Null, "", "\u{fffd}\""),
         row("hooli", 143, json!(15), "", ""),
     ];
-    assert_eq!(rows(outcome.code(8)), wanted);
+    assert_eq!(rows(outcome.code(8)), expected);
     outcome.stderr_has("globex: exit 3").stderr_has("hooli: ended by signal 15");
-    // One profile has its line too.
+    // A single profile also gets a JSON line.
     let outcome = sandbox.neto(exec(&["acme", "-o", "json"], "echo x; echo y >&2")).run();
-    assert_eq!(rows(outcome.code(0).silent()), [row("acme", 0, Value::Null, "x\n", "y\n")]);
+    assert_eq!(rows(outcome.code(0).stderr("")), [row("acme", 0, Value::Null, "x\n", "y\n")]);
     let outcome = sandbox.neto(["exec", "-p", "acme", "-o", "json", "--", "nosuch"]).run();
     let row = &rows(outcome.code(127))[0];
     assert_eq!((&row["exit_code"], &row["error"]), (&json!(127), &json!("nosuch is not found")));
@@ -152,89 +152,89 @@ fn json_is_a_line_for_each_in_the_order_of_the_store() {
 
 #[test]
 fn so_many_run_at_once_and_no_more() {
-    let sandbox = with(&["acme", "globex", "hooli"]);
-    // Each waits for the other.
+    let sandbox = with_profiles(&["acme", "globex", "hooli"]);
+    // Each program waits until the other runs.
     let script = ": > $NETO_PROFILE; until [ -e acme ] && [ -e globex ]; do sleep 0.01; done";
-    sandbox.neto(exec(&["acme", "globex", "--jobs", "2"], script)).run().code(0).silent();
-    // Each fails if it meets another.
+    sandbox.neto(exec(&["acme", "globex", "--jobs", "2"], script)).run().code(0).stderr("");
+    // Each program fails if another runs at the same time.
     let script = "mkdir busy && sleep 0.05 && rmdir busy";
-    sandbox.neto(exec(&["--all", "--jobs", "1"], script)).run().code(0).silent();
+    sandbox.neto(exec(&["--all", "--jobs", "1"], script)).run().code(0).stderr("");
 }
 
 #[test]
 fn a_tenant_that_does_not_answer_holds_up_nobody() {
-    let sandbox = with(&["acme", "globex"]);
+    let sandbox = with_profiles(&["acme", "globex"]);
     let gate = Gate::new();
-    sandbox.server().fault(Fault::at(TOKEN).of("acme").once().hold(&gate));
+    sandbox.server().fault(Fault::at(TOKEN).for_tenant("acme").once().hold_at(&gate));
     let run = sandbox.neto(exec(&["--all"], ": > $NETO_PROFILE")).start();
-    gate.wait_for(1);
-    wait_for(&sandbox.work("globex"));
+    gate.wait_for_requests(1);
+    wait_for_file(&sandbox.work("globex"));
     assert!(!sandbox.work("acme").exists());
     gate.open();
-    run.finish().code(0).silent();
+    run.finish().code(0).stderr("");
     assert!(sandbox.work("acme").exists());
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn r16_no_lock_no_file_and_no_input_goes_along() {
-    let sandbox = with(&["acme", "globex"]);
+    let sandbox = with_profiles(&["acme", "globex"]);
     let files = "cd /proc/self/fd && echo * && readlink 0 && cat";
-    let wanted = sandbox.program("sh", ["-c", files]).run().stdout;
-    let wanted: Vec<String> = wanted.lines().map(|line| format!("acme | {line}")).collect();
+    let expected = sandbox.program("sh", ["-c", files]).run().stdout;
+    let expected: Vec<String> = expected.lines().map(|line| format!("acme | {line}")).collect();
     let script = format!("neto token $NETO_PROFILE --force --lock-timeout 1s >/dev/null && {files}");
     let outcome = sandbox.neto(exec(&["a*"], &script)).stdin("typed\n").run();
-    assert_eq!(outcome.code(0).silent().stdout.lines().collect::<Vec<_>>(), wanted);
-    assert!(wanted[1] == "acme | /dev/null" && sandbox.server().logins() == 2);
-    // Nor with others at the same time.
+    assert_eq!(outcome.code(0).stderr("").stdout.lines().collect::<Vec<_>>(), expected);
+    assert!(expected[1] == "acme | /dev/null" && sandbox.server().logins() == 2);
+    // No lock or file is inherited in parallel runs either.
     let outcome = sandbox.neto(exec(&["--all"], &script)).run();
-    outcome.code(0).silent().stdout_has(&format!("{}\n", wanted[0])).stdout_has("globex | /dev/null\n");
+    outcome.code(0).stderr("").stdout_has(&format!("{}\n", expected[0])).stdout_has("globex | /dev/null\n");
 }
 
 #[test]
 fn r59_each_program_gets_the_environment_of_its_profile() {
-    let sandbox = with(&["acme", "globex"]);
+    let sandbox = with_profiles(&["acme", "globex"]);
     let script = "test \"$NETO_TOKEN\" = \"$(neto token $NETO_PROFILE)\" && echo \"$NETO_SHORTNAME $NETO_URL\" \
                   ${NETO_IDENTITY_FILE-none} ${NETO_EXPORTED-none} ${OF_ANOTHER-none} ${NETO_APPKEY:+key}";
-    let run = |words: &[&str]| {
-        let call = sandbox.neto(exec(words, script)).env("NETO_IDENTITY_FILE", sandbox.home("keys/identity.txt"));
+    let run = |selection: &[&str]| {
+        let call = sandbox.neto(exec(selection, script)).env("NETO_IDENTITY_FILE", sandbox.home("keys/identity.txt"));
         call.env("NETO_EXPORTED", "OF_ANOTHER").env("OF_ANOTHER", "tenant").env("NETO_APPKEY", "another").run()
     };
     let line = |name: &str, key: &str| format!("{name} | {name} {} none none none{key}", sandbox.server().url());
     let outcome = run(&["--all"]);
-    assert_eq!(sorted(&outcome.code(0).silent().stdout), [line("acme", ""), line("globex", "")]);
+    assert_eq!(sorted(&outcome.code(0).stderr("").stdout), [line("acme", ""), line("globex", "")]);
     let outcome = run(&["--all", "--with-secret"]);
-    assert_eq!(sorted(&outcome.code(0).silent().stdout), [line("acme", " key"), line("globex", " key")]);
+    assert_eq!(sorted(&outcome.code(0).stderr("").stdout), [line("acme", " key"), line("globex", " key")]);
     assert_eq!(sandbox.server().logins(), 2);
 }
 
 #[test]
 fn lines_are_never_mixed_and_bytes_stay_as_they_are() {
-    let sandbox = with(&["acme", "globex"]);
-    // Each line is longer than what a pipe takes in one piece.
+    let sandbox = with_profiles(&["acme", "globex"]);
+    // Each line is longer than a pipe takes in one write.
     let script = "line=$(head -c 9000 /dev/zero | tr '\\0' ${NETO_PROFILE%${NETO_PROFILE#?}})
                   for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do echo $line; done";
     let outcome = sandbox.neto(exec(&["--all"], script)).run();
     let (acme, globex) = (format!("acme | {}", "a".repeat(9000)), format!("globex | {}", "g".repeat(9000)));
-    let lines = sorted(&outcome.code(0).silent().stdout);
+    let lines = sorted(&outcome.code(0).stderr("").stdout);
     assert!(lines.len() == 40 && lines[..20].iter().all(|line| *line == acme));
     assert!(lines[20..].iter().all(|line| *line == globex));
-    // Without an end for long, it comes in pieces.
+    // A very long line is printed in pieces.
     let long = sandbox.neto(exec(&["a*"], "head -c 200000 /dev/zero | tr '\\0' x")).run();
-    let pieces = long.code(0).silent().stdout.lines().map(|line| line.strip_prefix("acme | ").unwrap());
+    let pieces = long.code(0).stderr("").stdout.lines().map(|line| line.strip_prefix("acme | ").unwrap());
     let pieces: Vec<usize> = pieces.map(str::len).collect();
     assert_eq!(pieces, [65_536, 65_536, 65_536, 200_000 - 3 * 65_536]);
     let line = "neto exec 'a*' -- printf '\\377\\033\\r\\n' | od -An -tx1";
-    sandbox.program("sh", ["-c", line]).run().code(0).silent().stdout(" 61 63 6d 65 20 7c 20 ff 1b 0d 0a\n");
+    sandbox.program("sh", ["-c", line]).run().code(0).stderr("").stdout(" 61 63 6d 65 20 7c 20 ff 1b 0d 0a\n");
 }
 
 #[test]
 fn a_reader_that_goes_away_ends_it_quietly() {
-    let sandbox = with(&["acme", "globex", "hooli"]);
+    let sandbox = with_profiles(&["acme", "globex", "hooli"]);
     sandbox.neto(["login", "--all"]).run().code(0);
     let line = "neto exec --all --jobs 2 -- sh -c ': > $NETO_PROFILE; exec yes'";
     let outcome = sandbox.program("bash", ["-c", &format!("{line} | head -n 1; echo ${{PIPESTATUS[0]}}")]).run();
-    outcome.code(0).silent().stdout_has("| y\n0\n");
+    outcome.code(0).stderr("").stdout_has("| y\n0\n");
     assert!(!sandbox.work("hooli").exists(), "nothing more is begun");
     for form in ["text", "json"] {
         let line = format!("neto exec --all -o {form} -- echo x >/dev/full");
@@ -243,75 +243,76 @@ fn a_reader_that_goes_away_ends_it_quietly() {
     }
 }
 
-/// What waits for a signal, says so, and ends with a code of its own.
-const WAITING: &str = "trap 'echo told; exit 9' TERM INT HUP; echo $$ > $NETO_PROFILE; while :; do sleep 0.02; done";
+/// Script that writes its process ID to a file, waits for a signal, prints `told`, and exits with code 9.
+const WAIT_SCRIPT: &str =
+    "trap 'echo told; exit 9' TERM INT HUP; echo $$ > $NETO_PROFILE; while :; do sleep 0.02; done";
 
 #[test]
 fn a_signal_is_handed_on_and_neto_ends_after_the_last() {
     for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129)] {
-        let sandbox = with(&["acme", "globex", "hooli"]);
-        let run = sandbox.neto(exec(&["--all", "--jobs", "2"], WAITING)).start();
+        let sandbox = with_profiles(&["acme", "globex", "hooli"]);
+        let run = sandbox.neto(exec(&["--all", "--jobs", "2"], WAIT_SCRIPT)).start();
         let (acme, globex) = (sandbox.work("acme"), sandbox.work("globex"));
-        wait_for(&acme);
-        wait_for(&globex);
+        wait_for_file(&acme);
+        wait_for_file(&globex);
         run.signal(signal);
         let outcome = run.finish();
         assert_eq!(sorted(&outcome.code(code).stdout), ["acme | told", "globex | told"]);
         outcome.stderr_has("acme: exit 9").stderr_lacks("hooli");
         assert!(!sandbox.work("hooli").exists(), "nothing more is begun");
         for path in [acme, globex] {
-            assert!(test_kill_process(process(&path)).is_err(), "{} outlives neto", path.display());
+            assert!(test_kill_process(process_from(&path)).is_err(), "{} outlives neto", path.display());
         }
     }
 }
 
 #[test]
 fn a_signal_ends_a_login_at_once() {
-    let sandbox = with(&["acme", "globex"]);
+    let sandbox = with_profiles(&["acme", "globex"]);
     let gate = Gate::new();
-    sandbox.server().fault(Fault::at(TOKEN).of("acme").once().hold(&gate));
+    sandbox.server().fault(Fault::at(TOKEN).for_tenant("acme").once().hold_at(&gate));
     let run = sandbox.neto(exec(&["--all", "-o", "json"], "echo ran; : > $NETO_PROFILE")).start();
-    gate.wait_for(1);
-    wait_for(&sandbox.work("globex"));
+    gate.wait_for_requests(1);
+    wait_for_file(&sandbox.work("globex"));
     run.signal(Signal::TERM);
-    // What ran is told, though it is not the first of the store.
-    run.finish().code(143).silent().stdout_has("\"profile\":\"globex\"").stdout_lacks("acme");
+    // The finished profile is printed, although an earlier profile of the store is missing.
+    run.finish().code(143).stderr("").stdout_has("\"profile\":\"globex\"").stdout_lacks("acme");
     gate.open();
     assert!(!sandbox.work("acme").exists());
 }
 
 #[test]
 fn a_signal_does_not_wait_for_the_source_of_a_secret() {
-    let sandbox = with(&["acme"]);
+    let sandbox = with_profiles(&["acme"]);
     let source = "\n[profiles.slow]\nshortname = \"slow\"\nappname = \"soc\"\n\
                   secret = { command = [\"sh\", \"-c\", \"echo $$ > source; exec sleep 60 2>/dev/null\"] }\n";
     sandbox.write_store(sandbox.store() + source);
     sandbox.neto(["trust", "slow"]).run().code(0);
     let run = sandbox.neto(exec(&["--all"], "echo ran; : > ran")).start();
-    wait_for(&sandbox.work("source"));
-    wait_for(&sandbox.work("ran"));
+    wait_for_file(&sandbox.work("source"));
+    wait_for_file(&sandbox.work("ran"));
     run.signal(Signal::TERM);
     run.finish().code(143).stdout("acme | ran\n");
-    kill_process(process(&sandbox.work("source")), Signal::KILL).unwrap();
+    kill_process(process_from(&sandbox.work("source")), Signal::KILL).unwrap();
 }
 
 #[test]
 fn what_a_program_leaves_behind_is_heard_until_a_signal() {
-    let sandbox = with(&["acme"]);
+    let sandbox = with_profiles(&["acme"]);
     let script = "(until [ -e more ]; do sleep 0.01; done; echo late; : > said; exec sleep 60) &
                   echo early; echo $! > helper";
     let run = sandbox.neto(exec(&["a*"], script)).start();
-    wait_for(&sandbox.work("helper"));
+    wait_for_file(&sandbox.work("helper"));
     fs::write(sandbox.work("more"), "").unwrap();
-    wait_for(&sandbox.work("said"));
+    wait_for_file(&sandbox.work("said"));
     run.signal(Signal::TERM);
     run.finish().code(143).stdout("acme | early\nacme | late\n");
-    kill_process(process(&sandbox.work("helper")), Signal::KILL).unwrap();
+    kill_process(process_from(&sandbox.work("helper")), Signal::KILL).unwrap();
 }
 
 #[test]
 fn at_a_terminal_lines_are_aligned_coloured_and_clean() {
-    let sandbox = with(&["acme", "globex"]);
+    let sandbox = with_profiles(&["acme", "globex"]);
     let script = "printf '\\033]0;title\\007\\ta\\n'";
     let screen = sandbox.neto(exec(&["--all"], script)).at_terminal().finish();
     screen.code(0).has("acme   | \\u{1b}]0;title\\u{7}").has("globex | \\u{1b}]0;title\\u{7}");
@@ -322,8 +323,8 @@ fn at_a_terminal_lines_are_aligned_coloured_and_clean() {
 
 #[test]
 fn ctrl_c_reaches_each_program_once() {
-    let sandbox = with(&["acme", "globex", "hooli"]);
-    // One that hears it twice would say so before it ends: neto looks for signals every few milliseconds.
+    let sandbox = with_profiles(&["acme", "globex", "hooli"]);
+    // A program that got the signal twice would print twice: neto polls for signals every few milliseconds.
     let script = "trap 'echo told' INT; echo ready; i=0; while [ $i -lt 40 ]; do sleep 0.02; i=$((i + 1)); done";
     let mut terminal = sandbox.neto(exec(&["--all", "--jobs", "2"], script)).at_terminal();
     terminal.expect("ready").expect("ready").press(CTRL_C);

@@ -1,9 +1,9 @@
-//! `neto export` in the real shells: what they have afterwards, that nothing of the tenant before stays, and that a
-//! failure leaves nothing behind.
+//! Tests `neto export` in the real shells: the resulting environment keeps nothing of the previous tenant. Also tests
+//! that a failed export leaves no tenant.
 
 use crate::fusion::{Fault, TOKEN};
 use crate::harness::{Call, Outcome, Sandbox};
-use crate::shells::{find, missing};
+use crate::shells::{find_program, report_missing};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -11,11 +11,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// A shell, and how it says what these tests want.
+/// Shell, and its syntax for these tests.
 struct Shell {
     program: &'static str,
     flags: &'static [&'static str],
-    /// The name that `--shell` knows it by.
+    /// Name of the shell as a value of `--shell`.
     name: &'static str,
 }
 
@@ -29,13 +29,13 @@ const SHELLS: [Shell; 7] = [
     Shell { program: "nu", flags: &["--no-config-file", "-c"], name: "nu" },
 ];
 
-/// What every export sets.
-const PLAIN: [&str; 5] = ["NETO_PROFILE", "NETO_URL", "NETO_SHORTNAME", "NETO_TOKEN", "NETO_TOKEN_EXPIRES_AT"];
-/// What `--with-secret` adds for an API key.
-const SECRET: [&str; 4] = ["NETO_APPNAME", "NETO_APPKEY", "NETO_SHARED_SECRET", "NETOSECRET"];
+/// Variables that every export sets.
+const BASE_VARIABLES: [&str; 5] = ["NETO_PROFILE", "NETO_URL", "NETO_SHORTNAME", "NETO_TOKEN", "NETO_TOKEN_EXPIRES_AT"];
+/// Variables that `--with-secret` adds for an API key.
+const SECRET_VARIABLES: [&str; 4] = ["NETO_APPNAME", "NETO_APPKEY", "NETO_SHARED_SECRET", "NETOSECRET"];
 
 impl Shell {
-    /// Takes in what `neto` prints, as the help says; `line` is the command line after the program's name.
+    /// Returns code that evaluates the output of `neto LINE`, as in the help.
     fn load(&self, line: &str) -> String {
         match self.name {
             "fish" => format!("neto {line} | source"),
@@ -44,12 +44,13 @@ impl Shell {
         }
     }
 
-    /// Takes in what must fail: the shell must know, and have no token.
+    /// Returns code that evaluates a failing export; exits with 3 if the shell sees success, and with 4 if a token
+    /// remains.
     fn load_failing(&self, line: &str) -> String {
         let load = self.load(line);
         match self.name {
             "fish" => format!("{load}; and exit 3\ntest -z \"$NETO_TOKEN\"; or exit 4"),
-            // What fails ends a script of nu; `complete` lets it go on.
+            // A failing command ends a script of nu; `complete` lets the script continue.
             "nu" => {
                 let load = load.replace("| from", "| complete | get stdout | from");
                 format!("{load}\nif ($env.NETO_TOKEN? | default '') != '' {{ exit 4 }}")
@@ -58,28 +59,36 @@ impl Shell {
         }
     }
 
-    /// Runs these lines, then lists the environment that a program started by the shell gets.
+    /// Returns a call that runs these lines, then prints the environment that child processes get.
     fn call<'a>(&self, sandbox: &'a Sandbox, lines: &[String]) -> Option<Call<'a>> {
-        if find(self.program).is_none() {
-            missing(self.program);
+        if find_program(self.program).is_none() {
+            report_missing(self.program);
             return None;
         }
         let dump = if self.name == "nu" { "^env -0" } else { "env -0" };
         let script = format!("{}\n{dump}", lines.join("\n"));
-        Some(sandbox.program(self.program, self.flags.iter().copied().chain([script.as_str()])).reveals("access token"))
+        Some(
+            sandbox
+                .program(self.program, self.flags.iter().copied().chain([script.as_str()]))
+                .allow_secret("access token"),
+        )
     }
 }
 
-/// The environment that `env -0` listed.
+/// Parses the output of `env -0`.
 fn environment(outcome: &Outcome) -> BTreeMap<String, String> {
     let pairs = outcome.stdout.split('\0').filter_map(|line| line.split_once('='));
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// Those of its names that neto may have set and that hold something.
-fn ours(environment: &BTreeMap<String, String>) -> Vec<&str> {
-    let ours = |name: &str| name.starts_with("NETO") && name != "NETO_HOME";
-    environment.iter().filter(|(name, value)| ours(name) && !value.is_empty()).map(|(name, _)| name.as_str()).collect()
+/// Returns the names of non-empty variables that neto may have set.
+fn neto_variables(environment: &BTreeMap<String, String>) -> Vec<&str> {
+    let is_ours = |name: &str| name.starts_with("NETO") && name != "NETO_HOME";
+    environment
+        .iter()
+        .filter(|(name, value)| is_ours(name) && !value.is_empty())
+        .map(|(name, _)| name.as_str())
+        .collect()
 }
 
 /// Adds lines to a profile, as a user with an editor does.
@@ -104,15 +113,15 @@ fn every_shell_gets_exactly_what_the_profile_has() {
     let entries: Vec<String> = values.iter().map(|(name, value)| format!("{name} = {}", json!(value))).collect();
     let templates = "BEARER = 'Bearer {token}', WORDS = '{url} {shortname} {appname} {profile} {other} {appkey}'";
     declare(&sandbox, "acme", &format!("env = {{ {}, {templates} }}", entries.join(", ")));
-    let token = sandbox.neto(["token"]).reveals("access token").run().code(0).answer().to_owned();
-    let expires_at = sandbox.token_line("acme")["expires_at"].to_string();
+    let token = sandbox.neto(["token"]).allow_secret("access token").run().code(0).stdout_trimmed().to_owned();
+    let expires_at = sandbox.token_header("acme")["expires_at"].to_string();
     let url = sandbox.server().url();
     for shell in &SHELLS {
-        // Without --shell it is the shell that asks; told, it is the same.
+        // Without `--shell`, neto detects the calling shell; the result is the same.
         for line in ["export acme".to_owned(), format!("export acme --shell {}", shell.name)] {
             let Some(call) = shell.call(&sandbox, &[shell.load(&line)]) else { continue };
             let outcome = call.env("LEFT", "alone").run();
-            let found = environment(outcome.code(0).silent());
+            let found = environment(outcome.code(0).stderr(""));
             let has = |name: &str, value: &str| {
                 assert_eq!(found.get(name).map_or("", |v| v), value, "{name} {}", shell.program);
             };
@@ -122,15 +131,15 @@ fn every_shell_gets_exactly_what_the_profile_has() {
             has("BEARER", &format!("Bearer {token}"));
             has("WORDS", &format!("{url} acme soc acme {{other}} {{appkey}}"));
             has("LEFT", "alone");
-            for (name, value) in PLAIN.into_iter().zip(["acme", &url, "acme", &token, &expires_at]) {
+            for (name, value) in BASE_VARIABLES.into_iter().zip(["acme", &url, "acme", &token, &expires_at]) {
                 has(name, value);
             }
-            let mut noted: Vec<&str> = found["NETO_EXPORTED"].split(' ').collect();
-            noted.sort_unstable();
-            let mut wanted: Vec<&str> =
-                values.map(|(name, _)| name).into_iter().chain(PLAIN).chain(["BEARER", "WORDS"]).collect();
-            wanted.sort_unstable();
-            assert_eq!(noted, wanted, "{}", shell.program);
+            let mut exported: Vec<&str> = found["NETO_EXPORTED"].split(' ').collect();
+            exported.sort_unstable();
+            let mut expected: Vec<&str> =
+                values.map(|(name, _)| name).into_iter().chain(BASE_VARIABLES).chain(["BEARER", "WORDS"]).collect();
+            expected.sort_unstable();
+            assert_eq!(exported, expected, "{}", shell.program);
             assert!(!sandbox.work("pwned").exists(), "{}", shell.program);
         }
     }
@@ -147,17 +156,17 @@ fn nothing_of_the_tenant_before_stays() {
     for shell in &SHELLS {
         let lines = [shell.load("export acme --with-secret"), shell.load("export globex")];
         let Some(call) = shell.call(&sandbox, &lines) else { continue };
-        let found = environment(call.run().code(0).silent());
-        let mut wanted = PLAIN.to_vec();
-        wanted.push("NETO_EXPORTED");
-        wanted.sort_unstable();
-        assert_eq!(ours(&found), wanted, "{}", shell.program);
+        let found = environment(call.run().code(0).stderr(""));
+        let mut expected = BASE_VARIABLES.to_vec();
+        expected.push("NETO_EXPORTED");
+        expected.sort_unstable();
+        assert_eq!(neto_variables(&found), expected, "{}", shell.program);
         assert_eq!((&*found["NETO_PROFILE"], &*found["BOTH"]), ("globex", "globex"), "{}", shell.program);
         assert_eq!(found.get("OF_ACME").map_or("", |value| value), "", "{}", shell.program);
-        // The way back to nothing.
+        // `export --unset` removes all exported variables.
         let lines = [shell.load("export acme --with-secret"), shell.load("export --unset")];
-        let found = environment(shell.call(&sandbox, &lines).unwrap().run().code(0).silent());
-        assert_eq!(ours(&found), Vec::<&str>::new(), "{}", shell.program);
+        let found = environment(shell.call(&sandbox, &lines).unwrap().run().code(0).stderr(""));
+        assert_eq!(neto_variables(&found), Vec::<&str>::new(), "{}", shell.program);
         assert_eq!(found.get("OF_ACME").map_or("", |value| value), "", "{}", shell.program);
     }
 }
@@ -168,7 +177,7 @@ fn a_failure_leaves_no_tenant_and_the_shell_knows() {
     for name in ["acme", "globex"] {
         sandbox.add(name);
     }
-    sandbox.server().fault(Fault::at(TOKEN).of("globex").error(401, "unknown key"));
+    sandbox.server().fault(Fault::at(TOKEN).for_tenant("globex").error(401, "unknown key"));
     declare(&sandbox, "acme", "env = { OF_ACME = 'yes' }");
     let failing = [
         "export acme --bogus",
@@ -192,7 +201,7 @@ fn a_failure_leaves_no_tenant_and_the_shell_knows() {
         let Some(call) = shell.call(&sandbox, &pairs.collect::<Vec<_>>()) else { continue };
         let outcome = call.run();
         let found = environment(outcome.code(0));
-        assert_eq!(ours(&found), Vec::<&str>::new(), "{}", shell.program);
+        assert_eq!(neto_variables(&found), Vec::<&str>::new(), "{}", shell.program);
         assert_eq!(found.get("OF_ACME").map_or("", |value| value), "", "{}", shell.program);
         if shell.name != "nu" {
             assert_eq!(outcome.stderr.matches("error: ").count(), failing.len(), "{outcome}");
@@ -219,7 +228,7 @@ fn each_failure_has_its_own_exit_code_and_an_eval_that_fails() {
             outcome.code(code).stdout_has("NETO_TOKEN").stderr_has("error: ");
             assert!(outcome.stdout.ends_with(end), "{outcome}");
         }
-        // A file says nothing when it is none.
+        // A failed export to a file format prints nothing.
         sandbox.neto(["export", "--format", "json", argument]).run().code(code).stdout("");
     }
 }
@@ -243,10 +252,10 @@ fn r40_powershell_text_is_quoted_and_unsets_first() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     declare(&sandbox, "acme", "env = { HOSTILE = \"it's $(x) `u\\n\" }");
-    let outcome = sandbox.neto(["export", "--shell", "powershell"]).reveals("access token").run();
+    let outcome = sandbox.neto(["export", "--shell", "powershell"]).allow_secret("access token").run();
     outcome
         .code(0)
-        .silent()
+        .stderr("")
         .stdout_has("$env:HOSTILE = 'it''s $(x) `u' + [char]10\n")
         .stdout_has("$env:NETO_PROFILE = 'acme'\n");
     let (unset, set) = (outcome.stdout.find("$env:NETO_TOKEN = $null"), outcome.stdout.find("$env:NETO_TOKEN = '"));
@@ -260,12 +269,13 @@ fn a_neto_profile_of_an_earlier_export_is_no_choice() {
         sandbox.add(name);
     }
     sandbox.neto(["use", "globex"]).run().code(0);
-    let export = || sandbox.neto(["export", "--format", "json"]).env("NETO_PROFILE", "acme").reveals("access token");
-    // Set by the user it is one; noted as exported it is none.
+    let export =
+        || sandbox.neto(["export", "--format", "json"]).env("NETO_PROFILE", "acme").allow_secret("access token");
+    // NETO_PROFILE selects a profile if the user set it, but not if NETO_EXPORTED lists it.
     assert_eq!(export().run().code(0).json()["NETO_PROFILE"], "acme");
     let exported = export().env("NETO_EXPORTED", "NETO_TOKEN NETO_PROFILE").run();
     assert_eq!(exported.code(0).json()["NETO_PROFILE"], "globex");
-    // For every other command the shell's tenant is meant.
+    // Every other command uses an exported NETO_PROFILE.
     let current = sandbox.neto(["profile", "current"]).env("NETO_PROFILE", "acme").env("NETO_EXPORTED", "NETO_PROFILE");
     current.run().code(0).stdout("acme\n");
 }
@@ -278,11 +288,11 @@ fn a_planted_note_of_exports_harms_nobody() {
     for shell in &SHELLS {
         for line in ["export acme", "export --unset", "export nosuch"] {
             let text = sandbox.neto(line.split(' ').chain(["--shell", shell.name]));
-            let text = text.env("NETO_EXPORTED", planted).reveals("access token").run();
+            let text = text.env("NETO_EXPORTED", planted).allow_secret("access token").run();
             text.stdout_has("MINE").stdout_lacks("touch").stdout_lacks("PATH").stdout_lacks("HOME");
         }
         let Some(call) = shell.call(&sandbox, &[shell.load("export acme")]) else { continue };
-        let found = environment(call.env("NETO_EXPORTED", planted).env("MINE", "x").run().code(0).silent());
+        let found = environment(call.env("NETO_EXPORTED", planted).env("MINE", "x").run().code(0).stderr(""));
         assert!(found["PATH"].len() > 1 && found["HOME"].ends_with("home"), "{}", shell.program);
         assert_eq!(found.get("MINE").map_or("", |value| value), "", "{}", shell.program);
         assert!(!sandbox.work("pwned").exists(), "{}", shell.program);
@@ -294,8 +304,8 @@ fn json_is_one_object_of_what_is_set() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     declare(&sandbox, "acme", "env = { MINE = \"a\\nb\" }");
-    let call = sandbox.neto(["export", "--format", "json"]).env("NETO_EXPORTED", "OLD").reveals("access token");
-    let object = call.run().code(0).silent().json();
+    let call = sandbox.neto(["export", "--format", "json"]).env("NETO_EXPORTED", "OLD").allow_secret("access token");
+    let object = call.run().code(0).stderr("").json();
     let names: Vec<&String> = object.as_object().unwrap().keys().collect();
     assert_eq!(names, ["MINE", "NETO_PROFILE", "NETO_SHORTNAME", "NETO_TOKEN", "NETO_TOKEN_EXPIRES_AT", "NETO_URL"]);
     assert_eq!((&object["MINE"], &object["NETO_SHORTNAME"]), (&json!("a\nb"), &json!("acme")));
@@ -308,11 +318,11 @@ fn dotenv_is_read_back_by_a_shell_and_refuses_what_it_cannot_hold() {
     sandbox.add("acme");
     declare(&sandbox, "acme", "env = { MINE = '$(touch pwned) \"x\" # y' }");
     let script = "neto export --format dotenv > .env && set -a && . ./.env && env -0";
-    let outcome = sandbox.program("dash", ["-c", script]).reveals("access token").run();
-    let found = environment(outcome.code(0).silent());
+    let outcome = sandbox.program("dash", ["-c", script]).allow_secret("access token").run();
+    let found = environment(outcome.code(0).stderr(""));
     assert_eq!((&*found["MINE"], &*found["NETO_PROFILE"]), ("$(touch pwned) \"x\" # y", "acme"));
     assert!(!found.contains_key("NETO_EXPORTED"));
-    sandbox.spare(&sandbox.work(".env"));
+    sandbox.allow_secrets_in(&sandbox.work(".env"));
     for hostile in ["it's", "one\ntwo", "one\rtwo"] {
         sandbox.neto(["profile", "edit", "acme", "--env", &format!("MINE={hostile}")]).run().code(0);
         let outcome = sandbox.neto(["export", "--format", "dotenv"]).run();
@@ -320,28 +330,28 @@ fn dotenv_is_read_back_by_a_shell_and_refuses_what_it_cannot_hold() {
     }
 }
 
-/// What GitHub's runner takes from a file of assignments, as it reads one: lines end with a line feed alone, empty ones are
-/// passed over, `NAME=VALUE` or `NAME<<MARK` up to a line that is the mark. Also used for the jobs of `docs/ci.md`.
+/// Parses a file of assignments as GitHub's runner does. Only a line feed ends a line, and empty lines are skipped. An
+/// assignment is `NAME=VALUE`, or `NAME<<MARK` up to a line equal to the mark. `ci_page` uses this function too.
 pub(crate) fn assignments(text: &str) -> Result<BTreeMap<String, String>, String> {
     let mut found = BTreeMap::new();
     let mut lines = text.strip_suffix('\n').unwrap_or(text).split('\n');
     while let Some(line) = lines.next() {
-        let (equals, here) = (line.find('='), line.find("<<"));
-        match (equals, here) {
+        let (equals, heredoc) = (line.find('='), line.find("<<"));
+        match (equals, heredoc) {
             _ if line.is_empty() => {}
-            (Some(at), here) if here.is_none_or(|here| at < here) => {
+            (Some(at), heredoc) if heredoc.is_none_or(|heredoc| at < heredoc) => {
                 found.insert(line[..at].to_owned(), line[at + 1..].to_owned());
             }
             (_, Some(at)) if at > 0 && at + 2 < line.len() => {
-                let (mark, mut value, mut over) = (&line[at + 2..], Vec::new(), false);
+                let (mark, mut value, mut closed) = (&line[at + 2..], Vec::new(), false);
                 for line in lines.by_ref() {
-                    over = line == mark;
-                    if over {
+                    closed = line == mark;
+                    if closed {
                         break;
                     }
                     value.push(line);
                 }
-                if !over {
+                if !closed {
                     return Err(format!("no line is the mark of {}", &line[..at]));
                 }
                 found.insert(line[..at].to_owned(), value.join("\n"));
@@ -355,18 +365,18 @@ pub(crate) fn assignments(text: &str) -> Result<BTreeMap<String, String>, String
 #[test]
 fn the_reader_of_assignments_is_as_strict_as_githubs() {
     let text = "\nA=1<<2\nB<<M\nx=1\n\nM2\nM\nC<<M\nM\nD=\nE<<M\na\r\nM\n";
-    let wanted = [("A", "1<<2"), ("B", "x=1\n\nM2"), ("C", ""), ("D", ""), ("E", "a\r")];
-    let wanted: BTreeMap<_, _> = wanted.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    assert_eq!(assignments(text).unwrap(), wanted);
+    let expected = [("A", "1<<2"), ("B", "x=1\n\nM2"), ("C", ""), ("D", ""), ("E", "a\r")];
+    let expected: BTreeMap<_, _> = expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    assert_eq!(assignments(text).unwrap(), expected);
     for broken in ["A<<M\nx\n", "A<<\nx\n", "<<M\nM\n", "A\n", "A=1B<<M\nx\nM\n", "A<<M\nx\n M\n"] {
         assert!(assignments(broken).is_err(), "{broken:?}");
     }
 }
 
-/// An export for GitHub with this file; every secret may stand in the masks.
-fn for_github<'a>(sandbox: &'a Sandbox, words: &[&str], file: &Path) -> Call<'a> {
-    let call = sandbox.neto(["export", "--format", "github"].iter().chain(words)).env("GITHUB_ENV", file);
-    call.reveals("access token").reveals("appkey").reveals("sharedsecret")
+/// Returns a call that exports for GitHub into this file; masks may print every secret.
+fn for_github<'a>(sandbox: &'a Sandbox, arguments: &[&str], file: &Path) -> Call<'a> {
+    let call = sandbox.neto(["export", "--format", "github"].iter().chain(arguments)).env("GITHUB_ENV", file);
+    call.allow_secret("access token").allow_secret("appkey").allow_secret("sharedsecret")
 }
 
 #[test]
@@ -375,21 +385,21 @@ fn github_masks_first_and_writes_to_its_file() {
     let credential = sandbox.add("acme");
     let templates = "BEARER = 'Bearer {token}', BOTH = \"{appkey}\\n{sharedsecret}\"";
     declare(&sandbox, "acme", &format!("env = {{ MINE = \"a\\nMARK\\r\\n\\nb=1\", {templates} }}"));
-    let token = sandbox.neto(["token"]).reveals("access token").run().code(0).answer().to_owned();
-    // Somebody before it left the last line open.
+    let token = sandbox.neto(["token"]).allow_secret("access token").run().code(0).stdout_trimmed().to_owned();
+    // An earlier step left the last line without a line feed.
     let file = sandbox.write_secret("github_env", "EARLIER=1\nOPEN=2");
     let outcome = for_github(&sandbox, &["--with-secret"], &file).run();
-    outcome.code(0).silent();
+    outcome.code(0).stderr("");
     let found = assignments(&fs::read_to_string(&file).unwrap()).unwrap();
     let own = ["MINE", "BEARER", "BOTH", "EARLIER", "OPEN", "NETO_EXPORTED"];
-    let mut wanted: Vec<&str> = PLAIN.into_iter().chain(SECRET).chain(own).collect();
-    wanted.sort_unstable();
+    let mut expected: Vec<&str> = BASE_VARIABLES.into_iter().chain(SECRET_VARIABLES).chain(own).collect();
+    expected.sort_unstable();
     let names: Vec<&str> = found.iter().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, wanted);
+    assert_eq!(names, expected);
     assert_eq!((&*found["EARLIER"], &*found["OPEN"]), ("1", "2"), "what was there stays");
     assert_eq!((&*found["MINE"], &*found["NETO_TOKEN"]), ("a\nMARK\r\n\nb=1", &*token));
     assert_eq!(decoded(&found["NETOSECRET"]), credential.json());
-    // Each secret, each that is made of one, and each of their lines; nothing else.
+    // Masked are each secret, each value that contains a secret, and each line of these; nothing else.
     let lines = format!("{}%0A{}", credential.appkey, credential.sharedsecret);
     let bearer = format!("Bearer {token}");
     for secret in [&token, &credential.appkey, &credential.sharedsecret, &bearer, &found["NETOSECRET"], &lines] {
@@ -397,8 +407,9 @@ fn github_masks_first_and_writes_to_its_file() {
     }
     assert!(outcome.stdout.lines().all(|line| line.starts_with("::add-mask::")), "{outcome}");
     outcome.stdout_lacks("MARK");
-    // Without a file it all goes to stdout, the masks first; and nobody can guess where a value ends.
-    let again = || sandbox.neto(["export", "--format", "github"]).reveals("access token").run().stdout;
+    // Without GITHUB_ENV, everything goes to stdout, masks first. Random marks keep a value from ending its block
+    // early.
+    let again = || sandbox.neto(["export", "--format", "github"]).allow_secret("access token").run().stdout;
     let (one, other) = (again(), again());
     let mark = |text: &str| text.lines().find_map(|line| line.strip_prefix("NETO_TOKEN<<").map(str::to_owned)).unwrap();
     assert_ne!(mark(&one), mark(&other));
@@ -412,9 +423,9 @@ fn the_steps_of_a_job_that_come_after_have_one_tenant_alone() {
     sandbox.add("acme");
     sandbox.add("globex");
     declare(&sandbox, "acme", "env = { OF_ACME = 'yes' }");
-    let step = |words: &[&str], name: &str, before: &BTreeMap<String, String>| {
+    let step = |arguments: &[&str], name: &str, before: &BTreeMap<String, String>| {
         let file = sandbox.write_secret(name, "");
-        let call = for_github(&sandbox, words, &file);
+        let call = for_github(&sandbox, arguments, &file);
         let outcome = before.iter().fold(call, |call, (name, value)| call.env(name, value)).run();
         (outcome, assignments(&fs::read_to_string(&file).unwrap()).unwrap())
     };
@@ -424,13 +435,13 @@ fn the_steps_of_a_job_that_come_after_have_one_tenant_alone() {
     outcome.code(0);
     let after: BTreeMap<String, String> = acme.clone().into_iter().chain(globex).collect();
     assert_eq!((&*after["NETO_PROFILE"], &*after["OF_ACME"], &*after["NETO_APPKEY"]), ("globex", "", ""));
-    // A step that fails and does not end the job (`continue-on-error`) leaves no tenant at all.
+    // A failed step that does not end the job (`continue-on-error`) leaves no tenant.
     let (outcome, blanks) = step(&["nosuch"], "three", &acme);
     outcome.code(3).stdout("");
     let after: BTreeMap<String, String> = acme.into_iter().chain(blanks).collect();
-    assert_eq!(ours(&after), Vec::<&str>::new());
+    assert_eq!(neto_variables(&after), Vec::<&str>::new());
     assert_eq!(after["OF_ACME"], "");
-    // Where no export came before it, what the job itself set is left alone.
+    // If no export came earlier, a failure keeps the variables that the job itself set.
     let (outcome, blanks) = step(&["nosuch"], "four", &BTreeMap::from([("NETO_PROFILE".into(), "acme".into())]));
     outcome.code(3);
     assert_eq!(blanks, BTreeMap::new());
@@ -443,10 +454,10 @@ fn a_file_for_github_is_private_whole_or_an_error() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     sandbox.neto(["login"]).run().code(0);
-    // Made where it is missing, for its owner alone, also behind a link; the mode of one that is there stays.
+    // A missing file is created with mode 0600, also behind a symbolic link. An existing file keeps its mode.
     let (target, link) = (sandbox.work("made"), sandbox.work("link"));
     symlink(&target, &link).unwrap();
-    sandbox.spare(&target);
+    sandbox.allow_secrets_in(&target);
     let mode = || fs::metadata(&target).unwrap().permissions().mode() & 0o777;
     for_github(&sandbox, &[], &link).run().code(0);
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink() && mode() == 0o600);
@@ -454,7 +465,7 @@ fn a_file_for_github_is_private_whole_or_an_error() {
     for_github(&sandbox, &[], &target).run().code(0);
     assert_eq!(mode(), 0o640);
     assignments(&fs::read_to_string(&target).unwrap()).unwrap();
-    // What cannot be written fails the step, and never waits.
+    // A file that cannot be written fails the step, and never blocks.
     fs::create_dir(sandbox.work("folder")).unwrap();
     sandbox.program("mkfifo", ["pipe"]).run().code(0);
     for path in ["folder", "nowhere/file", "pipe"] {
@@ -462,14 +473,22 @@ fn a_file_for_github_is_private_whole_or_an_error() {
         outcome.code(1).stderr_has("error: ").stderr_has(path).stdout_lacks("NETO_TOKEN<<");
     }
     fs::set_permissions(&target, fs::Permissions::from_mode(0o400)).unwrap();
-    let call = sandbox.bound_neto(["export", "--format", "github"]).env("GITHUB_ENV", &target).reveals("access token");
+    let call = sandbox
+        .unprivileged_neto(["export", "--format", "github"])
+        .env("GITHUB_ENV", &target)
+        .allow_secret("access token");
     call.run().code(1).stderr_has("permission denied");
-    // A disk that has room for a part of it takes none of it.
+    // A disk with space for only a part of the export gets none of it.
     let small = sandbox.write_secret("small", "EARLIER=1\n");
     let script = "ulimit -f 1; exec neto export --format github --with-secret";
     declare(&sandbox, "acme", &format!("env = {{ LONG = \"{}\" }}", "x".repeat(2000)));
     let full = sandbox.program("sh", ["-c", script]).env("GITHUB_ENV", &small);
-    full.reveals("access token").reveals("appkey").reveals("sharedsecret").run().code(1).stderr_has("small");
+    full.allow_secret("access token")
+        .allow_secret("appkey")
+        .allow_secret("sharedsecret")
+        .run()
+        .code(1)
+        .stderr_has("small");
     assert_eq!(fs::read_to_string(&small).unwrap(), "EARLIER=1\n");
 }
 
@@ -483,7 +502,14 @@ fn the_credential_comes_only_when_asked_for() {
     let credential = sandbox.add("acme");
     declare(&sandbox, "acme", "env = { KEYS = '{appkey}:{sharedsecret}' }");
     let call = sandbox.neto(["export", "--with-secret", "--format", "json"]);
-    let object = call.reveals("access token").reveals("appkey").reveals("sharedsecret").run().code(0).silent().json();
+    let object = call
+        .allow_secret("access token")
+        .allow_secret("appkey")
+        .allow_secret("sharedsecret")
+        .run()
+        .code(0)
+        .stderr("")
+        .json();
     assert_eq!(object["NETO_APPNAME"], "soc");
     assert_eq!(
         (&object["NETO_APPKEY"], &object["NETO_SHARED_SECRET"]),
@@ -491,9 +517,9 @@ fn the_credential_comes_only_when_asked_for() {
     );
     assert_eq!(object["KEYS"], format!("{}:{}", credential.appkey, credential.sharedsecret));
     assert_eq!(decoded(object["NETOSECRET"].as_str().unwrap()), credential.json());
-    let plain = sandbox.neto(["export", "--format", "json"]).reveals("access token").run().code(0).json();
+    let plain = sandbox.neto(["export", "--format", "json"]).allow_secret("access token").run().code(0).json();
     assert_eq!(plain["KEYS"], "{appkey}:{sharedsecret}");
-    assert!(SECRET.iter().all(|name| plain.get(name).is_none()));
+    assert!(SECRET_VARIABLES.iter().all(|name| plain.get(name).is_none()));
 }
 
 #[test]
@@ -502,14 +528,16 @@ fn a_person_gives_name_and_password() {
     let person = sandbox.server().add_person("alice@example.com");
     let add = ["profile", "add", "me", "--username", &person.username, "--url", &person.url];
     sandbox.neto(add).stdin(&person.password).run().code(0);
-    let call =
-        sandbox.neto(["export", "--with-secret", "--format", "json"]).reveals("access token").reveals("password");
-    let object = call.run().code(0).silent().json();
+    let call = sandbox
+        .neto(["export", "--with-secret", "--format", "json"])
+        .allow_secret("access token")
+        .allow_secret("password");
+    let object = call.run().code(0).stderr("").json();
     assert_eq!(
         (&object["NETO_USERNAME"], &object["NETO_PASSWORD"]),
         (&json!(person.username), &json!(person.password))
     );
-    assert!(SECRET.iter().all(|name| object.get(name).is_none()), "{object}");
+    assert!(SECRET_VARIABLES.iter().all(|name| object.get(name).is_none()), "{object}");
     assert_eq!(sandbox.server().logins(), 1);
 }
 
@@ -521,8 +549,12 @@ fn another_store_goes_along() {
     let other = other.to_str().unwrap();
     sandbox.neto(["init", "--store", other]).run().code(0);
     sandbox.neto(["profile", "add", "--store", other]).stdin(credential.netosecret()).run().code(0);
-    let object =
-        sandbox.neto(["export", "--store", other, "--format", "json"]).reveals("access token").run().code(0).json();
+    let object = sandbox
+        .neto(["export", "--store", other, "--format", "json"])
+        .allow_secret("access token")
+        .run()
+        .code(0)
+        .json();
     assert_eq!(object["NETO_STORE"], other);
     let standard = sandbox.neto(["export", "--format", "json"]).run();
     standard.code(3).stdout("").stderr_has("neto profile add");
@@ -542,29 +574,33 @@ fn several_are_an_array_of_json() {
     }
     declare(&sandbox, "globex", "timeout = 'soon'");
     sandbox.write_store(sandbox.store() + "\n[profiles.skeleton]\nshortname = \"bare\"\nappname = \"soc\"\n");
-    let export = |words: &[&str]| {
-        let call = sandbox.neto(["export", "--format", "json"].iter().chain(words)).reveals("access token");
-        call.reveals("appkey").reveals("sharedsecret").run()
+    let export = |arguments: &[&str]| {
+        let call = sandbox.neto(["export", "--format", "json"].iter().chain(arguments)).allow_secret("access token");
+        call.allow_secret("appkey").allow_secret("sharedsecret").run()
     };
-    let of = |environments: &Value| -> Vec<String> {
+    let profile_names = |environments: &Value| -> Vec<String> {
         let names = environments.as_array().unwrap().iter().map(|one| one["NETO_PROFILE"].as_str().unwrap().to_owned());
         names.collect()
     };
-    // Each object is what the profile has alone.
-    let both = export(&["hooli", "acme"]).code(0).silent().json();
+    // Each object equals the export of that profile alone.
+    let both = export(&["hooli", "acme"]).code(0).stderr("").json();
     assert_eq!(both, json!([export(&["acme"]).code(0).json(), export(&["hooli"]).code(0).json()]));
-    assert_eq!(of(&export(&["hoo*"]).code(0).silent().json()), ["hooli"], "one that a glob selects is an array too");
-    let secret = export(&["acme", "hooli", "--with-secret"]).code(0).silent().json();
-    assert!(SECRET.iter().all(|name| secret[0][name].is_string() && secret[1][name].is_string()));
+    assert_eq!(
+        profile_names(&export(&["hoo*"]).code(0).stderr("").json()),
+        ["hooli"],
+        "one that a glob selects is an array too"
+    );
+    let secret = export(&["acme", "hooli", "--with-secret"]).code(0).stderr("").json();
+    assert!(SECRET_VARIABLES.iter().all(|name| secret[0][name].is_string() && secret[1][name].is_string()));
     assert_eq!(sandbox.server().logins(), 2);
-    // Who fails is missing, and told.
+    // A failing profile is reported and missing from the array.
     let outcome = export(&["--all"]);
     outcome.code(8).stderr_has("globex: ").stderr_has("profiles.globex.timeout").stderr_has("skeleton: skipped");
-    assert_eq!(of(&outcome.json()), ["acme", "hooli"]);
-    sandbox.server().fault(Fault::at(TOKEN).of("hooli").error(401, "unknown key"));
+    assert_eq!(profile_names(&outcome.json()), ["acme", "hooli"]);
+    sandbox.server().fault(Fault::at(TOKEN).for_tenant("hooli").error(401, "unknown key"));
     let outcome = export(&["acme", "hooli", "--force"]);
     outcome.code(8).stderr_has("hooli: ").stderr_has("unknown key").stderr_has("neto export hooli --format json");
-    assert_eq!(of(&outcome.json()), ["acme"]);
+    assert_eq!(profile_names(&outcome.json()), ["acme"]);
     export(&["hoo*", "--force"]).code(4).stdout("[]\n").stderr_has("unknown key");
     sandbox.neto(["logout", "acme"]).run().code(0);
     export(&["acme", "hooli", "--offline"]).code(8).stderr_has("acme: no cached token");
@@ -575,28 +611,31 @@ fn several_are_no_text_of_a_shell_and_fail_closed() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     sandbox.add("globex");
-    for words in [&["acme", "globex"][..], &["--all"], &["a*"], &["--tag", "prod"]] {
+    for arguments in [&["acme", "globex"][..], &["--all"], &["a*"], &["--tag", "prod"]] {
         for format in [&[][..], &["--shell", "fish"]] {
-            let outcome = sandbox.neto(["export"].iter().chain(words).chain(format)).run();
+            let outcome = sandbox.neto(["export"].iter().chain(arguments).chain(format)).run();
             outcome.code(2).stderr_has("only JSON holds").stderr_has("--format json").stdout_lacks("NETO_TOKEN=");
-            assert!(outcome.answer().ends_with("false") || outcome.answer().ends_with("false;"), "{outcome}");
+            assert!(
+                outcome.stdout_trimmed().ends_with("false") || outcome.stdout_trimmed().ends_with("false;"),
+                "{outcome}"
+            );
         }
         for format in ["dotenv", "github"] {
-            let outcome = sandbox.neto(["export", "--format", format].iter().chain(words)).run();
+            let outcome = sandbox.neto(["export", "--format", format].iter().chain(arguments)).run();
             outcome.code(2).stdout("").stderr_has("only JSON holds");
         }
-        sandbox.neto(["export", "--unset"].iter().chain(words)).run().code(2).stderr_has("--unset");
+        sandbox.neto(["export", "--unset"].iter().chain(arguments)).run().code(2).stderr_has("--unset");
     }
     for shell in &SHELLS {
         let lines = [shell.load("export acme"), shell.load_failing("export --all")];
         let Some(call) = shell.call(&sandbox, &lines) else { continue };
         let outcome = call.run();
-        // nu keeps to itself what a command says whose outcome is looked at.
+        // In nu, `complete` captures the command's stderr.
         if shell.program != "nu" {
             outcome.stderr_has("only JSON holds");
         }
         let found = environment(outcome.code(0));
-        assert!(ours(&found).is_empty(), "{} {:?}", shell.program, ours(&found));
+        assert!(neto_variables(&found).is_empty(), "{} {:?}", shell.program, neto_variables(&found));
     }
     assert_eq!(sandbox.server().logins(), 1);
 }

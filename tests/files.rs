@@ -1,16 +1,16 @@
-//! The files themselves: who may read them, what else may lie in their place, and what is never written over
-//! . Full and failing disks are in `torture::disk`, kills in `torture`.
+//! Tests the files themselves: their modes, unexpected objects at their paths, and files that neto never
+//! overwrites. `torture::disk` tests full and failing disks, `torture` tests kills.
 #![cfg(unix)]
 
 use crate::fusion::{Fault, TOKEN};
 use crate::harness::{Call, Sandbox};
-use crate::torture::scale::{say, say_not_tested};
+use crate::torture::scale::{print_summary, report_skipped};
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// Two profiles, the first of them current and with a cached token.
+/// Creates a sandbox with two profiles; the first is current and has a cached token.
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
@@ -20,7 +20,7 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// Every file and folder below, with its mode.
+/// Collects every file and directory below a directory, with its mode.
 fn modes(folder: &Path, found: &mut Vec<(PathBuf, u32)>) {
     for entry in fs::read_dir(folder).expect("a folder").flatten() {
         let path = entry.path();
@@ -33,7 +33,7 @@ fn modes(folder: &Path, found: &mut Vec<(PathBuf, u32)>) {
 
 #[test]
 fn r1_whatever_the_umask_every_verb_leaves_its_files_private() {
-    // Each after the other, by a shell with that umask and without root's powers.
+    // The verbs run one after the other, in a shell with that umask and without root's powers.
     let verbs: [&[&str]; 12] = [
         &["profile", "add", "acme", "--use"],
         &["login"],
@@ -46,7 +46,7 @@ fn r1_whatever_the_umask_every_verb_leaves_its_files_private() {
         &["seal"],
         &["recipient", "list"],
         &["logout", "--all"],
-        // Last, a login that the server refuses, which is noted.
+        // The last verb is a login that the server refuses, which is recorded.
         &["login", "globex"],
     ];
     let mut looked = 0;
@@ -60,34 +60,34 @@ fn r1_whatever_the_umask_every_verb_leaves_its_files_private() {
                 code = 4;
             }
             let script = format!("umask {umask}; exec neto \"$@\"");
-            let words = ["-c", &script, "neto"];
-            let run = sandbox.bound("sh", words.iter().chain(verb)).reveals("access token");
+            let arguments = ["-c", &script, "neto"];
+            let run = sandbox.unprivileged("sh", arguments.iter().chain(verb)).allow_secret("access token");
             run.stdin(credential.netosecret()).run().code(code);
             let mut found = vec![(sandbox.home(""), fs::metadata(sandbox.home("")).expect("a folder").mode() & 0o7777)];
             modes(&sandbox.home(""), &mut found);
             for (path, mode) in &found {
-                let wanted = if path.is_dir() { 0o700 } else { 0o600 };
-                assert_eq!(*mode, wanted, "{} ({mode:o}) after {verb:?} under {umask}", path.display());
+                let expected = if path.is_dir() { 0o700 } else { 0o600 };
+                assert_eq!(*mode, expected, "{} ({mode:o}) after {verb:?} under {umask}", path.display());
             }
             looked += found.len();
         }
         assert!(sandbox.home("state/failures/globex.json").exists() && sandbox.home("state/current.json").exists());
     }
-    say(&format!("{looked} modes after 12 verbs under 4 umasks: 0700 and 0600"));
+    print_summary(&format!("{looked} modes after 12 verbs under 4 umasks: 0700 and 0600"));
 }
 
-/// What may lie where a file belongs.
+/// Kinds of objects that may be at a file's path.
 const KINDS: [&str; 5] = ["pipe", "device", "folder", "link", "huge"];
 
-/// Puts it there; says whether it could.
-fn put(sandbox: &Sandbox, kind: &str, path: &Path) -> bool {
-    let made = |program: &str, words: &[&str]| {
+/// Creates the object at the path; returns false if that is impossible here.
+fn create_object(sandbox: &Sandbox, kind: &str, path: &Path) -> bool {
+    let create = |program: &str, arguments: &[&str]| {
         let path = path.to_str().expect("a path");
-        sandbox.program(program, words.iter().chain(&[path])).run().exit_code() == 0
+        sandbox.program(program, arguments.iter().chain(&[path])).run().exit_code() == 0
     };
     match kind {
-        "pipe" => made("mkfifo", &["-m", "600"]),
-        // Endless, were it read.
+        "pipe" => create("mkfifo", &["-m", "600"]),
+        // A read from this device would never end.
         "device" => {
             sandbox.program("mknod", ["-m", "600", path.to_str().expect("a path"), "c", "1", "5"]).run().exit_code()
                 == 0
@@ -95,40 +95,40 @@ fn put(sandbox: &Sandbox, kind: &str, path: &Path) -> bool {
         "folder" => fs::create_dir(path).is_ok(),
         "link" => symlink(sandbox.work("aside"), path).is_ok(),
         _ => {
-            // The harness itself reads every key file in search of secrets.
+            // The harness itself reads every key file to search for secrets.
             let size = if path.starts_with(sandbox.home("keys")) { "16M" } else { "1G" };
-            made("truncate", &["-s", size]) && fs::set_permissions(path, fs::Permissions::from_mode(0o600)).is_ok()
+            create("truncate", &["-s", size]) && fs::set_permissions(path, fs::Permissions::from_mode(0o600)).is_ok()
         }
     }
 }
 
-/// A file that neto reads, the run that reads it, and how it ends: an exit code, and whether a warning is enough.
+/// File that neto reads, the command that reads it, and the expected exit code. Code 0 means a warning is enough.
 struct Read {
     file: &'static str,
     arguments: &'static [&'static str],
     code: i32,
-    /// What does not matter for this file.
-    fine: &'static [&'static str],
+    /// Kinds of objects that are accepted without a warning for this file.
+    accepted: &'static [&'static str],
 }
 
 const READS: [Read; 15] = [
-    Read { file: "neto/keys/identity.txt", arguments: &["login", "acme", "--force"], code: 6, fine: &[] },
-    Read { file: "neto/keys/identity.txt", arguments: &["init"], code: 6, fine: &[] },
-    Read { file: "neto/keys/device.key", arguments: &["token", "acme"], code: 0, fine: &[] },
-    Read { file: "neto/tokens/acme.token", arguments: &["token", "acme"], code: 0, fine: &[] },
-    Read { file: "neto/tokens/acme.token", arguments: &["status"], code: 0, fine: &[] },
-    Read { file: "neto/profiles.toml", arguments: &["status"], code: 3, fine: &["link"] },
-    Read { file: "neto/profiles.toml", arguments: &["init"], code: 3, fine: &["link"] },
-    Read { file: "neto/state/current.json", arguments: &["token"], code: 1, fine: &[] },
-    Read { file: "neto/state/current.json", arguments: &["use", "beta"], code: 1, fine: &[] },
-    Read { file: "neto/state/trust.json", arguments: &["login", "acme", "--force"], code: 1, fine: &[] },
-    // What another process was told is a courtesy, whatever lies there.
-    Read { file: "neto/state/failures/acme.json", arguments: &["login", "acme", "--force"], code: 0, fine: &KINDS },
-    // Nothing is read of a lock but a number, and its length is set anew.
-    Read { file: "neto/state/locks/acme.lock", arguments: &["login", "acme", "--force"], code: 0, fine: &["huge"] },
-    Read { file: "neto/state/locks/_current.lock", arguments: &["use", "acme"], code: 1, fine: &["huge"] },
-    Read { file: "work/.neto-profile", arguments: &["token"], code: 3, fine: &[] },
-    Read { file: "work/named", arguments: &["login", "acme", "--force"], code: 6, fine: &["link"] },
+    Read { file: "neto/keys/identity.txt", arguments: &["login", "acme", "--force"], code: 6, accepted: &[] },
+    Read { file: "neto/keys/identity.txt", arguments: &["init"], code: 6, accepted: &[] },
+    Read { file: "neto/keys/device.key", arguments: &["token", "acme"], code: 0, accepted: &[] },
+    Read { file: "neto/tokens/acme.token", arguments: &["token", "acme"], code: 0, accepted: &[] },
+    Read { file: "neto/tokens/acme.token", arguments: &["status"], code: 0, accepted: &[] },
+    Read { file: "neto/profiles.toml", arguments: &["status"], code: 3, accepted: &["link"] },
+    Read { file: "neto/profiles.toml", arguments: &["init"], code: 3, accepted: &["link"] },
+    Read { file: "neto/state/current.json", arguments: &["token"], code: 1, accepted: &[] },
+    Read { file: "neto/state/current.json", arguments: &["use", "beta"], code: 1, accepted: &[] },
+    Read { file: "neto/state/trust.json", arguments: &["login", "acme", "--force"], code: 1, accepted: &[] },
+    // The shared failure of another process is advisory, so any object at its path is ignored.
+    Read { file: "neto/state/failures/acme.json", arguments: &["login", "acme", "--force"], code: 0, accepted: &KINDS },
+    // Only a number is read from a lock file, and neto resets its length.
+    Read { file: "neto/state/locks/acme.lock", arguments: &["login", "acme", "--force"], code: 0, accepted: &["huge"] },
+    Read { file: "neto/state/locks/_current.lock", arguments: &["use", "acme"], code: 1, accepted: &["huge"] },
+    Read { file: "work/.neto-profile", arguments: &["token"], code: 3, accepted: &[] },
+    Read { file: "work/named", arguments: &["login", "acme", "--force"], code: 6, accepted: &["link"] },
 ];
 
 #[test]
@@ -137,27 +137,27 @@ fn r2_whatever_lies_where_a_file_belongs_is_told_at_once() {
     fs::create_dir(sandbox.home("state/failures")).expect("a folder");
     let aside = sandbox.work("aside");
     let (mut runs, mut refused) = (0, 0);
-    for Read { file, arguments, code, fine } in &READS {
+    for Read { file, arguments, code, accepted } in &READS {
         let path = sandbox.root().join(file);
         match *file {
             "work/named" => _ = fs::copy(sandbox.home("keys/identity.txt"), &path).expect("a copy"),
             "work/.neto-profile" => fs::write(&path, "acme\n").expect("a file"),
-            // A login that went well took it away.
+            // A successful login removed the file.
             _ if !path.exists() => fs::write(&path, "{}").expect("a file"),
             _ => {}
         }
-        sandbox.spare(&path);
+        sandbox.allow_secrets_in(&path);
         fs::rename(&path, &aside).expect("the file aside");
         for kind in KINDS {
-            if !put(&sandbox, kind, &path) {
-                say_not_tested(&format!("no {kind} can be made here"));
+            if !create_object(&sandbox, kind, &path) {
+                report_skipped(&format!("no {kind} can be made here"));
                 continue;
             }
-            let call = sandbox.neto(*arguments).reveals("access token");
+            let call = sandbox.neto(*arguments).allow_secret("access token");
             let call = if file.ends_with("named") { call.env("NETO_IDENTITY_FILE", &path) } else { call };
-            // It would never end if it read a pipe; a test that waits for it fails.
+            // A read from a pipe would block forever, and the test would fail by its timeout.
             let outcome = call.run();
-            if fine.contains(&kind) {
+            if accepted.contains(&kind) {
                 outcome.code(0).stderr_lacks("warning: ");
             } else {
                 outcome.code(*code).stderr_has(if *code == 0 { "warning: " } else { "error: " });
@@ -165,7 +165,7 @@ fn r2_whatever_lies_where_a_file_belongs_is_told_at_once() {
                 refused += 1;
             }
             runs += 1;
-            // Only what may be replaced was.
+            // Only objects that may be replaced were replaced.
             let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir(&path));
             assert!(!path.exists());
         }
@@ -176,14 +176,16 @@ fn r2_whatever_lies_where_a_file_belongs_is_told_at_once() {
         }
     }
     fs::remove_file(sandbox.work("named")).expect("the copy is gone");
-    sandbox.neto(["token", "acme"]).reveals("access token").run().code(0);
-    say(&format!("{runs} runs with something else in place of a file: {refused} told or warned with its path, 0 hang"));
+    sandbox.neto(["token", "acme"]).allow_secret("access token").run().code(0);
+    print_summary(&format!(
+        "{runs} runs with something else in place of a file: {refused} told or warned with its path, 0 hang"
+    ));
 }
 
 #[test]
 fn r4_root_makes_nothing_in_the_home_of_a_user() {
     if !rustix::process::geteuid().is_root() {
-        say_not_tested("only root can have the home of another user");
+        report_skipped("only root can have the home of another user");
         return;
     }
     for (home, verbs) in [
@@ -231,9 +233,9 @@ fn r6_leftovers_go_when_they_are_old_and_only_ones_own() {
     sandbox.neto(["use", "beta"]).run().code(0);
     sandbox.neto(["profile", "edit", "acme", "--tag", "x"]).run().code(0);
     for folder in &folders {
-        let left = [".neto-tmp-old", ".neto-tmp-young", ".other-tmp-old", "neto-tmp-old"]
+        let remaining = [".neto-tmp-old", ".neto-tmp-young", ".other-tmp-old", "neto-tmp-old"]
             .map(|name| folder.join(name).exists());
-        assert_eq!(left, [false, true, true, true], "{}", folder.display());
+        assert_eq!(remaining, [false, true, true, true], "{}", folder.display());
     }
 }
 
@@ -260,18 +262,20 @@ fn r7_what_cannot_be_understood_is_never_written_over() {
         for bad in [Vec::new(), half, b"\0\xff\xfe nothing \n{".to_vec()] {
             fs::write(&path, &bad).expect("a file");
             for verb in verbs {
-                let outcome = sandbox.neto(*verb).reveals("access token").stdin(&credential).run();
+                let outcome = sandbox.neto(*verb).allow_secret("access token").stdin(&credential).run();
                 outcome.code(code).stderr_has(if code == 0 { "warning: " } else { "error: " }).stderr_has(name);
                 assert_eq!(fs::read(&path).expect("a file"), bad, "{outcome}");
                 runs += 1;
             }
-            sandbox.spare(&path);
+            sandbox.allow_secrets_in(&path);
         }
         fs::write(&path, good).expect("a file");
         sandbox.write_store(store);
     }
-    sandbox.neto(["token"]).reveals("access token").run().code(0);
-    say(&format!("{runs} runs with a store, key or memory that cannot be understood: told, and left as it was"));
+    sandbox.neto(["token"]).allow_secret("access token").run().code(0);
+    print_summary(&format!(
+        "{runs} runs with a store, key or memory that cannot be understood: told, and left as it was"
+    ));
 }
 
 #[test]
@@ -291,13 +295,13 @@ fn r9_a_store_is_not_looked_for_around_the_working_directory() {
         }
     }
     let names = |call: Call<'_>| {
-        let rows = call.folder(&deep).run().code(0).json();
+        let rows = call.current_dir(&deep).run().code(0).json();
         let name = |row: &serde_json::Value| row["profile"].as_str().expect("a name").to_owned();
         rows.as_array().expect("rows").iter().map(name).collect::<Vec<_>>()
     };
     let list = || sandbox.neto(["ls", "-o", "json"]);
     assert_eq!(names(list()), ["acme", "beta"]);
-    // Where there is none, none is found.
+    // Without a store at the standard path, none is found.
     assert_eq!(names(list().without_env("NETO_HOME")), [""; 0]);
     assert_eq!(names(list().env("NETO_STORE", "profiles.toml")), ["evil", "evil2"], "only when told");
 }

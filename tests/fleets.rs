@@ -1,10 +1,10 @@
-//! `docs/fleets.md`: its commands, run in the order of the page against three tenants.
+//! Runs the commands of `docs/fleets.md` in the order of the page, against three tenants.
 
 use crate::fusion::Account;
 use crate::harness::Sandbox;
-use crate::transcript::Page;
+use crate::transcript::TranscriptPage;
 
-/// A tenant below the reseller.
+/// Returns an account of a tenant below the reseller.
 fn account(shortname: &str, trial: bool) -> Account {
     Account { shortname: shortname.to_owned(), parent: "hooli".to_owned(), children: 0, trial }
 }
@@ -23,12 +23,12 @@ fn every_example_prints_what_the_page_shows() {
     let accounts = vec![account("acme", false), account("initech", true), account("umbrella", false)];
     sandbox.server().set_accounts("hooli", accounts);
 
-    let mut page = Page::read("docs/fleets.md");
+    let mut page = TranscriptPage::read("docs/fleets.md");
     assert!(page.examples.len() > 10, "the page has lost its examples: {}", page.examples.len());
     for at in 0..page.examples.len() {
         let line = format!("exec 2>&1; {}", page.examples[at].command);
         let outcome = sandbox.program("sh", ["-c", &line]).run();
-        let printed = outcome.answer().replace(sandbox.server().origin(), "https://api.netography.com");
+        let printed = outcome.stdout_trimmed().replace(sandbox.server().origin(), "https://api.netography.com");
         page.compare(at, &format!("{printed}\n"), outcome.exit_code());
     }
     page.finish();

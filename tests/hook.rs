@@ -1,20 +1,20 @@
-//! `neto hook` in the real shells: `neto use` switches one of them, what is exported is dropped before the prompt at
-//! which it is out of date, and everything else is as without the hook.
+//! Tests `neto hook` in the real shells. `neto use` switches one shell, and the hook drops outdated exported variables
+//! before the next prompt. All other commands work as without the hook.
 #![cfg(unix)]
 
 use crate::harness::{Call, Outcome, Sandbox, Terminal};
-use crate::shells::{ZSH_OPTIONS, find, missing};
-use crate::transcript::{Example, Page};
+use crate::shells::{ZSH_OPTIONS, find_program, report_missing};
+use crate::transcript::{Example, TranscriptPage};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
-/// A shell with the hook, and how it says what these tests want.
+/// Shell with the hook, and its syntax for these tests.
 struct Shell {
     program: &'static str,
-    /// To run a script.
+    /// Arguments to run a script.
     script: &'static [&'static str],
-    /// To sit at a terminal.
+    /// Arguments to run at a terminal.
     interactive: &'static [&'static str],
 }
 
@@ -24,32 +24,32 @@ const FISH: Shell = Shell { program: "fish", script: &["--no-config", "-c"], int
 const NU: Shell = Shell { program: "nu", script: &["--no-config-file", "-c"], interactive: &["--no-config-file"] };
 const SHELLS: [Shell; 4] = [BASH, ZSH, FISH, NU];
 
-/// What neto keeps in a shell, as `look` prints it, without the token.
-const LOOKED_AT: [&str; 4] = ["NETO_PROFILE", "NETO_SHELL_PROFILE", "NETO_SHELL_PREVIOUS", "NETO_SHORTNAME"];
+/// Variables that neto sets in a shell, without the token; `print_variables` prints them.
+const SHELL_VARIABLES: [&str; 4] = ["NETO_PROFILE", "NETO_SHELL_PROFILE", "NETO_SHELL_PREVIOUS", "NETO_SHORTNAME"];
 
-/// What nu asks its terminal once it is about to listen: where the cursor stands.
-const WHERE: &str = "\u{1b}[6n";
+/// Query for the cursor position, which nu sends to its terminal when it is about to read a line.
+const CURSOR_QUERY: &str = "\u{1b}[6n";
 const CTRL_Z: &str = "\u{1a}";
 const CTRL_U: &str = "\u{15}";
-/// When what was typed has come to something, on a machine with much else to do.
-const SOON: Duration = Duration::from_secs(10);
+/// Time limit for the effect of a typed line on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Shell {
-    /// Whether it is here; says so if not.
-    fn is_here(&self) -> bool {
-        let found = find(self.program).is_some();
+    /// Returns true if the shell is installed; reports a skipped test if not.
+    fn is_installed(&self) -> bool {
+        let found = find_program(self.program).is_some();
         if !found {
-            missing(self.program);
+            report_missing(self.program);
         }
         found
     }
 
-    /// The line that takes the hook in; nu reads it from a file.
+    /// Returns the line that loads the hook; nu loads the hook from a file.
     fn hook(&self, sandbox: &Sandbox) -> String {
         match self.program {
             "fish" => "neto hook fish | source".to_owned(),
             "nu" => {
-                let text = sandbox.neto(["hook", "nu"]).run().code(0).silent().stdout.clone();
+                let text = sandbox.neto(["hook", "nu"]).run().code(0).stderr("").stdout.clone();
                 fs::write(sandbox.work("hook.nu"), text).unwrap();
                 "source hook.nu".to_owned()
             }
@@ -57,7 +57,7 @@ impl Shell {
         }
     }
 
-    /// The line that takes an export in.
+    /// Returns the line that evaluates an export.
     fn export(&self, words: &str) -> String {
         match self.program {
             "fish" => format!("neto export {words} | source"),
@@ -66,18 +66,18 @@ impl Shell {
         }
     }
 
-    /// The line that prints `<`, [`LOOKED_AT`] with `:` between, and `>`.
-    fn look(&self) -> String {
+    /// Returns the line that prints `<`, the [`SHELL_VARIABLES`] separated by `:`, and `>`.
+    fn print_variables(&self) -> String {
         let value = |name: &str| match self.program {
             "fish" => format!("${name}"),
             "nu" => format!("($env.{name}? | default \"\")"),
             _ => format!("${{{name}-}}"),
         };
-        let values = LOOKED_AT.map(value).join(":");
+        let values = SHELL_VARIABLES.map(value).join(":");
         if self.program == "nu" { format!("print $\"<{values}>\"") } else { format!("echo \"<{values}>\"") }
     }
 
-    /// The line that sets a variable.
+    /// Returns the line that sets a variable.
     fn set(&self, name: &str, value: &str) -> String {
         match self.program {
             "fish" => format!("set -gx {name} '{value}'"),
@@ -86,7 +86,7 @@ impl Shell {
         }
     }
 
-    /// Runs these lines with the hook, which is taken in twice.
+    /// Runs these lines after loading the hook twice.
     fn run(&self, sandbox: &Sandbox, lines: &[String]) -> Outcome {
         let hook = self.hook(sandbox);
         let script = [&[hook.clone(), hook], lines].concat().join("\n");
@@ -97,10 +97,10 @@ impl Shell {
         sandbox.program(self.program, self.script.iter().copied().chain([script]))
     }
 
-    /// At a terminal, with the hook taken in twice.
+    /// Starts the shell at a terminal and loads the hook twice.
     fn at_terminal<'a>(&'a self, sandbox: &'a Sandbox, prepare: &[&str]) -> Session<'a> {
         let call = sandbox.program(self.program, self.interactive.iter().copied()).env("NETO_LOG", sandbox.work("log"));
-        let terminal = call.path(&sandbox.root().join("logged")).at_terminal_of(250, 40);
+        let terminal = call.path(&sandbox.root().join("logged")).at_terminal_sized(250, 40);
         let mut session = Session { shell: self, terminal };
         let hook = self.hook(sandbox);
         for line in prepare.iter().copied().chain([hook.as_str(), hook.as_str()]) {
@@ -110,50 +110,50 @@ impl Shell {
     }
 }
 
-/// A person at a shell.
+/// Interactive session in a shell.
 struct Session<'a> {
     shell: &'a Shell,
     terminal: Terminal<'a>,
 }
 
 impl Session<'_> {
-    /// Types a line once the shell listens.
+    /// Types a line once the shell is ready to read.
     fn enter(&mut self, line: &str) {
         if self.shell.program == "nu" {
-            self.terminal.expect(WHERE);
+            self.terminal.expect(CURSOR_QUERY);
         }
         self.terminal.enter(line);
     }
 
-    /// Types a line, and this comes.
+    /// Types a line and waits for this output.
     #[track_caller]
-    fn says(&mut self, line: &str, wanted: &str) {
+    fn enter_and_expect(&mut self, line: &str, expected: &str) {
         self.enter(line);
         if self.shell.program == "nu" {
-            if self.terminal.comes_within(wanted, SOON) {
+            if self.terminal.appears_within(expected, TIMEOUT) {
                 return;
             }
-            // On a busy machine it now and then loses a line; a person types it again, in place of what is left of it.
+            // On a busy machine, nu sometimes loses a line; the session clears the rest of the line and types it again.
             self.terminal.press(CTRL_U).enter(line);
         }
-        self.terminal.expect(wanted);
+        self.terminal.expect(expected);
     }
 
-    /// The shell holds these now, in the order of [`LOOKED_AT`].
+    /// Asserts the current values of [`SHELL_VARIABLES`].
     #[track_caller]
-    fn holds(&mut self, wanted: &str) {
-        let look = self.shell.look();
-        self.says(&look, &format!("<{wanted}>"));
+    fn expect_variables(&mut self, wanted: &str) {
+        let print_variables = self.shell.print_variables();
+        self.enter_and_expect(&print_variables, &format!("<{wanted}>"));
     }
 
-    fn leave(mut self) {
+    fn exit(mut self) {
         self.enter("exit");
         self.terminal.finish();
     }
 }
 
-/// Profiles that never sign in.
-fn declared(names: &[&str]) -> Sandbox {
+/// Creates a store with profiles that have no secret.
+fn with_profiles(names: &[&str]) -> Sandbox {
     let sandbox = Sandbox::new();
     let entry = |name: &&str| {
         format!("[profiles.{name}]\nurl = \"https://x.example\"\nshortname = \"{name}\"\nappname = \"soc\"\n\n")
@@ -162,8 +162,8 @@ fn declared(names: &[&str]) -> Sandbox {
     sandbox
 }
 
-/// Profiles with cached tokens, and before neto on the PATH of a terminal a program that notes each start.
-fn signed_in(names: &[&str]) -> Sandbox {
+/// Creates profiles with cached tokens, and a wrapper that logs each start of neto from a terminal session.
+fn logged_in(names: &[&str]) -> Sandbox {
     let sandbox = Sandbox::new();
     for name in names {
         sandbox.add(name);
@@ -177,18 +177,26 @@ fn signed_in(names: &[&str]) -> Sandbox {
     sandbox
 }
 
-/// How often a prompt has started neto.
-fn asked_by_prompts(sandbox: &Sandbox) -> usize {
+/// Returns the number of times that a prompt has started neto.
+fn prompt_starts(sandbox: &Sandbox) -> usize {
     fs::read_to_string(sandbox.work("log")).unwrap_or_default().matches("--prompt").count()
 }
 
 #[test]
 fn use_switches_one_shell_and_global_all() {
-    for shell in SHELLS.iter().filter(|shell| shell.is_here()) {
-        let sandbox = declared(&["alpha", "beta", "gamma"]);
-        let look = shell.look();
-        let lines =
-            ["neto use alpha", &look, "neto use beta", &look, "neto use -", &look, "neto -q profile use beta", &look];
+    for shell in SHELLS.iter().filter(|shell| shell.is_installed()) {
+        let sandbox = with_profiles(&["alpha", "beta", "gamma"]);
+        let print_variables = shell.print_variables();
+        let lines = [
+            "neto use alpha",
+            &print_variables,
+            "neto use beta",
+            &print_variables,
+            "neto use -",
+            &print_variables,
+            "neto -q profile use beta",
+            &print_variables,
+        ];
         let outcome = shell.run(&sandbox, &lines.map(str::to_owned));
         outcome.code(0).stdout("<alpha:alpha::>\n<beta:beta:alpha:>\n<alpha:alpha:beta:>\n<beta:beta:alpha:>\n");
         assert_eq!(
@@ -197,27 +205,33 @@ fn use_switches_one_shell_and_global_all() {
         );
         assert!(!sandbox.home("state").exists(), "{}: no other shell knows of it", shell.program);
 
-        let lines =
-            ["neto use alpha", "neto use --global gamma", &look, "neto use --none", &look, "neto profile current"];
+        let lines = [
+            "neto use alpha",
+            "neto use --global gamma",
+            &print_variables,
+            "neto use --none",
+            &print_variables,
+            "neto profile current",
+        ];
         let outcome = shell.run(&sandbox, &lines.map(str::to_owned));
         outcome.code(0).stdout("<alpha:alpha::>\n<::alpha:>\ngamma\n");
         outcome.stderr_has("Now using 'gamma'\nwarning: this shell uses 'alpha' and that is stronger here");
         outcome.stderr_has("\n  neto use --none\n");
         outcome.stderr_has("This shell chooses no profile of its own; 'gamma' is meant here");
         sandbox.neto(["profile", "current"]).run().code(0).stdout("gamma\n");
-        // Back to what was meant before the first choice of the shell.
-        let outcome = shell.run(&sandbox, &["neto use beta", "neto use -", &look].map(str::to_owned));
+        // `use -` returns to the profile that was current before the shell's first `use`.
+        let outcome = shell.run(&sandbox, &["neto use beta", "neto use -", &print_variables].map(str::to_owned));
         outcome.code(0).stdout("<gamma:gamma:beta:>\n");
     }
 }
 
 #[test]
 fn a_use_that_fails_changes_nothing_and_returns_its_code() {
-    for shell in SHELLS.iter().filter(|shell| shell.is_here()) {
-        let sandbox = declared(&["alpha", "beta"]);
+    for shell in SHELLS.iter().filter(|shell| shell.is_installed()) {
+        let sandbox = with_profiles(&["alpha", "beta"]);
         let other = sandbox.work("other.toml");
         fs::copy(sandbox.home("profiles.toml"), other).unwrap();
-        for (line, code, what) in [
+        for (line, code, message) in [
             ("neto use nosuch", 3, "there is no profile 'nosuch'"),
             ("neto use -", 3, "no profile was current before this one"),
             ("neto use 'a;touch pwned'", 2, "not the name of a profile"),
@@ -229,12 +243,12 @@ fn a_use_that_fails_changes_nothing_and_returns_its_code() {
                 "nu" => format!("try {{ {line} }} catch {{|error| print $error.exit_code }}"),
                 _ => format!("{line} || echo $?"),
             };
-            let lines = ["neto use alpha", &status, &shell.look()].map(str::to_owned);
-            // What has no choice before has none to go back to.
-            shell.run(&sandbox, &lines).code(0).stdout(&format!("{code}\n<alpha:alpha::>\n")).stderr_has(what);
+            let lines = ["neto use alpha", &status, &shell.print_variables()].map(str::to_owned);
+            // Without a previous profile, `use -` has no profile to return to.
+            shell.run(&sandbox, &lines).code(0).stdout(&format!("{code}\n<alpha:alpha::>\n")).stderr_has(message);
         }
         assert!(!sandbox.home("state").exists() && !sandbox.work("pwned").exists(), "{}", shell.program);
-        // All shells may be switched in another store.
+        // `--global` may switch all shells in another store.
         let line = "neto --store other.toml use beta --global".to_owned();
         shell.run(&sandbox, &[line]).code(0).stderr_has("Now using 'beta'");
         sandbox.neto(["--store", "other.toml", "profile", "current"]).run().code(0).stdout("beta\n");
@@ -243,7 +257,7 @@ fn a_use_that_fails_changes_nothing_and_returns_its_code() {
 
 #[test]
 fn a_store_that_came_with_an_export_is_none_to_choose_from() {
-    let sandbox = declared(&["alpha"]);
+    let sandbox = with_profiles(&["alpha"]);
     let store = sandbox.home("profiles.toml");
     let hooked = |exported: &str| {
         let call = sandbox.neto(["use", "alpha"]).env("_NETO_HOOK", "bash").env("NETO_STORE", &store);
@@ -251,20 +265,20 @@ fn a_store_that_came_with_an_export_is_none_to_choose_from() {
     };
     let outcome = hooked("NETO_PROFILE NETO_STORE");
     outcome.code(2).stdout("").stderr_has("came with an export").stderr_has("eval \"$(neto export --unset)\"");
-    // The user's own is the shell's.
+    // A NETO_STORE that NETO_EXPORTED does not list was set by the user, so `use` works.
     hooked("NETO_PROFILE").code(0).stdout_has("export NETO_SHELL_PROFILE='alpha'\n");
 }
 
 #[test]
 fn without_the_hook_global_is_what_happens_anyway() {
-    let sandbox = declared(&["alpha", "beta"]);
+    let sandbox = with_profiles(&["alpha", "beta"]);
     sandbox.neto(["use", "--global", "alpha"]).run().code(0).stdout("").stderr_has("Now using 'alpha'\n");
     sandbox.neto(["use", "beta"]).run().code(0).stdout("").stderr_lacks("this shell");
     sandbox.neto(["use", "--global", "-"]).run().code(0);
     sandbox.neto(["profile", "current"]).run().code(0).stdout("alpha\n");
     sandbox.neto(["use", "--global", "--none"]).run().code(0);
     sandbox.neto(["profile", "current"]).run().code(3);
-    // Who calls with something else than a shell with a hook is no hook.
+    // Without the name of a shell that has a hook, `_NETO_HOOK` is ignored.
     for caller in ["sh", "tcsh", "bash; touch pwned", ""] {
         let outcome = sandbox.neto(["use", "alpha"]).env("_NETO_HOOK", caller).run();
         if caller != "sh" {
@@ -275,29 +289,29 @@ fn without_the_hook_global_is_what_happens_anyway() {
 
 #[test]
 fn help_is_printed_and_never_evaluated() {
-    let sandbox = declared(&["alpha"]);
-    for shell in SHELLS.iter().filter(|shell| shell.is_here()) {
+    let sandbox = with_profiles(&["alpha"]);
+    for shell in SHELLS.iter().filter(|shell| shell.is_installed()) {
         for line in ["neto use --help", "neto --help use", "neto use -h", "neto help use", "neto profile use --help"] {
-            let outcome = shell.run(&sandbox, &[line.to_owned(), shell.look()]);
-            outcome.code(0).silent().stdout_has("Usage: neto").stdout_has("\n<:::>\n");
+            let outcome = shell.run(&sandbox, &[line.to_owned(), shell.print_variables()]);
+            outcome.code(0).stderr("").stdout_has("Usage: neto").stdout_has("\n<:::>\n");
         }
     }
 }
 
 #[test]
 fn everything_else_is_the_program_itself() {
-    let sandbox = signed_in(&["acme", "use", "export"]);
+    let sandbox = logged_in(&["acme", "use", "export"]);
     let lines = [
         "printf 'one two' | neto exec acme -- cat",
         "neto exec acme -- printf '[%s]' 'a b' '' '*' '$HOME' -- use",
         "neto -p acme exec -- sh -c 'exit 7' || echo \" $?\"",
         "neto exec acme -- sh -c 'kill -TERM $$' || echo $?",
         "neto nosuch || echo $?",
-        // Profiles that are called as verbs are.
+        // Profiles with the names of verbs.
         "neto exec use -- printenv NETO_PROFILE",
         "neto -p use exec -- printenv NETO_PROFILE _NETO_HOOK; neto --profile export profile current",
     ];
-    let wanted = "one two[a b][][*][$HOME][--][use] 7\n143\n2\nuse\nuse\nexport\n";
+    let expected = "one two[a b][][*][$HOME][--][use] 7\n143\n2\nuse\nuse\nexport\n";
     for (shell, settings) in [
         (&BASH, ""),
         (&BASH, "set -euo pipefail -o noclobber; IFS=xtu; alias neto='neto -q' eval=false; shopt -s expand_aliases"),
@@ -305,22 +319,29 @@ fn everything_else_is_the_program_itself() {
         (&ZSH, ""),
         (&ZSH, ZSH_OPTIONS),
     ] {
-        if !shell.is_here() {
+        if !shell.is_installed() {
             continue;
         }
-        // A script that ends at errors goes on behind `||` alone.
+        // A script that ends at errors continues only after `||`.
         let lines: Vec<String> = lines.iter().map(|line| line.replace("; neto", " || :\nneto")).collect();
         let script = [vec![settings.to_owned(), shell.hook(&sandbox)], lines].concat().join("\n");
         let outcome = shell.call(&sandbox, &script).run();
-        outcome.code(0).stdout(wanted).stderr_has("'nosuch'");
-        // What the hook evaluates stands all of that too.
-        let look = shell.look();
-        let script =
-            [settings, &shell.hook(&sandbox), "neto use acme", &look, "neto use nosuch || :", &look].join("\n");
+        outcome.code(0).stdout(expected).stderr_has("'nosuch'");
+        // The code that the hook evaluates also works under these settings.
+        let print_variables = shell.print_variables();
+        let script = [
+            settings,
+            &shell.hook(&sandbox),
+            "neto use acme",
+            &print_variables,
+            "neto use nosuch || :",
+            &print_variables,
+        ]
+        .join("\n");
         let outcome = shell.call(&sandbox, &script).run();
         outcome.code(0).stdout("<acme:acme::>\n<acme:acme::>\n").stderr_has("'nosuch'");
     }
-    for shell in [&FISH, &NU].into_iter().filter(|shell| shell.is_here()) {
+    for shell in [&FISH, &NU].into_iter().filter(|shell| shell.is_installed()) {
         let lines = match shell.program {
             "fish" => {
                 "printf 'one two' | neto exec acme -- cat\nneto exec acme -- printf '[%s]' 'a b' '' '*' '$HOME' -- use\n\
@@ -333,58 +354,58 @@ fn everything_else_is_the_program_itself() {
             }
         };
         let outcome = shell.run(&sandbox, &[lines.to_owned()]);
-        outcome.code(0).silent().stdout("one two[a b][][*][$HOME][--][use] 7\nuse\n");
+        outcome.code(0).stderr("").stdout("one two[a b][][*][$HOME][--][use] 7\nuse\n");
     }
 }
 
 #[test]
 fn a_job_of_it_stops_and_goes_on() {
-    if !BASH.is_here() {
+    if !BASH.is_installed() {
         return;
     }
-    let sandbox = signed_in(&["acme"]);
+    let sandbox = logged_in(&["acme"]);
     let program = "trap 'echo wo''ken; kill $!; exit' CONT; sleep 300 & echo rea''dy; wait";
     fs::write(sandbox.work("program"), program).unwrap();
     let mut session = BASH.at_terminal(&sandbox, &[]);
-    session.says("neto exec acme -- sh program", "ready");
+    session.enter_and_expect("neto exec acme -- sh program", "ready");
     session.terminal.press(CTRL_Z).expect("Stopped");
-    session.says("fg", "woken");
-    session.leave();
+    session.enter_and_expect("fg", "woken");
+    session.exit();
 }
 
 #[test]
 fn an_export_follows_what_use_chose_and_gives_it_back() {
-    for shell in SHELLS.iter().filter(|shell| shell.is_here()) {
-        let sandbox = signed_in(&["acme", "globex", "hooli"]);
-        let look = shell.look();
+    for shell in SHELLS.iter().filter(|shell| shell.is_installed()) {
+        let sandbox = logged_in(&["acme", "globex", "hooli"]);
+        let print_variables = shell.print_variables();
         let outcome = shell.run(
             &sandbox,
             &[
-                // A choice, an export of it, one of another, and the choice again.
+                // A choice, its export, the export of another profile, and the export of the choice again.
                 "neto use acme",
                 &shell.export(""),
-                &look,
+                &print_variables,
                 &shell.export("globex"),
-                &look,
+                &print_variables,
                 &shell.export(""),
-                &look,
-                // What is exported of another profile goes with a switch; of the same it stays.
+                &print_variables,
+                // A switch drops the variables of any other profile, and keeps those of the chosen one.
                 "neto use hooli",
-                &look,
+                &print_variables,
                 &shell.export("acme"),
                 "neto use acme",
-                &look,
+                &print_variables,
                 &shell.export("globex"),
                 "neto use -",
-                &look,
-                // Dropping by hand leaves the choice.
+                &print_variables,
+                // `export --unset` keeps the choice.
                 &shell.export("globex"),
                 &shell.export("--unset"),
-                &look,
-                // And --none ends it, with what was exported.
+                &print_variables,
+                // `use --none` ends the choice and drops the exported variables.
                 &shell.export(""),
                 "neto use --none",
-                &look,
+                &print_variables,
             ]
             .map(str::to_owned),
         );
@@ -394,116 +415,122 @@ fn an_export_follows_what_use_chose_and_gives_it_back() {
         );
         outcome.stderr_has("Dropped the variables of 'acme'\nNow using 'hooli' in this shell");
         assert_eq!(outcome.stderr.matches("Dropped").count(), 3, "{outcome}");
-        // A failure keeps the choice too, and nothing of the export.
+        // A failed export also keeps the choice, and no exported variable.
         let failing = match shell.program {
             "fish" => format!("{}; or true", shell.export("nosuch")),
             "nu" => "^neto export nosuch | complete | get stdout | from json | load-env".to_owned(),
             _ => format!("{} || true", shell.export("nosuch")),
         };
-        let outcome =
-            shell.run(&sandbox, &["neto use acme", &shell.export("globex"), &failing, &look].map(str::to_owned));
+        let outcome = shell
+            .run(&sandbox, &["neto use acme", &shell.export("globex"), &failing, &print_variables].map(str::to_owned));
         outcome.code(0).stdout("<acme:acme::>\n");
-        // A choice by hand is one of this shell: an export does not make it forgotten.
+        // An export keeps a NETO_PROFILE that was set by hand as the shell's choice.
         let by_hand = shell.set("NETO_PROFILE", "hooli");
-        let lines = [by_hand.as_str(), &shell.export("acme"), &shell.export(""), &look];
+        let lines = [by_hand.as_str(), &shell.export("acme"), &shell.export(""), &print_variables];
         shell.run(&sandbox, &lines.map(str::to_owned)).code(0).stdout("<hooli:hooli::hooli>\n");
-        // And it ends one that `use` made.
-        let lines =
-            ["neto use acme", &shell.set("NETO_PROFILE", ""), &shell.export("globex"), &shell.export("--unset"), &look];
+        // Clearing NETO_PROFILE by hand ends the choice that `use` made.
+        let lines = [
+            "neto use acme",
+            &shell.set("NETO_PROFILE", ""),
+            &shell.export("globex"),
+            &shell.export("--unset"),
+            &print_variables,
+        ];
         shell.run(&sandbox, &lines.map(str::to_owned)).code(0).stdout("<:::>\n");
     }
 }
 
 #[test]
 fn who_sets_neto_profile_by_hand_is_left_no_token_of_another() {
-    for shell in SHELLS.iter().filter(|shell| shell.is_here()) {
-        let sandbox = signed_in(&["acme", "globex"]);
-        let (look, export) = (shell.look(), shell.export(""));
+    for shell in SHELLS.iter().filter(|shell| shell.is_installed()) {
+        let sandbox = logged_in(&["acme", "globex"]);
+        let (print_variables, export) = (shell.print_variables(), shell.export(""));
         let (other, none) = (shell.set("NETO_PROFILE", "globex"), shell.set("NETO_PROFILE", ""));
-        for (lines, wanted) in [
+        for (lines, expected) in [
             (&[other.as_str(), "neto use globex"][..], ["globex", "globex", ""]),
             (&[&none, "neto use globex"], ["globex", "globex", ""]),
             (&[&none, "neto use globex", "__neto_before_prompt"], ["globex", "globex", ""]),
             (&[&other, "__neto_before_prompt"], ["globex", "globex", ""]),
             (&[&none, "__neto_before_prompt"], [""; 3]),
-            // It is a choice, which an export follows.
+            // A NETO_PROFILE set by hand is a choice, and an export follows the choice.
             (&[&other, &export], ["globex"; 3]),
-            // The control: what is exported of the chosen one stays.
+            // Control: variables exported for the chosen profile stay.
             (&["__neto_before_prompt", "neto use acme", "__neto_before_prompt"], ["acme"; 3]),
         ] {
-            let lines = [&["neto use acme", export.as_str()], lines, &[look.as_str()]].concat();
+            let lines = [&["neto use acme", export.as_str()], lines, &[print_variables.as_str()]].concat();
             let outcome = shell.run(&sandbox, &lines.iter().map(ToString::to_string).collect::<Vec<_>>());
-            let told = outcome.code(0).answer().trim_matches(['<', '>']);
-            let told: Vec<&str> = told.split(':').collect();
-            assert_eq!([told[0], told[1], told[3]], wanted, "{}: {lines:?}\n{outcome}", shell.program);
+            let values = outcome.code(0).stdout_trimmed().trim_matches(['<', '>']);
+            let values: Vec<&str> = values.split(':').collect();
+            assert_eq!([values[0], values[1], values[3]], expected, "{}: {lines:?}\n{outcome}", shell.program);
         }
     }
 }
 
 #[test]
 fn a_shell_that_runs_for_a_profile_drops_it_with_a_switch() {
-    for shell in SHELLS.iter().filter(|shell| shell.is_here()) {
-        let sandbox = signed_in(&["acme", "globex"]);
-        let held = match shell.program {
+    for shell in SHELLS.iter().filter(|shell| shell.is_installed()) {
+        let sandbox = logged_in(&["acme", "globex"]);
+        let print_secrets = match shell.program {
             "nu" => "print $\"<($env.NETO_TOKEN? | default '')($env.NETOSECRET? | default '')>\"",
             "fish" => "echo \"<$NETO_TOKEN$NETOSECRET>\"",
             _ => "echo \"<${NETO_TOKEN-}${NETOSECRET-}>\"",
         };
         let run = |lines: &[&str]| {
             let script = [&[shell.hook(&sandbox).as_str()], lines].concat().join("\n");
-            let words = ["exec", "acme", "--with-secret", "--", shell.program];
-            let words = words.iter().chain(shell.script).copied().chain([script.as_str()]);
-            sandbox.neto(words).run()
+            let arguments = ["exec", "acme", "--with-secret", "--", shell.program];
+            let arguments = arguments.iter().chain(shell.script).copied().chain([script.as_str()]);
+            sandbox.neto(arguments).run()
         };
         for switch in ["neto use globex", "neto use --none"] {
-            run(&[switch, held]).code(0).stdout("<>\n").stderr_has("Dropped the variables of 'acme'");
+            run(&[switch, print_secrets]).code(0).stdout("<>\n").stderr_has("Dropped the variables of 'acme'");
         }
-        // The control: of the same profile they stay.
-        run(&["neto use acme", &shell.look()]).code(0).stdout("<acme:acme::acme>\n").stderr_lacks("Dropped");
+        // Control: a `use` of the same profile keeps the variables.
+        run(&["neto use acme", &shell.print_variables()]).code(0).stdout("<acme:acme::acme>\n").stderr_lacks("Dropped");
     }
 }
 
 #[test]
 fn a_token_of_another_store_is_one_of_another_tenant() {
-    let sandbox = signed_in(&["acme", "globex"]);
+    let sandbox = logged_in(&["acme", "globex"]);
     let other = sandbox.work("other.toml");
     fs::copy(sandbox.home("profiles.toml"), &other).unwrap();
     sandbox.neto(["--store", "other.toml", "login", "acme"]).run().code(0);
     let set = BASH.set("NETO_STORE", other.to_str().unwrap());
-    let (look, export, back) = (BASH.look(), BASH.export("acme"), "unset NETO_STORE");
+    let (print_variables, export, back) = (BASH.print_variables(), BASH.export("acme"), "unset NETO_STORE");
     for (change, end) in [
         ("neto use acme", "Dropped the variables of 'acme'"),
         ("__neto_before_prompt", "Another store is used here, and the variables of 'acme' are dropped; again: "),
     ] {
-        let lines = [&set, &export, "__neto_before_prompt", &look, back, change, &look].map(str::to_owned);
+        let lines = [&set, &export, "__neto_before_prompt", &print_variables, back, change, &print_variables]
+            .map(str::to_owned);
         let outcome = BASH.run(&sandbox, &lines);
         outcome.code(0).stderr_has(end).stdout_has("<acme:::acme>\n");
         assert!(outcome.stdout.ends_with(":>\n"), "{outcome}");
     }
-    // What is switched in another store for all shells changes nothing here.
+    // A global switch in another store changes nothing in this shell.
     let line = "neto --store other.toml use --global globex";
-    let lines = [&export, line, &look].map(str::to_owned);
+    let lines = [&export, line, &print_variables].map(str::to_owned);
     BASH.run(&sandbox, &lines).code(0).stdout("<acme:::acme>\n").stderr_lacks("dropped");
 }
 
 #[test]
 fn a_netosecret_of_the_user_outlives_what_was_exported_of_it() {
-    let sandbox = signed_in(&["acme"]);
+    let sandbox = logged_in(&["acme"]);
     sandbox.neto(["use", "acme"]).run().code(0);
     let credential = sandbox.server().add_tenant("zed", "soc");
     let past = BASH.set("NETO_TOKEN_EXPIRES_AT", "1700000000");
-    let said = "echo \"$NETO_PROFILE:${NETO_SHORTNAME-}:${#NETOSECRET}\"";
-    for words in ["", "--with-secret"] {
+    let print_lengths = "echo \"$NETO_PROFILE:${NETO_SHORTNAME-}:${#NETOSECRET}\"";
+    for arguments in ["", "--with-secret"] {
         let lines = [
-            &BASH.export(words),
+            &BASH.export(arguments),
             "__neto_before_prompt",
-            said,
+            print_lengths,
             &past,
             "__neto_before_prompt",
             &BASH.export(""),
-            said,
+            print_lengths,
             "neto use acme",
-            said,
+            print_lengths,
         ];
         let lines = lines.map(str::to_owned);
         let hook = BASH.hook(&sandbox);
@@ -516,46 +543,46 @@ fn a_netosecret_of_the_user_outlives_what_was_exported_of_it() {
 
 #[test]
 fn what_hides_a_switch_and_came_with_an_export_goes_as_a_whole() {
-    let sandbox = declared(&["alpha", "beta"]);
+    let sandbox = with_profiles(&["alpha", "beta"]);
     let call = || sandbox.neto(["use", "beta"]).env("NETO_PROFILE", "alpha");
     call().run().code(0).stderr_has("unset NETO_PROFILE");
     let exported = call().env("NETO_EXPORTED", "NETO_PROFILE NETO_TOKEN").run();
     exported.code(0).stderr_has("eval \"$(neto export --unset)\"").stderr_lacks("unset NETO_PROFILE");
-    // As in a shell that `neto exec` started.
+    // A shell that `neto exec` started has NETO_TOKEN without NETO_EXPORTED.
     call().env("NETO_TOKEN", "x").run().code(0).stderr_has("eval \"$(neto export --unset)\"");
 }
 
 #[test]
 fn fish_switches_whatever_its_ifs_is() {
-    if !FISH.is_here() {
+    if !FISH.is_installed() {
         return;
     }
-    let sandbox = declared(&["alpha"]);
-    let lines = ["set -g IFS ''", "neto use alpha", &FISH.look()].map(str::to_owned);
+    let sandbox = with_profiles(&["alpha"]);
+    let lines = ["set -g IFS ''", "neto use alpha", &FISH.print_variables()].map(str::to_owned);
     FISH.run(&sandbox, &lines).code(0).stdout("<alpha:alpha::>\n");
 }
 
 #[test]
 fn a_list_of_the_hook_does_not_stop() {
-    if !NU.is_here() {
+    if !NU.is_installed() {
         return;
     }
-    // nu makes it a job of its own, and then waits for what it prints.
-    let sandbox = declared(&["alpha", "beta"]);
+    // nu runs neto as a job of its own and waits for the job's output.
+    let sandbox = with_profiles(&["alpha", "beta"]);
     let mut session = NU.at_terminal(&sandbox, &[]);
-    session.says("neto use", "2 of 2");
+    session.enter_and_expect("neto use", "2 of 2");
     session.terminal.press(CTRL_Z).expect("2 of 2").press("bet").expect("1 of 2").press("\r");
     session.terminal.expect("Now using 'beta' in this shell");
-    session.holds("beta:beta::");
-    session.leave();
+    session.expect_variables("beta:beta::");
+    session.exit();
 }
 
 #[test]
 fn the_words_of_nu_reach_the_program_as_without_the_hook() {
-    if !NU.is_here() {
+    if !NU.is_installed() {
         return;
     }
-    let sandbox = signed_in(&["acme"]);
+    let sandbox = logged_in(&["acme"]);
     fs::write(sandbox.work("a.txt"), "").unwrap();
     let line = "neto exec acme -- printf '[%s]' ~ *.txt \"*\" $\"a(1 + 1)\" (1 + 2) 007 ...[x y] -n --x=1";
     let outcome = NU.run(&sandbox, &[line.to_owned(), format!("^{line}")]);
@@ -566,7 +593,7 @@ fn the_words_of_nu_reach_the_program_as_without_the_hook() {
 
 #[test]
 fn a_program_run_for_a_profile_has_no_choice_of_the_shell() {
-    let sandbox = signed_in(&["acme", "globex"]);
+    let sandbox = logged_in(&["acme", "globex"]);
     let lines = [
         "neto use acme",
         "neto use globex",
@@ -578,7 +605,7 @@ fn a_program_run_for_a_profile_has_no_choice_of_the_shell() {
 
 #[test]
 fn explain_says_who_set_the_variable() {
-    let sandbox = signed_in(&["acme", "globex"]);
+    let sandbox = logged_in(&["acme", "globex"]);
     let explain = "neto profile current --explain -o json".to_owned();
     let source = |lines: &[String]| {
         let outcome = BASH.run(&sandbox, &[lines, std::slice::from_ref(&explain)].concat());
@@ -586,69 +613,72 @@ fn explain_says_who_set_the_variable() {
         let winner = rows.as_array().unwrap().iter().find(|row| row["wins"] == true).unwrap().clone();
         (winner["source"].as_str().unwrap().to_owned(), winner["says"].as_str().unwrap().to_owned())
     };
-    let told = |source: &str, says: &str| (source.to_owned(), says.to_owned());
-    assert_eq!(source(&["export NETO_PROFILE=acme".to_owned()]), told("NETO_PROFILE", "acme"));
-    assert_eq!(source(&["neto use acme".to_owned()]), told("NETO_PROFILE, by neto use in this shell", "acme"));
+    let pair = |source: &str, says: &str| (source.to_owned(), says.to_owned());
+    assert_eq!(source(&["export NETO_PROFILE=acme".to_owned()]), pair("NETO_PROFILE", "acme"));
+    assert_eq!(source(&["neto use acme".to_owned()]), pair("NETO_PROFILE, by neto use in this shell", "acme"));
     let exported = ["neto use acme".to_owned(), BASH.export("globex")];
-    assert_eq!(source(&exported), told("NETO_PROFILE, by an export", "globex"));
+    assert_eq!(source(&exported), pair("NETO_PROFILE, by an export", "globex"));
 }
 
 #[test]
 fn a_pin_a_global_switch_and_expiry_drop_what_was_exported() {
-    for shell in SHELLS.iter().filter(|shell| shell.is_here()) {
-        let sandbox = signed_in(&["acme", "globex"]);
+    for shell in SHELLS.iter().filter(|shell| shell.is_installed()) {
+        let sandbox = logged_in(&["acme", "globex"]);
         sandbox.neto(["use", "acme"]).run().code(0);
         fs::create_dir(sandbox.work("pinned")).unwrap();
         fs::write(sandbox.work("pinned/.neto-profile"), "globex\n").unwrap();
         let connections = sandbox.server().connections();
         let mut session = shell.at_terminal(&sandbox, &[]);
-        session.holds(":::");
-        assert_eq!(asked_by_prompts(&sandbox), 0, "{}: nothing is exported, and nothing started", shell.program);
+        session.expect_variables(":::");
+        assert_eq!(prompt_starts(&sandbox), 0, "{}: nothing is exported, and nothing started", shell.program);
         let export = shell.export("");
         session.enter(&export);
-        session.holds("acme:::acme");
-        session.holds("acme:::acme");
-        // One start a prompt: after the export, after the first look, and perhaps already after the second.
-        let asked = asked_by_prompts(&sandbox);
+        session.expect_variables("acme:::acme");
+        session.expect_variables("acme:::acme");
+        // Each prompt starts neto once: after the export, after the first print, and perhaps already after the second.
+        let asked = prompt_starts(&sandbox);
         assert!((2..=3).contains(&asked), "{}: {asked}", shell.program);
 
-        session.says("cd pinned", "Now 'globex' is chosen here, and the variables of 'acme' are dropped; again: ");
+        session.enter_and_expect(
+            "cd pinned",
+            "Now 'globex' is chosen here, and the variables of 'acme' are dropped; again: ",
+        );
         session.terminal.expect(&shell.export("acme"));
-        session.holds(":::");
+        session.expect_variables(":::");
         session.enter(&export);
-        session.holds("globex:::globex");
-        // Another than the chosen one stays, until something changes.
+        session.expect_variables("globex:::globex");
+        // Variables of a profile other than the chosen one stay until the choice changes.
         let other = shell.export("acme");
         session.enter(&other);
-        session.holds("acme:::acme");
-        // As does what is chosen from now on.
+        session.expect_variables("acme:::acme");
+        // Variables also stay when their profile becomes the chosen one.
         session.enter("cd ..");
-        session.holds("acme:::acme");
+        session.expect_variables("acme:::acme");
         session.enter(&shell.export("globex"));
-        session.holds("globex:::globex");
+        session.expect_variables("globex:::globex");
         sandbox.neto(["use", "globex"]).run().code(0);
-        // It is the chosen one now.
-        session.holds("globex:::globex");
-        session.holds("globex:::globex");
+        // The exported profile is now the chosen one.
+        session.expect_variables("globex:::globex");
+        session.expect_variables("globex:::globex");
         sandbox.neto(["use", "acme"]).run().code(0);
-        session.says("cd .", "Now 'acme' is chosen here, and the variables of 'globex' are dropped");
-        session.holds(":::");
+        session.enter_and_expect("cd .", "Now 'acme' is chosen here, and the variables of 'globex' are dropped");
+        session.expect_variables(":::");
 
         session.enter("neto use globex");
-        session.holds("globex:globex:acme:");
+        session.expect_variables("globex:globex:acme:");
         session.enter(&shell.export("acme"));
-        session.holds("acme:globex:acme:acme");
+        session.expect_variables("acme:globex:acme:acme");
         let past = shell.set("NETO_TOKEN_EXPIRES_AT", "1700000000");
-        session.says(&past, "The token of 'acme' has expired, and its variables are dropped; again: ");
-        session.holds("globex:globex:acme:");
-        session.leave();
+        session.enter_and_expect(&past, "The token of 'acme' has expired, and its variables are dropped; again: ");
+        session.expect_variables("globex:globex:acme:");
+        session.exit();
         assert_eq!(sandbox.server().connections(), connections, "{}: nobody is asked", shell.program);
     }
 }
 
 #[test]
 fn a_switch_on_one_line_reaches_the_rest_of_the_line() {
-    let sandbox = signed_in(&["acme", "globex"]);
+    let sandbox = logged_in(&["acme", "globex"]);
     let token = "test -z \"${NETO_TOKEN-}\"; echo $?";
     let lines = [&BASH.export("acme"), "neto use globex", token].map(str::to_owned);
     BASH.run(&sandbox, &lines).code(0).stdout("0\n");
@@ -656,14 +686,14 @@ fn a_switch_on_one_line_reaches_the_rest_of_the_line() {
     let lines = [&BASH.export("acme"), "neto use --global globex", token, "neto profile current"].map(str::to_owned);
     let outcome = BASH.run(&sandbox, &lines);
     outcome.code(0).stdout("0\nglobex\n").stderr_has("the variables of 'acme' are dropped").stderr_lacks("stronger");
-    // A control: without the hook the token of the tenant before is still there.
+    // Control: without the hook, the token of the previous tenant remains.
     let lines = [&BASH.export("acme"), "neto use acme", token].map(str::to_owned).join("\n");
     BASH.call(&sandbox, &lines).run().code(0).stdout("1\n");
 }
 
 #[test]
 fn the_users_own_prompt_and_the_last_status_stay() {
-    let sandbox = signed_in(&["acme"]);
+    let sandbox = logged_in(&["acme"]);
     let own = "own_prompt() { last=$?; }";
     let cases: [(&Shell, &[&str]); 4] = [
         (&BASH, &[own, "PROMPT_COMMAND=own_prompt"]),
@@ -671,44 +701,45 @@ fn the_users_own_prompt_and_the_last_status_stay() {
         (&BASH, &["set -u", own, "PROMPT_COMMAND='own_prompt; '"]),
         (&ZSH, &[own, "precmd_functions=(own_prompt)", "setopt ksh_arrays sh_word_split no_unset glob_subst"]),
     ];
-    for (shell, prepare) in cases.into_iter().filter(|(shell, _)| shell.is_here()) {
+    for (shell, prepare) in cases.into_iter().filter(|(shell, _)| shell.is_installed()) {
         let mut session = shell.at_terminal(&sandbox, prepare);
         session.enter("(exit 5)");
-        session.says("echo \"<$?:$last>\"", "<5:5>");
+        session.enter_and_expect("echo \"<$?:$last>\"", "<5:5>");
         session.enter(&shell.export("acme"));
         session.enter("(exit 6)");
-        session.says("echo \"<$?:$last>\"", "<6:6>");
+        session.enter_and_expect("echo \"<$?:$last>\"", "<6:6>");
         let hooks = match shell.program {
             "bash" => "echo \"<${PROMPT_COMMAND[*]}>\" | grep -o __neto_before_prompt | wc -l | sed 's/.*/<&>/'",
             _ => "echo \"<${(j: :)precmd_functions}>\" | grep -o __neto_before_prompt | wc -l | sed 's/.*/<&>/'",
         };
-        session.says(hooks, "<1>");
-        session.leave();
+        session.enter_and_expect(hooks, "<1>");
+        session.exit();
     }
-    for (shell, status) in [(&FISH, "(exit 6)"), (&FISH, "false")].into_iter().filter(|(shell, _)| shell.is_here()) {
+    for (shell, status) in [(&FISH, "(exit 6)"), (&FISH, "false")].into_iter().filter(|(shell, _)| shell.is_installed())
+    {
         let mut session = shell.at_terminal(&sandbox, &[]);
         session.enter(&shell.export("acme"));
         session.enter(&status.replace("(exit 6)", "sh -c 'exit 6'"));
-        session.says("echo \"<$status>\"", if status == "false" { "<1>" } else { "<6>" });
-        session.leave();
+        session.enter_and_expect("echo \"<$status>\"", if status == "false" { "<1>" } else { "<6>" });
+        session.exit();
     }
 }
 
 #[test]
 fn a_shell_that_ends_at_errors_does_not_end_at_its_prompt() {
-    let sandbox = signed_in(&["acme"]);
-    for shell in [&BASH, &ZSH].into_iter().filter(|shell| shell.is_here()) {
+    let sandbox = logged_in(&["acme"]);
+    for shell in [&BASH, &ZSH].into_iter().filter(|shell| shell.is_installed()) {
         let mut session = shell.at_terminal(&sandbox, &["set -e"]);
         session.enter(&shell.export("acme"));
         session.enter("! true");
-        session.says("echo st''ill", "still");
-        session.leave();
+        session.enter_and_expect("echo st''ill", "still");
+        session.exit();
     }
 }
 
 #[test]
 fn what_is_planted_in_variables_is_never_evaluated() {
-    let sandbox = declared(&["alpha"]);
+    let sandbox = with_profiles(&["alpha"]);
     let evil = "alpha';touch pwned;'$(touch pwned)`touch pwned`";
     for shell in ["bash", "zsh", "fish", "nu", "powershell"] {
         let call = || {
@@ -722,38 +753,38 @@ fn what_is_planted_in_variables_is_never_evaluated() {
         outcome.code(0).stdout_has("NETO_TOKEN").stdout_has("MINE").stdout_lacks("touch").stderr_lacks("touch");
         let outcome = call().env("NETO_TOKEN_EXPIRES_AT", "1").run();
         outcome.code(0).stdout_has("NETO_TOKEN").stdout_lacks("touch").stderr_lacks("touch");
-        // And nothing where nothing is exported, or all of it is good.
-        sandbox.neto(["hook", shell, "--prompt"]).run().code(0).silent().stdout("");
+        // The hook prints nothing if nothing is exported, or if every exported variable is valid.
+        sandbox.neto(["hook", shell, "--prompt"]).run().code(0).stderr("").stdout("");
         let good =
             sandbox.neto(["hook", shell, "--prompt"]).env("NETO_EXPORTED", "NETO_PROFILE").env("NETO_PROFILE", "x");
-        good.env("NETO_CHOSEN", "- x").env("NETO_TOKEN_EXPIRES_AT", "soon").run().code(0).silent().stdout("");
+        good.env("NETO_CHOSEN", "- x").env("NETO_TOKEN_EXPIRES_AT", "soon").run().code(0).stderr("").stdout("");
     }
 }
 
 #[test]
 fn an_export_that_was_not_noted_counts_from_the_first_prompt() {
-    let sandbox = declared(&["alpha", "beta"]);
+    let sandbox = with_profiles(&["alpha", "beta"]);
     sandbox.neto(["use", "alpha"]).run().code(0);
     let check =
         || sandbox.neto(["hook", "bash", "--prompt"]).env("NETO_EXPORTED", "NETO_PROFILE").env("NETO_PROFILE", "x");
-    check().run().code(0).silent().stdout("export NETO_CHOSEN='alpha x'\n");
-    check().env("NETO_CHOSEN", "alpha x").run().code(0).silent().stdout("");
+    check().run().code(0).stderr("").stdout("export NETO_CHOSEN='alpha x'\n");
+    check().env("NETO_CHOSEN", "alpha x").run().code(0).stderr("").stdout("");
     let dropped = check().env("NETO_CHOSEN", "beta x").run();
     dropped.code(0).stdout_has("unset -v").stdout_has(" NETO_CHOSEN ").stderr_has("again: eval \"$(neto export x)\"");
-    // What is wrong here chooses nothing; that is a change too.
+    // An invalid pin selects no profile, which is a change too.
     fs::write(sandbox.work(".neto-profile"), "no name\n").unwrap();
     check().env("NETO_CHOSEN", "alpha x").run().code(0).stdout_has("unset -v").stderr_has("Now none is chosen here");
 }
 
 #[test]
 fn r40_powershell_is_told_in_its_own_quotes() {
-    let sandbox = declared(&["alpha"]);
+    let sandbox = with_profiles(&["alpha"]);
     let used = sandbox.neto(["use", "alpha"]).env("_NETO_HOOK", "powershell").run();
     let text = "neto-hook:\n$env:NETO_PROFILE = $null\n$env:NETO_SHELL_PREVIOUS = $null\n\
                 $env:NETO_PROFILE = 'alpha'\n$env:NETO_SHELL_PROFILE = 'alpha'\n";
     used.code(0).stdout(text);
     let hook = sandbox.neto(["hook", "powershell"]).run();
-    hook.code(0).silent().stdout_has("function global:neto {").stdout_has("hook powershell --prompt");
+    hook.code(0).stderr("").stdout_has("function global:neto {").stdout_has("hook powershell --prompt");
     let quotes = hook.stdout.lines().filter(|line| !line.starts_with('#')).map(|line| line.matches('\'').count());
     assert!(quotes.clone().sum::<usize>() > 20 && quotes.into_iter().all(|count| count % 2 == 0), "{hook}");
     assert_eq!(hook.stdout.matches('{').count(), hook.stdout.matches('}').count(), "{hook}");
@@ -768,9 +799,9 @@ fn a_shell_without_a_prompt_to_hook_is_told_which_have_one() {
     assert!(!sandbox.home("").exists());
 }
 
-/// One shell with the hook that runs the page's examples, with what its prompt says below each: the output and the
-/// exit code of each in files of its own.
-fn session(examples: &[Example], folder: &str) -> String {
+/// Returns a script that runs the page's examples in one shell with the hook. Each example writes its output, the
+/// output of its prompt, and its exit code to its own files.
+fn page_script(examples: &[Example], folder: &str) -> String {
     let lines = examples.iter().map(|Example { line, command, .. }| {
         let file = format!("{folder}/{line}");
         format!("{{ {command}\n}} >{file} 2>&1 </dev/null\necho $? >{file}.code\n[[ $(type -t __neto_before_prompt) ]] && __neto_before_prompt 2>>{file}\n")
@@ -780,20 +811,20 @@ fn session(examples: &[Example], folder: &str) -> String {
 
 #[test]
 fn the_page_shows_what_a_shell_says() {
-    if !BASH.is_here() {
+    if !BASH.is_installed() {
         return;
     }
-    let sandbox = signed_in(&["acme", "globex", "hooli"]);
+    let sandbox = logged_in(&["acme", "globex", "hooli"]);
     sandbox.neto(["profile", "edit", "hooli", "--protected"]).run().code(0);
     sandbox.neto(["login", "--all"]).run().code(0);
     sandbox.neto(["use", "acme"]).run().code(0);
     fs::create_dir(sandbox.work("for-hooli")).unwrap();
     fs::write(sandbox.work("for-hooli/.neto-profile"), "hooli\n").unwrap();
-    let mut page = Page::read("docs/shells.md");
+    let mut page = TranscriptPage::read("docs/shells.md");
     assert!(page.examples.len() > 15, "the page has lost its examples: {}", page.examples.len());
     let outputs = tempfile::tempdir().unwrap();
-    let script = session(&page.examples, outputs.path().to_str().unwrap());
-    BASH.call(&sandbox, &script).run().stdout("").silent();
+    let script = page_script(&page.examples, outputs.path().to_str().unwrap());
+    BASH.call(&sandbox, &script).run().stdout("").stderr("");
     for at in 0..page.examples.len() {
         let line = page.examples[at].line;
         let read = |name: String| fs::read_to_string(outputs.path().join(name)).unwrap();
@@ -806,21 +837,21 @@ fn the_page_shows_what_a_shell_says() {
 #[test]
 fn the_lines_for_prompts_show_the_segment() {
     let page = include_str!("../docs/shells.md");
-    let sandbox = declared(&["alpha"]);
+    let sandbox = with_profiles(&["alpha"]);
     for (shell, start) in [
         (&BASH, "PS1="),
         (&ZSH, "setopt prompt_subst;"),
         (&FISH, "function fish_prompt;"),
         (&NU, "$env.PROMPT_COMMAND ="),
     ] {
-        if !shell.is_here() {
+        if !shell.is_installed() {
             continue;
         }
         let line = page.lines().find(|line| line.starts_with(start)).expect("a line of the page");
         let call = sandbox.program(shell.program, shell.interactive.iter().copied());
-        let mut session = Session { shell, terminal: call.at_terminal_of(250, 40) };
-        session.says(line, "[alpha -] ");
-        // nu has asked already, before it showed that prompt.
+        let mut session = Session { shell, terminal: call.at_terminal_sized(250, 40) };
+        session.enter_and_expect(line, "[alpha -] ");
+        // nu sent its cursor query before it printed that prompt, so no further query is awaited.
         session.terminal.enter("exit");
         session.terminal.finish();
     }

@@ -1,4 +1,4 @@
-//! `neto identity`, `init --passphrase`, and who is asked for a passphrase when.
+//! Tests `neto identity` and `init --passphrase`, and when neto asks for a passphrase.
 
 use crate::fusion::{Account, Fault, Gate, TOKEN};
 use crate::harness::{CTRL_C, Call, Sandbox};
@@ -10,15 +10,15 @@ use std::path::PathBuf;
 const PASSPHRASE: &str = "correct horse battery";
 const QUESTION: &str = "Passphrase of ";
 
-/// A file with a passphrase, as a mounted secret is.
+/// Writes a passphrase file, as a mounted secret would be.
 fn passphrase_file(sandbox: &Sandbox, name: &str, passphrase: &str) -> PathBuf {
     sandbox.write_secret(name, format!("{passphrase}\n"))
 }
 
-/// An identity under [`PASSPHRASE`], and profiles at the server.
+/// Creates an identity protected by [`PASSPHRASE`], and profiles with their tenants.
 fn protected(profiles: &[&str]) -> Sandbox {
     let sandbox = Sandbox::new();
-    sandbox.plant("passphrase", PASSPHRASE);
+    sandbox.add_canary("passphrase", PASSPHRASE);
     let file = passphrase_file(&sandbox, "passphrase", PASSPHRASE);
     sandbox.neto(["init", "--new-passphrase-file"]).arg(&file).run().code(0);
     for profile in profiles {
@@ -38,13 +38,13 @@ fn identity(sandbox: &Sandbox) -> String {
 #[test]
 fn a_passphrase_is_asked_for_once_a_command_and_never_for_a_cached_token() {
     let sandbox = Sandbox::new();
-    sandbox.plant("passphrase", PASSPHRASE);
+    sandbox.add_canary("passphrase", PASSPHRASE);
     let mut terminal = sandbox.neto(["init", "--passphrase"]).at_terminal();
     terminal.expect("New passphrase (not shown): ").enter(PASSPHRASE);
     terminal.expect("The same again: ").enter(PASSPHRASE);
     terminal.finish().code(0).has("Made your identity").has("age1");
     assert!(identity(&sandbox).starts_with("-----BEGIN AGE ENCRYPTED FILE-----"));
-    // Sealing takes the public key alone, so nobody is asked.
+    // Encryption needs only the public key, so neto asks for no passphrase.
     for profile in ["acme", "beta", "gamma"] {
         sandbox.add(profile);
     }
@@ -54,7 +54,7 @@ fn a_passphrase_is_asked_for_once_a_command_and_never_for_a_cached_token() {
     screen.code(0);
     assert_eq!((screen.count(QUESTION), sandbox.server().logins()), (1, 3));
     for arguments in [&["token", "acme"][..], &["status"], &["ls"], &["export", "beta"]] {
-        sandbox.neto(arguments).reveals("access token").run().code(0).silent();
+        sandbox.neto(arguments).allow_secret("access token").run().code(0).stderr("");
     }
 }
 
@@ -68,7 +68,7 @@ fn ctrl_c_at_the_question_ends_the_work_on_many() {
     let screen = terminal.finish();
     assert_eq!(screen.code(130).count(QUESTION), 1);
     assert!(sandbox.work("acme").exists() && !sandbox.work("beta").exists() && !sandbox.work("gamma").exists());
-    // For the credential it stands before all else.
+    // `--with-secret` needs the credential, so neto asks for the passphrase before it starts any program.
     let mut terminal = sandbox.neto(exec("--with-secret")).at_terminal();
     terminal.expect(QUESTION).enter(PASSPHRASE);
     let screen = terminal.finish();
@@ -85,7 +85,7 @@ fn ctrl_c_at_the_question_ends_what_asks_one_after_the_other() {
     let mut terminal = sandbox.neto(["discover", "msp"]).at_terminal();
     terminal.expect(QUESTION).press(CTRL_C);
     terminal.finish().code(130).lacks("STATE").lacks("matched");
-    // Where there is nobody to ask, it is a gap like any other.
+    // Without a terminal, the accounts that cannot be listed are reported as any other gap.
     let outcome = sandbox.neto(["discover", "msp"]).run();
     outcome.code(0).stderr_has("0 of the 2 accounts right below north: ").stderr_has("2 profiles matched");
 }
@@ -120,13 +120,13 @@ fn r52_a_wrong_passphrase_none_and_nobody_to_ask_each_get_their_own_words() {
 #[test]
 fn nobody_is_asked_under_a_lock() {
     let sandbox = protected(&["acme"]);
-    let mut asked = sandbox.neto(["token", "acme"]).reveals("access token").at_terminal();
-    asked.expect(QUESTION);
-    // Another one is not in the way of the question, nor the question of it.
-    let token = headless(&sandbox, &["token", "acme", "--lock-timeout", "0s"]).reveals("access token").run();
-    let token = token.code(0).answer().to_owned();
-    asked.enter(PASSPHRASE);
-    asked.finish().code(0).has(&token);
+    let mut terminal = sandbox.neto(["token", "acme"]).allow_secret("access token").at_terminal();
+    terminal.expect(QUESTION);
+    // A second command neither waits for the first command's question nor disturbs it.
+    let token = headless(&sandbox, &["token", "acme", "--lock-timeout", "0s"]).allow_secret("access token").run();
+    let token = token.code(0).stdout_trimmed().to_owned();
+    terminal.enter(PASSPHRASE);
+    terminal.finish().code(0).has(&token);
     assert_eq!(sandbox.server().logins(), 1);
 }
 
@@ -134,13 +134,13 @@ fn nobody_is_asked_under_a_lock() {
 fn a_living_refresh_token_needs_no_identity_and_a_dead_one_does() {
     let sandbox = protected(&["acme"]);
     headless(&sandbox, &["login", "acme"]).run().code(0);
-    sandbox.age_token("acme", 2 * 86_400);
-    sandbox.neto(["token", "acme"]).reveals("access token").run().code(0).silent();
+    sandbox.backdate_token("acme", 2 * 86_400);
+    sandbox.neto(["token", "acme"]).allow_secret("access token").run().code(0).stderr("");
     assert_eq!((sandbox.server().logins(), sandbox.server().refreshes()), (1, 1));
-    // A refresh that fails under the lock: it is let go, the question comes, a login follows.
-    sandbox.age_token("acme", 2 * 86_400);
+    // After a failed refresh, neto releases the lock, asks for the passphrase, and logs in.
+    sandbox.backdate_token("acme", 2 * 86_400);
     sandbox.server().fault(Fault::at(crate::fusion::REFRESH).once().error(401, "no longer"));
-    let mut terminal = sandbox.neto(["token", "acme"]).reveals("access token").at_terminal();
+    let mut terminal = sandbox.neto(["token", "acme"]).allow_secret("access token").at_terminal();
     terminal.expect(QUESTION);
     headless(&sandbox, &["status"]).run().code(0);
     terminal.enter(PASSPHRASE);
@@ -152,11 +152,12 @@ fn a_living_refresh_token_needs_no_identity_and_a_dead_one_does() {
 fn many_with_a_passphrase_from_a_file_cost_one_login() {
     let sandbox = protected(&["acme"]);
     let gate = Gate::new();
-    sandbox.server().fault(Fault::at(TOKEN).once().hold(&gate));
-    let runs: Vec<_> = (0..6).map(|_| headless(&sandbox, &["token", "acme"]).reveals("access token").start()).collect();
-    gate.wait_for(1);
+    sandbox.server().fault(Fault::at(TOKEN).once().hold_at(&gate));
+    let runs: Vec<_> =
+        (0..6).map(|_| headless(&sandbox, &["token", "acme"]).allow_secret("access token").start()).collect();
+    gate.wait_for_requests(1);
     gate.open();
-    let tokens: Vec<_> = runs.into_iter().map(|run| run.finish().code(0).answer().to_owned()).collect();
+    let tokens: Vec<_> = runs.into_iter().map(|run| run.finish().code(0).stdout_trimmed().to_owned()).collect();
     assert!(tokens.iter().all(|token| *token == tokens[0]));
     assert_eq!(sandbox.server().logins(), 1);
 }
@@ -165,11 +166,12 @@ fn many_with_a_passphrase_from_a_file_cost_one_login() {
 fn a_passphrase_is_set_changed_and_dropped_and_the_key_stays() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
-    let (first, key) = (identity(&sandbox), sandbox.neto(["identity", "show"]).run().code(0).answer().to_owned());
-    sandbox.plant("passphrase", PASSPHRASE);
+    let (first, key) =
+        (identity(&sandbox), sandbox.neto(["identity", "show"]).run().code(0).stdout_trimmed().to_owned());
+    sandbox.add_canary("passphrase", PASSPHRASE);
     passphrase_file(&sandbox, "passphrase", PASSPHRASE);
     let other = passphrase_file(&sandbox, "other", "another one");
-    // No question without a terminal.
+    // Without a terminal, neto asks no question.
     sandbox.neto(["identity", "passphrase"]).run().code(2).stderr_has("--new-passphrase-file");
     let mut terminal = sandbox.neto(["identity", "passphrase"]).at_terminal();
     terminal.expect("New passphrase").enter(PASSPHRASE).expect("again").enter("something else");
@@ -191,13 +193,13 @@ fn a_passphrase_is_set_changed_and_dropped_and_the_key_stays() {
     sandbox.neto(["identity", "passphrase", "--remove"]).env("NETO_PASSPHRASE_FILE", &other).run().code(0);
     assert_eq!(identity(&sandbox), first);
     sandbox.neto(["identity", "passphrase", "--remove"]).run().code(0).stderr_has("has no passphrase");
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
 }
 
 #[test]
 fn a_change_of_the_store_asks_before_it_takes_the_lock() {
     let sandbox = protected(&["acme", "beta"]);
-    let stranger = crate::harness::STRANGER;
+    let stranger = crate::harness::OTHER_RECIPIENT;
     let mut terminal = sandbox.neto(["recipient", "add", "bob", stranger]).at_terminal();
     terminal.expect(QUESTION);
     sandbox.neto(["profile", "edit", "beta", "--tag", "x", "--lock-timeout", "0s"]).run().code(0);
@@ -217,7 +219,7 @@ fn a_change_of_the_store_asks_before_it_takes_the_lock() {
     }
     headless(&sandbox, &["profile", "rename", "acme", "acme2"]).run().code(0);
     headless(&sandbox, &["login", "--all"]).run().code(0);
-    // What opens nothing asks nothing.
+    // Commands that decrypt nothing ask for no passphrase.
     for arguments in [&["seal"][..], &["seal", "--check"], &["profile", "edit", "beta", "--description", "x"]] {
         sandbox.neto(arguments).run().code(0);
     }
@@ -227,7 +229,7 @@ fn a_change_of_the_store_asks_before_it_takes_the_lock() {
 fn a_backup_opens_the_store_on_another_machine() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
-    sandbox.plant("passphrase", PASSPHRASE);
+    sandbox.add_canary("passphrase", PASSPHRASE);
     passphrase_file(&sandbox, "passphrase", PASSPHRASE);
     let backup = ["identity", "backup", "copy.age", "--new-passphrase-file", "passphrase"];
     sandbox.neto(backup).run().code(0).stderr_has("copy.age");
@@ -236,45 +238,45 @@ fn a_backup_opens_the_store_on_another_machine() {
     assert!(text.starts_with("-----BEGIN AGE ENCRYPTED FILE-----"));
     let out = sandbox.neto(["identity", "backup", "--new-passphrase-file", "passphrase"]).run();
     assert!(out.code(0).stdout.starts_with("-----BEGIN AGE ENCRYPTED FILE-----"));
-    // Another machine: the store from git, the backup, nothing else.
-    let there = sandbox.machine("there");
-    fs::create_dir_all(there.home("")).unwrap();
-    fs::copy(sandbox.home("profiles.toml"), there.home("profiles.toml")).unwrap();
-    there.neto(["login", "acme"]).run().code(6).stderr_has("neto init");
+    // Another machine has only the store from git and the backup.
+    let machine = sandbox.machine("there");
+    fs::create_dir_all(machine.home("")).unwrap();
+    fs::copy(sandbox.home("profiles.toml"), machine.home("profiles.toml")).unwrap();
+    machine.neto(["login", "acme"]).run().code(6).stderr_has("neto init");
     let wrong = passphrase_file(&sandbox, "wrong", "something else");
-    let restore = || there.neto(["identity", "restore", "copy.age"]);
+    let restore = || machine.neto(["identity", "restore", "copy.age"]);
     restore().run().code(6).stderr_has("there is nobody to ask");
     restore().env("NETO_PASSPHRASE_FILE", wrong).run().code(6);
-    assert!(!there.home("keys/identity.txt").exists());
-    let key = sandbox.neto(["identity", "show"]).run().code(0).answer().to_owned();
+    assert!(!machine.home("keys/identity.txt").exists());
+    let key = sandbox.neto(["identity", "show"]).run().code(0).stdout_trimmed().to_owned();
     restore().env("NETO_PASSPHRASE_FILE", sandbox.work("passphrase")).run().code(0).stdout(&format!("{key}\n"));
-    there.neto(["login", "acme"]).run().code(0);
+    machine.neto(["login", "acme"]).run().code(0);
     restore().env("NETO_PASSPHRASE_FILE", sandbox.work("passphrase")).run().code(3).stderr_has("never replaced");
-    there.neto(["identity", "restore", "gone"]).run().code(6).stderr_has("gone");
-    // The protection may come along.
-    fs::remove_dir_all(there.home("keys")).unwrap();
-    let kept = there.neto(["identity", "restore", "copy.age", "--passphrase"]);
+    machine.neto(["identity", "restore", "gone"]).run().code(6).stderr_has("gone");
+    // `restore --passphrase` keeps the passphrase protection.
+    fs::remove_dir_all(machine.home("keys")).unwrap();
+    let kept = machine.neto(["identity", "restore", "copy.age", "--passphrase"]);
     kept.env("NETO_PASSPHRASE_FILE", sandbox.work("passphrase")).run().code(0);
-    there.neto(["login", "acme", "--force"]).run().code(6);
+    machine.neto(["login", "acme", "--force"]).run().code(6);
 }
 
 #[test]
 fn a_protected_identity_of_ones_own_stays_protected() {
     let sandbox = protected(&[]);
     let file = sandbox.write_secret("keys.txt", identity(&sandbox));
-    let there = sandbox.machine("there");
+    let machine = sandbox.machine("there");
     let init =
-        there.neto(["init", "--identity"]).arg(&file).env("NETO_PASSPHRASE_FILE", sandbox.work("passphrase")).run();
-    let key = sandbox.neto(["identity", "show"]).run().code(0).answer().to_owned();
+        machine.neto(["init", "--identity"]).arg(&file).env("NETO_PASSPHRASE_FILE", sandbox.work("passphrase")).run();
+    let key = sandbox.neto(["identity", "show"]).run().code(0).stdout_trimmed().to_owned();
     init.code(0).stdout(&format!("{key}\n"));
-    assert!(!fs::read_to_string(there.home("keys/identity.txt")).unwrap().contains("AGE-SECRET-KEY"));
-    // And by name.
+    assert!(!fs::read_to_string(machine.home("keys/identity.txt")).unwrap().contains("AGE-SECRET-KEY"));
+    // NETO_IDENTITY_FILE may also name a protected identity.
     let named = headless(&sandbox, &["identity", "show"]).env("NETO_IDENTITY_FILE", &file).run();
     named.code(0).stdout(&format!("{key}\n"));
     sandbox.neto(["identity", "passphrase"]).env("NETO_IDENTITY_FILE", &file).run().code(2).stderr_has("unset");
 }
 
-/// An age file whose passphrase costs 2^`work` to try.
+/// Returns an age file whose scrypt work factor is 2^`work`.
 fn costly(work: u8) -> String {
     let header = format!("age-encryption.org/v1\n-> scrypt bUjhSuCCnKUhcVrKcjpkLg {work}\n");
     let rest = "gUjEymFKMVXQEKdMMHL24oYexjE3TIC0O0zGSqJ2aUY\n--- AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n";
@@ -291,7 +293,7 @@ fn armored(bytes: &[u8]) -> String {
 fn r52_each_way_not_to_open_a_secret_has_its_own_sentence_at_once() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
-    sandbox.plant("passphrase", PASSPHRASE);
+    sandbox.add_canary("passphrase", PASSPHRASE);
     passphrase_file(&sandbox, "passphrase", PASSPHRASE);
     passphrase_file(&sandbox, "wrong", "something else");
     sandbox.neto(["identity", "backup", "protected", "--new-passphrase-file", "passphrase"]).run().code(0);
@@ -303,7 +305,7 @@ fn r52_each_way_not_to_open_a_secret_has_its_own_sentence_at_once() {
     let opens_nothing = "none of the keys at hand opens the sealed text";
     let unusable = "PLACE holds no usable identity: ";
     let closed = "the identity PLACE is protected by a passphrase: ";
-    // What the identity file holds, the passphrase given for it, and what is said.
+    // Content of the identity file, passphrase for the file, and expected error.
     let cases = [
         (None, "", "NETO_IDENTITY_FILE names PLACE, and that is not there".to_owned()),
         (Some(fs::read_to_string(other.home("keys/identity.txt")).unwrap()), "", opens_nothing.to_owned()),
@@ -317,7 +319,7 @@ fn r52_each_way_not_to_open_a_secret_has_its_own_sentence_at_once() {
             format!("{unusable}it holds an SSH key, not an age identity"),
         ),
         (
-            Some(crate::harness::STRANGER.to_owned()),
+            Some(crate::harness::OTHER_RECIPIENT.to_owned()),
             "",
             format!("{unusable}line 1 is a public key where the secret one belongs"),
         ),
@@ -329,9 +331,9 @@ fn r52_each_way_not_to_open_a_secret_has_its_own_sentence_at_once() {
         (Some(armored(&to_a_key)), "passphrase", format!("{closed}it is sealed to keys, not to a passphrase")),
     ];
     let file = sandbox.work("identity");
-    sandbox.spare(&file);
-    sandbox.spare(&sandbox.work("protected"));
-    for (text, passphrase, said) in cases {
+    sandbox.allow_secrets_in(&file);
+    sandbox.allow_secrets_in(&sandbox.work("protected"));
+    for (text, passphrase, message) in cases {
         let _ = fs::remove_file(&file);
         if let Some(text) = text {
             sandbox.write_secret("identity", text);
@@ -340,55 +342,56 @@ fn r52_each_way_not_to_open_a_secret_has_its_own_sentence_at_once() {
         if !passphrase.is_empty() {
             call = call.env("NETO_PASSPHRASE_FILE", sandbox.work(passphrase));
         }
-        fails_at_once(call, &said.replace("PLACE", &file.display().to_string()));
+        fails_at_once(call, &message.replace("PLACE", &file.display().to_string()));
     }
-    // And of the sealed text itself, which the right identity does not open either.
+    // Encrypted secrets that even the right identity cannot decrypt.
     let good = sandbox.store();
     let start = good.find("-----BEGIN AGE").unwrap();
     let end = good.find("END AGE ENCRYPTED FILE-----\n").unwrap() + "END AGE ENCRYPTED FILE-----\n".len();
-    for (text, said) in [
+    for (text, message) in [
         ("canary\n".to_owned(), "the sealed text is no age file"),
         (costly(30), "the sealed text is sealed to a passphrase, not to keys"),
         (armored(&to_a_key), "none of the keys at hand opens the sealed text"),
     ] {
         sandbox.write_store(format!("{}{text}{}", &good[..start], &good[end..]));
-        fails_at_once(sandbox.neto(["login", "acme"]), said);
+        fails_at_once(sandbox.neto(["login", "acme"]), message);
     }
     assert_eq!(sandbox.server().connections(), 0);
     sandbox.write_store(good);
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
 }
 
-/// It ends with exit 6 and these words, asks nobody and does not hang (the guard is far beyond what it takes).
+/// Asserts that the call fails with exit 6 and this error, without a question, within 10 s. A normal run takes far less
+/// time.
 #[track_caller]
-fn fails_at_once(call: Call<'_>, said: &str) {
+fn fails_at_once(call: Call<'_>, message: &str) {
     let started = std::time::Instant::now();
     let outcome = call.run();
     assert!(started.elapsed() < std::time::Duration::from_secs(10), "it took {:?}: {outcome}", started.elapsed());
     outcome.code(6).stdout("").stderr_lacks(QUESTION).stderr_lacks("canary");
     let first = outcome.stderr.lines().next().and_then(|line| line.strip_prefix("error: ")).unwrap_or_default();
-    assert_eq!(first.strip_prefix("acme: ").unwrap_or(first), said, "{outcome}");
+    assert_eq!(first.strip_prefix("acme: ").unwrap_or(first), message, "{outcome}");
 }
 
 #[test]
 fn age_opens_a_backup_and_neto_what_age_protects() {
-    if crate::shells::find("age").is_none() {
-        return crate::shells::missing("age");
+    if crate::shells::find_program("age").is_none() {
+        return crate::shells::report_missing("age");
     }
     let sandbox = Sandbox::new();
     let key = sandbox.init();
     let file = passphrase_file(&sandbox, "passphrase", PASSPHRASE);
     sandbox.neto(["identity", "backup", "copy.age", "--new-passphrase-file"]).arg(&file).run().code(0);
-    let mut age = sandbox.program("age", ["-d", "copy.age"]).reveals("identity").at_terminal();
+    let mut age = sandbox.program("age", ["-d", "copy.age"]).allow_secret("identity").at_terminal();
     age.expect("passphrase").enter(PASSPHRASE);
     let screen = age.finish();
     screen.code(0).has(&format!("# public key: {key}"));
-    // The other way round: a key file that age wrote, under age's own work factor, in its binary form.
+    // The reverse: neto restores a binary key file that age wrote with its own work factor.
     sandbox.write_secret("keys.txt", identity(&sandbox));
     let mut age = sandbox.program("age", ["-p", "-o", "keys.age", "keys.txt"]).at_terminal();
     age.expect("passphrase").enter(PASSPHRASE).expect("onfirm").enter(PASSPHRASE);
     age.finish().code(0);
-    let there = sandbox.machine("there");
-    let restore = there.neto(["identity", "restore", "keys.age"]).env("NETO_PASSPHRASE_FILE", &file).run();
+    let machine = sandbox.machine("there");
+    let restore = machine.neto(["identity", "restore", "keys.age"]).env("NETO_PASSPHRASE_FILE", &file).run();
     restore.code(0).stdout(&format!("{key}\n"));
 }

@@ -1,14 +1,14 @@
-//! `neto init`: the keys of a machine and, where there is none, an empty store.
+//! Tests `neto init`: creates the keys of a machine and, if no store exists, an empty store.
 
-use crate::harness::{STRANGER, Sandbox};
+use crate::harness::{OTHER_RECIPIENT, Sandbox};
 use std::fs;
 use std::path::Path;
 
-/// An identity file with its public key, made by a neto of another home.
+/// Creates an identity file in another neto home; returns its path and public key.
 fn other_identity(sandbox: &Sandbox) -> (std::path::PathBuf, String) {
     let home = sandbox.root().join("other");
     let outcome = sandbox.neto(["init"]).env("NETO_HOME", &home).run();
-    (home.join("keys/identity.txt"), outcome.code(0).answer().to_owned())
+    (home.join("keys/identity.txt"), outcome.code(0).stdout_trimmed().to_owned())
 }
 
 #[cfg(unix)]
@@ -22,12 +22,12 @@ fn it_makes_keys_and_an_empty_store_once() {
     let sandbox = Sandbox::new();
     let first = sandbox.neto(["init", "--name", "alice"]).run();
     first.code(0).stderr_has("Made your identity: ").stderr_has("Next: neto profile add");
-    let key = first.answer();
+    let key = first.stdout_trimmed();
     assert!(key.starts_with("age1") && !key.contains('\n'), "only the public key is the answer: {key}");
-    let wanted = format!(
+    let expected = format!(
         "version = 1\n\n[recipients]\nalice = \"{key}\"\n\n[defaults]\nurl = \"https://api.netography.com/api/v1\"\n"
     );
-    assert_eq!(sandbox.store(), wanted);
+    assert_eq!(sandbox.store(), expected);
     let identity = fs::read_to_string(sandbox.home("keys/identity.txt")).unwrap();
     assert!(identity.contains(&format!("# public key: {key}\n")) && identity.contains("\nAGE-SECRET-KEY-1"));
     let device = fs::read_to_string(sandbox.home("keys/device.key")).unwrap();
@@ -36,7 +36,7 @@ fn it_makes_keys_and_an_empty_store_once() {
 
     let again = sandbox.neto(["init", "--name", "bob"]).run();
     again.code(0).stdout(&format!("{key}\n")).stderr_lacks("Made").stderr_has("Next: neto profile add");
-    assert_eq!(sandbox.store(), wanted);
+    assert_eq!(sandbox.store(), expected);
     assert_eq!(fs::read_to_string(sandbox.home("keys/identity.txt")).unwrap(), identity);
     assert_eq!(fs::read_to_string(sandbox.home("keys/device.key")).unwrap(), device);
 }
@@ -62,10 +62,10 @@ fn r1_whatever_the_umask_files_are_private() {
 #[test]
 fn beside_a_store_only_the_keys_are_made() {
     let sandbox = Sandbox::new();
-    let store = format!("# ours\nversion = 1\n[recipients]\nbob = \"{STRANGER}\"\n");
+    let store = format!("# ours\nversion = 1\n[recipients]\nbob = \"{OTHER_RECIPIENT}\"\n");
     sandbox.write_store(&store);
     let outcome = sandbox.neto(["init", "--name", "alice"]).run();
-    let line = format!("  neto recipient add alice {}", outcome.answer());
+    let line = format!("  neto recipient add alice {}", outcome.stdout_trimmed());
     outcome.code(0).stderr_has("You cannot open ").stderr_has("profiles.toml yet. Send this line").stderr_has(&line);
     outcome.stderr_lacks("Made an empty store");
     assert_eq!(sandbox.store(), store);
@@ -90,7 +90,7 @@ fn the_own_recipient_has_the_users_name_unless_told() {
     ] {
         let sandbox = Sandbox::new();
         let outcome = sandbox.neto(arguments).env("USER", user).run();
-        let line = format!("\n{name} = \"{}\"\n", outcome.code(0).answer());
+        let line = format!("\n{name} = \"{}\"\n", outcome.code(0).stdout_trimmed());
         assert!(sandbox.store().contains(&line), "{line} is not in\n{}", sandbox.store());
     }
     let sandbox = Sandbox::new();
@@ -110,7 +110,7 @@ fn an_identity_of_ones_own_is_copied_and_none_is_replaced() {
     assert_eq!(mode(&sandbox.home("keys/identity.txt")), 0o600);
 
     let sandbox = Sandbox::new();
-    let own = sandbox.neto(["init"]).run().code(0).answer().to_owned();
+    let own = sandbox.neto(["init"]).run().code(0).stdout_trimmed().to_owned();
     let (file, key) = other_identity(&sandbox);
     let outcome = sandbox.neto(["init", "--identity", file.to_str().unwrap()]).run();
     outcome.code(3).stdout("").stderr_has("there is an identity at ").stderr_has("never replaced");
@@ -124,15 +124,15 @@ fn a_file_that_is_no_identity_leaves_nothing_behind() {
     let cases: [(&str, &str, &str); 6] = [
         ("empty", "", "it holds no key"),
         ("comments", "# nothing else\n", "it holds no key"),
-        ("public", STRANGER, "is a public key where the secret one belongs"),
+        ("public", OTHER_RECIPIENT, "is a public key where the secret one belongs"),
         ("ssh", "-----BEGIN OPENSSH PRIVATE KEY-----\n", "an SSH key"),
         ("locked", "-----BEGIN AGE ENCRYPTED FILE-----\n", "there is nobody to ask"),
         ("cut", "AGE-SECRET-KEY-1QQQQ\n", "line 1 is no age key"),
     ];
-    for (name, text, words) in cases {
+    for (name, text, message) in cases {
         let path = sandbox.write_secret(name, text);
         let outcome = sandbox.neto(["init", "--identity", path.to_str().unwrap()]).run();
-        outcome.code(6).stdout("").stderr_has(words).stderr_has(name).stderr_lacks("QQQQ");
+        outcome.code(6).stdout("").stderr_has(message).stderr_has(name).stderr_lacks("QQQQ");
         assert!(!sandbox.home("").exists(), "{name} made something");
     }
     sandbox.neto(["init", "--identity", "gone"]).run().code(6).stdout("").stderr_has("gone");
@@ -156,15 +156,15 @@ fn with_an_identity_in_the_environment_none_is_made() {
 #[test]
 fn a_named_store_is_made_by_init_and_by_nothing_else() {
     let sandbox = Sandbox::new();
-    let there = sandbox.work("team.toml");
+    let named = sandbox.work("team.toml");
     for arguments in [&["profile", "add"][..], &["profile", "list"], &["seal"], &["token"]] {
         let outcome = sandbox.neto(["--store", "team.toml"].iter().chain(arguments)).stdin("x").run();
         outcome.code(3).stdout("").stderr_has("there is no store at ").stderr_has("neto init --store ");
-        assert!(!there.exists() && !sandbox.home("").exists(), "{arguments:?} made something");
+        assert!(!named.exists() && !sandbox.home("").exists(), "{arguments:?} made something");
     }
     let outcome = sandbox.neto(["init"]).env("NETO_STORE", "team.toml").run();
     outcome.code(0).stderr_has("Made an empty store: ").stderr_has("team.toml");
-    assert!(fs::read_to_string(&there).unwrap().contains(outcome.answer()));
+    assert!(fs::read_to_string(&named).unwrap().contains(outcome.stdout_trimmed()));
     assert!(!sandbox.home("profiles.toml").exists());
 }
 
@@ -202,32 +202,37 @@ fn r2_a_key_that_others_can_read_is_refused_with_the_line_that_mends_it() {
         use std::os::unix::fs::PermissionsExt as _;
         let path = sandbox.home("keys/identity.txt");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        sandbox.refuses("acme", 6, &["can be read by others (mode 0640)", &format!("chmod 600 '{}'", path.display())]);
+        sandbox.assert_login_refused(
+            "acme",
+            6,
+            &["can be read by others (mode 0640)", &format!("chmod 600 '{}'", path.display())],
+        );
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     }
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
     fs::rename(sandbox.home("keys/identity.txt"), sandbox.work("kept")).unwrap();
-    sandbox.spare(&sandbox.work("kept"));
-    sandbox.refuses("acme", 6, &["there is no identity at "]);
+    sandbox.allow_secrets_in(&sandbox.work("kept"));
+    sandbox.assert_login_refused("acme", 6, &["there is no identity at "]);
     sandbox.neto(["init"]).run().code(0);
-    sandbox.refuses("acme", 6, &["acme"]);
+    sandbox.assert_login_refused("acme", 6, &["acme"]);
 }
 
 #[test]
 fn any_number_at_once_make_one_identity_and_one_store() {
     let sandbox = Sandbox::new();
     let runs: Vec<_> = (0..8).map(|_| sandbox.neto(["init"]).start()).collect();
-    let keys: Vec<String> = runs.into_iter().map(|run| run.finish().code(0).answer().to_owned()).collect();
+    let keys: Vec<String> = runs.into_iter().map(|run| run.finish().code(0).stdout_trimmed().to_owned()).collect();
     assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
     assert!(sandbox.store().contains(&keys[0]));
 }
 
-/// Root with a user's home, as `sudo` with a kept HOME: what root made there would lock the user out.
+/// Runs neto as root with a user's home, as `sudo` with a kept HOME does. Files created by root would lock the user
+/// out.
 #[cfg(unix)]
 #[test]
 fn r4_in_the_home_of_somebody_else_nothing_is_made() {
     if !rustix::process::geteuid().is_root() {
-        crate::torture::scale::say_not_tested("only root can have the home of another user");
+        crate::torture::scale::report_skipped("only root can have the home of another user");
         return;
     }
     let sandbox = Sandbox::new();
@@ -252,19 +257,19 @@ fn linked_into_a_checkout_the_store_moves_and_what_is_of_this_machine_stays() {
     sandbox.add("acme");
     sandbox.neto(["use", "acme"]).run().code(0);
     sandbox.neto(["login"]).run().code(0);
-    let (text, there) = (sandbox.store(), sandbox.work("team/profiles.toml"));
+    let (text, linked) = (sandbox.store(), sandbox.work("team/profiles.toml"));
     sandbox.neto(["init", "--link", "team/profiles.toml"]).run().code(1).stderr_has("team");
     assert_eq!(sandbox.store(), text);
     fs::create_dir(sandbox.work("team")).unwrap();
     sandbox.neto(["init", "--link", "team/profiles.toml"]).run().code(0).stderr_has("leads to it");
     assert!(sandbox.home("profiles.toml").is_symlink());
-    assert_eq!(fs::read_to_string(&there).unwrap(), text);
-    sandbox.neto(["token"]).reveals("access token").run().code(0).silent();
+    assert_eq!(fs::read_to_string(&linked).unwrap(), text);
+    sandbox.neto(["token"]).allow_secret("access token").run().code(0).stderr("");
     sandbox.neto(["init", "--link", "team/profiles.toml"]).run().code(0).stderr_has("already");
     sandbox.neto(["profile", "edit", "acme", "--tag", "x"]).run().code(0);
-    assert!(fs::read_to_string(&there).unwrap().contains("tags = [\"x\"]"));
+    assert!(fs::read_to_string(&linked).unwrap().contains("tags = [\"x\"]"));
     assert_eq!(sandbox.server().logins(), 1);
-    // Somebody who joins: a store is there, their own is empty.
+    // A new colleague links to an existing store; their own store is empty.
     let bob = sandbox.machine("bob");
     bob.neto(["init"]).run().code(0);
     bob.neto(["init", "--link", "team/profiles.toml"])
@@ -273,21 +278,21 @@ fn linked_into_a_checkout_the_store_moves_and_what_is_of_this_machine_stays() {
         .stderr_has("yours now")
         .stderr_has("recipient add");
     assert_eq!(bob.neto(["ls", "-o", "json"]).run().code(0).json()[0]["profile"], "acme");
-    // Two stores with profiles: none is thrown away.
+    // Both stores have profiles: neither is discarded.
     let eve = sandbox.machine("eve");
     let netosecret = sandbox.server().add_tenant("own", "soc").netosecret();
     eve.neto(["profile", "add", "own"]).stdin(netosecret).run().code(0);
     eve.neto(["init", "--link", "team/profiles.toml"]).run().code(3).stderr_has("are both there").stderr_has("mv ");
     assert_eq!(eve.neto(["ls", "-o", "json"]).run().code(0).json()[0]["profile"], "own");
-    // A store that is nowhere yet is made there.
+    // A linked store that does not exist is created.
     let zoe = sandbox.machine("zoe");
     zoe.neto(["init", "--link", "team/new.toml"]).run().code(0);
     assert!(fs::read_to_string(sandbox.work("team/new.toml")).unwrap().contains("[recipients]"));
-    // A checkout that is gone is no store that was never made.
+    // A link to a missing file is an error, not a store that was never created.
     fs::remove_file(sandbox.work("team/new.toml")).unwrap();
-    let told = format!("profiles.toml leads to {}, which is not there", sandbox.work("team/new.toml").display());
-    zoe.neto(["ls"]).run().code(1).stderr_has(&told).stderr_has("hint: neto init --link FILE\n");
-    // Where it is now is said by the same command, which loses nothing.
+    let message = format!("profiles.toml leads to {}, which is not there", sandbox.work("team/new.toml").display());
+    zoe.neto(["ls"]).run().code(1).stderr_has(&message).stderr_has("hint: neto init --link FILE\n");
+    // `init --link` sets the new path and overwrites nothing.
     fs::write(sandbox.work("team/moved.toml"), "version = 1\n").unwrap();
     zoe.neto(["init", "--link", "team/moved.toml"]).run().code(0).stderr_has("is yours now");
     assert_eq!(fs::read_to_string(sandbox.work("team/moved.toml")).unwrap(), "version = 1\n");

@@ -1,4 +1,4 @@
-//! `neto keys`: the API keys of tenants beside the store, and which of them stand out.
+//! Tests `neto keys`: compares the tenants' API keys with the store, and marks keys that stand out.
 
 use crate::fusion::{Credential, Fault};
 use crate::harness::Sandbox;
@@ -8,20 +8,20 @@ use serde_json::{Value, json};
 const KEYS: &str = "/api/v1/api-keys";
 const DAY: u64 = 86_400;
 
-/// Epoch seconds so many days ago.
+/// Returns the epoch seconds of `days` days ago.
 fn days_ago(days: u64) -> u64 {
     u64::try_from(Timestamp::now().as_second()).expect("a time after 1970") - days * DAY
 }
 
 impl Sandbox {
-    /// A key of a tenant with a profile of its own.
+    /// Adds an API key to a tenant, with its own profile.
     fn add_key(&self, profile: &str, shortname: &str, appname: &str) -> Credential {
         let credential = self.server().add_tenant(shortname, appname);
         self.neto(["profile", "add", profile]).stdin(credential.netosecret()).run().code(0);
         credential
     }
 
-    /// `neto keys` as JSON: `key profile state` of each row, with `-` for no profile.
+    /// Runs `neto keys` and returns `key profile state` of each row, with `-` for no profile.
     fn states(&self, arguments: &[&str]) -> Vec<String> {
         let rows = self.neto([&["keys", "-o", "json"], arguments].concat()).run().code(0).json();
         let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
@@ -30,7 +30,7 @@ impl Sandbox {
     }
 }
 
-/// The tenant `acme` with a key in each state but `elsewhere`; its profile `acme` is the current one.
+/// Sets up the tenant `acme` with a key in each state but `elsewhere`; its profile `acme` is current.
 fn with_each_state(sandbox: &Sandbox) {
     sandbox.add("acme");
     let old = sandbox.add_key("acme-old", "acme", "old");
@@ -46,7 +46,7 @@ fn the_table_shows_which_keys_stand_out() {
     let sandbox = Sandbox::new();
     with_each_state(&sandbox);
     let outcome = sandbox.neto(["keys"]).run();
-    outcome.code(0).silent();
+    outcome.code(0).stderr("");
     let plain: String = outcome.stdout.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     let table = [
         "TENANT   KEY      PROFILE    STATE     ROLES   LAST LOGIN             FROM",
@@ -67,12 +67,12 @@ fn r47_json_and_csv_have_the_fields_of_the_contract() {
     let theirs = sandbox.server().add_tenant("acme", "theirs");
     sandbox.server().set_last_login(&theirs, Some(1_700_000_000), "192.0.2.8");
     let outcome = sandbox.neto(["keys", "acme", "-o", "json"]).run();
-    let rows = outcome.code(0).silent().json();
-    let wanted = json!({
+    let rows = outcome.code(0).stderr("").json();
+    let expected = json!({
         "profile": null, "shortname": "acme", "appname": "theirs", "description": "made for a test", "roles": ["admin"],
         "last_login": when.to_string(), "last_ip": "192.0.2.8", "state": "unknown",
     });
-    assert_eq!(rows[4], wanted);
+    assert_eq!(rows[4], expected);
     let names: Vec<&str> =
         outcome.stdout.lines().filter_map(|line| line.strip_prefix("    \"")?.split('"').next()).collect();
     let fields = ["profile", "shortname", "appname", "description", "roles", "last_login", "last_ip", "state"];
@@ -88,16 +88,16 @@ fn the_length_of_unused_can_be_told() {
     let sandbox = Sandbox::new();
     let acme = sandbox.add("acme");
     let old = sandbox.add_key("acme-old", "acme", "old");
-    let with = |days: u64, arguments: &[&str]| {
+    let state_after = |days: u64, arguments: &[&str]| {
         sandbox.server().set_last_login(&old, Some(days_ago(days)), "192.0.2.7");
         sandbox.states(&[&["acme"], arguments].concat())[0].clone()
     };
-    assert_eq!(with(91, &[]), "old acme-old unused");
-    assert_eq!(with(89, &[]), "old acme-old ok");
-    assert_eq!(with(91, &["--unused", "100d"]), "old acme-old ok");
-    assert_eq!(with(2, &["--unused", "1d12h"]), "old acme-old unused");
+    assert_eq!(state_after(91, &[]), "old acme-old unused");
+    assert_eq!(state_after(89, &[]), "old acme-old ok");
+    assert_eq!(state_after(91, &["--unused", "100d"]), "old acme-old ok");
+    assert_eq!(state_after(2, &["--unused", "1d12h"]), "old acme-old unused");
     sandbox.neto(["keys", "acme", "--unused", "90"]).run().code(2).stderr_has("--unused").stdout("");
-    // The store's own key is no exception, however lately it was asked with.
+    // The key that asks counts as unused too, although it was used just now.
     sandbox.server().set_last_login(&acme, Some(days_ago(100)), "127.0.0.1");
     assert_eq!(sandbox.states(&["acme"])[1], "soc acme unused");
 }
@@ -107,17 +107,17 @@ fn a_login_that_this_machine_did_not_make_is_told() {
     let sandbox = Sandbox::new();
     let acme = sandbox.add("acme");
     assert_eq!(sandbox.states(&[]), ["soc acme ok"]);
-    // Somebody signed in an hour after this machine did.
+    // The server's last login is `later` seconds after this machine's last login.
     for (later, state) in [(60, "ok"), (240, "ok"), (360, "elsewhere"), (3600, "elsewhere")] {
         sandbox.neto(["login", "acme", "--force"]).run().code(0);
-        sandbox.age_token("acme", later);
+        sandbox.backdate_token("acme", later);
         assert_eq!(sandbox.states(&[]), [format!("soc acme {state}")], "{later} s later");
     }
-    // Of two profiles with the same key the later login counts.
+    // For two profiles with the same key, the later login counts.
     sandbox.neto(["profile", "add", "acme-two"]).stdin(acme.netosecret()).run().code(0);
     sandbox.neto(["login", "acme-two"]).run().code(0);
     assert_eq!(sandbox.states(&["acme"]), ["soc acme ok", "soc acme-two ok"]);
-    // Where nothing is known of an own login, nothing is said.
+    // If this machine's last login is unknown, no login counts as `elsewhere`.
     sandbox.neto(["logout", "acme", "acme-two"]).run().code(0);
     let other = sandbox.add_key("acme-other", "acme", "other");
     sandbox.server().set_last_login(&other, Some(days_ago(0)), "192.0.2.9");
@@ -132,11 +132,11 @@ fn a_check_ends_with_9_as_long_as_a_key_stands_out() {
     let found = check();
     found.code(9).stdout_has("theirs").stderr_has("of 5 keys 2 unknown, 0 used from elsewhere, 2 unused");
     found.stderr_has("neto api DELETE /api-keys/KEY -p PROFILE");
-    sandbox.age_token("acme", 3600);
+    sandbox.backdate_token("acme", 3600);
     check().code(9).stderr_has("2 unknown, 1 used from elsewhere, 2 unused").stderr_has("hint: neto rotate PROFILE");
     let other = Sandbox::new();
     other.add("globex");
-    other.neto(["keys", "--check"]).run().code(0).silent().stdout_has("globex");
+    other.neto(["keys", "--check"]).run().code(0).stderr("").stdout_has("globex");
 }
 
 #[test]
@@ -148,8 +148,8 @@ fn several_tenants_are_asked_once_each_and_failures_are_told() {
     sandbox.neto(["keys"]).run().code(3).stderr_has("no profile is chosen");
     let all = ["acme acme ok", "acme-ro acme-ro unused", "globex globex ok", "hooli hooli ok"];
     assert_eq!(sandbox.states(&["--all", "--jobs", "3"]), all);
-    assert_eq!(sandbox.server().asked(KEYS), 3);
-    sandbox.server().fault(Fault::at(KEYS).of("globex").error(500, "broken"));
+    assert_eq!(sandbox.server().request_count(KEYS), 3);
+    sandbox.server().fault(Fault::at(KEYS).for_tenant("globex").error(500, "broken"));
     let outcome = sandbox.neto(["keys", "--all", "-o", "csv", "--check"]).run();
     outcome.code(8).stdout_has("acme-ro").stdout_has("hooli").stdout_lacks("globex");
     outcome.stderr_has("error: globex: 127.0.0.1:").stderr_has("1 of 4 profiles failed").stderr_has("neto keys globex");
@@ -164,17 +164,17 @@ fn another_profile_of_the_tenant_may_list_what_the_first_may_not() {
     sandbox.add_key("acme-admin", "acme", "admin");
     sandbox.server().fault(Fault::at(KEYS).once().error(403, "no role"));
     assert_eq!(sandbox.states(&["acme", "acme-admin"]).len(), 2);
-    assert_eq!(sandbox.server().asked(KEYS), 2);
-    // Whose key may not is told of it, with a way out; other failures are not asked again with another.
+    assert_eq!(sandbox.server().request_count(KEYS), 2);
+    // A key without permission is reported, with a hint. Only this failure is retried with another profile's key.
     sandbox.server().fault(Fault::at(KEYS).error(403, "no role"));
     let refused = sandbox.neto(["keys", "acme"]).run();
     refused.code(4).stdout("").stderr_has("no role").stderr_has("hint: neto keys PROFILE\n").stderr_lacks("set-secret");
     sandbox.neto(["keys", "acme", "acme-admin"]).run().code(8).stderr_has("1 of 2 profiles failed");
     sandbox.server().clear_faults();
     sandbox.server().fault(Fault::at(KEYS).error(500, "broken"));
-    let before = sandbox.server().asked(KEYS);
+    let before = sandbox.server().request_count(KEYS);
     sandbox.neto(["keys", "acme", "acme-admin"]).run().code(8);
-    assert_eq!(sandbox.server().asked(KEYS), before + 1);
+    assert_eq!(sandbox.server().request_count(KEYS), before + 1);
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! `neto login`: one or many, and every way in which a server does not give a token.
+//! Tests `neto login` for one and several profiles, and every server answer that gives no token.
 
 use crate::fusion::{Fault, PERSON, TOKEN};
 use crate::harness::Sandbox;
 use serde_json::json;
 
-/// A port of loopback where nobody listens: the one that a listener just gave up.
-fn nowhere() -> String {
+/// Returns the URL of a loopback port on which no program listens: a listener has just released the port.
+fn refusing_url() -> String {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     format!("http://{}/api/v1", listener.local_addr().expect("an address"))
 }
@@ -19,8 +19,8 @@ fn a_login_is_kept_until_force() {
     assert_eq!(sandbox.server().logins(), 1);
     sandbox.neto(["login", "acme", "--force"]).run().code(0).stdout("").stderr_has("signed in");
     assert_eq!(sandbox.server().logins(), 2);
-    sandbox.age_token("acme", 172_800);
-    sandbox.neto(["login", "acme", "-q"]).run().code(0).silent().stdout("");
+    sandbox.backdate_token("acme", 172_800);
+    sandbox.neto(["login", "acme", "-q"]).run().code(0).stderr("").stdout("");
     assert_eq!((sandbox.server().logins(), sandbox.server().refreshes()), (2, 1));
     sandbox
         .neto(["login", "acme", "--min-ttl", "30h"])
@@ -52,9 +52,9 @@ fn many_are_selected_by_name_glob_and_tag() {
     for (arguments, wanted) in cases {
         sandbox.neto(["logout", "--all"]).run().code(0);
         sandbox.neto(["login"].iter().chain(*arguments)).run().code(0).stdout("");
-        let held = |name: &&str| sandbox.token_file(name).exists();
-        let held: Vec<&str> = ["acme-eu", "acme-us", "globex", "hooli"].into_iter().filter(held).collect();
-        assert_eq!(held, *wanted, "{arguments:?}");
+        let cached = |name: &&str| sandbox.token_file(name).exists();
+        let cached: Vec<&str> = ["acme-eu", "acme-us", "globex", "hooli"].into_iter().filter(cached).collect();
+        assert_eq!(cached, *wanted, "{arguments:?}");
     }
     let before = sandbox.server().connections();
     for arguments in [&["x*"][..], &["--tag", "none"], &["hooli", "--tag", "prod"]] {
@@ -75,12 +75,12 @@ fn of_all_the_skeletons_are_skipped_and_failures_told() {
     let all = || sandbox.neto(["login", "--all", "--force"]).run();
     all().code(0).stdout("").stderr_has("skeleton: skipped").stderr_has("hooli: signed in");
     assert_eq!(sandbox.server().logins(), 3);
-    sandbox.server().fault(Fault::at(TOKEN).of("globex").error(401, "unknown key"));
+    sandbox.server().fault(Fault::at(TOKEN).for_tenant("globex").error(401, "unknown key"));
     let outcome = all();
     outcome.code(8).stdout("").stderr_has("globex: ").stderr_has("unknown key").stderr_has("1 of ");
     outcome.stderr_has("acme: signed in").stderr_has("hooli: signed in");
     assert_eq!(sandbox.server().logins(), 5);
-    // Named alone it is a failure of its own kind.
+    // For a single named profile, the exit code is that of its own failure.
     sandbox.neto(["login", "skeleton"]).run().code(3).stdout("").stderr_has("neto profile set-secret skeleton");
     sandbox.neto(["login", "globex", "--force"]).run().code(4).stdout("").stderr_has("unknown key");
     assert!(sandbox.token_file("globex").exists(), "the good token before stays");
@@ -114,7 +114,7 @@ fn a_credential_in_clear_is_refused() {
     let credential = sandbox.server().add_tenant("globex", "soc");
     let entry = format!("\n[profiles.globex]\nnetosecret = \"{}\"\n", credential.netosecret());
     sandbox.write_store(sandbox.store() + &entry);
-    sandbox.spare(&sandbox.home("profiles.toml"));
+    sandbox.allow_secrets_in(&sandbox.home("profiles.toml"));
     for verb in ["login", "token", "export"] {
         sandbox.neto([verb, "globex"]).run().code(3).stderr_has("in clear").stderr_has("neto seal globex");
     }
@@ -131,9 +131,9 @@ fn a_rejected_credential_is_4() {
         let outcome = sandbox.neto(["login"]).run();
         outcome.code(4).stdout("").stderr_has("error: acme: ").stderr_has(&status.to_string()).stderr_has("entry");
         outcome.stderr_has("neto profile set-secret acme").stderr_lacks("\u{1b}").stderr_lacks("\u{7}");
-        assert_eq!(sandbox.server().asked(TOKEN), usize::from(status != 400) + usize::from(status == 403) + 1);
+        assert_eq!(sandbox.server().request_count(TOKEN), usize::from(status != 400) + usize::from(status == 403) + 1);
     }
-    // What a server repeats of our own secrets is struck out.
+    // Secrets that a server repeats in its message are redacted.
     sandbox.server().clear_faults();
     sandbox
         .server()
@@ -142,7 +142,7 @@ fn a_rejected_credential_is_4() {
     sandbox.server().clear_faults();
     sandbox.server().regenerate(&credential);
     sandbox.neto(["login"]).run().code(4).stdout("").stderr_has("acme");
-    sandbox.expect_breaches();
+    sandbox.allow_violations();
     assert!(!sandbox.token_file("acme").exists());
 }
 
@@ -154,7 +154,7 @@ fn r21_a_clock_that_differs_is_told() {
     sandbox.neto(["login"]).run().code(4).stdout("").stderr_has("clock").stderr_has("behind");
     sandbox.server().set_clock_skew(-3600);
     sandbox.neto(["login"]).run().code(4).stdout("").stderr_has("clock").stderr_has("ahead of");
-    sandbox.expect_breaches();
+    sandbox.allow_violations();
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn no_server_or_no_usable_answer_is_5_and_nothing_is_kept() {
         outcome.stderr_lacks("captive").stderr_lacks("xxxxxxxx");
         assert!(!sandbox.token_file("acme").exists(), "{name}");
     }
-    let url = nowhere();
+    let url = refusing_url();
     sandbox.neto(["profile", "edit", "acme", "--url", &url]).run().code(0);
     sandbox
         .neto(["login"])
@@ -211,18 +211,18 @@ fn r23_r29_what_passes_is_tried_again_with_a_new_jti() {
         (3, vec![Fault::at(TOKEN).once().error(502, "later"), later()]),
         (2, vec![Fault::at(TOKEN).once().error(504, "later")]),
     ] {
-        let before = sandbox.server().asked(TOKEN);
+        let before = sandbox.server().request_count(TOKEN);
         sandbox.server().clear_faults();
         for fault in faults {
             sandbox.server().fault(fault);
         }
         sandbox.neto(["login", "--force"]).run().code(0).stdout("").stderr_has("signed in");
-        assert_eq!(sandbox.server().asked(TOKEN) - before, asked);
+        assert_eq!(sandbox.server().request_count(TOKEN) - before, asked);
     }
-    let before = sandbox.server().asked(TOKEN);
+    let before = sandbox.server().request_count(TOKEN);
     sandbox.server().fault(Fault::at(TOKEN).error(503, "later"));
     sandbox.neto(["login", "--force"]).run().code(5).stdout("").stderr_has("503");
-    assert_eq!(sandbox.server().asked(TOKEN) - before, 3, "three tries in all");
+    assert_eq!(sandbox.server().request_count(TOKEN) - before, 3, "three tries in all");
 }
 
 #[test]
@@ -235,10 +235,10 @@ fn a_person_signs_in_with_a_password() {
     };
     add("me", &person.password);
     sandbox.neto(["login", "me"]).run().code(0).stdout("").stderr_has("me: signed in");
-    sandbox.age_token("me", 172_800);
+    sandbox.backdate_token("me", 172_800);
     sandbox.neto(["login", "me"]).run().code(0).stderr_has("me: refreshed");
-    assert_eq!((sandbox.server().asked(PERSON), sandbox.server().refreshes()), (1, 1));
-    sandbox.plant("password", "not the password");
+    assert_eq!((sandbox.server().request_count(PERSON), sandbox.server().refreshes()), (1, 1));
+    sandbox.add_canary("password", "not the password");
     add("wrong", "not the password");
     sandbox.neto(["login", "wrong"]).run().code(4).stdout("").stderr_has("wrong: ");
 }

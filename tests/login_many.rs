@@ -1,18 +1,18 @@
-//! `neto login` of many: so many at once, what is told of them, what one tenant, one server or one interruption may
-//! spoil, and what it comes to.
+//! Tests `neto login` for many profiles: concurrency, messages and exit codes. Also tests how far the failure of one
+//! tenant, a server or an interrupt affects the others.
 
 use crate::fusion::{Authority, Credential, Fault, Gate, Leaf, REFRESH, Server, TOKEN};
 use crate::harness::{Call, Outcome, Sandbox};
 use std::fs;
 
-/// Of so many profiles and more the failures are told by their reason.
+/// Number of profiles that is large enough for failures to be summarized by reason.
 const MANY: usize = 12;
 
-/// Seconds in a day, the life of a token here.
+/// Seconds in a day, the lifetime of a token in these tests.
 const DAY: i64 = 86_400;
 
 impl Sandbox {
-    /// So many tenants and their profiles: `tenant-00` and so on.
+    /// Adds `count` tenants and their profiles: `tenant-00` and so on.
     fn add_many(&self, count: usize) -> Vec<Credential> {
         let tenants: Vec<Credential> =
             (0..count).map(|number| self.server().add_tenant(&name(number), "soc")).collect();
@@ -21,7 +21,7 @@ impl Sandbox {
         tenants
     }
 
-    /// A profile without a secret.
+    /// Adds a profile without a secret.
     fn add_skeleton(&self, name: &str) {
         let profile = format!("\n[profiles.{name}]\nshortname = \"{name}\"\nappname = \"soc\"\n");
         self.write_store(self.store() + &profile);
@@ -35,14 +35,14 @@ impl Sandbox {
         self.neto(["login", "--all"].iter().chain(flags))
     }
 
-    /// Which of so many profiles have a token.
-    fn held(&self, count: usize) -> Vec<usize> {
+    /// Returns which of the first `count` profiles have a cached token.
+    fn cached_profiles(&self, count: usize) -> Vec<usize> {
         (0..count).filter(|number| self.token_file(&name(*number)).exists()).collect()
     }
 
-    /// What the server does to logins of that profile.
+    /// Adds a server fault for logins of this profile.
     fn fault_at_login_of(&self, number: usize, fault: impl FnOnce(Fault) -> Fault) {
-        self.server().fault(fault(Fault::at(TOKEN).of(&name(number))));
+        self.server().fault(fault(Fault::at(TOKEN).for_tenant(&name(number))));
     }
 }
 
@@ -57,16 +57,16 @@ fn so_many_are_in_flight_as_jobs_says_and_no_more() {
     for (flags, jobs) in [(&[][..], 16), (&["--jobs", "3", "--force"], 3)] {
         sandbox.server().clear_faults();
         let gate = Gate::new();
-        sandbox.server().fault(Fault::at(TOKEN).hold(&gate));
-        let before = sandbox.server().asked(TOKEN);
+        sandbox.server().fault(Fault::at(TOKEN).hold_at(&gate));
+        let before = sandbox.server().request_count(TOKEN);
         let run = sandbox.login(flags).start();
-        gate.wait_for(jobs);
-        // Time for one more, if there were one.
+        gate.wait_for_requests(jobs);
+        // Time for one more request, if neto sent more.
         sandbox.neto(["status"]).run().code(0);
-        assert_eq!(sandbox.server().asked(TOKEN) - before, jobs);
+        assert_eq!(sandbox.server().request_count(TOKEN) - before, jobs);
         gate.open();
         run.finish().code(0).stdout("").stderr_has("20 signed in");
-        assert_eq!(sandbox.server().asked(TOKEN) - before, 20);
+        assert_eq!(sandbox.server().request_count(TOKEN) - before, 20);
     }
     for jobs in ["0", "1000", "many"] {
         sandbox.login_all(&["--jobs", jobs]).code(2).stdout("").stderr_has("--jobs");
@@ -79,9 +79,9 @@ fn sixty_four_in_flight_take_one_thread() {
     let sandbox = Sandbox::new();
     sandbox.add_many(64);
     let gate = Gate::new();
-    sandbox.server().fault(Fault::at(TOKEN).hold(&gate));
+    sandbox.server().fault(Fault::at(TOKEN).hold_at(&gate));
     let run = sandbox.login(&["--jobs", "64"]).start();
-    gate.wait_for(64);
+    gate.wait_for_requests(64);
     let status = fs::read_to_string(format!("/proc/{}/status", run.id())).unwrap();
     assert!(status.lines().any(|line| line == "Threads:\t1"), "{status}");
     gate.open();
@@ -93,12 +93,12 @@ fn a_tenant_that_hangs_holds_up_nobody() {
     let sandbox = Sandbox::new();
     sandbox.add_many(MANY);
     let gate = Gate::new();
-    sandbox.fault_at_login_of(0, |fault| fault.hold(&gate));
+    sandbox.fault_at_login_of(0, |fault| fault.hold_at(&gate));
     let run = sandbox.login(&["--jobs", "2"]).start();
     for number in 1..MANY {
-        run.wait_until_it_says(&format!("{}: signed in", name(number)));
+        run.wait_for_stderr(&format!("{}: signed in", name(number)));
     }
-    assert_eq!(sandbox.held(MANY), (1..MANY).collect::<Vec<_>>());
+    assert_eq!(sandbox.cached_profiles(MANY), (1..MANY).collect::<Vec<_>>());
     gate.open();
     run.finish().code(0).stderr_has("tenant-00: signed in").stderr_has("12 signed in");
 }
@@ -108,11 +108,11 @@ fn control_one_at_a_time_a_tenant_that_hangs_does() {
     let sandbox = Sandbox::new();
     sandbox.add_many(2);
     let gate = Gate::new();
-    sandbox.fault_at_login_of(0, |fault| fault.hold(&gate));
+    sandbox.fault_at_login_of(0, |fault| fault.hold_at(&gate));
     let run = sandbox.login(&["--jobs", "1"]).start();
-    gate.wait_for(1);
+    gate.wait_for_requests(1);
     sandbox.neto(["status"]).run().code(0);
-    assert_eq!(sandbox.server().asked(TOKEN), 1);
+    assert_eq!(sandbox.server().request_count(TOKEN), 1);
     gate.open();
     run.finish().code(0);
 }
@@ -123,14 +123,14 @@ fn a_tenant_that_never_answers_fails_alone() {
     sandbox.add_many(MANY);
     sandbox.neto(["profile", "edit", "tenant-05", "--timeout", "1s"]).run().code(0);
     // The gate stays closed.
-    sandbox.fault_at_login_of(5, |fault| fault.hold(&Gate::new()));
+    sandbox.fault_at_login_of(5, |fault| fault.hold_at(&Gate::new()));
     sandbox
         .login_all(&[])
         .code(8)
         .stderr_has("1 x no answer from ")
         .stderr_has("within 1 s")
         .stderr_has("11 signed in");
-    assert_eq!(sandbox.held(MANY).len(), MANY - 1);
+    assert_eq!(sandbox.cached_profiles(MANY).len(), MANY - 1);
 }
 
 #[test]
@@ -138,10 +138,10 @@ fn of_a_few_each_is_told_in_its_order() {
     let sandbox = Sandbox::new();
     sandbox.add_many(3);
     let gate = Gate::new();
-    sandbox.fault_at_login_of(0, |fault| fault.hold(&gate));
+    sandbox.fault_at_login_of(0, |fault| fault.hold_at(&gate));
     let run = sandbox.login(&[]).start();
-    gate.wait_for(1);
-    while sandbox.held(3) != [1, 2] {
+    gate.wait_for_requests(1);
+    while sandbox.cached_profiles(3) != [1, 2] {
         std::thread::yield_now();
     }
     gate.open();
@@ -158,12 +158,12 @@ fn what_went_well_is_summed_up_in_a_line() {
     sandbox.add_skeleton("later");
     sandbox.add_skeleton("latest");
     sandbox.neto(["login", "tenant-00", "tenant-01", "tenant-02"]).run().code(0);
-    sandbox.age_token("tenant-02", 2 * DAY);
+    sandbox.backdate_token("tenant-02", 2 * DAY);
     let outcome = sandbox.login_all(&[]);
     outcome.code(0).stdout("").stderr_has("later: skipped, it has no secret yet");
     let last = outcome.stderr.lines().last().unwrap();
     assert_eq!(last, "2 cached, 1 refreshed, 9 signed in, 2 skipped, without a secret (later, latest)");
-    sandbox.login_all(&["-q"]).code(0).stdout("").silent();
+    sandbox.login_all(&["-q"]).code(0).stdout("").stderr("");
     sandbox.neto(["login", "later"]).run().code(3).stderr_has("no secret yet");
 }
 
@@ -173,7 +173,7 @@ fn min_ttl_renews_what_has_less_than_that_left() {
     sandbox.add_many(MANY);
     sandbox.login_all(&[]).code(0);
     for number in [3, 7] {
-        sandbox.age_token(&name(number), DAY - 20 * 60);
+        sandbox.backdate_token(&name(number), DAY - 20 * 60);
     }
     sandbox.login_all(&["--min-ttl", "10m"]).code(0).stderr_has("12 cached");
     sandbox.login_all(&["--min-ttl", "30m"]).code(0).stderr_has("10 cached, 2 refreshed");
@@ -192,7 +192,7 @@ fn failures_are_told_by_their_reasons_with_a_line_that_repeats_them() {
     let outcome = sandbox.login_all(&["--jobs", "1", "--force", "--min-ttl", "1h"]);
     outcome.code(8).stdout("");
     let host = sandbox.server().origin().trim_start_matches("http://");
-    let told = format!(
+    let summary = format!(
         "\
 8 signed in
 error: 4 of 12 profiles failed:
@@ -205,9 +205,9 @@ error: 4 of 12 profiles failed:
   hint: neto login --force --min-ttl 1h tenant-02 tenant-03 tenant-09 tenant-11
 "
     );
-    assert!(outcome.stderr.ends_with(&told), "{outcome}");
+    assert!(outcome.stderr.ends_with(&summary), "{outcome}");
     outcome.stderr_has(&format!("error: tenant-11: {host} answered with status 500: out of order\n"));
-    // What failed is done by that line, and nothing else.
+    // The hint's command logs in exactly the failed profiles.
     sandbox.server().clear_faults();
     let before = sandbox.server().logins();
     sandbox.neto(["login", "tenant-02", "tenant-03", "tenant-09", "tenant-11"]).run().code(0);
@@ -230,8 +230,8 @@ fn reasons_without_end_and_many_names_are_cut() {
     outcome
         .stderr_has("11 x another reason\n")
         .stderr_has("hint: run the same line again; what is done is not done twice\n");
-    let told = outcome.stderr.split("profiles failed:").nth(1).unwrap();
-    assert_eq!(told.matches(" x ").count(), 11, "{outcome}");
+    let summary = outcome.stderr.split("profiles failed:").nth(1).unwrap();
+    assert_eq!(summary.matches(" x ").count(), 11, "{outcome}");
 }
 
 #[test]
@@ -249,7 +249,7 @@ fn the_nonsense_of_one_tenant_spoils_no_other() {
     let outcome = sandbox.login_all(&[]);
     outcome.code(8).stdout("").stderr_has("5 signed in").stderr_has("7 of 12 profiles failed");
     outcome.stderr_lacks("\u{1b}").stderr_lacks("\nerror: tenant-11").stderr_lacks("xxxxxxxx").stderr_lacks("<html>");
-    assert_eq!(sandbox.held(MANY), (7..MANY).collect::<Vec<_>>());
+    assert_eq!(sandbox.cached_profiles(MANY), (7..MANY).collect::<Vec<_>>());
 }
 
 #[test]
@@ -267,15 +267,15 @@ fn a_profile_that_is_wrong_fails_alone() {
 fn a_429_stops_all_until_the_server_may_be_asked_again() {
     let sandbox = Sandbox::new();
     sandbox.add_many(MANY);
-    // Longer than anybody waits: after the first, nobody is asked at all.
+    // `Retry-After` is longer than neto waits, so no request follows the first.
     sandbox.server().fault(Fault::at(TOKEN).error(429, "slow down").header("Retry-After", "3600"));
     let outcome = sandbox.login_all(&["--jobs", "1"]);
     outcome.code(8).stderr_has("1 x ").stderr_has("429: slow down").stderr_has("11 x ");
     outcome.stderr_has("is asked too much, it says: nothing is sent to it for 3600 s");
-    assert_eq!(sandbox.server().asked(TOKEN), 1);
-    // Another process keeps to it too.
+    assert_eq!(sandbox.server().request_count(TOKEN), 1);
+    // Another process observes the rate limit too.
     sandbox.login_all(&[]).code(8).stderr_has("wants to be left alone");
-    assert_eq!(sandbox.server().asked(TOKEN), 1);
+    assert_eq!(sandbox.server().request_count(TOKEN), 1);
 }
 
 #[test]
@@ -284,17 +284,17 @@ fn control_other_refusals_stop_nobody() {
     sandbox.add_many(MANY);
     sandbox.server().fault(Fault::at(TOKEN).error(401, "no"));
     sandbox.login_all(&["--jobs", "1"]).code(8);
-    assert_eq!(sandbox.server().asked(TOKEN), MANY);
+    assert_eq!(sandbox.server().request_count(TOKEN), MANY);
 }
 
 #[test]
 fn after_a_429_all_are_signed_in_all_the_same() {
-    // A rest may be longer than a request: it is no part of it.
+    // A back-off may be longer than the request timeout, because the timeout does not include it.
     for header in [None, Some("2")] {
         let sandbox = Sandbox::new();
         sandbox.add_many(MANY);
         sandbox.neto(["profile", "edit", "--defaults", "--timeout", "1s"]).run().code(0);
-        let later = Fault::at(TOKEN).after(2).times(6).error(429, "slow down");
+        let later = Fault::at(TOKEN).skip(2).times(6).error(429, "slow down");
         sandbox.server().fault(match header {
             Some(seconds) => later.header("Retry-After", seconds),
             None => later,
@@ -302,7 +302,7 @@ fn after_a_429_all_are_signed_in_all_the_same() {
         let outcome = sandbox.login_all(&["--jobs", "6"]);
         outcome.code(0).stderr_has("12 signed in").stderr_lacks("429: slow down");
         assert_eq!(outcome.stderr.contains("nothing is sent to it for 2 s"), header.is_some(), "{outcome}");
-        assert_eq!(sandbox.server().asked(TOKEN), MANY + 6);
+        assert_eq!(sandbox.server().request_count(TOKEN), MANY + 6);
     }
 }
 
@@ -315,7 +315,7 @@ fn control_one_alone_is_told_of_a_429_at_once() {
     sandbox.server().fault(Fault::at(TOKEN).once().error(429, "slow down").header("Retry-After", "2"));
     for asked in 1..=2 {
         sandbox.login_all(&["--force"]).code(5).stderr_has("429: slow down").stderr_lacks("nothing is sent");
-        assert_eq!(sandbox.server().asked(TOKEN), asked);
+        assert_eq!(sandbox.server().request_count(TOKEN), asked);
     }
 }
 
@@ -324,10 +324,10 @@ fn a_refresh_is_sent_once_whatever_the_pace() {
     let sandbox = Sandbox::new();
     sandbox.add_many(MANY);
     sandbox.login_all(&[]).code(0);
-    (0..MANY).for_each(|number| sandbox.age_token(&name(number), 2 * DAY));
+    (0..MANY).for_each(|number| sandbox.backdate_token(&name(number), 2 * DAY));
     sandbox.server().fault(Fault::at(REFRESH).times(3).error(429, "slow down"));
     sandbox.login_all(&["--jobs", "3"]).code(0).stderr_has("9 refreshed, 3 signed in");
-    assert_eq!((sandbox.server().asked(REFRESH), sandbox.server().asked(TOKEN)), (MANY, MANY + 3));
+    assert_eq!((sandbox.server().request_count(REFRESH), sandbox.server().request_count(TOKEN)), (MANY, MANY + 3));
 }
 
 #[test]
@@ -339,21 +339,21 @@ fn ctrl_c_stops_at_once_and_keeps_what_is_done() {
         sandbox.add_many(MANY);
         // The gate stays closed.
         let gate = Gate::new();
-        sandbox.server().fault(Fault::at(TOKEN).after(6).hold(&gate));
+        sandbox.server().fault(Fault::at(TOKEN).skip(6).hold_at(&gate));
         if at_terminal {
             let mut terminal = sandbox.login(&["--jobs", "3"]).at_terminal();
-            gate.wait_for(3);
+            gate.wait_for_requests(3);
             terminal.press(CTRL_C);
             terminal.finish().code(130).lacks("error");
         } else {
             let run = sandbox.login(&["--jobs", "3"]).start();
-            gate.wait_for(3);
+            gate.wait_for_requests(3);
             run.signal(rustix::process::Signal::INT);
             run.finish().code(130).stderr_lacks("error");
         }
-        assert_eq!(sandbox.held(MANY).len(), 6);
+        assert_eq!(sandbox.cached_profiles(MANY).len(), 6);
         assert!(sandbox.leftovers().is_empty());
-        sandbox.is_whole(&["tenant-00", "tenant-11"]);
+        sandbox.assert_intact(&["tenant-00", "tenant-11"]);
         sandbox.server().clear_faults();
         sandbox.login_all(&[]).code(0).stderr_has("6 cached, 6 signed in");
     }
@@ -374,7 +374,7 @@ fn on_a_terminal_one_line_says_how_far_it_is() {
     screen.code(8).lacks("Signing in").lacks("tenant-00").lacks("error: tenant-01");
     screen.has("11 signed in, 1 skipped, without a secret (later)").has("error: 1 of 13 profiles failed:");
     screen.has("hint: neto login tenant-01");
-    // With few, or quiet, there is no such line.
+    // With few profiles, or with `--quiet`, no progress line is shown.
     let quiet = sandbox.login(&["-q"]).at_terminal().finish();
     assert!(!quiet.code(8).raw.contains("Signing in"), "{}", quiet.raw);
     let few = sandbox.neto(["login", "tenant-02", "tenant-03"]).at_terminal().finish();
@@ -386,9 +386,9 @@ fn a_store_that_is_edited_meanwhile_stays_as_it_was_edited() {
     let sandbox = Sandbox::new();
     sandbox.add_many(MANY);
     let gate = Gate::new();
-    sandbox.server().fault(Fault::at(TOKEN).hold(&gate));
+    sandbox.server().fault(Fault::at(TOKEN).hold_at(&gate));
     let run = sandbox.login(&["--jobs", "4"]).start();
-    gate.wait_for(4);
+    gate.wait_for_requests(4);
     sandbox.neto(["profile", "edit", "tenant-00", "--tag", "edited"]).run().code(0);
     sandbox.neto(["profile", "remove", "tenant-11", "--yes"]).run().code(0);
     sandbox.write_store(sandbox.store() + "# by hand\n");
@@ -413,8 +413,8 @@ fn two_runs_share_the_work() {
     assert_eq!(sandbox.server().logins(), MANY);
 }
 
-/// A home on a file system that fills up after some tokens.
-const SMALL: &str = r#"
+/// Script that runs in a home on a file system that is full after a few tokens.
+const FULL_DISK_SCRIPT: &str = r#"
 home=$1
 mount -t tmpfs -o size=400k,mode=700 tmpfs "$home-small" || exit 99
 cp -a "$home/." "$home-small"
@@ -432,17 +432,17 @@ neto login --all 2>&1 | tail -1
 #[test]
 #[cfg(target_os = "linux")]
 fn r8_a_disk_that_is_full_in_the_middle_keeps_what_was_done() {
-    use crate::torture::scale::say_not_tested;
+    use crate::torture::scale::report_skipped;
     let mount = ["-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"];
     if !std::process::Command::new("unshare").args(mount).output().is_ok_and(|output| output.status.success()) {
-        return say_not_tested("no file system can be mounted here (unshare -m, mount), so none is really full");
+        return report_skipped("no file system can be mounted here (unshare -m, mount), so none is really full");
     }
     let sandbox = Sandbox::new();
     sandbox.add_many(20);
     let home = sandbox.home("");
     let home = home.to_str().unwrap().trim_end_matches('/');
     fs::create_dir(format!("{home}-small")).unwrap();
-    let outcome = sandbox.program("unshare", ["-m", "sh", "-c", SMALL, "sh", home]).run();
+    let outcome = sandbox.program("unshare", ["-m", "sh", "-c", FULL_DISK_SCRIPT, "sh", home]).run();
     outcome.code(0).stderr_has("no space left on device").stderr_has("the token cannot be kept");
     let lines: Vec<&str> = outcome.stdout.lines().collect();
     let [code, kept, leftovers, same, again] = lines[..] else { panic!("{outcome}") };
@@ -457,15 +457,15 @@ fn r8_a_disk_that_is_full_in_the_middle_keeps_what_was_done() {
 #[test]
 fn connections_are_kept_and_sessions_resumed() {
     let authority = Authority::new();
-    let sandbox = Sandbox::with(Server::https(&authority, Leaf::Good));
+    let sandbox = Sandbox::with_server(Server::https(&authority, Leaf::Valid));
     let roots = sandbox.work("roots.pem");
     fs::write(&roots, authority.pem()).unwrap();
     sandbox.add_many(30);
     let login = || sandbox.login(&["--jobs", "1"]).env("SSL_CERT_FILE", &roots).run();
     login().code(0).stderr_has("30 signed in");
     assert_eq!((sandbox.server().connections(), sandbox.server().handshakes()), (1, [1, 0]));
-    // A refresh goes by a connection of its own, since nobody may wonder whether it was sent.
-    (0..5).for_each(|number| sandbox.age_token(&name(number), 2 * DAY));
+    // A refresh uses its own connection, so that neto always knows whether the request was sent.
+    (0..5).for_each(|number| sandbox.backdate_token(&name(number), 2 * DAY));
     login().code(0).stderr_has("25 cached, 5 refreshed");
     assert_eq!((sandbox.server().connections(), sandbox.server().handshakes()), (6, [2, 4]));
 }

@@ -1,4 +1,4 @@
-//! `neto logout`: forgets tokens here, ends nothing at the server, and says so.
+//! Tests `neto logout`: deletes cached tokens without revoking them at the server, and says so.
 
 use crate::fusion::REFRESH;
 use crate::fusion::{Fault, Gate, TOKEN};
@@ -8,15 +8,15 @@ use crate::harness::Sandbox;
 fn a_token_is_forgotten_here_and_lives_on_at_the_server() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
-    let token = sandbox.neto(["token"]).reveals("access token").run().code(0).answer().to_owned();
+    let token = sandbox.neto(["token"]).allow_secret("access token").run().code(0).stdout_trimmed().to_owned();
     let before = sandbox.server().connections();
     sandbox.neto(["logout"]).run().code(0).stdout("").stderr_has("'acme'").stderr_has("At the server nothing ends");
     assert!(!sandbox.token_file("acme").exists());
     sandbox.neto(["logout", "acme"]).run().code(0).stdout("").stderr_has("no token").stderr_lacks("At the server");
     assert_eq!(sandbox.server().connections(), before, "nobody was asked");
-    let next = sandbox.neto(["token"]).reveals("access token").run().code(0).answer().to_owned();
+    let next = sandbox.neto(["token"]).allow_secret("access token").run().code(0).stdout_trimmed().to_owned();
     assert_ne!(next, token);
-    assert_eq!((sandbox.server().logins(), sandbox.server().asked(REFRESH)), (2, 0));
+    assert_eq!((sandbox.server().logins(), sandbox.server().request_count(REFRESH)), (2, 0));
 }
 
 #[test]
@@ -30,10 +30,10 @@ fn only_what_is_selected_is_forgotten() {
     sandbox.neto(["logout"]).run().code(3).stdout("").stderr_has("no profile is chosen");
     sandbox.neto(["logout", "nosuch"]).run().code(3).stdout("").stderr_has("nosuch");
     sandbox.neto(["logout", "*x", "acme"]).run().code(0).stdout("").stderr_has("2 token");
-    let left = || names.into_iter().filter(|name| sandbox.token_file(name).exists()).collect::<Vec<_>>();
-    assert_eq!(left(), ["hooli"]);
-    sandbox.neto(["logout", "--all", "-q"]).run().code(0).stdout("").silent();
-    assert_eq!(left(), [""; 0]);
+    let remaining = || names.into_iter().filter(|name| sandbox.token_file(name).exists()).collect::<Vec<_>>();
+    assert_eq!(remaining(), ["hooli"]);
+    sandbox.neto(["logout", "--all", "-q"]).run().code(0).stdout("").stderr("");
+    assert_eq!(remaining(), [""; 0]);
 }
 
 #[test]
@@ -67,11 +67,11 @@ fn r18_a_login_in_flight_writes_nothing_back_after_a_logout_or_a_removal() {
         sandbox.add("acme");
         sandbox.neto(["login", "acme"]).run().code(0);
         let gate = Gate::new();
-        sandbox.server().fault(Fault::at(TOKEN).once().hold(&gate));
+        sandbox.server().fault(Fault::at(TOKEN).once().hold_at(&gate));
         let login = sandbox.neto(["login", "acme", "--force"]).start();
-        gate.wait_for(1);
+        gate.wait_for_requests(1);
         let ending = sandbox.neto(verb).start();
-        ending.wait_until_it_says(&format!("waiting for neto process {}, which holds", login.id()));
+        ending.wait_for_stderr(&format!("waiting for neto process {}, which holds", login.id()));
         gate.open();
         login.finish().code(0);
         ending.finish().code(0);

@@ -1,4 +1,4 @@
-//! The tests of the real binary against a real server on loopback.
+//! Tests of the real binary against a real server on loopback.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,6 +11,7 @@ mod api;
 mod choice;
 mod ci;
 mod ci_page;
+mod comments;
 mod completion;
 mod corpus;
 mod discover;
@@ -26,6 +27,7 @@ mod hook;
 mod identity;
 mod init;
 mod keys;
+mod layers;
 mod login;
 mod login_many;
 mod logout;
@@ -51,7 +53,6 @@ mod proxy;
 mod readme;
 mod recipient;
 mod requirements;
-mod rooms;
 mod rotate;
 mod rotation;
 mod schema;
@@ -61,6 +62,7 @@ mod self_check;
 mod sharing;
 mod shells;
 mod single_flight;
+mod source_files;
 mod sources;
 mod status;
 mod status_live;

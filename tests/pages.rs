@@ -1,11 +1,10 @@
-//! The pages of the repository: their links lead somewhere, and each command they name is one of neto's, with flags
-//! that it has. What the `console` blocks print is the business of each page's own test.
+//! Tests the pages of the repository: each link has a target, and each command is a command of neto with valid flags.
+//! The output in `console` blocks is tested by each page's own test.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A page and its text.
 struct Page {
     path: PathBuf,
     text: String,
@@ -27,7 +26,7 @@ impl Page {
         self.path.strip_prefix(root()).unwrap().display().to_string()
     }
 
-    /// The lines outside of blocks of code, and those inside.
+    /// Returns the lines outside and inside of code blocks.
     fn lines(&self) -> (Vec<&str>, Vec<&str>) {
         let (mut prose, mut code, mut inside) = (Vec::new(), Vec::new(), false);
         for line in self.text.lines() {
@@ -42,7 +41,7 @@ impl Page {
         (prose, code)
     }
 
-    /// What links of the page lead to.
+    /// Returns the targets of the page's links.
     fn links(&self) -> Vec<String> {
         let text = self.lines().0.join("\n");
         let targets = |begin: &str, end: char| -> Vec<String> {
@@ -51,7 +50,7 @@ impl Page {
         [targets("](", ')'), targets("src=\"", '"'), targets("srcset=\"", '"')].concat()
     }
 
-    /// The names under which its headings can be linked to.
+    /// Returns the anchors of the page's headings.
     fn anchors(&self) -> BTreeSet<String> {
         let headings = self.lines().0.into_iter().filter_map(|line| line.strip_prefix('#'));
         let plain = |c: &char| c.is_alphanumeric() || [' ', '-', '_'].contains(c);
@@ -61,7 +60,7 @@ impl Page {
             .collect()
     }
 
-    /// Every piece of code on the page: lines of blocks, and what stands between back quotes.
+    /// Returns all code on the page: lines of code blocks, and text between backquotes.
     fn code(&self) -> Vec<String> {
         let (prose, code) = self.lines();
         let prose = prose.join("\n");
@@ -70,20 +69,20 @@ impl Page {
     }
 }
 
-/// Each command with the text of its help page, from the golden file.
+/// Returns each command with its help page, from the golden file.
 fn commands() -> BTreeMap<String, String> {
     let golden = fs::read_to_string(root().join("tests/golden/help.txt")).unwrap();
     let pages = golden.split("$ neto").skip(1).filter_map(|page| page.split_once(" --help\n"));
     pages.map(|(name, page)| (name.trim().to_owned(), page.to_owned())).collect()
 }
 
-/// What is wrong with the words after `neto`; nothing where they are none of a command line.
-fn fault(words: &str, commands: &BTreeMap<String, String>) -> Option<String> {
-    let words = words.split("$(").next().unwrap_or_default();
-    let words = words.split([';', '|', ')', '>', '&', '#', '\n']).next().unwrap_or_default();
-    let words: Vec<&str> = words.split_whitespace().map(|word| word.trim_matches(['"', '\''])).collect();
+/// Returns the error in the words after `neto`; `None` if they are valid or no command line.
+fn fault(arguments: &str, commands: &BTreeMap<String, String>) -> Option<String> {
+    let arguments = arguments.split("$(").next().unwrap_or_default();
+    let arguments = arguments.split([';', '|', ')', '>', '&', '#', '\n']).next().unwrap_or_default();
+    let arguments: Vec<&str> = arguments.split_whitespace().map(|word| word.trim_matches(['"', '\''])).collect();
     let mut command = String::new();
-    for word in words.iter().take_while(|word| **word != "--") {
+    for word in arguments.iter().take_while(|word| **word != "--") {
         let longer = format!("{command} {word}").trim().to_owned();
         if commands.contains_key(&longer) {
             command = longer;

@@ -1,10 +1,10 @@
-//! The picture of the README: a real session, as `docs/session-light.svg` and `docs/session-dark.svg` show it.
+//! Tests the pictures of the README, `docs/session-light.svg` and `docs/session-dark.svg`, which show a real session.
 //!
-//! With `UPDATE_GOLDEN` set the two are made anew. Times differ from run to run and are not compared.
+//! With `UPDATE_GOLDEN` set, both pictures are rewritten. Times differ from run to run and are not compared.
 
 use crate::fusion::Lifetime;
 use crate::harness::Sandbox;
-use crate::transcript::words;
+use crate::transcript::comparable_words;
 use anstyle::{Color, RgbColor};
 use anstyle_svg::{Palette, Term, VGA, WIN10_CONSOLE};
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use std::fs;
 use std::path::Path;
 
 const HOUR: i64 = 3_600;
-/// The tenants: name, tag, hours that a token lives, hours ago that it was got.
+/// Tenants: name, tag, token lifetime in hours, token age in hours.
 const TENANTS: [(&str, &str, i64, i64); 5] = [
     ("acme", "prod", 24, 11),
     ("globex", "prod", 12, 11),
@@ -20,7 +20,7 @@ const TENANTS: [(&str, &str, i64, i64); 5] = [
     ("initech", "prod", 24, 2),
     ("umbrella", "prod", 24, 5),
 ];
-/// What is typed; each line is run by `sh` with neto's colours on.
+/// Typed lines; `sh` runs each line with neto's colors on.
 const SESSION: [&str; 5] = [
     "neto status",
     "neto login --tag prod --min-ttl 2h",
@@ -29,32 +29,32 @@ const SESSION: [&str; 5] = [
     "neto api GET /api-keys --tag prod --select /data/0/appname",
 ];
 
-/// The tenants with tokens of every age, and `globex` as the current one.
-fn provide() -> Sandbox {
+/// Creates the tenants with tokens of various ages, and makes `globex` current.
+fn create_tenants() -> Sandbox {
     let sandbox = Sandbox::new();
     for (name, tag, access, _) in TENANTS {
         let refresh = Some(7 * 24 * HOUR.unsigned_abs());
         sandbox
             .server()
-            .set_lifetime_of(name, Lifetime { access: access.unsigned_abs() * HOUR.unsigned_abs(), refresh });
+            .set_tenant_lifetime(name, Lifetime { access: access.unsigned_abs() * HOUR.unsigned_abs(), refresh });
         let netosecret = sandbox.server().add_tenant(name, "soc").netosecret();
         sandbox.neto(["profile", "add", name, "--tag", tag]).stdin(netosecret).run().code(0);
     }
     sandbox.neto(["login", "--all"]).run().code(0);
     for (name, .., ago) in TENANTS {
-        sandbox.age_token(name, ago * HOUR);
+        sandbox.backdate_token(name, ago * HOUR);
     }
     sandbox.neto(["use", "globex"]).run().code(0);
     sandbox
 }
 
-/// The session, with colours.
+/// Runs the session and returns its output in color.
 fn session(sandbox: &Sandbox) -> String {
     let mut text = String::new();
     for line in SESSION {
         let coloured = line.replace("neto ", "neto --color always ");
         let outcome = sandbox.program("sh", ["-c", &format!("exec 2>&1; {coloured}")]).run();
-        let _ = writeln!(text, "\u{1b}[1m$ {line}\u{1b}[0m\n{}", outcome.code(0).answer());
+        let _ = writeln!(text, "\u{1b}[1m$ {line}\u{1b}[0m\n{}", outcome.code(0).stdout_trimmed());
     }
     text
 }
@@ -64,16 +64,16 @@ fn picture(session: &str, ink: RgbColor, paper: RgbColor, palette: Palette) -> S
     term.render_svg(session.trim_end())
 }
 
-/// What a picture says, without its tags; of its times only that they are some.
-fn said(svg: &str) -> Vec<String> {
+/// Returns the words of a picture without tags; the values of times are replaced.
+fn visible_words(svg: &str) -> Vec<String> {
     let text = svg.rsplit_once("</style>").map_or(svg, |(_, drawn)| drawn);
     let spans = text.split('<').filter_map(|piece| Some(piece.split_once('>')?.1));
-    words(&spans.collect::<Vec<_>>().join(" "))
+    comparable_words(&spans.collect::<Vec<_>>().join(" "))
 }
 
 #[test]
 fn the_readme_shows_a_real_session() {
-    let sandbox = provide();
+    let sandbox = create_tenants();
     let session = session(&sandbox);
     assert!(session.contains("\u{1b}[") && session.contains("renewable") && session.contains("expiring"), "{session}");
     let (black, white) = (RgbColor(0x1f, 0x23, 0x28), RgbColor(0xff, 0xff, 0xff));
@@ -84,7 +84,7 @@ fn the_readme_shows_a_real_session() {
     ] {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
         let shown = fs::read_to_string(&file).unwrap_or_default();
-        if said(&shown) == said(&svg) {
+        if visible_words(&shown) == visible_words(&svg) {
             continue;
         }
         assert!(

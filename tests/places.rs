@@ -1,4 +1,5 @@
-//! Where files lie, who may read them, and the other ways to say where: `NETO_HOME`, `--store`, `NETO_IDENTITY_FILE`.
+//! Tests the paths and modes of files, and the settings that change paths: `NETO_HOME`, `--store`,
+//! `NETO_IDENTITY_FILE`.
 #![cfg(unix)]
 
 use crate::harness::{Call, Sandbox};
@@ -6,17 +7,17 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-/// Every file and folder below, relative, with its mode.
+/// Returns every file and directory below a directory, as a relative path with its mode.
 fn layout(root: &Path) -> Vec<(String, u32)> {
     let mut found = Vec::new();
-    let mut open = vec![root.to_owned()];
-    while let Some(folder) = open.pop() {
+    let mut pending = vec![root.to_owned()];
+    while let Some(folder) = pending.pop() {
         for entry in fs::read_dir(&folder).unwrap().flatten() {
             let path = entry.path();
             let mode = fs::symlink_metadata(&path).unwrap().mode() & 0o7777;
             found.push((path.strip_prefix(root).unwrap().to_str().unwrap().to_owned(), mode));
             if path.is_dir() {
-                open.push(path);
+                pending.push(path);
             }
         }
     }
@@ -24,7 +25,7 @@ fn layout(root: &Path) -> Vec<(String, u32)> {
     found
 }
 
-/// The names in a layout, without lock files.
+/// Returns the names in a layout, without lock files.
 fn names(layout: &[(String, u32)]) -> Vec<&str> {
     layout
         .iter()
@@ -37,7 +38,7 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// Signs in anew, so that the secret is opened.
+/// Returns a call that logs in with the credential, so that the secret is decrypted.
 fn login(sandbox: &Sandbox) -> Call<'_> {
     sandbox.neto(["login", "acme", "--force"])
 }
@@ -51,7 +52,7 @@ fn r1_everything_lies_below_neto_home_and_is_private() {
         sandbox.program("sh", ["-c", &script]).stdin(credential.netosecret()).run().code(0);
         let home = sandbox.home("");
         let found = layout(&home);
-        let wanted = [
+        let expected = [
             ".gitignore",
             "keys",
             "keys/device.key",
@@ -65,11 +66,11 @@ fn r1_everything_lies_below_neto_home_and_is_private() {
             "tokens",
             "tokens/acme.token",
         ];
-        assert_eq!(names(&found), wanted, "umask {umask}");
+        assert_eq!(names(&found), expected, "umask {umask}");
         assert_eq!(fs::metadata(&home).unwrap().mode() & 0o7777, 0o700);
         for (name, mode) in &found {
-            let wanted = if home.join(name).is_dir() { 0o700 } else { 0o600 };
-            assert_eq!(*mode, wanted, "{name} ({mode:o}), umask {umask}");
+            let expected = if home.join(name).is_dir() { 0o700 } else { 0o600 };
+            assert_eq!(*mode, expected, "{name} ({mode:o}), umask {umask}");
         }
         assert_eq!(layout(&sandbox.root().join("home")), [], "nothing in HOME");
     }
@@ -82,8 +83,8 @@ fn git_is_told_to_take_the_store_alone() {
     sandbox.neto(["login"]).run().code(0);
     let script = "command -v git >/dev/null || { echo 'NOT TESTED: there is no git' >&2; echo profiles.toml; exit; }\n\
                   git init -q && git add . && git ls-files; git init -q .; rm -rf .git";
-    sandbox.program("sh", ["-c", script]).folder(sandbox.home("")).run().code(0).stdout("profiles.toml\n");
-    // What a user wrote there stays.
+    sandbox.program("sh", ["-c", script]).current_dir(sandbox.home("")).run().code(0).stdout("profiles.toml\n");
+    // A `.gitignore` that the user wrote stays unchanged.
     let own = Sandbox::new();
     own.write_store("version = 1\n");
     fs::write(own.home(".gitignore"), "mine\n").unwrap();
@@ -117,7 +118,7 @@ fn without_neto_home_it_is_where_the_system_keeps_such_files() {
             ],
         ),
     ];
-    for (folder, wanted) in own {
+    for (folder, expected) in own {
         let sandbox = Sandbox::new();
         let home = sandbox.root().join("home");
         let call = |arguments: &[&str]| {
@@ -132,14 +133,14 @@ fn without_neto_home_it_is_where_the_system_keeps_such_files() {
         let credential = sandbox.server().add_tenant("acme", "soc");
         call(&["profile", "add"]).stdin(credential.netosecret()).run().code(0);
         call(&["login"]).run().code(0);
-        for path in *wanted {
+        for path in *expected {
             assert_eq!(fs::metadata(home.join(path)).unwrap().mode() & 0o7777, 0o600, "{path}");
         }
         let found = layout(&home);
         let files: Vec<&str> = names(&found).into_iter().filter(|name| home.join(name).is_file()).collect();
         assert_eq!(
             files.len(),
-            wanted.len() + usize::from(files.iter().any(|name| name.ends_with(".gitignore"))),
+            expected.len() + usize::from(files.iter().any(|name| name.ends_with(".gitignore"))),
             "{files:?}"
         );
         assert!(!sandbox.home("").exists());
@@ -174,7 +175,7 @@ fn r2_keys_of_somebody_else_are_refused() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     if !rustix::process::geteuid().is_root() {
-        crate::torture::scale::say_not_tested("only root can give a key to another user");
+        crate::torture::scale::report_skipped("only root can give a key to another user");
         return;
     }
     let identity = sandbox.home("keys/identity.txt");
@@ -194,7 +195,7 @@ fn r2_the_standard_identity_is_no_link_and_a_named_one_may_be() {
     symlink(&mounted, &identity).unwrap();
     login(&sandbox).run().code(6).stdout("").stderr_has("link");
     login(&sandbox).env("NETO_IDENTITY_FILE", &link).run().code(0);
-    // From the working directory.
+    // A relative path starts at the working directory.
     login(&sandbox).env("NETO_IDENTITY_FILE", "identity").run().code(0);
     login(&sandbox)
         .env("NETO_IDENTITY_FILE", "/nowhere/identity")
@@ -209,7 +210,7 @@ fn r2_the_standard_identity_is_no_link_and_a_named_one_may_be() {
         let outcome = login(&sandbox).env("NETO_IDENTITY", text).run();
         outcome.code(6).stdout("").stderr_has("NETO_IDENTITY").stderr_lacks("WRONG").stderr_lacks("hello");
     }
-    // The file wins over the text, and empty is unset.
+    // NETO_IDENTITY_FILE takes precedence over NETO_IDENTITY, and an empty variable counts as unset.
     login(&sandbox).env("NETO_IDENTITY", "hello").env("NETO_IDENTITY_FILE", &link).run().code(0);
     login(&sandbox).env("NETO_IDENTITY", &text).env("NETO_IDENTITY_FILE", "").run().code(0);
     assert_eq!(sandbox.server().logins(), 5);
@@ -231,7 +232,7 @@ fn r3_a_store_may_be_read_by_others_and_not_written() {
     }
 }
 
-/// What another store has apart.
+/// Creates a second store in `team/` and returns its path.
 fn other_store(sandbox: &Sandbox) -> PathBuf {
     let store = sandbox.work("team/profiles.toml");
     fs::create_dir(store.parent().unwrap()).unwrap();
@@ -248,7 +249,7 @@ fn another_store_has_tokens_and_memory_of_its_own() {
     let standard = fs::read(sandbox.token_file("acme")).unwrap();
     let store = other_store(&sandbox);
     let path = store.to_str().unwrap();
-    // The same name, another tenant.
+    // Same profile name, but another tenant.
     let credential = sandbox.server().add_tenant("globex", "soc");
     let add = ["profile", "add", "acme", "--store", path];
     sandbox.neto(add).stdin(credential.netosecret()).run().code(0);
@@ -257,14 +258,14 @@ fn another_store_has_tokens_and_memory_of_its_own() {
     sandbox.neto(["status"]).env("NETO_STORE", path).run().code(0).stdout_has("globex");
     sandbox.neto(["status"]).env("NETO_STORE", "").run().code(0).stdout_has("* acme").stdout_lacks("globex");
     assert_eq!(fs::read(sandbox.token_file("acme")).unwrap(), standard);
-    // However it is reached, it is the same one, and its relative name counts from the working directory.
+    // Every path to the store means the same store; a relative path starts at the working directory.
     symlink(store.parent().unwrap(), sandbox.work("link")).unwrap();
     for name in ["team/profiles.toml", "link/profiles.toml", "./team/../team/profiles.toml"] {
         let rows = sandbox.neto(["status", "-o", "json", "--store", name]).run().code(0).json();
         assert_eq!((&rows[0]["shortname"], &rows[0]["state"]), (&"globex".into(), &"valid".into()), "{name}");
     }
     assert_eq!(sandbox.server().logins(), 2);
-    // Only the store itself lies there.
+    // The directory contains only the store itself.
     assert_eq!(names(&layout(store.parent().unwrap())), ["profiles.toml"]);
 }
 
@@ -308,7 +309,7 @@ fn r8_where_nothing_can_be_written_neto_warns_and_goes_on() {
     }
     let modes = |mode| folders.iter().filter(|folder| folder.is_dir()).for_each(|folder| set_mode(folder, mode));
     modes(0o500);
-    let outcome = sandbox.bound_neto(["token"]).reveals("access token").run();
+    let outcome = sandbox.unprivileged_neto(["token"]).allow_secret("access token").run();
     modes(0o700);
     outcome.code(0).stderr_has("going on without it");
     assert_eq!(outcome.stderr.matches("warning: ").count(), 1, "it warns once");

@@ -1,33 +1,33 @@
-//! age plugins: keys that another program holds, as the own identity and as somebody's public key.
+//! Tests age plugins: keys held by another program, used as the own identity and as another user's recipient.
 #![cfg(unix)]
 
 use crate::harness::{Call, Sandbox, TOY_PIN, Toy};
 use std::fs;
 use std::path::PathBuf;
 
-/// An identity file of the toy: a key of this mode, sealed to without any question.
+/// Writes an identity file with a toy key of this mode, to which secrets are encrypted without a question.
 fn identity(sandbox: &Sandbox, toy: &Toy, mode: &str) -> PathBuf {
     let (public, held) = (toy.key("alice").recipient, toy.key(&format!("alice:{mode}")).identity);
     sandbox.write_secret("toy.txt", format!("# public key: {public}\n{held}\n"))
 }
 
-/// What the plugin was given, in all its runs so far.
+/// Returns the plugin's report: everything that its runs received.
 fn report(sandbox: &Sandbox) -> String {
     fs::read_to_string(sandbox.work("report")).unwrap_or_default()
 }
 
-/// How often the plugin was started to do this.
+/// Returns the number of times that the plugin was started for this state machine.
 fn runs(sandbox: &Sandbox, machine: &str) -> usize {
     report(sandbox).lines().filter(|line| *line == format!("run {machine}")).count()
 }
 
-/// A run of neto whose plugins report; what they were given is their own key.
+/// Returns a call of neto whose plugins write a report. The report may contain the plugins' own keys.
 fn reported<'a>(sandbox: &'a Sandbox, arguments: &[&str]) -> Call<'a> {
-    sandbox.spare(&sandbox.work("report"));
+    sandbox.allow_secrets_in(&sandbox.work("report"));
     sandbox.neto(arguments).env("TOY_REPORT", sandbox.work("report"))
 }
 
-/// A sandbox whose identity is the toy's, and one profile.
+/// Creates a sandbox with one profile, whose identity is a toy key.
 fn sandbox(mode: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     let toy = sandbox.plugin();
@@ -44,13 +44,13 @@ fn a_plugin_holds_the_identity_and_is_asked_when_a_secret_is_opened_alone() {
     reported(&sandbox, &["login", "acme"]).run().code(0);
     assert_eq!((runs(&sandbox, "identity-v1"), sandbox.server().logins()), (1, 1));
     for arguments in [&["token", "acme"][..], &["status"], &["ls"], &["export", "acme"]] {
-        reported(&sandbox, arguments).reveals("access token").run().code(0).silent();
+        reported(&sandbox, arguments).allow_secret("access token").run().code(0).stderr("");
     }
-    // While the refresh token lives, no key is needed.
-    sandbox.age_token("acme", 2 * 86_400);
+    // While the refresh token is valid, no key is needed.
+    sandbox.backdate_token("acme", 2 * 86_400);
     reported(&sandbox, &["login", "acme"]).run().code(0);
     assert_eq!((runs(&sandbox, "identity-v1"), sandbox.server().refreshes()), (1, 1));
-    // One opening serves the whole command.
+    // The whole command decrypts with a single run of the plugin.
     reported(&sandbox, &["exec", "acme", "--with-secret", "--", "true"]).run().code(0);
     assert_eq!(runs(&sandbox, "identity-v1"), 2);
     reported(&sandbox, &["profile", "rename", "acme", "acme2"]).run().code(0);
@@ -80,21 +80,21 @@ fn a_plugin_asks_at_the_terminal_and_never_under_a_lock() {
     let sandbox = sandbox("pin");
     sandbox.neto(["login", "acme"]).run().code(6).stdout("").stderr_has("age-plugin-toy");
     assert_eq!(sandbox.server().connections(), 0);
-    let mut asked = sandbox.neto(["login", "acme", "--force"]).at_terminal();
-    asked.expect("PIN of alice");
+    let mut terminal = sandbox.neto(["login", "acme", "--force"]).at_terminal();
+    terminal.expect("PIN of alice");
     sandbox.neto(["logout", "acme", "--lock-timeout", "0s"]).run().code(0);
-    asked.enter(TOY_PIN);
-    asked.finish().code(0).lacks(TOY_PIN);
+    terminal.enter(TOY_PIN);
+    terminal.finish().code(0).lacks(TOY_PIN);
     assert_eq!(sandbox.server().logins(), 1);
-    // The store's lock neither.
-    let mut asked = sandbox.neto(["profile", "rename", "acme", "acme2"]).at_terminal();
-    asked.expect("PIN of alice");
+    // The plugin does not ask under the store's lock either.
+    let mut terminal = sandbox.neto(["profile", "rename", "acme", "acme2"]).at_terminal();
+    terminal.expect("PIN of alice");
     sandbox.neto(["profile", "edit", "acme", "--tag", "x", "--lock-timeout", "0s"]).run().code(0);
-    asked.enter(TOY_PIN);
-    asked.finish().code(0);
-    let mut asked = sandbox.neto(["login", "acme2", "--force"]).at_terminal();
-    asked.expect("PIN of alice").press("\x03");
-    asked.finish().code(130);
+    terminal.enter(TOY_PIN);
+    terminal.finish().code(0);
+    let mut terminal = sandbox.neto(["login", "acme2", "--force"]).at_terminal();
+    terminal.expect("PIN of alice").press("\x03");
+    terminal.finish().code(130);
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_key_in_the_file_goes_before_one_that_a_plugin_holds() {
     let sandbox = Sandbox::new();
     let toy = sandbox.plugin();
     let plain = sandbox.machine("spare");
-    let native = plain.neto(["init"]).run().code(0).answer().to_owned();
+    let native = plain.neto(["init"]).run().code(0).stdout_trimmed().to_owned();
     let text = fs::read_to_string(plain.home("keys/identity.txt")).unwrap();
     let held = fs::read_to_string(identity(&sandbox, &toy, "")).unwrap();
     let both = sandbox.write_secret("both.txt", format!("{held}{text}"));
@@ -129,7 +129,7 @@ fn a_key_in_the_file_goes_before_one_that_a_plugin_holds() {
     sandbox.neto(["recipient", "add", "spare", &native]).run().code(0);
     reported(&sandbox, &["login", "acme"]).run().code(0);
     assert_eq!(runs(&sandbox, "identity-v1"), 0);
-    // What is sealed to the plugin's key alone opens by it.
+    // A secret encrypted only to the plugin's key is decrypted by the plugin.
     sandbox.neto(["profile", "edit", "acme", "--recipient", "me"]).run().code(0);
     reported(&sandbox, &["login", "acme", "--force"]).run().code(0);
     assert_eq!(runs(&sandbox, "identity-v1"), 1);
@@ -149,17 +149,17 @@ fn r55_a_program_that_the_store_names_by_a_key_runs_only_when_trusted() {
     let trust = reported(&sandbox, &["trust", "--recipient", "bob"]).run();
     trust.code(0).stderr_has(&key).stderr_has("sealing to it runs age-plugin-toy");
     assert_eq!(report(&sandbox), "");
-    // Not there, it says so and nothing changes.
+    // If the plugin is missing, the command fails and changes nothing.
     let before = sandbox.store();
     seal().env("PATH", "/nowhere").run().code(6).stderr_has("'age-plugin-toy' was not found").stderr_has("PATH");
     assert_eq!(sandbox.store(), before);
     seal().run().code(0);
     assert_eq!(runs(&sandbox, "recipient-v1"), 1);
     sandbox.neto(["login", "acme"]).run().code(0);
-    // A colleague whose machine never trusted it does not run it for having found it inside a seal.
+    // A colleague's machine that never trusted the plugin does not run it, even if a secret names the plugin.
     let carol = sandbox.machine("carol");
-    let carols = carol.neto(["init"]).run().code(0).answer().to_owned();
-    sandbox.neto(["recipient", "add", "carol", &carols]).run().code(0);
+    let carols_key = carol.neto(["init"]).run().code(0).stdout_trimmed().to_owned();
+    sandbox.neto(["recipient", "add", "carol", &carols_key]).run().code(0);
     fs::copy(sandbox.home("profiles.toml"), carol.home("profiles.toml")).unwrap();
     let before = runs(&sandbox, "recipient-v1");
     let rename = ["profile", "rename", "acme", "acme2"];
@@ -176,9 +176,9 @@ fn a_plugin_that_fails_is_named_and_what_it_says_shown() {
         login.code(6).stdout("").stderr_has("age-plugin-toy");
         assert_eq!(sandbox.server().connections(), 0);
     }
-    // It may say why on standard error, as a source command may.
+    // The plugin may write its reason to stderr, as a source command may.
     sandbox("stderr").neto(["login", "acme"]).run().code(0).stderr_has("toy: this goes to the standard error");
-    // Without the public key beside it, nobody could seal to it.
+    // Without the public key in the file, no secret could be encrypted to the identity.
     let sandbox = Sandbox::new();
     let toy = sandbox.plugin();
     let file = sandbox.write_secret("toy.txt", toy.key("alice").identity);
@@ -193,7 +193,7 @@ fn a_plugin_that_fails_is_named_and_what_it_says_shown() {
 fn a_passphrase_may_protect_a_plugins_identity_too() {
     let sandbox = Sandbox::new();
     let toy = sandbox.plugin();
-    sandbox.plant("passphrase", "guess me not");
+    sandbox.add_canary("passphrase", "guess me not");
     sandbox.write_secret("passphrase", "guess me not\n");
     let file = identity(&sandbox, &toy, "");
     sandbox.neto(["init", "--new-passphrase-file", "passphrase", "--identity"]).arg(&file).run().code(0);

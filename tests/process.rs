@@ -1,86 +1,86 @@
-//! The process itself: what others may see of it, what it leaves in memory, what becomes of its streams, and what it
-//! tells when it should say nothing (R-56, R-57, R-61).
+//! The process itself: access by other processes, secrets left in memory, closed streams, and variables that must not
+//! reveal more (R-56, R-57, R-61).
 #![cfg(target_os = "linux")]
 
 use crate::fusion::{Fault, Gate, TOKEN};
 use crate::harness::{Running, Sandbox};
-use crate::torture::scale::say_not_tested;
+use crate::torture::scale::report_skipped;
 use rustix::process::Signal;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// So many bytes of a secret are not there by chance.
-const PART: usize = 10;
+/// Length of a part of a secret that does not occur in memory by chance, in bytes.
+const PART_LENGTH: usize = 10;
 
-/// What a process may write of its memory; nothing where it may not be read.
+/// Returns the writable memory of a process, or `None` if it cannot be read.
 fn memory(id: u32) -> Option<Vec<u8>> {
     let maps = fs::read_to_string(format!("/proc/{id}/maps")).ok()?;
     let memory = File::open(format!("/proc/{id}/mem")).ok()?;
     let mut all = Vec::new();
     for line in maps.lines().filter(|line| line.contains(" rw")) {
         let (start, end) = line.split(' ').next().expect("a range").split_once('-').expect("a range");
-        let place = |text| u64::from_str_radix(text, 16).expect("an address");
-        let mut bytes = vec![0; usize::try_from(place(end) - place(start)).expect("a length")];
-        // Of what the kernel keeps for itself nothing can be read.
-        let count = memory.read_at(&mut bytes, place(start)).unwrap_or(0);
+        let address = |text| u64::from_str_radix(text, 16).expect("an address");
+        let mut bytes = vec![0; usize::try_from(address(end) - address(start)).expect("a length")];
+        // Reading memory that the kernel keeps for itself fails.
+        let count = memory.read_at(&mut bytes, address(start)).unwrap_or(0);
         all.extend_from_slice(&bytes[..count]);
     }
     Some(all)
 }
 
-/// Whether a telling part of the text is there: memory that was given back is soon overwritten in part.
-fn holds(memory: &[u8], text: &str) -> bool {
-    let parts: Vec<&[u8]> = text.as_bytes().windows(PART).step_by(PART / 2).collect();
-    memory.windows(PART).any(|place| parts.contains(&place))
+/// Returns whether memory contains a part of the text. Freed memory is soon overwritten in part, so a part is enough.
+fn contains_part(memory: &[u8], text: &str) -> bool {
+    let parts: Vec<&[u8]> = text.as_bytes().windows(PART_LENGTH).step_by(PART_LENGTH / 2).collect();
+    memory.windows(PART_LENGTH).any(|window| parts.contains(&window))
 }
 
-/// The last line of a key file, the key, without what all keys begin with.
+/// Returns the key in the last line of a key file, without the prefix that all keys share.
 fn key(path: &Path) -> String {
     let text = fs::read_to_string(path).expect("a key file");
     text.lines().last().and_then(|line| line.strip_prefix("AGE-SECRET-KEY-1")).expect("a key").to_owned()
 }
 
-/// Wiping is best effort: what other crates copy (the answer of a server, a request) is theirs.
+/// Wiping is best effort. Copies made by other crates (a server's answer, a request) are outside neto's control.
 #[test]
 fn r57_what_was_used_is_wiped_from_memory() {
     let sandbox = Sandbox::new();
     let (used, in_use) = (sandbox.add("acme"), sandbox.add("beta"));
     let gate = Gate::new();
-    sandbox.server().fault(Fault::at(TOKEN).of("beta").once().hold(&gate));
+    sandbox.server().fault(Fault::at(TOKEN).for_tenant("beta").once().hold_at(&gate));
     let using = sandbox.neto(["login", "beta"]).start();
-    gate.wait_for(1);
-    // It was refused with the first and waits for the other, whose secret it has not opened. (After a success more
-    // would be done, which would overwrite by chance what should have been wiped.)
-    sandbox.server().fault(Fault::at(TOKEN).of("acme").once().error(401, "not today"));
+    gate.wait_for_requests(1);
+    // The server refused acme, and the run waits for beta, whose secret it has not opened. (After a success neto would
+    // do more work, which could overwrite by chance what wiping missed.)
+    sandbox.server().fault(Fault::at(TOKEN).for_tenant("acme").once().error(401, "not today"));
     let waiting = sandbox.neto(["login", "acme", "beta"]).start();
-    waiting.wait_until_it_says("waiting for neto process");
+    waiting.wait_for_stderr("waiting for neto process");
     let memories = memory(using.id()).zip(memory(waiting.id()));
     gate.open();
     using.finish().code(0);
     waiting.finish().code(8).stderr_has("acme: ").stderr_has("not today");
     let Some((using, waiting)) = memories else {
-        say_not_tested("the memory of another process cannot be read here (CAP_SYS_PTRACE), so no wiping is seen");
+        report_skipped("the memory of another process cannot be read here (CAP_SYS_PTRACE), so no wiping is seen");
         return;
     };
-    assert!(holds(&using, &in_use.sharedsecret), "a secret in use is not seen, so this would see none");
-    assert!(holds(&waiting, &used.url), "what is no secret is not seen");
-    assert!(!holds(&waiting, &used.sharedsecret), "the shared secret stays in memory");
+    assert!(contains_part(&using, &in_use.sharedsecret), "a secret in use is not seen, so this would see none");
+    assert!(contains_part(&waiting, &used.url), "what is no secret is not seen");
+    assert!(!contains_part(&waiting, &used.sharedsecret), "the shared secret stays in memory");
     for file in ["keys/identity.txt", "keys/device.key"] {
-        assert!(!holds(&waiting, &key(&sandbox.home(file))), "{file} stays in memory");
+        assert!(!contains_part(&waiting, &key(&sandbox.home(file))), "{file} stays in memory");
     }
 }
 
-/// What another process of the same user, without root's powers, may look into.
-fn open_to_others(sandbox: &Sandbox, id: u32) -> String {
+/// Lists the /proc files that another process of the same user can read without root's powers.
+fn readable_by_others(sandbox: &Sandbox, id: u32) -> String {
     let script = "for name in environ mem maps auxv; do (cat /proc/$1/$name | head -c 1) 2>/dev/null | grep -q . && echo $name; \
                   : 2>/dev/null </proc/$1/$name && echo $name opens; done; ls /proc/$1/fd >/dev/null 2>&1 && echo fd";
-    let looked = sandbox.bound("sh", ["-c", script, "sh", &id.to_string()]).run();
-    looked.stdout.clone()
+    let listing = sandbox.unprivileged("sh", ["-c", script, "sh", &id.to_string()]).run();
+    listing.stdout.clone()
 }
 
-/// Waits until the process is this program.
+/// Waits until the process runs this program.
 fn wait_until_it_is(run: &Running<'_>, program: &str) {
     let began = Instant::now();
     while fs::read_to_string(format!("/proc/{}/comm", run.id())).expect("a process").trim_end() != program {
@@ -94,20 +94,20 @@ fn r56_nobody_looks_into_neto_and_anybody_into_its_child() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     let gate = Gate::new();
-    sandbox.server().fault(Fault::at(TOKEN).once().hold(&gate));
-    let neto = sandbox.bound_neto(["login", "acme"]).start();
-    gate.wait_for(1);
-    assert_eq!(open_to_others(&sandbox, neto.id()), "", "is open to other processes of the same user");
+    sandbox.server().fault(Fault::at(TOKEN).once().hold_at(&gate));
+    let neto = sandbox.unprivileged_neto(["login", "acme"]).start();
+    gate.wait_for_requests(1);
+    assert_eq!(readable_by_others(&sandbox, neto.id()), "", "is open to other processes of the same user");
     gate.open();
     neto.finish().code(0);
-    // What an ordinary process shows, and so does a child.
-    let ordinary = sandbox.bound("sleep", ["60"]).start();
+    // Ordinary processes are readable, and so is neto's child.
+    let ordinary = sandbox.unprivileged("sleep", ["60"]).start();
     wait_until_it_is(&ordinary, "sleep");
-    let child = sandbox.bound_neto(["exec", "acme", "--", "sleep", "60"]).start();
+    let child = sandbox.unprivileged_neto(["exec", "acme", "--", "sleep", "60"]).start();
     wait_until_it_is(&child, "sleep");
-    let shown = open_to_others(&sandbox, ordinary.id());
+    let shown = readable_by_others(&sandbox, ordinary.id());
     assert!(shown.contains("environ\n") && shown.contains("mem opens\n") && shown.contains("fd\n"), "{shown}");
-    assert_eq!(open_to_others(&sandbox, child.id()), shown);
+    assert_eq!(readable_by_others(&sandbox, child.id()), shown);
     for run in [ordinary, child] {
         run.signal(Signal::KILL);
         run.finish().code(137);
@@ -125,7 +125,7 @@ fn r56_neto_leaves_no_core_file() {
     wait_until_it_is(&ordinary, "sleep");
     ordinary.signal(Signal::ABORT);
     if !ordinary.finish().code(134).dumped_core() {
-        say_not_tested("no program leaves a core file here, so that neto leaves none shows nothing");
+        report_skipped("no program leaves a core file here, so that neto leaves none shows nothing");
         return;
     }
     for path in core() {
@@ -133,9 +133,9 @@ fn r56_neto_leaves_no_core_file() {
     }
     for (signal, code) in [(Signal::ABORT, 134), (Signal::QUIT, 131), (Signal::ILL, 132)] {
         let gate = Gate::new();
-        sandbox.server().fault(Fault::at(TOKEN).once().hold(&gate));
+        sandbox.server().fault(Fault::at(TOKEN).once().hold_at(&gate));
         let neto = start("exec neto login acme --force");
-        gate.wait_for(1);
+        gate.wait_for_requests(1);
         neto.signal(signal);
         assert!(!neto.finish().code(code).dumped_core(), "a core file by {signal:?}");
         assert!(core().is_empty(), "{:?}", core());
@@ -149,18 +149,18 @@ fn r57_no_variable_makes_neto_tell_more() {
     let loud = [("RUST_LOG", "trace"), ("RUST_BACKTRACE", "full"), ("RUST_LIB_BACKTRACE", "1"), ("NETO_LOG", "trace")];
     let both = |arguments: &[&str]| {
         let run = |loud: &[(&str, &str)]| {
-            let call = sandbox.neto(arguments).reveals("access token");
+            let call = sandbox.neto(arguments).allow_secret("access token");
             loud.iter().fold(call, |call, (name, value)| call.env(name, value)).run()
         };
         let (quiet, loud) = (run(&[]), run(&loud));
         loud.code(quiet.exit_code());
-        // Only how long the server took differs.
-        let told =
+        // Only the server's response time differs.
+        let without_numbers =
             |text: &str| text.split(' ').filter(|word| word.parse::<u64>().is_err()).collect::<Vec<_>>().join(" ");
-        assert_eq!(told(&loud.stderr), told(&quiet.stderr), "{loud}");
+        assert_eq!(without_numbers(&loud.stderr), without_numbers(&quiet.stderr), "{loud}");
         loud
     };
-    both(&["token", "acme", "--force"]).code(0).silent();
+    both(&["token", "acme", "--force"]).code(0).stderr("");
     both(&["-v", "token", "acme", "--force"]).code(0).stderr_has("POST ");
     both(&["token", "nosuch"]).code(3);
     sandbox.server().fault(Fault::at(TOKEN).error(401, "not today"));
@@ -173,7 +173,7 @@ fn r57_a_release_checks_its_sums() {
     assert_eq!(manifest["profile"]["release"]["overflow-checks"].as_bool(), Some(true));
 }
 
-/// Verbs that answer, and what each stream may be instead of a pipe.
+/// Commands that print an answer.
 const ANSWERS: [&str; 14] = [
     "--help",
     "--version",
@@ -198,23 +198,23 @@ fn r61_closed_streams_are_no_death() {
     sandbox.neto(["login"]).run().code(0);
     let run = |verb: &str, streams: &str| {
         let line = format!("exec neto {verb} {streams}");
-        let outcome = sandbox.program("bash", ["-c", &line]).reveals("access token").run();
+        let outcome = sandbox.program("bash", ["-c", &line]).allow_secret("access token").run();
         outcome.stderr_lacks("panicked").stderr_lacks("is a bug");
         outcome
     };
     for verb in ANSWERS {
         let usual = run(verb, "").code(0).clone();
-        // Nobody is told, and the answer is the same.
+        // A closed stderr loses the messages but does not change the answer.
         for streams in ["<&-", "2>&-", "<&- 2>&-", "2>/dev/full"] {
             let answer = run(verb, streams).code(0).stdout.clone();
             if verb.starts_with("status") {
-                // It says how much is left.
+                // `status` shows the remaining lifetime, which changes.
                 assert_eq!(answer.lines().count(), usual.stdout.lines().count(), "{verb} {streams}: {answer}");
             } else {
                 assert_eq!(answer, usual.stdout, "{verb} {streams}");
             }
         }
-        // Rust opens /dev/null in place of a closed stream, so that this is no other than `>/dev/null`.
+        // Rust opens /dev/null in place of a closed stream, so these cases equal `>/dev/null`.
         for streams in [">&-", "<&- >&- 2>&-"] {
             run(verb, streams).code(0).stdout("");
         }
@@ -223,7 +223,7 @@ fn r61_closed_streams_are_no_death() {
             run(verb, streams).code(lost).stdout("");
         }
     }
-    // What is no answer is done all the same.
+    // Commands without an answer still do their work.
     for (verb, streams) in [("use acme", "<&- >&- 2>&-"), ("login --force", ">&- 2>/dev/full"), ("logout", "2>&-")] {
         run(verb, streams).code(0).stdout("");
     }
@@ -234,6 +234,6 @@ fn r61_closed_streams_are_no_death() {
         .code(0)
         .stdout_has("\"state\": \"none\"")
         .stdout_has("\"current\": true");
-    // A hidden question at a closed terminal is none.
+    // A hidden prompt cannot be answered through a closed stdin.
     run("profile add beta", "<&-").stderr_has("error: ");
 }

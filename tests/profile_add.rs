@@ -1,4 +1,4 @@
-//! `neto profile add`: every way in for a credential, every flag, and what is wrong with either.
+//! `neto profile add`: every way to pass a credential, every flag, and the errors of both.
 
 use crate::fusion::{Credential, Fault, TOKEN};
 use crate::harness::Sandbox;
@@ -7,8 +7,8 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_S
 use serde_json::{Value, json};
 use std::fs;
 
-/// A tenant whose NETOSECRET needs padding and holds the two characters in which the alphabets differ.
-fn telling_tenant(sandbox: &Sandbox) -> Credential {
+/// Adds a tenant whose NETOSECRET needs padding and contains the two characters in which the alphabets differ.
+fn tenant_with_special_base64(sandbox: &Sandbox) -> Credential {
     let credential = sandbox.server().add_tenant("acme", "soc ~~~???>>> k\u{fc}");
     let json = credential.json().to_string();
     let pad = (0..3).map(|blanks| format!("{json}{}", " ".repeat(blanks)));
@@ -17,7 +17,7 @@ fn telling_tenant(sandbox: &Sandbox) -> Credential {
     credential
 }
 
-/// The credential's JSON with one field changed; null takes it out.
+/// Returns the credential's JSON with one field changed; null removes the field.
 fn with_field(credential: &Credential, name: &str, value: Value) -> String {
     let mut json = credential.json();
     let fields = json.as_object_mut().unwrap();
@@ -36,8 +36,8 @@ fn the_first_add_makes_keys_and_store() {
     outcome.code(0).stdout("").stderr_has("Made your identity: ").stderr_has("Made an empty store: ");
     outcome.stderr_has("Added 'acme' (tenant acme, key soc), sealed to me").stderr_has(&sandbox.server().url());
     assert_eq!(sandbox.server().connections(), 0, "adding asks nobody");
-    sandbox.signs_in("acme");
-    let shown = sandbox.shown("acme");
+    sandbox.assert_logs_in("acme");
+    let shown = sandbox.profile_json("acme");
     assert_eq!(
         (&shown["secret"], &shown["shortname"], &shown["appname"]),
         (&json!("sealed"), &json!("acme"), &json!("soc"))
@@ -55,7 +55,7 @@ fn a_netosecret_comes_by_pipe_file_or_variable() {
     add("filed", &["--netosecret-file", "acme.txt"]).run().code(0).stdout("");
     add("varied", &["--netosecret-env", "ACME"]).env("ACME", credential.netosecret()).run().code(0).stdout("");
     for name in ["piped", "filed", "varied"] {
-        sandbox.signs_in(name);
+        sandbox.assert_logs_in(name);
     }
     let before = sandbox.store();
     add("gone", &["--netosecret-file", "gone.txt"]).run().code(1).stdout("").stderr_has("gone.txt");
@@ -68,7 +68,7 @@ fn a_netosecret_comes_by_pipe_file_or_variable() {
 #[test]
 fn r44_every_spelling_of_a_netosecret_is_taken() {
     let sandbox = Sandbox::new();
-    let credential = telling_tenant(&sandbox);
+    let credential = tenant_with_special_base64(&sandbox);
     let json = credential.json().to_string();
     let pretty = serde_json::to_string_pretty(&credential.json()).unwrap();
     let wrapped = |columns: usize, end: &str| {
@@ -101,7 +101,7 @@ fn r44_every_spelling_of_a_netosecret_is_taken() {
         outcome.code(0).stdout("").stderr_has(&format!("Added '{name}' (tenant acme, key soc ~~~"));
     }
     let outcome = sandbox.neto(["login", "--all", "-q"]).run();
-    outcome.code(0).silent();
+    outcome.code(0).stderr("");
     assert_eq!(sandbox.server().logins(), spellings.len(), "each of them signs in");
     let rows = sandbox.neto(["ls", "-o", "json"]).run().code(0).json();
     let urls: std::collections::BTreeSet<String> =
@@ -113,11 +113,11 @@ fn r44_every_spelling_of_a_netosecret_is_taken() {
 fn further_fields_are_named_and_not_kept() {
     let sandbox = Sandbox::new();
     let credential = sandbox.server().add_tenant("acme", "soc");
-    sandbox.plant("further field", "keep-me-nowhere");
+    sandbox.add_canary("further field", "keep-me-nowhere");
     let text = STANDARD.encode(with_field(&credential, "comment", json!("keep-me-nowhere")));
     let outcome = sandbox.neto(["profile", "add"]).stdin(text).run();
     outcome.code(0).stdout("").stderr_has("warning: ").stderr_has("not kept: comment");
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn r44_what_is_no_netosecret_says_which_step_failed_and_leaves_all_as_it_was() {
     sandbox.add("acme");
     let before = sandbox.store();
     let credential = sandbox.server().add_tenant("globex", "soc");
-    sandbox.plant("wrong value", "wrong-canary-value");
+    sandbox.add_canary("wrong value", "wrong-canary-value");
     let field = |name: &str, value: Value| STANDARD.encode(with_field(&credential, name, value));
     let twice = credential.json().to_string().replacen('{', "{\"appkey\":\"wrong-canary-value\",", 1);
     let mut cases = vec![
@@ -197,7 +197,7 @@ fn fields_come_by_flag_and_the_two_secrets_as_json() {
     let fields = ["profile", "add", "--shortname", "Acme Corp", "--appname", "soc", "--url", &url];
     let secrets = json!({"appkey": credential.appkey, "sharedsecret": credential.sharedsecret}).to_string();
     sandbox.neto(fields).stdin(&secrets).run().code(0).stdout("").stderr_has("Added 'acme-corp' (tenant Acme Corp,");
-    sandbox.signs_in("acme-corp");
+    sandbox.assert_logs_in("acme-corp");
     let before = sandbox.store();
     let fields = ["profile", "add", "other", "--shortname", "other", "--appname", "soc"];
     for (text, words) in [
@@ -232,10 +232,10 @@ fn a_person_has_a_password() {
     add(&[]).run().code(2).stdout("").stderr_has("a person's profile needs a name");
     assert!(!sandbox.home("").exists());
     add(&["alice"]).run().code(0).stdout("").stderr_has("Added 'alice' (user alice@acme.example), sealed to me");
-    let shown = sandbox.shown("alice");
+    let shown = sandbox.profile_json("alice");
     assert_eq!(shown["username"], json!("alice@acme.example"));
     assert_eq!((&shown["shortname"], &shown["appname"]), (&Value::Null, &Value::Null));
-    sandbox.signs_in("alice");
+    sandbox.assert_logs_in("alice");
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn a_command_yields_the_secret_at_each_login() {
         sandbox.store()
     );
     assert!(!sandbox.store().contains("BEGIN AGE"));
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
     let before = sandbox.store();
     add("none", &["false"]).code(6).stdout("").stderr_has("'false' failed");
     add("none", &["no-such-program"]).code(6).stdout("").stderr_has("'no-such-program' was not found");
@@ -294,7 +294,7 @@ fn every_flag_lands_in_the_store() {
     ];
     let outcome = sandbox.neto(["profile", "add"].iter().chain(&flags)).stdin(credential.netosecret()).run();
     outcome.code(0).stdout("").stderr_has("Now using 'acme'");
-    let shown = sandbox.shown("acme");
+    let shown = sandbox.profile_json("acme");
     for (key, wanted) in [
         ("current", json!(true)),
         ("tags", json!(["prod", "emea"])),
@@ -345,7 +345,7 @@ fn r45_a_secret_as_an_argument_is_refused_and_never_shown() {
     let sandbox = Sandbox::new();
     let credential = sandbox.server().add_tenant("acme", "soc");
     let secret = credential.netosecret();
-    sandbox.plant("NETOSECRET", &secret);
+    sandbox.add_canary("NETOSECRET", &secret);
     for arguments in [
         &["profile", "add", &secret][..],
         &["profile", "add", "acme", &secret],
@@ -355,7 +355,7 @@ fn r45_a_secret_as_an_argument_is_refused_and_never_shown() {
         &["login", &secret],
         &["use", &secret],
     ] {
-        // That neither the words nor a line of the usage show it, the harness sees to.
+        // The sandbox itself checks that neither the error nor the usage line shows the secret.
         sandbox.neto(arguments).run().code(2).stdout("").stderr_has("error: ");
     }
     assert!(!sandbox.home("profiles.toml").exists());
@@ -393,8 +393,8 @@ fn new_profiles_stand_by_name_and_all_else_stays_byte_for_byte() {
         assert!(!rest[..length].contains("url ="), "what equals the default is not written:\n{rest}");
     }
     let store = sandbox.store();
-    let places = ["alpha", "mid", "zeta"].map(|name| store.find(&format!("[profiles.{name}]")).unwrap());
-    assert!(places.is_sorted(), "{store}");
+    let positions = ["alpha", "mid", "zeta"].map(|name| store.find(&format!("[profiles.{name}]")).unwrap());
+    assert!(positions.is_sorted(), "{store}");
 }
 
 #[test]
@@ -412,7 +412,7 @@ fn login_at_once_signs_in_and_a_refusal_keeps_the_profile() {
         .stderr_has("no such key")
         .stderr_has("neto profile set-secret again");
     sandbox.server().clear_faults();
-    sandbox.signs_in("again");
+    sandbox.assert_logs_in("again");
 }
 
 #[test]
@@ -427,7 +427,7 @@ fn r15_many_at_once_lose_nothing() {
     for run in runs {
         run.finish().code(0).stdout("");
     }
-    sandbox.neto(["login", "--all", "-q"]).run().code(0).silent();
+    sandbox.neto(["login", "--all", "-q"]).run().code(0).stderr("");
     assert_eq!(sandbox.server().logins(), names.len() + 1);
     assert!(sandbox.store().starts_with("# ours\n"));
 }
@@ -438,7 +438,7 @@ mod at_a_terminal {
     use crate::harness::{CTRL_C, CTRL_D};
     use base64::Engine as _;
 
-    /// As the portal shows it in a narrow window: over many lines, the last one short.
+    /// Wraps the NETOSECRET as a narrow portal window shows it: many lines, the last line short.
     fn wrapped(credential: &Credential) -> String {
         let text = credential.netosecret();
         let lines: Vec<&str> = text.as_bytes().chunks(40).map(|line| std::str::from_utf8(line).unwrap()).collect();
@@ -462,12 +462,12 @@ mod at_a_terminal {
             } else {
                 terminal.paste_unmarked(&text)
             };
-            // A bare paste that ends with a line is over by itself.
+            // An unmarked paste that ends with a line break needs no Enter.
             if marked || end.is_empty() {
                 terminal.press("\r");
             }
             terminal.finish().code(0).has(&format!("Added '{name}' (tenant acme, key soc), sealed to me"));
-            sandbox.signs_in(name);
+            sandbox.assert_logs_in(name);
         }
     }
 
@@ -475,18 +475,18 @@ mod at_a_terminal {
     fn a_paste_beyond_what_a_terminal_holds_is_taken_whole() {
         let sandbox = Sandbox::new();
         let credential = sandbox.server().add_tenant("acme", "soc");
-        // Blanks that JSON allows, before what counts.
+        // JSON allows these blanks before the first field.
         let json = format!("{}{}", " ".repeat(4000), credential.json());
         let text = base64::engine::general_purpose::STANDARD.encode(json);
         let text = text.chars().flat_map(|character| [character, '\n']).collect::<String>();
         assert!(text.len() > 10_000);
-        // Wherever the terminal cuts it, in one of the two a line ends there.
+        // A terminal cuts a long paste at a fixed length. In one of the two cases that cut is at a line break.
         for (name, before) in [("even", ""), ("odd", " ")] {
             let mut terminal = sandbox.neto(["profile", "add", name]).at_terminal();
             terminal.expect("NETOSECRET (not shown): ").pause();
             terminal.paste_unmarked(&format!("{before}{text}")).resume();
             terminal.finish().code(0).has(&format!("Added '{name}'"));
-            sandbox.signs_in(name);
+            sandbox.assert_logs_in(name);
         }
     }
 
@@ -511,11 +511,11 @@ mod at_a_terminal {
         terminal.expect("API key (appkey, not shown): ").enter(&credential.appkey);
         terminal.expect("Shared secret (not shown): ").paste(&credential.sharedsecret).press("\r");
         terminal.finish().code(0).has("Added 'acme'");
-        sandbox.signs_in("acme");
+        sandbox.assert_logs_in("acme");
         let mut terminal = sandbox.neto(["profile", "add", "al", "--username", "alice", "--url", &url]).at_terminal();
         terminal.expect("Password (not shown): ").enter(&person.password);
         terminal.finish().code(0).has("Added 'al' (user alice)");
-        sandbox.signs_in("al");
+        sandbox.assert_logs_in("al");
         for typed in ["", "a\tb"] {
             let mut terminal = sandbox.neto(["profile", "add", "x", "--username", "a", "--url", &url]).at_terminal();
             terminal.expect("Password (not shown): ").paste(typed).press("\r");
@@ -533,7 +533,7 @@ mod at_a_terminal {
                 let mut terminal = sandbox.neto(["profile", "add", "globex"]).at_terminal();
                 terminal.expect("NETOSECRET (not shown): ").press(typed).press(keys);
                 if !typed.is_empty() && keys == CTRL_D {
-                    // In the middle of an answer Ctrl-D means nothing.
+                    // In the middle of an answer Ctrl-D has no effect.
                     terminal.press(CTRL_C);
                     terminal.finish().code(130).lacks("Added");
                 } else {
@@ -554,7 +554,7 @@ mod at_a_terminal {
         let sandbox = Sandbox::new();
         sandbox.add("acme");
         let before = sandbox.store();
-        sandbox.plant("half a secret", "rm -rf half-a-secret");
+        sandbox.add_canary("half a secret", "rm -rf half-a-secret");
         let text = format!("{}\nrm -rf half-a-secret\n", json!({"no": "base64"}));
         let mut terminal = sandbox.neto(["profile", "add", "globex"]).at_terminal();
         terminal.expect("NETOSECRET (not shown): ").paste_unmarked(&text);

@@ -1,14 +1,15 @@
-//! `neto profile import`: every form in every spelling, all or none, what is there already, and what is never shown.
+//! `neto profile import`: every file format in every spelling, all or nothing, existing profiles, and secrets that are
+//! never shown.
 
 use crate::fusion::Credential;
-use crate::harness::{Outcome, Running, STRANGER, Sandbox};
+use crate::harness::{OTHER_RECIPIENT, Outcome, Running, Sandbox};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// So many tenants at the server: acme, beta and on.
+/// Adds this many tenants to the server: acme, beta, and so on.
 fn tenants(sandbox: &Sandbox, count: usize) -> Vec<Credential> {
     let names = ["acme", "beta", "gamma", "delta"];
     names[..count].iter().map(|name| sandbox.server().add_tenant(name, "soc")).collect()
@@ -20,7 +21,7 @@ fn import(sandbox: &Sandbox, name: &str, text: impl AsRef<[u8]>, flags: &[&str])
     sandbox.neto(["profile", "import", name].iter().chain(flags)).run()
 }
 
-/// The rows of `neto ls`, each by its profile.
+/// Returns the rows of `neto ls` by profile name.
 fn listed(sandbox: &Sandbox) -> BTreeMap<String, Value> {
     let rows = sandbox.neto(["ls", "-o", "json"]).run().code(0).json();
     let rows = rows.as_array().unwrap().iter().map(|row| (row["profile"].as_str().unwrap().to_owned(), row.clone()));
@@ -31,15 +32,15 @@ fn names(sandbox: &Sandbox) -> Vec<String> {
     listed(sandbox).into_keys().collect()
 }
 
-/// `NAME=VALUE` for each of a credential's fields, as `spell` writes it.
-fn assigned(credential: &Credential, spell: impl Fn(&str, &str) -> String) -> String {
+/// Returns `NAME=VALUE` for each of a credential's fields, as `spell` writes it.
+fn assignments(credential: &Credential, spell: impl Fn(&str, &str) -> String) -> String {
     let Credential { url, shortname, appname, appkey, sharedsecret } = credential;
     let fields = [("APPNAME", appname), ("APPKEY", appkey), ("SHORTNAME", shortname), ("SHARED_SECRET", sharedsecret)];
     let fields = fields.into_iter().chain([("URL", url)]);
     fields.map(|(name, value)| spell(name, value) + "\n").collect()
 }
 
-/// A CSV of these tenants with that between its columns.
+/// Returns a CSV file of these tenants with this separator.
 fn table(credentials: &[Credential], separator: &str) -> String {
     let row = |cells: [&str; 7]| cells.join(separator) + "\r\n";
     let head = row(["tags", "name", "shortname", "appname", "appkey", "sharedsecret", "url"]);
@@ -53,7 +54,7 @@ fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
     format!("\u{feff}{text}").encode_utf16().flat_map(unit).collect()
 }
 
-/// Each form of a file with these tenants, under the name that the file has.
+/// Returns a file of each format with these tenants, by file name.
 fn forms(credentials: &[Credential]) -> Vec<(&'static str, Vec<u8>)> {
     let [one, two, three] = credentials else { panic!("three tenants") };
     let all = |spell: &dyn Fn(&Credential) -> String| credentials.iter().map(spell).collect::<String>();
@@ -63,14 +64,15 @@ fn forms(credentials: &[Credential]) -> Vec<(&'static str, Vec<u8>)> {
     };
     let python = |credential: &Credential| {
         let head = "#!/usr/bin/env python3\nimport jwt, requests\n\nurl = \"";
-        let fields = assigned(credential, |name, value| format!("{name} = '{value}'  # from the portal"));
+        let fields = assignments(credential, |name, value| format!("{name} = '{value}'  # from the portal"));
         let fields = fields.lines().filter(|line| !line.starts_with("URL")).collect::<Vec<_>>().join("\n");
         let body = "CACHE_FILE = '~/.neto.token'\npayload = {\n    'appname': APPNAME,\n    'appkey': APPKEY\n}\n\
                     token = jwt.encode(payload, SHARED_SECRET, algorithm=\"HS256\")\nurl = url + '/x'\n";
         format!("{head}{}/auth/token\"\n{fields}\n{body}", credential.url)
     };
     let shell = |credential: &Credential| {
-        let fields = assigned(credential, |name, value| format!("{name}='{value}'")).replace("URL=", "API_BASE_URL=");
+        let fields =
+            assignments(credential, |name, value| format!("{name}='{value}'")).replace("URL=", "API_BASE_URL=");
         format!(
             "#!/bin/bash\n{fields}\nCACHE_FILE='/tmp/x'\nif [ -f \"$CACHE_FILE\" ]; then\n  token=`cat $CACHE_FILE`\nfi\n"
         )
@@ -87,8 +89,8 @@ fn forms(credentials: &[Credential]) -> Vec<(&'static str, Vec<u8>)> {
         ("wrapped.txt", secrets.iter().map(wrapped).collect::<String>().into()),
         ("spelled.txt", format!("\"{}\"\n  export NETOSECRET='{}'\nNETOSECRET = {}\n", secrets[0], secrets[1], secrets[2].trim_end_matches('=')).into()),
         ("tenants.env", format!("DEBUG=1\nexport ACME_NETOSECRET='{}'\nBETA_NETOSECRET=\"{}\"\nNETOSECRET={} # gamma\nDATABASE_URL=postgres://x\n", secrets[0], secrets[1], secrets[2]).into()),
-        ("fields.env", [("", one), ("BETA_", two), ("GAMMA_API_", three)].iter().map(|(prefix, credential)| assigned(credential, |name, value| format!("{prefix}{name}={value}"))).collect::<String>().into()),
-        ("connectors.env", all(&|credential| assigned(credential, |name, value| format!("NETO__API__{}={value}", name.replace("APP", "APP_").replace("SHORT", "SHORT_")))).into()),
+        ("fields.env", [("", one), ("BETA_", two), ("GAMMA_API_", three)].iter().map(|(prefix, credential)| assignments(credential, |name, value| format!("{prefix}{name}={value}"))).collect::<String>().into()),
+        ("connectors.env", all(&|credential| assignments(credential, |name, value| format!("NETO__API__{}={value}", name.replace("APP", "APP_").replace("SHORT", "SHORT_")))).into()),
         ("recipe.py", all(&python).into()),
         ("recipe.sh", all(&shell).into()),
         ("list.json", json!([one.json(), secrets[1], {"name": "third", "netosecret": secrets[2]}]).to_string().into()),
@@ -101,7 +103,7 @@ fn forms(credentials: &[Credential]) -> Vec<(&'static str, Vec<u8>)> {
         ("little.csv", utf16(&csv, u16::to_le_bytes)),
         ("big.csv", utf16(&table(credentials, ";"), u16::to_be_bytes)),
         ("netosecrets.csv", format!("sep=;\r\nname;netosecret;url\r\na;{};\r\nb;\"{}\";\r\nc;{};{}\r\n", secrets[0], secrets[1], secrets[2], three.url).into()),
-        // The ending of a name says nothing.
+        // The file extension does not decide the format.
         ("really-json.csv", json!([one.json(), two.json(), three.json()]).to_string().into()),
     ]
 }
@@ -138,7 +140,7 @@ fn names_tags_and_recipients_come_from_the_file_and_the_flags() {
     let rows = listed(&sandbox);
     assert_eq!(rows.keys().collect::<Vec<_>>(), ["acme-corp", "beta-corp"]);
     assert_eq!(rows["acme-corp"]["tags"], json!(["prod", "emea", "new"]));
-    // What equals the default of the store is not written; here it does not.
+    // A URL equal to the default of the store is not written; here the URLs differ.
     assert_eq!(sandbox.store().matches("url = ").count(), 3);
     let flags = ["--name", "{appname}.{shortname}", "--recipient", "me"];
     import(&sandbox, "t.csv", table(&credentials, ","), &flags).code(0);
@@ -150,8 +152,8 @@ fn names_tags_and_recipients_come_from_the_file_and_the_flags() {
     assert!(["acme-corp-eu", "acme-corp-eu-soc-key"].iter().all(|name| names(&sandbox).contains(&(*name).to_owned())));
     let described = json!([{"netosecret": odd.netosecret(), "name": "told", "description": "Acme, EU", "tags": "a;b"}]);
     import(&sandbox, "d.json", described.to_string(), &[]).code(0);
-    let told = &listed(&sandbox)["told"];
-    assert_eq!((&told["description"], &told["tags"]), (&json!("Acme, EU"), &json!(["a", "b"])));
+    let row = &listed(&sandbox)["told"];
+    assert_eq!((&row["description"], &row["tags"]), (&json!("Acme, EU"), &json!(["a", "b"])));
     sandbox.neto(["login", "--all"]).run().code(0);
     let before = sandbox.store();
     for (flags, code, words) in [
@@ -182,15 +184,15 @@ fn people_come_as_json() {
     let outcome = import(&sandbox, "p.json", json!([person, acme.json()]).to_string(), &["--tag", "x"]);
     outcome.code(0).stderr_has("Added 2 profiles");
     assert_eq!(listed(&sandbox)["alice"]["username"], "alice@example.com");
-    sandbox.signs_in("alice");
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("alice");
+    sandbox.assert_logs_in("acme");
     let mut nameless = person.clone();
     nameless.as_object_mut().unwrap().remove("name");
     let outcome = import(&sandbox, "n.json", json!([nameless]).to_string(), &[]);
     outcome.code(3).stderr_has("item 1: a person's profile needs a name");
 }
 
-/// Everything below a folder: each path with its time, size and content.
+/// Returns everything below a directory: each path with its modification time and content.
 fn snapshot(folder: &Path) -> BTreeMap<PathBuf, (SystemTime, Vec<u8>)> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -212,14 +214,14 @@ fn a_dry_run_shows_all_and_writes_nothing() {
     sandbox.write_secret("t.csv", table(&credentials, ","));
     let dry = |flags: &[&str]| sandbox.neto(["profile", "import", "t.csv", "--dry-run"].iter().chain(flags)).run();
     let before = snapshot(sandbox.root());
-    // Where there is no store yet, none is made.
+    // A dry run creates no store.
     let outcome = dry(&[]);
     outcome.code(0).stdout_has("acme-corp    acme     soc").stderr_has("Nothing was changed");
     assert_eq!(outcome.stdout.matches(" add\n").count(), 3);
     assert_eq!(snapshot(sandbox.root()), before);
     import(&sandbox, "one.txt", credentials[0].netosecret(), &[]).code(0);
     import(&sandbox, "two.txt", credentials[1].netosecret(), &["--tag", "old"]).code(0);
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
     let before = snapshot(sandbox.root());
     dry(&["--name", "{shortname}"]).code(3).stdout("").stderr_has("there is a profile 'acme' already");
     for (existing, what) in [("skip", "skip"), ("replace", "replace")] {
@@ -236,8 +238,10 @@ fn a_dry_run_shows_all_and_writes_nothing() {
     }
     dry(&["-o", "csv"]).code(0).stdout_has("profile,shortname,appname,username,url,tags,what\nacme-corp,acme,soc,,");
     assert_eq!(snapshot(sandbox.root()), before);
-    // What could not be sealed is told now, not later.
-    sandbox.write_store(sandbox.store().replace("[recipients]\n", &format!("[recipients]\nbob = \"{STRANGER}\"\n")));
+    // A dry run reports recipients that neto could not encrypt to.
+    sandbox.write_store(
+        sandbox.store().replace("[recipients]\n", &format!("[recipients]\nbob = \"{OTHER_RECIPIENT}\"\n")),
+    );
     dry(&[]).code(3).stdout("").stderr_has("neto trust --recipient bob");
     sandbox.neto(["trust", "--recipient", "bob"]).run().code(0);
     dry(&["--recipient", "bob"]).code(0).stderr_has("sealed to others, so your own identity will not open it");
@@ -246,7 +250,7 @@ fn a_dry_run_shows_all_and_writes_nothing() {
 #[test]
 fn all_bad_lines_are_named_and_none_is_imported() {
     let sandbox = Sandbox::new();
-    sandbox.plant("wrong value", "wrong-canary-value");
+    sandbox.add_canary("wrong value", "wrong-canary-value");
     let [acme, beta] = &tenants(&sandbox, 2)[..] else { unreachable!("two") };
     let good = acme.netosecret();
     let cut = &beta.netosecret()[..80];
@@ -343,19 +347,19 @@ fn what_is_there_already_stops_is_left_or_gets_the_new_credential() {
     let [acme, beta] = &tenants(&sandbox, 2)[..] else { unreachable!("two") };
     import(&sandbox, "a.txt", acme.netosecret(), &["--tag", "mine"]).code(0);
     sandbox.neto(["profile", "edit", "acme", "--description", "kept", "--leeway", "5m"]).run().code(0);
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
     let new = sandbox.server().regenerate(acme);
     let both = format!("{}\n{}\n", new.netosecret(), beta.netosecret());
     let before = sandbox.store();
     import(&sandbox, "b.txt", &both, &[]).code(3).stderr_has("line 1: there is a profile 'acme' already");
     assert_eq!(sandbox.store(), before);
-    // Left: its lines keep every byte, and its token stays.
+    // Skipped: the profile's lines keep every byte, and its token stays.
     let outcome = import(&sandbox, "b.txt", &both, &["--existing", "skip", "--tag", "x"]);
     outcome.code(0).stderr_has("Added 1 profile, left 1 as it was");
     assert!(sandbox.store().starts_with(before.trim_end()), "{}", sandbox.store());
     assert!(sandbox.token_file("acme").exists());
     sandbox.refuses_key("acme");
-    // Replaced: a new credential and no token; the rest stays, tags come along.
+    // Replaced: the credential is new and the token is removed. Other values stay, and the tags are added.
     let seal = || sandbox.store().lines().find(|line| line.starts_with("sealed = ")).unwrap().to_owned();
     let (id, other) = (seal(), listed(&sandbox)["beta"].clone());
     let outcome = import(&sandbox, "a.txt", new.netosecret(), &["--existing", "replace", "--tag", "x"]);
@@ -366,20 +370,20 @@ fn what_is_there_already_stops_is_left_or_gets_the_new_credential() {
     assert_eq!((&row["description"], &row["tags"]), (&json!("kept"), &json!(["mine", "x"])));
     assert!(sandbox.store().contains("leeway = \"5m\""));
     assert_eq!(listed(&sandbox)["beta"], other);
-    sandbox.signs_in("acme");
-    sandbox.signs_in("beta");
-    // A skeleton and a secret in clear get theirs as well.
+    sandbox.assert_logs_in("acme");
+    sandbox.assert_logs_in("beta");
+    // A profile without a secret and a profile with a plaintext secret also get a new credential.
     let text =
         sandbox.store() + &format!("\n[profiles.gamma]\nurl = \"{}\"\nappkey = \"outdated\"\n", sandbox.server().url());
     sandbox.write_store(text);
     let gamma = sandbox.server().add_tenant("gamma", "soc");
     import(&sandbox, "g.txt", gamma.netosecret(), &["--existing", "replace"]).code(0);
     assert!(!sandbox.store().contains("outdated"));
-    sandbox.signs_in("gamma");
+    sandbox.assert_logs_in("gamma");
 }
 
 impl Sandbox {
-    /// The server no longer takes what the profile holds.
+    /// Asserts that the server no longer accepts the profile's credential.
     fn refuses_key(&self, name: &str) {
         self.neto(["login", name, "--force"]).run().code(4);
     }
@@ -409,7 +413,7 @@ fn r51_no_profile_is_bound_to_another_tenant_or_host_in_passing() {
         outcome.code(3).stdout("").stderr_has("nothing was imported").stderr_has(words);
         assert_eq!(sandbox.store(), before);
     }
-    // What somebody else wrote into the file is not made good by an import either.
+    // An import does not trust a change that another program made to the store.
     sandbox.write_store(before.replacen("[profiles.acme]\n", "[profiles.acme]\nca_file = \"/tmp/ca.pem\"\n", 1));
     let edited = sandbox.store();
     let outcome = import(&sandbox, "a.txt", acme.netosecret(), &["--existing", "replace"]);
@@ -431,19 +435,19 @@ fn two_keys_of_one_tenant_and_repeats_are_told() {
     let outcome = import(&sandbox, "k.txt", &both, &["--name", "{shortname}-{appname}"]);
     outcome.code(0).stderr_has("the tenant 'acme' has several keys: line 1 ('acme-soc'), line 2 ('acme-reports')");
     assert_eq!(names(&sandbox), ["acme-reports", "acme-soc"]);
-    sandbox.signs_in("acme-soc");
-    sandbox.signs_in("acme-reports");
-    // What neto itself exports says everything twice.
+    sandbox.assert_logs_in("acme-soc");
+    sandbox.assert_logs_in("acme-reports");
+    // A file that neto exports contains the credential twice.
     let flags = ["export", "acme-soc", "--format", "dotenv", "--with-secret"];
-    let call = sandbox.neto(flags).reveals("access token").reveals("appkey").reveals("sharedsecret");
+    let call = sandbox.neto(flags).allow_secret("access token").allow_secret("appkey").allow_secret("sharedsecret");
     let exported = call.run().code(0).stdout.clone();
     assert!(exported.contains("NETO_APPKEY=") && exported.contains("NETOSECRET="));
     let outcome = import(&sandbox, "e.env", exported, &[]);
     outcome.code(0).stderr_has("is the credential of line").stderr_has("once more; it is taken once");
     outcome.stderr_has("Added 1 profile\n");
     assert_eq!(names(&sandbox), ["acme", "acme-reports", "acme-soc"]);
-    sandbox.signs_in("acme");
-    // Under two names that were asked for it is two profiles, and told.
+    sandbox.assert_logs_in("acme");
+    // Two requested names for the same credential give two profiles and a message.
     let twice = json!({"a": one.json(), "b": one.json()}).to_string();
     import(&sandbox, "t.json", twice, &[]).code(0).stderr_has("has the same key: 'a' ('a'), 'b' ('b')");
 }
@@ -451,7 +455,7 @@ fn two_keys_of_one_tenant_and_repeats_are_told() {
 #[test]
 fn further_fields_are_named_and_not_kept() {
     let sandbox = Sandbox::new();
-    sandbox.plant("further field", "keep-me-nowhere");
+    sandbox.add_canary("further field", "keep-me-nowhere");
     let acme = tenants(&sandbox, 1).remove(0);
     let mut fields = acme.json();
     fields["role"] = json!("keep-me-nowhere");
@@ -474,7 +478,7 @@ fn r45_standard_input_is_read_for_a_dash_alone() {
     sandbox.neto(["profile", "import", "-"]).run().code(3).stderr_has("standard input: no form of credentials");
     let huge = vec![b'#'; (64 << 20) + 1];
     sandbox.neto(["profile", "import", "-"]).stdin(huge).run().code(3).stderr_has("more than 64 MiB");
-    // A credential in the place of the file is not shown.
+    // A credential passed as the file name is not shown.
     let outcome = sandbox.neto(["profile", "import", &beta.netosecret()]).run();
     outcome.code(2).stdout("").stderr_has("a NETOSECRET was given as an argument");
     assert_eq!(sandbox.store(), before);
@@ -544,7 +548,7 @@ fn at_a_terminal_nothing_is_typed_in_clear() {
 #[test]
 fn a_protected_identity_is_not_asked_for() {
     let sandbox = Sandbox::new();
-    sandbox.plant("passphrase", "correct horse battery");
+    sandbox.add_canary("passphrase", "correct horse battery");
     let file = sandbox.write_secret("passphrase", "correct horse battery\n");
     sandbox.neto(["init", "--new-passphrase-file"]).arg(&file).run().code(0);
     let credentials = tenants(&sandbox, 3);
@@ -571,8 +575,8 @@ fn two_thousand_tenants_are_one_change_and_nobodys_comment_is_lost() {
     assert!(store.starts_with("# of the whole file\n") && store.ends_with("# at the end\n"));
     let names = names(&sandbox);
     assert!(names.len() == 2001 && names.is_sorted(), "{}", names.len());
-    sandbox.signs_in("last");
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("last");
+    sandbox.assert_logs_in("acme");
 }
 
 #[test]
@@ -593,10 +597,10 @@ fn r15_imports_at_once_lose_nothing() {
         run.finish().code(0);
     }
     assert_eq!(names(&sandbox).len(), 160);
-    // Of two that add the same, one does it whole and the other nothing.
+    // Of two concurrent imports of the same file, one adds all profiles and the other adds nothing.
     sandbox.write_secret("same", file("same"));
     let runs = [(); 2].map(|()| sandbox.neto(["profile", "import", "same"]).start());
-    let mut codes = runs.map(Running::end);
+    let mut codes = runs.map(Running::wait_for_exit_code);
     codes.sort_unstable();
     assert_eq!((codes, names(&sandbox).len()), ([0, 3], 180));
 }
@@ -609,16 +613,16 @@ fn r15_what_came_in_meanwhile_counts() {
     sandbox.write_secret("b.txt", beta.netosecret());
     let locks = fs::read_dir(sandbox.home("state/locks")).unwrap().flatten().map(|entry| entry.path());
     let lock = locks.into_iter().find(|path| path.to_string_lossy().contains("_store-")).expect("the store's lock");
-    let held = fs::File::open(lock).unwrap();
-    held.lock().unwrap();
-    // Both have seen a store without the tenant before the first of them writes.
+    let store_lock = fs::File::open(lock).unwrap();
+    store_lock.lock().unwrap();
+    // Both processes read a store without the tenant before the first of them writes.
     let runs = [(); 2].map(|()| sandbox.neto(["profile", "import", "b.txt", "--existing", "skip"]).start());
     for run in &runs {
-        run.wait_until_it_says("which holds the store");
+        run.wait_for_stderr("which holds the store");
     }
-    drop(held);
-    let mut said = runs.map(|run| run.finish().code(0).stderr.contains("Added 1 profile"));
-    said.sort_unstable();
-    assert_eq!((said, names(&sandbox)), ([false, true], vec!["acme".to_owned(), "beta".to_owned()]));
-    sandbox.signs_in("beta");
+    drop(store_lock);
+    let mut added_one = runs.map(|run| run.finish().code(0).stderr.contains("Added 1 profile"));
+    added_one.sort_unstable();
+    assert_eq!((added_one, names(&sandbox)), ([false, true], vec!["acme".to_owned(), "beta".to_owned()]));
+    sandbox.assert_logs_in("beta");
 }

@@ -1,9 +1,9 @@
-//! `neto profile list` (`neto ls`) and `neto profile show`: what is declared, never a secret.
+//! `neto profile list` (`neto ls`) and `neto profile show`: declared values, never a secret.
 
 use crate::harness::Sandbox;
 use serde_json::{Value, json};
 
-/// One profile of each kind, none of which ever signs in; `acme` is the current one.
+/// Creates one profile of each kind, without tokens; `acme` is the current profile.
 fn one_of_each() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.init();
@@ -30,10 +30,10 @@ secret = { env = "X_SECRET" }
 leeway = "2h"
 env = { A = "1", B = "{token}" }
 "#;
-    sandbox.plant("appkey in clear", "canary-appkey-in-clear");
-    sandbox.plant("shared secret in clear", "canary-secret-in-clear");
+    sandbox.add_canary("appkey in clear", "canary-appkey-in-clear");
+    sandbox.add_canary("shared secret in clear", "canary-secret-in-clear");
     sandbox.write_store(sandbox.store().trim_end().to_owned() + "\n" + more);
-    sandbox.spare(&sandbox.home("profiles.toml"));
+    sandbox.allow_secrets_in(&sandbox.home("profiles.toml"));
     sandbox
 }
 
@@ -53,14 +53,14 @@ fn the_table_shows_what_there_is() {
 "
     );
     for verb in [&["ls"][..], &["profile", "list"]] {
-        sandbox.neto(verb).run().code(0).silent().stdout(&wanted);
+        sandbox.neto(verb).run().code(0).stderr("").stdout(&wanted);
     }
 }
 
 #[test]
 fn json_and_csv_have_the_fields_of_the_contract() {
     let sandbox = one_of_each();
-    let rows = sandbox.neto(["ls", "-o", "json"]).run().code(0).silent().json();
+    let rows = sandbox.neto(["ls", "-o", "json"]).run().code(0).stderr("").json();
     let secrets: Vec<&str> = rows.as_array().unwrap().iter().map(|row| row["secret"].as_str().unwrap()).collect();
     assert_eq!(secrets, ["sealed", "none", "clear", "command", "file", "none", "env"]);
     let today = &jiff::Timestamp::now().to_string()[..10];
@@ -74,7 +74,7 @@ fn json_and_csv_have_the_fields_of_the_contract() {
     assert_eq!((&rows[5]["username"], &rows[5]["url"]), (&json!("alice@example.com"), &json!(usual)));
 
     let csv = sandbox.neto(["ls", "-o", "csv", "acme", "person"]).run();
-    csv.code(0).silent().stdout(&format!(
+    csv.code(0).stderr("").stdout(&format!(
         "profile,current,shortname,appname,username,url,tags,description,protected,secret,key_since\n\
          acme,true,acme,soc,,{},prod;emea,\"Acme, \"\"Corp\"\"\",true,sealed,{today}\n\
          person,false,,,alice@example.com,{usual},,,false,none,\n",
@@ -108,7 +108,7 @@ fn a_part_is_selected() {
     ];
     for (arguments, wanted) in cases {
         let outcome = sandbox.neto(["ls", "-o", "json"].iter().chain(*arguments)).run();
-        let rows = outcome.code(0).silent().json();
+        let rows = outcome.code(0).stderr("").json();
         let names: Vec<&Value> = rows.as_array().unwrap().iter().map(|row| &row["profile"]).collect();
         assert_eq!(names, wanted.iter().collect::<Vec<_>>(), "{arguments:?}");
     }
@@ -122,8 +122,8 @@ fn listing_opens_nothing_and_asks_nobody() {
     let sandbox = one_of_each();
     std::fs::remove_dir_all(sandbox.home("keys")).unwrap();
     std::fs::remove_dir_all(sandbox.home("state")).unwrap();
-    sandbox.neto(["ls"]).run().code(0).silent().stdout_has("sealed");
-    sandbox.neto(["profile", "show", "acme"]).run().code(0).silent().stdout_has("sealed");
+    sandbox.neto(["ls"]).run().code(0).stderr("").stdout_has("sealed");
+    sandbox.neto(["profile", "show", "acme"]).run().code(0).stderr("").stdout_has("sealed");
     assert!(!sandbox.home("keys").exists() && !sandbox.home("state").exists());
     assert_eq!(sandbox.server().connections(), 0);
 }
@@ -148,8 +148,8 @@ timeout:      30s
 token:        none
 "
     );
-    sandbox.neto(["profile", "show"]).run().code(0).silent().stdout(&acme);
-    sandbox.neto(["profile", "show", "acme"]).run().code(0).silent().stdout(&acme);
+    sandbox.neto(["profile", "show"]).run().code(0).stderr("").stdout(&acme);
+    sandbox.neto(["profile", "show", "acme"]).run().code(0).stderr("").stdout(&acme);
     let file = sandbox.home("sub/x.txt");
     for (name, line) in [
         ("bare", "secret:     none\n".to_owned()),
@@ -160,9 +160,9 @@ token:        none
         ("variable", "leeway:   2h\n".to_owned()),
         ("person", "username:  alice@example.com\n".to_owned()),
     ] {
-        sandbox.neto(["profile", "show", name]).run().code(0).silent().stdout_has(&line);
+        sandbox.neto(["profile", "show", name]).run().code(0).stderr("").stdout_has(&line);
     }
-    let shown = sandbox.shown("variable");
+    let shown = sandbox.profile_json("variable");
     for (key, wanted) in [
         ("source", json!("X_SECRET")),
         ("env", json!(["A=1", "B={token}"])),
@@ -174,7 +174,7 @@ token:        none
     ] {
         assert_eq!(shown[key], wanted, "{key}");
     }
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
     sandbox.neto(["profile", "show"]).run().code(0).stdout_has("token:        valid, until ");
 }
 
@@ -191,12 +191,12 @@ fn hostile_text_cannot_steer_a_terminal() {
         [&["ls"][..], &["profile", "show", "acme"], &["ls", "-o", "json"], &["profile", "show", "acme", "-o", "json"]]
     {
         let outcome = sandbox.neto(verb).run();
-        outcome.code(0).silent();
+        outcome.code(0).stderr("");
         let steers = |text: char| (text.is_control() && text != '\n') || ('\u{202a}'..='\u{202e}').contains(&text);
         assert!(!outcome.stdout.contains(steers), "{outcome}");
     }
     sandbox.neto(["ls"]).run().stdout_has("\\u{202e}");
     assert_eq!(sandbox.neto(["ls"]).run().stdout.lines().count(), 2, "one line a profile");
-    let shown = sandbox.shown("acme");
+    let shown = sandbox.profile_json("acme");
     assert_eq!(shown["description"], "a\u{1b}]0;x\u{7}\u{202e}b\nc", "JSON keeps the data");
 }

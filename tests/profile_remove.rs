@@ -1,4 +1,4 @@
-//! `neto profile remove`: asks on a terminal, wants `--yes` off one, and leaves all else as it was.
+//! `neto profile remove`: asks at a terminal, requires `--yes` without a terminal, and changes nothing else.
 
 use crate::harness::Sandbox;
 
@@ -20,7 +20,7 @@ fn the_profile_goes_with_its_token_and_being_current() {
     let sandbox = Sandbox::new();
     for name in ["acme", "globex", "hooli"] {
         sandbox.add(name);
-        sandbox.signs_in(name);
+        sandbox.assert_logs_in(name);
     }
     for name in ["globex", "acme"] {
         sandbox.neto(["use", name]).run().code(0);
@@ -30,11 +30,11 @@ fn the_profile_goes_with_its_token_and_being_current() {
     assert!(!sandbox.token_file("acme").exists() && sandbox.token_file("globex").exists());
     sandbox.neto(["profile", "show", "acme"]).run().code(3);
     sandbox.neto(["profile", "current"]).run().code(3).stderr_has("no profile is chosen");
-    sandbox.signs_in("globex");
-    // Another of its name is a new profile.
+    sandbox.assert_logs_in("globex");
+    // A profile added again under the name is a new profile.
     sandbox.add("acme");
     sandbox.neto(["token", "acme", "--offline"]).run().code(5).stdout("");
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
 }
 
 #[test]
@@ -103,7 +103,7 @@ mod at_a_terminal {
         let sandbox = Sandbox::new();
         sandbox.add("acme");
         sandbox.add("globex");
-        sandbox.signs_in("acme");
+        sandbox.assert_logs_in("acme");
         let before = sandbox.store();
         for (answer, code) in [("n\r", 2), ("\r", 2), ("yesterday\r", 2), (CTRL_D, 2), (CTRL_C, 130)] {
             let mut terminal = sandbox.neto(["profile", "remove", "acme"]).at_terminal();

@@ -1,4 +1,4 @@
-//! `neto profile rename`: sealed anew, with its token, its place and being current.
+//! `neto profile rename`: re-encrypts the secret and keeps the token, the position in the file and the current profile.
 
 use crate::harness::Sandbox;
 
@@ -7,36 +7,36 @@ fn token_current_profile_and_credential_go_along() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     sandbox.add("globex");
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
     for name in ["globex", "acme"] {
         sandbox.neto(["use", name]).run().code(0);
     }
-    let before = sandbox.shown("acme");
+    let before = sandbox.profile_json("acme");
     let outcome = sandbox.neto(["profile", "rename", "acme", "acme-prod"]).run();
     outcome.code(0).stdout("").stderr_has("'acme' is now 'acme-prod'");
-    let mut after = sandbox.shown("acme-prod");
+    let mut after = sandbox.profile_json("acme-prod");
     after["profile"] = "acme".into();
     assert_eq!(after, before);
     sandbox.neto(["profile", "current"]).run().code(0).stdout("acme-prod\n");
     assert!(!sandbox.token_file("acme").exists());
-    sandbox.neto(["token", "--offline"]).reveals("access token").run().code(0).silent();
+    sandbox.neto(["token", "--offline"]).allow_secret("access token").run().code(0).stderr("");
     sandbox.neto(["profile", "show", "acme"]).run().code(3).stdout("").stderr_has("'acme-prod'");
     assert_eq!(sandbox.server().logins(), 1, "the token is the same");
-    sandbox.signs_in("acme-prod");
-    // The previous one is followed as well.
+    sandbox.assert_logs_in("acme-prod");
+    // `neto use -` follows the rename of the previous profile.
     sandbox.neto(["profile", "rename", "globex", "hooli"]).run().code(0);
     sandbox.neto(["use", "-"]).run().code(0).stderr_has("'hooli'");
-    sandbox.signs_in("hooli");
+    sandbox.assert_logs_in("hooli");
 }
 
 #[test]
 fn an_expired_token_still_brings_its_refresh_token_and_only_once() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
-    sandbox.signs_in("acme");
-    sandbox.age_token("acme", 172_800);
+    sandbox.assert_logs_in("acme");
+    sandbox.backdate_token("acme", 172_800);
     sandbox.neto(["profile", "rename", "acme", "other"]).run().code(0);
-    sandbox.neto(["token", "other"]).reveals("access token").run().code(0);
+    sandbox.neto(["token", "other"]).allow_secret("access token").run().code(0);
     assert_eq!((sandbox.server().logins(), sandbox.server().refreshes()), (1, 1));
     assert!(sandbox.server().reused_refresh_tokens().is_empty());
 }
@@ -63,8 +63,8 @@ fn nothing_but_the_name_and_the_seal_changes() {
     let wanted = before.replace("[ profiles . \"acme\" ]", "[ profiles . \"zeta\" ]");
     let wanted = wanted.replace("[profiles.acme.env]", "[profiles.zeta.env]");
     assert_eq!(outside(&after), outside(&wanted));
-    sandbox.signs_in("zeta");
-    sandbox.signs_in("globex");
+    sandbox.assert_logs_in("zeta");
+    sandbox.assert_logs_in("globex");
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn what_cannot_be_a_name_or_is_taken_changes_nothing() {
     let sandbox = Sandbox::new();
     let credential = sandbox.add("acme");
     sandbox.add("globex");
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
     sandbox.neto(["use", "acme"]).run().code(0);
     let before = sandbox.store();
     for (old, new, code, words) in [
@@ -106,7 +106,7 @@ fn what_cannot_be_opened_is_not_renamed() {
         .stderr_has("there is no identity at ");
     assert_eq!(sandbox.store(), before);
     std::fs::rename(sandbox.home("keys/away.txt"), sandbox.home("keys/identity.txt")).unwrap();
-    // A seal that does not belong to it is not made good by a rename.
+    // A rename does not accept a secret that is bound to other values.
     sandbox.write_store(before.replace("\"soc\"", "\"other\""));
     sandbox
         .neto(["profile", "rename", "acme", "other"])
@@ -128,8 +128,8 @@ fn a_skeleton_and_a_source_have_names_too() {
     sandbox.write_store(sandbox.store() + "\n[profiles.bare]\n");
     sandbox.neto(["profile", "rename", "bare", "zeta"]).run().code(0);
     sandbox.neto(["profile", "rename", "acme", "other"]).run().code(0);
-    let rows = sandbox.neto(["ls", "-o", "json"]).run().code(0).silent().json();
+    let rows = sandbox.neto(["ls", "-o", "json"]).run().code(0).stderr("").json();
     assert_eq!((&rows[0]["profile"], &rows[1]["profile"]), (&"other".into(), &"zeta".into()));
-    // Its source was trusted under the old name.
-    sandbox.signs_in("other");
+    // The rename keeps the trust in the source that was trusted under the old name.
+    sandbox.assert_logs_in("other");
 }

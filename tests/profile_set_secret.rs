@@ -1,10 +1,10 @@
-//! `neto profile set-secret`: a new credential for a profile there is, in every way that `add` has.
+//! `neto profile set-secret`: a new credential for an existing profile, in every way that `add` accepts.
 
 use crate::harness::Sandbox;
 use serde_json::json;
 
-/// A profile whose key the server has regenerated, with the new credential.
-fn with_a_new_key(sandbox: &Sandbox) -> crate::fusion::Credential {
+/// Adds a profile whose key the server has regenerated; returns the new credential.
+fn add_with_regenerated_key(sandbox: &Sandbox) -> crate::fusion::Credential {
     let old = sandbox.add("acme");
     let new = sandbox.server().regenerate(&old);
     let refused = sandbox.neto(["login", "acme", "--force"]).run();
@@ -16,20 +16,20 @@ fn with_a_new_key(sandbox: &Sandbox) -> crate::fusion::Credential {
 fn a_new_credential_takes_the_place_of_the_old_and_nothing_else_changes() {
     let sandbox = Sandbox::new();
     sandbox.add("globex");
-    let new = with_a_new_key(&sandbox);
+    let new = add_with_regenerated_key(&sandbox);
     sandbox.neto(["profile", "edit", "acme", "--tag", "prod", "--description", "x"]).run().code(0);
-    let (before, other) = (sandbox.shown("acme"), sandbox.shown("globex"));
+    let (before, other) = (sandbox.profile_json("acme"), sandbox.profile_json("globex"));
     let outcome = sandbox.neto(["profile", "set-secret", "acme"]).stdin(new.netosecret()).run();
     outcome.code(0).stdout("").stderr_has("'acme' has a new credential; its token is dropped");
-    assert_eq!((sandbox.shown("acme"), sandbox.shown("globex")), (before, other));
-    sandbox.signs_in("acme");
-    sandbox.signs_in("globex");
+    assert_eq!((sandbox.profile_json("acme"), sandbox.profile_json("globex")), (before, other));
+    sandbox.assert_logs_in("acme");
+    sandbox.assert_logs_in("globex");
 }
 
 #[test]
 fn it_comes_in_the_ways_of_add() {
     let sandbox = Sandbox::new();
-    let new = with_a_new_key(&sandbox);
+    let new = add_with_regenerated_key(&sandbox);
     sandbox.write_secret("new.txt", new.netosecret());
     let pair = json!({"appkey": new.appkey, "sharedsecret": new.sharedsecret}).to_string();
     let ways: [(&[&str], &str); 5] = [
@@ -43,9 +43,9 @@ fn it_comes_in_the_ways_of_add() {
         let call = sandbox.neto(["profile", "set-secret", "acme"].iter().chain(flags));
         call.env("ACME", new.netosecret()).stdin(stdin).run().code(0).stdout("");
         let word = if flags.contains(&"--secret-command") { "command" } else { "sealed" };
-        assert_eq!(sandbox.shown("acme")["secret"], word, "{flags:?}");
+        assert_eq!(sandbox.profile_json("acme")["secret"], word, "{flags:?}");
         assert_eq!(sandbox.store().contains("sealed = {"), word == "sealed");
-        sandbox.signs_in("acme");
+        sandbox.assert_logs_in("acme");
     }
     let before = sandbox.store();
     for (flags, stdin, code) in [
@@ -61,19 +61,19 @@ fn it_comes_in_the_ways_of_add() {
         outcome.code(code).stdout("").stderr_has("error: ");
         assert_eq!(sandbox.store(), before, "{flags:?}");
     }
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
 }
 
 #[test]
 fn its_token_is_dropped() {
     let sandbox = Sandbox::new();
     let credential = sandbox.add("acme");
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
     assert!(sandbox.token_file("acme").exists());
     sandbox.neto(["profile", "set-secret", "acme"]).stdin(credential.netosecret()).run().code(0);
     assert!(!sandbox.token_file("acme").exists());
     sandbox.neto(["token", "acme", "--offline"]).run().code(5).stdout("");
-    sandbox.neto(["token", "acme"]).reveals("access token").run().code(0);
+    sandbox.neto(["token", "acme"]).allow_secret("access token").run().code(0);
     assert_eq!(sandbox.server().logins(), 2);
 }
 
@@ -94,12 +94,12 @@ fn another_tenant_is_another_profile() {
     set(&[], &moved.netosecret()).code(3).stderr_has("the new credential has the url 'https://evil.example/api/v1'");
     set(&["--username", "alice"], &person.password).code(3).stderr_has("the username 'alice', the profile has 'acme'");
     assert_eq!(sandbox.store(), before);
-    sandbox.signs_in("acme");
-    // Another key of the same tenant is welcome.
+    sandbox.assert_logs_in("acme");
+    // Another key of the same tenant is accepted.
     let second = sandbox.server().add_tenant("acme", "reports");
     set(&[], &second.netosecret()).code(0);
-    assert_eq!(sandbox.shown("acme")["appname"], "reports");
-    sandbox.signs_in("acme");
+    assert_eq!(sandbox.profile_json("acme")["appname"], "reports");
+    sandbox.assert_logs_in("acme");
 }
 
 #[test]
@@ -115,14 +115,14 @@ fn a_skeleton_and_a_profile_in_clear_get_theirs() {
         sandbox.store()
     );
     sandbox.write_store(&text);
-    sandbox.refuses("alice", 3, &["neto profile set-secret alice"]);
+    sandbox.assert_login_refused("alice", 3, &["neto profile set-secret alice"]);
     sandbox.neto(["profile", "set-secret", "acme"]).stdin(acme.netosecret()).run().code(0);
     let flags = ["profile", "set-secret", "alice", "--username", "alice"];
     sandbox.neto(flags).stdin(&person.password).run().code(0);
     let after = sandbox.store();
     assert!(!after.contains("outdated") && after.contains("# mine\n") && after.contains("tags = [\"x\"]\n"), "{after}");
-    sandbox.signs_in("acme");
-    sandbox.signs_in("alice");
+    sandbox.assert_logs_in("acme");
+    sandbox.assert_logs_in("alice");
 }
 
 #[test]
@@ -136,30 +136,30 @@ fn env_is_what_netosecret_holds() {
 
 #[cfg(unix)]
 mod at_a_terminal {
-    use super::with_a_new_key;
+    use super::add_with_regenerated_key;
     use crate::harness::{CTRL_C, Sandbox};
 
     #[test]
     fn the_new_credential_is_asked_for() {
         let sandbox = Sandbox::new();
-        let new = with_a_new_key(&sandbox);
+        let new = add_with_regenerated_key(&sandbox);
         let mut terminal = sandbox.neto(["profile", "set-secret", "acme"]).at_terminal();
         terminal.expect("NETOSECRET (not shown): ").paste(&new.netosecret()).press("\r");
         terminal.finish().code(0).has("'acme' has a new credential");
-        sandbox.signs_in("acme");
+        sandbox.assert_logs_in("acme");
         let flags = ["profile", "set-secret", "acme", "--shortname", "acme", "--appname", "soc"];
         let mut terminal = sandbox.neto(flags).at_terminal();
         terminal.expect("API key (appkey, not shown): ").enter(&new.appkey);
         terminal.expect("Shared secret (not shown): ").enter(&new.sharedsecret);
         terminal.finish().code(0);
-        sandbox.signs_in("acme");
+        sandbox.assert_logs_in("acme");
     }
 
     #[test]
     fn who_turns_back_keeps_the_old_one() {
         let sandbox = Sandbox::new();
         let acme = sandbox.add("acme");
-        sandbox.signs_in("acme");
+        sandbox.assert_logs_in("acme");
         let before = sandbox.store();
         let mut terminal = sandbox.neto(["profile", "set-secret", "acme"]).at_terminal();
         terminal.expect("NETOSECRET (not shown): ").press(&acme.netosecret()[..40]).press(CTRL_C);

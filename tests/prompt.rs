@@ -1,4 +1,4 @@
-//! `neto prompt`: what it says in each state, that it says nothing where something is wrong, and that it only looks.
+//! `neto prompt`: its output in each state, silence on errors, and no side effects.
 
 use crate::harness::{Call, Sandbox};
 use serde_json::json;
@@ -10,16 +10,16 @@ fn prompt(sandbox: &Sandbox) -> Call<'_> {
     sandbox.neto(["prompt"])
 }
 
-/// The words before the life of the token, which is one of these: a test does not know how fast it is.
+/// Asserts that the prompt is `wanted` and one of these lifetimes. There are several because the test's speed varies.
 #[track_caller]
-fn says(sandbox: &Sandbox, wanted: &str, lives: &[&str]) {
+fn assert_prompt(sandbox: &Sandbox, wanted: &str, lifetimes: &[&str]) {
     let outcome = prompt(sandbox).run();
-    outcome.code(0).silent();
-    let wanted: Vec<String> = lives.iter().map(|life| format!("{wanted} {life}\n")).collect();
+    outcome.code(0).stderr("");
+    let wanted: Vec<String> = lifetimes.iter().map(|life| format!("{wanted} {life}\n")).collect();
     assert!(wanted.contains(&outcome.stdout), "{outcome}");
 }
 
-/// Every file with its content and time of change.
+/// Returns every file with its content and modification time.
 fn files(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, std::time::SystemTime)> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap().flatten() {
@@ -38,20 +38,20 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, std::time::SystemTime)> {
 fn it_says_the_profile_and_the_life_of_its_token() {
     let sandbox = Sandbox::new();
     sandbox.server().set_lifetime(crate::fusion::Lifetime { access: 3600, refresh: Some(86_400) });
-    prompt(&sandbox).run().code(0).silent().stdout("");
+    prompt(&sandbox).run().code(0).stderr("").stdout("");
     sandbox.add("acme");
-    says(&sandbox, "acme", &["-"]);
+    assert_prompt(&sandbox, "acme", &["-"]);
     sandbox.neto(["login"]).run().code(0);
-    says(&sandbox, "acme", &["59m", "1h 00m"]);
-    sandbox.age_token("acme", 3_000);
-    says(&sandbox, "acme", &["9m", "10m"]);
-    // Within its leeway no command would use it any more.
-    sandbox.age_token("acme", 550);
-    says(&sandbox, "acme", &["-"]);
+    assert_prompt(&sandbox, "acme", &["59m", "1h 00m"]);
+    sandbox.backdate_token("acme", 3_000);
+    assert_prompt(&sandbox, "acme", &["9m", "10m"]);
+    // Within the leeway no command would use the token.
+    sandbox.backdate_token("acme", 550);
+    assert_prompt(&sandbox, "acme", &["-"]);
     sandbox.neto(["login"]).run().code(0);
     sandbox.neto(["profile", "edit", "acme", "--protected"]).run().code(0);
-    says(&sandbox, "acme!", &["59m", "1h 00m"]);
-    let object = sandbox.neto(["prompt", "-o", "json"]).run().code(0).silent().json();
+    assert_prompt(&sandbox, "acme!", &["59m", "1h 00m"]);
+    let object = sandbox.neto(["prompt", "-o", "json"]).run().code(0).stderr("").json();
     assert_eq!((&object["profile"], &object["protected"]), (&json!("acme"), &json!(true)));
     assert!((3_500..=3_600).contains(&object["expires_in_seconds"].as_i64().unwrap()), "{object}");
     sandbox.neto(["logout"]).run().code(0);
@@ -65,33 +65,37 @@ fn it_is_the_profile_that_a_command_would_use_now() {
     for name in ["acme", "globex", "hooli"] {
         sandbox.add(name);
     }
-    prompt(&sandbox).run().code(0).silent().stdout("");
+    prompt(&sandbox).run().code(0).stderr("").stdout("");
     sandbox.neto(["use", "acme"]).run().code(0);
     sandbox.neto(["login", "globex"]).run().code(0);
-    let checked = |call: Call<'_>, token: Call<'_>| {
-        let said = call.run().code(0).silent().answer().to_owned();
+    let checked_against_token = |call: Call<'_>, token: Call<'_>| {
+        let segment = call.run().code(0).stderr("").stdout_trimmed().to_owned();
         // `--offline` fails with the name of the profile.
-        let used = token.reveals("access token").run();
-        let name = said.split(' ').next().unwrap().to_owned();
-        assert!(used.stdout.contains(&format!("\"{name}\"")) || used.stderr.contains(&format!("{name}: ")), "{used}");
-        said
+        let outcome = token.allow_secret("access token").run();
+        let name = segment.split(' ').next().unwrap().to_owned();
+        assert!(
+            outcome.stdout.contains(&format!("\"{name}\"")) || outcome.stderr.contains(&format!("{name}: ")),
+            "{outcome}"
+        );
+        segment
     };
     let token = || sandbox.neto(["token", "--offline", "-o", "json"]);
-    assert_eq!(checked(prompt(&sandbox), token()), "acme -");
+    assert_eq!(checked_against_token(prompt(&sandbox), token()), "acme -");
     fs::write(sandbox.work(".neto-profile"), "globex\n").unwrap();
-    let said = checked(prompt(&sandbox), token());
-    assert!(said.starts_with("globex ") && !said.ends_with('-'), "{said}");
-    let variable = |call: Call<'_>| -> String { call.env("NETO_PROFILE", "hooli").run().code(0).answer().to_owned() };
+    let segment = checked_against_token(prompt(&sandbox), token());
+    assert!(segment.starts_with("globex ") && !segment.ends_with('-'), "{segment}");
+    let variable =
+        |call: Call<'_>| -> String { call.env("NETO_PROFILE", "hooli").run().code(0).stdout_trimmed().to_owned() };
     assert_eq!(variable(prompt(&sandbox)), "hooli -");
     let secret = sandbox.server().add_tenant("umbrella", "soc").netosecret();
     let env = || prompt(&sandbox).env("NETOSECRET", &secret);
-    env().run().code(0).silent().stdout("env -\n");
+    env().run().code(0).stderr("").stdout("env -\n");
     sandbox.neto(["login"]).env("NETOSECRET", &secret).run().code(0);
     let outcome = env().run();
-    assert!(outcome.code(0).silent().stdout.starts_with("env ") && outcome.answer() != "env -", "{outcome}");
-    // With another secret its token is none.
+    assert!(outcome.code(0).stderr("").stdout.starts_with("env ") && outcome.stdout_trimmed() != "env -", "{outcome}");
+    // The token of another secret does not count.
     let other = sandbox.server().add_tenant("initech", "soc").netosecret();
-    prompt(&sandbox).env("NETOSECRET", other).run().code(0).silent().stdout("env -\n");
+    prompt(&sandbox).env("NETOSECRET", other).run().code(0).stderr("").stdout("env -\n");
 }
 
 #[test]
@@ -100,7 +104,7 @@ fn what_is_wrong_is_silent_and_a_token_for_something_else_is_none() {
     sandbox.add("acme");
     sandbox.neto(["login"]).run().code(0);
     let silent = |call: Call<'_>| {
-        call.run().code(0).silent().stdout("");
+        call.run().code(0).stderr("").stdout("");
     };
     silent(prompt(&sandbox).env("NETO_PROFILE", "nosuch"));
     silent(prompt(&sandbox).env("NETO_PROFILE", "A b"));
@@ -109,22 +113,22 @@ fn what_is_wrong_is_silent_and_a_token_for_something_else_is_none() {
     fs::write(sandbox.work(".neto-profile"), "no name\n").unwrap();
     silent(prompt(&sandbox));
     fs::remove_file(sandbox.work(".neto-profile")).unwrap();
-    // A token of another key; a damaged one; a faulty profile; a broken store.
+    // The cases: a token of another key, a damaged token, a faulty profile, a broken store.
     let store = sandbox.store();
     let sealed = store.find("id = \"").unwrap() + 6;
     let mut other = store.clone();
     other.replace_range(sealed..sealed + 16, "0123456789abcdef");
     sandbox.write_store(&other);
-    prompt(&sandbox).run().code(0).silent().stdout("acme -\n");
+    prompt(&sandbox).run().code(0).stderr("").stdout("acme -\n");
     sandbox.write_store(&store);
     let token = fs::read(sandbox.token_file("acme")).unwrap();
     fs::write(sandbox.token_file("acme"), &token[..token.len() - 7]).unwrap();
-    prompt(&sandbox).run().code(0).silent().stdout("acme -\n");
+    prompt(&sandbox).run().code(0).stderr("").stdout("acme -\n");
     sandbox.write_store(store.replace("shortname =", "leeway = \"soon\"\nshortname ="));
     silent(prompt(&sandbox));
     sandbox.write_store("no store");
     silent(prompt(&sandbox));
-    // What is typed wrong is told.
+    // A wrong option is reported.
     sandbox.neto(["prompt", "--bogus"]).run().code(2).stdout("");
 }
 
@@ -134,29 +138,29 @@ fn it_asks_nobody_and_writes_nothing() {
     sandbox.add("acme");
     sandbox.neto(["login"]).run().code(0);
     let connections = sandbox.server().connections();
-    let look = |states: &[&str]| {
+    let assert_read_only = |states: &[&str]| {
         let before = files(sandbox.root());
         for (name, value) in [("A", ""), ("NETO_PROFILE", "nosuch")] {
             let outcome = prompt(&sandbox).env(name, value).run();
-            outcome.code(0).silent();
+            outcome.code(0).stderr("");
             if name == "A" {
                 assert!(states.iter().any(|state| outcome.stdout.starts_with(state)), "{outcome}");
             }
         }
         assert!(files(sandbox.root()) == before, "something was written: {states:?}");
     };
-    look(&["acme 2", "acme 1"]);
-    // An expired token is not renewed, a device key that is gone not made, and no folder either.
-    sandbox.age_token("acme", 200_000);
-    look(&["acme -"]);
+    assert_read_only(&["acme 2", "acme 1"]);
+    // No expired token is refreshed, and no missing device key or directory is created.
+    sandbox.backdate_token("acme", 200_000);
+    assert_read_only(&["acme -"]);
     fs::remove_file(sandbox.home("keys/device.key")).unwrap();
-    look(&["acme -"]);
+    assert_read_only(&["acme -"]);
     fs::remove_dir_all(sandbox.home("state")).unwrap();
-    look(&["acme -"]);
+    assert_read_only(&["acme -"]);
     fs::remove_dir_all(sandbox.home("tokens")).unwrap();
-    look(&["acme -"]);
+    assert_read_only(&["acme -"]);
     fs::remove_dir_all(sandbox.home("")).unwrap();
-    look(&[""]);
+    assert_read_only(&[""]);
     assert!(!sandbox.home("").exists());
     assert_eq!(sandbox.server().connections(), connections);
 }

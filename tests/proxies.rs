@@ -1,12 +1,12 @@
-//! The way through a proxy: which one is asked, what it gets to see, what it may answer, and that one which cannot be
-//! used is never gone around.
+//! Connections through a proxy: which proxy is used, what it learns, and how its answers are handled. A proxy that
+//! cannot be used is never bypassed.
 //!
-//! The server listens on loopback, where no proxy is asked. So its url is a name that only the proxy knows, or
-//! `0.0.0.0`, which is no loopback address to neto and leads to this machine all the same.
+//! The test server listens on loopback, where neto uses no proxy. So the API URL is a name that only the proxy
+//! resolves, or `0.0.0.0`. neto does not treat `0.0.0.0` as a loopback address, but the address reaches this machine.
 #![cfg(target_os = "linux")]
 
 use crate::fusion::{Authority, Leaf, Server};
-use crate::harness::{Outcome, Peer, Reply, Sandbox};
+use crate::harness::{Outcome, Peer, Reaction, Sandbox};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use std::ffi::OsStr;
@@ -14,61 +14,64 @@ use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt as _;
 
-/// The API, as a name that nobody resolves but the proxy.
+/// Host name of the API, which only the proxy resolves.
 const API: &str = "api.fusion.example";
 const USER: &str = "proxy-user";
-/// A password, and how it stands in a variable.
+/// Password of the proxy, plain and percent-encoded for a variable.
 const PASSWORD: &str = "pr0xy/P@ss:w0rd";
 const ENCODED: &str = "pr0xy%2FP%40ss%3Aw0rd";
 
-/// A server at that name, and a profile that trusts its authority.
-fn sandbox_at(host: &'static str, url: impl Fn(u16) -> String) -> Sandbox {
+/// Creates a sandbox whose server has a certificate for this host, and a profile that trusts the certificate's
+/// authority.
+fn sandbox_for_host(host: &'static str, url: impl Fn(u16) -> String) -> Sandbox {
     let authority = Authority::new();
-    let sandbox = Sandbox::with(Server::https(&authority, Leaf::Of(host)));
+    let sandbox = Sandbox::with_server(Server::https(&authority, Leaf::OnlyFor(host)));
     fs::write(sandbox.work("ca.pem"), authority.pem()).unwrap();
     let mut credential = sandbox.server().add_tenant("acme", "soc");
-    credential.url = url(address(&sandbox).port());
+    credential.url = url(server_address(&sandbox).port());
     let add = ["profile", "add", "acme", "--ca-file", "ca.pem"];
     sandbox.neto(add).stdin(credential.netosecret()).run().code(0);
     for (kind, text) in [("proxy's password", PASSWORD), ("proxy's password", ENCODED), ("proxy's user", USER)] {
-        sandbox.plant(kind, text);
+        sandbox.add_canary(kind, text);
     }
-    sandbox.plant("proxy's authorization", &BASE64_STANDARD.encode(format!("{USER}:{PASSWORD}")));
+    sandbox.add_canary("proxy's authorization", &BASE64_STANDARD.encode(format!("{USER}:{PASSWORD}")));
     sandbox
 }
 
-/// Behind a proxy alone.
-fn far() -> Sandbox {
-    sandbox_at(API, |_| format!("https://{API}"))
+/// Creates a sandbox whose server is reachable only through a proxy.
+fn sandbox_behind_proxy() -> Sandbox {
+    sandbox_for_host(API, |_| format!("https://{API}"))
 }
 
-/// At an address that is reached directly too.
-fn near() -> Sandbox {
-    sandbox_at("0.0.0.0", |port| format!("https://0.0.0.0:{port}"))
+/// Creates a sandbox whose server is also reachable directly.
+fn sandbox_also_direct() -> Sandbox {
+    sandbox_for_host("0.0.0.0", |port| format!("https://0.0.0.0:{port}"))
 }
 
-/// Where the server really listens.
-fn address(sandbox: &Sandbox) -> SocketAddr {
+/// Returns the address at which the server listens.
+fn server_address(sandbox: &Sandbox) -> SocketAddr {
     sandbox.server().origin().replace("https://", "").parse().unwrap()
 }
 
-/// The end of the head of a request, if it is there.
+/// Returns the end of the request head, or `None` if the head is incomplete.
 fn head_end(heard: &[u8]) -> Option<usize> {
     heard.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4)
 }
 
-/// What a proxy does once it has heard a whole request.
-fn asked(then: impl Fn() -> Reply + Send + Sync + 'static) -> impl Fn(&[u8]) -> Reply + Send + Sync + 'static {
-    move |heard| if head_end(heard) == Some(heard.len()) { then() } else { Reply::Listen }
+/// Returns a reply function that waits for a complete request head, then answers with `then`.
+fn after_request(
+    then: impl Fn() -> Reaction + Send + Sync + 'static,
+) -> impl Fn(&[u8]) -> Reaction + Send + Sync + 'static {
+    move |heard| if head_end(heard) == Some(heard.len()) { then() } else { Reaction::Wait }
 }
 
-/// A proxy that opens every tunnel to the server.
+/// Starts a proxy that opens every tunnel to the server.
 fn proxy_to(sandbox: &Sandbox) -> Peer {
-    let server = address(sandbox);
-    Peer::new(asked(move || Reply::Tunnel(server)))
+    let server = server_address(sandbox);
+    Peer::new(after_request(move || Reaction::Tunnel(server)))
 }
 
-/// The proxy's url with user and password.
+/// Returns the proxy's URL with user and password.
 fn with_password(proxy: SocketAddr) -> String {
     format!("http://{USER}:{ENCODED}@{proxy}")
 }
@@ -78,8 +81,8 @@ fn login<const N: usize>(sandbox: &Sandbox, variables: [(&str, &str); N]) -> Out
     variables.into_iter().fold(call, |call, (name, value)| call.env(name, value)).run()
 }
 
-/// The lines of the request for a tunnel, and what followed.
-fn split(heard: &[u8]) -> (Vec<String>, &[u8]) {
+/// Splits received bytes into the lines of the tunnel request and the bytes after it.
+fn split_tunnel(heard: &[u8]) -> (Vec<String>, &[u8]) {
     let (request, rest) = heard.split_at(head_end(heard).expect("a whole request"));
     let request = String::from_utf8(request.to_vec()).unwrap();
     (request.trim_end().lines().map(str::to_owned).collect(), rest)
@@ -88,14 +91,14 @@ fn split(heard: &[u8]) -> (Vec<String>, &[u8]) {
 #[test]
 fn r26_each_variable_leads_through_a_tunnel_and_the_proxy_learns_the_host_alone() {
     for (variable, port) in [("HTTPS_PROXY", 443), ("https_proxy", 8443), ("ALL_PROXY", 443), ("all_proxy", 443)] {
-        let sandbox = sandbox_at(API, |_| format!("https://{API}:{port}"));
+        let sandbox = sandbox_for_host(API, |_| format!("https://{API}:{port}"));
         let proxy = proxy_to(&sandbox);
         let outcome = login(&sandbox, [(variable, &with_password(proxy.address()))]);
         let wanted = if port == 443 { API.to_owned() } else { format!("{API}:{port}") };
         outcome.code(0).stderr_has(&format!("POST {wanted}"));
 
-        let [heard] = &proxy.heard()[..] else { panic!("{variable}: one connection") };
-        let (mut request, inside) = split(heard);
+        let [heard] = &proxy.received()[..] else { panic!("{variable}: one connection") };
+        let (mut request, inside) = split_tunnel(heard);
         request.sort_unstable_by_key(|line| line.to_ascii_lowercase());
         let version = env!("CARGO_PKG_VERSION");
         let pair = BASE64_STANDARD.encode(format!("{USER}:{PASSWORD}"));
@@ -120,23 +123,23 @@ fn r26_each_variable_leads_through_a_tunnel_and_the_proxy_learns_the_host_alone(
 
 #[test]
 fn r26_a_proxy_may_be_named_without_scheme_or_password_and_the_first_variable_counts() {
-    let sandbox = far();
+    let sandbox = sandbox_behind_proxy();
     let (proxy, other) = (proxy_to(&sandbox), proxy_to(&sandbox));
     let name = proxy.address().to_string();
     login(&sandbox, [("HTTPS_PROXY", &name), ("ALL_PROXY", &other.address().to_string())]).code(0);
-    // Empty counts as unset.
+    // An empty variable counts as unset.
     login(&sandbox, [("HTTPS_PROXY", ""), ("https_proxy", &name), ("NO_PROXY", "")]).code(0);
-    let heard = proxy.heard();
+    let heard = proxy.received();
     assert_eq!(heard.len(), 2);
     for heard in &heard {
-        assert!(!split(heard).0.iter().any(|line| line.to_ascii_lowercase().starts_with("proxy-")), "{heard:?}");
+        assert!(!split_tunnel(heard).0.iter().any(|line| line.to_ascii_lowercase().starts_with("proxy-")), "{heard:?}");
     }
-    assert_eq!(other.heard().len(), 0);
+    assert_eq!(other.received().len(), 0);
 }
 
 #[test]
 fn r26_a_refresh_goes_through_the_proxy_and_survives_one_that_refuses() {
-    let sandbox = far();
+    let sandbox = sandbox_behind_proxy();
     fs::rename(sandbox.work("ca.pem"), sandbox.work("roots.pem")).unwrap();
     sandbox.write_store(
         sandbox
@@ -148,28 +151,30 @@ fn r26_a_refresh_goes_through_the_proxy_and_survives_one_that_refuses() {
     sandbox.neto(["seal", "acme", "--accept", "--yes"]).run().code(0);
     let server = sandbox.server();
     let proxy = proxy_to(&sandbox);
-    let refusing = Peer::new(asked(|| Reply::End(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n".to_vec())));
+    let refusing = Peer::new(after_request(|| {
+        Reaction::SendAndClose(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n".to_vec())
+    }));
     let token = |proxy: &Peer| {
         let call = sandbox.neto(["token", "acme"]).env("SSL_CERT_FILE", sandbox.work("roots.pem"));
-        call.env("HTTPS_PROXY", with_password(proxy.address())).reveals("access token").run()
+        call.env("HTTPS_PROXY", with_password(proxy.address())).allow_secret("access token").run()
     };
     token(&proxy).code(0);
-    sandbox.age_token("acme", 86_400);
+    sandbox.backdate_token("acme", 86_400);
     token(&refusing).code(5).stdout("").stderr_has("refreshing failed");
     assert_eq!((server.requests().len(), server.refreshes()), (1, 0));
-    token(&proxy).code(0).silent();
+    token(&proxy).code(0).stderr("");
     assert_eq!((server.logins(), server.refreshes(), server.reused_refresh_tokens().len()), (1, 1, 0));
-    assert_eq!(proxy.heard().len(), 2);
+    assert_eq!(proxy.received().len(), 2);
 }
 
 #[test]
 fn r26_no_proxy_is_asked_for_this_machine() {
     let authority = Authority::new();
-    let near = [("http", Server::http()), ("https", Server::https(&authority, Leaf::Good))];
-    for (scheme, server) in near {
-        let sandbox = Sandbox::with(server);
+    let servers = [("http", Server::http()), ("https", Server::https(&authority, Leaf::Valid))];
+    for (scheme, server) in servers {
+        let sandbox = Sandbox::with_server(server);
         fs::write(sandbox.work("ca.pem"), authority.pem()).unwrap();
-        let proxy = Peer::new(asked(|| Reply::End(b"HTTP/1.1 502 Bad Gateway\r\n\r\n".to_vec())));
+        let proxy = Peer::new(after_request(|| Reaction::SendAndClose(b"HTTP/1.1 502 Bad Gateway\r\n\r\n".to_vec())));
         let value = with_password(proxy.address());
         for host in ["127.0.0.1", "localhost"] {
             let mut credential = sandbox.server().add_tenant("acme", "soc");
@@ -179,17 +184,17 @@ fn r26_no_proxy_is_asked_for_this_machine() {
             let call = sandbox.neto(["login", host]);
             let names = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
             names.into_iter().fold(call, |call, name| call.env(name, &value)).run().code(0);
-            // Nor does a setting that cannot be used stand in the way.
+            // An unusable proxy setting does not matter either.
             let call = sandbox.neto(["login", host, "--force"]);
             names.into_iter().fold(call, |call, name| call.env(name, "garbage://x")).run().code(0);
         }
-        assert_eq!((sandbox.server().logins(), proxy.heard().len()), (4, 0), "{scheme}");
+        assert_eq!((sandbox.server().logins(), proxy.received().len()), (4, 0), "{scheme}");
     }
 }
 
 #[test]
 fn r26_no_proxy_exempts_hosts() {
-    let sandbox = near();
+    let sandbox = sandbox_also_direct();
     let proxy = proxy_to(&sandbox);
     let name = with_password(proxy.address());
     for (variable, list, direct) in [
@@ -202,46 +207,46 @@ fn r26_no_proxy_exempts_hosts() {
         ("NO_PROXY", "0.0.0.1,example,0.0.0", false),
         ("NO_PROXY", "", false),
     ] {
-        let (before, asked) = (sandbox.server().logins(), proxy.heard().len());
+        let (logins, tunnels) = (sandbox.server().logins(), proxy.received().len());
         login(&sandbox, [("HTTPS_PROXY", &name), (variable, list)]).code(0);
-        assert_eq!(sandbox.server().logins(), before + 1, "{list}");
-        assert_eq!(proxy.heard().len(), asked + usize::from(!direct), "{list}");
+        assert_eq!(sandbox.server().logins(), logins + 1, "{list}");
+        assert_eq!(proxy.received().len(), tunnels + usize::from(!direct), "{list}");
     }
-    // A name: without the proxy, nobody knows it.
-    let sandbox = far();
+    // The API's host name, which does not resolve without the proxy.
+    let sandbox = sandbox_behind_proxy();
     let proxy = proxy_to(&sandbox);
     let name = with_password(proxy.address());
     for (list, code, seen) in [(".fusion.example", 5, 0), ("api.fusion.example", 5, 0), ("usion.example", 0, 1)] {
         login(&sandbox, [("HTTPS_PROXY", &name), ("NO_PROXY", list)]).code(code);
-        assert_eq!(proxy.heard().len(), seen, "{list}");
+        assert_eq!(proxy.received().len(), seen, "{list}");
     }
 }
 
 #[test]
 fn r26_http_proxy_is_never_asked_whoever_set_it() {
-    let sandbox = near();
+    let sandbox = sandbox_also_direct();
     let proxy = proxy_to(&sandbox);
     let name = with_password(proxy.address());
     login(&sandbox, [("HTTP_PROXY", &name), ("http_proxy", &name)]).code(0);
     login(&sandbox, [("HTTP_PROXY", &name), ("REQUEST_METHOD", "GET")]).code(0);
-    assert_eq!((sandbox.server().logins(), proxy.heard().len()), (2, 0));
-    // What a caller of a CGI program cannot set is not gone around there.
+    assert_eq!((sandbox.server().logins(), proxy.received().len()), (2, 0));
+    // HTTPS_PROXY still applies in a CGI environment, because the caller of a CGI program cannot set it.
     login(&sandbox, [("HTTPS_PROXY", &name), ("REQUEST_METHOD", "GET")]).code(0);
-    assert_eq!((sandbox.server().logins(), proxy.heard().len()), (3, 1));
+    assert_eq!((sandbox.server().logins(), proxy.received().len()), (3, 1));
 }
 
 #[test]
 fn r26_a_proxy_that_cannot_be_used_is_not_gone_around() {
-    let sandbox = near();
+    let sandbox = sandbox_also_direct();
     let server = sandbox.server();
     let failure = sandbox.home("state/failures/acme.json");
-    // Without one, the way is open.
+    // Without a proxy the server is reachable.
     login(&sandbox, [("HTTPS_PROXY", ""), ("ALL_PROXY", "")]).code(0);
     let before = server.connections();
     let alone = "neto takes http:// and https:// proxies alone";
     let form = "it should be http://HOST:PORT";
     let blank = "it holds blanks or control characters";
-    let own = |scheme: &str, tail: &str| format!("{scheme}://{USER}:{PASSWORD}{tail}");
+    let with_plain_password = |scheme: &str, tail: &str| format!("{scheme}://{USER}:{PASSWORD}{tail}");
     for (value, why) in [
         ("garbage://x".to_owned(), alone),
         ("socks5://127.0.0.1:1080".to_owned(), alone),
@@ -250,7 +255,7 @@ fn r26_a_proxy_that_cannot_be_used_is_not_gone_around() {
         ("http://[::bad".to_owned(), form),
         ("http://".to_owned(), form),
         ("http://127.0.0.1:1/path".to_owned(), form),
-        (own("http", "@127.0.0.1:1"), form),
+        (with_plain_password("http", "@127.0.0.1:1"), form),
         (format!("http://{USER}:12#{ENCODED}@127.0.0.1:1"), form),
         (format!("http://{USER}:12?{ENCODED}@127.0.0.1:1"), form),
         (format!("http://{USER}:12\\{ENCODED}@127.0.0.1:1"), form),
@@ -272,18 +277,18 @@ fn r26_a_proxy_that_cannot_be_used_is_not_gone_around() {
     outcome.code(5).stderr_has("it is not UTF-8");
     assert_eq!(server.connections(), before, "somebody went around");
     assert!(!failure.exists(), "what lies in one process' variables is nothing to tell others");
-    // The control: what is no process' own is told.
+    // The control: a failure that is not caused by the process's own variables is recorded.
     login(&sandbox, [("HTTPS_PROXY", "http://127.0.0.1:1")]).code(5);
     assert!(failure.exists());
 }
 
 #[test]
 fn r26_whatever_a_proxy_answers_it_is_named_and_its_password_is_not() {
-    let sandbox = far();
+    let sandbox = sandbox_behind_proxy();
     let mut credential = sandbox.server().add_tenant("other", "soc");
     credential.url = format!("https://{API}");
     let netosecret = credential.netosecret();
-    let say = |text: &'static str| move || Reply::End(text.as_bytes().to_vec());
+    let say = |text: &'static str| move || Reaction::SendAndClose(text.as_bytes().to_vec());
     let echo = format!("HTTP/1.1 403 {USER} {PASSWORD}\r\n\r\n{USER}:{PASSWORD} at {ENCODED}");
     let again = "hint: neto login acme\n        (in a while, if HTTPS_PROXY names the right proxy)";
     let password = "hint: export HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT\n";
@@ -291,18 +296,42 @@ fn r26_whatever_a_proxy_answers_it_is_named_and_its_password_is_not() {
     let denied = "gives no connection to api.fusion.example: it wants another user and password (status 407)\n";
     let long = [&b"HTTP/1.1 200 OK\r\nX: "[..], &[b'y'; 9000]].concat();
     let cases: Vec<(&str, Peer, &str, &str, usize)> = vec![
-        ("407", Peer::new(asked(say("HTTP/1.1 407 No\r\nProxy-Authenticate: Basic\r\n\r\n"))), denied, password, 1),
-        ("502", Peer::new(asked(say("HTTP/1.1 502 Bad Gateway\r\n\r\n"))), refused, again, 3),
-        ("echo", Peer::new(asked(move || Reply::End(echo.clone().into_bytes()))), refused, again, 3),
-        ("201", Peer::new(asked(say("HTTP/1.1 201 Created\r\n\r\n"))), refused, again, 3),
-        ("302", Peer::new(asked(say("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1/\r\n\r\n"))), refused, again, 3),
-        ("garbage", Peer::new(asked(say("\u{1}\u{2}SSH-2.0-x\r\n"))), refused, again, 3),
-        ("end", Peer::new(asked(say(""))), "it ended the connection\n", again, 3),
-        ("half", Peer::new(asked(say("HTTP/1.1 200 OK\r\nServer:"))), "it ended the connection\n", again, 3),
-        ("endless", Peer::new(asked(|| Reply::Forever(b"HTTP/1.1 200 OK\r\nX: y".to_vec()))), "", again, 3),
-        ("long", Peer::new(asked(move || Reply::Say(long.clone()))), "its answer is too long\n", again, 3),
+        (
+            "407",
+            Peer::new(after_request(say("HTTP/1.1 407 No\r\nProxy-Authenticate: Basic\r\n\r\n"))),
+            denied,
+            password,
+            1,
+        ),
+        ("502", Peer::new(after_request(say("HTTP/1.1 502 Bad Gateway\r\n\r\n"))), refused, again, 3),
+        (
+            "echo",
+            Peer::new(after_request(move || Reaction::SendAndClose(echo.clone().into_bytes()))),
+            refused,
+            again,
+            3,
+        ),
+        ("201", Peer::new(after_request(say("HTTP/1.1 201 Created\r\n\r\n"))), refused, again, 3),
+        (
+            "302",
+            Peer::new(after_request(say("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1/\r\n\r\n"))),
+            refused,
+            again,
+            3,
+        ),
+        ("garbage", Peer::new(after_request(say("\u{1}\u{2}SSH-2.0-x\r\n"))), refused, again, 3),
+        ("end", Peer::new(after_request(say(""))), "it ended the connection\n", again, 3),
+        ("half", Peer::new(after_request(say("HTTP/1.1 200 OK\r\nServer:"))), "it ended the connection\n", again, 3),
+        (
+            "endless",
+            Peer::new(after_request(|| Reaction::SendForever(b"HTTP/1.1 200 OK\r\nX: y".to_vec()))),
+            "",
+            again,
+            3,
+        ),
+        ("long", Peer::new(after_request(move || Reaction::Send(long.clone()))), "its answer is too long\n", again, 3),
     ];
-    // All at once, each with a profile of its own, since they wait between their tries.
+    // Each case runs with its own profile, all at once, because neto waits between attempts.
     let start = |name: &str, variable: &str| {
         sandbox.neto(["profile", "add", name, "--ca-file", "ca.pem"]).stdin(&netosecret).run().code(0);
         sandbox.neto(["-v", "login", name]).env("HTTPS_PROXY", variable).start()
@@ -316,10 +345,10 @@ fn r26_whatever_a_proxy_answers_it_is_named_and_its_password_is_not() {
             .stdout("")
             .stderr_has(&format!("error: p-{case}: the proxy {} gives no connection", proxy.address()));
         outcome.stderr_has(words).stderr_has(&hint.replace("acme", &format!("p-{case}")));
-        // Asked again where that may help, and not with a wrong password.
-        assert_eq!(proxy.heard().len(), *connections, "{case}");
+        // neto retries where that may help, but not after a rejected password.
+        assert_eq!(proxy.received().len(), *connections, "{case}");
     }
-    let dead = { Peer::new(|_| Reply::Listen).address() };
+    let dead = { Peer::new(|_| Reaction::Wait).address() };
     let outcome = login(&sandbox, [("HTTPS_PROXY", &with_password(dead))]);
     outcome.code(5).stderr_has(&format!("the proxy {dead} gives no connection to {API}: connection refused\n"));
     let unknown = format!("http://{USER}:{ENCODED}@proxy.invalid:3128");
@@ -330,28 +359,34 @@ fn r26_whatever_a_proxy_answers_it_is_named_and_its_password_is_not() {
 
 #[test]
 fn r26_what_a_tunnel_leads_to_is_not_believed() {
-    let sandbox = far();
+    let sandbox = sandbox_behind_proxy();
     sandbox.neto(["profile", "edit", "acme", "--timeout", "1s"]).run().code(0);
     let page = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n";
     let html = |heard: &[u8]| match head_end(heard) {
-        None => Reply::Listen,
-        Some(end) if end == heard.len() => Reply::Say(b"HTTP/1.1 200 OK\r\n\r\n".to_vec()),
-        Some(_) => Reply::End(b"<html>Please sign in</html>".to_vec()),
+        None => Reaction::Wait,
+        Some(end) if end == heard.len() => Reaction::Send(b"HTTP/1.1 200 OK\r\n\r\n".to_vec()),
+        Some(_) => Reaction::SendAndClose(b"<html>Please sign in</html>".to_vec()),
     };
     let cases: Vec<(Peer, &str)> = vec![
         (Peer::new(html), "the identity of WHOM cannot be verified: it does not speak TLS\n"),
-        (Peer::new(asked(move || Reply::Say(page.as_bytes().to_vec()))), "no answer from WHOM within 1 s\n"),
-        (Peer::new(|_| Reply::Listen), "no answer from WHOM within 1 s\n"),
-        (Peer::new(asked(|| Reply::End(b"HTTP/1.1 200 OK\r\n\r\n".to_vec()))), "no connection to WHOM: "),
+        (
+            Peer::new(after_request(move || Reaction::Send(page.as_bytes().to_vec()))),
+            "no answer from WHOM within 1 s\n",
+        ),
+        (Peer::new(|_| Reaction::Wait), "no answer from WHOM within 1 s\n"),
+        (
+            Peer::new(after_request(|| Reaction::SendAndClose(b"HTTP/1.1 200 OK\r\n\r\n".to_vec()))),
+            "no connection to WHOM: ",
+        ),
     ];
     for (proxy, words) in cases {
         let outcome = login(&sandbox, [("HTTPS_PROXY", &with_password(proxy.address()))]);
         let whom = format!("{API} (by the proxy {})", proxy.address());
         outcome.code(5).stdout("").stderr_has(&whom).stderr_has(&words.replace("WHOM", &whom));
-        let heard = proxy.heard();
+        let heard = proxy.received();
         assert!(!heard.is_empty(), "the proxy was asked");
         for heard in &heard {
-            let (_, inside) = split(heard);
+            let (_, inside) = split_tunnel(heard);
             assert!(inside.is_empty() || inside[0] == 22, "a hello at most");
         }
     }
@@ -360,11 +395,11 @@ fn r26_what_a_tunnel_leads_to_is_not_believed() {
 
 #[test]
 fn r26_a_proxy_that_opens_tls_is_named_and_the_hint_mends_it() {
-    let sandbox = far();
+    let sandbox = sandbox_behind_proxy();
     let company = Authority::new();
-    let inspecting = Server::https(&company, Leaf::Of(API));
+    let inspecting = Server::https(&company, Leaf::OnlyFor(API));
     let behind: SocketAddr = inspecting.origin().replace("https://", "").parse().unwrap();
-    let proxy = Peer::new(asked(move || Reply::Tunnel(behind)));
+    let proxy = Peer::new(after_request(move || Reaction::Tunnel(behind)));
     let name = proxy.address().to_string();
     let outcome = login(&sandbox, [("HTTPS_PROXY", &name)]);
     outcome.code(5).stderr_has(&format!(
@@ -375,7 +410,7 @@ fn r26_a_proxy_that_opens_tls_is_named_and_the_hint_mends_it() {
     assert_eq!(inspecting.requests().len(), 0);
     fs::write(sandbox.work("company.pem"), company.pem()).unwrap();
     sandbox.neto(["profile", "edit", "acme", "--ca-file", "company.pem"]).run().code(0);
-    // The server behind this proxy knows no tenant: it is asked, and says no.
+    // The server behind this proxy has no tenant, so it receives the request and refuses it.
     login(&sandbox, [("HTTPS_PROXY", &name)]).code(4);
     assert_eq!(inspecting.requests().len(), 1);
 }
@@ -383,46 +418,52 @@ fn r26_a_proxy_that_opens_tls_is_named_and_the_hint_mends_it() {
 #[test]
 fn r26_a_proxy_may_itself_be_asked_by_https() {
     let authority = Authority::new();
-    let sandbox = Sandbox::with(Server::https(&authority, Leaf::Of(API)));
+    let sandbox = Sandbox::with_server(Server::https(&authority, Leaf::OnlyFor(API)));
     fs::write(sandbox.work("ca.pem"), authority.pem()).unwrap();
     let mut credential = sandbox.server().add_tenant("acme", "soc");
     credential.url = format!("https://{API}");
     let add = ["profile", "add", "acme", "--ca-file", "ca.pem"];
     sandbox.neto(add).stdin(credential.netosecret()).run().code(0);
-    let server = address(&sandbox);
+    let server = server_address(&sandbox);
     let secure = |authority: &Authority, leaf| {
-        Peer::within_tls(authority.acceptor(leaf, crate::fusion::Versions::Both), asked(move || Reply::Tunnel(server)))
+        Peer::within_tls(
+            authority.acceptor(leaf, crate::fusion::Versions::Both),
+            after_request(move || Reaction::Tunnel(server)),
+        )
     };
     let named = |proxy: &Peer| with_password(proxy.address()).replace("http://", "https://");
-    let good = secure(&authority, Leaf::Good);
+    let good = secure(&authority, Leaf::Valid);
     login(&sandbox, [("HTTPS_PROXY", &named(&good))]).code(0);
-    assert!(split(&good.heard()[0]).0[0].starts_with("CONNECT api.fusion.example:443"));
+    assert!(split_tunnel(&good.received()[0]).0[0].starts_with("CONNECT api.fusion.example:443"));
     assert_eq!(sandbox.server().logins(), 1);
     for (authority, leaf, why) in [
         (&authority, Leaf::OtherName, "its certificate is for another name"),
-        (&Authority::new(), Leaf::Good, "its certificate comes from an authority that is not trusted here"),
+        (&Authority::new(), Leaf::Valid, "its certificate comes from an authority that is not trusted here"),
     ] {
         let bad = secure(authority, leaf);
         let outcome = login(&sandbox, [("HTTPS_PROXY", &named(&bad))]);
         outcome.code(5).stderr_has(&format!("the proxy {} gives no connection to {API}: {why}\n", bad.address()));
-        assert!(bad.heard().iter().all(Vec::is_empty), "its password is not shown to whoever claims to be the proxy");
+        assert!(
+            bad.received().iter().all(Vec::is_empty),
+            "its password is not shown to whoever claims to be the proxy"
+        );
     }
 }
 
 #[test]
 fn r26_netrc_is_never_read() {
-    let sandbox = far();
+    let sandbox = sandbox_behind_proxy();
     let proxy = proxy_to(&sandbox);
     let text: String = [API, "127.0.0.1", &proxy.address().to_string()]
         .map(|host| format!("machine {host} login {USER} password {ENCODED}\n"))
         .concat();
     let netrc = sandbox.write_secret("netrc", format!("{text}default login {USER} password {ENCODED}\n"));
-    let own = sandbox.root().join("home/.netrc");
-    fs::copy(&netrc, &own).unwrap();
-    sandbox.spare(&own);
+    let home_netrc = sandbox.root().join("home/.netrc");
+    fs::copy(&netrc, &home_netrc).unwrap();
+    sandbox.allow_secrets_in(&home_netrc);
     login(&sandbox, [("HTTPS_PROXY", &proxy.address().to_string()), ("NETRC", netrc.to_str().unwrap())]).code(0);
-    let heard = proxy.heard();
-    let (request, _) = split(&heard[0]);
+    let heard = proxy.received();
+    let (request, _) = split_tunnel(&heard[0]);
     assert!(!request.iter().any(|line| line.to_ascii_lowercase().contains("authorization")), "{request:?}");
     assert_eq!(sandbox.server().requests()[0].header("authorization"), None);
 }

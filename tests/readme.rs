@@ -1,31 +1,31 @@
-//! The examples of the README and of the manual that goes on from it, run in the order of the pages.
+//! Runs the examples of the README and of the manual that continues it, in the order of the pages.
 //!
-//! The blocks that are no `console` are not run: what they say of other shells and of CI is in the tests of those.
+//! Only `console` blocks run. Other tests cover the blocks about other shells and CI.
 #![cfg(target_os = "linux")]
 
 use crate::fusion::{Credential, Lifetime};
 use crate::harness::{Call, Sandbox};
-use crate::shells::{find, missing};
-use crate::transcript::Page;
+use crate::shells::{find_program, report_missing};
+use crate::transcript::TranscriptPage;
 use serde_json::json;
 use std::fs;
 use std::path::Path;
 
-/// The address on the page, in whose place the sandbox's server stands.
+/// Address of the API on the page; the tests replace it by the sandbox's server.
 const API: &str = "https://api.netography.com";
-/// The home of whoever reads the page.
+/// Home of the reader on the page.
 const HOME: &str = "/home/alice";
 
-/// A reader's shell: their own home, in which they stand.
-fn readers<'a>(call: Call<'a>, sandbox: &Sandbox) -> Call<'a> {
+/// Sets the environment of a reader's shell, whose home is the working directory.
+fn in_readers_shell<'a>(call: Call<'a>, sandbox: &Sandbox) -> Call<'a> {
     call.without_env("NETO_HOME").env("HOME", sandbox.work("")).env("USER", "alice").env("SHELL", "/bin/bash")
 }
 
-/// The tenants and the files that the page takes for granted; the NETOSECRET of the first.
-fn provide(sandbox: &Sandbox) -> String {
+/// Creates the tenants and files that the page assumes; returns the first NETOSECRET.
+fn create_fixtures(sandbox: &Sandbox) -> String {
     let server = sandbox.server();
     for (shortname, access) in [("globex", 12), ("initech", 6), ("hooli", 1)] {
-        server.set_lifetime_of(shortname, Lifetime { access: access * 3600, refresh: Some(604_800) });
+        server.set_tenant_lifetime(shortname, Lifetime { access: access * 3600, refresh: Some(604_800) });
     }
     for shortname in ["acme", "globex", "hooli", "umbrella"] {
         sandbox.write_secret(&format!("{shortname}.txt"), server.add_tenant(shortname, "soc-automation").netosecret());
@@ -44,10 +44,10 @@ fn provide(sandbox: &Sandbox) -> String {
     fs::read_to_string(sandbox.work("acme.txt")).unwrap()
 }
 
-/// One script of all the commands, each with its output and its exit code in files of its own. A command starts with
-/// the exit code of the one before, as at a prompt.
-fn script(pages: &[Page], folder: &Path) -> String {
-    let lines = places(pages).skip(1).map(|(page, at)| {
+/// Returns a script of all commands, which writes each output and exit code to its own files. Each command starts with
+/// the exit code of the previous command, as at a prompt.
+fn script(pages: &[TranscriptPage], folder: &Path) -> String {
+    let lines = example_positions(pages).skip(1).map(|(page, at)| {
         let command = &pages[page].examples[at].command;
         let file = format!("{}/{page}-{at}", folder.display());
         format!("(exit $code)\n{{ {command}\n}} >{file} 2>&1 </dev/null\ncode=$?; echo $code >{file}.code\n")
@@ -55,46 +55,46 @@ fn script(pages: &[Page], folder: &Path) -> String {
     std::iter::once("code=0\n".to_owned()).chain(lines).collect()
 }
 
-/// Where the examples stand: which page, and which of it.
-fn places(pages: &[Page]) -> impl Iterator<Item = (usize, usize)> + use<> {
+/// Returns the position of each example: its page, and its index on the page.
+fn example_positions(pages: &[TranscriptPage]) -> impl Iterator<Item = (usize, usize)> + use<> {
     let lengths: Vec<usize> = pages.iter().map(|page| page.examples.len()).collect();
     lengths.into_iter().enumerate().flat_map(|(page, length)| (0..length).map(move |at| (page, at)))
 }
 
 #[test]
 fn every_example_prints_what_the_page_shows() {
-    if find("bash").is_none() {
-        return missing("bash");
+    if find_program("bash").is_none() {
+        return report_missing("bash");
     }
-    let mut pages = ["README.md", "docs/manual.md"].map(Page::read);
-    let count = places(&pages).count();
+    let mut pages = ["README.md", "docs/manual.md"].map(TranscriptPage::read);
+    let count = example_positions(&pages).count();
     assert!(count > 60, "the pages have lost their examples: {count}");
     let sandbox = Sandbox::new();
     let work = sandbox.work("").display().to_string().trim_end_matches('/').to_owned();
     let origin = sandbox.server().origin().to_owned();
     let as_on_page = |text: &str| text.replace(&origin, API).replace(&work, HOME);
-    let netosecret = provide(&sandbox);
+    let netosecret = create_fixtures(&sandbox);
 
-    // The first needs somebody who types.
+    // The first example needs input at a terminal.
     assert_eq!(pages[0].examples[0].command, "neto profile add acme");
-    let mut terminal = readers(sandbox.neto(["profile", "add", "acme"]), &sandbox).at_terminal();
+    let mut terminal = in_readers_shell(sandbox.neto(["profile", "add", "acme"]), &sandbox).at_terminal();
     terminal.expect("NETOSECRET").enter(&netosecret);
     let screen = terminal.finish();
     screen.code(0);
-    // Only an address other than the store's own is told, and on the page it is the store's own.
+    // neto prints the address only if it differs from the default of the store. On the page they are equal.
     pages[0].compare(0, &as_on_page(&screen.text).replace(&format!("Its API is {API}/api/v1\n"), ""), 0);
-    // What gives no address means the server of this test.
+    // Profiles without an address then use this test's server.
     let defaults = ["profile", "edit", "--defaults", "--url", sandbox.server().origin()];
-    readers(sandbox.neto(defaults), &sandbox).run().code(0);
+    in_readers_shell(sandbox.neto(defaults), &sandbox).run().code(0);
 
-    // Outside of the sandbox: tokens are printed.
+    // The output goes outside the sandbox, because tokens are printed.
     let outputs = tempfile::tempdir().unwrap();
     let script = script(&pages, outputs.path());
-    readers(sandbox.program("bash", ["-c", &script]), &sandbox).run().code(0).stdout("").silent();
-    for (page, at) in places(&pages).skip(1) {
+    in_readers_shell(sandbox.program("bash", ["-c", &script]), &sandbox).run().code(0).stdout("").stderr("");
+    for (page, at) in example_positions(&pages).skip(1) {
         let read = |end: &str| fs::read_to_string(outputs.path().join(format!("{page}-{at}{end}"))).unwrap();
         let code: i32 = read(".code").trim().parse().unwrap();
         pages[page].compare(at, &as_on_page(&read("")), code);
     }
-    pages.into_iter().for_each(Page::finish);
+    pages.into_iter().for_each(TranscriptPage::finish);
 }

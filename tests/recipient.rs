@@ -1,9 +1,10 @@
-//! `neto recipient`: adding and removing seals anew just what it concerns, and keeps what cannot be opened.
+//! `neto recipient`: adding and removing re-encrypts only the affected secrets and keeps those that cannot be
+//! decrypted.
 
-use crate::harness::{STRANGER, Sandbox};
+use crate::harness::{OTHER_RECIPIENT, Sandbox};
 
-/// The lines of the store that are not part of a seal.
-fn unsealed(store: &str) -> Vec<&str> {
+/// Returns the lines of the store outside sealed secrets.
+fn lines_outside_seals(store: &str) -> Vec<&str> {
     let mut inside = false;
     let keep = |line: &&str| {
         let was_inside = inside;
@@ -20,16 +21,19 @@ fn adding_seals_to_them_too_and_logs_nobody_out() {
     sandbox.neto(["login", "acme"]).run().code(0);
     sandbox.neto(["seal", "--check"]).run().code(0);
     let before = sandbox.store();
-    let outcome = sandbox.neto(["recipient", "add", "bob", STRANGER]).run();
+    let outcome = sandbox.neto(["recipient", "add", "bob", OTHER_RECIPIENT]).run();
     outcome.code(0).stdout("").stderr_has("Added 'bob'; sealed 1 secret anew");
     let after = sandbox.store();
-    let added = format!("bob = \"{STRANGER}\"");
-    assert_eq!(unsealed(&after).into_iter().filter(|line| *line != added).collect::<Vec<_>>(), unsealed(&before));
+    let added = format!("bob = \"{OTHER_RECIPIENT}\"");
+    assert_eq!(
+        lines_outside_seals(&after).into_iter().filter(|line| *line != added).collect::<Vec<_>>(),
+        lines_outside_seals(&before)
+    );
     assert!(after.contains(&added) && after.matches("-> X25519").count() == 0, "armored");
     sandbox.neto(["seal", "--check"]).run().code(0);
-    sandbox.neto(["token", "acme"]).reveals("access token").run().code(0).silent();
+    sandbox.neto(["token", "acme"]).allow_secret("access token").run().code(0).stderr("");
     assert_eq!(sandbox.server().logins(), 1);
-    sandbox.neto(["recipient", "add", "bob", STRANGER]).run().code(0).stderr_has("Nothing changed");
+    sandbox.neto(["recipient", "add", "bob", OTHER_RECIPIENT]).run().code(0).stderr_has("Nothing changed");
     assert_eq!(sandbox.store(), after);
 }
 
@@ -37,7 +41,7 @@ fn adding_seals_to_them_too_and_logs_nobody_out() {
 fn removing_seals_to_the_others_alone_and_says_who_has_seen_what() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
-    sandbox.neto(["recipient", "add", "bob", STRANGER]).run().code(0);
+    sandbox.neto(["recipient", "add", "bob", OTHER_RECIPIENT]).run().code(0);
     sandbox.neto(["profile", "edit", "acme", "--recipient", "me", "--recipient", "bob"]).run().code(0);
     let outcome = sandbox.neto(["recipient", "remove", "bob"]).run();
     outcome
@@ -62,14 +66,15 @@ fn removing_seals_to_the_others_alone_and_says_who_has_seen_what() {
 fn what_cannot_be_opened_keeps_its_seal_and_makes_exit_8() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
-    sandbox.neto(["recipient", "add", "bob", STRANGER]).run().code(0);
+    sandbox.neto(["recipient", "add", "bob", OTHER_RECIPIENT]).run().code(0);
     sandbox.neto(["profile", "edit", "acme", "--recipient", "bob"]).run().code(0);
     sandbox.add("globex");
-    // From here on acme opens to bob alone; his other key is one recipient more for those sealed to all.
-    let own = sandbox.neto(["init"]).run().answer().to_owned();
+    // From here on only bob can decrypt acme. `spare` adds this machine's own key again, for secrets encrypted to all
+    // recipients.
+    let own_key = sandbox.neto(["init"]).run().stdout_trimmed().to_owned();
     let store = sandbox.store().replace("recipients = [\"bob\"]\n", "");
     sandbox.write_store(&store);
-    let outcome = sandbox.neto(["recipient", "add", "spare", &own]).run();
+    let outcome = sandbox.neto(["recipient", "add", "spare", &own_key]).run();
     outcome.code(0).stderr_has("Added 'spare'");
     let outcome = sandbox.neto(["recipient", "remove", "bob"]).run();
     outcome.code(8).stderr_has("acme: ").stderr_has("1 profile kept the old seal").stderr_has("sealed 1 secret anew");
@@ -81,7 +86,7 @@ fn what_cannot_be_opened_keeps_its_seal_and_makes_exit_8() {
 fn the_list_says_who_opens_how_much() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
-    sandbox.neto(["recipient", "add", "bob", STRANGER]).run().code(0);
+    sandbox.neto(["recipient", "add", "bob", OTHER_RECIPIENT]).run().code(0);
     sandbox.add("globex");
     sandbox.neto(["profile", "edit", "globex", "--recipient", "me"]).run().code(0);
     let rows = sandbox.neto(["recipient", "list", "-o", "json"]).run().code(0).json();
@@ -90,7 +95,7 @@ fn the_list_says_who_opens_how_much() {
     assert_eq!((&rows[1]["profiles"], &rows[1]["own"]), (&2.into(), &true.into()));
     sandbox.neto(["recipient", "list", "-p", "globex"]).run().code(0).stdout_has("me").stdout_lacks("bob");
     sandbox.neto(["recipient", "list", "-p", "hooli"]).run().code(3);
-    sandbox.neto(["recipient", "add", "Bob", STRANGER]).run().code(2);
+    sandbox.neto(["recipient", "add", "Bob", OTHER_RECIPIENT]).run().code(2);
     sandbox.neto(["recipient", "add", "carol", "age1nokey"]).run().code(2).stderr_has("is no key");
 }
 
@@ -100,7 +105,7 @@ fn only_what_is_concerned_is_sealed_anew() {
     for name in ["acme", "beta", "gamma"] {
         sandbox.add(name);
     }
-    // Beta names its recipients, so that another of the store is none of its business.
+    // beta names its recipients, so a new recipient of the store does not affect it.
     sandbox.neto(["profile", "edit", "beta", "--recipient", "me"]).run().code(0);
     sandbox.neto(["login", "--all"]).run().code(0);
     let block = |name: &str| {
@@ -110,14 +115,14 @@ fn only_what_is_concerned_is_sealed_anew() {
         rest[..rest.find("\n[profiles.").filter(|at| *at > 0).unwrap_or(rest.len())].to_owned()
     };
     let before = [block("acme"), block("beta"), block("gamma")];
-    sandbox.neto(["recipient", "add", "bob", STRANGER]).run().code(0).stderr_has("sealed 2 secrets anew");
+    sandbox.neto(["recipient", "add", "bob", OTHER_RECIPIENT]).run().code(0).stderr_has("sealed 2 secrets anew");
     assert_eq!(block("beta"), before[1]);
     assert!(block("acme") != before[0] && block("gamma") != before[2]);
     sandbox.neto(["recipient", "remove", "bob"]).run().code(0).stderr_has("neto rotate acme gamma");
     assert_eq!(block("beta"), before[1]);
     sandbox.neto(["seal", "--check"]).run().code(0);
     for name in ["acme", "beta", "gamma"] {
-        sandbox.neto(["token", name]).reveals("access token").run().code(0).silent();
+        sandbox.neto(["token", name]).allow_secret("access token").run().code(0).stderr("");
     }
     assert_eq!(sandbox.server().logins(), 3);
 }
@@ -126,7 +131,7 @@ fn only_what_is_concerned_is_sealed_anew() {
 fn a_secret_sealed_to_others_alone_is_warned_of() {
     let sandbox = Sandbox::new();
     sandbox.init();
-    sandbox.neto(["recipient", "add", "bob", STRANGER]).run().code(0);
+    sandbox.neto(["recipient", "add", "bob", OTHER_RECIPIENT]).run().code(0);
     let credential = sandbox.server().add_tenant("acme", "soc");
     let add = sandbox.neto(["profile", "add", "acme", "--recipient", "bob"]).stdin(credential.netosecret()).run();
     add.code(0).stderr_has("sealed to others, so your own identity will not open it");
@@ -137,18 +142,21 @@ fn a_secret_sealed_to_others_alone_is_warned_of() {
 fn a_colleagues_key_that_changed_is_shown_old_and_new_before_anything_is_sealed_to_it() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
-    sandbox.neto(["recipient", "add", "bob", STRANGER]).run().code(0);
+    sandbox.neto(["recipient", "add", "bob", OTHER_RECIPIENT]).run().code(0);
     let bob = sandbox.machine("bob");
-    let new = bob.neto(["init"]).run().code(0).answer().to_owned();
-    // The same name, another key: by an edit, or a merge.
-    sandbox.write_store(sandbox.store().replace(STRANGER, &new));
+    let new = bob.neto(["init"]).run().code(0).stdout_trimmed().to_owned();
+    // An edit or a merge replaces bob's key in the store.
+    sandbox.write_store(sandbox.store().replace(OTHER_RECIPIENT, &new));
     sandbox.neto(["seal"]).run().code(3).stderr_has("the recipient 'bob' came into the store from elsewhere");
     let trust = sandbox.neto(["trust", "--recipient", "bob"]).run();
-    trust.code(0).stderr_has(&format!("recipient bob: was {STRANGER}, is {new}")).stderr_has("Trusted 1 recipient");
+    trust
+        .code(0)
+        .stderr_has(&format!("recipient bob: was {OTHER_RECIPIENT}, is {new}"))
+        .stderr_has("Trusted 1 recipient");
     sandbox.neto(["seal"]).run().code(0).stderr_has("sealed to today's recipients");
     sandbox.neto(["seal", "--check"]).run().code(0);
-    // What was trusted once needs no second word, in either direction.
-    sandbox.write_store(sandbox.store().replace(&new, STRANGER));
+    // Both keys have been trusted once, so changing back needs no confirmation.
+    sandbox.write_store(sandbox.store().replace(&new, OTHER_RECIPIENT));
     sandbox.neto(["seal"]).run().code(0);
 }
 
@@ -157,14 +165,15 @@ fn what_a_colleague_sealed_to_a_third_asks_nobody() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     let bob = sandbox.machine("bob");
-    let key = bob.neto(["init"]).run().code(0).answer().to_owned();
+    let key = bob.neto(["init"]).run().code(0).stdout_trimmed().to_owned();
     sandbox.neto(["recipient", "add", "bob", &key]).run().code(0);
     std::fs::copy(sandbox.home("profiles.toml"), bob.home("profiles.toml")).unwrap();
-    // Bob never saw the other's key but inside the seal: changing what is sealed already asks nothing.
+    // bob has not trusted the third key, but the secret is already encrypted to it. So changing the profile needs no
+    // confirmation.
     let new = sandbox.server().url().replace("127.0.0.1", "localhost");
     bob.neto(["profile", "edit", "acme", "--url", &new]).run().code(0);
-    bob.neto(["recipient", "add", "third", STRANGER]).run().code(0).stderr_has("sealed 1 secret anew");
-    // Something new is another matter.
+    bob.neto(["recipient", "add", "third", OTHER_RECIPIENT]).run().code(0).stderr_has("sealed 1 secret anew");
+    // A new secret requires trust in its recipients.
     let credential = sandbox.server().add_tenant("beta", "soc");
     let add = || bob.neto(["profile", "add", "beta"]).stdin(credential.netosecret());
     add().run().code(3).stderr_has("neto trust --recipient me");
@@ -182,7 +191,7 @@ fn many_secrets_have_progress_at_a_terminal_and_none_off_it() {
     let pasted = (0..120).map(|n| format!("\n[profiles.acme-{n:03}]\nnetosecret = \"{netosecret}\"\n"));
     sandbox.write_store(pasted.fold(sandbox.store(), |store, block| store + &block));
     sandbox.neto(["seal"]).run().code(0);
-    let screen = sandbox.neto(["recipient", "add", "bob", STRANGER]).at_terminal().finish();
+    let screen = sandbox.neto(["recipient", "add", "bob", OTHER_RECIPIENT]).at_terminal().finish();
     screen.code(0).has("sealed 120 secrets anew").lacks("Sealing");
     assert!(screen.raw.contains("Sealing: 0 of 120"));
     sandbox.neto(["recipient", "remove", "bob"]).run().code(0).stderr_lacks("Sealing");
@@ -193,7 +202,7 @@ fn the_only_one_who_can_open_a_profile_is_not_taken_out() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     sandbox.add("beta");
-    sandbox.neto(["recipient", "add", "bob", STRANGER]).run().code(0);
+    sandbox.neto(["recipient", "add", "bob", OTHER_RECIPIENT]).run().code(0);
     sandbox.neto(["profile", "edit", "beta", "--recipient", "bob"]).run().code(0);
     let store = sandbox.store();
     let outcome = sandbox.neto(["recipient", "remove", "bob"]).run();

@@ -1,14 +1,14 @@
-//! `docs/reliability.md` lists the requirements by number; each has a test whose name begins with it, or the page says
-//! why not.
+//! `docs/reliability.md` lists the requirements by number. Each requirement has a test whose name starts with its
+//! number, or the page says why not.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// The numbers that there are; some are left free between the kinds.
+/// Numbers of the requirements; some numbers between the groups are unused.
 const NUMBERS: [std::ops::RangeInclusive<u32>; 4] = [1..=32, 40..=48, 50..=55, 56..=61];
 
-/// The numbers in the names of tests: `r8_r17_a_login_survives_every_fault` has two.
+/// Returns the numbers in test names: `r8_r17_a_login_survives_every_fault` has two.
 fn tested() -> BTreeSet<u32> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (mut files, mut found) = (Vec::new(), BTreeSet::new());
@@ -54,7 +54,7 @@ fn every_requirement_has_a_test_that_names_it() {
 
 #[test]
 fn numbers_are_read_from_names() {
-    // One of each spelling, so that the test above cannot pass by finding nothing.
+    // These numbers cover each spelling, so the test above cannot pass by finding no number.
     let tested = tested();
     for number in [5, 8, 17, 28, 30] {
         assert!(tested.contains(&number), "{number}");

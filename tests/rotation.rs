@@ -1,23 +1,23 @@
-//! `docs/rotation.md`: its commands, run in the order of the page.
+//! Runs the commands of `docs/rotation.md`, in the order of the page.
 #![cfg(unix)]
 
 use crate::fusion::{Fault, Lifetime};
 use crate::harness::{Call, Sandbox};
-use crate::transcript::Page;
+use crate::transcript::TranscriptPage;
 
-/// The line of the page whose rotation was ended while the answer was on its way.
-const LOST: &str = "neto token acme --force";
+/// Command on the page that runs after the answer of a rotation was lost.
+const AFTER_LOST_ANSWER: &str = "neto token acme --force";
 
-/// A line of the page's shell, in the folder of the store, which is a checkout.
+/// Runs a line of the page's shell in the directory of the store, which is a git checkout.
 fn shell<'a>(sandbox: &'a Sandbox, line: &str) -> Call<'a> {
-    let call = sandbox.program("sh", ["-c", &format!("exec 2>&1; {line}")]).folder(sandbox.home(""));
+    let call = sandbox.program("sh", ["-c", &format!("exec 2>&1; {line}")]).current_dir(sandbox.home(""));
     ["AUTHOR", "COMMITTER"].into_iter().fold(call, |call, who| {
         call.env(&format!("GIT_{who}_NAME"), "alice").env(&format!("GIT_{who}_EMAIL"), "alice@example.com")
     })
 }
 
-/// The store of a team with one tenant, pushed.
-fn provide(sandbox: &Sandbox) {
+/// Creates and pushes the store of a team with one tenant.
+fn create_fixtures(sandbox: &Sandbox) {
     let credential = sandbox.server().add_tenant("acme", "soc-automation");
     sandbox.neto(["profile", "add", "acme"]).stdin(credential.netosecret()).run().code(0);
     let remote = sandbox.work("tenants.git");
@@ -27,13 +27,13 @@ fn provide(sandbox: &Sandbox) {
     shell(sandbox, &format!("git remote add origin {remote} && git push -qu origin main")).run().code(0);
 }
 
-/// A rotation whose answer nobody has, of a server that ends the tokens with the key.
-fn lose_the_key(sandbox: &Sandbox) {
+/// Loses the answer of a rotation, at a server that ends the tokens with the key.
+fn lose_rotation_answer(sandbox: &Sandbox) {
     sandbox.server().set_lifetime(Lifetime { access: 86_400, refresh: None });
     sandbox.neto(["login", "acme", "--force"]).run().code(0);
     sandbox.server().end_access_on_regeneration();
-    // Of the calls about the key, the first reads it.
-    sandbox.server().fault(Fault::at("/api/v1/api-keys/*").after(1).times(2).lose_answer());
+    // The first call about the key reads it.
+    sandbox.server().fault(Fault::at("/api/v1/api-keys/*").skip(1).times(2).lose_answer());
     sandbox.neto(["rotate", "acme"]).run().code(5);
     sandbox.server().clear_faults();
 }
@@ -41,17 +41,20 @@ fn lose_the_key(sandbox: &Sandbox) {
 #[test]
 fn every_example_prints_what_the_page_shows() {
     let sandbox = Sandbox::new();
-    provide(&sandbox);
-    let mut page = Page::read("docs/rotation.md");
+    create_fixtures(&sandbox);
+    let mut page = TranscriptPage::read("docs/rotation.md");
     assert!(page.examples.len() >= 7, "the page has lost its examples: {}", page.examples.len());
     for at in 0..page.examples.len() {
         let command = page.command(at);
-        if command == LOST {
-            lose_the_key(&sandbox);
+        if command == AFTER_LOST_ANSWER {
+            lose_rotation_answer(&sandbox);
         }
         let outcome = shell(&sandbox, &command).run();
-        page.compare(at, outcome.answer(), outcome.exit_code());
+        page.compare(at, outcome.stdout_trimmed(), outcome.exit_code());
     }
-    assert!(page.examples.iter().any(|example| example.command == LOST), "the page shows how a key is lost");
+    assert!(
+        page.examples.iter().any(|example| example.command == AFTER_LOST_ANSWER),
+        "the page shows how a key is lost"
+    );
     page.finish();
 }

@@ -1,5 +1,5 @@
-//! `neto schema`: the schema as it lies in the repository, against its meta-schema, and against every store of
-//! `tests/stores/`: what is good is good in an editor too, and what is bad is marked there, or it is known why not.
+//! `neto schema`: compares the committed schema with its meta-schema and with every store of `tests/stores/`. Valid
+//! stores pass. Invalid stores fail or are listed with the reason.
 
 use crate::harness::Sandbox;
 use boon::{Compiler, SchemaIndex, Schemas};
@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// The bad stores that the schema takes for good ones, by why. Those that are no TOML are not among them: of these an
-/// editor says so without a schema.
-const UNSEEN: [(&str, &[&str]); 6] = [
+/// Invalid stores that the schema accepts, grouped by reason. Files that are not TOML are not listed, because an editor
+/// reports those without a schema.
+const ACCEPTED_INVALID: [(&str, &[&str]); 6] = [
     (
         "whether a name is declared stands elsewhere in the file",
         &[
@@ -66,7 +66,7 @@ const UNSEEN: [(&str, &[&str]); 6] = [
     ),
 ];
 
-/// The schema, compiled by a validator that has never heard of neto.
+/// Schema, compiled by an independent validator.
 struct Validator {
     schemas: Schemas,
     index: SchemaIndex,
@@ -80,22 +80,22 @@ impl Validator {
         Self { schemas, index }
     }
 
-    /// What it says against a value, if anything.
-    fn complaint(&self, value: &Value) -> Option<String> {
+    /// Returns the validator's error for a value, if any.
+    fn error_for(&self, value: &Value) -> Option<String> {
         self.schemas.validate(value, self.index).err().map(|error| error.to_string())
     }
 }
 
-/// The schema as the program prints it.
-fn printed() -> String {
-    Sandbox::new().neto(["schema"]).run().code(0).silent().stdout.clone()
+/// Returns the schema that the program prints.
+fn printed_schema() -> String {
+    Sandbox::new().neto(["schema"]).run().code(0).stderr("").stdout.clone()
 }
 
 fn validator() -> Validator {
-    Validator::new(serde_json::from_str(&printed()).expect("JSON"))
+    Validator::new(serde_json::from_str(&printed_schema()).expect("JSON"))
 }
 
-/// What TOML declares, as editors hand it to a schema: a date as its text.
+/// Converts TOML to JSON as editors do for a schema: a date becomes text.
 fn as_json(value: toml::Value) -> Value {
     match value {
         toml::Value::String(text) => text.into(),
@@ -110,7 +110,7 @@ fn as_json(value: toml::Value) -> Value {
     }
 }
 
-/// The stores of a folder by name, as JSON; nothing for one that is no TOML.
+/// Returns the stores of a directory by name, as JSON; `None` for a file that is not TOML.
 fn stores(folder: &str) -> BTreeMap<String, Option<Value>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stores").join(folder);
     let store = |path: &Path| {
@@ -124,12 +124,12 @@ fn stores(folder: &str) -> BTreeMap<String, Option<Value>> {
 #[test]
 fn the_schema_in_the_repository_is_the_one_that_is_printed() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles.schema.json");
-    let printed = printed();
+    let text = printed_schema();
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::write(&path, &printed).unwrap();
+        fs::write(&path, &text).unwrap();
     }
     assert!(
-        fs::read_to_string(&path).is_ok_and(|found| found == printed),
+        fs::read_to_string(&path).is_ok_and(|found| found == text),
         "the format changed; if it should have: UPDATE_GOLDEN=1 cargo test schema"
     );
     let example = include_str!("../profiles.example.toml");
@@ -139,36 +139,36 @@ fn the_schema_in_the_repository_is_the_one_that_is_printed() {
 #[test]
 fn it_is_printed_on_any_machine() {
     let sandbox = Sandbox::new();
-    let printed = sandbox.neto(["schema"]).run().code(0).silent().stdout.clone();
+    let text = sandbox.neto(["schema"]).run().code(0).stderr("").stdout.clone();
     assert!(!sandbox.home("").exists(), "it makes nothing");
     sandbox.write_store("no store\n");
-    sandbox.neto(["schema"]).run().code(0).silent().stdout(&printed);
+    sandbox.neto(["schema"]).run().code(0).stderr("").stdout(&text);
 }
 
 #[test]
 fn the_schema_is_one() {
-    let schema: Value = serde_json::from_str(&printed()).expect("JSON");
+    let schema: Value = serde_json::from_str(&printed_schema()).expect("JSON");
     assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
     let meta = {
         let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
         let index = compiler.compile("http://json-schema.org/draft-07/schema", &mut schemas).expect("the meta-schema");
         Validator { schemas, index }
     };
-    assert_eq!(meta.complaint(&schema), None);
-    // The meta-schema does complain.
-    assert!(meta.complaint(&json!({ "type": "texts" })).is_some());
+    assert_eq!(meta.error_for(&schema), None);
+    // The control: the meta-schema reports errors.
+    assert!(meta.error_for(&json!({ "type": "texts" })).is_some());
 }
 
 #[test]
 fn every_good_store_is_good() {
     let validator = validator();
     let example = include_str!("../profiles.example.toml").parse::<toml::Table>().expect("the example");
-    assert_eq!(validator.complaint(&as_json(example.into())), None);
+    assert_eq!(validator.error_for(&as_json(example.into())), None);
     let stores = stores("valid");
     assert!(stores.len() >= 50, "{}", stores.len());
     let wrong: Vec<String> = stores
         .into_iter()
-        .filter_map(|(name, store)| Some(format!("{name}: {}", validator.complaint(&store.expect("TOML"))?)))
+        .filter_map(|(name, store)| Some(format!("{name}: {}", validator.error_for(&store.expect("TOML"))?)))
         .collect();
     assert!(wrong.is_empty(), "{} good stores are bad to the schema\n{}", wrong.len(), wrong.join("\n"));
 }
@@ -177,9 +177,9 @@ fn every_good_store_is_good() {
 fn every_bad_store_is_bad_or_it_is_known_why_not() {
     let validator = validator();
     let stores = stores("invalid");
-    let bad = |store: &Option<Value>| store.as_ref().is_none_or(|value| validator.complaint(value).is_some());
+    let bad = |store: &Option<Value>| store.as_ref().is_none_or(|value| validator.error_for(value).is_some());
     let mut unseen: Vec<&str> = stores.iter().filter(|(_, store)| !bad(store)).map(|(name, _)| name.as_str()).collect();
-    let mut listed: Vec<&str> = UNSEEN.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+    let mut listed: Vec<&str> = ACCEPTED_INVALID.iter().flat_map(|(_, names)| names.iter().copied()).collect();
     unseen.sort_unstable();
     listed.sort_unstable();
     assert_eq!(unseen, listed, "the bad stores that the schema does not see, and those that are known");

@@ -1,12 +1,12 @@
-//! `neto seal`: in place and nothing else, bound to its profile, one bad profile alone.
+//! `neto seal`: edits the store in place, binds each secret to its profile, and isolates a faulty profile.
 
 use crate::fusion::Server;
-use crate::harness::{STRANGER, Sandbox};
+use crate::harness::{OTHER_RECIPIENT, Sandbox};
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::fs;
 
-/// The text with every sealed secret as `<age>` and every id, tag and date as `<...>`, for comparing all the rest.
+/// Replaces every sealed secret by `<age>` and every id, tag and date by `<...>`, to compare the other text.
 fn without_seals(text: &str) -> String {
     let mut rest = String::new();
     let mut inside = false;
@@ -29,14 +29,14 @@ fn without_seals(text: &str) -> String {
     rest
 }
 
-/// What stands between the quotes after `key = ` for the first time behind `from`.
+/// Returns the value after the first `key = ` that follows `from`.
 fn value_of<'a>(text: &'a str, from: &str, key: &str) -> &'a str {
     let section = &text[text.find(from).unwrap()..];
     let start = section.find(&format!("{key} = ")).unwrap() + key.len() + 3;
     section[start..].trim_start_matches('"').split(['"', ' ', '\n']).next().unwrap()
 }
 
-/// As a person leaves it: every way to declare a profile, odd spacing, comments everywhere.
+/// Store as a person writes it: every way to declare a profile, odd spacing, comments everywhere.
 const BY_HAND: &str = r#"# ours
 version = 1
 
@@ -132,7 +132,7 @@ fn what_stands_in_clear_is_sealed_in_place_and_every_other_byte_stays() {
         assert_eq!(without_seals(&after), fill(SEALED));
         assert_eq!(after.matches('\n').count(), after.matches(end).count(), "one kind of line end");
         for name in ["acme", "globex", "person"] {
-            sandbox.signs_in(name);
+            sandbox.assert_logs_in(name);
         }
         sandbox.neto(["seal"]).run().code(0).stdout("").stderr_has("Everything is sealed to today's recipients");
         assert_eq!(sandbox.store(), after, "a second time changes nothing");
@@ -152,17 +152,17 @@ fn sealed_says_in_clear_what_checking_needs() {
     let today = jiff::Timestamp::now().to_string()[..10].to_owned();
     assert_eq!(value_of(&store, "acme", "since"), today);
 
-    // Sealing anew keeps id and date; a new credential has a new id.
+    // Re-encryption keeps the id and the date; a new credential gets a new id.
     let older = store.replace(&format!("since = {today}"), "since = 2020-02-29");
-    sandbox.write_store(older.replace("[recipients]\n", &format!("[recipients]\nbob = \"{STRANGER}\"\n")));
+    sandbox.write_store(older.replace("[recipients]\n", &format!("[recipients]\nbob = \"{OTHER_RECIPIENT}\"\n")));
     sandbox.neto(["trust", "--recipient", "bob"]).run().code(0);
     sandbox.neto(["seal"]).run().code(0).stderr_has("'acme' is sealed to today's recipients");
     let again = sandbox.store();
-    let mut keys = [key.as_str(), STRANGER];
+    let mut keys = [key.as_str(), OTHER_RECIPIENT];
     keys.sort_unstable();
     assert_eq!(value_of(&again, "acme", "to"), tag(&keys.join("\n")));
     assert_eq!((value_of(&again, "acme", "id"), value_of(&again, "acme", "since")), (id, "2020-02-29"));
-    assert_eq!(sandbox.shown("acme")["key_since"], "2020-02-29");
+    assert_eq!(sandbox.profile_json("acme")["key_since"], "2020-02-29");
     sandbox.neto(["profile", "set-secret", "acme"]).stdin(acme.netosecret()).run().code(0);
     let renewed = sandbox.store();
     assert_ne!(value_of(&renewed, "acme", "id"), id);
@@ -177,7 +177,7 @@ fn a_profile_in_clear_is_refused_until_it_is_sealed() {
     sandbox.add("globex");
     let store = format!("{}\n[profiles.acme]\nnetosecret = \"{}\"\n", sandbox.store(), acme.netosecret());
     sandbox.write_store(&store);
-    sandbox.spare(&sandbox.home("profiles.toml"));
+    sandbox.allow_secrets_in(&sandbox.home("profiles.toml"));
     for verb in [&["token", "acme"][..], &["login", "acme"], &["export", "acme", "--format", "json"]] {
         let outcome = sandbox.neto(verb).run();
         outcome.code(3).stdout("").stderr_has("in clear").stderr_has("neto seal acme");
@@ -186,9 +186,9 @@ fn a_profile_in_clear_is_refused_until_it_is_sealed() {
     assert_eq!(listed[1]["secret"], "clear");
     assert_eq!(sandbox.store(), store);
     assert_eq!(sandbox.server().connections(), 0);
-    sandbox.signs_in("globex");
+    sandbox.assert_logs_in("globex");
     sandbox.neto(["seal", "acme"]).run().code(0);
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
 }
 
 #[test]
@@ -231,22 +231,22 @@ fn r51_whatever_a_seal_contradicts_is_refused_before_anything_is_sent() {
         assert!(store.contains(from), "{from}");
         sandbox.write_store(store.replacen(from, to, 1));
         let accept = format!("neto seal {name} --accept");
-        sandbox.refuses(name, 3, &["the secret is bound to another ", field, &accept]);
+        sandbox.assert_login_refused(name, 3, &["the secret is bound to another ", field, &accept]);
     }
-    // A secret moved to another profile, even with the tenant's names.
+    // A secret is refused in another profile, even if that profile has the tenant's names.
     let moved = store.replace(globex_seal, acme_seal).replace("\"globex\"", "\"acme\"");
     sandbox.write_store(moved);
-    sandbox.refuses("globex", 3, &["the secret is bound to another name"]);
-    sandbox.signs_in("acme");
-    // What the roots hold counts, not only where they lie.
+    sandbox.assert_login_refused("globex", 3, &["the secret is bound to another name"]);
+    sandbox.assert_logs_in("acme");
+    // The seal binds the content of the CA file, not only its path.
     sandbox.write_store(&store);
     fs::write(ca, "# another\n").unwrap();
-    sandbox.refuses("acme", 3, &["the secret is bound to another ca_file"]);
+    sandbox.assert_login_refused("acme", 3, &["the secret is bound to another ca_file"]);
     fs::write(ca, "").unwrap();
     assert_eq!(elsewhere.connections(), 0);
-    // None of that was remembered: as it was, it works without a word.
+    // Refused changes are not recorded, so the restored store works without confirmation.
     for name in ["acme", "globex", "person"] {
-        sandbox.signs_in(name);
+        sandbox.assert_logs_in(name);
     }
 }
 
@@ -258,7 +258,7 @@ fn a_damaged_seal_is_refused() {
     let store = sandbox.store();
     let armor = store.find("-----BEGIN").unwrap() + "-----BEGIN AGE ENCRYPTED FILE-----\n".len();
     let end = store.find("-----END").unwrap();
-    // A bit of what is sealed, not of the header.
+    // Flips a bit of the payload, not of the header.
     let at = end - 30;
     let flipped = if &store[at..=at] == "A" { "B" } else { "A" };
     for (text, code, words) in [
@@ -268,12 +268,12 @@ fn a_damaged_seal_is_refused() {
         (store.replace("-----BEGIN AGE", "-----BEGIN PGP"), 6, "acme: the sealed text is no age file"),
     ] {
         sandbox.write_store(&text);
-        sandbox.refuses("acme", code, &[words, "neto profile set-secret acme"]);
+        sandbox.assert_login_refused("acme", code, &[words, "neto profile set-secret acme"]);
         sandbox.neto(["seal", "acme", "--accept", "--yes"]).run().code(code).stdout("").stderr_has(words);
         assert_eq!(sandbox.store(), text);
     }
     sandbox.write_store(store);
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
 }
 
 #[test]
@@ -296,12 +296,12 @@ fn accept_shows_old_and_new_and_wants_a_word() {
     sandbox.neto(["seal", "--accept", "--yes"]).run().code(2).stdout("").stderr_has("--accept wants to be told");
     sandbox.neto(["seal", "acme"]).run().code(0);
     assert_eq!(sandbox.store(), store);
-    sandbox.refuses("acme", 3, &["url"]);
+    sandbox.assert_login_refused("acme", 3, &["url"]);
     let outcome = sandbox.neto(["seal", "acme", "--accept", "--yes"]).run();
     outcome.code(0).stdout("").stderr_has(&shown).stderr_has("'acme' is bound to what it declares now");
     assert_eq!(without_seals(&sandbox.store()), without_seals(&store));
     assert_eq!(value_of(&sandbox.store(), "acme]", "id"), value_of(&store, "acme]", "id"));
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
 }
 
 #[cfg(unix)]
@@ -321,7 +321,7 @@ fn accept_asks_at_a_terminal() {
     answered("n").code(2).has("Left as it was");
     answered("").code(2);
     assert_eq!(sandbox.store(), store);
-    // What was shown is accepted, not what somebody makes of it meanwhile.
+    // neto accepts only the values that it showed, not a change made meanwhile.
     let mut terminal = sandbox.neto(["seal", "acme", "--accept"]).at_terminal();
     terminal.expect("[y/N] ");
     let meanwhile = store.replace(&new, "https://evil.example/api/v1");
@@ -331,14 +331,14 @@ fn accept_asks_at_a_terminal() {
     assert_eq!(sandbox.store(), meanwhile);
     sandbox.write_store(&store);
     answered("y").code(0).has("'acme' is bound to what it declares now");
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
 }
 
 #[test]
 fn what_one_profile_has_wrong_fails_that_one_alone() {
     let sandbox = Sandbox::new();
     sandbox.init();
-    sandbox.plant("value", "canary-value-in-file");
+    sandbox.add_canary("value", "canary-value-in-file");
     let acme = sandbox.server().add_tenant("acme", "soc");
     let bad = [
         ("base64", "netosecret = \"canary-value-in-file!\"", "is not base64"),
@@ -359,10 +359,10 @@ fn what_one_profile_has_wrong_fails_that_one_alone() {
     for (name, text, _) in &bad {
         let _ = write!(bad_text, "\n[profiles.{name}]\n{text}\n");
     }
-    let head = sandbox.store().replace("[recipients]\n", &format!("[recipients]\nbob = \"{STRANGER}\"\n"));
+    let head = sandbox.store().replace("[recipients]\n", &format!("[recipients]\nbob = \"{OTHER_RECIPIENT}\"\n"));
     let head = head.replace("\n[defaults]", "\n\n[defaults]\nrecipients = [\"me\"]");
     sandbox.write_store(format!("{head}{good}{bad_text}"));
-    sandbox.spare(&sandbox.home("profiles.toml"));
+    sandbox.allow_secrets_in(&sandbox.home("profiles.toml"));
     let outcome = sandbox.neto(["seal"]).run();
     outcome.code(8).stdout("").stderr_has("'acme' is sealed now").stderr_has("8 of 9 profiles failed");
     for (name, _, words) in &bad {
@@ -370,7 +370,7 @@ fn what_one_profile_has_wrong_fails_that_one_alone() {
     }
     let after = sandbox.store();
     assert!(after.starts_with(&head) && after.ends_with(&bad_text) && !after.contains(&good), "{after}");
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
     for (name, _, words) in &bad {
         sandbox.neto(["seal", name]).run().code(3).stdout("").stderr_has("error: ").stderr_has(words);
     }
@@ -383,11 +383,11 @@ fn r54_check_says_what_is_to_seal_and_opens_nothing() {
     let key = sandbox.init();
     sandbox.add("acme");
     let globex = sandbox.server().add_tenant("globex", "soc");
-    sandbox.neto(["seal", "--check"]).run().code(0).silent().stdout("");
+    sandbox.neto(["seal", "--check"]).run().code(0).stderr("").stdout("");
     fs::rename(sandbox.home("keys/identity.txt"), sandbox.home("keys/away.txt")).unwrap();
     let sound = sandbox.store();
     let clear = format!("{sound}\n[profiles.globex]\nnetosecret = \"{}\"\n", globex.netosecret());
-    let others = clear.replace(&format!("me = \"{key}\""), &format!("me = \"{key}\"\nbob = \"{STRANGER}\""));
+    let others = clear.replace(&format!("me = \"{key}\""), &format!("me = \"{key}\"\nbob = \"{OTHER_RECIPIENT}\""));
     let clear_line = "globex: its secret stands in clear\n";
     let both = format!("acme: it is sealed to others than declared\n{clear_line}");
     for (store, lines) in [(&clear, clear_line), (&others, &both)] {
@@ -398,7 +398,7 @@ fn r54_check_says_what_is_to_seal_and_opens_nothing() {
     sandbox.neto(["seal", "--check", "globex"]).run().code(9).stdout(clear_line);
     sandbox.neto(["seal", "--check", "--accept"]).run().code(2).stdout("");
     sandbox.write_store(&sound);
-    sandbox.neto(["seal", "--check"]).run().code(0).silent().stdout("");
+    sandbox.neto(["seal", "--check"]).run().code(0).stderr("").stdout("");
     assert_eq!(sandbox.server().connections(), 0);
 }
 
@@ -407,9 +407,9 @@ fn sealing_anew_logs_nobody_out_and_opens_it_to_the_new_recipient() {
     let sandbox = Sandbox::new();
     sandbox.init();
     let bob = sandbox.root().join("bob");
-    let bobs = sandbox.neto(["init"]).env("NETO_HOME", &bob).run().code(0).answer().to_owned();
+    let bobs = sandbox.neto(["init"]).env("NETO_HOME", &bob).run().code(0).stdout_trimmed().to_owned();
     sandbox.add("acme");
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
     sandbox.write_store(sandbox.store().replace("[recipients]\n", &format!("[recipients]\nbob = \"{bobs}\"\n")));
     let as_bob = || {
         let call = sandbox.neto(["login", "acme", "--force"]);
@@ -419,8 +419,8 @@ fn sealing_anew_logs_nobody_out_and_opens_it_to_the_new_recipient() {
     sandbox.neto(["trust", "--recipient", "bob"]).run().code(0);
     sandbox.neto(["seal"]).run().code(0).stderr_has("'acme' is sealed to today's recipients");
     let logins = sandbox.server().logins();
-    sandbox.neto(["token", "acme", "--offline"]).reveals("access token").run().code(0).silent();
+    sandbox.neto(["token", "acme", "--offline"]).allow_secret("access token").run().code(0).stderr("");
     as_bob().code(0);
     assert_eq!(sandbox.server().logins(), logins + 1);
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
 }

@@ -1,6 +1,6 @@
-//! `neto seal --check`: what a pre-commit hook and CI are told.
+//! `neto seal --check`: its report for a pre-commit hook and for CI.
 
-use crate::harness::{STRANGER, Sandbox};
+use crate::harness::{OTHER_RECIPIENT, Sandbox};
 use std::fs;
 use std::path::Path;
 
@@ -10,7 +10,7 @@ fn git(sandbox: &Sandbox, arguments: &[&str]) -> crate::harness::Outcome {
     sandbox.program("git", own.iter().chain(arguments)).run()
 }
 
-/// A repository in the working directory that holds the store.
+/// Creates a repository in the working directory that contains the store.
 fn repository() -> Sandbox {
     let sandbox = Sandbox::new();
     git(&sandbox, &["init", "-q"]).code(0);
@@ -32,7 +32,7 @@ fn write_store(sandbox: &Sandbox, text: &str) {
 fn each_thing_that_is_wrong_is_told_and_makes_exit_9() {
     let sandbox = repository();
     let check = || sandbox.neto(["seal", "--check"]).run();
-    check().code(0).stdout("").silent();
+    check().code(0).stdout("").stderr("");
     let good = store(&sandbox);
     for (text, said) in [
         (
@@ -40,7 +40,10 @@ fn each_thing_that_is_wrong_is_told_and_makes_exit_9() {
             "acme: the secret is bound to another shortname",
         ),
         (good.replacen("-----BEGIN AGE", "-----BEGIN PGP", 1), "acme: the sealed text is no age file"),
-        (good.replacen("[defaults]", &format!("bob = \"{STRANGER}\"\n[defaults]"), 1), "acme: it is sealed to others"),
+        (
+            good.replacen("[defaults]", &format!("bob = \"{OTHER_RECIPIENT}\"\n[defaults]"), 1),
+            "acme: it is sealed to others",
+        ),
         (good.replacen("secret = \"\"\"", "appkey = \"a\"\nsharedsecret = \"b\"\nsecret = \"\"\"", 1), "acme: "),
     ] {
         assert_ne!(text, good);
@@ -48,12 +51,12 @@ fn each_thing_that_is_wrong_is_told_and_makes_exit_9() {
         check().code(9).stdout_has(said).stderr_has("neto seal");
         assert_eq!(store(&sandbox), text);
     }
-    // Who has no identity checks what can be seen without one.
+    // Without an identity the check covers everything that needs no decryption.
     write_store(&sandbox, &good.replace("shortname = \"acme\"", "shortname = \"other\""));
     sandbox.machine("ci").neto(["seal", "--check", "--store", "profiles.toml"]).run().code(0);
     write_store(&sandbox, &good.replacen("-----BEGIN AGE", "-----BEGIN PGP", 1));
     sandbox.machine("ci").neto(["seal", "--check", "--store", "profiles.toml"]).run().code(9);
-    // What others alone can open is theirs to check.
+    // Secrets for other recipients are not checked.
     write_store(&sandbox, &good);
     let bob = sandbox.machine("bob");
     bob.neto(["init"]).run().code(0);
@@ -69,14 +72,14 @@ fn a_key_in_git_is_found_wherever_it_lies() {
     check().code(0);
     fs::create_dir_all(sandbox.work("deep/er")).unwrap();
     fs::copy(sandbox.home("keys/identity.txt"), sandbox.work("deep/er/notes.md")).unwrap();
-    sandbox.spare(&sandbox.work("deep/er/notes.md"));
-    // Not yet git's.
+    sandbox.allow_secrets_in(&sandbox.work("deep/er/notes.md"));
+    // git does not track the file yet.
     check().code(0);
     git(&sandbox, &["add", "deep"]).code(0);
     check().code(9).stdout("deep/er/notes.md: git tracks this key\n").stderr_has("git rm --cached ");
     git(&sandbox, &["rm", "-q", "--cached", "deep/er/notes.md"]).code(0);
     check().code(0);
-    // A page that speaks of keys is none.
+    // A page that only mentions keys is not reported.
     fs::write(sandbox.work("README.md"), "AGE-SECRET-KEY-1... is what it looks like\n").unwrap();
     git(&sandbox, &["add", "README.md"]).code(0);
     check().code(0).stdout("");
@@ -97,12 +100,12 @@ fn the_documented_hook_refuses_a_commit() {
     let good = store(&sandbox);
     let pasted = sandbox.server().add_tenant("gamma", "soc").netosecret();
     write_store(&sandbox, &format!("{good}\n[profiles.gamma]\nnetosecret = \"{pasted}\"\n"));
-    // It must not end in the repository either.
+    // The plaintext secret must not reach the repository either.
     git(&sandbox, &["commit", "-qam", "a third"]).code(1).stderr_has("neto seal");
-    assert_eq!(git(&sandbox, &["rev-list", "--count", "HEAD"]).code(0).answer(), "1");
+    assert_eq!(git(&sandbox, &["rev-list", "--count", "HEAD"]).code(0).stdout_trimmed(), "1");
     sandbox.neto(["seal"]).run().code(0);
     git(&sandbox, &["commit", "-qam", "a third"]).code(0);
-    assert_eq!(git(&sandbox, &["rev-list", "--count", "HEAD"]).code(0).answer(), "2");
+    assert_eq!(git(&sandbox, &["rev-list", "--count", "HEAD"]).code(0).stdout_trimmed(), "2");
 }
 
 #[test]
@@ -149,12 +152,12 @@ fn a_secret_that_was_staged_before_it_was_sealed_is_not_committed() {
     git(&sandbox, &["add", "profiles.toml"]).code(0);
     sandbox.neto(["seal", "--check"]).run().code(9).stdout_has("gamma: its secret stands in clear");
     sandbox.neto(["seal"]).run().code(0);
-    // What lies there is sealed, and what git is about to take is not.
+    // The file in the working tree is sealed, but the staged file is not.
     let check = sandbox.neto(["seal", "--check"]).run();
     check.code(9).stdout("staged: gamma: its secret stands in clear\n").stderr_has("git add ");
     git(&sandbox, &["add", "profiles.toml"]).code(0);
     sandbox.neto(["seal", "--check"]).run().code(0).stdout("");
-    // In clear it stays in git's own files, as neto said.
+    // The plaintext secret stays in git's object files, as neto warned.
     fs::remove_dir_all(sandbox.work(".git")).unwrap();
 }
 
@@ -178,7 +181,7 @@ fn a_key_is_found_however_it_is_written() {
         git(&sandbox, &["rm", "-qf", name]).code(0);
     }
     sandbox.neto(["seal", "--check"]).run().code(0);
-    // A repository that cannot be looked at is no clean one.
+    // A repository that cannot be read fails the check.
     fs::write(sandbox.work(".git/index"), "junk").unwrap();
     sandbox.neto(["seal", "--check"]).run().code(9).stdout_has("git: ");
     fs::remove_dir_all(sandbox.work(".git")).unwrap();
@@ -191,14 +194,14 @@ fn a_checkout_runs_nothing_of_its_own() {
     let mark = sandbox.work("ran");
     let script = format!("sh -c ': > {}'", mark.display());
     git(&sandbox, &["config", "core.fsmonitor", &script]).code(0);
-    // A folder that looks like a bare repository, as any commit may hold one.
+    // A directory that looks like a bare repository; any commit can contain one.
     fs::create_dir_all(sandbox.work("inner/objects")).unwrap();
     fs::create_dir_all(sandbox.work("inner/refs")).unwrap();
     fs::write(sandbox.work("inner/HEAD"), "ref: refs/heads/main\n").unwrap();
     let config = format!("[core]\nrepositoryformatversion = 0\nbare = false\nworktree = .\nfsmonitor = \"{script}\"\n");
     fs::write(sandbox.work("inner/config"), config).unwrap();
     fs::copy(sandbox.work("profiles.toml"), sandbox.work("inner/profiles.toml")).unwrap();
-    // And a git of its own, where PATH starts at the working directory.
+    // The checkout also contains a program named `git`, and PATH starts at the working directory.
     fs::write(sandbox.work("git"), format!("#!/bin/sh\n: > {}\n", mark.display())).unwrap();
     fs::set_permissions(sandbox.work("git"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let path = format!(".:{}", std::env::var("PATH").unwrap());
@@ -210,6 +213,6 @@ fn a_checkout_runs_nothing_of_its_own() {
 
 #[test]
 fn an_identity_that_would_ask_does_not_stop_the_hook() {
-    let sandbox = Sandbox::with_plugin_that_asks();
+    let sandbox = Sandbox::with_pin_plugin();
     sandbox.neto(["seal", "--check"]).run().code(0).stdout("");
 }

@@ -1,10 +1,10 @@
-//! The harness against itself: a watch that never barks guards nothing.
+//! The harness tests itself: each of its checks must fail when it should.
 
 use crate::harness::Sandbox;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What a failing test would say.
-fn complaint(body: impl FnOnce()) -> String {
+/// Returns the message of a test that fails.
+fn failure_message(body: impl FnOnce()) -> String {
     let failure = catch_unwind(AssertUnwindSafe(body)).expect_err("the harness should have failed the test");
     failure.downcast_ref::<String>().cloned().unwrap_or_default()
 }
@@ -15,9 +15,9 @@ fn a_secret_in_the_output_fails_the_run_unless_asked_for() {
     let credential = sandbox.server().add_tenant("acme", "soc");
     for script in ["echo \"$SECRET\"", "echo \"$SECRET\" >&2", "printf x%s \"$SECRET\" | base64 -w0"] {
         let call = || sandbox.program("sh", ["-c", script]).env("SECRET", &credential.appkey);
-        assert!(complaint(|| drop(call().run())).contains("the appkey stands"), "{script}");
-        call().reveals("appkey").run().code(0);
-        call().reveals(&credential.appkey).run().code(0);
+        assert!(failure_message(|| drop(call().run())).contains("the appkey stands"), "{script}");
+        call().allow_secret("appkey").run().code(0);
+        call().allow_secret(&credential.appkey).run().code(0);
     }
 }
 
@@ -25,13 +25,13 @@ fn a_secret_in_the_output_fails_the_run_unless_asked_for() {
 fn a_secret_in_a_file_fails_the_sandbox_unless_spared() {
     for spared in [true, false] {
         let sandbox = Sandbox::new();
-        sandbox.plant("password", "correct horse battery");
+        sandbox.add_canary("password", "correct horse battery");
         let path = sandbox.work("notes");
-        sandbox.program("sh", ["-c", "printf 'correct horse battery' > notes"]).run().code(0).silent();
+        sandbox.program("sh", ["-c", "printf 'correct horse battery' > notes"]).run().code(0).stderr("");
         if spared {
-            sandbox.spare(&path);
+            sandbox.allow_secrets_in(&path);
         } else {
-            assert!(complaint(|| drop(sandbox)).contains("notes holds the password (raw)"));
+            assert!(failure_message(|| drop(sandbox)).contains("notes holds the password (raw)"));
         }
     }
 }
@@ -51,7 +51,7 @@ fn the_age_plugin_is_found_where_it_was_asked_for_and_speaks_as_plugins_do() {
     let find = || sandbox.program("sh", ["-c", "command -v age-plugin-toy"]).run();
     assert_ne!(find().exit_code(), 0);
     let toy = sandbox.plugin();
-    assert_eq!(find().code(0).answer(), toy.program().to_str().expect("text"));
+    assert_eq!(find().code(0).stdout_trimmed(), toy.program().to_str().expect("text"));
     let (alice, pin) = (toy.key("alice"), toy.key("alice:pin"));
     assert!(alice.recipient.starts_with("age1toy1") && alice.identity.starts_with("AGE-PLUGIN-TOY-1"), "{alice:?}");
     assert_ne!((alice.recipient, alice.identity), (pin.recipient, pin.identity));
@@ -62,7 +62,7 @@ fn the_age_plugin_is_found_where_it_was_asked_for_and_speaks_as_plugins_do() {
 
 #[cfg(unix)]
 mod terminal {
-    use super::complaint;
+    use super::failure_message;
     use crate::harness::{CTRL_C, Sandbox};
 
     #[test]
@@ -70,7 +70,7 @@ mod terminal {
         let sandbox = Sandbox::new();
         let script =
             "printf 'name? '; read -r name; stty size; test -t 0 -a -t 2 && echo \"hello $name\" >/dev/tty; exit 7";
-        let mut terminal = sandbox.program("sh", ["-c", script]).at_terminal_of(61, 17);
+        let mut terminal = sandbox.program("sh", ["-c", script]).at_terminal_sized(61, 17);
         terminal.expect("name? ").enter("bob");
         terminal.finish().code(7).has("name? bob\n17 61\nhello bob");
     }
@@ -81,9 +81,9 @@ mod terminal {
         let mut terminal = sandbox.program("sh", ["-c", "echo ready; read -r one"]).at_terminal();
         terminal.expect("ready").press("one\rtwo");
         let screen = terminal.finish();
-        assert!(complaint(|| _ = screen.code(0)).contains("left what was typed to the shell"));
+        assert!(failure_message(|| _ = screen.code(0)).contains("left what was typed to the shell"));
         let screen = sandbox.program("stty", ["-echo"]).at_terminal().finish();
-        assert!(complaint(|| _ = screen.code(0)).contains("without echo"));
+        assert!(failure_message(|| _ = screen.code(0)).contains("without echo"));
     }
 
     #[test]
@@ -97,9 +97,12 @@ mod terminal {
     #[test]
     fn a_secret_on_the_screen_fails_the_run() {
         let sandbox = Sandbox::new();
-        sandbox.plant("password", "correct horse battery");
+        sandbox.add_canary("password", "correct horse battery");
         let mut terminal = sandbox.program("sh", ["-c", "echo ready; read -r one"]).at_terminal();
         terminal.expect("ready").enter("correct horse battery");
-        assert!(complaint(|| drop(terminal.finish())).contains("the password stands"), "the echo is on the screen");
+        assert!(
+            failure_message(|| drop(terminal.finish())).contains("the password stands"),
+            "the echo is on the screen"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! What `neto::output` writes for a shell, read back by the real shells: each value arrives byte for byte, what is
-//! unset is gone, a failure fails, and nothing else happens.
+//! Reads the shell code of `neto::internals::output` back with the real shells. Each value arrives byte for byte, unset variables
+//! are gone, failures fail, and there are no side effects.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,10 +7,10 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use neto::output::{EnvFormat, Shell, ShellError};
+use neto::internals::output::{EnvFormat, Shell, ShellError};
 use tempfile::TempDir;
 
-/// A shell under some of its settings.
+/// Shell with its settings.
 struct Case {
     shell: Shell,
     program: &'static str,
@@ -24,7 +24,7 @@ const UTF8: &str = "C.UTF-8";
 pub(crate) const ZSH_OPTIONS: &str = "setopt err_exit no_unset pipe_fail rc_quotes ksh_arrays sh_word_split glob_subst \
     magic_equal_subst extended_glob ksh_glob no_match bang_hist interactive_comments warn_create_global ignore_braces";
 
-/// Every shell, plain and under the settings that break careless text.
+/// Every shell, plain and with settings that break careless shell code.
 const CASES: &[Case] = &[
     Case { shell: Shell::Sh, program: "dash", flags: &["-c"], settings: "", locale: UTF8 },
     Case { shell: Shell::Sh, program: "dash", flags: &["-c"], settings: "set -eu", locale: "C" },
@@ -52,7 +52,7 @@ const CASES: &[Case] = &[
     Case { shell: Shell::Nu, program: "nu", flags: &["--no-config-file", "-c"], settings: "", locale: UTF8 },
 ];
 
-/// One evaluation: an empty folder to run in, and the text to evaluate beside it.
+/// Result of one evaluation: the empty directory it ran in, the evaluated text, and the output.
 struct Run {
     folder: TempDir,
     text: PathBuf,
@@ -60,10 +60,10 @@ struct Run {
 }
 
 impl Case {
-    /// Evaluates `text` as the documentation says, then runs `after`. `None` where there is no such shell.
+    /// Evaluates `text` as the documentation says, then runs `after`. Returns `None` if the shell is not installed.
     fn run(&self, text: &str, before: &[(String, String)], after: &str) -> Option<Run> {
-        let Some(program) = find(self.program) else {
-            missing(self.program);
+        let Some(program) = find_program(self.program) else {
+            report_missing(self.program);
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
@@ -98,27 +98,27 @@ impl Case {
         format!("{} {} {} ({})", self.program, self.flags.join(" "), self.settings, self.locale)
     }
 
-    /// Prints the environment that a child of the shell gets.
-    fn dump(&self) -> &'static str {
+    /// Returns the command that prints the environment of the shell's child.
+    fn print_environment(&self) -> &'static str {
         if self.shell == Shell::Nu { "\n^env -0" } else { "\nenv -0" }
     }
 }
 
 impl Run {
-    /// The environment that was dumped; fails when the shell said or did anything else.
+    /// Returns the environment that was printed. Fails if the shell printed or did anything else.
     fn environment(&self, case: &Case) -> BTreeMap<String, String> {
         let name = case.name();
         assert_eq!(String::from_utf8_lossy(&self.output.stderr), "", "{name}");
         assert!(self.output.status.success(), "{name}: {}", self.output.status);
-        self.nothing_else_happened(case);
+        self.assert_no_files(case);
         let text = String::from_utf8(self.output.stdout.clone()).unwrap();
         let lines = text.split_terminator('\0').map(|line| line.split_once('=').unwrap());
         lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
-    fn nothing_else_happened(&self, case: &Case) {
-        let left: Vec<_> = fs::read_dir(self.folder.path().join("work")).unwrap().collect();
-        assert!(left.is_empty(), "{}: {left:?} after evaluating {}", case.name(), self.text.display());
+    fn assert_no_files(&self, case: &Case) {
+        let files: Vec<_> = fs::read_dir(self.folder.path().join("work")).unwrap().collect();
+        assert!(files.is_empty(), "{}: {files:?} after evaluating {}", case.name(), self.text.display());
     }
 }
 
@@ -130,18 +130,18 @@ fn r40_every_value_arrives_and_nothing_else_happens() {
     let unset = names(&["OLD_TOKEN", "NEVER_SET", "V_0"]);
     let before = [pair("OLD_TOKEN", "of another tenant"), pair("V_0", "of another tenant"), pair("KEPT", "kept")];
     for case in CASES {
-        let text = case.format().exports(&unset, &set).unwrap();
-        let Some(run) = case.run(&text, &before, case.dump()) else { continue };
+        let text = case.format().render_exports(&unset, &set).unwrap();
+        let Some(run) = case.run(&text, &before, case.print_environment()) else { continue };
         let mut found = run.environment(case);
         for (name, value) in &set {
             assert_eq!(found.remove(name).as_ref(), Some(value), "{name} in {}", case.name());
         }
         assert_eq!(found.remove("KEPT").as_deref(), Some("kept"));
         assert_gone(&mut found, case, &["OLD_TOKEN", "NEVER_SET"]);
-        let idle = case.format().exports(&[], &[]).unwrap();
-        let Some(idle) = case.run(&idle, &[], case.dump()) else { continue };
-        let own = idle.environment(case);
-        found.retain(|name, _| !own.contains_key(name));
+        let idle = case.format().render_exports(&[], &[]).unwrap();
+        let Some(idle) = case.run(&idle, &[], case.print_environment()) else { continue };
+        let default_variables = idle.environment(case);
+        found.retain(|name, _| !default_variables.contains_key(name));
         assert!(found.is_empty(), "{} also set {found:?}", case.name());
     }
 }
@@ -151,27 +151,29 @@ fn unsetting_leaves_nothing_and_never_fails() {
     let gone = ["OLD_TOKEN", "OLD_EMPTY", "NEVER_SET"];
     let before = [pair("OLD_TOKEN", "of another tenant"), pair("OLD_EMPTY", ""), pair("KEPT", "kept")];
     for case in CASES {
-        for text in [case.format().unsets(&names(&gone)), case.format().exports(&names(&gone), &[]).unwrap()] {
-            let Some(run) = case.run(&text, &before, &succeeded(case)) else { continue };
+        for text in
+            [case.format().render_unsets(&names(&gone)), case.format().render_exports(&names(&gone), &[]).unwrap()]
+        {
+            let Some(run) = case.run(&text, &before, &print_environment_if_ok(case)) else { continue };
             let mut found = run.environment(case);
             assert_eq!(found.remove("KEPT").as_deref(), Some("kept"), "{}", case.name());
             assert_gone(&mut found, case, &gone);
         }
-        // A function of that name is not a variable.
+        // A shell function is not a variable, even under the same name.
         if !matches!(case.shell, Shell::Fish | Shell::Nu) {
-            let text = format!("NEVER_SET() {{ :; }}\n{}NEVER_SET\n", case.format().unsets(&names(&gone)));
-            let Some(run) = case.run(&text, &before, case.dump()) else { continue };
+            let text = format!("NEVER_SET() {{ :; }}\n{}NEVER_SET\n", case.format().render_unsets(&names(&gone)));
+            let Some(run) = case.run(&text, &before, case.print_environment()) else { continue };
             run.environment(case);
         }
     }
 }
 
-/// Goes on to the dump only when what was evaluated reports success.
-fn succeeded(case: &Case) -> String {
+/// Returns a command that prints the environment only if the evaluated text succeeded.
+fn print_environment_if_ok(case: &Case) -> String {
     match case.shell {
-        Shell::Nu => case.dump().to_owned(),
-        Shell::Fish => format!("; or exit 1{}", case.dump()),
-        _ => format!(" || exit 1{}", case.dump()),
+        Shell::Nu => case.print_environment().to_owned(),
+        Shell::Fish => format!("; or exit 1{}", case.print_environment()),
+        _ => format!(" || exit 1{}", case.print_environment()),
     }
 }
 
@@ -180,11 +182,11 @@ fn a_failure_fails_and_leaves_no_variable() {
     let gone = ["OLD_TOKEN", "NEVER_SET"];
     let before = [pair("OLD_TOKEN", "of another tenant")];
     for case in CASES {
-        let text = case.format().failure(&names(&gone), &[]);
+        let text = case.format().render_failure(&names(&gone), &[]);
         let after = match case.shell {
-            Shell::Nu => case.dump().to_owned(),
-            Shell::Fish => format!("; and touch went-on{}", case.dump()),
-            _ => format!(" && touch went-on{}", case.dump()),
+            Shell::Nu => case.print_environment().to_owned(),
+            Shell::Fish => format!("; and touch went-on{}", case.print_environment()),
+            _ => format!(" && touch went-on{}", case.print_environment()),
         };
         let Some(run) = case.run(&text, &before, &after) else { continue };
         assert_gone(&mut run.environment(case), case, &gone);
@@ -194,10 +196,10 @@ fn a_failure_fails_and_leaves_no_variable() {
 #[test]
 fn a_failure_ends_a_careful_script() {
     for case in CASES.iter().filter(|case| case.settings.contains("set -e") || case.settings.contains("err_exit")) {
-        let text = case.format().failure(&names(&["OLD_TOKEN"]), &[]);
+        let text = case.format().render_failure(&names(&["OLD_TOKEN"]), &[]);
         let Some(run) = case.run(&text, &[], "\ntouch went-on") else { continue };
         assert!(!run.output.status.success(), "{}", case.name());
-        run.nothing_else_happened(case);
+        run.assert_no_files(case);
     }
 }
 
@@ -206,17 +208,17 @@ fn r40_a_dotenv_file_reads_back_in_sh() {
     let (mut set, mut refused) = (Vec::new(), 0);
     for (at, value) in hostile_values().into_iter().enumerate() {
         let one = (format!("V_{at}"), value);
-        match EnvFormat::Dotenv.exports(&[], std::slice::from_ref(&one)) {
+        match EnvFormat::Dotenv.render_exports(&[], std::slice::from_ref(&one)) {
             Ok(_) => set.push(one),
             Err(ShellError::Dotenv { name, .. }) if name == one.0 => refused += 1,
             Err(other) => panic!("{other}"),
         }
     }
     assert!(set.len() > 100 && refused > 10, "{} and {refused}", set.len());
-    let text = EnvFormat::Dotenv.exports(&[], &set).unwrap();
+    let text = EnvFormat::Dotenv.render_exports(&[], &set).unwrap();
     for case in CASES.iter().filter(|case| !matches!(case.shell, Shell::Fish | Shell::Nu)) {
         let case = Case { settings: "set -a", ..*case };
-        let Some(run) = case.run(&text, &[], case.dump()) else { continue };
+        let Some(run) = case.run(&text, &[], case.print_environment()) else { continue };
         let found = run.environment(&case);
         for (name, value) in &set {
             assert_eq!(found.get(name), Some(value), "{name} in {}", case.name());
@@ -224,7 +226,8 @@ fn r40_a_dotenv_file_reads_back_in_sh() {
     }
 }
 
-/// nu cannot unset by data: there it is empty, which counts as unset everywhere in neto.
+/// Asserts that these variables are gone. nu cannot unset from data, so there they are empty, which neto treats as
+/// unset.
 fn assert_gone(found: &mut BTreeMap<String, String>, case: &Case, gone: &[&str]) {
     for name in gone {
         let expected = (case.shell == Shell::Nu).then(String::new);
@@ -232,20 +235,21 @@ fn assert_gone(found: &mut BTreeMap<String, String>, case: &Case, gone: &[&str])
     }
 }
 
-/// Values that try to end a quote, start a command, or get lost on the way.
+/// Returns values that try to end a quote, start a command, or get lost.
 fn hostile_values() -> Vec<String> {
     let mut values: Vec<String> = FRAGMENTS.iter().map(|&value| value.to_owned()).collect();
     values.extend(["x".repeat(100_000), "'".repeat(10_000), "\\'".repeat(5_000), "é\n".repeat(5_000)]);
     for character in ('\u{1}'..='\u{1f}').chain('!'..='/').chain(':'..='@').chain('['..='`').chain('{'..='\u{9f}') {
         values.extend([format!("{character}"), format!("a{character}{character}b{character}")]);
     }
-    // Characters that shells use inside: bytes 0x80 to 0x9f within UTF-8, fish's private ones, non-characters.
+    // Shells use these characters internally: bytes 0x80 to 0x9f within UTF-8, fish's private characters,
+    // non-characters.
     for character in
         ['Ł', 'Ā', 'ā', 'Ą', '\u{a0}', '\u{f600}', '\u{f6ff}', '\u{f8ff}', '\u{fdd0}', '\u{fffd}', '\u{10ffff}']
     {
         values.extend([format!("{character}"), format!("'{character}\\{character}'\n")]);
     }
-    // Any fragment beside any other, the same ones in every run.
+    // Random combinations of fragments, equal in every run.
     let mut state = 0x2545_f491_u32;
     let mut fragment = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -420,13 +424,13 @@ fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-pub(crate) fn find(program: &str) -> Option<PathBuf> {
+pub(crate) fn find_program(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| Path::is_file(file))
 }
 
-/// Says aloud, past the capture of the test's output, that a shell was not tested; in CI that is a failure.
-pub(crate) fn missing(program: &str) {
+/// Reports past the test's captured output that a shell was not tested; in CI that is a failure.
+pub(crate) fn report_missing(program: &str) {
     let _ = writeln!(io::stderr(), "NOT TESTED: there is no {program} on PATH (nu: npm package @nushell/linux-x64)");
     assert!(std::env::var_os("CI").is_none(), "{program} must be there in CI");
 }

@@ -1,4 +1,4 @@
-//! `neto status`: the table, JSON and CSV of the cached tokens, offline and without opening anything.
+//! `neto status`: the table, JSON and CSV of the cached tokens, offline and without decryption.
 
 use crate::fusion::{Credential, Lifetime};
 use crate::harness::{Call, Sandbox};
@@ -19,12 +19,12 @@ const FIELDS: [&str; 11] = [
     "key_since",
 ];
 
-/// Seconds of an hour, and of the life of a token here.
+/// Seconds of an hour, and of the lifetime of a token here.
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
 impl Sandbox {
-    /// A profile with tags.
+    /// Adds a profile with tags.
     fn add_tagged(&self, shortname: &str, tags: &[&str]) -> Credential {
         let credential = self.server().add_tenant(shortname, "soc");
         let tags = tags.iter().flat_map(|tag| ["--tag", tag]);
@@ -32,10 +32,10 @@ impl Sandbox {
         credential
     }
 
-    /// Five profiles, one in each state; `acme` is the current one.
+    /// Creates five profiles, one in each state; `acme` is the current profile.
     fn with_each_state(&self) {
         let add = |name: &str, tags: &[&str]| drop(self.add_tagged(name, tags));
-        self.server().set_lifetime_of("initrode", Lifetime { access: DAY.unsigned_abs(), refresh: None });
+        self.server().set_tenant_lifetime("initrode", Lifetime { access: DAY.unsigned_abs(), refresh: None });
         add("acme", &["prod", "emea"]);
         add("globex", &["prod"]);
         add("hooli", &[]);
@@ -43,14 +43,14 @@ impl Sandbox {
         add("initrode", &[]);
         self.neto(["login", "acme", "globex", "initech", "initrode"]).run().code(0);
         self.neto(["use", "acme"]).run().code(0);
-        self.age_token("globex", DAY - 2 * HOUR);
-        self.age_token("initech", DAY + 3 * HOUR);
-        self.age_token("initrode", DAY + 3 * HOUR);
+        self.backdate_token("globex", DAY - 2 * HOUR);
+        self.backdate_token("initech", DAY + 3 * HOUR);
+        self.backdate_token("initrode", DAY + 3 * HOUR);
     }
 }
 
-/// The times of a table change from run to run: digits become `0`.
-fn plain(text: &str) -> String {
+/// Replaces digits by `0`, because the times in a table vary between runs.
+fn with_digits_zeroed(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect()
 }
 
@@ -59,7 +59,7 @@ fn the_table_is_the_one_of_the_readme() {
     let sandbox = Sandbox::new();
     sandbox.with_each_state();
     let outcome = sandbox.neto(["status"]).run();
-    outcome.code(0).silent();
+    outcome.code(0).stderr("");
     let table = [
         "  PROFILE    TENANT     STATE         EXPIRES IN   EXPIRES AT             TAGS",
         "* acme       acme       ● valid          00h 00m   0000-00-00 00:00 UTC   prod, emea",
@@ -68,7 +68,7 @@ fn the_table_is_the_one_of_the_readme() {
         "  initech    initech    ○ renewable       0h ago   0000-00-00 00:00 UTC   prod",
         "  initrode   initrode   ✕ expired         0h ago   0000-00-00 00:00 UTC",
     ];
-    assert_eq!(plain(&outcome.stdout).lines().collect::<Vec<_>>(), table, "{outcome}");
+    assert_eq!(with_digits_zeroed(&outcome.stdout).lines().collect::<Vec<_>>(), table, "{outcome}");
     outcome.stdout_has("23h 59m").stdout_has("1h 59m").stdout_has("3h ago");
     assert!(outcome.stdout.lines().all(|line| line.trim_end() == line), "no blanks at the ends of lines");
 }
@@ -78,7 +78,7 @@ fn r47_json_and_csv_have_the_fields_of_the_contract() {
     let sandbox = Sandbox::new();
     sandbox.with_each_state();
     let outcome = sandbox.neto(["status", "-o", "json"]).run();
-    let rows = outcome.code(0).silent().json();
+    let rows = outcome.code(0).stderr("").json();
     let rows = rows.as_array().unwrap();
     let states: Vec<&str> = rows.iter().map(|row| row["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["valid", "expiring", "none", "renewable", "expired"]);
@@ -88,7 +88,7 @@ fn r47_json_and_csv_have_the_fields_of_the_contract() {
     let time = |row: &Value, field: &str| row[field].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_second();
     for row in rows {
         let name = row["profile"].as_str().unwrap();
-        let line = if row["state"] == "none" { Value::Null } else { sandbox.token_line(name) };
+        let line = if row["state"] == "none" { Value::Null } else { sandbox.token_header(name) };
         assert_eq!(row["current"], name == "acme");
         assert_eq!((&row["shortname"], &row["url"]), (&json!(name), &json!(sandbox.server().url())));
         assert_eq!(row["key_since"].as_str().unwrap().len(), "2026-11-23".len());
@@ -109,7 +109,7 @@ fn r47_json_and_csv_have_the_fields_of_the_contract() {
     }
     assert_eq!(rows[0]["tags"], json!(["prod", "emea"]));
     let outcome = sandbox.neto(["status", "-o", "csv"]).run();
-    let mut lines = outcome.code(0).silent().stdout.lines();
+    let mut lines = outcome.code(0).stderr("").stdout.lines();
     assert_eq!(lines.next(), Some(FIELDS.join(",").as_str()));
     assert!(lines.next().unwrap().starts_with(&format!("acme,true,acme,{},prod;emea,valid,2", sandbox.server().url())));
     assert_eq!(lines.nth(1).unwrap().split(',').nth(6), Some(""), "null is empty");
@@ -123,12 +123,12 @@ fn r53_nobody_is_asked_and_nothing_opened() {
     let before = sandbox.server().connections();
     fs::remove_dir_all(sandbox.home("keys")).unwrap();
     let call = || sandbox.neto(["status", "-o", "json"]).env("NETO_IDENTITY_FILE", "/nowhere");
-    assert_eq!(call().run().code(0).silent().json()[0]["state"], "valid");
+    assert_eq!(call().run().code(0).stderr("").json()[0]["state"], "valid");
     assert!(!sandbox.home("keys").exists(), "no key was made");
-    // Only the line in clear counts: what is sealed below it may be anything.
-    let line = sandbox.token_line("acme");
+    // Only the plaintext line is read; the encrypted part below it may be anything.
+    let line = sandbox.token_header("acme");
     fs::write(sandbox.token_file("acme"), format!("{line}\n?")).unwrap();
-    assert_eq!(call().run().code(0).silent().json()[0]["state"], "valid");
+    assert_eq!(call().run().code(0).stderr("").json()[0]["state"], "valid");
     assert_eq!(sandbox.server().connections(), before);
 }
 
@@ -211,7 +211,7 @@ fn the_mark_is_at_the_profile_of_this_shell() {
         let chosen = |name: &str| sandbox.neto([verb]).env("NETO_PROFILE", name).env("NETO_SHELL_PROFILE", name);
         assert_eq!(marked(chosen("hooli")), ["hooli"]);
         assert_eq!(marked(chosen("A b")), ["acme"]);
-        // That of somebody else's choice is not what `neto use` chose.
+        // NETO_PROFILE alone was not set by `neto use` in this shell, so `acme` keeps the mark.
         assert_eq!(marked(sandbox.neto([verb]).env("NETO_PROFILE", "hooli")), ["acme"]);
     }
 }
@@ -238,7 +238,7 @@ fn check_finds_what_a_monitor_should_know() {
         if *code == 9 {
             outcome.stderr_has("error: ").stderr_has("neto login");
         } else {
-            outcome.silent();
+            outcome.stderr("");
         }
     }
     sandbox.neto(["status", "--within", "10m"]).run().code(2).stdout("").stderr_has("--check");
@@ -261,7 +261,7 @@ fn a_faulty_profile_is_warned_of_and_fails_when_asked_for() {
         .stderr_lacks("5s");
     assert_eq!(outcome.json().as_array().unwrap().len(), 1);
     sandbox.neto(["status", "globex"]).run().code(3).stdout("").stderr_has("'timeout'").stderr_lacks("5s");
-    sandbox.neto(["status", "acme"]).run().code(0).silent();
+    sandbox.neto(["status", "acme"]).run().code(0).stderr("");
     sandbox.neto(["status", "--check"]).run().code(9);
 }
 
@@ -272,11 +272,11 @@ fn on_a_terminal_it_has_colour_and_fits() {
     let tags = ["a-long-tag-of-the-first", "a-long-tag-of-the-second", "a-long-tag-of-the-third"];
     drop(sandbox.add_tagged("acme", &tags));
     sandbox.neto(["login"]).run().code(0);
-    let screen = sandbox.neto(["status"]).at_terminal_of(100, 30).finish();
+    let screen = sandbox.neto(["status"]).at_terminal_sized(100, 30).finish();
     screen.code(0).has("● valid").has("…");
     assert!(screen.text.lines().all(|line| line.chars().count() <= 100), "{}", screen.text);
     assert!(screen.raw.contains("\u{1b}[32m"), "{:?}", screen.raw);
-    let bare = sandbox.neto(["status"]).env("NO_COLOR", "1").at_terminal_of(100, 30).finish();
+    let bare = sandbox.neto(["status"]).env("NO_COLOR", "1").at_terminal_sized(100, 30).finish();
     assert!(!bare.code(0).raw.contains("\u{1b}["), "{:?}", bare.raw);
     sandbox.neto(["status", "--color", "always"]).run().code(0).stdout_has("\u{1b}[32m");
     sandbox.neto(["status"]).run().code(0).stdout_lacks("\u{1b}").stdout_has(tags[2]);

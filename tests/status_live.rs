@@ -1,19 +1,19 @@
-//! `neto status --live`: what the servers say of the tokens, and of those only; and `-o prometheus`, which tells a monitor.
+//! `neto status --live`: the servers' answers about the tokens, and the output of `-o prometheus` for a monitor.
 
 use crate::fusion::{Authority, Credential, Fault, Gate, Leaf, Server};
 use crate::harness::{Outcome, Sandbox};
 use std::collections::BTreeMap;
 use std::fs;
 
-/// The call by which tokens are shown to a server.
+/// Path of the call that shows a token to the server.
 const KEYS: &str = "/api/v1/api-keys";
 
-/// Seconds in a day, the life of a token here.
+/// Seconds in a day, the lifetime of a token here.
 const DAY: i64 = 86_400;
 
 impl Sandbox {
-    /// These profiles, signed in.
-    fn signed_in(&self, names: &[&str]) -> Vec<Credential> {
+    /// Adds these profiles and logs in to each.
+    fn add_logged_in(&self, names: &[&str]) -> Vec<Credential> {
         let credentials = names.iter().map(|name| self.add(name)).collect();
         self.neto(["login"].iter().chain(names)).run().code(0);
         credentials
@@ -24,11 +24,11 @@ impl Sandbox {
     }
 
     fn fault_at_keys_of(&self, name: &str, fault: impl FnOnce(Fault) -> Fault) {
-        self.server().fault(fault(Fault::at(KEYS).of(name)));
+        self.server().fault(fault(Fault::at(KEYS).for_tenant(name)));
     }
 }
 
-/// The states by profile.
+/// Returns each profile with its state.
 fn states(outcome: &Outcome) -> Vec<(String, String)> {
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
     outcome.json().as_array().unwrap().iter().map(|row| (text(&row["profile"]), text(&row["state"]))).collect()
@@ -44,13 +44,13 @@ fn assert_states(outcome: &Outcome, wanted: &[(&str, &str)]) {
 #[test]
 fn valid_rejected_and_unreachable_are_told_apart_and_the_rest_stays_as_it_is() {
     let sandbox = Sandbox::new();
-    let credentials = sandbox.signed_in(&["good", "short", "gone", "down", "old", "older"]);
+    let credentials = sandbox.add_logged_in(&["good", "short", "gone", "down", "old", "older"]);
     sandbox.add("never");
     sandbox.server().remove_key(&credentials[2]);
     sandbox.fault_at_keys_of("down", |fault| fault.error(500, "out of order"));
-    sandbox.age_token("short", DAY - 3600);
-    sandbox.age_token("old", DAY + 3600);
-    sandbox.age_token("older", 30 * DAY);
+    sandbox.backdate_token("short", DAY - 3600);
+    sandbox.backdate_token("old", DAY + 3600);
+    sandbox.backdate_token("older", 30 * DAY);
     let before = sandbox.server().requests().len();
     let outcome = sandbox.live(&["-o", "json"]);
     let wanted = [
@@ -68,19 +68,19 @@ fn valid_rejected_and_unreachable_are_told_apart_and_the_rest_stays_as_it_is() {
         .stderr_has("warning: nothing is known of 1 token:\n  1 x ")
         .stderr_has("500")
         .stderr_has("neto status --live down");
-    // One reading call for each token that the clock calls good, with nothing but it.
-    let asked = sandbox.server().requests().split_off(before);
-    assert_eq!(asked.len(), 4);
-    for seen in asked {
+    // Each token that has not expired gets one GET request without a body.
+    let requests = sandbox.server().requests().split_off(before);
+    assert_eq!(requests.len(), 4);
+    for seen in requests {
         assert_eq!((seen.method.as_str(), seen.path.as_str(), seen.body.len()), ("GET", KEYS, 0));
         assert!(seen.header("authorization").unwrap().starts_with("Bearer "));
     }
     assert_eq!((sandbox.server().logins(), sandbox.server().refreshes()), (6, 0));
-    // What is held of a token stays what it was, whatever its server says of it.
+    // The cached data of a token does not change with the server's answer.
     let rejected = &outcome.json()[1];
     assert!(rejected["expires_in_seconds"].as_i64().unwrap() > DAY - 600, "{rejected}");
     let offline = sandbox.neto(["status", "-o", "json", "gone", "down"]).run();
-    assert_states(offline.code(0).silent(), &[("down", "valid"), ("gone", "valid")]);
+    assert_states(offline.code(0).stderr(""), &[("down", "valid"), ("gone", "valid")]);
     let filtered = sandbox.live(&["-o", "json", "--state", "rejected", "--state", "unreachable"]);
     assert_states(filtered.code(0), &[("down", "unreachable"), ("gone", "rejected")]);
     let table = sandbox.live(&["good", "gone", "down"]);
@@ -90,7 +90,7 @@ fn valid_rejected_and_unreachable_are_told_apart_and_the_rest_stays_as_it_is() {
 #[test]
 fn a_401_alone_rejects_and_a_server_that_says_nothing_of_the_token_is_unreachable() {
     let sandbox = Sandbox::new();
-    sandbox.signed_in(&["acme"]);
+    sandbox.add_logged_in(&["acme"]);
     let at = || Fault::at(KEYS);
     let cases = [
         ("valid", at().error(200, "")),
@@ -123,13 +123,13 @@ fn a_401_alone_rejects_and_a_server_that_says_nothing_of_the_token_is_unreachabl
 #[test]
 fn each_server_has_five_seconds_whatever_the_timeout_and_holds_up_no_other() {
     let sandbox = Sandbox::new();
-    sandbox.signed_in(&["acme", "globex", "hooli", "initech"]);
+    sandbox.add_logged_in(&["acme", "globex", "hooli", "initech"]);
     sandbox.neto(["profile", "edit", "acme", "--timeout", "10m"]).run().code(0);
     sandbox.neto(["profile", "edit", "globex", "--timeout", "1s"]).run().code(0);
-    // The gate stays closed.
+    // The gate stays closed, so these requests time out.
     let gate = Gate::new();
     for name in ["acme", "globex"] {
-        sandbox.fault_at_keys_of(name, |fault| fault.hold(&gate));
+        sandbox.fault_at_keys_of(name, |fault| fault.hold_at(&gate));
     }
     let outcome = sandbox.live(&["-o", "json"]);
     let wanted = [("acme", "unreachable"), ("globex", "unreachable"), ("hooli", "valid"), ("initech", "valid")];
@@ -141,17 +141,17 @@ fn each_server_has_five_seconds_whatever_the_timeout_and_holds_up_no_other() {
 fn so_many_are_asked_at_once_as_jobs_says() {
     let sandbox = Sandbox::new();
     let names: Vec<String> = (0..20).map(|number| format!("t{number:02}")).collect();
-    sandbox.signed_in(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    sandbox.add_logged_in(&names.iter().map(String::as_str).collect::<Vec<_>>());
     for (flags, jobs) in [(&[][..], 16), (&["--jobs", "3"], 3)] {
         sandbox.server().clear_faults();
         let gate = Gate::new();
-        sandbox.server().fault(Fault::at(KEYS).hold(&gate));
-        let before = sandbox.server().asked(KEYS);
+        sandbox.server().fault(Fault::at(KEYS).hold_at(&gate));
+        let before = sandbox.server().request_count(KEYS);
         let run = sandbox.neto(["status", "--live"].iter().chain(flags)).start();
-        gate.wait_for(jobs);
-        // Time for one more, if there were one.
+        gate.wait_for_requests(jobs);
+        // This command gives a surplus request time to arrive.
         sandbox.neto(["status"]).run().code(0);
-        assert_eq!(sandbox.server().asked(KEYS) - before, jobs);
+        assert_eq!(sandbox.server().request_count(KEYS) - before, jobs);
         gate.open();
         run.finish().code(0).stderr_has("status: 20 valid\n");
     }
@@ -161,7 +161,7 @@ fn so_many_are_asked_at_once_as_jobs_says() {
 #[test]
 fn a_token_goes_to_no_server_that_this_machine_does_not_trust_for_it() {
     let authority = Authority::new();
-    let sandbox = Sandbox::with(Server::https(&authority, Leaf::Good));
+    let sandbox = Sandbox::with_server(Server::https(&authority, Leaf::Valid));
     let other = Server::http();
     let roots = sandbox.work("roots.pem");
     fs::write(&roots, authority.pem()).unwrap();
@@ -170,16 +170,16 @@ fn a_token_goes_to_no_server_that_this_machine_does_not_trust_for_it() {
     sandbox.neto(add).stdin(credential.netosecret()).run().code(0);
     assert_states(sandbox.live(&["-o", "json"]).code(0), &[("acme", "valid")]);
     let (store, connections) = (sandbox.store(), sandbox.server().connections());
-    // Another address: the token was not issued for it, so there is none.
+    // With another URL the token does not count, because it was not issued for that URL.
     sandbox.write_store(store.replace(&sandbox.server().url(), &other.url()));
     assert_states(sandbox.live(&["-o", "json"]).code(0), &[("acme", "none")]);
-    // Other roots: who edits the store may stand between.
+    // With other root certificates, whoever edited the store may intercept the connection.
     fs::write(sandbox.work("others.pem"), Authority::new().pem()).unwrap();
     sandbox.write_store(store.replace("roots.pem", "others.pem"));
     let outcome = sandbox.live(&["-o", "json"]);
     assert_states(outcome.code(0), &[("acme", "unreachable")]);
     outcome.stderr_has("ca_file changed since this machine trusted the profile").stderr_has("neto trust acme");
-    // The same file with other roots in it, which the seal alone knows.
+    // The CA file has other content, which only the seal detects.
     sandbox.write_store(&store);
     fs::write(&roots, Authority::new().pem()).unwrap();
     let outcome = sandbox.live(&["-o", "json"]);
@@ -191,20 +191,20 @@ fn a_token_goes_to_no_server_that_this_machine_does_not_trust_for_it() {
 #[test]
 fn a_token_that_does_not_open_is_none() {
     let sandbox = Sandbox::new();
-    sandbox.signed_in(&["acme"]);
-    let line = sandbox.token_line("acme");
+    sandbox.add_logged_in(&["acme"]);
+    let line = sandbox.token_header("acme");
     fs::write(sandbox.token_file("acme"), format!("{line}\n?")).unwrap();
     let outcome = sandbox.live(&["-o", "json"]);
     assert_states(outcome.code(0), &[("acme", "none")]);
     let row = &outcome.stderr_has("warning: ").json()[0];
     assert!(row["expires_at"].is_null() && row["expires_in_seconds"].is_null(), "{row}");
-    assert_eq!(sandbox.server().asked(KEYS), 0);
+    assert_eq!(sandbox.server().request_count(KEYS), 0);
 }
 
 #[test]
 fn check_finds_what_no_server_takes_and_what_nothing_is_known_of() {
     let sandbox = Sandbox::new();
-    let credentials = sandbox.signed_in(&["acme", "globex", "hooli"]);
+    let credentials = sandbox.add_logged_in(&["acme", "globex", "hooli"]);
     sandbox.add("initech");
     sandbox.live(&["--check", "acme", "globex", "hooli"]).code(0).stderr_has("status: 3 valid\n").stderr_lacks("error");
     sandbox.server().remove_key(&credentials[1]);
@@ -223,17 +223,17 @@ error: 3 of 4 tokens cannot be counted on:
     );
     let outcome = sandbox.live(&["--check", "hooli"]);
     outcome.code(9).stderr_has("unreachable: hooli").stderr_has("hint: run the same line again in a while");
-    // The filter is for what is shown, not for what is found.
+    // The filter applies to the output, not to the check.
     sandbox.live(&["--check", "--state", "valid"]).code(9).stdout_lacks("globex").stderr_has("rejected: globex");
 }
 
 #[test]
 fn check_names_what_is_late() {
     let sandbox = Sandbox::new();
-    sandbox.signed_in(&["acme", "globex", "hooli"]);
+    sandbox.add_logged_in(&["acme", "globex", "hooli"]);
     sandbox.add("initech");
-    sandbox.age_token("globex", DAY - 1800);
-    sandbox.age_token("hooli", DAY + 60);
+    sandbox.backdate_token("globex", DAY - 1800);
+    sandbox.backdate_token("hooli", DAY + 60);
     let outcome = sandbox.neto(["status", "--check", "--within", "1h"]).run();
     outcome.code(9).stderr_has(
         "\
@@ -244,31 +244,31 @@ error: 3 of 4 tokens expired, missing or about to expire:
   hint: neto login --min-ttl 1h globex hooli initech
 ",
     );
-    // The hint does what it says.
+    // The suggested command works.
     sandbox.neto(["login", "--min-ttl", "1h", "globex", "hooli", "initech"]).run().code(0);
-    sandbox.neto(["status", "--check", "--within", "1h"]).run().code(0).silent();
+    sandbox.neto(["status", "--check", "--within", "1h"]).run().code(0).stderr("");
 }
 
 #[test]
 fn the_words_of_servers_are_for_live_alone_and_quiet_is_quiet() {
     let sandbox = Sandbox::new();
-    sandbox.signed_in(&["acme"]);
+    sandbox.add_logged_in(&["acme"]);
     for state in ["rejected", "unreachable"] {
         let outcome = sandbox.neto(["status", "--state", state]).run();
         outcome.code(2).stdout("").stderr_has(&format!("hint: neto status --live --state {state}"));
     }
-    sandbox.live(&["-q"]).code(0).silent().stdout_has("● valid");
+    sandbox.live(&["-q"]).code(0).stderr("").stdout_has("● valid");
     let nothing = Sandbox::new();
     nothing.live(&[]).code(0).stdout("").stderr_has("neto profile add");
     assert!(!nothing.home("").exists(), "nothing is made");
 }
 
-/// A sample of a page: its labels and its value.
+/// Labels and value of a sample.
 type Sample = (BTreeMap<String, String>, f64);
 
-/// A page in Prometheus' text format, read as strictly as its description says: each metric's HELP and TYPE once and
-/// before its samples, all samples of it together, no series twice.
-fn parse(page: &str) -> BTreeMap<String, Vec<Sample>> {
+/// Parses Prometheus' text format strictly. Each metric has its HELP and TYPE once, before its samples; its samples are
+/// adjacent; no series occurs twice.
+fn parse_prometheus(page: &str) -> BTreeMap<String, Vec<Sample>> {
     let mut metrics: BTreeMap<String, Vec<Sample>> = BTreeMap::new();
     let mut current = String::new();
     let mut lines = page.lines();
@@ -292,7 +292,7 @@ fn parse(page: &str) -> BTreeMap<String, Vec<Sample>> {
     metrics
 }
 
-/// Labels up to their brace, and what follows.
+/// Parses labels up to the closing brace; returns the text after it.
 fn labels(text: &str) -> (BTreeMap<String, String>, &str) {
     let (mut labels, mut rest) = (BTreeMap::new(), text);
     loop {
@@ -322,22 +322,22 @@ fn labels(text: &str) -> (BTreeMap<String, String>, &str) {
 #[test]
 fn a_page_for_prometheus_has_the_seconds_left_of_each_tenant() {
     let sandbox = Sandbox::new();
-    let credentials = sandbox.signed_in(&["acme", "globex", "hooli"]);
+    let credentials = sandbox.add_logged_in(&["acme", "globex", "hooli"]);
     sandbox.add("initech");
     let odd = sandbox.server().add_tenant("o\"dd\\one", "soc");
     sandbox.neto(["profile", "add", "odd", "--login"]).stdin(odd.netosecret()).run().code(0);
     let person = sandbox.server().add_person("alice@example.com");
     let add = ["profile", "add", "me", "--username", &person.username, "--url", &person.url];
     sandbox.neto(add).stdin(&person.password).run().code(0);
-    sandbox.age_token("globex", DAY + 3600);
+    sandbox.backdate_token("globex", DAY + 3600);
     sandbox.server().remove_key(&credentials[2]);
 
     let outcome = sandbox.live(&["-o", "prometheus"]);
-    let page = parse(&outcome.code(0).stdout);
+    let page = parse_prometheus(&outcome.code(0).stdout);
     let samples = |metric: &str| -> BTreeMap<String, Sample> {
         page[metric].iter().map(|sample| (sample.0["profile"].clone(), sample.clone())).collect()
     };
-    let (left, at, states) = (
+    let (remaining, expiry, states) = (
         samples("neto_token_expires_in_seconds"),
         samples("neto_token_expires_timestamp_seconds"),
         samples("neto_token_state"),
@@ -354,16 +354,24 @@ fn a_page_for_prometheus_has_the_seconds_left_of_each_tenant() {
         let (labels, value) = &states[name];
         assert_eq!((labels["state"].as_str(), *value), (state, 1.0));
         assert_eq!(labels.get("shortname").map(String::as_str), shortname);
-        assert_eq!((left.contains_key(name), at.contains_key(name)), (state != "none", state != "none"), "{name}");
+        assert_eq!(
+            (remaining.contains_key(name), expiry.contains_key(name)),
+            (state != "none", state != "none"),
+            "{name}"
+        );
     }
-    let expires_at = sandbox.token_line("acme")["expires_at"].as_f64().unwrap();
-    assert!((at["acme"].1 - expires_at).abs() < 0.5);
-    assert!(left["acme"].1 > 80_000.0 && left["acme"].1 <= 86_400.0 && left["globex"].1 <= -3_600.0, "{left:?}");
+    let expires_at = sandbox.token_header("acme")["expires_at"].as_f64().unwrap();
+    assert!((expiry["acme"].1 - expires_at).abs() < 0.5);
+    assert!(
+        remaining["acme"].1 > 80_000.0 && remaining["acme"].1 <= 86_400.0 && remaining["globex"].1 <= -3_600.0,
+        "{remaining:?}"
+    );
 
-    let offline = parse(&sandbox.neto(["status", "-o", "prometheus", "hooli"]).run().code(0).silent().stdout);
+    let offline =
+        parse_prometheus(&sandbox.neto(["status", "-o", "prometheus", "hooli"]).run().code(0).stderr("").stdout);
     assert_eq!(offline["neto_token_state"][0].0["state"], "valid");
-    let empty = parse(&Sandbox::new().neto(["status", "-o", "prometheus"]).run().code(0).stdout);
+    let empty = parse_prometheus(&Sandbox::new().neto(["status", "-o", "prometheus"]).run().code(0).stdout);
     assert!(empty.len() == 3 && empty.values().all(Vec::is_empty));
-    // A page and a check in one.
+    // `--check` also works with this format.
     sandbox.neto(["status", "--check", "-o", "prometheus"]).run().code(9).stdout_has("# TYPE neto_token_state gauge");
 }

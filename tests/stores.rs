@@ -1,11 +1,11 @@
-//! What can be wrong with a store, and what only looks odd: each fault with its place and key, never a value.
+//! Faulty and odd stores: each fault is reported with its position and key, never with a value.
 //!
-//! - `listed`: the stores that are files, in `invalid/` and `valid/`, with what is said of each;
-//! - `made`: those that no repository can hold: other encodings and stray bytes, depth, size, pipes, links, owners.
+//! - `store_files`: stores that are files, in `invalid/` and `valid/`, with the expected messages;
+//! - `generated`: stores that no repository can contain: other encodings, stray bytes, depth, size, pipes, links, owners.
 
-mod listed;
 #[cfg(unix)]
-mod made;
+mod generated;
+mod store_files;
 
 use crate::fusion::Credential;
 use crate::harness::{Call, Outcome, Sandbox};
@@ -13,24 +13,24 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Starts every value of a bad store that may be a secret.
+/// Prefix of every value in a faulty store that may be a secret.
 const CANARY: &str = "canary";
 
-/// A hang guard: the slowest of these runs takes a tenth of it on a slow machine.
-const LONGEST: Duration = Duration::from_secs(10);
+/// Limit that detects a hang; the slowest of these runs takes a tenth of it on a slow machine.
+const HANG_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Keys, a store to be written over, and a tenant that could be added to it.
-struct Ground {
+/// Sandbox with keys, a store to overwrite, and a tenant that is not in the store.
+struct StoreFixture {
     sandbox: Sandbox,
     credential: Credential,
 }
 
-impl Ground {
+impl StoreFixture {
     fn new() -> Self {
         let sandbox = Sandbox::new();
         sandbox.init();
         let credential = sandbox.server().add_tenant("globex", "soc");
-        sandbox.spare(&sandbox.home("profiles.toml"));
+        sandbox.allow_secrets_in(&sandbox.home("profiles.toml"));
         Self { sandbox, credential }
     }
 
@@ -42,7 +42,7 @@ impl Ground {
         self.sandbox.home("profiles.toml")
     }
 
-    /// What lies beside the store, by name.
+    /// Returns the names of the files beside the store, sorted.
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.sandbox.home("")).expect("a folder").flatten();
         let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
@@ -50,9 +50,9 @@ impl Ground {
         names
     }
 
-    /// No command uses the store: each ends with this code and says exactly this, makes no file and asks no server.
-    /// Says what was different.
-    fn refuses_every_command(&self, code: i32, said: &str) -> Vec<String> {
+    /// Runs commands that must refuse the store. Each must exit with this code, print exactly this error, create no
+    /// file and contact no server. Returns the differences.
+    fn refusal_differences(&self, code: i32, said: &str) -> Vec<String> {
         let before = (self.names(), self.sandbox.server().connections());
         let verbs: [&[&str]; 5] = [
             &["ls"],
@@ -64,9 +64,9 @@ impl Ground {
         let mut differing = Vec::new();
         for verb in verbs {
             let outcome = run(self.neto(verb));
-            let as_wanted =
+            let stdout_matches =
                 if verb[0] == "export" { outcome.stdout.ends_with("\nfalse\n") } else { outcome.stdout.is_empty() };
-            if outcome.exit_code() != code || one_line(&outcome.stderr) != said || !as_wanted {
+            if outcome.exit_code() != code || one_line(&outcome.stderr) != said || !stdout_matches {
                 differing.push(format!("{outcome}\nwanted: exit {code}, {said}"));
             }
         }
@@ -77,41 +77,41 @@ impl Ground {
     }
 }
 
-/// Runs it and looks for what must not show: a value of the store, in any case.
+/// Runs the call and asserts that the output contains no value of the store, in any case.
 #[track_caller]
 fn run(call: Call<'_>) -> Outcome {
     let started = Instant::now();
     let outcome = call.run();
-    assert!(started.elapsed() < LONGEST, "it took {:?}: {outcome}", started.elapsed());
+    assert!(started.elapsed() < HANG_TIMEOUT, "it took {:?}: {outcome}", started.elapsed());
     for said in [&outcome.stdout, &outcome.stderr] {
         assert!(!said.to_lowercase().contains(CANARY), "a value shows: {outcome}");
     }
     outcome
 }
 
-/// What was said, as the head of a store has it: an error with its hint and the remark to it.
+/// Joins the lines of an error, its hint and its remark. The comment at the top of a store has them on one line.
 fn one_line(said: &str) -> String {
-    // Where there seems to be no store, `profile add` starts as `init` does.
+    // Without a store, `profile add` first creates keys and a store, as `init` does.
     let lines = said.lines().skip_while(|line| line.starts_with("Your identity was there already: "));
     lines.map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
-/// Fails with all that is different, each under the name of its store.
+/// Fails with all differences, each under the name of its store.
 #[track_caller]
-fn assert_none(differing: &[(String, Vec<String>)]) {
-    let told: Vec<String> = differing
+fn assert_no_differences(differing: &[(String, Vec<String>)]) {
+    let reports: Vec<String> = differing
         .iter()
         .filter(|(_, list)| !list.is_empty())
         .map(|(name, list)| format!("== {name}\n{}", list.join("\n")))
         .collect();
-    assert!(told.is_empty(), "{} stores differ\n{}", told.len(), told.join("\n"));
+    assert!(reports.is_empty(), "{} stores differ\n{}", reports.len(), reports.join("\n"));
 }
 
 #[test]
 fn r48_what_is_wrong_with_the_file_fails_every_command() {
-    let ground = Ground::new();
+    let fixture = StoreFixture::new();
     let text = "version = 1\n[profiles.acme\n";
-    ground.sandbox.write_store(text);
+    fixture.sandbox.write_store(text);
     let verbs: [&[&str]; 17] = [
         &["profile", "add"],
         &["profile", "set-secret", "acme"],
@@ -133,27 +133,27 @@ fn r48_what_is_wrong_with_the_file_fails_every_command() {
     ];
     for verb in verbs {
         let code = if verb[0] == "exec" { 125 } else { 3 };
-        run(ground.neto(verb)).code(code).stdout("").stderr_has("profiles.toml: line 2, column ");
+        run(fixture.neto(verb)).code(code).stdout("").stderr_has("profiles.toml: line 2, column ");
     }
-    assert_eq!(ground.sandbox.store(), text);
-    assert_eq!(ground.sandbox.server().connections(), 0);
+    assert_eq!(fixture.sandbox.store(), text);
+    assert_eq!(fixture.sandbox.server().connections(), 0);
 }
 
 #[test]
 fn r43_a_byte_order_mark_and_crlf_are_fine_and_kept() {
-    let Ground { sandbox, .. } = Ground::new();
+    let StoreFixture { sandbox, .. } = StoreFixture::new();
     sandbox.add("acme");
     let text = format!("\u{feff}{}", sandbox.store().replace('\n', "\r\n"));
     sandbox.write_store(&text);
-    sandbox.neto(["ls"]).run().code(0).silent().stdout_has("acme");
-    sandbox.signs_in("acme");
+    sandbox.neto(["ls"]).run().code(0).stderr("").stdout_has("acme");
+    sandbox.assert_logs_in("acme");
     sandbox.neto(["profile", "edit", "acme", "--tag", "prod"]).run().code(0);
     sandbox.add("globex");
     sandbox.neto(["profile", "rename", "globex", "hooli"]).run().code(0);
     let after = sandbox.store();
     assert!(after.starts_with('\u{feff}') && after.matches('\u{feff}').count() == 1);
     assert_eq!(after.matches('\n').count(), after.matches("\r\n").count(), "one kind of line end");
-    sandbox.signs_in("hooli");
+    sandbox.assert_logs_in("hooli");
     sandbox.neto(["profile", "remove", "hooli", "--yes"]).run().code(0);
     assert_eq!(sandbox.store().replace("tags = [\"prod\"]\r\n", ""), text, "and back again");
     let columns = "\u{feff}version = 1\r\n[profiles.acme]\r\n\u{e9}\u{e9} = 1 x\r\n";
@@ -165,24 +165,24 @@ fn r43_a_byte_order_mark_and_crlf_are_fine_and_kept() {
 #[test]
 fn r3_the_mode_of_a_store_stays_and_nothing_is_sent_from_one_that_others_can_write() {
     use std::os::unix::fs::PermissionsExt as _;
-    let Ground { sandbox, .. } = Ground::new();
+    let StoreFixture { sandbox, .. } = StoreFixture::new();
     sandbox.add("acme");
     let path = sandbox.home("profiles.toml");
     let set = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
     set(0o666);
-    sandbox.refuses("acme", 3, &["can be written by others"]);
+    sandbox.assert_login_refused("acme", 3, &["can be written by others"]);
     for mode in [0o644, 0o640, 0o600] {
         set(mode);
         sandbox.neto(["profile", "edit", "acme", "--tag", &format!("mode-{mode}")]).run().code(0);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode, "its mode stays");
     }
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
 }
 
 #[cfg(unix)]
 #[test]
 fn r3_a_linked_store_stays_a_link() {
-    let Ground { sandbox, .. } = Ground::new();
+    let StoreFixture { sandbox, .. } = StoreFixture::new();
     sandbox.add("acme");
     let (path, target) = (sandbox.home("profiles.toml"), sandbox.work("checkout.toml"));
     fs::rename(&path, &target).unwrap();
@@ -190,7 +190,7 @@ fn r3_a_linked_store_stays_a_link() {
     sandbox.add("globex");
     assert!(path.symlink_metadata().unwrap().is_symlink());
     assert!(fs::read_to_string(&target).unwrap().contains("[profiles.globex]"));
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
     fs::remove_file(&target).unwrap();
     fs::create_dir(&target).unwrap();
     sandbox.neto(["ls"]).run().code(3).stdout("").stderr_has("not a regular file");
@@ -198,7 +198,7 @@ fn r3_a_linked_store_stays_a_link() {
 
 #[test]
 fn r42_names_that_are_none_are_usage_errors_and_unknown_ones_offer_the_near() {
-    let Ground { sandbox, .. } = Ground::new();
+    let StoreFixture { sandbox, .. } = StoreFixture::new();
     sandbox.add("acme-prod");
     sandbox.add("globex");
     let before = sandbox.store();
@@ -232,18 +232,18 @@ fn the_example_teaches_what_is_valid() {
     let example = include_str!("../profiles.example.toml");
     sandbox.write_store(example);
     let listed = sandbox.neto(["ls", "-o", "json"]).run();
-    let rows = listed.code(0).silent().json();
+    let rows = listed.code(0).stderr("").json();
     let declared = example.lines().filter(|line| line.starts_with("[profiles.") && !line.contains(".env]")).count();
     assert_eq!(rows.as_array().unwrap().len(), declared);
     for row in rows.as_array().unwrap() {
         let name = row["profile"].as_str().unwrap();
-        let shown = sandbox.shown(name);
+        let shown = sandbox.profile_json(name);
         if name == "hooli" {
             assert_eq!(shown["source"], sandbox.home("secrets/hooli.netosecret").to_str().unwrap());
         }
     }
-    sandbox.neto(["seal", "--check"]).run().code(0).silent().stdout("");
-    // What is commented out is valid too, with a secret of its own in place of the dots.
+    sandbox.neto(["seal", "--check"]).run().code(0).stderr("").stdout("");
+    // The commented-out profile is valid too, with a real secret in place of the dots.
     let sandbox = Sandbox::new();
     let credential = sandbox.server().add_tenant("globex", "soc");
     let clear = example
@@ -252,5 +252,5 @@ fn the_example_teaches_what_is_valid() {
     assert!(clear.contains("\n[profiles.globex]\nnetosecret = "), "the example declares one by hand");
     sandbox.write_store(clear);
     sandbox.neto(["seal", "globex"]).run().code(3).stdout("").stderr_has("neto trust --recipient");
-    sandbox.spare(&sandbox.home("profiles.toml"));
+    sandbox.allow_secrets_in(&sandbox.home("profiles.toml"));
 }

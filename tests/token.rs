@@ -1,5 +1,5 @@
-//! `neto token`: one login for many runs, the ways to print it, refreshing with the burn, and what becomes of a cache
-//! that is of no use.
+//! `neto token`: one login for many runs, the output formats, refreshing (a refresh token is burnt before use), and
+//! unusable caches.
 
 use crate::fusion::{Credential, Fault, Gate, Lifetime, REFRESH, Server, TOKEN};
 use crate::harness::{Outcome, Sandbox};
@@ -10,16 +10,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-/// Long enough for a token of a day to have expired, and not its refresh token.
+/// Age at which a token of one day has expired, but not its refresh token.
 const TWO_DAYS: i64 = 172_800;
 
 impl Sandbox {
-    /// A run of `neto token` that may show an access token.
+    /// Runs `neto token`, which may show an access token.
     fn token(&self, arguments: &[&str]) -> Outcome {
-        self.neto(["token"].iter().chain(arguments)).reveals("access token").run()
+        self.neto(["token"].iter().chain(arguments)).allow_secret("access token").run()
     }
 
-    /// How many logins and refreshes the server granted.
+    /// Returns the numbers of logins and refreshes that the server granted.
     fn granted(&self) -> (usize, usize) {
         (self.server().logins(), self.server().refreshes())
     }
@@ -29,20 +29,20 @@ impl Sandbox {
 fn one_login_serves_many_runs_in_every_form() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
-    let token = sandbox.token(&["acme"]).code(0).silent().answer().to_owned();
-    sandbox.token(&[]).code(0).silent().stdout(&format!("{token}\n"));
-    sandbox.token(&["-p", "acme"]).code(0).silent().stdout(&format!("{token}\n"));
-    sandbox.token(&["-o", "header"]).code(0).silent().stdout(&format!("Authorization: Bearer {token}\n"));
+    let token = sandbox.token(&["acme"]).code(0).stderr("").stdout_trimmed().to_owned();
+    sandbox.token(&[]).code(0).stderr("").stdout(&format!("{token}\n"));
+    sandbox.token(&["-p", "acme"]).code(0).stderr("").stdout(&format!("{token}\n"));
+    sandbox.token(&["-o", "header"]).code(0).stderr("").stdout(&format!("Authorization: Bearer {token}\n"));
     let outcome = sandbox.token(&["-o", "json"]);
-    let object = outcome.code(0).silent().json();
+    let object = outcome.code(0).stderr("").json();
     let fields: Vec<&str> =
         outcome.stdout.lines().filter_map(|line| line.trim().strip_prefix('"')?.split('"').next()).collect();
     assert_eq!(fields, ["profile", "token", "expires_at", "expires_in_seconds"]);
     assert_eq!((&object["profile"], &object["token"]), (&json!("acme"), &json!(token)));
     let expires_at: jiff::Timestamp = object["expires_at"].as_str().unwrap().parse().unwrap();
-    assert_eq!(sandbox.token_line("acme")["expires_at"], json!(expires_at.as_second()));
-    let left = object["expires_in_seconds"].as_i64().unwrap();
-    assert!((86_000..=86_400).contains(&left), "{left}");
+    assert_eq!(sandbox.token_header("acme")["expires_at"], json!(expires_at.as_second()));
+    let remaining = object["expires_in_seconds"].as_i64().unwrap();
+    assert!((86_000..=86_400).contains(&remaining), "{remaining}");
     assert_eq!((sandbox.granted(), sandbox.server().connections()), ((1, 0), 1));
 }
 
@@ -59,8 +59,8 @@ fn curl_takes_the_header() {
 fn the_clear_line_says_when_and_the_rest_is_sealed() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
-    let token = sandbox.token(&[]).code(0).answer().to_owned();
-    let (line, sealed) = (sandbox.token_line("acme"), sandbox.sealed_token("acme"));
+    let token = sandbox.token(&[]).code(0).stdout_trimmed().to_owned();
+    let (line, sealed) = (sandbox.token_header("acme"), sandbox.sealed_token("acme"));
     let names: Vec<&String> = line.as_object().unwrap().keys().collect();
     assert_eq!(names, ["expires_at", "fingerprint", "obtained_at", "profile", "refresh_expires_at"]);
     for name in names {
@@ -76,18 +76,18 @@ fn r22_min_ttl_renews_what_would_end_too_soon() {
     let sandbox = Sandbox::new();
     sandbox.server().set_lifetime(Lifetime { access: 3600, refresh: None });
     sandbox.add("acme");
-    let first = sandbox.token(&[]).code(0).answer().to_owned();
-    sandbox.token(&["--min-ttl", "30m"]).code(0).silent().stdout(&format!("{first}\n"));
+    let first = sandbox.token(&[]).code(0).stdout_trimmed().to_owned();
+    sandbox.token(&["--min-ttl", "30m"]).code(0).stderr("").stdout(&format!("{first}\n"));
     assert_eq!(sandbox.granted(), (1, 0));
-    // More than the server gives: the new token is as good as it gets.
+    // The server grants shorter tokens than requested, so a new token is used with a warning.
     let second = sandbox.token(&["--min-ttl", "2h"]);
     second.code(0).stderr_has("warning: acme: the server gives tokens of").stderr_has("--min-ttl");
-    assert_ne!(second.answer(), first);
+    assert_ne!(second.stdout_trimmed(), first);
     assert_eq!(sandbox.granted(), (2, 0));
     sandbox.token(&["--min-ttl", "2h", "--offline"]).code(5).stdout("").stderr_has("neto login acme");
     sandbox.server().set_lifetime(Lifetime { access: 10_800, refresh: None });
-    let third = sandbox.token(&["--min-ttl", "2h"]).code(0).silent().answer().to_owned();
-    sandbox.token(&["--min-ttl", "2h"]).code(0).silent().stdout(&format!("{third}\n"));
+    let third = sandbox.token(&["--min-ttl", "2h"]).code(0).stderr("").stdout_trimmed().to_owned();
+    sandbox.token(&["--min-ttl", "2h"]).code(0).stderr("").stdout(&format!("{third}\n"));
     assert_eq!(sandbox.granted(), (3, 0));
     sandbox.token(&["--min-ttl", "600"]).code(2).stdout("").stderr_has("10m");
 }
@@ -98,7 +98,7 @@ fn min_ttl_refreshes_where_it_can() {
     sandbox.add("acme");
     sandbox.token(&[]).code(0);
     sandbox.server().set_lifetime(Lifetime { access: TWO_DAYS.unsigned_abs(), refresh: None });
-    sandbox.token(&["--min-ttl", "30h"]).code(0).silent();
+    sandbox.token(&["--min-ttl", "30h"]).code(0).stderr("");
     assert_eq!(sandbox.granted(), (1, 1));
 }
 
@@ -106,11 +106,11 @@ fn min_ttl_refreshes_where_it_can() {
 fn force_signs_in_and_never_refreshes() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
-    let first = sandbox.token(&[]).code(0).answer().to_owned();
-    let second = sandbox.token(&["--force"]).code(0).silent().answer().to_owned();
+    let first = sandbox.token(&[]).code(0).stdout_trimmed().to_owned();
+    let second = sandbox.token(&["--force"]).code(0).stderr("").stdout_trimmed().to_owned();
     assert_ne!(first, second);
     sandbox.token(&[]).code(0).stdout(&format!("{second}\n"));
-    assert_eq!((sandbox.granted(), sandbox.server().asked(REFRESH)), ((2, 0), 0));
+    assert_eq!((sandbox.granted(), sandbox.server().request_count(REFRESH)), ((2, 0), 0));
 }
 
 #[test]
@@ -119,10 +119,10 @@ fn offline_asks_nobody() {
     sandbox.add("acme");
     sandbox.token(&["--offline"]).code(5).stdout("").stderr_has("--offline").stderr_has("neto login acme");
     assert_eq!(sandbox.server().connections(), 0);
-    let token = sandbox.token(&[]).code(0).answer().to_owned();
-    sandbox.token(&["--offline"]).code(0).silent().stdout(&format!("{token}\n"));
+    let token = sandbox.token(&[]).code(0).stdout_trimmed().to_owned();
+    sandbox.token(&["--offline"]).code(0).stderr("").stdout(&format!("{token}\n"));
     for (older, state) in [(TWO_DAYS, "renewable"), (2 * 604_800, "expired")] {
-        sandbox.age_token("acme", older);
+        sandbox.backdate_token("acme", older);
         sandbox.token(&["--offline"]).code(5).stdout("").stderr_has(state);
     }
     sandbox.token(&["--offline", "--force"]).code(2).stdout("").stderr_has("--offline");
@@ -134,19 +134,19 @@ fn r19_a_token_ends_by_the_clock() {
     let sandbox = Sandbox::new();
     sandbox.server().set_lifetime(Lifetime { access: 1, refresh: Some(600) });
     sandbox.add("acme");
-    let first = sandbox.token(&[]).code(0).answer().to_owned();
+    let first = sandbox.token(&[]).code(0).stdout_trimmed().to_owned();
     let state = || sandbox.neto(["status", "acme", "-o", "json"]).run().json()[0]["state"].clone();
     while state() != "renewable" {
         assert_eq!(sandbox.granted(), (1, 0));
     }
-    let second = sandbox.token(&[]).code(0).silent().answer().to_owned();
+    let second = sandbox.token(&[]).code(0).stderr("").stdout_trimmed().to_owned();
     assert_ne!(first, second);
     assert_eq!(sandbox.granted(), (1, 1));
 }
 
 #[test]
 fn r19_the_margin_is_the_leeway_and_at_most_a_tenth() {
-    // Seconds of life, leeway, age, whether it is still used.
+    // Columns: lifetime in seconds, leeway, age, and whether the token is still used.
     let cases = [
         (86_400, "60s", 86_000, true),
         (86_400, "60s", 86_345, false),
@@ -162,8 +162,8 @@ fn r19_the_margin_is_the_leeway_and_at_most_a_tenth() {
         let add = ["profile", "add", "--leeway", leeway];
         sandbox.neto(add).stdin(credential.netosecret()).run().code(0);
         sandbox.token(&[]).code(0);
-        sandbox.age_token("acme", age);
-        sandbox.token(&[]).code(0).silent();
+        sandbox.backdate_token("acme", age);
+        sandbox.token(&[]).code(0).stderr("");
         assert_eq!(sandbox.granted(), (if used { 1 } else { 2 }, 0), "{life} {leeway} {age}");
     }
 }
@@ -174,8 +174,8 @@ fn r20_a_clock_before_the_token_was_obtained_is_not_believed() {
         let sandbox = Sandbox::new();
         sandbox.add("acme");
         sandbox.token(&[]).code(0);
-        sandbox.age_token("acme", -ahead);
-        sandbox.token(&[]).code(0).silent();
+        sandbox.backdate_token("acme", -ahead);
+        sandbox.token(&[]).code(0).stderr("");
         assert_eq!(sandbox.granted(), (logins, 0), "{ahead} s");
     }
 }
@@ -184,12 +184,12 @@ fn r20_a_clock_before_the_token_was_obtained_is_not_believed() {
 fn an_expired_token_is_refreshed_each_time_with_the_newest_refresh_token() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
-    let mut last = sandbox.token(&[]).code(0).answer().to_owned();
+    let mut last = sandbox.token(&[]).code(0).stdout_trimmed().to_owned();
     for refreshes in 1..=3 {
-        sandbox.age_token("acme", TWO_DAYS);
-        let next = sandbox.token(&[]).code(0).silent().answer().to_owned();
+        sandbox.backdate_token("acme", TWO_DAYS);
+        let next = sandbox.token(&[]).code(0).stderr("").stdout_trimmed().to_owned();
         assert_ne!(next, last);
-        sandbox.token(&[]).code(0).silent().stdout(&format!("{next}\n"));
+        sandbox.token(&[]).code(0).stderr("").stdout(&format!("{next}\n"));
         assert_eq!(sandbox.granted(), (1, refreshes));
         last = next;
     }
@@ -201,9 +201,9 @@ fn a_refresh_token_past_its_time_is_not_sent() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     sandbox.token(&[]).code(0);
-    sandbox.age_token("acme", 700_000);
-    sandbox.token(&[]).code(0).silent();
-    assert_eq!((sandbox.granted(), sandbox.server().asked(REFRESH)), ((2, 0), 0));
+    sandbox.backdate_token("acme", 700_000);
+    sandbox.token(&[]).code(0).stderr("");
+    assert_eq!((sandbox.granted(), sandbox.server().request_count(REFRESH)), ((2, 0), 0));
 }
 
 #[cfg(unix)]
@@ -212,20 +212,20 @@ fn r12_a_refresh_token_is_burnt_before_it_is_sent_and_a_kill_sends_it_never_agai
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     sandbox.token(&[]).code(0);
-    sandbox.age_token("acme", TWO_DAYS);
+    sandbox.backdate_token("acme", TWO_DAYS);
     assert!(sandbox.sealed_token("acme")["refresh_token"].is_string());
     let gate = Gate::new();
-    sandbox.server().fault(Fault::at(REFRESH).once().hold(&gate));
+    sandbox.server().fault(Fault::at(REFRESH).once().hold_at(&gate));
     let run = sandbox.neto(["token", "acme"]).start();
-    gate.wait_for(1);
-    let (line, sealed) = (sandbox.token_line("acme"), sandbox.sealed_token("acme"));
+    gate.wait_for_requests(1);
+    let (line, sealed) = (sandbox.token_header("acme"), sandbox.sealed_token("acme"));
     assert_eq!((&sealed["refresh_token"], &line["refresh_expires_at"]), (&Value::Null, &Value::Null));
     run.signal(rustix::process::Signal::KILL);
     run.finish().code(137).stdout("");
     gate.open();
     sandbox.neto(["status", "acme"]).run().code(0).stdout_has("expired");
-    sandbox.token(&[]).code(0).silent();
-    assert_eq!((sandbox.server().logins(), sandbox.server().asked(REFRESH)), (2, 1));
+    sandbox.token(&[]).code(0).stderr("");
+    assert_eq!((sandbox.server().logins(), sandbox.server().request_count(REFRESH)), (2, 1));
     assert!(sandbox.server().reused_refresh_tokens().is_empty());
 }
 
@@ -236,13 +236,13 @@ fn r8_a_refresh_that_cannot_be_burnt_is_not_sent() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     sandbox.token(&[]).code(0);
-    sandbox.age_token("acme", TWO_DAYS);
+    sandbox.backdate_token("acme", TWO_DAYS);
     let folder = sandbox.home("tokens");
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o500)).unwrap();
-    let outcome = sandbox.bound_neto(["token", "acme"]).reveals("access token").run();
+    let outcome = sandbox.unprivileged_neto(["token", "acme"]).allow_secret("access token").run();
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
     outcome.code(0).stderr_has("warning: ").stderr_has("the token is not kept");
-    assert_eq!((sandbox.granted(), sandbox.server().asked(REFRESH)), ((2, 0), 0));
+    assert_eq!((sandbox.granted(), sandbox.server().request_count(REFRESH)), ((2, 0), 0));
 }
 
 #[test]
@@ -268,11 +268,11 @@ fn a_failed_refresh_costs_one_login() {
     for (number, (name, fault)) in (1..).zip(cases) {
         sandbox.server().clear_faults();
         sandbox.server().fault(fault);
-        sandbox.age_token("acme", TWO_DAYS);
+        sandbox.backdate_token("acme", TWO_DAYS);
         let outcome = sandbox.token(&[]);
         outcome.code(0).stderr_has("warning: acme: refreshing failed");
-        sandbox.token(&[]).code(0).silent().stdout(&format!("{}\n", outcome.answer()));
-        let counts = (sandbox.server().logins(), sandbox.server().asked(REFRESH));
+        sandbox.token(&[]).code(0).stderr("").stdout(&format!("{}\n", outcome.stdout_trimmed()));
+        let counts = (sandbox.server().logins(), sandbox.server().request_count(REFRESH));
         assert_eq!(counts, (1 + number, number), "{name}: a login each, and each refresh token sent once");
     }
     assert!(sandbox.server().reused_refresh_tokens().is_empty());
@@ -301,7 +301,7 @@ fn r7_a_token_file_of_no_use_is_replaced_with_a_warning() {
         ("a longer life in clear", |sandbox, path| {
             let bytes = fs::read(path).unwrap();
             let end = bytes.iter().position(|byte| *byte == b'\n').unwrap();
-            let mut line = sandbox.token_line("acme");
+            let mut line = sandbox.token_header("acme");
             line["expires_at"] = json!(line["expires_at"].as_i64().unwrap() + 1);
             fs::write(path, [line.to_string().as_bytes(), &bytes[end..]].concat()).unwrap();
         }),
@@ -336,7 +336,7 @@ fn r7_a_token_file_of_no_use_is_replaced_with_a_warning() {
         assert!(found.is_file(), "{name}");
         #[cfg(unix)]
         assert_eq!(std::os::unix::fs::MetadataExt::mode(&found) & 0o777, 0o600, "{name}");
-        sandbox.token(&[]).code(0).silent().stdout(&format!("{}\n", outcome.answer()));
+        sandbox.token(&[]).code(0).stderr("").stdout(&format!("{}\n", outcome.stdout_trimmed()));
         assert_eq!(sandbox.granted(), (1 + number, 0), "{name}");
     }
     #[cfg(unix)]
@@ -347,28 +347,28 @@ fn r7_a_token_file_of_no_use_is_replaced_with_a_warning() {
 fn a_changed_profile_never_uses_an_old_token() {
     let sandbox = Sandbox::new();
     let credential = sandbox.add("acme");
-    let first = sandbox.token(&[]).code(0).answer().to_owned();
+    let first = sandbox.token(&[]).code(0).stdout_trimmed().to_owned();
     // A new credential of the same key.
     let next = sandbox.server().regenerate(&credential);
     let kept = fs::read(sandbox.token_file("acme")).unwrap();
     sandbox.neto(["profile", "set-secret", "acme"]).stdin(next.netosecret()).run().code(0);
     assert!(!sandbox.token_file("acme").exists(), "set-secret drops it");
-    // As where the store came from a colleague, and the token is still there.
+    // Simulates a store that a colleague updated while the old token is still cached.
     fs::write(sandbox.token_file("acme"), kept).unwrap();
     #[cfg(unix)]
     fs::set_permissions(sandbox.token_file("acme"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     sandbox.token(&["--offline"]).code(5).stdout("");
-    let second = sandbox.token(&[]).code(0).silent().answer().to_owned();
+    let second = sandbox.token(&[]).code(0).stderr("").stdout_trimmed().to_owned();
     assert_ne!(first, second);
     assert_eq!(sandbox.granted(), (2, 0));
-    // Another server: what the first one gave never goes there, not even to be refreshed.
+    // Another server: the first server's token never goes there, not even for a refresh.
     let elsewhere = Server::http();
     let url = elsewhere.url();
     sandbox.neto(["profile", "edit", "acme", "--url", &url]).run().code(0);
-    sandbox.age_token("acme", TWO_DAYS);
+    sandbox.backdate_token("acme", TWO_DAYS);
     sandbox.token(&[]).code(4).stdout("");
-    assert_eq!((elsewhere.asked(TOKEN), elsewhere.asked(REFRESH)), (1, 0));
-    // A third one by hand: the seal is bound to the address.
+    assert_eq!((elsewhere.request_count(TOKEN), elsewhere.request_count(REFRESH)), (1, 0));
+    // A third URL written by hand: the seal is bound to the old URL.
     sandbox.write_store(sandbox.store().replace(&url, "http://127.0.0.1:9/api/v1"));
     sandbox.token(&[]).code(3).stdout("").stderr_has("url").stderr_has("neto ");
     assert_eq!((sandbox.granted(), elsewhere.connections()), ((2, 0), 1));
@@ -394,7 +394,7 @@ fn r31_without_a_sensible_expires_in_it_is_printed_once_and_not_kept() {
     sandbox.add("acme");
     for (value, sensible) in cases {
         let shown = format!("{value:?}");
-        sandbox.server().shape_grants(move |grant| match &value {
+        sandbox.server().edit_grants(move |grant| match &value {
             Some(value) => drop(grant.insert("expires_in".to_owned(), value.clone())),
             None => drop(grant.remove("expires_in")),
         });
@@ -403,7 +403,7 @@ fn r31_without_a_sensible_expires_in_it_is_printed_once_and_not_kept() {
         outcome.code(0);
         assert_eq!(sandbox.token_file("acme").exists(), sensible, "{shown}");
         if sensible {
-            outcome.silent();
+            outcome.stderr("");
             sandbox.neto(["logout", "acme"]).run().code(0);
         } else {
             outcome.stderr_has("warning: acme: the server did not say how long the token lives");
@@ -421,15 +421,16 @@ fn many_at_once_cause_one_request() {
     sandbox.add("acme");
     for (path, granted) in [(TOKEN, (1, 0)), (REFRESH, (1, 1))] {
         let gate = Gate::new();
-        sandbox.server().fault(Fault::at(path).hold(&gate));
-        let start = || sandbox.neto(["token", "acme"]).reveals("access token").start();
+        sandbox.server().fault(Fault::at(path).hold_at(&gate));
+        let start = || sandbox.neto(["token", "acme"]).allow_secret("access token").start();
         let runs: Vec<_> = (0..6).map(|_| start()).collect();
-        gate.wait_for(1);
+        gate.wait_for_requests(1);
         gate.open();
-        let tokens: Vec<String> = runs.into_iter().map(|run| run.finish().code(0).answer().to_owned()).collect();
+        let tokens: Vec<String> =
+            runs.into_iter().map(|run| run.finish().code(0).stdout_trimmed().to_owned()).collect();
         assert!(tokens.iter().all(|token| *token == tokens[0]), "{path}");
-        assert_eq!((sandbox.granted(), sandbox.server().asked(path)), (granted, 1));
-        sandbox.age_token("acme", TWO_DAYS);
+        assert_eq!((sandbox.granted(), sandbox.server().request_count(path)), (granted, 1));
+        sandbox.backdate_token("acme", TWO_DAYS);
     }
     assert!(sandbox.server().reused_refresh_tokens().is_empty());
 }
@@ -439,9 +440,9 @@ fn a_wait_for_another_neto_ends_with_7() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     let gate = Gate::new();
-    sandbox.server().fault(Fault::at(TOKEN).hold(&gate));
-    let holder = sandbox.neto(["token", "acme"]).reveals("access token").start();
-    gate.wait_for(1);
+    sandbox.server().fault(Fault::at(TOKEN).hold_at(&gate));
+    let holder = sandbox.neto(["token", "acme"]).allow_secret("access token").start();
+    gate.wait_for_requests(1);
     let outcome = sandbox.token(&["acme", "--lock-timeout", "1s", "-v"]);
     outcome.stderr_has("another neto has the lock of the token of 'acme'; waiting\n");
     outcome.code(7).stdout("").stderr_has(&holder.id().to_string()).stderr_has("--lock-timeout");
@@ -456,12 +457,12 @@ fn r57_verbose_tells_what_is_asked_and_no_secret() {
     sandbox.add("acme");
     let outcome = sandbox.token(&["-v"]);
     outcome.code(0).stderr_has("POST ").stderr_has(TOKEN).stderr_has("200");
-    let token = outcome.answer();
+    let token = outcome.stdout_trimmed();
     outcome.stderr_lacks(token);
     sandbox.token(&["-v"]).code(0).stderr_has("the cached token is good").stderr_lacks(token).stderr_lacks("POST");
 }
 
-/// A way to the server that can be taken away: who comes then finds nobody.
+/// Relay to the server that can be closed; later connections are refused.
 struct Relay {
     url: String,
     open: Arc<AtomicBool>,
@@ -474,12 +475,12 @@ impl Relay {
         let address = listener.local_addr().expect("an address");
         let server = server.origin().trim_start_matches("http://").to_owned();
         let open = Arc::new(AtomicBool::new(true));
-        let stays = Arc::clone(&open);
+        let still_open = Arc::clone(&open);
         let thread = std::thread::spawn(move || {
-            for client in listener.incoming().map_while(Result::ok).take_while(|_| stays.load(Ordering::SeqCst)) {
+            for client in listener.incoming().map_while(Result::ok).take_while(|_| still_open.load(Ordering::SeqCst)) {
                 let server = TcpStream::connect(&server).expect("the server");
-                let there = (client.try_clone().expect("a handle"), server.try_clone().expect("a handle"));
-                for (mut from, mut to) in [there, (server, client)] {
+                let upstream = (client.try_clone().expect("a handle"), server.try_clone().expect("a handle"));
+                for (mut from, mut to) in [upstream, (server, client)] {
                     std::thread::spawn(move || {
                         let _ = std::io::copy(&mut from, &mut to);
                         let _ = to.shutdown(std::net::Shutdown::Write);
@@ -490,7 +491,7 @@ impl Relay {
         Self { url: format!("http://{address}/api/v1"), open, thread }
     }
 
-    /// Nobody listens any more when it returns.
+    /// Stops the relay. Afterwards nobody listens at its address.
     fn close(self) {
         self.open.store(false, Ordering::SeqCst);
         let _ = TcpStream::connect(self.url.trim_start_matches("http://").trim_end_matches("/api/v1"));
@@ -504,9 +505,9 @@ fn a_connection_that_never_came_about_keeps_the_refresh_token() {
     let relay = Relay::new(sandbox.server());
     let credential = Credential { url: relay.url.clone(), ..sandbox.server().add_tenant("acme", "soc") };
     sandbox.neto(["profile", "add"]).stdin(credential.netosecret()).run().code(0);
-    sandbox.token(&[]).code(0).silent();
+    sandbox.token(&[]).code(0).stderr("");
     relay.close();
-    sandbox.age_token("acme", TWO_DAYS);
+    sandbox.backdate_token("acme", TWO_DAYS);
     let before = sandbox.sealed_token("acme");
     sandbox.token(&[]).code(5).stdout("").stderr_has("no connection");
     assert_eq!(sandbox.sealed_token("acme"), before, "the refresh token is back");

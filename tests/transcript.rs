@@ -1,38 +1,38 @@
-//! The examples of a page, run: each prints what the page shows and ends as it implies.
+//! Runs the examples of a page: each must print what the page shows and exit as the page implies.
 //!
-//! Times, lengths, keys, ids and tokens differ from run to run and are not compared; neither are line breaks. With
-//! `UPDATE_GOLDEN` set, a page whose examples print something else is written anew instead of failing.
+//! Times, lengths, keys, ids and tokens differ between runs and are not compared; neither are line breaks. With
+//! `UPDATE_GOLDEN` set, a page with different output is rewritten instead of failing.
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 
-/// A command of the page and what it shows below it.
+/// Command of the page and the output shown below it.
 #[derive(Debug)]
 pub(crate) struct Example {
-    /// The line of the command, from 1.
+    /// Line number of the command, from 1.
     pub(crate) line: usize,
-    /// Whose shell it is: the word behind `console`, if there is one.
-    pub(crate) who: String,
+    /// Owner of the shell: the word after `console`, or empty.
+    pub(crate) user: String,
     pub(crate) command: String,
-    pub(crate) shown: String,
+    pub(crate) output: String,
 }
 
-/// A page of the repository with its examples, in order.
-pub(crate) struct Page {
+/// Page of the repository with its examples, in order.
+pub(crate) struct TranscriptPage {
     name: &'static str,
     text: String,
     pub(crate) examples: Vec<Example>,
-    wrong: Vec<String>,
-    /// Those that print something else than the page shows.
-    different: Vec<String>,
-    /// What is printed now in the place of these lines (from, how many).
+    exit_failures: Vec<String>,
+    /// Examples whose output or success differs from the page.
+    output_failures: Vec<String>,
+    /// New output for the lines of the page (first line, number of lines, text).
     printed: Vec<(usize, usize, String)>,
-    /// The public keys that stand on the page, and those that were made in their place.
+    /// Public keys on the page, and the keys of this run in their place.
     keys: HashMap<String, String>,
 }
 
-impl Page {
+impl TranscriptPage {
     /// Reads a page.
     pub(crate) fn read(name: &'static str) -> Self {
         let text = fs::read_to_string(path(name)).expect("a page of the repository");
@@ -41,41 +41,42 @@ impl Page {
             name,
             text,
             examples,
-            wrong: Vec::new(),
-            different: Vec::new(),
+            exit_failures: Vec::new(),
+            output_failures: Vec::new(),
             printed: Vec::new(),
             keys: HashMap::new(),
         }
     }
 
-    /// The command of an example, with the keys of this run in the place of those on the page.
+    /// Returns the command of an example, with the keys of this run in place of the keys on the page.
     pub(crate) fn command(&self, at: usize) -> String {
-        self.keys.iter().fold(self.examples[at].command.clone(), |text, (shown, made)| text.replace(shown, made))
+        self.keys.iter().fold(self.examples[at].command.clone(), |text, (output, made)| text.replace(output, made))
     }
 
-    /// What an example printed, as on the page, and its exit code.
+    /// Compares the output and the exit code of an example with the page.
     pub(crate) fn compare(&mut self, at: usize, printed: &str, code: i32) {
-        let Example { line, command, shown, .. } = &self.examples[at];
-        match implied(&self.examples, at) {
+        let Example { line, command, output, .. } = &self.examples[at];
+        match implied_exit_code(&self.examples, at) {
             Ok(wanted) if wanted != code => {
-                self.wrong.push(format!("{}:{line}: `{command}` ends with {code}, not {wanted}\n{printed}", self.name));
+                self.exit_failures
+                    .push(format!("{}:{line}: `{command}` ends with {code}, not {wanted}\n{printed}", self.name));
             }
             Err(()) if code == 0 => {
-                self.different.push(format!("{}:{line}: `{command}` ends with 0, not with an error", self.name));
+                self.output_failures.push(format!("{}:{line}: `{command}` ends with 0, not with an error", self.name));
             }
             _ => {}
         }
-        if words(printed) != words(shown) {
-            self.different
-                .push(format!("{}:{line}: `{command}` prints\n{printed}--- and the page shows\n{shown}", self.name));
-            self.printed.push((*line, shown.lines().count(), printed.to_owned()));
+        if comparable_words(printed) != comparable_words(output) {
+            self.output_failures
+                .push(format!("{}:{line}: `{command}` prints\n{printed}--- and the page shows\n{output}", self.name));
+            self.printed.push((*line, output.lines().count(), printed.to_owned()));
         }
-        self.keys.extend(public_keys(shown).into_iter().zip(public_keys(printed)));
+        self.keys.extend(public_keys(output).into_iter().zip(public_keys(printed)));
     }
 
-    /// Fails unless every example was as on the page; writes the page anew where that is wanted.
+    /// Fails unless every example was as on the page; with `UPDATE_GOLDEN`, rewrites the page.
     pub(crate) fn finish(self) {
-        assert!(self.wrong.is_empty(), "{}", self.wrong.join("\n\n"));
+        assert!(self.exit_failures.is_empty(), "{}", self.exit_failures.join("\n\n"));
         if std::env::var_os("UPDATE_GOLDEN").is_some() && !self.printed.is_empty() {
             let mut lines: Vec<&str> = self.text.lines().collect();
             for (line, count, printed) in self.printed.iter().rev() {
@@ -83,7 +84,7 @@ impl Page {
             }
             return fs::write(path(self.name), lines.join("\n") + "\n").expect("the page");
         }
-        assert!(self.different.is_empty(), "{}", self.different.join("\n\n"));
+        assert!(self.output_failures.is_empty(), "{}", self.output_failures.join("\n\n"));
     }
 }
 
@@ -96,23 +97,23 @@ fn examples(page: &str) -> Vec<Example> {
     let mut inside = None;
     for (at, text) in page.lines().enumerate() {
         if text.starts_with("```") {
-            inside = text.strip_prefix("```console").map(|who| who.trim().to_owned());
-        } else if let Some(who) = &inside {
+            inside = text.strip_prefix("```console").map(|user| user.trim().to_owned());
+        } else if let Some(user) = &inside {
             if let Some(command) = text.strip_prefix("$ ") {
-                let (who, command) = (who.clone(), command.to_owned());
-                found.push(Example { line: at + 1, who, command, shown: String::new() });
+                let (user, command) = (user.clone(), command.to_owned());
+                found.push(Example { line: at + 1, user, command, output: String::new() });
             } else {
-                let shown = &mut found.last_mut().expect("a command above its output").shown;
-                shown.push_str(text);
-                shown.push('\n');
+                let output = &mut found.last_mut().expect("a command above its output").output;
+                output.push_str(text);
+                output.push('\n');
             }
         }
     }
     found
 }
 
-/// What a text says, in words: each that holds a digit stands for any other, a run of them for one.
-pub(crate) fn words(text: &str) -> Vec<String> {
+/// Returns the words of a text for comparison. Each run of words that contain digits becomes one `#`.
+pub(crate) fn comparable_words(text: &str) -> Vec<String> {
     if let Ok(status) = text.trim().parse::<u8>() {
         return vec![status.to_string()];
     }
@@ -126,14 +127,15 @@ pub(crate) fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// What the page has the command end with: the number that `echo $?` shows next; no success where an error ends it.
-fn implied(examples: &[Example], at: usize) -> Result<i32, ()> {
+/// Returns the exit code that the page implies: the output of a following `echo $?`, otherwise 0. `Err` means any
+/// error.
+fn implied_exit_code(examples: &[Example], at: usize) -> Result<i32, ()> {
     let example = &examples[at];
     if let Some(next) = examples.get(at + 1).filter(|next| next.command == "echo $?") {
-        return Ok(next.shown.trim().parse().expect("an exit code"));
+        return Ok(next.output.trim().parse().expect("an exit code"));
     }
     let alone = !example.command.contains(['|', ';']);
-    let error = example.shown.lines().any(|line| line.starts_with("error:"));
+    let error = example.output.lines().any(|line| line.starts_with("error:"));
     if alone && error { Err(()) } else { Ok(0) }
 }
 

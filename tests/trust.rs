@@ -1,9 +1,10 @@
-//! `neto trust`, and what is refused until it was shown: sources, recipients and changed profiles from elsewhere.
+//! `neto trust`: sources, recipients and changed profiles from elsewhere, which neto refuses until the user has seen
+//! them.
 
-use crate::harness::{Call, STRANGER, Sandbox};
+use crate::harness::{Call, OTHER_RECIPIENT, Sandbox};
 use std::fs;
 
-/// A profile `acme` as a merge brings it, with this `secret`; its NETOSECRET lies in `work/acme.txt`.
+/// Adds a profile `acme` as a git merge does, with this `secret`; its NETOSECRET is in `work/acme.txt`.
 fn from_elsewhere(sandbox: &Sandbox, secret: &str) {
     let credential = sandbox.server().add_tenant("acme", "soc");
     sandbox.write_secret("acme.txt", credential.netosecret());
@@ -12,7 +13,7 @@ fn from_elsewhere(sandbox: &Sandbox, secret: &str) {
     sandbox.write_store(format!("{}\n{profile}", sandbox.store()));
 }
 
-/// A second machine with the same identity and another memory, where the team's store lies at `work/team.toml`.
+/// Two machines with the same identity but separate trust records; the team's store is `work/team.toml`.
 struct Machines(Sandbox);
 
 impl Machines {
@@ -47,7 +48,7 @@ fn r55_a_command_from_elsewhere_never_runs_before_it_was_trusted() {
     from_elsewhere(&sandbox, &format!("secret = {{ command = [\"sh\", \"-c\", \"{script}\"] }}"));
     let store = sandbox.store();
     let shown = format!("the command [\"sh\", \"-c\", \"{script}\"]");
-    sandbox.refuses("acme", 3, &["acme: its secret comes from ", &shown, "neto trust acme"]);
+    sandbox.assert_login_refused("acme", 3, &["acme: its secret comes from ", &shown, "neto trust acme"]);
     for verb in [&["token", "acme"][..], &["export", "acme", "--with-secret", "--format", "json"]] {
         sandbox.neto(verb).run().code(3).stdout("").stderr_has("neto trust acme");
     }
@@ -62,20 +63,24 @@ fn r55_a_command_from_elsewhere_never_runs_before_it_was_trusted() {
         .stderr_has("Trusted 1 profile");
     assert!(!sandbox.work("ran").exists(), "nothing ran so far");
     assert_eq!(sandbox.store(), store, "trust writes nothing to the store");
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
     assert!(sandbox.work("ran").exists());
     sandbox.neto(["trust", "acme"]).run().code(0).stdout("").stderr_has("All of it is trusted already");
 
-    // Another command is another word; the old one needs none again.
+    // Another command needs trust of its own; the old command stays trusted.
     fs::remove_file(sandbox.work("ran")).unwrap();
     sandbox.write_store(store.replace("touch ran", "touch ran evil"));
-    sandbox.refuses("acme", 3, &["secret changed since this machine trusted the profile", "neto trust acme"]);
+    sandbox.assert_login_refused(
+        "acme",
+        3,
+        &["secret changed since this machine trusted the profile", "neto trust acme"],
+    );
     assert!(!sandbox.work("ran").exists() && !sandbox.work("evil").exists());
     let outcome = sandbox.neto(["trust", "acme", "--yes"]).run();
     outcome.code(0).stderr_has(&format!("acme: secret was {shown}, is the command")).stderr_has("touch ran evil");
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
     sandbox.write_store(&store);
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
 }
 
 #[test]
@@ -86,20 +91,24 @@ fn a_file_and_a_variable_are_sources_too() {
     let path = sandbox.home("sources/acme.txt");
     fs::create_dir(sandbox.home("sources")).unwrap();
     fs::copy(sandbox.work("acme.txt"), &path).unwrap();
-    sandbox.spare(&path);
-    sandbox.refuses("acme", 3, &["its secret comes from the file ", path.to_str().unwrap(), "neto trust acme"]);
+    sandbox.allow_secrets_in(&path);
+    sandbox.assert_login_refused(
+        "acme",
+        3,
+        &["its secret comes from the file ", path.to_str().unwrap(), "neto trust acme"],
+    );
     sandbox.neto(["trust", "acme"]).run().code(0);
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
     fs::remove_file(&path).unwrap();
-    sandbox.refuses("acme", 6, &["the file that the secret comes from"]);
+    sandbox.assert_login_refused("acme", 6, &["the file that the secret comes from"]);
 
     let sandbox = Sandbox::new();
     sandbox.init();
     from_elsewhere(&sandbox, "secret = { env = \"ACME_SECRET\" }");
     let netosecret = fs::read_to_string(sandbox.work("acme.txt")).unwrap();
-    sandbox.refuses("acme", 3, &["its secret comes from the variable 'ACME_SECRET'", "neto trust acme"]);
+    sandbox.assert_login_refused("acme", 3, &["its secret comes from the variable 'ACME_SECRET'", "neto trust acme"]);
     sandbox.neto(["trust", "--all"]).run().code(0).stderr_has("Trusted 1 profile");
-    sandbox.refuses("acme", 6, &["the variable 'ACME_SECRET' that the secret comes from is not set"]);
+    sandbox.assert_login_refused("acme", 6, &["the variable 'ACME_SECRET' that the secret comes from is not set"]);
     sandbox.neto(["login", "acme"]).env("ACME_SECRET", netosecret).run().code(0);
     assert_eq!(sandbox.server().logins(), 1);
 }
@@ -118,16 +127,16 @@ fn what_a_source_yields_has_to_agree_with_the_profile() {
     ] {
         sandbox.write_store(store.replace(from, to));
         sandbox.neto(["trust", "--all"]).run().code(0);
-        sandbox.refuses("acme", 3, &["its source yields a credential of another ", field]);
+        sandbox.assert_login_refused("acme", 3, &["its source yields a credential of another ", field]);
     }
     sandbox.write_store(&store);
     sandbox.neto(["trust", "--all"]).run().code(0);
     for (text, words) in [("canary of the source!", "is not base64"), ("", "is empty")] {
         sandbox.write_secret("acme.txt", text);
-        sandbox.refuses("acme", 6, &["what the command 'cat' yields cannot be used", words]);
+        sandbox.assert_login_refused("acme", 6, &["what the command 'cat' yields cannot be used", words]);
     }
     fs::remove_file(sandbox.work("acme.txt")).unwrap();
-    sandbox.refuses("acme", 6, &["the command that the secret comes from", "'cat' failed"]);
+    sandbox.assert_login_refused("acme", 6, &["the command that the secret comes from", "'cat' failed"]);
 }
 
 #[cfg(unix)]
@@ -143,9 +152,9 @@ fn at_a_terminal_it_asks() {
     };
     answered("n").code(2).has("Left as it was");
     answered("").code(2);
-    sandbox.refuses("acme", 3, &["neto trust acme"]);
+    sandbox.assert_login_refused("acme", 3, &["neto trust acme"]);
     answered("y").code(0).has("Trusted 1 profile");
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
 }
 
 #[test]
@@ -154,7 +163,7 @@ fn a_recipient_from_elsewhere_is_not_sealed_to_before_it_was_trusted() {
     let key = sandbox.init();
     let acme = sandbox.add("acme");
     let globex = sandbox.server().add_tenant("globex", "soc");
-    let store = sandbox.store().replace("[recipients]\n", &format!("[recipients]\nbob = \"{STRANGER}\"\n"));
+    let store = sandbox.store().replace("[recipients]\n", &format!("[recipients]\nbob = \"{OTHER_RECIPIENT}\"\n"));
     sandbox.write_store(&store);
     let verbs: [(&[&str], &str); 5] = [
         (&["seal"], ""),
@@ -169,8 +178,8 @@ fn a_recipient_from_elsewhere_is_not_sealed_to_before_it_was_trusted() {
         outcome.stderr_has("neto trust --recipient bob");
         assert_eq!(sandbox.store(), store, "{verb:?}");
     }
-    sandbox.signs_in("acme");
-    // Who is not sealed to does not matter.
+    sandbox.assert_logs_in("acme");
+    // A recipient needs no trust for a secret that is not encrypted to it.
     sandbox.neto(["profile", "add", "globex", "--recipient", "me"]).stdin(globex.netosecret()).run().code(0);
     sandbox.write_store(&store);
 
@@ -180,13 +189,17 @@ fn a_recipient_from_elsewhere_is_not_sealed_to_before_it_was_trusted() {
         .stdout("")
         .stderr_has("there is no recipient 'carol'\n  hint: neto recipient list\n        (there are bob, me)");
     let outcome = sandbox.neto(["trust", "--recipient", "bob"]).run();
-    outcome.code(0).stdout("").stderr_has(&format!("recipient bob: new here; {STRANGER}")).stderr_has("1 recipient");
+    outcome
+        .code(0)
+        .stdout("")
+        .stderr_has(&format!("recipient bob: new here; {OTHER_RECIPIENT}"))
+        .stderr_has("1 recipient");
     assert_eq!(sandbox.store(), store);
     sandbox.neto(["seal"]).run().code(0).stderr_has("'acme' is sealed to today's recipients");
-    assert_eq!(sandbox.shown("acme")["recipients"], serde_json::json!(["bob", "me"]));
-    // The name says nothing: another key under it is a stranger again.
+    assert_eq!(sandbox.profile_json("acme")["recipients"], serde_json::json!(["bob", "me"]));
+    // Trust belongs to the key: another key under the name is not trusted.
     let other = format!("{}{}", &key[..key.len() - 1], if key.ends_with('z') { 'q' } else { 'z' });
-    sandbox.write_store(sandbox.store().replace(STRANGER, &other));
+    sandbox.write_store(sandbox.store().replace(OTHER_RECIPIENT, &other));
     sandbox.neto(["seal"]).run().code(3).stdout("").stderr_has("the recipient 'bob'");
 }
 
@@ -201,7 +214,7 @@ fn another_machine_trusts_at_first_sight_and_refuses_what_changed() {
     machines.second(&login).run().code(0).stderr_lacks("warning").stderr_lacks("trust");
     assert_eq!(sandbox.server().logins(), 1);
 
-    // The first machine moves the profile, properly sealed: what it wrote itself it trusts.
+    // The first machine changes the profile's URL and re-encrypts the secret. It trusts its own changes.
     let (old, new) = (sandbox.server().url(), sandbox.server().url().replace("127.0.0.1", "localhost"));
     machines.first(&["profile", "edit", "acme", "--url", &new]).run().code(0);
     machines.first(&login).run().code(0);
@@ -215,7 +228,7 @@ fn another_machine_trusts_at_first_sight_and_refuses_what_changed() {
     assert_eq!(machines.store(), moved);
     machines.second(&login).run().code(0);
 
-    // What was ever trusted needs no second word.
+    // A state that was trusted once needs no second confirmation.
     fs::write(sandbox.work("team.toml"), before).unwrap();
     machines.second(&login).run().code(0);
     assert_eq!(sandbox.server().logins(), 4);
@@ -263,9 +276,9 @@ fn a_damaged_memory_is_neither_guessed_at_nor_replaced() {
     let path = sandbox.home("state/trust.json");
     for text in ["", "{", "{\"v\":2,\"profiles\":{},\"recipients\":[]}"] {
         fs::write(&path, text).unwrap();
-        sandbox.refuses("acme", 1, &["trust.json", "neto trust --all"]);
+        sandbox.assert_login_refused("acme", 1, &["trust.json", "neto trust --all"]);
         sandbox.neto(["trust", "--all"]).run().code(1).stdout("").stderr_has("trust.json");
-        sandbox.neto(["ls"]).run().code(0).silent();
+        sandbox.neto(["ls"]).run().code(0).stderr("");
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
     }
 }
@@ -277,7 +290,7 @@ fn a_change_of_something_else_is_no_word_for_a_source() {
     from_elsewhere(&sandbox, "secret = { command = [\"sh\", \"-c\", \"touch ran; cat acme.txt\"] }");
     let url = sandbox.server().url();
     let new = url.replace("127.0.0.1", "localhost");
-    // The profile has its address from the defaults, so that a change of these is one of its own.
+    // The profile takes its URL from the defaults, so a change of the defaults changes the profile.
     let store = sandbox.store().replacen(&format!("url = \"{url}\"\n"), "", 1);
     sandbox.write_store(store.replace("https://api.netography.com/api/v1", &url));
     for change in [
@@ -290,15 +303,15 @@ fn a_change_of_something_else_is_no_word_for_a_source() {
     ] {
         sandbox.neto(change).run().code(0);
         let name = if sandbox.store().contains("[profiles.acme]") { "acme" } else { "other" };
-        sandbox.refuses(name, 3, &["its secret comes from the command ", "neto trust"]);
+        sandbox.assert_login_refused(name, 3, &["its secret comes from the command ", "neto trust"]);
     }
     assert!(!sandbox.work("ran").exists());
-    // Once trusted, neto's own changes keep it so.
+    // After trust, neto's own changes keep the profile trusted.
     sandbox.neto(["trust", "acme"]).run().code(0);
     sandbox.neto(["profile", "edit", "acme", "--url", &new]).run().code(0);
     sandbox.neto(["profile", "edit", "acme", "--url", &url]).run().code(0);
     sandbox.neto(["profile", "rename", "acme", "other"]).run().code(0);
-    sandbox.signs_in("other");
+    sandbox.assert_logs_in("other");
 }
 
 #[test]
@@ -326,9 +339,9 @@ fn nothing_is_sealed_for_a_profile_that_changed_before_it_was_shown() {
     assert_eq!(sandbox.store(), clear);
     sandbox.neto(["trust", "acme"]).run().code(0).stderr_has(&format!("acme: url was {url}, is {new}"));
     sandbox.neto(["seal"]).run().code(0).stderr_has("'acme' is sealed now");
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
     set().code(0);
-    sandbox.signs_in("acme");
+    sandbox.assert_logs_in("acme");
 }
 
 #[test]
@@ -341,7 +354,7 @@ fn what_another_machine_moved_is_not_trusted_by_sealing_it_again() {
     let new = sandbox.server().url().replace("127.0.0.1", "localhost");
     machines.first(&["profile", "edit", "acme", "--url", &new]).run().code(0);
     let path = sandbox.work("team.toml");
-    let more = machines.store().replace("[recipients]\n", &format!("[recipients]\nbob = \"{STRANGER}\"\n"));
+    let more = machines.store().replace("[recipients]\n", &format!("[recipients]\nbob = \"{OTHER_RECIPIENT}\"\n"));
     fs::write(path, &more).unwrap();
     machines.second(&["trust", "--recipient", "bob"]).run().code(0);
     for change in
@@ -355,7 +368,7 @@ fn what_another_machine_moved_is_not_trusted_by_sealing_it_again() {
     machines.second(&["seal"]).run().code(0).stderr_has("'acme' is sealed to today's recipients");
 }
 
-/// Whoever knows a public key can seal a whole profile of their own to it; only the memory tells it from a
+/// Anyone who has a public key can seal a whole profile of their own to it. Only the trust record tells this from a
 /// colleague's change.
 #[test]
 fn accept_shows_a_foreign_profile_that_agrees_with_its_own_seal() {
@@ -378,7 +391,7 @@ fn a_refresh_goes_nowhere_that_is_not_trusted() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     sandbox.neto(["login", "acme"]).run().code(0);
-    sandbox.age_token("acme", 172_800);
+    sandbox.backdate_token("acme", 172_800);
     fs::write(sandbox.work("ca.pem"), "no certificates").unwrap();
     let good = sandbox.store();
     let roots = format!("tags = []\nca_file = \"{}\"\nsealed = ", sandbox.work("ca.pem").display());
@@ -387,7 +400,7 @@ fn a_refresh_goes_nowhere_that_is_not_trusted() {
     sandbox.neto(["token", "acme"]).run().code(3).stdout("").stderr_has("ca_file");
     assert_eq!(sandbox.server().connections(), before, "the refresh token went out under roots that nobody trusted");
     sandbox.write_store(good);
-    sandbox.neto(["token", "acme"]).reveals("access token").run().code(0);
+    sandbox.neto(["token", "acme"]).allow_secret("access token").run().code(0);
     assert_eq!((sandbox.server().logins(), sandbox.server().refreshes()), (1, 1), "it was not burnt for nothing");
 }
 
@@ -396,7 +409,7 @@ fn where_a_credential_that_names_no_address_goes_is_said_when_that_came_with_the
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     let strange = "http://localhost:9/api/v1";
-    // By an edit of the defaults: acme goes on as it was.
+    // An edit of the defaults brings the new URL. acme has its own URL and still works.
     let store = sandbox.store();
     assert!(store.contains("[defaults]\nurl = \"https://api.netography.com/api/v1\""), "{store}");
     sandbox.write_store(store.replacen("https://api.netography.com/api/v1", strange, 1));
@@ -411,7 +424,7 @@ fn where_a_credential_that_names_no_address_goes_is_said_when_that_came_with_the
     let before = sandbox.store();
     sandbox.write_store(format!("{before}{pasted}"));
     sandbox.neto(["seal", "pasted"]).run().code(0).stderr_has("pasted: ").stderr_has(words);
-    // From then on it is known.
+    // After this warning the URL is known.
     add("globex").code(0).stderr_lacks("it will be sent to");
     let other = sandbox.machine("other");
     other.neto(["init"]).run().code(0);
@@ -449,9 +462,11 @@ fn a_new_secret_for_a_profile_never_seen_goes_nowhere_strange() {
 fn who_was_taken_out_does_not_come_back_by_an_edit() {
     let sandbox = Sandbox::new();
     let credential = sandbox.add("acme");
-    sandbox.neto(["recipient", "add", "carol", STRANGER]).run().code(0);
+    sandbox.neto(["recipient", "add", "carol", OTHER_RECIPIENT]).run().code(0);
     sandbox.neto(["recipient", "remove", "carol"]).run().code(0);
-    sandbox.write_store(sandbox.store().replace("[recipients]\n", &format!("[recipients]\nzoe = \"{STRANGER}\"\n")));
+    sandbox.write_store(
+        sandbox.store().replace("[recipients]\n", &format!("[recipients]\nzoe = \"{OTHER_RECIPIENT}\"\n")),
+    );
     let set = sandbox.neto(["profile", "set-secret", "acme"]).stdin(credential.netosecret()).run();
     set.code(3).stderr_has("neto trust --recipient zoe");
     sandbox.neto(["seal"]).run().code(3).stderr_has("neto trust --recipient zoe");

@@ -1,5 +1,5 @@
-//! The command line itself: the reference of all help pages, what was typed wrong, secrets typed by mistake, and where
-//! output goes when it cannot go anywhere.
+//! The command line itself: the golden file of all help pages, usage errors, secrets typed by mistake, and output that
+//! cannot be written.
 
 use crate::harness::Sandbox;
 use base64::Engine as _;
@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-/// The verbs that a help page lists: lines of a name and what it does, above the options.
+/// Returns the commands that a help page lists: lines with a name and a summary, above the options.
 fn verbs(page: &str) -> Vec<String> {
     let listed = page.lines().skip_while(|line| !line.starts_with("Usage:")).take_while(|line| *line != "Options:");
     let name = |line: &str| {
@@ -20,10 +20,10 @@ fn verbs(page: &str) -> Vec<String> {
     listed.filter_map(name).collect()
 }
 
-/// The help pages of a verb and of all below it.
+/// Appends the help pages of a command and of all its subcommands.
 fn help_pages(sandbox: &Sandbox, path: &[String], pages: &mut String) {
     let page = sandbox.neto(path.iter().map(String::as_str).chain(["--help"])).run();
-    page.code(0).silent();
+    page.code(0).stderr("");
     let _ = writeln!(pages, "$ {} --help\n{}", [&["neto".to_owned()], path].concat().join(" "), page.stdout);
     for verb in verbs(&page.stdout) {
         help_pages(sandbox, &[path, &[verb]].concat(), pages);
@@ -55,9 +55,9 @@ fn short_help_version_and_nothing_at_all() {
     let sandbox = Sandbox::new();
     let version = format!("neto {}\n", env!("CARGO_PKG_VERSION"));
     for flag in ["-V", "--version"] {
-        sandbox.neto([flag]).run().code(0).silent().stdout(&version);
+        sandbox.neto([flag]).run().code(0).stderr("").stdout(&version);
     }
-    sandbox.neto(["token", "-h"]).run().code(0).silent().stdout_has("Usage: neto token");
+    sandbox.neto(["token", "-h"]).run().code(0).stderr("").stdout_has("Usage: neto token");
     sandbox.neto([""; 0]).run().code(2).stdout("").stderr_has("First steps:");
     sandbox.neto(["profile"]).run().code(2).stdout("").stderr_has("Commands:");
 }
@@ -118,9 +118,9 @@ fn help_of_anything_is_its_page() {
     let sandbox = Sandbox::new();
     for verb in [&[][..], &["token"], &["profile", "add"], &["identity", "backup"], &["ls"]] {
         let page = sandbox.neto(verb.iter().chain(&["--help"])).run().stdout;
-        sandbox.neto([&["help"], verb].concat()).run().code(0).silent().stdout(&page);
+        sandbox.neto([&["help"], verb].concat()).run().code(0).stderr("").stdout(&page);
         if let [group, below] = verb {
-            sandbox.neto([group, "help", below]).run().code(0).silent().stdout(&page);
+            sandbox.neto([group, "help", below]).run().code(0).stderr("").stdout(&page);
         }
     }
     sandbox.neto(["-h"]).run().code(0).stdout_has("Keys and sharing:").stdout_has("\n  token  ");
@@ -131,18 +131,18 @@ fn help_of_anything_is_its_page() {
 fn a_terminal_gets_the_help_in_colour_and_in_its_width() {
     let sandbox = Sandbox::new();
     for (columns, arguments) in [(120, "--help"), (80, "help"), (44, "-h")] {
-        let screen = sandbox.neto([arguments]).at_terminal_of(columns, 30).finish();
+        let screen = sandbox.neto([arguments]).at_terminal_sized(columns, 30).finish();
         screen.code(0).has("Keys and sharing:").has("Make the keys of this machine");
         let widest = screen.text.lines().map(|line| line.trim_end_matches('\r').chars().count()).max();
         assert!(widest <= Some(usize::from(columns).min(100)), "{widest:?} of {columns}:\n{}", screen.text);
         assert!(screen.raw.contains("\u{1b}[1m\u{1b}[4mTokens:"), "{}", screen.raw);
-        // Nothing but the styles differs.
-        let plain = sandbox.neto(["--color", "never", arguments]).at_terminal_of(columns, 30).finish();
+        // The output differs only in styles.
+        let plain = sandbox.neto(["--color", "never", arguments]).at_terminal_sized(columns, 30).finish();
         assert!(!plain.raw.contains('\u{1b}') && plain.text == screen.text, "{}", plain.raw);
     }
-    let missing = sandbox.neto(["profile"]).at_terminal_of(80, 30).finish();
+    let missing = sandbox.neto(["profile"]).at_terminal_sized(80, 30).finish();
     assert!(missing.code(2).raw.contains("\u{1b}[4mCommands:"), "{}", missing.raw);
-    sandbox.neto(["--help"]).env("NO_COLOR", "1").at_terminal_of(80, 30).finish().code(0).lacks("[4m");
+    sandbox.neto(["--help"]).env("NO_COLOR", "1").at_terminal_sized(80, 30).finish().code(0).lacks("[4m");
 }
 
 #[test]
@@ -171,16 +171,16 @@ fn r45_a_netosecret_as_an_argument_is_refused_and_not_repeated() {
         }
     }
     assert!(!sandbox.home("").exists());
-    // Behind `--` it belongs to the program.
+    // After `--` the word belongs to the program.
     sandbox.neto(["profile", "add"]).stdin(&whole).run().code(0);
-    sandbox.neto(["exec", "--", "true", &whole]).run().code(0).silent();
+    sandbox.neto(["exec", "--", "true", &whole]).run().code(0).stderr("");
 }
 
 #[test]
 fn a_long_word_is_never_repeated() {
     let sandbox = Sandbox::new();
     let word = "ak-Q7gT2mZp9xWv4LrB8sNc1KdY";
-    sandbox.plant("appkey", word);
+    sandbox.add_canary("appkey", word);
     let flags = [format!("--{word}"), format!("--appkey={word}"), format!("--min-ttl={word}"), format!("-{word}")];
     let lines: &[&[&str]] = &[
         &[word],
@@ -201,17 +201,17 @@ fn a_long_word_is_never_repeated() {
     for line in lines {
         sandbox.neto(*line).run().code(2).stderr_has("error: ").stderr_lacks(word);
     }
-    // Not as the name of a profile either.
+    // A long word is not repeated as a profile name either.
     sandbox.neto(["token", word]).run().code(2).stdout("").stderr_lacks(word);
 }
 
-/// Runs a line of bash in which `neto` is the real one; its answers are tokens at most.
+/// Runs a line of bash with the real `neto`; its output may contain access tokens.
 #[cfg(target_os = "linux")]
 fn bash(sandbox: &Sandbox, line: &str) -> crate::harness::Outcome {
-    sandbox.program("bash", ["-c", line]).reveals("access token").run()
+    sandbox.program("bash", ["-c", line]).allow_secret("access token").run()
 }
 
-/// Every verb that answers on standard output.
+/// Commands that print an answer on stdout.
 #[cfg(target_os = "linux")]
 const ANSWERS: [&str; 16] = [
     "--help",
@@ -248,7 +248,7 @@ fn r61_a_closed_pipe_is_quiet() {
     sandbox.neto(["login"]).run().code(0);
     for verb in ANSWERS {
         let outcome = bash(&sandbox, &format!("exec 3> >(:); wait $!; neto {verb} >&3; echo $?"));
-        outcome.code(0).silent().stdout("0\n");
+        outcome.code(0).stderr("").stdout("0\n");
     }
     assert_eq!(sandbox.server().logins(), 1);
 }
@@ -263,8 +263,8 @@ fn r61_an_answer_that_cannot_be_written_is_a_failure() {
         let outcome = bash(&sandbox, &format!("neto {verb} >/dev/full"));
         outcome.code(1).stdout("").stderr_has("error: cannot write the answer: no space left on device");
     }
-    // Messages are not the answer: that nobody can read them changes nothing.
+    // Messages are not the answer, so a failure to write them changes nothing.
     bash(&sandbox, "neto login --force 2>/dev/full").code(0).stdout("");
-    bash(&sandbox, "neto -v token 2>/dev/full | grep -c .").code(0).silent().stdout("1\n");
+    bash(&sandbox, "neto -v token 2>/dev/full | grep -c .").code(0).stderr("").stdout("1\n");
     bash(&sandbox, "neto nosuch 2>/dev/full").code(2).stdout("");
 }

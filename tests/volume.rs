@@ -1,13 +1,13 @@
-//! How much every verb says: with `-q` nothing as long as all is well, with `-v` what it does and no secret.
+//! Verbosity of every command: `-q` prints nothing on success, `-v` prints what neto does and no secret.
 
 use crate::fusion::Account;
-use crate::harness::{Call, Outcome, STRANGER, Sandbox};
+use crate::harness::{Call, OTHER_RECIPIENT, Outcome, Sandbox};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 const PASSPHRASE: &str = "correct horse battery";
 
-/// A line for every verb, in an order in which all of them succeed. In place of `KEY` comes somebody's public key; `<` is a
+/// Command lines that cover every command, ordered so that all succeed. `KEY` stands for a public key, `<` for a
 /// NETOSECRET on standard input.
 const LINES: [&str; 45] = [
     "init --name me",
@@ -57,20 +57,23 @@ const LINES: [&str; 45] = [
     "identity passphrase --remove",
 ];
 
-/// Verbs that have a test of their own below, or cannot be without a word: a warning belongs to them.
+/// Commands that have their own test below, or that always print a warning.
 const ELSEWHERE: [&str; 3] = ["proxy", "identity restore", "recipient remove"];
 
-/// A run of neto of which nothing but the conversation is heard, so that no secret may be in it.
-fn unheard<'a>(sandbox: &'a Sandbox, flag: &str, line: &str) -> Call<'a> {
-    let words = line.split(' ').filter(|word| *word != "<").map(|word| if word == "KEY" { STRANGER } else { word });
-    let own = ["-c", "exec neto \"$@\" >/dev/null", "neto", flag];
-    sandbox.program("sh", own.into_iter().chain(words)).env("NETO_PASSPHRASE_FILE", sandbox.work("passphrase"))
+/// Builds a call that captures only stderr, where no secret may appear.
+fn stderr_only<'a>(sandbox: &'a Sandbox, flag: &str, line: &str) -> Call<'a> {
+    let words =
+        line.split(' ').filter(|word| *word != "<").map(|word| if word == "KEY" { OTHER_RECIPIENT } else { word });
+    let shell_arguments = ["-c", "exec neto \"$@\" >/dev/null", "neto", flag];
+    sandbox
+        .program("sh", shell_arguments.into_iter().chain(words))
+        .env("NETO_PASSPHRASE_FILE", sandbox.work("passphrase"))
 }
 
-/// Runs every line, each with this flag; what came of them.
-fn all(flag: &str) -> Vec<(&'static str, Outcome)> {
+/// Runs every line with this flag; returns the outcomes.
+fn run_all(flag: &str) -> Vec<(&'static str, Outcome)> {
     let sandbox = Sandbox::new();
-    sandbox.plant("passphrase", PASSPHRASE);
+    sandbox.add_canary("passphrase", PASSPHRASE);
     sandbox.write_secret("passphrase", PASSPHRASE);
     let server = sandbox.server();
     server.add_tenant("msp", "soc");
@@ -80,7 +83,7 @@ fn all(flag: &str) -> Vec<(&'static str, Outcome)> {
 }
 
 fn run(sandbox: &Sandbox, flag: &str, line: &str) -> Outcome {
-    let call = unheard(sandbox, flag, line);
+    let call = stderr_only(sandbox, flag, line);
     if !line.ends_with('<') {
         return call.run();
     }
@@ -88,11 +91,15 @@ fn run(sandbox: &Sandbox, flag: &str, line: &str) -> Outcome {
     call.stdin(sandbox.server().add_tenant(name, "soc").netosecret()).run()
 }
 
-/// Every verb that has no others below it, as the reference of the help pages names them.
+/// Returns every command without subcommands, from the golden file of the help pages.
 fn verbs() -> Vec<&'static str> {
     let pages = include_str!("golden/help.txt").lines();
-    let all: Vec<&str> = pages.filter_map(|line| line.strip_prefix("$ neto ")?.strip_suffix(" --help")).collect();
-    all.iter().filter(|verb| !all.iter().any(|other| other.starts_with(&format!("{verb} ")))).copied().collect()
+    let commands: Vec<&str> = pages.filter_map(|line| line.strip_prefix("$ neto ")?.strip_suffix(" --help")).collect();
+    commands
+        .iter()
+        .filter(|verb| !commands.iter().any(|other| other.starts_with(&format!("{verb} "))))
+        .copied()
+        .collect()
 }
 
 #[test]
@@ -105,11 +112,11 @@ fn every_verb_has_a_line_here() {
 
 #[test]
 fn quiet_says_nothing_as_long_as_all_is_well() {
-    for (_, outcome) in all("-q") {
-        outcome.code(0).stdout("").silent();
+    for (_, outcome) in run_all("-q") {
+        outcome.code(0).stdout("").stderr("");
     }
     let mut chatty = 0;
-    for (_, outcome) in all("--color=never") {
+    for (_, outcome) in run_all("--color=never") {
         chatty += usize::from(!outcome.code(0).stderr.is_empty());
     }
     assert!(chatty > 15, "only {chatty} lines say anything without -q, so the silence shows nothing");
@@ -117,24 +124,28 @@ fn quiet_says_nothing_as_long_as_all_is_well() {
 
 #[test]
 fn r57_verbose_tells_what_was_read_asked_and_written_and_no_secret() {
-    let all = all("-v");
-    for (line, outcome) in &all {
+    let outcomes = run_all("-v");
+    for (line, outcome) in &outcomes {
         outcome.code(0).stdout("");
         assert!(outcome.stderr.contains("profiles.toml") || !line.starts_with("profile "), "{line}: {outcome}");
     }
-    let said = |line: &str| &all.iter().find(|(other, _)| *other == line).expect("a line").1.stderr;
-    let has = |line: &str, wanted: &[&str]| {
-        let mut rest = said(line).as_str();
+    let stderr_of = |line: &str| &outcomes.iter().find(|(other, _)| *other == line).expect("a line").1.stderr;
+    let assert_in_order = |line: &str, wanted: &[&str]| {
+        let mut rest = stderr_of(line).as_str();
         for text in wanted {
-            let found = rest.find(text).unwrap_or_else(|| panic!("{line}: no {text:?}, or too early:\n{}", said(line)));
+            let found =
+                rest.find(text).unwrap_or_else(|| panic!("{line}: no {text:?}, or too early:\n{}", stderr_of(line)));
             rest = &rest[found + text.len()..];
         }
     };
-    has("profile list", &["store: read ", "neto/profiles.toml, 4 profiles\n"]);
-    has("profile current", &["profile: acme, chosen by neto profile use\n"]);
-    has("use globex", &["lock of the current profile", "wrote ", "state/current.json\n"]);
-    has("profile edit acme --tag prod --description Acme", &["lock of the store", "wrote ", "profiles.toml\n"]);
-    has(
+    assert_in_order("profile list", &["store: read ", "neto/profiles.toml, 4 profiles\n"]);
+    assert_in_order("profile current", &["profile: acme, chosen by neto profile use\n"]);
+    assert_in_order("use globex", &["lock of the current profile", "wrote ", "state/current.json\n"]);
+    assert_in_order(
+        "profile edit acme --tag prod --description Acme",
+        &["lock of the store", "wrote ", "profiles.toml\n"],
+    );
+    assert_in_order(
         "login acme",
         &[
             "store: read ",
@@ -149,13 +160,19 @@ fn r57_verbose_tells_what_was_read_asked_and_written_and_no_secret() {
             "tokens/acme.token\n",
         ],
     );
-    has("token acme", &["profile: acme, as the command line says\n", "acme: the cached token is good until 2"]);
-    has("token acme --force", &["acme: the cached token is good, but a new one is wanted\n", "acme: signing in\n"]);
-    has(
+    assert_in_order(
+        "token acme",
+        &["profile: acme, as the command line says\n", "acme: the cached token is good until 2"],
+    );
+    assert_in_order(
+        "token acme --force",
+        &["acme: the cached token is good, but a new one is wanted\n", "acme: signing in\n"],
+    );
+    assert_in_order(
         "rotate acme",
         &["wrote down that", "PUT ", "wrote down the new key", "put the new keys into ", "set the new key"],
     );
-    has("logout --all", &["acme: removed ", "tokens/acme.token\n"]);
+    assert_in_order("logout --all", &["acme: removed ", "tokens/acme.token\n"]);
 }
 
 #[cfg(unix)]
@@ -164,9 +181,9 @@ fn verbose_says_that_the_store_is_not_read_where_its_stamp_is_good() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     let started = Instant::now();
-    // Only a file that has lain still for three seconds is known by its stamp.
+    // neto trusts the timestamp of a file only after three seconds without a change.
     let said = loop {
-        let said = unheard(&sandbox, "-v", "token acme").run().stderr;
+        let said = stderr_only(&sandbox, "-v", "token acme").run().stderr;
         if !said.contains("store: read ") || started.elapsed() > Duration::from_secs(30) {
             break said;
         }
@@ -177,8 +194,8 @@ fn verbose_says_that_the_store_is_not_read_where_its_stamp_is_good() {
     assert!(said.contains(&wanted), "{said}");
 }
 
-/// What `-v` says of the token of `acme` after this change.
-fn of_aged(change: impl FnOnce(&Sandbox), flags: &[&str]) -> String {
+/// Returns the stderr of `neto -v token acme` after this change.
+fn verbose_stderr_after(change: impl FnOnce(&Sandbox), flags: &[&str]) -> String {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     sandbox.neto(["login"]).run().code(0);
@@ -191,29 +208,32 @@ fn of_aged(change: impl FnOnce(&Sandbox), flags: &[&str]) -> String {
 
 #[test]
 fn verbose_says_why_the_cached_token_is_not_the_one() {
-    let aged = |seconds| move |sandbox: &Sandbox| sandbox.age_token("acme", seconds);
+    let aged = |seconds| move |sandbox: &Sandbox| sandbox.backdate_token("acme", seconds);
     let day = 86_400;
     for (said, wanted) in [
         (
-            of_aged(|_| {}, &["--min-ttl", "48h"]),
+            verbose_stderr_after(|_| {}, &["--min-ttl", "48h"]),
             &["is good for less than 2d\n", "acme: refreshing", "/bearer/refresh: 200"][..],
         ),
-        (of_aged(aged(day + 60), &[]), &["the cached token has expired\n"]),
-        (of_aged(aged(day - 30), &[]), &["the cached token expires within the leeway\n"]),
-        (of_aged(aged(-3600), &["--offline"]), &["the cached token came later than the clock says it is now\n"]),
+        (verbose_stderr_after(aged(day + 60), &[]), &["the cached token has expired\n"]),
+        (verbose_stderr_after(aged(day - 30), &[]), &["the cached token expires within the leeway\n"]),
         (
-            of_aged(aged(1_000 * day), &[]),
+            verbose_stderr_after(aged(-3600), &["--offline"]),
+            &["the cached token came later than the clock says it is now\n"],
+        ),
+        (
+            verbose_stderr_after(aged(1_000 * day), &[]),
             &["has expired\n", "acme: no refresh token that lives\n", "acme: signing in\n"],
         ),
         (
-            of_aged(
+            verbose_stderr_after(
                 |sandbox| _ = sandbox.neto(["profile", "edit", "acme", "--appname", "other"]).run().code(0),
                 &["--offline"],
             ),
             &["acme: the cached token is for another url, account or secret\n"],
         ),
         (
-            of_aged(|sandbox| std::fs::write(sandbox.home("tokens/acme.token"), "x").unwrap(), &[]),
+            verbose_stderr_after(|sandbox| std::fs::write(sandbox.home("tokens/acme.token"), "x").unwrap(), &[]),
             &["acme.token is damaged", "acme: no cached token\n"],
         ),
     ] {

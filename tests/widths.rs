@@ -1,16 +1,16 @@
-//! Every list on terminals of all widths, with names that are long or wide, and off a terminal.
+//! Every list at all terminal widths, with long and wide names, and without a terminal.
 
 #![cfg(unix)]
 
 use crate::fusion::Account;
-use crate::harness::{STRANGER, Sandbox};
+use crate::harness::{OTHER_RECIPIENT, Sandbox};
 use unicode_width::UnicodeWidthStr as _;
 
-/// As long as a name may be.
-const LONG: &str = "a-name-that-is-as-long-as-a-name-may-be-and-not-a-letter-longer0";
+/// Name of the maximum length.
+const LONGEST_NAME: &str = "a-name-that-is-as-long-as-a-name-may-be-and-not-a-letter-longer0";
 const WIDTHS: [u16; 5] = [30, 40, 80, 120, 200];
 
-/// Every verb that answers with a table, or with lines about one thing.
+/// Commands that print a table, or lines about one item.
 const LISTS: [&[&str]; 10] = [
     &["ls"],
     &["status"],
@@ -21,29 +21,31 @@ const LISTS: [&[&str]; 10] = [
     &["profile", "import", "more.csv", "--dry-run", "--existing", "skip"],
     &["profile", "current", "--explain"],
     &["profile", "show", "acme"],
-    &["profile", "show", LONG],
+    &["profile", "show", LONGEST_NAME],
 ];
 
-/// A store with all that makes a table ugly.
-fn crowded() -> Sandbox {
+/// Creates a store whose values are hard to lay out.
+fn store_with_hard_layout() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.add("msp");
     let wide = "日本語の顧客、東京 👩🏽\u{200d}🚀 ❤\u{fe0f} e\u{301}te\u{301} and words that go on and on, beyond every terminal";
-    for (name, tag) in [("acme", "prod"), (LONG, "日本"), ("globex", "a-long-tag-of-forty-letters-for-this-test")] {
+    for (name, tag) in
+        [("acme", "prod"), (LONGEST_NAME, "日本"), ("globex", "a-long-tag-of-forty-letters-for-this-test")]
+    {
         let credential = sandbox.server().add_tenant(name, "soc-automation-with-a-long-name");
         let words = ["profile", "add", name, "--tag", tag, "--tag", "emea", "--description", wide];
         sandbox.neto(words).stdin(credential.netosecret()).run().code(0);
     }
-    sandbox.neto(["recipient", "add", "bob-with-a-rather-long-name", STRANGER]).run().code(0);
+    sandbox.neto(["recipient", "add", "bob-with-a-rather-long-name", OTHER_RECIPIENT]).run().code(0);
     let account = |shortname: &str| Account {
         shortname: shortname.to_owned(),
         parent: "a-parent-that-has-a-long-name-too".to_owned(),
         children: 0,
         trial: true,
     };
-    sandbox.server().set_accounts("msp", vec![account("hooli"), account(LONG)]);
+    sandbox.server().set_accounts("msp", vec![account("hooli"), account(LONGEST_NAME)]);
     let more = sandbox.server().add_tenant("initech", "soc").netosecret();
-    sandbox.write_secret("more.csv", format!("name,netosecret\n{LONG},{more}\ninitech,{more}\n"));
+    sandbox.write_secret("more.csv", format!("name,netosecret\n{LONGEST_NAME},{more}\ninitech,{more}\n"));
     sandbox.neto(["login", "--all"]).run().code(0);
     sandbox.neto(["use", "acme"]).run().code(0);
     sandbox
@@ -51,19 +53,20 @@ fn crowded() -> Sandbox {
 
 #[test]
 fn lists_fit_every_terminal_and_pipes_get_all() {
-    let sandbox = crowded();
+    let sandbox = store_with_hard_layout();
     for list in LISTS {
         let piped = sandbox.neto(list).run().code(0).stdout.clone();
-        assert!(piped.lines().any(|line| line.width() > 60) || !piped.contains(LONG), "{piped}");
+        assert!(piped.lines().any(|line| line.width() > 60) || !piped.contains(LONGEST_NAME), "{piped}");
         for columns in WIDTHS {
             let call = sandbox.program("sh", ["-c", "neto \"$@\" 2>/dev/null", "neto"].iter().chain(list));
-            let screen = call.at_terminal_of(columns, 50).finish();
+            let screen = call.at_terminal_sized(columns, 50).finish();
             screen.code(0);
             let room = usize::from(columns);
             let shown: Vec<&str> = screen.text.lines().map(|line| line.trim_end_matches('\r')).collect();
             let fits = |line: &&&str| line.width() <= room;
             if list.contains(&"show") {
-                // What is pasted from there (a name, an address) is never broken; narrower ones leave it to the terminal.
+                // Text that is pasted from there (a name, an address) is never broken; in a narrower terminal, the
+                // terminal breaks it.
                 assert!(room < 80 || shown.iter().all(|line| fits(&line)), "{columns}: {}", screen.text);
                 assert!(screen.text.replace(['\n', '\r', ' '], "").contains(&piped.replace(['\n', ' '], "")));
             } else {
@@ -82,7 +85,7 @@ fn the_columns_that_matter_stay() {
     sandbox.neto(["profile", "edit", "acme", "--tag", "prod", "--description", "Acme Corp, production"]).run().code(0);
     sandbox.neto(["login"]).run().code(0);
     let titles = |list: &[&str], columns| {
-        let screen = sandbox.neto(list).at_terminal_of(columns, 30).finish();
+        let screen = sandbox.neto(list).at_terminal_sized(columns, 30).finish();
         let line = screen.text.lines().find(|line| line.contains("PROFILE")).expect("a header").to_owned();
         line.split("  ").map(str::trim).filter(|title| !title.is_empty()).map(str::to_owned).collect::<Vec<_>>()
     };

@@ -1,7 +1,7 @@
-//! R-30: a 200 whose body grants nothing: what is no JSON object, no grant, or holds a token that is none.
+//! R-30: answers with status 200 whose body grants no token: no JSON object, no grant, or an invalid token.
 
-use super::case::{Case, GOOD, PLANTED, case, login};
-use super::world::try_all;
+use super::case::{AnswerCase, CANARY_TOKEN, VALID_ANSWER, case, login};
+use super::runner::try_all;
 
 const NOT_JSON: &str = "it is not one JSON object";
 const NOT_UTF_8: &str = "it is not UTF-8";
@@ -12,7 +12,7 @@ const TYPE: &str = "a field is not of the right type";
 const CHARACTERS: &str = "a token has characters or a length that no token has";
 const KIND: &str = "its token is not a bearer token";
 
-/// In these, `TOKEN` stands for the planted token and `GOOD` for an answer in which nothing is wrong.
+/// Bodies that are not one JSON object. `TOKEN` is replaced by the planted token and `GOOD` by a valid answer.
 const NO_OBJECT: [(&str, &str); 32] = [
     ("nothing", ""),
     ("a blank", " "),
@@ -87,7 +87,7 @@ const NO_GRANT: [(&str, &str, &str); 36] = [
     ("a number for the refresh token", r#"{"access_token":"TOKEN","refresh_token":5}"#, TYPE),
 ];
 
-/// What no token holds, as JSON writes it.
+/// Characters that no token contains, as written in JSON.
 const NO_TOKENS: [(&str, &str); 26] = [
     ("a blank", " "),
     ("a tab", r"\t"),
@@ -117,12 +117,12 @@ const NO_TOKENS: [(&str, &str); 26] = [
     ("a line separator", r"\u2028"),
 ];
 
-/// All of them.
-pub(super) fn cases() -> Vec<Case> {
-    let filled = |body: &str| body.replace("GOOD", GOOD).replace("TOKEN", PLANTED);
+/// All cases of this file.
+pub(super) fn cases() -> Vec<AnswerCase> {
+    let filled = |body: &str| body.replace("GOOD", VALID_ANSWER).replace("TOKEN", CANARY_TOKEN);
     let body =
-        |name: &str, body: &str, what: &str| case(name, login().answer(200, filled(body))).says(not_usable(what));
-    let mut cases: Vec<Case> = NO_OBJECT.iter().map(|(name, text)| body(name, text, NOT_JSON)).collect();
+        |name: &str, body: &str, what: &str| case(name, login().answer(200, filled(body))).stderr_has(not_usable(what));
+    let mut cases: Vec<AnswerCase> = NO_OBJECT.iter().map(|(name, text)| body(name, text, NOT_JSON)).collect();
     cases.extend(NO_GRANT.iter().map(|(name, text, what)| body(name, text, what)));
     for (name, text) in NO_TOKENS {
         let answer = format!(r#"{{"access_token":"TOKEN{text}","expires_in":3600}}"#);
@@ -137,10 +137,8 @@ pub(super) fn cases() -> Vec<Case> {
         let (token, refresh) =
             ("t".repeat(length), format!(r#"{{"access_token":"TOKEN","refresh_token":"{}"}}"#, "t".repeat(length)));
         let answer = format!(r#"{{"access_token":"{token}","expires_in":3600}}"#);
-        cases.push(body(&format!("a token of {length} characters"), &answer, CHARACTERS).keeps_quiet_about("tttt"));
-        cases.push(
-            body(&format!("a refresh token of {length} characters"), &refresh, CHARACTERS).keeps_quiet_about("tttt"),
-        );
+        cases.push(body(&format!("a token of {length} characters"), &answer, CHARACTERS).stderr_lacks("tttt"));
+        cases.push(body(&format!("a refresh token of {length} characters"), &refresh, CHARACTERS).stderr_lacks("tttt"));
     }
     for (depth, what) in [(64, DEEP), (1_000, DEEP), (100_000, DEEP)] {
         let inside = |open: &str, close: &str| {
@@ -156,7 +154,7 @@ pub(super) fn cases() -> Vec<Case> {
         &format!(r#"{{"access_token":"TOKEN","x":{open}"#),
         NOT_JSON,
     ));
-    let utf_16 = |bytes: fn(u16) -> [u8; 2]| GOOD.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+    let utf_16 = |bytes: fn(u16) -> [u8; 2]| VALID_ANSWER.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
     for (name, bytes, what) in [
         ("UTF-16, the low byte first", utf_16(u16::to_le_bytes), NOT_JSON),
         ("UTF-16, the high byte first", utf_16(u16::to_be_bytes), NOT_JSON),
@@ -166,7 +164,7 @@ pub(super) fn cases() -> Vec<Case> {
         ("a surrogate in UTF-8", b"{\"access_token\":\"a\",\"scope\":\"\xed\xa0\x80\"}".to_vec(), NOT_UTF_8),
         ("NULs", vec![0; 4096], NOT_JSON),
     ] {
-        cases.push(case(name, login().answer(200, bytes)).says(not_usable(what)));
+        cases.push(case(name, login().answer(200, bytes)).stderr_has(not_usable(what)));
     }
     cases
 }

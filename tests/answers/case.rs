@@ -1,107 +1,115 @@
-//! One answer of the server, and what must come of it.
+//! One answer of the server and its expected result.
 
 use crate::fusion::{Fault, TOKEN};
 use serde_json::Value;
 
-/// What bad answers hold in the place of a token: it must come to light nowhere.
-pub(super) const PLANTED: &str = "planted-token-0123456789";
+/// Token in bad answers; it must not appear anywhere.
+pub(super) const CANARY_TOKEN: &str = "planted-token-0123456789";
 
-/// An answer in which nothing is wrong, with the planted token.
-pub(super) const GOOD: &str = r#"{"access_token":"planted-token-0123456789","expires_in":3600}"#;
+/// Valid answer with the planted token.
+pub(super) const VALID_ANSWER: &str = r#"{"access_token":"planted-token-0123456789","expires_in":3600}"#;
 
-/// One answer and what must come of it.
+/// One answer and its expected result.
 #[derive(Clone)]
-pub(super) struct Case {
+pub(super) struct AnswerCase {
     pub(super) name: String,
     pub(super) fault: Fault,
-    pub(super) end: End,
-    /// What stands on standard error.
+    pub(super) end: ExpectedEnd,
+    /// Text expected on standard error.
     pub(super) words: Vec<String>,
-    /// What does not.
-    pub(super) unsaid: Vec<String>,
-    /// How often a login is asked for.
-    pub(super) asked: usize,
-    /// Whether the server's `Retry-After` binds the next run.
-    pub(super) binds: bool,
+    /// Text that standard error must not contain.
+    pub(super) absent: Vec<String>,
+    /// Expected number of login requests.
+    pub(super) login_requests: usize,
+    /// Whether the server's `Retry-After` also keeps the next run from sending a request.
+    pub(super) delays_next_run: bool,
 }
 
-/// How a run ends.
+/// Expected result of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    /// Without a token, with this exit code.
+pub(super) enum ExpectedEnd {
+    /// Fails without a token, with this exit code.
     Fails(i32),
-    /// With the planted token, a warning, and nothing kept.
-    Once,
-    /// With the planted token, which is kept for so many seconds.
-    Kept(i64),
+    /// Prints the planted token with a warning and does not cache it.
+    TokenNotCached,
+    /// Prints the planted token and caches it for this many seconds.
+    TokenCached(i64),
 }
 
-/// A login that is answered in this way.
+/// Fault on the login call.
 pub(super) fn login() -> Fault {
     Fault::at(TOKEN)
 }
 
-/// An answer that is not usable; asked for once.
-pub(super) fn case(name: impl Into<String>, fault: Fault) -> Case {
-    Case { name: name.into(), fault, end: End::Fails(5), words: Vec::new(), unsaid: Vec::new(), asked: 1, binds: false }
+/// Creates a case for an unusable answer: one request, exit code 5.
+pub(super) fn case(name: impl Into<String>, fault: Fault) -> AnswerCase {
+    AnswerCase {
+        name: name.into(),
+        fault,
+        end: ExpectedEnd::Fails(5),
+        words: Vec::new(),
+        absent: Vec::new(),
+        login_requests: 1,
+        delays_next_run: false,
+    }
 }
 
-/// An answer whose header and body are sent to the letter.
+/// Answers with exactly this header and body.
 pub(super) fn raw(head: &str, body: impl AsRef<[u8]>) -> Fault {
     login().raw([head.as_bytes(), b"\r\n\r\n", body.as_ref()].concat())
 }
 
-/// The same with status 200, further header lines, and a length.
+/// Answers with status 200, these header lines, a `content-length` and this body.
 pub(super) fn raw_ok(header: &str, body: impl AsRef<[u8]>) -> Fault {
     let length = body.as_ref().len();
     raw(&format!("HTTP/1.1 200 OK\r\n{header}content-length: {length}"), body)
 }
 
-impl Case {
-    /// The server takes the credential for a wrong one.
+impl AnswerCase {
+    /// Expects exit code 4, because the server rejects the credential.
     pub(super) fn rejected(mut self) -> Self {
-        self.end = End::Fails(4);
+        self.end = ExpectedEnd::Fails(4);
         self
     }
 
-    /// It is good for this once.
-    pub(super) fn once(mut self) -> Self {
-        self.end = End::Once;
+    /// Expects a token that is printed but not cached.
+    pub(super) fn token_not_cached(mut self) -> Self {
+        self.end = ExpectedEnd::TokenNotCached;
         self
     }
 
-    /// It is good for so many seconds.
-    pub(super) fn kept(mut self, seconds: i64) -> Self {
-        self.end = End::Kept(seconds);
+    /// Expects a token that is cached for this many seconds.
+    pub(super) fn token_cached(mut self, seconds: i64) -> Self {
+        self.end = ExpectedEnd::TokenCached(seconds);
         self
     }
 
-    /// Standard error holds this.
-    pub(super) fn says(mut self, words: impl Into<String>) -> Self {
+    /// Expects this text on standard error.
+    pub(super) fn stderr_has(mut self, words: impl Into<String>) -> Self {
         self.words.push(words.into());
         self
     }
 
-    /// Standard error does not hold this.
-    pub(super) fn keeps_quiet_about(mut self, words: impl Into<String>) -> Self {
-        self.unsaid.push(words.into());
+    /// Expects standard error not to contain this text.
+    pub(super) fn stderr_lacks(mut self, words: impl Into<String>) -> Self {
+        self.absent.push(words.into());
         self
     }
 
-    /// It is asked so often.
-    pub(super) fn asked(mut self, times: usize) -> Self {
-        self.asked = times;
+    /// Expects this number of login requests.
+    pub(super) fn login_requests(mut self, times: usize) -> Self {
+        self.login_requests = times;
         self
     }
 
-    /// The next run leaves the server alone.
-    pub(super) fn binds(mut self) -> Self {
-        self.binds = true;
+    /// Expects that the next run sends no request.
+    pub(super) fn delays_next_run(mut self) -> Self {
+        self.delays_next_run = true;
         self
     }
 }
 
-/// The five claims of a request token, as they were sent; the server checks the rest.
+/// Returns the five claims of a request token. The test server checks the rest of the token.
 pub(super) fn claims(body: &[u8]) -> Value {
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;

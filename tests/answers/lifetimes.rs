@@ -1,7 +1,7 @@
 //! R-31: every shape of `expires_in` and `refresh_expires_in`.
 
-use super::case::{Case, PLANTED, case, login};
-use super::world::{World, try_all};
+use super::case::{AnswerCase, CANARY_TOKEN, case, login};
+use super::runner::{CaseRunner, try_all};
 use crate::fusion::TOKEN;
 use serde_json::Value;
 use std::time::Duration;
@@ -71,18 +71,18 @@ const NOT_SENSIBLE: [&str; 46] = [
     "\"３６００\"",
 ];
 
-fn cases() -> Vec<Case> {
-    let answer = |fields: &str| login().answer(200, format!(r#"{{"access_token":"{PLANTED}"{fields}}}"#));
+fn cases() -> Vec<AnswerCase> {
+    let answer = |fields: &str| login().answer(200, format!(r#"{{"access_token":"{CANARY_TOKEN}"{fields}}}"#));
     let shape = |written: &str| case(format!("expires_in {written}"), answer(&format!(r#","expires_in":{written}"#)));
     let mut cases = vec![
-        case("no expires_in", answer("")).once(),
-        case("another spelling of expires_in", answer(r#","expiresIn":3600"#)).once(),
-        case("an end in place of expires_in", answer(r#","expires_at":4102444800"#)).once(),
+        case("no expires_in", answer("")).token_not_cached(),
+        case("another spelling of expires_in", answer(r#","expiresIn":3600"#)).token_not_cached(),
+        case("an end in place of expires_in", answer(r#","expires_at":4102444800"#)).token_not_cached(),
         case("no expires_in, but a refresh token", answer(r#","refresh_token":"abc","refresh_expires_in":3600"#))
-            .once(),
+            .token_not_cached(),
     ];
-    cases.extend(NOT_SENSIBLE.iter().map(|written| shape(written).once()));
-    cases.extend(SENSIBLE.iter().map(|(written, seconds)| shape(written).kept(*seconds)));
+    cases.extend(NOT_SENSIBLE.iter().map(|written| shape(written).token_not_cached()));
+    cases.extend(SENSIBLE.iter().map(|(written, seconds)| shape(written).token_cached(*seconds)));
     cases
 }
 
@@ -93,8 +93,8 @@ fn r31_without_a_sensible_expires_in_the_token_is_good_for_once() {
 
 #[test]
 fn r31_without_a_sensible_refresh_expires_in_the_refresh_token_is_not_kept() {
-    let world = World::new(1, &[]);
-    let sandbox = &world.sandbox;
+    let runner = CaseRunner::new(1, &[]);
+    let sandbox = &runner.sandbox;
     let shapes = NOT_SENSIBLE.iter().map(|written| (*written, None));
     let all = shapes.chain(SENSIBLE.iter().map(|(written, seconds)| (*written, Some(*seconds))));
     for (written, seconds) in all {
@@ -102,15 +102,15 @@ fn r31_without_a_sensible_refresh_expires_in_the_refresh_token_is_not_kept() {
         sandbox.server().clear_faults();
         sandbox
             .server()
-            .fault(login().answer(200, format!(r#"{{"access_token":"{PLANTED}","expires_in":3600,{refresh}}}"#)));
+            .fault(login().answer(200, format!(r#"{{"access_token":"{CANARY_TOKEN}","expires_in":3600,{refresh}}}"#)));
         sandbox
             .neto(["token", "acme-0", "--force"])
-            .reveals(PLANTED)
+            .allow_secret(CANARY_TOKEN)
             .run()
             .code(0)
-            .silent()
-            .stdout(&format!("{PLANTED}\n"));
-        let (line, sealed) = (sandbox.token_line("acme-0"), sandbox.sealed_token("acme-0"));
+            .stderr("")
+            .stdout(&format!("{CANARY_TOKEN}\n"));
+        let (line, sealed) = (sandbox.token_header("acme-0"), sandbox.sealed_token("acme-0"));
         let end = line["refresh_expires_at"].as_i64().zip(line["obtained_at"].as_i64());
         assert_eq!(end.map(|(end, start)| end - start), seconds, "{written}");
         assert_eq!(sealed["refresh_token"] == Value::Null, seconds.is_none(), "{written}: {sealed}");
@@ -119,33 +119,39 @@ fn r31_without_a_sensible_refresh_expires_in_the_refresh_token_is_not_kept() {
 
 #[test]
 fn r22_a_life_shorter_than_the_margin_is_used_once_and_not_looped() {
-    let world = World::new(1, &["--leeway", "1h"]);
-    let sandbox = &world.sandbox;
-    for (asked, expires_in) in (1..).zip(["1", "\"1\"", "1.0", "2", "59"]) {
+    let runner = CaseRunner::new(1, &["--leeway", "1h"]);
+    let sandbox = &runner.sandbox;
+    for (login_requests, expires_in) in (1..).zip(["1", "\"1\"", "1.0", "2", "59"]) {
         sandbox.server().clear_faults();
         sandbox
             .server()
-            .fault(login().answer(200, format!(r#"{{"access_token":"{PLANTED}","expires_in":{expires_in}}}"#)));
-        let outcome = sandbox.neto(["token", "acme-0", "--force", "--min-ttl", "1h"]).reveals(PLANTED).run();
-        outcome.code(0).stdout(&format!("{PLANTED}\n")).stderr_has("less than --min-ttl asks for");
-        assert_eq!(sandbox.server().asked(TOKEN), asked, "{expires_in}");
+            .fault(login().answer(200, format!(r#"{{"access_token":"{CANARY_TOKEN}","expires_in":{expires_in}}}"#)));
+        let outcome = sandbox.neto(["token", "acme-0", "--force", "--min-ttl", "1h"]).allow_secret(CANARY_TOKEN).run();
+        outcome.code(0).stdout(&format!("{CANARY_TOKEN}\n")).stderr_has("less than --min-ttl asks for");
+        assert_eq!(sandbox.server().request_count(TOKEN), login_requests, "{expires_in}");
     }
 }
 
 #[test]
 fn r19_a_life_counts_from_before_the_request_and_the_servers_own_times_count_nothing() {
     let delay = Duration::from_secs(2);
-    let world = World::new(1, &[]);
-    let sandbox = &world.sandbox;
+    let runner = CaseRunner::new(1, &[]);
+    let sandbox = &runner.sandbox;
     sandbox.server().set_clock_skew(10 * 365 * 86_400);
     let times = r#""expires_at":1,"exp":1,"iat":4102444800,"not-before-policy":4102444800"#;
     sandbox.server().fault(
-        login().delay(delay).answer(200, format!(r#"{{"access_token":"{PLANTED}","expires_in":3600,{times}}}"#)),
+        login().delay(delay).answer(200, format!(r#"{{"access_token":"{CANARY_TOKEN}","expires_in":3600,{times}}}"#)),
     );
     let before = jiff::Timestamp::now().as_second();
-    sandbox.neto(["token", "acme-0"]).reveals(PLANTED).run().code(0).silent().stdout(&format!("{PLANTED}\n"));
+    sandbox
+        .neto(["token", "acme-0"])
+        .allow_secret(CANARY_TOKEN)
+        .run()
+        .code(0)
+        .stderr("")
+        .stdout(&format!("{CANARY_TOKEN}\n"));
     let after = jiff::Timestamp::now().as_second();
-    let line = sandbox.token_line("acme-0");
+    let line = sandbox.token_header("acme-0");
     let obtained = line["obtained_at"].as_i64().expect("a time");
     assert!((before..=after - 2).contains(&obtained), "obtained at {obtained}, between {before} and {after}");
     assert_eq!(line["expires_at"].as_i64(), Some(obtained + 3600));

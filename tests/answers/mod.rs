@@ -1,43 +1,46 @@
-//! The list of bad and odd answers: what a server may say in place of a good token, and what must come of each (R-19 to
-//! R-32 of the threat model).
+//! Bad and odd answers of a server in place of a valid token (R-19 to R-32 of the threat model). Each has an expected
+//! result.
 //!
-//! Every answer is given to the real binary, under a limit of 100 MB of memory and 35 seconds. After each: the exit
-//! code and the words; as many requests as the contract says, each with a request token of its own; an empty standard
-//! output, no panic and no secret anywhere; nothing of it kept; and the next run, against a server in good health, gets
-//! a good token. The same answers to a refresh cost one login each.
+//! The real binary receives each answer, limited to 100 MB of memory and 35 seconds. Each case checks:
+//! - the exit code and the message;
+//! - the number of requests, each with its own request token;
+//! - an empty standard output, no panic, no secret anywhere, and no part of the answer cached;
+//! - that the next run gets a valid token from a healthy server.
 //!
-//! - `case`: one answer and what must come of it; `world`: how all of a list are tried; `limits`: memory and time;
-//! - `bodies`: a 200 whose body grants nothing; `lifetimes`: every shape of `expires_in`;
-//! - `statuses`: everything but a 200, and `Retry-After`; `redirects`: where nothing may be sent;
-//! - `wires`: broken HTTP and what is no HTTP; `doors`: connections that end, break or hang;
-//! - `bounds`: answers without end, too large, compressed, or too slow;
-//! - `texts`: what a server says in words, our own secrets and wrong clocks among them;
-//! - `oddities`: answers that look odd and are good;
-//! - `refreshes`: all that once more, in answer to a refresh.
+//! As answers to a refresh, the same cases cost one login each.
 //!
-//! The server is `tests/fusion`; what the parser alone makes of an answer is shown in `src/fusion`.
+//! - `case`: one answer and its expected result; `runner`: how a list of cases is run; `limits`: memory and time;
+//! - `bodies`: status 200 without a grant; `lifetimes`: all forms of `expires_in`;
+//! - `statuses`: all other statuses, and `Retry-After`; `redirects`: addresses to which no request may go;
+//! - `malformed_http`: broken HTTP and other protocols; `connections`: connections that end, break or hang;
+//! - `bounds`: endless, too large, compressed or too slow answers;
+//! - `texts`: the server's messages, including our own secrets and wrong clocks;
+//! - `oddities`: unusual but valid answers;
+//! - `refreshes`: the same answers to a refresh.
+//!
+//! The server is `tests/fusion`. Unit tests in `src/fusion` cover the parser alone.
 #![cfg(unix)]
 
 mod bodies;
 mod bounds;
 mod case;
-mod doors;
+mod connections;
 mod lifetimes;
 mod limits;
+mod malformed_http;
 mod oddities;
 mod redirects;
 mod refreshes;
+mod runner;
 mod statuses;
 mod texts;
-mod wires;
-mod world;
 
-use case::Case;
+use case::AnswerCase;
 use std::collections::BTreeSet;
 
-/// All bad answers that are tried both at a login and at a refresh.
-fn all_bad() -> Vec<Case> {
-    [bodies::cases(), statuses::cases(), redirects::cases(), wires::cases(), texts::cases()]
+/// All bad answers that are tried at a login and at a refresh.
+fn all_invalid_cases() -> Vec<AnswerCase> {
+    [bodies::cases(), statuses::cases(), redirects::cases(), malformed_http::cases(), texts::cases()]
         .into_iter()
         .flatten()
         .collect()
@@ -45,7 +48,7 @@ fn all_bad() -> Vec<Case> {
 
 #[test]
 fn the_list_is_as_long_as_promised_and_no_answer_stands_in_it_twice() {
-    let names: Vec<String> = all_bad().into_iter().map(|case| case.name).collect();
+    let names: Vec<String> = all_invalid_cases().into_iter().map(|case| case.name).collect();
     assert!(names.len() >= 120, "{} answers", names.len());
     let distinct: BTreeSet<&String> = names.iter().collect();
     assert_eq!(distinct.len(), names.len(), "names that stand twice");

@@ -1,9 +1,9 @@
-//! Answers that look odd and are good: the token is printed and kept, without a word.
+//! Unusual but valid answers: the token is printed and cached without a warning.
 
-use super::case::{Case, GOOD, PLANTED, case, login, raw, raw_ok};
-use super::world::try_all;
+use super::case::{AnswerCase, CANARY_TOKEN, VALID_ANSWER, case, login, raw, raw_ok};
+use super::runner::try_all;
 
-/// Header lines before a good grant.
+/// Header lines added to a valid grant.
 const HEADERS: [(&str, &str); 22] = [
     ("no content type", ""),
     ("a page by its type", "content-type: text/html\r\n"),
@@ -52,34 +52,36 @@ const BODIES: [(&str, &str); 16] = [
     ("a field of the same name inside", r#"{"x":{"access_token":"other"},"access_token":"TOKEN","expires_in":3600}"#),
 ];
 
-fn cases() -> Vec<Case> {
-    assert_eq!(GOOD.len(), 61, "a length stands in the list");
-    let good = |name: &str, fault| case(name, fault).kept(3600);
-    let mut cases: Vec<Case> = HEADERS.iter().map(|(name, header)| good(name, raw_ok(header, GOOD))).collect();
-    cases.extend(BODIES.iter().map(|(name, body)| good(name, login().answer(200, body.replace("TOKEN", PLANTED)))));
+fn cases() -> Vec<AnswerCase> {
+    assert_eq!(VALID_ANSWER.len(), 61, "a length stands in the list");
+    let good = |name: &str, fault| case(name, fault).token_cached(3600);
+    let mut cases: Vec<AnswerCase> =
+        HEADERS.iter().map(|(name, header)| good(name, raw_ok(header, VALID_ANSWER))).collect();
+    cases
+        .extend(BODIES.iter().map(|(name, body)| good(name, login().answer(200, body.replace("TOKEN", CANARY_TOKEN)))));
     let ok = "HTTP/1.1 200 OK\r\n";
-    let whole = format!("{ok}content-length: {}\r\n\r\n{GOOD}", GOOD.len());
+    let whole = format!("{ok}content-length: {}\r\n\r\n{VALID_ANSWER}", VALID_ANSWER.len());
     let chunked = |body: &str| raw(&format!("{ok}transfer-encoding: chunked"), body);
-    let single = GOOD.chars().fold(String::new(), |all, c| all + "1\r\n" + &c.to_string() + "\r\n");
-    let size = GOOD.len();
+    let single = VALID_ANSWER.chars().fold(String::new(), |all, c| all + "1\r\n" + &c.to_string() + "\r\n");
+    let size = VALID_ANSWER.len();
     cases.extend([
         good("a byte in a chunk", chunked(&format!("{single}0\r\n\r\n"))),
-        good("chunks with words", chunked(&format!("{size:X};a=b;c=\"d\"\r\n{GOOD}\r\n0;e\r\n\r\n"))),
-        good("trailers", chunked(&format!("{size:x}\r\n{GOOD}\r\n0\r\nx-a: 1\r\ncontent-length: 5\r\n\r\n"))),
-        good("a body up to the end", raw(ok.trim_end(), GOOD)),
-        good("HTTP 1.0", raw("HTTP/1.0 200 OK", GOOD)),
-        good("no reason", raw("HTTP/1.1 200 ", GOOD)),
-        good("another reason", raw("HTTP/1.1 200 Internal Server Error", GOOD)),
+        good("chunks with words", chunked(&format!("{size:X};a=b;c=\"d\"\r\n{VALID_ANSWER}\r\n0;e\r\n\r\n"))),
+        good("trailers", chunked(&format!("{size:x}\r\n{VALID_ANSWER}\r\n0\r\nx-a: 1\r\ncontent-length: 5\r\n\r\n"))),
+        good("a body up to the end", raw(ok.trim_end(), VALID_ANSWER)),
+        good("HTTP 1.0", raw("HTTP/1.0 200 OK", VALID_ANSWER)),
+        good("no reason", raw("HTTP/1.1 200 ", VALID_ANSWER)),
+        good("another reason", raw("HTTP/1.1 200 Internal Server Error", VALID_ANSWER)),
         good("line feeds alone", login().raw(whole.replace("\r\n", "\n"))),
         good("blank lines before it", login().raw(format!("\r\n\r\n{whole}"))),
         good("a promise before it", login().raw(format!("HTTP/1.1 100 Continue\r\n\r\n{whole}"))),
         good("three hints before it", login().raw("HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n".repeat(3) + &whole)),
         good("a second answer behind it", login().raw(format!("{whole}HTTP/1.1 401 X\r\ncontent-length: 0\r\n\r\n"))),
         good("nonsense behind it", login().raw(format!("{whole}\0\0\u{1b}[2J"))),
-        good("a connection that is not ended", login().raw(whole.clone()).holding()),
+        good("a connection that is not ended", login().raw(whole.clone()).keep_open()),
     ]);
     let nested =
-        format!(r#"{{"access_token":"{PLANTED}","expires_in":3600,"x":{}{}}}"#, "[".repeat(63), "]".repeat(63));
+        format!(r#"{{"access_token":"{CANARY_TOKEN}","expires_in":3600,"x":{}{}}}"#, "[".repeat(63), "]".repeat(63));
     cases.push(good("64 deep", login().answer(200, nested)));
     cases
 }
@@ -91,13 +93,13 @@ fn an_odd_answer_that_is_good_is_taken_without_a_word() {
 
 #[test]
 fn the_longest_token_and_every_character_of_one_is_taken() {
-    let world = super::world::World::new(1, &[]);
-    let sandbox = &world.sandbox;
+    let runner = super::runner::CaseRunner::new(1, &[]);
+    let sandbox = &runner.sandbox;
     let every = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~+/=-";
     for token in ["a", "-", "=", every, &every.repeat(300)[..16_384]] {
         sandbox.server().clear_faults();
         sandbox.server().fault(login().answer(200, format!(r#"{{"access_token":"{token}","expires_in":3600}}"#)));
-        sandbox.neto(["token", "acme-0", "--force"]).run().code(0).silent().stdout(&format!("{token}\n"));
-        sandbox.neto(["token", "acme-0", "--offline"]).run().code(0).silent().stdout(&format!("{token}\n"));
+        sandbox.neto(["token", "acme-0", "--force"]).run().code(0).stderr("").stdout(&format!("{token}\n"));
+        sandbox.neto(["token", "acme-0", "--offline"]).run().code(0).stderr("").stdout(&format!("{token}\n"));
     }
 }

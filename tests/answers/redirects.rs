@@ -1,14 +1,14 @@
-//! a 3xx is told, with where it leads, and nothing is ever sent there.
+//! a redirect is reported with its target, and no request is sent there.
 
-use super::case::{Case, GOOD, case, login, raw};
-use super::world::try_all;
+use super::case::{AnswerCase, VALID_ANSWER, case, login, raw};
+use super::runner::try_all;
 use crate::fusion::{Server, TOKEN};
 
-/// Where nobody may come, whatever listens there.
-const ELSEWHERE: &str = "http://127.0.0.1:9";
+/// Address that must receive no request, even if a server listens there.
+const OTHER_ADDRESS: &str = "http://127.0.0.1:9";
 
-/// What stands in `Location`, and what of it is shown.
-const PLACES: [(&str, &str); 24] = [
+/// Values of `Location` and the text that neto shows of them.
+const LOCATIONS: [(&str, &str); 24] = [
     ("http://127.0.0.1:9/login", "to http://127.0.0.1:9/login, which"),
     ("https://127.0.0.1:9/login", "to https://127.0.0.1:9/login, which"),
     ("http://example.com/", "to http://example.com/, which"),
@@ -35,30 +35,31 @@ const PLACES: [(&str, &str); 24] = [
     ("http://0x7f000001:9/", "to http://127.0.0.1:9/, which"),
 ];
 
-/// All of them.
-pub(super) fn cases() -> Vec<Case> {
+/// All cases of this file.
+pub(super) fn cases() -> Vec<AnswerCase> {
     let redirect = |status: u16, to: &str| {
-        case(format!("{status} to {to:?}"), login().answer(status, GOOD).header("location", to))
+        case(format!("{status} to {to:?}"), login().answer(status, VALID_ANSWER).header("location", to))
     };
-    let mut cases: Vec<Case> = PLACES
+    let mut cases: Vec<AnswerCase> = LOCATIONS
         .iter()
         .map(|(to, shown)| {
             redirect(302, to)
-                .says("redirects (status 302)")
-                .says(*shown)
-                .keeps_quiet_about("pass@")
-                .keeps_quiet_about("token=1")
-                .keeps_quiet_about("again=1")
+                .stderr_has("redirects (status 302)")
+                .stderr_has(*shown)
+                .stderr_lacks("pass@")
+                .stderr_lacks("token=1")
+                .stderr_lacks("again=1")
         })
         .collect();
     for status in [300, 301, 303, 304, 305, 306, 307, 308, 310, 399] {
-        cases.push(redirect(status, &format!("{ELSEWHERE}/x")).says(format!("redirects (status {status})")));
+        cases.push(redirect(status, &format!("{OTHER_ADDRESS}/x")).stderr_has(format!("redirects (status {status})")));
     }
     for status in [300, 302, 304, 308] {
         let bare = raw(&format!("HTTP/1.1 {status} X\r\ncontent-length: 0"), "");
-        cases.push(case(format!("{status} to nowhere"), bare).says(format!("redirects (status {status}), which")));
+        cases
+            .push(case(format!("{status} to nowhere"), bare).stderr_has(format!("redirects (status {status}), which")));
     }
-    // What HTTP does not allow in a header, and what is no text for a terminal.
+    // Characters that HTTP does not allow in a header or that are unsafe in a terminal.
     for (name, to) in [
         ("an escape", "http://127.0.0.1:9/\u{1b}[2J"),
         ("a backspace", "http://127.0.0.1:9/\u{8}"),
@@ -72,8 +73,9 @@ pub(super) fn cases() -> Vec<Case> {
         let head = format!("HTTP/1.1 307 X\r\nlocation: {to}\r\ncontent-length: 0");
         cases.push(case(format!("a redirect with {name}"), raw(&head, "")));
     }
-    let twice = format!("HTTP/1.1 308 X\r\nlocation: {ELSEWHERE}/a\r\nlocation: {ELSEWHERE}/b\r\ncontent-length: 0");
-    cases.push(case("two redirects in one", raw(&twice, "")).says("redirects (status 308)"));
+    let twice =
+        format!("HTTP/1.1 308 X\r\nlocation: {OTHER_ADDRESS}/a\r\nlocation: {OTHER_ADDRESS}/b\r\ncontent-length: 0");
+    cases.push(case("two redirects in one", raw(&twice, "")).stderr_has("redirects (status 308)"));
     cases
 }
 
@@ -85,9 +87,9 @@ fn r27_a_redirect_is_told_and_not_followed() {
 #[test]
 fn r27_nothing_is_sent_to_where_an_answer_leads() {
     let elsewhere = Server::http();
-    let world = super::world::World::new(1, &[]);
-    let sandbox = &world.sandbox;
-    let mut asked = 0;
+    let runner = super::runner::CaseRunner::new(1, &[]);
+    let sandbox = &runner.sandbox;
+    let mut login_requests = 0;
     let places = [
         elsewhere.url(),
         elsewhere.origin().to_owned(),
@@ -104,9 +106,9 @@ fn r27_nothing_is_sent_to_where_an_answer_leads() {
                 .code(5)
                 .stdout("")
                 .stderr_has(&format!("redirects (status {status})"));
-            asked += 1;
+            login_requests += 1;
         }
-        // What leads elsewhere in other words, in an answer that is good.
+        // Other headers that point to another server, in a valid answer.
         let port = elsewhere.origin().rsplit(':').next().expect("a port").to_owned();
         let leads = [
             ("refresh", format!("0;url={to}")),
@@ -117,17 +119,24 @@ fn r27_nothing_is_sent_to_where_an_answer_leads() {
         ];
         for (name, value) in leads {
             sandbox.server().clear_faults();
+            sandbox.server().fault(
+                login().answer(200, VALID_ANSWER).header(name, &value).header("set-cookie", "session=1; Path=/"),
+            );
             sandbox
-                .server()
-                .fault(login().answer(200, GOOD).header(name, &value).header("set-cookie", "session=1; Path=/"));
-            sandbox.neto(["token", "acme-0", "--force"]).reveals(super::case::PLANTED).run().code(0).silent();
-            asked += 1;
+                .neto(["token", "acme-0", "--force"])
+                .allow_secret(super::case::CANARY_TOKEN)
+                .run()
+                .code(0)
+                .stderr("");
+            login_requests += 1;
         }
         std::fs::remove_file(sandbox.token_file("acme-0")).unwrap();
     }
-    assert_eq!((elsewhere.connections(), sandbox.server().asked(TOKEN)), (0, asked));
-    assert_eq!(sandbox.server().requests().len(), asked, "all at the one path");
+    assert_eq!((elsewhere.connections(), sandbox.server().request_count(TOKEN)), (0, login_requests));
+    assert_eq!(sandbox.server().requests().len(), login_requests, "all at the one path");
     let cookies = sandbox.server().requests().iter().filter(|seen| seen.header("cookie").is_some()).count();
     assert_eq!(cookies, 0, "cookies sent back");
-    crate::torture::scale::say(&format!("answers: {asked} that lead to another server: 0 connections there"));
+    crate::torture::scale::print_summary(&format!(
+        "answers: {login_requests} that lead to another server: 0 connections there"
+    ));
 }

@@ -1,17 +1,17 @@
-//! R-21, R-32, R-46: what a server says in words is shown short, on one line, without what steers a terminal and without
-//! our own secrets; a wrong clock is told with a 401 alone.
+//! R-21, R-32, R-46: a server's message is shown short, on one line, without terminal control characters and without
+//! our own secrets. A wrong clock is reported only with a 401.
 
-use super::case::{Case, case, claims, login, raw};
-use super::world::{World, try_all};
-use crate::fusion::{Credential, Fault, REFRESH, Seen};
-use crate::torture::scale::say;
+use super::case::{AnswerCase, case, claims, login, raw};
+use super::runner::{CaseRunner, try_all};
+use crate::fusion::{Credential, Fault, REFRESH, RecordedRequest};
+use crate::torture::scale::print_summary;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-/// What a server says, as it is, and what of it is shown.
-const WORDS: [(&str, &str, &str); 26] = [
+/// Name of the case, message of the server, and text that neto shows.
+const MESSAGES: [(&str, &str, &str); 26] = [
     ("a colour", "a\u{1b}[31mb", "a[31mb"),
     ("a cleared screen", "a\u{1b}[2J\u{1b}[Hb", "a[2J[Hb"),
     ("a title", "a\u{1b}]0;title\u{7}b", "a]0;titleb"),
@@ -40,8 +40,8 @@ const WORDS: [(&str, &str, &str); 26] = [
     ("blanks", "  a \t\t  b  ", ": a b"),
 ];
 
-/// Bodies of an error that say something, or nothing, in another shape than the reference has.
-const SHAPES: [(&str, &str, &str); 17] = [
+/// Error bodies in formats other than the reference's, and the text that neto shows.
+const ERROR_BODIES: [(&str, &str, &str); 17] = [
     ("a name alone", r#"{"name":"Shown name"}"#, ": Shown name"),
     ("null for the message", r#"{"message":null,"name":"Shown name"}"#, ": Shown name"),
     ("plain text", "shown text\n", ": shown text"),
@@ -65,28 +65,28 @@ const SHAPES: [(&str, &str, &str); 17] = [
     ("marks alone", r#"{"message":"\u001b\u0000\u202e\u200b"}"#, "status 401\n"),
 ];
 
-/// All of them.
-pub(super) fn cases() -> Vec<Case> {
+/// All cases of this file.
+pub(super) fn cases() -> Vec<AnswerCase> {
     let mut cases = Vec::new();
-    for (number, (name, text, shown)) in WORDS.iter().enumerate() {
-        // In turn with a status that rejects the credential and one that does not.
+    for (number, (name, text, shown)) in MESSAGES.iter().enumerate() {
+        // Alternates between a status that rejects the credential and another one.
         let status = if number % 2 == 0 { 401 } else { 500 };
-        let one = case(format!("{name} in words"), login().error(status, text)).says(*shown);
+        let one = case(format!("{name} in words"), login().error(status, text)).stderr_has(*shown);
         cases.push(if status == 401 { one.rejected() } else { one });
     }
-    for (name, body, shown) in SHAPES {
+    for (name, body, shown) in ERROR_BODIES {
         let one = case(format!("{name} as an error"), login().answer(401, body)).rejected();
-        // Behind a status comes an end of the line, and at a refresh a bracket.
-        cases.push(one.says(shown.trim_end()).keeps_quiet_about("hidden words").keeps_quiet_about("status 401:\n"));
+        // A newline follows the status, or a bracket at a refresh.
+        cases.push(one.stderr_has(shown.trim_end()).stderr_lacks("hidden words").stderr_lacks("status 401:\n"));
     }
-    let long = |name: &str, piece: &str| case(name, login().error(500, &piece.repeat(10_000))).says("…");
+    let long = |name: &str, piece: &str| case(name, login().error(500, &piece.repeat(10_000))).stderr_has("…");
     cases.extend([
         long("10,000 letters", "é"),
         long("10,000 words", "no "),
         long("10,000 marks over a letter", "\u{301}"),
         case("10,000 escapes", login().error(500, &"\u{1b}".repeat(10_000))),
         case("10,000 lines", login().error(500, &"\n".repeat(10_000))),
-        case("a megabyte of words", login().answer(400, "no ".repeat(340_000))).rejected().says("…"),
+        case("a megabyte of words", login().answer(400, "no ".repeat(340_000))).rejected().stderr_has("…"),
         case("100,000 arrays as an error", login().answer(403, "[".repeat(100_000))).rejected(),
         case(
             "100,000 objects as an error",
@@ -103,7 +103,7 @@ pub(super) fn cases() -> Vec<Case> {
         .rejected(),
         case("a word as the reason", raw("HTTP/1.1 401 hidden-words\r\ncontent-length: 0", ""))
             .rejected()
-            .keeps_quiet_about("hidden"),
+            .stderr_lacks("hidden"),
     ]);
     cases
 }
@@ -113,7 +113,7 @@ fn r32_a_servers_words_are_shown_clean_and_short() {
     try_all("errors in words of all kinds", &cases(), 8, &[]);
 }
 
-/// The `Date` of an answer, how far from now in seconds or as it stands, and what is said of the clock.
+/// The `Date` of an answer: seconds from now, or a literal text.
 enum Date {
     Off(i64),
     Is(&'static str),
@@ -142,15 +142,15 @@ const CLOCKS: [(Date, &str); 20] = [
     (Date::Is("\u{202e}Thu, 01 Jan 1970 00:00:00 GMT"), ""),
 ];
 
-/// An error with this date; what it says of the clock, if anything.
-fn dated(status: u16, date: &str, said: &str) -> Case {
+/// Creates an error with this date, and the text expected about the clock (empty: none).
+fn dated(status: u16, date: &str, said: &str) -> AnswerCase {
     let head = format!("HTTP/1.1 {status} X\r\ndate: {date}\r\ncontent-length: 0");
     let one = case(format!("{status} with the date {date:?}"), raw(&head, ""));
     let one = if status == 500 { one } else { one.rejected() };
     if said.is_empty() {
-        return one.keeps_quiet_about("clock");
+        return one.stderr_lacks("clock");
     }
-    one.says("this machine's clock is ").says(said).says("set the clock")
+    one.stderr_has("this machine's clock is ").stderr_has(said).stderr_has("set the clock")
 }
 
 #[test]
@@ -172,12 +172,12 @@ fn r21_a_wrong_clock_is_told_with_a_401_alone() {
     try_all("errors with dates right, wrong and none", &cases, 8, &[]);
 }
 
-/// Makes another text of a secret.
+/// Encodes a secret in another form.
 type Spelling = fn(&str) -> String;
 
 const AT_THE_CUT: &str = "at the cut";
 
-/// Ways to write a secret.
+/// Encodings of a secret.
 const SPELLINGS: [(&str, Spelling); 18] = [
     ("as it is", str::to_owned),
     ("in quotes", |text| format!("'{text}'")),
@@ -205,14 +205,14 @@ const SPELLINGS: [(&str, Spelling); 18] = [
     (AT_THE_CUT, |text| "a ".repeat(230) + text),
 ];
 
-/// The request token, as it was sent.
-fn request_token(seen: &Seen) -> String {
+/// Returns the request token as sent.
+fn request_token(seen: &RecordedRequest) -> String {
     let body: serde_json::Value = serde_json::from_slice(&seen.body).expect("JSON");
     body["jwt"].as_str().expect("a request token").to_owned()
 }
 
-/// A part of a request as a server may echo it.
-type Part = fn(&Seen, &Credential) -> String;
+/// Returns a part of a request or credential that a server may echo.
+type Part = fn(&RecordedRequest, &Credential) -> String;
 
 const PARTS: [(&str, Part); 5] = [
     ("the request token", |seen, _| request_token(seen)),
@@ -226,8 +226,8 @@ const PARTS: [(&str, Part); 5] = [
 
 #[test]
 fn r32_our_own_secrets_are_struck_out_of_an_echo_in_every_spelling() {
-    let world = World::new(0, &[]);
-    let sandbox = &world.sandbox;
+    let runner = CaseRunner::new(0, &[]);
+    let sandbox = &runner.sandbox;
     let credential = sandbox.add("acme");
     let mut tried = 0;
     for (what, part) in PARTS {
@@ -238,13 +238,13 @@ fn r32_our_own_secrets_are_struck_out_of_an_echo_in_every_spelling() {
                 let text = format!("refused: {}", spell(&part(seen, &owner)));
                 (401, if plain { text } else { json!({"message": text}).to_string() })
             }));
-            // The run itself looks for every secret in every spelling.
+            // The harness searches the output for every secret in every encoding.
             let outcome = sandbox.neto(["token", "acme", "-v"]).run();
             assert!(outcome.stderr.contains("[redacted]") || how == AT_THE_CUT, "{what} {how}: {outcome}");
             outcome.code(4).stdout("").stderr_lacks("panicked");
             tried += 1;
         }
-        // Where a redirect leads is the server's word too.
+        // A redirect's target also comes from the server.
         let text = match part {
             _ if what == "the appkey" => credential.appkey.clone(),
             _ if what == "the sharedsecret" => credential.sharedsecret.clone(),
@@ -261,25 +261,25 @@ fn r32_our_own_secrets_are_struck_out_of_an_echo_in_every_spelling() {
             tried += 1;
         }
     }
-    say(&format!("answers: {tried} echoes of our own secrets: all struck out"));
+    print_summary(&format!("answers: {tried} echoes of our own secrets: all struck out"));
 }
 
 #[test]
 fn r32_an_echoed_refresh_token_is_struck_out() {
-    let world = World::new(0, &[]);
-    let sandbox = &world.sandbox;
+    let runner = CaseRunner::new(0, &[]);
+    let sandbox = &runner.sandbox;
     sandbox.add("acme");
     sandbox.neto(["login", "acme"]).run().code(0);
     for (how, spell) in SPELLINGS {
-        sandbox.age_token("acme", 172_800);
+        sandbox.backdate_token("acme", 172_800);
         sandbox.server().clear_faults();
         sandbox.server().fault(Fault::at(REFRESH).reply(move |seen| {
             let (_, token) = url::form_urlencoded::parse(&seen.body).next().expect("a field");
             (400, json!({"message": format!("no such token: {}", spell(&token))}).to_string())
         }));
-        let outcome = sandbox.neto(["token", "acme"]).reveals("access token").run();
+        let outcome = sandbox.neto(["token", "acme"]).allow_secret("access token").run();
         assert!(outcome.stderr.contains("[redacted]") || how == AT_THE_CUT, "{how}: {outcome}");
         outcome.code(0).stderr_has("refreshing failed");
     }
-    say(&format!("answers: {} echoes of a refresh token: all struck out", SPELLINGS.len()));
+    print_summary(&format!("answers: {} echoes of a refresh token: all struck out", SPELLINGS.len()));
 }

@@ -1,4 +1,4 @@
-//! A private certificate authority and the leaves it signs, made anew in each test.
+//! A private certificate authority and the leaf certificates it signs, generated for each test.
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
 use std::sync::Arc;
@@ -8,33 +8,33 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ServerConfig, SupportedProtocolVersion};
 
-/// An authority no system trusts; give its [`Authority::pem`] as a `ca_file`.
+/// Certificate authority that no system trusts. Pass its [`Authority::pem`] as a `ca_file`.
 pub(crate) struct Authority {
     pem: String,
     certificate: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
 }
 
-/// Which certificate the server shows.
+/// Certificate that the server presents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leaf {
-    /// For `127.0.0.1`, `::1` and `localhost`, valid today.
-    Good,
-    /// For the right names, but long over.
+    /// Valid now, for `127.0.0.1`, `::1` and `localhost`.
+    Valid,
+    /// Correct names, but expired.
     Expired,
-    /// For the right names, but from a far year on.
+    /// Correct names, but valid only from a distant year on.
     NotYet,
-    /// For the right names, but signed by itself.
+    /// Correct names, but self-signed.
     SelfSigned,
     /// The authority's own certificate, which names no host.
     Root,
     /// Valid, but for `elsewhere.example`.
     OtherName,
-    /// Valid, for this name or address alone.
-    Of(&'static str),
+    /// Valid, but only for this name or address.
+    OnlyFor(&'static str),
 }
 
-/// Which versions of TLS the server speaks.
+/// TLS versions that the server accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Versions {
     Both,
@@ -53,7 +53,7 @@ impl Versions {
 }
 
 impl Authority {
-    /// A new authority with a key of its own.
+    /// Creates an authority with its own key.
     pub(crate) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, "neto test authority");
@@ -64,16 +64,16 @@ impl Authority {
         Self { pem: root.pem(), certificate: root.der().clone(), issuer: Issuer::new(params, key) }
     }
 
-    /// The root certificate, as a `ca_file` holds it.
+    /// Root certificate in the format of a `ca_file`.
     pub(crate) fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// What accepts TLS with the given leaf.
+    /// Builds a TLS acceptor that presents the given leaf.
     pub(crate) fn acceptor(&self, leaf: Leaf, versions: Versions) -> TlsAcceptor {
         let names = match leaf {
             Leaf::OtherName => vec!["elsewhere.example".to_owned()],
-            Leaf::Of(name) => vec![name.to_owned()],
+            Leaf::OnlyFor(name) => vec![name.to_owned()],
             _ => vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()],
         };
         let mut params = CertificateParams::new(names).expect("valid names");

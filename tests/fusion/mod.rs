@@ -1,20 +1,20 @@
-//! A Fusion server on loopback, for the tests and the tour: built from the published API reference alone.
+//! A Fusion server on loopback for the tests and the tour, built only from the published API reference.
 //!
-//! It owns what the reference says about tokens, keys and accounts, and checks every word of it by hand: nothing here
-//! comes from the `neto` library, so that a mistake there cannot agree with itself. What a client does against the
-//! reference is answered as the API would (`401`, `400`) and kept in [`Server::violations`].
+//! The module implements the reference's calls about tokens, keys and accounts, and checks every request against it. It
+//! uses no code of the `neto` library, so a mistake there cannot cancel itself out. A violation of the reference is
+//! answered as the API would (`401`, `400`) and recorded in [`Server::violations`].
 //!
-//! - `server`: what a test starts, sets and asks;
+//! - `server`: the interface for tests: start, settings, queries;
 //! - `serve`: the listener, over http or https, and how an answer or a fault reaches the socket;
-//! - `tenants`: accounts, keys, people, tokens and what was granted to whom;
-//! - `request_token`: the JWT of a login, read and checked by hand;
-//! - `routes`: which call answers what; `authentication`: the three of them that give a token;
-//! - `record`: what was asked, counted, and what was against the reference;
-//! - `faults`: switches that answer wrongly, late, in part or not at all;
-//! - `wire`: the socket under them, which can say any bytes;
-//! - `certificates`: a private authority and what it signs.
+//! - `tenants`: accounts, keys, people, tokens and their owners;
+//! - `request_token`: the JWT of a login, parsed and verified by hand;
+//! - `routes`: the answer to each call; `authentication`: the three calls that grant a token;
+//! - `record`: requests, counts, and violations of the reference;
+//! - `faults`: wrong, late, partial or missing answers;
+//! - `wire`: the socket below them, which can send any bytes;
+//! - `certificates`: a private authority and the certificates it signs.
 //!
-//! It does not imitate the API's rate limits, its search calls or its data.
+//! The API's rate limits, search calls and data are not imitated.
 #![allow(
     dead_code,
     unused_imports,
@@ -43,13 +43,13 @@ mod tests;
 
 pub(crate) use certificates::{Authority, Leaf, Versions};
 pub(crate) use faults::{Fault, Gate};
-pub(crate) use record::Seen;
+pub(crate) use record::RecordedRequest;
 pub(crate) use server::Server;
 pub(crate) use tenants::{Account, Credential, Lifetime, Person};
 
-/// The login of an API key.
+/// Path of an API key's login.
 pub(crate) const TOKEN: &str = "/api/v1/auth/token";
-/// The refresh of a token; the reference has no `/v1` here.
+/// Path of a token refresh; the reference has no `/v1` here.
 pub(crate) const REFRESH: &str = "/api/auth/bearer/refresh";
-/// The login of a person.
+/// Path of a person's login.
 pub(crate) const PERSON: &str = "/api/auth/bearer/token";

@@ -1,57 +1,57 @@
-//! What the server was asked, counted, and what of it was against the reference.
+//! Record of the server: requests, counts, and violations of the reference.
 
 use std::time::Duration;
 
-/// A request as it came.
+/// A request as it was received.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct RecordedRequest {
     pub(crate) method: String,
     pub(crate) path: String,
-    /// What follows the `?`, or nothing.
+    /// Text after the `?`, or an empty string.
     pub(crate) query: String,
-    /// Names in lower case, in the order sent.
+    /// Headers in the order sent, their names in lower case.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 
-impl Seen {
-    /// The first header of that name (in lower case).
+impl RecordedRequest {
+    /// Returns the first header with this name (in lower case).
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The media type, without parameters, in lower case.
+    /// Returns the media type in lower case, without parameters.
     pub(super) fn media_type(&self) -> String {
         let whole = self.header("content-type").unwrap_or_default();
         whole.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
     }
 
-    /// What stands behind `Bearer`.
+    /// Returns the access token after `Bearer`.
     pub(super) fn bearer(&self) -> Option<&str> {
         self.header("authorization")?.strip_prefix("Bearer ")
     }
 }
 
-/// All that happened.
+/// Everything the server recorded.
 #[derive(Default)]
-pub(super) struct Record {
-    pub(super) requests: Vec<Seen>,
+pub(super) struct ServerRecord {
+    pub(super) requests: Vec<RecordedRequest>,
     pub(super) violations: Vec<String>,
     pub(super) connections: usize,
-    /// Of the connections over TLS: how many agreed on new keys, and how many went on with those of an earlier one.
+    /// Number of full and of resumed TLS handshakes.
     pub(super) handshakes: [usize; 2],
     pub(super) logins: usize,
     pub(super) refreshes: usize,
     pub(super) reused: Vec<String>,
-    /// Request tokens that came: whoever holds one may replay it, so they are secrets too.
+    /// Request tokens received. They are secrets too, because a holder can replay them.
     pub(super) request_tokens: Vec<String>,
-    /// From the head of each request to the head of its answer, in the order answered.
-    pub(super) took: Vec<Duration>,
+    /// Time from the head of each request to the head of its answer, in the order answered.
+    pub(super) response_times: Vec<Duration>,
 }
 
-impl Record {
-    /// Keeps a breach of the reference, with where it happened.
-    pub(super) fn violation(&mut self, seen: &Seen, what: &str) {
-        self.violations.push(format!("{} {}: {what}", seen.method, seen.path));
+impl ServerRecord {
+    /// Records a violation of the reference, with method and path.
+    pub(super) fn violation(&mut self, request: &RecordedRequest, what: &str) {
+        self.violations.push(format!("{} {}: {what}", request.method, request.path));
     }
 }

@@ -1,4 +1,4 @@
-//! The request token of a login: read and checked by hand, so that a client's library is not its own judge.
+//! The request token of a login, parsed and verified by hand, so that no client library judges itself.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,10 +7,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::Sha256;
 
-/// Every reader of JSON keeps an integer below this exactly; the reference asks for no more.
+/// Limit below which every JSON reader keeps an integer exactly; the reference asks for no more.
 const JTI_END: u64 = 1 << 53;
 
-/// The five claims, and no others.
+/// The five claims of a request token; any other is an error.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Claims {
@@ -28,7 +28,7 @@ struct Header {
     typ: Option<String>,
 }
 
-/// A request token of the right shape, its signature still to be checked.
+/// A request token of the right form, whose signature is not yet verified.
 pub(super) struct RequestToken {
     pub(super) claims: Claims,
     signed: String,
@@ -36,7 +36,7 @@ pub(super) struct RequestToken {
 }
 
 impl RequestToken {
-    /// Reads a compact JWT; the error says what is against the reference.
+    /// Parses a compact JWT. The error names the violation of the reference.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let parts: Vec<&str> = text.split('.').collect();
         let [header, claims, signature] = parts[..] else {
@@ -58,7 +58,7 @@ impl RequestToken {
         Ok(Self { claims: parsed, signed: format!("{header}.{claims}"), signature: decode("signature", signature)? })
     }
 
-    /// Whether the bytes of this shared secret signed it.
+    /// Returns whether the token was signed with this shared secret.
     pub(super) fn signed_with(&self, sharedsecret: &str) -> bool {
         let mut mac = Hmac::<Sha256>::new_from_slice(sharedsecret.as_bytes()).expect("HMAC takes any key");
         mac.update(self.signed.as_bytes());
@@ -66,7 +66,7 @@ impl RequestToken {
     }
 }
 
-/// A JSON object of exactly the wanted fields, each once; serde alone would take an array in its place.
+/// Parses a JSON object with exactly the fields of `T`, each once. serde alone would also accept an array.
 pub(super) fn object<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, String> {
     if !bytes.trim_ascii_start().starts_with(b"{") {
         return Err(format!("{what} is no JSON object"));
@@ -74,14 +74,14 @@ pub(super) fn object<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T,
     serde_json::from_slice(bytes).map_err(|error| format!("{what}: {error}"))
 }
 
-/// The shortname a request token names, whether or not it is signed: for faults of one tenant.
+/// Returns the shortname in a request token without verifying the signature; used by faults of one tenant.
 pub(super) fn shortname_of(body: &[u8]) -> Option<String> {
-    let token = RequestToken::parse(&text_in(body)?).ok()?;
+    let token = RequestToken::parse(&jwt_in(body)?).ok()?;
     Some(token.claims.shortname)
 }
 
-/// The request token as it stands in the body of a login, whatever becomes of the request.
-pub(super) fn text_in(body: &[u8]) -> Option<String> {
+/// Returns the request token from the body of a login, even if the login is invalid.
+pub(super) fn jwt_in(body: &[u8]) -> Option<String> {
     let body: serde_json::Value = serde_json::from_slice(body).ok()?;
     Some(body.get("jwt")?.as_str()?.to_owned())
 }

@@ -1,16 +1,16 @@
-//! Which call answers what, and what of a call is against the reference.
+//! The answer to each call, and the check of each call against the reference.
 
-use super::record::Seen;
+use super::record::RecordedRequest;
 use super::request_token::object;
 use super::server::State;
 use super::tenants::{Account, Key};
 use super::{PERSON, REFRESH, TOKEN, authentication};
 use serde_json::{Map, Value, json};
 
-/// The most accounts in one answer; the reference knows no paging.
+/// Maximum number of accounts in one answer; the reference has no paging.
 const CUSTOMERS_AT_ONCE: usize = 1000;
 
-/// A whole answer.
+/// A complete answer.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: Vec<(String, String)>,
@@ -33,7 +33,7 @@ impl Answer {
     }
 }
 
-/// The body of the API's errors.
+/// Renders the body of an API error.
 pub(super) fn error_body(status: u16, message: &str) -> Vec<u8> {
     let name = match status {
         400 => "Bad Request",
@@ -48,49 +48,49 @@ pub(super) fn error_body(status: u16, message: &str) -> Vec<u8> {
     json!({"status": status, "name": name, "message": message}).to_string().into_bytes()
 }
 
-/// Carries a call out.
-pub(super) fn answer(state: &mut State, seen: &Seen) -> Answer {
-    match seen.path.as_str() {
-        TOKEN | REFRESH | PERSON => authentication::answer(state, seen),
-        path if path.starts_with("/api/v1/") => with_bearer(state, seen),
+/// Carries out a call.
+pub(super) fn answer(state: &mut State, request: &RecordedRequest) -> Answer {
+    match request.path.as_str() {
+        TOKEN | REFRESH | PERSON => authentication::answer(state, request),
+        path if path.starts_with("/api/v1/") => with_bearer(state, request),
         _ => Answer::error(404, "no such call"),
     }
 }
 
-/// Answers a breach of the reference as the API would, and keeps it.
-pub(super) fn refused(state: &mut State, seen: &Seen, status: u16, what: &str) -> Answer {
-    state.record.violation(seen, what);
+/// Records a violation of the reference and answers as the API would.
+pub(super) fn reject_violation(state: &mut State, request: &RecordedRequest, status: u16, what: &str) -> Answer {
+    state.record.violation(request, what);
     Answer::error(status, what)
 }
 
-fn with_bearer(state: &mut State, seen: &Seen) -> Answer {
+fn with_bearer(state: &mut State, request: &RecordedRequest) -> Answer {
     let now = state.now();
-    let Some(subject) = seen.bearer().and_then(|token| state.tenants.holder(token, now)).cloned() else {
+    let Some(subject) = request.bearer().and_then(|token| state.tenants.access_token_owner(token, now)).cloned() else {
         return Answer::error(401, "Access token is missing or invalid");
     };
     let shortname = subject.shortname();
-    let parts: Vec<&str> = seen.path.trim_start_matches("/api/v1/").split('/').collect();
-    match (seen.method.as_str(), &parts[..]) {
+    let parts: Vec<&str> = request.path.trim_start_matches("/api/v1/").split('/').collect();
+    match (request.method.as_str(), &parts[..]) {
         ("GET", ["customers"]) => customers(state, shortname),
         ("GET", ["customer", wanted]) => customer(state, shortname, wanted),
         ("GET", ["api-keys"]) => Answer::wrapped(200, &keys(state, shortname)),
-        ("POST", ["api-keys"]) => create_key(state, seen, shortname),
+        ("POST", ["api-keys"]) => create_key(state, request, shortname),
         ("GET", ["api-keys", appname]) => match state.key(shortname, appname) {
             Some(key) => Answer::wrapped(200, &key_record(appname, key)),
             None => Answer::error(404, "no such API key"),
         },
-        ("PUT", ["api-keys", appname, "regen"]) => regenerate(state, seen, shortname, appname),
+        ("PUT", ["api-keys", appname, "regen"]) => regenerate(state, request, shortname, appname),
         ("DELETE", ["api-keys", appname]) => remove_key(state, shortname, appname),
         (_, ["api-keys", ..]) => Answer::error(405, "not a call of API keys"),
-        _ => echo(seen, shortname),
+        _ => echo(request, shortname),
     }
 }
 
-/// Any other call tells what it was asked.
-fn echo(seen: &Seen, shortname: &str) -> Answer {
-    let body: Value = serde_json::from_slice(&seen.body).unwrap_or(Value::Null);
+/// Answers any other call with a description of the request.
+fn echo(request: &RecordedRequest, shortname: &str) -> Answer {
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
     let data = json!({
-        "shortname": shortname, "method": seen.method, "path": seen.path, "query": seen.query, "body": body,
+        "shortname": shortname, "method": request.method, "path": request.path, "query": request.query, "body": body,
     });
     Answer::wrapped(200, &data)
 }
@@ -101,7 +101,7 @@ fn customers(state: &State, shortname: &str) -> Answer {
     Answer::wrapped(200, &Value::Array(rows))
 }
 
-/// One account: the reseller's own, or one below it.
+/// Returns one account: the reseller's own, or one below it.
 fn customer(state: &State, shortname: &str, wanted: &str) -> Answer {
     let accounts = state.tenants.by_shortname.get(shortname).map_or(&[][..], |tenant| &tenant.accounts[..]);
     let direct = || u64::try_from(accounts.iter().filter(|account| account.parent == shortname).count());
@@ -145,10 +145,10 @@ fn key_record(appname: &str, key: &Key) -> Value {
     record
 }
 
-fn create_key(state: &mut State, seen: &Seen, shortname: &str) -> Answer {
-    let fields = match key_fields(seen, &["appname", "roles"]) {
+fn create_key(state: &mut State, request: &RecordedRequest, shortname: &str) -> Answer {
+    let fields = match key_fields(request, &["appname", "roles"]) {
         Ok(fields) => fields,
-        Err(what) => return refused(state, seen, 400, &what),
+        Err(what) => return reject_violation(state, request, 400, &what),
     };
     let appname = text(&fields, "appname");
     if state.key(shortname, &appname).is_some() {
@@ -158,17 +158,17 @@ fn create_key(state: &mut State, seen: &Seen, shortname: &str) -> Answer {
     key_with_secret(state, 201, shortname, &appname, &appkey)
 }
 
-fn regenerate(state: &mut State, seen: &Seen, shortname: &str, appname: &str) -> Answer {
-    let fields = match key_fields(seen, &["description", "roles"]) {
+fn regenerate(state: &mut State, request: &RecordedRequest, shortname: &str, appname: &str) -> Answer {
+    let fields = match key_fields(request, &["description", "roles"]) {
         Ok(fields) => fields,
-        Err(what) => return refused(state, seen, 400, &what),
+        Err(what) => return reject_violation(state, request, 400, &what),
     };
     let Some(appkey) = state.tenants.regenerate(shortname, appname) else {
         return Answer::error(404, "no such API key");
     };
     if let Some(key) = state.tenants.by_shortname.get_mut(shortname).and_then(|tenant| tenant.keys.get_mut(appname)) {
         key.description = text(&fields, "description");
-        key.roles = state.roles_after.clone().unwrap_or_else(|| roles(&fields));
+        key.roles = state.roles_after_regeneration.clone().unwrap_or_else(|| roles(&fields));
     }
     state.regenerations += 1;
     if state.regeneration_ends_access {
@@ -191,12 +191,12 @@ fn key_with_secret(state: &State, status: u16, shortname: &str, appname: &str, a
     Answer::wrapped(status, &record)
 }
 
-/// The body of a call about a key: these fields there, all of the right type, no others.
-fn key_fields(seen: &Seen, needed: &[&str]) -> Result<Map<String, Value>, String> {
-    if seen.media_type() != "application/json" {
+/// Parses the body of a call about a key: all `needed` fields, correct types, no other fields.
+fn key_fields(request: &RecordedRequest, needed: &[&str]) -> Result<Map<String, Value>, String> {
+    if request.media_type() != "application/json" {
         return Err("the content type is not application/json".to_owned());
     }
-    let fields: Map<String, Value> = object("the body", &seen.body)?;
+    let fields: Map<String, Value> = object("the body", &request.body)?;
     if let Some(missing) = needed.iter().find(|name| !fields.contains_key(**name)) {
         return Err(format!("the complete object is wanted: {missing} is missing"));
     }

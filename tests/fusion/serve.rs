@@ -1,10 +1,10 @@
-//! One connection after another: how an answer, or a fault in its place, reaches the socket.
+//! Accepts connections and writes an answer, or a fault in its place, to the socket.
 
-use super::faults::{Act, strike};
-use super::record::Seen;
+use super::faults::{Effect, find_fault};
+use super::record::RecordedRequest;
 use super::routes::{self, Answer};
 use super::server::Shared;
-use super::wire::{Override, Speech, Wire};
+use super::wire::{RawAnswer, RawOverride, Wire};
 use super::{TOKEN, request_token};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
@@ -26,23 +26,23 @@ use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::HandshakeKind;
 
-/// Takes connections for ever.
+/// Accepts connections forever.
 pub(super) async fn listen(listener: StdListener, tls: Option<TlsAcceptor>, state: Shared) {
     let listener = TcpListener::from_std(listener).expect("a listener");
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
-        // As servers do: no answer waits until the client has acknowledged its head.
+        // Servers usually do this: no answer waits for the client's acknowledgment of its head.
         let _ = stream.set_nodelay(true);
         state.lock().unwrap_or_else(PoisonError::into_inner).record.connections += 1;
         let (tls, state) = (tls.clone(), Arc::clone(&state));
         tokio::spawn(async move {
             match tls {
-                None => converse(stream, state).await,
+                None => serve_connection(stream, state).await,
                 Some(tls) => {
                     if let Ok(stream) = tls.accept(stream).await {
                         let resumed = stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
-                        note_handshake(&state, resumed);
-                        converse(stream, state).await;
+                        record_handshake(&state, resumed);
+                        serve_connection(stream, state).await;
                     }
                 }
             }
@@ -50,74 +50,82 @@ pub(super) async fn listen(listener: StdListener, tls: Option<TlsAcceptor>, stat
     }
 }
 
-fn note_handshake(state: &Shared, resumed: bool) {
+fn record_handshake(state: &Shared, resumed: bool) {
     state.lock().unwrap_or_else(PoisonError::into_inner).record.handshakes[usize::from(resumed)] += 1;
 }
 
 /// Answers the requests of one connection.
-async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, state: Shared) {
-    let (wire, instead) = Wire::new(stream);
-    let service = service_fn(move |request| serve(request, Arc::clone(&state), instead.clone()));
-    // An error here is a client gone or a fault that was asked for.
+async fn serve_connection(stream: impl AsyncRead + AsyncWrite + Unpin, state: Shared) {
+    let (wire, raw_override) = Wire::new(stream);
+    let service = service_fn(move |request| serve(request, Arc::clone(&state), raw_override.clone()));
+    // An error here means that the client disconnected or that a fault was set.
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(wire), service).await;
 }
 
-/// The connection ends here, on purpose.
+/// Error that closes the connection on purpose.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection ends")]
 struct Ended;
 
-async fn serve(request: Request<Incoming>, state: Shared, instead: Override) -> Result<Response<Trickle>, Ended> {
+async fn serve(
+    request: Request<Incoming>,
+    state: Shared,
+    raw_override: RawOverride,
+) -> Result<Response<Trickle>, Ended> {
     let started = Instant::now();
-    let answer = answer(request, &state, &instead).await;
-    state.lock().unwrap_or_else(PoisonError::into_inner).record.took.push(started.elapsed());
+    let answer = answer(request, &state, &raw_override).await;
+    state.lock().unwrap_or_else(PoisonError::into_inner).record.response_times.push(started.elapsed());
     answer
 }
 
-async fn answer(request: Request<Incoming>, state: &Shared, instead: &Override) -> Result<Response<Trickle>, Ended> {
-    let seen = see(request).await?;
+async fn answer(
+    request: Request<Incoming>,
+    state: &Shared,
+    raw_override: &RawOverride,
+) -> Result<Response<Trickle>, Ended> {
+    let request = read_request(request).await?;
     let fault = {
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-        let tenant = state.tenant_of(&seen);
-        state.record.requests.push(seen.clone());
-        if seen.path == TOKEN {
-            state.record.request_tokens.extend(request_token::text_in(&seen.body));
+        let tenant = state.tenant_of(&request);
+        state.record.requests.push(request.clone());
+        if request.path == TOKEN {
+            state.record.request_tokens.extend(request_token::jwt_in(&request.body));
         }
-        strike(&mut state.faults, &seen.path, tenant.as_deref())
+        find_fault(&mut state.faults, &request.path, tenant.as_deref())
     };
-    let Some(fault) = fault else { return Ok(render(carry_out(state, &seen), None)) };
+    let Some(fault) = fault else { return Ok(render(carry_out(state, &request), None)) };
     if let Some(gate) = &fault.gate {
         gate.pass().await;
     }
     if let Some(delay) = fault.delay {
         tokio::time::sleep(delay).await;
     }
-    match fault.act {
-        Act::Usual => Ok(render(carry_out(state, &seen), None)),
-        Act::Drip { pause } => Ok(render(carry_out(state, &seen), Some(pause))),
-        Act::Answer { status, headers, body } => Ok(render(dated(state, Answer { status, headers, body }), None)),
-        Act::Close => Err(Ended),
-        Act::Lose => {
-            carry_out(state, &seen);
+    match fault.effect {
+        Effect::Usual => Ok(render(carry_out(state, &request), None)),
+        Effect::Drip { pause } => Ok(render(carry_out(state, &request), Some(pause))),
+        Effect::Answer { status, headers, body } => Ok(render(dated(state, Answer { status, headers, body }), None)),
+        Effect::Close => Err(Ended),
+        Effect::Lose => {
+            carry_out(state, &request);
             Err(Ended)
         }
-        Act::Cut { keep } => {
-            let answer = carry_out(state, &seen);
-            Ok(say(instead, Speech { bytes: cut(&answer, keep), ..Speech::default() }))
+        Effect::Cut { keep } => {
+            let answer = carry_out(state, &request);
+            Ok(send_raw(raw_override, RawAnswer { bytes: cut(&answer, keep), ..RawAnswer::default() }))
         }
-        Act::Raw(speech) => Ok(say(instead, speech)),
-        Act::Reply(reply) => {
-            let (status, body) = reply(&seen);
+        Effect::Raw(bytes) => Ok(send_raw(raw_override, bytes)),
+        Effect::Reply(reply) => {
+            let (status, body) = reply(&request);
             Ok(render(dated(state, Answer { status, headers: Vec::new(), body: body.into_bytes() }), None))
         }
     }
 }
 
-async fn see(request: Request<Incoming>) -> Result<Seen, Ended> {
+async fn read_request(request: Request<Incoming>) -> Result<RecordedRequest, Ended> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Ended)?.to_bytes().to_vec();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ok(Seen {
+    Ok(RecordedRequest {
         method: head.method.to_string(),
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
@@ -126,12 +134,12 @@ async fn see(request: Request<Incoming>) -> Result<Seen, Ended> {
     })
 }
 
-fn carry_out(state: &Shared, seen: &Seen) -> Answer {
-    let answer = routes::answer(&mut state.lock().unwrap_or_else(PoisonError::into_inner), seen);
+fn carry_out(state: &Shared, request: &RecordedRequest) -> Answer {
+    let answer = routes::answer(&mut state.lock().unwrap_or_else(PoisonError::into_inner), request);
     dated(state, answer)
 }
 
-/// Adds the server's own `Date`, unless the answer has one.
+/// Adds a `Date` from the server's clock unless the answer already has one.
 fn dated(state: &Shared, mut answer: Answer) -> Answer {
     if !answer.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("date")) {
         let now = state.lock().unwrap_or_else(PoisonError::into_inner).now();
@@ -141,7 +149,7 @@ fn dated(state: &Shared, mut answer: Answer) -> Answer {
     answer
 }
 
-/// The bytes of an answer, its body cut short of what its length says.
+/// Renders an answer whose body is shorter than its `content-length`.
 fn cut(answer: &Answer, keep: usize) -> Vec<u8> {
     let mut text = format!("HTTP/1.1 {} Cut\r\ncontent-length: {}\r\n", answer.status, answer.body.len());
     for (name, value) in &answer.headers {
@@ -153,9 +161,9 @@ fn cut(answer: &Answer, keep: usize) -> Vec<u8> {
     bytes
 }
 
-/// Says this in place of an answer, and then no more.
-fn say(instead: &Override, speech: Speech) -> Response<Trickle> {
-    instead.say(speech);
+/// Sends these bytes in place of an answer, and no other bytes after them.
+fn send_raw(raw_override: &RawOverride, bytes: RawAnswer) -> Response<Trickle> {
+    raw_override.send_raw(bytes);
     let headers = vec![("connection".to_owned(), "close".to_owned())];
     render(Answer { status: 200, headers, body: Vec::new() }, None)
 }
@@ -168,19 +176,19 @@ fn render(answer: Answer, pause: Option<Duration>) -> Response<Trickle> {
     response.body(Trickle::new(answer.body, pause)).expect("a valid answer")
 }
 
-/// A body that comes whole, or a byte at a time with a pause before each.
+/// A body sent at once, or byte by byte with a pause before each.
 struct Trickle {
-    left: VecDeque<Bytes>,
+    remaining: VecDeque<Bytes>,
     pause: Option<(Duration, Pin<Box<Sleep>>)>,
 }
 
 impl Trickle {
     fn new(body: Vec<u8>, pause: Option<Duration>) -> Self {
-        let left = match pause {
+        let remaining = match pause {
             Some(_) => body.iter().map(|byte| Bytes::copy_from_slice(&[*byte])).collect(),
             None => VecDeque::from([Bytes::from(body)]),
         };
-        Self { left, pause: pause.map(|time| (time, Box::pin(tokio::time::sleep(time)))) }
+        Self { remaining, pause: pause.map(|time| (time, Box::pin(tokio::time::sleep(time)))) }
     }
 }
 
@@ -193,10 +201,10 @@ impl Body for Trickle {
             ready!(sleep.as_mut().poll(task));
             *sleep = Box::pin(tokio::time::sleep(*time));
         }
-        Poll::Ready(self.left.pop_front().map(|bytes| Ok(Frame::data(bytes))))
+        Poll::Ready(self.remaining.pop_front().map(|bytes| Ok(Frame::data(bytes))))
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left.iter().map(|bytes| bytes.len() as u64).sum())
+        SizeHint::with_exact(self.remaining.iter().map(|bytes| bytes.len() as u64).sum())
     }
 }

@@ -1,8 +1,8 @@
-//! The server: its listener in a thread of its own, and what a test asks of it.
+//! The server: its listener thread, and the interface for tests.
 
 use super::certificates::{Authority, Leaf, Versions};
 use super::faults::Fault;
-use super::record::{Record, Seen};
+use super::record::{RecordedRequest, ServerRecord};
 use super::request_token;
 use super::serve::listen;
 use super::tenants::{Account, Credential, Key, Lifetime, Person, Tenants};
@@ -17,10 +17,10 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
-/// Shapes a grant before it is sent.
-type Shape = Box<dyn Fn(&mut Map<String, Value>) + Send>;
+/// Changes a grant before it is sent.
+type GrantEdit = Box<dyn Fn(&mut Map<String, Value>) + Send>;
 
-/// A Fusion server on `127.0.0.1`; it ends when it is dropped.
+/// A Fusion server on `127.0.0.1`, stopped when dropped.
 pub(crate) struct Server {
     origin: String,
     state: Shared,
@@ -28,28 +28,28 @@ pub(crate) struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
-/// The state, between the test and the server's thread.
+/// State shared by the test and the server's thread.
 pub(super) type Shared = Arc<Mutex<State>>;
 
-/// All that the server knows and was told.
+/// Data and settings of the server.
 pub(super) struct State {
     pub(super) tenants: Tenants,
-    pub(super) record: Record,
+    pub(super) record: ServerRecord,
     pub(super) jtis: HashSet<u64>,
-    /// Seconds that `iat` may be off; None: any.
+    /// Permitted deviation of `iat` in seconds; `None` accepts any value.
     pub(super) iat_tolerance: Option<u64>,
-    pub(super) shape: Option<Shape>,
+    pub(super) grant_edit: Option<GrantEdit>,
     pub(super) faults: Vec<Fault>,
     pub(super) regenerations: usize,
     /// Whether a regeneration ends the access tokens of its key.
     pub(super) regeneration_ends_access: bool,
-    /// The roles that a key has after a regeneration, whatever was sent.
-    pub(super) roles_after: Option<Vec<String>>,
+    /// Roles of a key after a regeneration, in place of those sent.
+    pub(super) roles_after_regeneration: Option<Vec<String>>,
     clock_skew: i64,
 }
 
 impl State {
-    /// The server's own clock.
+    /// Returns the time of the server's clock.
     pub(super) fn now(&self) -> u64 {
         epoch_seconds().saturating_add_signed(self.clock_skew)
     }
@@ -58,37 +58,41 @@ impl State {
         self.tenants.by_shortname.get(shortname)?.keys.get(appname)
     }
 
-    /// Whose request this is, as far as one can tell before it is carried out.
-    pub(super) fn tenant_of(&self, seen: &Seen) -> Option<String> {
-        match seen.path.as_str() {
-            TOKEN => request_token::shortname_of(&seen.body),
+    /// Returns the tenant of a request that has not been carried out yet, if it can be determined.
+    pub(super) fn tenant_of(&self, request: &RecordedRequest) -> Option<String> {
+        match request.path.as_str() {
+            TOKEN => request_token::shortname_of(&request.body),
             REFRESH => {
-                let (_, token) = url::form_urlencoded::parse(&seen.body).find(|(name, _)| name == "refresh_token")?;
-                self.tenants.refreshes(&token).map(|subject| subject.shortname().to_owned())
+                let (_, token) =
+                    url::form_urlencoded::parse(&request.body).find(|(name, _)| name == "refresh_token")?;
+                self.tenants.refresh_token_owner(&token).map(|subject| subject.shortname().to_owned())
             }
-            _ => self.tenants.holder(seen.bearer()?, self.now()).map(|subject| subject.shortname().to_owned()),
+            _ => self
+                .tenants
+                .access_token_owner(request.bearer()?, self.now())
+                .map(|subject| subject.shortname().to_owned()),
         }
     }
 }
 
-/// The real clock; the server's own may differ, see [`Server::set_clock_skew`].
+/// Returns the real time. The server's clock may differ, see [`Server::set_clock_skew`].
 pub(super) fn epoch_seconds() -> u64 {
     u64::try_from(Timestamp::now().as_second()).expect("a time after 1970")
 }
 
 impl Server {
-    /// Listens for http.
+    /// Starts a server over http.
     pub(crate) fn http() -> Self {
         Self::start("http", None)
     }
 
-    /// Listens for https, with a leaf that the authority signs.
+    /// Starts a server over https with a leaf signed by the authority.
     pub(crate) fn https(authority: &Authority, leaf: Leaf) -> Self {
-        Self::https_of(authority, leaf, Versions::Both)
+        Self::https_with_versions(authority, leaf, Versions::Both)
     }
 
-    /// The same, with these versions of TLS alone.
-    pub(crate) fn https_of(authority: &Authority, leaf: Leaf, versions: Versions) -> Self {
+    /// Starts a server over https that accepts only these TLS versions.
+    pub(crate) fn https_with_versions(authority: &Authority, leaf: Leaf, versions: Versions) -> Self {
         Self::start("https", Some(authority.acceptor(leaf, versions)))
     }
 
@@ -98,14 +102,14 @@ impl Server {
         let origin = format!("{scheme}://{}", listener.local_addr().expect("an address"));
         let state = Arc::new(Mutex::new(State {
             tenants: Tenants::default(),
-            record: Record::default(),
+            record: ServerRecord::default(),
             jtis: HashSet::new(),
             iat_tolerance: Some(60),
-            shape: None,
+            grant_edit: None,
             faults: Vec::new(),
             regenerations: 0,
             regeneration_ends_access: false,
-            roles_after: None,
+            roles_after_regeneration: None,
             clock_skew: 0,
         }));
         let (stop, stopped) = oneshot::channel();
@@ -131,14 +135,14 @@ impl Server {
         &self.origin
     }
 
-    /// The API's url, as a NETOSECRET holds it.
+    /// URL of the API, as in a NETOSECRET.
     pub(crate) fn url(&self) -> String {
         format!("{}/api/v1", self.origin)
     }
 
-    // What there is.
+    // Data.
 
-    /// Adds an API key, and its tenant if there is none of that shortname yet.
+    /// Adds an API key, and its tenant if that shortname does not exist yet.
     pub(crate) fn add_tenant(&self, shortname: &str, appname: &str) -> Credential {
         let mut state = self.state();
         let appkey = state.tenants.add_key(shortname, appname, vec!["admin".to_owned()], "made for a test");
@@ -158,12 +162,12 @@ impl Server {
         Person { url: self.url(), username: username.to_owned(), password }
     }
 
-    /// Gives a tenant accounts below it, as a reseller has.
+    /// Sets the accounts below a reseller.
     pub(crate) fn set_accounts(&self, shortname: &str, accounts: Vec<Account>) {
         self.state().tenants.by_shortname.get_mut(shortname).expect("a tenant").accounts = accounts;
     }
 
-    /// Says when a key was last used (epoch seconds; None: never) and from where.
+    /// Sets the time (epoch seconds; `None`: never) and the address of a key's last use.
     pub(crate) fn set_last_login(&self, credential: &Credential, when: Option<u64>, address: &str) {
         let mut state = self.state();
         let tenant = state.tenants.by_shortname.get_mut(&credential.shortname).expect("a tenant");
@@ -171,13 +175,13 @@ impl Server {
         (key.last_login, key.last_ip) = (when, address.to_owned());
     }
 
-    /// A new appkey in place of the old one, as if regenerated elsewhere.
+    /// Replaces a key's appkey, as a regeneration elsewhere would.
     pub(crate) fn regenerate(&self, credential: &Credential) -> Credential {
         let appkey = self.state().tenants.regenerate(&credential.shortname, &credential.appname).expect("a key");
         Credential { appkey, ..credential.clone() }
     }
 
-    /// Removes a key; its tokens end.
+    /// Removes a key and ends its tokens.
     pub(crate) fn remove_key(&self, credential: &Credential) {
         self.state().tenants.remove_key(&credential.shortname, &credential.appname);
     }
@@ -192,19 +196,19 @@ impl Server {
         self.state().tenants.end_refresh_tokens();
     }
 
-    // How it behaves.
+    // Settings.
 
-    /// Lets a regeneration end the access tokens of its key.
+    /// Makes a regeneration end the access tokens of its key.
     pub(crate) fn end_access_on_regeneration(&self) {
         self.state().regeneration_ends_access = true;
     }
 
-    /// Gives keys these roles with a regeneration, whatever is sent.
-    pub(crate) fn set_roles_after(&self, roles: &[&str]) {
-        self.state().roles_after = Some(roles.iter().map(|role| (*role).to_owned()).collect());
+    /// Sets the roles that a regeneration gives to a key, in place of those sent.
+    pub(crate) fn set_roles_after_regeneration(&self, roles: &[&str]) {
+        self.state().roles_after_regeneration = Some(roles.iter().map(|role| (*role).to_owned()).collect());
     }
 
-    /// Gives a key these roles and this description.
+    /// Sets the roles and the description of a key.
     pub(crate) fn describe(&self, shortname: &str, appname: &str, roles: &[&str], description: &str) {
         let mut state = self.state();
         let tenant = state.tenants.by_shortname.get_mut(shortname).expect("a tenant");
@@ -213,101 +217,102 @@ impl Server {
         description.clone_into(&mut key.description);
     }
 
-    /// How long what is granted from now on lives.
+    /// Sets the lifetime of all later grants.
     pub(crate) fn set_lifetime(&self, lifetime: Lifetime) {
         self.state().tenants.lifetime = lifetime;
     }
 
-    /// The same for one tenant.
-    pub(crate) fn set_lifetime_of(&self, shortname: &str, lifetime: Lifetime) {
+    /// Sets the lifetime of one tenant's later grants.
+    pub(crate) fn set_tenant_lifetime(&self, shortname: &str, lifetime: Lifetime) {
         self.state().tenants.lifetimes.insert(shortname.to_owned(), lifetime);
     }
 
-    /// Shapes every grant before it is sent: other types, missing fields.
-    pub(crate) fn shape_grants(&self, shape: impl Fn(&mut Map<String, Value>) + Send + 'static) {
-        self.state().shape = Some(Box::new(shape));
+    /// Changes every grant before it is sent: other types, missing fields.
+    pub(crate) fn edit_grants(&self, grant_edit: impl Fn(&mut Map<String, Value>) + Send + 'static) {
+        self.state().grant_edit = Some(Box::new(grant_edit));
     }
 
-    /// Moves the server's clock by so many seconds: its `Date`, and what it holds `iat` against.
+    /// Shifts the server's clock by `seconds`. The clock sets `Date` and is compared with `iat`.
     pub(crate) fn set_clock_skew(&self, seconds: i64) {
         self.state().clock_skew = seconds;
     }
 
-    /// How far `iat` may be off, in seconds; None lets any pass (for a client whose clock a test moves).
+    /// Sets the permitted deviation of `iat` in seconds. `None` accepts any value, for a client whose clock a test
+    /// shifts.
     pub(crate) fn set_iat_tolerance(&self, seconds: Option<u64>) {
         self.state().iat_tolerance = seconds;
     }
 
-    /// Sets a fault; of several, the first that fits strikes.
+    /// Sets a fault. If several match a request, the first takes effect.
     pub(crate) fn fault(&self, fault: Fault) {
         self.state().faults.push(fault);
     }
 
-    /// Takes all faults away.
+    /// Clears all faults.
     pub(crate) fn clear_faults(&self) {
         self.state().faults.clear();
     }
 
-    // What happened.
+    // Results.
 
-    /// How many logins were granted.
+    /// Number of logins granted.
     pub(crate) fn logins(&self) -> usize {
         self.state().record.logins
     }
 
-    /// How often a key got another appkey.
+    /// Number of appkeys regenerated.
     pub(crate) fn regenerations(&self) -> usize {
         self.state().regenerations
     }
 
-    /// The names of a tenant's keys with their roles and descriptions, in the order of the names.
+    /// Keys of a tenant, sorted by name, with roles and descriptions.
     pub(crate) fn keys(&self, shortname: &str) -> Vec<(String, Vec<String>, String)> {
         let state = self.state();
         let keys = &state.tenants.by_shortname[shortname].keys;
         keys.iter().map(|(name, key)| (name.clone(), key.roles.clone(), key.description.clone())).collect()
     }
 
-    /// How many refreshes were granted.
+    /// Number of refreshes granted.
     pub(crate) fn refreshes(&self) -> usize {
         self.state().record.refreshes
     }
 
-    /// Refresh tokens that came again after they were used.
+    /// Refresh tokens that were sent again after use.
     pub(crate) fn reused_refresh_tokens(&self) -> Vec<String> {
         self.state().record.reused.clone()
     }
 
-    /// How many connections came.
+    /// Number of connections accepted.
     pub(crate) fn connections(&self) -> usize {
         self.state().record.connections
     }
 
-    /// Of the connections over TLS: how many agreed on new keys, and how many resumed an earlier session.
+    /// Number of full and of resumed TLS handshakes.
     pub(crate) fn handshakes(&self) -> [usize; 2] {
         self.state().record.handshakes
     }
 
-    /// How many requests came for a path, whatever was answered.
-    pub(crate) fn asked(&self, path: &str) -> usize {
-        self.state().record.requests.iter().filter(|seen| seen.path == path).count()
+    /// Number of requests for a path, regardless of the answer.
+    pub(crate) fn request_count(&self, path: &str) -> usize {
+        self.state().record.requests.iter().filter(|request| request.path == path).count()
     }
 
-    /// All requests, in the order they came.
-    pub(crate) fn requests(&self) -> Vec<Seen> {
+    /// All requests in the order received.
+    pub(crate) fn requests(&self) -> Vec<RecordedRequest> {
         self.state().record.requests.clone()
     }
 
-    /// The server's own part of every request so far, from its head to the head of its answer.
-    pub(crate) fn took(&self) -> Vec<Duration> {
-        self.state().record.took.clone()
+    /// Time the server spent on each request, from its head to the head of its answer.
+    pub(crate) fn response_times(&self) -> Vec<Duration> {
+        self.state().record.response_times.clone()
     }
 
-    /// What was against the reference, each with its method and path.
+    /// Violations of the reference, each with method and path.
     pub(crate) fn violations(&self) -> Vec<String> {
         self.state().record.violations.clone()
     }
 
-    /// Every secret made here or sent here, with what it is: nobody but those asked for may show one.
+    /// Every secret that the server created or received, with its kind. A program may show one only when asked for it.
     pub(crate) fn secrets(&self) -> Vec<(&'static str, String)> {
         let state = self.state();
         let sent = state.record.request_tokens.iter().map(|token| ("request token", token.clone()));

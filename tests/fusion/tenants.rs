@@ -5,7 +5,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// What a test hands to neto: the five fields of a NETOSECRET.
+/// The five fields of a NETOSECRET, which a test passes to neto.
 #[derive(Clone, Debug)]
 pub(crate) struct Credential {
     pub(crate) url: String,
@@ -16,12 +16,12 @@ pub(crate) struct Credential {
 }
 
 impl Credential {
-    /// The NETOSECRET, as the portal shows it: standard base64, padded.
+    /// Encodes the NETOSECRET as the portal shows it: standard base64, padded.
     pub(crate) fn netosecret(&self) -> String {
         STANDARD.encode(self.json().to_string())
     }
 
-    /// The five fields.
+    /// The five fields as a JSON object.
     pub(crate) fn json(&self) -> Value {
         json!({
             "url": self.url,
@@ -41,11 +41,11 @@ pub(crate) struct Person {
     pub(crate) password: String,
 }
 
-/// How long what is granted lives, in seconds.
+/// Lifetime of granted tokens, in seconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lifetime {
     pub(crate) access: u64,
-    /// None: no refresh token is given.
+    /// `None`: no refresh token is granted.
     pub(crate) refresh: Option<u64>,
 }
 
@@ -55,7 +55,7 @@ impl Default for Lifetime {
     }
 }
 
-/// One account as `GET /customers` shows it to a reseller.
+/// An account as `GET /customers` shows it to a reseller.
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
     pub(crate) shortname: String,
@@ -64,7 +64,7 @@ pub(crate) struct Account {
     pub(crate) trial: bool,
 }
 
-/// Who a token was granted to.
+/// Owner of a token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Subject {
     Key { shortname: String, appname: String },
@@ -72,7 +72,7 @@ pub(super) enum Subject {
 }
 
 impl Subject {
-    /// The tenant, or the person's name in its place.
+    /// Shortname of the tenant, or the name of the person.
     pub(super) fn shortname(&self) -> &str {
         match self {
             Self::Key { shortname, .. } => shortname,
@@ -81,7 +81,7 @@ impl Subject {
     }
 }
 
-/// An API key as the server keeps it.
+/// An API key as the server stores it.
 #[derive(Clone)]
 pub(super) struct Key {
     pub(super) appkey: String,
@@ -98,30 +98,30 @@ pub(super) struct Tenant {
     pub(super) accounts: Vec<Account>,
 }
 
-struct Granted {
+struct GrantedToken {
     subject: Subject,
     session: u64,
-    ends: u64,
+    expires_at: u64,
 }
 
-/// All the server knows of its customers.
+/// Customers of the server, and the tokens granted to them.
 #[derive(Default)]
 pub(super) struct Tenants {
     pub(super) by_shortname: BTreeMap<String, Tenant>,
     people: HashMap<String, String>,
-    access: HashMap<String, Granted>,
-    refresh: HashMap<String, Granted>,
-    used: HashSet<String>,
-    ended: HashSet<u64>,
+    access: HashMap<String, GrantedToken>,
+    refresh: HashMap<String, GrantedToken>,
+    used_refresh_tokens: HashSet<String>,
+    ended_sessions: HashSet<u64>,
     sessions: u64,
-    /// For all but those in `lifetimes`.
+    /// Lifetime for all tenants that are not in `lifetimes`.
     pub(super) lifetime: Lifetime,
     pub(super) lifetimes: HashMap<String, Lifetime>,
-    /// Every secret made here, with what it is.
+    /// Every secret created here, with its kind.
     pub(super) secrets: Vec<(&'static str, String)>,
 }
 
-/// Why a refresh token is not taken.
+/// Reason why a refresh token is rejected.
 pub(super) enum RefreshRefusal {
     Reused,
     Unknown,
@@ -129,7 +129,7 @@ pub(super) enum RefreshRefusal {
 }
 
 impl Tenants {
-    /// Adds a key, and its tenant unless there is one; a key of that name there is replaced.
+    /// Adds or replaces a key, and adds its tenant if it does not exist.
     pub(super) fn add_key(&mut self, shortname: &str, appname: &str, roles: Vec<String>, description: &str) -> String {
         let appkey = self.secret("appkey", &format!("ak-{}", random_text(24)));
         let description = description.to_owned();
@@ -154,13 +154,14 @@ impl Tenants {
         self.people.get(username).is_some_and(|known| known == password)
     }
 
-    /// Ends the access tokens of a key, as the reference neither says nor denies of a regeneration; what refreshes lives.
+    /// Ends the access tokens of a key but not its refresh tokens. The reference does not say whether a regeneration
+    /// does so.
     pub(super) fn end_access_of(&mut self, shortname: &str, appname: &str) {
         let key = Subject::Key { shortname: shortname.to_owned(), appname: appname.to_owned() };
         self.access.retain(|_, granted| granted.subject != key);
     }
 
-    /// A new appkey in place of the old one.
+    /// Replaces the appkey of a key.
     pub(super) fn regenerate(&mut self, shortname: &str, appname: &str) -> Option<String> {
         let appkey = self.secret("appkey", &format!("ak-{}", random_text(24)));
         let key = self.by_shortname.get_mut(shortname)?.keys.get_mut(appname)?;
@@ -168,7 +169,7 @@ impl Tenants {
         Some(appkey)
     }
 
-    /// Removes a key; what was granted to it ends.
+    /// Removes a key and ends its tokens.
     pub(super) fn remove_key(&mut self, shortname: &str, appname: &str) -> bool {
         let gone = Subject::Key { shortname: shortname.to_owned(), appname: appname.to_owned() };
         self.access.retain(|_, granted| granted.subject != gone);
@@ -176,43 +177,43 @@ impl Tenants {
         self.by_shortname.get_mut(shortname).is_some_and(|tenant| tenant.keys.remove(appname).is_some())
     }
 
-    /// Ends all access tokens, as if their time were over.
+    /// Ends all access tokens, as if they had expired.
     pub(super) fn end_access_tokens(&mut self) {
         self.access.clear();
     }
 
-    /// Ends all refresh tokens: those that come now are "wrong or expired".
+    /// Ends all refresh tokens; later uses are answered with "wrong or expired".
     pub(super) fn end_refresh_tokens(&mut self) {
         for granted in self.refresh.values_mut() {
-            granted.ends = 0;
+            granted.expires_at = 0;
         }
     }
 
-    /// Who holds this bearer token, if it is one and lives.
-    pub(super) fn holder(&self, token: &str, now: u64) -> Option<&Subject> {
-        self.access.get(token).filter(|granted| now < granted.ends).map(|granted| &granted.subject)
+    /// Returns the owner of an access token that has not expired.
+    pub(super) fn access_token_owner(&self, token: &str, now: u64) -> Option<&Subject> {
+        self.access.get(token).filter(|granted| now < granted.expires_at).map(|granted| &granted.subject)
     }
 
-    /// Whose refresh token it is or was.
-    pub(super) fn refreshes(&self, token: &str) -> Option<&Subject> {
+    /// Returns the owner of a refresh token, even of a used or expired one.
+    pub(super) fn refresh_token_owner(&self, token: &str) -> Option<&Subject> {
         self.refresh.get(token).map(|granted| &granted.subject)
     }
 
-    /// Takes a refresh token, which works once; another use of it ends its session.
-    pub(super) fn take_refresh(&mut self, token: &str, now: u64) -> Result<(Subject, u64), RefreshRefusal> {
+    /// Uses up a refresh token. A second use of the token ends its session.
+    pub(super) fn use_refresh_token(&mut self, token: &str, now: u64) -> Result<(Subject, u64), RefreshRefusal> {
         let Some(granted) = self.refresh.get(token) else { return Err(RefreshRefusal::Unknown) };
-        if self.used.contains(token) {
-            self.ended.insert(granted.session);
+        if self.used_refresh_tokens.contains(token) {
+            self.ended_sessions.insert(granted.session);
             return Err(RefreshRefusal::Reused);
         }
-        if granted.ends <= now || self.ended.contains(&granted.session) {
+        if granted.expires_at <= now || self.ended_sessions.contains(&granted.session) {
             return Err(RefreshRefusal::Expired);
         }
-        self.used.insert(token.to_owned());
+        self.used_refresh_tokens.insert(token.to_owned());
         Ok((granted.subject.clone(), granted.session))
     }
 
-    /// A new pair of tokens as the API answers it; `session` goes on with a refresh.
+    /// Creates a pair of tokens in the API's format. A refresh passes the `session` that it continues.
     pub(super) fn grant(&mut self, subject: &Subject, session: Option<u64>, now: u64) -> Map<String, Value> {
         let lifetime = self.lifetimes.get(subject.shortname()).copied().unwrap_or(self.lifetime);
         let session = session.unwrap_or_else(|| {
@@ -220,7 +221,7 @@ impl Tenants {
             self.sessions
         });
         let access = self.token("access token", subject, now, lifetime.access);
-        let granted = Granted { subject: subject.clone(), session, ends: now + lifetime.access };
+        let granted = GrantedToken { subject: subject.clone(), session, expires_at: now + lifetime.access };
         self.access.insert(access.clone(), granted);
         let id = self.token("id token", subject, now, lifetime.access);
         let mut answer = Map::new();
@@ -228,7 +229,7 @@ impl Tenants {
         answer.insert("expires_in".to_owned(), json!(lifetime.access));
         if let Some(seconds) = lifetime.refresh {
             let refresh = self.token("refresh token", subject, now, seconds);
-            let granted = Granted { subject: subject.clone(), session, ends: now + seconds };
+            let granted = GrantedToken { subject: subject.clone(), session, expires_at: now + seconds };
             self.refresh.insert(refresh.clone(), granted);
             answer.insert("refresh_token".to_owned(), json!(refresh));
             answer.insert("refresh_expires_in".to_owned(), json!(seconds));
@@ -241,7 +242,7 @@ impl Tenants {
         answer
     }
 
-    /// A text in the shape of a JWT, unlike any other.
+    /// Creates a unique text in the form of a JWT.
     fn token(&mut self, kind: &'static str, subject: &Subject, now: u64, seconds: u64) -> String {
         let claims = json!({
             "typ": kind, "sub": subject.shortname(), "iat": now, "exp": now + seconds, "jti": random_text(12),
@@ -262,7 +263,7 @@ impl Tenants {
     }
 }
 
-/// So many random characters of the base64url alphabet.
+/// Returns random characters of the base64url alphabet.
 pub(super) fn random_text(characters: usize) -> String {
     let mut bytes = vec![0_u8; characters];
     rand::fill(&mut bytes[..]);

@@ -1,4 +1,4 @@
-//! What the server takes and what it refuses, asked over a plain socket.
+//! Requests that the server accepts and rejects, sent over a plain socket.
 
 use super::{Authority, Credential, Fault, Gate, Leaf, REFRESH, Server, TOKEN};
 use base64::Engine as _;
@@ -9,7 +9,7 @@ use sha2::Sha256;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-/// A whole exchange: the bytes of the answer until the connection ends.
+/// Sends a request and returns the bytes of the answer until the connection ends.
 fn exchange(server: &Server, head: &str, body: &str) -> String {
     let address = server.origin().trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).expect("the server listens");
@@ -21,7 +21,7 @@ fn exchange(server: &Server, head: &str, body: &str) -> String {
     String::from_utf8(answer).expect("text")
 }
 
-/// The status and the JSON of an answer.
+/// Returns the status and the JSON of an answer.
 fn parsed(answer: &str) -> (u16, Value) {
     let (head, body) = answer.split_once("\r\n\r\n").expect("a header");
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
@@ -66,7 +66,7 @@ fn a_login_as_the_reference_says_is_granted() {
     let head = format!("GET /api/v1/devices?limit=1 HTTP/1.1\r\nauthorization: Bearer {bearer}");
     let (status, echo) = parsed(&exchange(&server, &head, ""));
     assert_eq!((status, &echo["data"]["shortname"], &echo["data"]["query"]), (200, &json!("acme"), &json!("limit=1")));
-    assert_eq!((server.logins(), server.asked(TOKEN), server.violations()), (1, 1, Vec::<String>::new()));
+    assert_eq!((server.logins(), server.request_count(TOKEN), server.violations()), (1, 1, Vec::<String>::new()));
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn faults_strike_where_and_as_often_as_they_were_set() {
     let server = Server::http();
     let credential = server.add_tenant("acme", "soc");
     let other = server.add_tenant("globex", "soc");
-    server.fault(Fault::at(TOKEN).of("acme").after(1).times(2).error(503, "later").header("retry-after", "1"));
+    server.fault(Fault::at(TOKEN).for_tenant("acme").skip(1).times(2).error(503, "later").header("retry-after", "1"));
     let statuses: Vec<u16> = (0..4).map(|jti| login(&server, &credential, jti).0).collect();
     assert_eq!((statuses, login(&server, &other, 9).0), (vec![200, 503, 503, 200], 200));
 }
@@ -193,17 +193,17 @@ fn an_answer_can_be_cut_lost_dripped_or_any_bytes() {
 #[test]
 fn an_answer_can_go_on_and_on_and_depend_on_what_was_sent() {
     let server = Server::http();
-    let often = |times| Fault::at("/api/v1/x").once().raw("a").again("bc", times);
+    let often = |times| Fault::at("/api/v1/x").once().raw("a").then_repeat("bc", times);
     server.fault(often(3));
-    server.fault(often(2).pausing(std::time::Duration::from_millis(1)));
-    server.fault(Fault::at("/api/v1/y").reply(|seen| (418, seen.query.clone())).moved_to("/api/v1/x"));
+    server.fault(often(2).pause_between(std::time::Duration::from_millis(1)));
+    server.fault(Fault::at("/api/v1/y").reply(|request| (418, request.query.clone())).moved_to("/api/v1/x"));
     let ask = || exchange(&server, "GET /api/v1/x?said HTTP/1.1", "");
     assert_eq!((ask(), ask()), ("abcbcbc".to_owned(), "abcbc".to_owned()));
     let answer = ask();
     assert!(answer.starts_with("HTTP/1.1 418 ") && answer.ends_with("\r\n\r\nsaid"), "{answer}");
     server.clear_faults();
-    // As long as the client listens, and no longer: then the server has time for others.
-    for fault in [often(u64::MAX), often(0).holding()] {
+    // The server stops when the client disconnects, so that it can serve other clients.
+    for fault in [often(u64::MAX), often(0).keep_open()] {
         server.fault(fault);
         let address = server.origin().trim_start_matches("http://");
         let mut stream = TcpStream::connect(address).expect("the server listens");
@@ -218,10 +218,10 @@ fn an_answer_can_go_on_and_on_and_depend_on_what_was_sent() {
 fn a_gate_holds_a_request_until_it_is_opened() {
     let server = Server::http();
     let gate = Gate::new();
-    server.fault(Fault::at("/api/v1/x").hold(&gate));
+    server.fault(Fault::at("/api/v1/x").hold_at(&gate));
     std::thread::scope(|scope| {
         let asking = scope.spawn(|| exchange(&server, "GET /api/v1/x HTTP/1.1", ""));
-        gate.wait_for(1);
+        gate.wait_for_requests(1);
         assert!(!asking.is_finished());
         gate.open();
         assert_eq!(parsed(&asking.join().expect("an answer")).0, 401);
@@ -244,7 +244,7 @@ fn the_clock_can_be_moved() {
 fn https_shows_a_leaf_of_the_authority() {
     let authority = Authority::new();
     assert!(authority.pem().starts_with("-----BEGIN CERTIFICATE-----"));
-    for leaf in [Leaf::Good, Leaf::Expired, Leaf::OtherName] {
+    for leaf in [Leaf::Valid, Leaf::Expired, Leaf::OtherName] {
         assert!(Server::https(&authority, leaf).url().starts_with("https://127.0.0.1:"));
     }
 }

@@ -1,4 +1,4 @@
-//! The socket under an answer: it can say any bytes in place of what the HTTP library writes.
+//! The socket below an answer. It can send any bytes in place of those the HTTP library writes.
 
 use std::future::Future as _;
 use std::io;
@@ -9,74 +9,74 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-/// What is said in place of an answer, to the letter.
+/// Exact bytes to send in place of an answer.
 #[derive(Clone, Default)]
-pub(super) struct Speech {
-    /// First these bytes,
+pub(super) struct RawAnswer {
+    /// Bytes sent first.
     pub(super) bytes: Vec<u8>,
-    /// then these,
-    pub(super) again: Vec<u8>,
-    /// so many times
+    /// Bytes sent next, repeatedly.
+    pub(super) repeated: Vec<u8>,
+    /// Number of repetitions.
     pub(super) times: u64,
-    /// with a pause before each.
+    /// Pause before each repetition.
     pub(super) pause: Option<Duration>,
-    /// After all that the connection stays open, in silence.
-    pub(super) hold: bool,
+    /// Whether the connection then stays open and silent.
+    pub(super) keep_open: bool,
 }
 
-/// What is said in place of the answers still to come on one connection: None says nothing of the kind.
+/// Bytes to send in place of all remaining answers on one connection; `None` leaves the answers unchanged.
 #[derive(Clone, Default)]
-pub(super) struct Override(Arc<Mutex<Option<Saying>>>);
+pub(super) struct RawOverride(Arc<Mutex<Option<RawProgress>>>);
 
-/// A speech, and how far it has come.
-struct Saying {
-    speech: Speech,
-    said: usize,
+/// Raw bytes, and how many of them were written.
+struct RawProgress {
+    answer: RawAnswer,
+    written: usize,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
-impl Override {
-    /// From now on only this is said, then nothing more.
-    pub(super) fn say(&self, speech: Speech) {
-        let saying = Saying { speech, said: 0, sleep: None };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(saying);
+impl RawOverride {
+    /// Sends only these bytes from now on.
+    pub(super) fn send_raw(&self, answer: RawAnswer) {
+        let progress = RawProgress { answer, written: 0, sleep: None };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress);
     }
 }
 
-impl Saying {
+impl RawProgress {
     fn poll(&mut self, mut stream: Pin<&mut impl AsyncWrite>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             if let Some(sleep) = &mut self.sleep {
                 ready!(sleep.as_mut().poll(task));
                 self.sleep = None;
             }
-            while self.said < self.speech.bytes.len() {
-                match ready!(stream.as_mut().poll_write(task, &self.speech.bytes[self.said..]))? {
+            while self.written < self.answer.bytes.len() {
+                match ready!(stream.as_mut().poll_write(task, &self.answer.bytes[self.written..]))? {
                     0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                    written => self.said += written,
+                    written => self.written += written,
                 }
             }
-            if self.speech.times == 0 {
-                return if self.speech.hold { Poll::Pending } else { Poll::Ready(Ok(())) };
+            if self.answer.times == 0 {
+                return if self.answer.keep_open { Poll::Pending } else { Poll::Ready(Ok(())) };
             }
-            self.speech.times -= 1;
-            self.speech.bytes.clone_from(&self.speech.again);
-            self.said = 0;
-            self.sleep = self.speech.pause.map(|pause| Box::pin(tokio::time::sleep(pause)));
+            self.answer.times -= 1;
+            self.answer.bytes.clone_from(&self.answer.repeated);
+            self.written = 0;
+            self.sleep = self.answer.pause.map(|pause| Box::pin(tokio::time::sleep(pause)));
         }
     }
 }
 
-/// A stream whose writes can be overridden.
+/// Stream whose writes can be replaced.
 pub(super) struct Wire<S> {
     stream: S,
-    instead: Override,
+    raw_override: RawOverride,
 }
 
 impl<S> Wire<S> {
-    pub(super) fn new(stream: S) -> (Self, Override) {
-        let instead = Override::default();
-        (Self { stream, instead: instead.clone() }, instead)
+    pub(super) fn new(stream: S) -> (Self, RawOverride) {
+        let raw_override = RawOverride::default();
+        (Self { stream, raw_override: raw_override.clone() }, raw_override)
     }
 }
 
@@ -89,10 +89,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(mut self: Pin<&mut Self>, task: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
-        let mut instead = this.instead.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut raw_override = this.raw_override.0.lock().unwrap_or_else(PoisonError::into_inner);
         let stream = Pin::new(&mut this.stream);
-        let Some(saying) = instead.as_mut() else { return stream.poll_write(task, buffer) };
-        saying.poll(stream, task).map_ok(|()| buffer.len())
+        let Some(progress) = raw_override.as_mut() else { return stream.poll_write(task, buffer) };
+        progress.poll(stream, task).map_ok(|()| buffer.len())
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {

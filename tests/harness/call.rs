@@ -10,17 +10,17 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// No run of a test takes longer.
-const LONGEST: Duration = Duration::from_secs(60);
+/// Time limit of every run in a test.
+const RUN_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A run to be started. Its environment holds `PATH`, `HOME`, `TMPDIR`, `LANG` and `NETO_HOME`, nothing else.
+/// A run to be started. Its environment contains only `PATH`, `HOME`, `TMPDIR`, `LANG` and `NETO_HOME`.
 pub(crate) struct Call<'a> {
     pub(super) sandbox: &'a Sandbox,
     pub(super) program: OsString,
     pub(super) arguments: Vec<OsString>,
     pub(super) environment: Vec<(OsString, OsString)>,
-    pub(super) folder: PathBuf,
-    pub(super) revealed: Vec<String>,
+    pub(super) current_dir: PathBuf,
+    pub(super) allowed_secrets: Vec<String>,
     stdin: Option<Vec<u8>>,
 }
 
@@ -43,38 +43,38 @@ impl<'a> Call<'a> {
             program: program.into(),
             arguments: arguments.into_iter().map(|argument| argument.as_ref().to_owned()).collect(),
             environment,
-            folder: root.join("work"),
-            revealed: Vec::new(),
+            current_dir: root.join("work"),
+            allowed_secrets: Vec::new(),
             stdin: None,
         }
     }
 
-    /// One more argument, which may be any path.
+    /// Adds an argument, which may be any path.
     pub(crate) fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.arguments.push(argument.as_ref().to_owned());
         self
     }
 
-    /// Gives it this on standard input; without it, standard input is empty and no terminal.
+    /// Sets standard input. Without this call, standard input is empty and not a terminal.
     pub(crate) fn stdin(mut self, text: impl AsRef<[u8]>) -> Self {
         self.stdin = Some(text.as_ref().to_vec());
         self
     }
 
-    /// Sets a variable.
+    /// Sets an environment variable.
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.environment.retain(|(known, _)| known != name);
         self.environment.push((name.into(), value.as_ref().to_owned()));
         self
     }
 
-    /// Unsets a variable.
+    /// Unsets an environment variable.
     pub(crate) fn without_env(mut self, name: &str) -> Self {
         self.environment.retain(|(known, _)| known != name);
         self
     }
 
-    /// Looks for programs in this folder first.
+    /// Prepends a directory to `PATH`.
     pub(crate) fn path(self, folder: &Path) -> Self {
         let known = self.environment.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.clone());
         let known = known.unwrap_or_default();
@@ -83,41 +83,41 @@ impl<'a> Call<'a> {
         self.env("PATH", path)
     }
 
-    /// Runs it in another folder.
-    pub(crate) fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.folder = folder.into();
+    /// Sets the working directory.
+    pub(crate) fn current_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.current_dir = folder.into();
         self
     }
 
-    /// Its output may hold this: a kind (`access token`, `appkey`, ...) or one secret's text.
-    pub(crate) fn reveals(mut self, what: &str) -> Self {
-        self.revealed.push(what.to_owned());
+    /// Permits this in the output: a kind of secret (`access token`, `appkey`, ...) or the text of one secret.
+    pub(crate) fn allow_secret(mut self, what: &str) -> Self {
+        self.allowed_secrets.push(what.to_owned());
         self
     }
 
-    /// Runs it to its end.
+    /// Runs the program until it ends.
     pub(crate) fn run(self) -> Outcome {
         self.start().finish()
     }
 
-    /// Starts it.
+    /// Starts the program.
     pub(crate) fn start(self) -> Running<'a> {
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments).env_clear().envs(self.environment.iter().cloned()).current_dir(&self.folder);
+        command.args(&self.arguments).env_clear().envs(self.environment.iter().cloned()).current_dir(&self.current_dir);
         command.stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("`{}` does not start: {error}", self.line()));
         if let Some(text) = self.stdin.clone() {
             let mut pipe = child.stdin.take().expect("a pipe");
-            // A program that does not read its input is no failure of the test.
+            // A program that does not read its input does not fail the test.
             std::thread::spawn(move || pipe.write_all(&text));
         }
         let stdout = collect(child.stdout.take().expect("a pipe"));
         let stderr = collect(child.stderr.take().expect("a pipe"));
-        Running { call: self, child: Alive(child), stdout, stderr }
+        Running { call: self, child: KillOnPanic(child), stdout, stderr }
     }
 
-    /// The command as a person would read it.
+    /// Renders the command for a person.
     pub(super) fn line(&self) -> String {
         let program = Path::new(&self.program).file_name().unwrap_or(&self.program);
         let words = std::iter::once(program).chain(self.arguments.iter().map(OsString::as_os_str));
@@ -125,18 +125,18 @@ impl<'a> Call<'a> {
     }
 }
 
-/// A program that runs.
+/// A running program.
 pub(crate) struct Running<'a> {
     call: Call<'a>,
-    child: Alive,
+    child: KillOnPanic,
     stdout: Stream,
     stderr: Stream,
 }
 
-/// A child that does not outlive the test, also one that fails.
-struct Alive(Child);
+/// Child process that is killed if the test fails.
+struct KillOnPanic(Child);
 
-impl Drop for Alive {
+impl Drop for KillOnPanic {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let _ = self.0.kill();
@@ -145,64 +145,64 @@ impl Drop for Alive {
     }
 }
 
-/// What a program said so far on one stream, and the thread that listens.
+/// Bytes read so far from one output stream, and the thread that reads them.
 struct Stream {
-    said: Arc<Mutex<Vec<u8>>>,
+    bytes: Arc<Mutex<Vec<u8>>>,
     listener: JoinHandle<()>,
 }
 
 impl Running<'_> {
-    /// Its process id.
+    /// Process ID.
     pub(crate) fn id(&self) -> u32 {
         self.child.0.id()
     }
 
-    /// Whether it has ended.
-    pub(crate) fn is_over(&mut self) -> bool {
+    /// Returns whether the program has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
         self.child.0.try_wait().expect("a child").is_some()
     }
 
-    /// Sends it a signal.
+    /// Sends a signal.
     #[cfg(unix)]
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         rustix::process::kill_process(rustix::process::Pid::from_child(&self.child.0), signal).expect("a living child");
     }
 
-    /// Waits until it has said this on its standard error.
-    pub(crate) fn wait_until_it_says(&self, text: &str) {
+    /// Waits until standard error contains this text.
+    pub(crate) fn wait_for_stderr(&self, text: &str) {
         let started = Instant::now();
-        while !String::from_utf8_lossy(&self.stderr.said.lock().expect("no panic")).contains(text) {
-            assert!(started.elapsed() < LONGEST, "`{}` never says '{text}'", self.call.line());
+        while !String::from_utf8_lossy(&self.stderr.bytes.lock().expect("no panic")).contains(text) {
+            assert!(started.elapsed() < RUN_TIMEOUT, "`{}` never says '{text}'", self.call.line());
             std::thread::sleep(Duration::from_millis(2));
         }
     }
 
-    /// Waits until what it has printed is what `wanted` looks for; that.
-    pub(crate) fn wait_until_it_prints<T>(&self, wanted: impl Fn(&str) -> Option<T>) -> T {
+    /// Waits until `wanted` finds something in standard output, and returns the result.
+    pub(crate) fn wait_for_stdout<T>(&self, wanted: impl Fn(&str) -> Option<T>) -> T {
         let started = Instant::now();
         loop {
-            let said = String::from_utf8_lossy(&self.stdout.said.lock().expect("no panic")).into_owned();
+            let said = String::from_utf8_lossy(&self.stdout.bytes.lock().expect("no panic")).into_owned();
             if let Some(found) = wanted(&said) {
                 return found;
             }
-            assert!(started.elapsed() < LONGEST, "`{}` never prints what is waited for:\n{said}", self.call.line());
+            assert!(started.elapsed() < RUN_TIMEOUT, "`{}` never prints what is waited for:\n{said}", self.call.line());
             std::thread::sleep(Duration::from_millis(2));
         }
     }
 
-    /// Waits for its end as `finish` does; its exit code (128 + n: by signal n).
-    pub(crate) fn end(self) -> i32 {
+    /// Waits for the end like `finish` and returns the exit code (128 + n after signal n).
+    pub(crate) fn wait_for_exit_code(self) -> i32 {
         self.finish().exit_code()
     }
 
-    /// Waits for its end and looks for secrets in what it said.
+    /// Waits for the end and searches the output for secrets.
     pub(crate) fn finish(mut self) -> Outcome {
         let started = Instant::now();
         let status = loop {
             if let Some(status) = self.child.0.try_wait().expect("a child") {
                 break status;
             }
-            if started.elapsed() > LONGEST {
+            if started.elapsed() > RUN_TIMEOUT {
                 let _ = self.child.0.kill();
                 panic!("`{}` does not end", self.call.line());
             }
@@ -210,7 +210,7 @@ impl Running<'_> {
         };
         let (stdout, stderr) = (self.stdout.finish(), self.stderr.finish());
         let outcome = Outcome::new(self.call.line(), status, &stdout, &stderr);
-        outcome.shows_no_secret(&self.call.sandbox.canaries(), &self.call.revealed);
+        outcome.assert_no_secret(&self.call.sandbox.canaries(), &self.call.allowed_secrets);
         outcome
     }
 }
@@ -218,7 +218,7 @@ impl Running<'_> {
 impl Stream {
     fn finish(self) -> Vec<u8> {
         self.listener.join().expect("a listener that does not panic");
-        std::mem::take(&mut self.said.lock().expect("no panic"))
+        std::mem::take(&mut self.bytes.lock().expect("no panic"))
     }
 }
 
@@ -231,5 +231,5 @@ fn collect(mut pipe: impl Read + Send + 'static) -> Stream {
             shared.lock().expect("no panic").extend_from_slice(&bytes[..count]);
         }
     });
-    Stream { said, listener }
+    Stream { bytes: said, listener }
 }

@@ -1,23 +1,24 @@
-//! Secrets in any spelling, looked for in what was printed and what was written.
+//! Secrets in any encoding, to be searched for in output and files.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use std::fmt::Write as _;
 
-/// The shortest text that is looked for; a shorter one would be found by chance.
+/// Minimum length of a searched text; a shorter one would match by chance.
 const SHORTEST: usize = 8;
 
-/// A secret that must not show.
+/// A secret that must not appear.
 #[derive(Clone, Debug)]
 pub(crate) struct Canary {
-    /// What it is, in the words a test uses to allow it: `access token`.
+    /// Kind of secret, as a test names it to permit it: `access token`.
     pub(crate) kind: String,
     text: String,
     needles: Vec<(&'static str, String)>,
 }
 
 impl Canary {
-    /// Looks for this text; of a JWT for its payload and its signature, since all share the header.
+    /// Creates a canary for this text. For a JWT only payload and signature are searched, since all JWTs share the
+    /// header.
     pub(crate) fn new(kind: &str, text: &str) -> Self {
         assert!(text.len() >= SHORTEST, "the {kind} is too short to be looked for");
         let parts: Vec<&str> = text.split('.').collect();
@@ -26,24 +27,24 @@ impl Canary {
         Self { kind: kind.to_owned(), text: text.to_owned(), needles }
     }
 
-    /// The spelling in which it stands there, if it does.
+    /// Returns the encoding in which the text contains the secret.
     pub(crate) fn in_text(&self, text: &str) -> Option<&'static str> {
         self.needles.iter().find(|(_, needle)| text.contains(needle.as_str())).map(|(spelling, _)| *spelling)
     }
 
-    /// Whether a test's word (the kind, or the text itself) means this one.
+    /// Returns whether `what` is the kind or the text of this secret.
     pub(crate) fn is(&self, what: &str) -> bool {
         self.kind == what || self.text == what
     }
 }
 
-/// Raw, base64 at its three offsets in both alphabets, hex in both cases, every byte percent-encoded.
+/// Encodings of a secret: raw, base64 at three offsets in both alphabets, hex in both cases, and percent-encoded.
 fn spellings(secret: &[u8]) -> Vec<(&'static str, String)> {
     let mut needles = vec![("raw", String::from_utf8_lossy(secret).into_owned())];
     for offset in 0..3 {
         let mut shifted = vec![0; offset];
         shifted.extend_from_slice(secret);
-        // Only the characters that no neighbouring byte has a part in.
+        // Only the characters that contain no bits of a neighboring byte.
         let (first, end) = ((offset * 8).div_ceil(6), shifted.len() * 8 / 6);
         needles.push(("base64", STANDARD_NO_PAD.encode(&shifted)[first..end].to_owned()));
         needles.push(("base64url", URL_SAFE_NO_PAD.encode(&shifted)[first..end].to_owned()));

@@ -1,16 +1,16 @@
-//! What every test stands on: a throw-away home, a run of the real binary and what came of it, a terminal, and a
-//! watch for secrets in all of it.
+//! Foundation of all tests: a temporary home, runs of the real binary and their results, a terminal, and a search for
+//! leaked secrets.
 //!
-//! - `sandbox`: the folders, the server, the secrets that lie in them;
+//! - `sandbox`: the directories, the server, the secrets in them;
 //! - `call`: one run of a program in a sandbox;
-//! - `outcome`: what came of it, with the questions a test asks;
-//! - `terminal`: a run at a pseudo-terminal, where a person types;
-//! - `peer`: a listener beside the server, which says bytes or passes them on: a proxy, or nothing sensible;
-//! - `tokens`: token files, opened and dated back;
+//! - `outcome`: the result of a run, with assertions;
+//! - `terminal`: a run on a pseudo-terminal, where the test types;
+//! - `peer`: a second listener that sends any bytes or forwards them: a proxy or a broken server;
+//! - `tokens`: token files, decrypted and backdated;
 //! - `plugin`: an age plugin, compiled for the tests;
-//! - `canary`: secrets in any spelling, looked for in all output and all files.
+//! - `canary`: secrets in any encoding, searched for in all output and all files.
 //!
-//! It knows nothing of what a verb does; that is for the file of that verb.
+//! Knowledge of a command belongs in the tests of that command.
 #![allow(dead_code, unused_imports, reason = "each verb's tests use a part of it")]
 
 mod call;
@@ -27,8 +27,8 @@ mod tokens;
 pub(crate) use call::{Call, Running};
 pub(crate) use machine::Machine;
 pub(crate) use outcome::Outcome;
-pub(crate) use peer::{Peer, Reply};
+pub(crate) use peer::{Peer, Reaction};
 pub(crate) use plugin::{TOY_PIN, Toy, ToyKey};
-pub(crate) use sandbox::{STRANGER, Sandbox};
+pub(crate) use sandbox::{OTHER_RECIPIENT, Sandbox};
 #[cfg(unix)]
 pub(crate) use terminal::{CTRL_C, CTRL_D, ENTER, Screen, Terminal};

@@ -1,18 +1,18 @@
-//! What came of a run, with the questions a test asks of it.
+//! The result of a run, with assertions.
 
 use super::canary::Canary;
 use serde_json::Value;
 use std::fmt;
 use std::process::ExitStatus;
 
-/// What came of a run.
+/// Result of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     line: String,
     status: ExitStatus,
-    /// What it said on standard output.
+    /// Text on standard output.
     pub(crate) stdout: String,
-    /// What it said on standard error.
+    /// Text on standard error.
     pub(crate) stderr: String,
 }
 
@@ -22,80 +22,80 @@ impl Outcome {
         Self { line, status, stdout: text(stdout), stderr: text(stderr) }
     }
 
-    /// The code that it ended with (128 + n: by signal n).
+    /// Exit code (128 + n after signal n).
     pub(crate) fn exit_code(&self) -> i32 {
         exit_code(self.status)
     }
 
-    /// Whether its memory was written into a core file.
+    /// Returns whether the process dumped core.
     #[cfg(unix)]
     pub(crate) fn dumped_core(&self) -> bool {
         std::os::unix::process::ExitStatusExt::core_dumped(&self.status)
     }
 
-    /// It ended with this code (128 + n: by signal n).
+    /// Asserts the exit code (128 + n after signal n).
     #[track_caller]
     pub(crate) fn code(&self, wanted: i32) -> &Self {
         assert_eq!(exit_code(self.status), wanted, "the exit code of {self}");
         self
     }
 
-    /// Standard output was exactly this.
+    /// Asserts that standard output is exactly this text.
     #[track_caller]
     pub(crate) fn stdout(&self, wanted: &str) -> &Self {
         assert_eq!(self.stdout, wanted, "standard output of {self}");
         self
     }
 
-    /// Standard output holds this.
+    /// Asserts that standard output contains this text.
     #[track_caller]
     pub(crate) fn stdout_has(&self, wanted: &str) -> &Self {
         assert!(self.stdout.contains(wanted), "{wanted:?} is not on standard output of {self}");
         self
     }
 
-    /// Standard output does not hold this.
+    /// Asserts that standard output does not contain this text.
     #[track_caller]
     pub(crate) fn stdout_lacks(&self, unwanted: &str) -> &Self {
         assert!(!self.stdout.contains(unwanted), "{unwanted:?} is on standard output of {self}");
         self
     }
 
-    /// Standard error holds this.
+    /// Asserts that standard error is exactly this text.
+    #[track_caller]
+    pub(crate) fn stderr(&self, wanted: &str) -> &Self {
+        assert_eq!(self.stderr, wanted, "standard error of {self}");
+        self
+    }
+
+    /// Asserts that standard error contains this text.
     #[track_caller]
     pub(crate) fn stderr_has(&self, wanted: &str) -> &Self {
         assert!(self.stderr.contains(wanted), "{wanted:?} is not on standard error of {self}");
         self
     }
 
-    /// Standard error does not hold this.
+    /// Asserts that standard error does not contain this text.
     #[track_caller]
     pub(crate) fn stderr_lacks(&self, unwanted: &str) -> &Self {
         assert!(!self.stderr.contains(unwanted), "{unwanted:?} is on standard error of {self}");
         self
     }
 
-    /// Nothing came on standard error.
-    #[track_caller]
-    pub(crate) fn silent(&self) -> &Self {
-        assert_eq!(self.stderr, "", "standard error of {self}");
-        self
-    }
-
-    /// Standard output as one JSON document.
+    /// Parses standard output as one JSON document.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("no JSON ({error}) from {self}"))
     }
 
-    /// Standard output without its last line end.
-    pub(crate) fn answer(&self) -> &str {
+    /// Standard output without trailing newlines.
+    pub(crate) fn stdout_trimmed(&self) -> &str {
         self.stdout.trim_end_matches('\n')
     }
 
     #[track_caller]
-    pub(super) fn shows_no_secret(&self, canaries: &[Canary], revealed: &[String]) {
-        for canary in canaries.iter().filter(|canary| !revealed.iter().any(|what| canary.is(what))) {
+    pub(super) fn assert_no_secret(&self, canaries: &[Canary], allowed_secrets: &[String]) {
+        for canary in canaries.iter().filter(|canary| !allowed_secrets.iter().any(|what| canary.is(what))) {
             for (stream, text) in [("output", &self.stdout), ("error", &self.stderr)] {
                 if let Some(spelling) = canary.in_text(text) {
                     panic!("the {} stands ({spelling}) on standard {stream} of {self}", canary.kind);
@@ -115,7 +115,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// The code as a shell sees it.
+/// Exit code as a shell reports it.
 pub(super) fn exit_code(status: ExitStatus) -> i32 {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {

@@ -1,5 +1,5 @@
-//! A listener on loopback that says whatever bytes a test wants, or passes them on: a proxy, a server of another age,
-//! one that never answers. It keeps every byte that it is sent.
+//! A listener on loopback that sends any bytes or forwards them: a proxy, an outdated server, a silent server. It
+//! records every byte that it receives.
 
 use std::net::{SocketAddr, TcpStream as StdStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,28 +10,28 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
-/// How long a test waits for connections to end before it fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Time a test waits for connections to end before it fails.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What the peer does when it has heard so much.
-pub(crate) enum Reply {
-    /// It goes on listening, and is asked again at the next bytes.
-    Listen,
-    /// It says this, listens on, and is asked again.
-    Say(Vec<u8>),
-    /// It says this and ends the connection.
-    End(Vec<u8>),
-    /// It says this again and again, until nobody listens any more.
-    Forever(Vec<u8>),
-    /// As a proxy that takes a `CONNECT`: from here on it passes all on to this address and back.
+/// Reaction of the peer to the bytes received so far.
+pub(crate) enum Reaction {
+    /// Waits for more bytes, then decides again.
+    Wait,
+    /// Sends these bytes, waits for more, then decides again.
+    Send(Vec<u8>),
+    /// Sends these bytes and closes the connection.
+    SendAndClose(Vec<u8>),
+    /// Sends these bytes repeatedly until the client disconnects.
+    SendForever(Vec<u8>),
+    /// Acts as a proxy that accepts a `CONNECT`: from now on it forwards all bytes between client and this address.
     Tunnel(SocketAddr),
-    /// It passes on all that it heard and hears, and back; nobody notices.
+    /// Forwards all bytes, past and future, between client and this address without changing them.
     Relay(SocketAddr),
 }
 
-type Part = dyn Fn(&[u8]) -> Reply + Send + Sync;
+type Behavior = dyn Fn(&[u8]) -> Reaction + Send + Sync;
 
-/// The listener; it ends when it is dropped.
+/// The listener, stopped when dropped.
 pub(crate) struct Peer {
     address: SocketAddr,
     record: Arc<Record>,
@@ -47,9 +47,9 @@ struct Record {
 
 struct Connection {
     from: SocketAddr,
-    heard: Vec<u8>,
-    over: bool,
-    /// The test's own, to see who came before.
+    received: Vec<u8>,
+    closed: bool,
+    /// Whether the test itself opened this connection, to see which ones came before.
     probe: bool,
 }
 
@@ -60,17 +60,17 @@ impl Record {
 }
 
 impl Peer {
-    /// Plays its part: what it does once it has heard these bytes of a connection.
-    pub(crate) fn new(part: impl Fn(&[u8]) -> Reply + Send + Sync + 'static) -> Self {
-        Self::start(None, Arc::new(part))
+    /// Starts a peer that reacts to the bytes received on each connection.
+    pub(crate) fn new(behavior: impl Fn(&[u8]) -> Reaction + Send + Sync + 'static) -> Self {
+        Self::start(None, Arc::new(behavior))
     }
 
-    /// The same within TLS; what it hears is what was said inside.
-    pub(crate) fn within_tls(tls: TlsAcceptor, part: impl Fn(&[u8]) -> Reply + Send + Sync + 'static) -> Self {
-        Self::start(Some(tls), Arc::new(part))
+    /// Starts a peer behind TLS, which sees the decrypted bytes.
+    pub(crate) fn within_tls(tls: TlsAcceptor, behavior: impl Fn(&[u8]) -> Reaction + Send + Sync + 'static) -> Self {
+        Self::start(Some(tls), Arc::new(behavior))
     }
 
-    fn start(tls: Option<TlsAcceptor>, part: Arc<Part>) -> Self {
+    fn start(tls: Option<TlsAcceptor>, behavior: Arc<Behavior>) -> Self {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         listener.set_nonblocking(true).expect("a listener that does not block");
         let address = listener.local_addr().expect("an address");
@@ -81,7 +81,7 @@ impl Peer {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 tokio::select! {
-                    () = listen(listener, tls, part, shared) => {}
+                    () = listen(listener, tls, behavior, shared) => {}
                     _ = stopped => {}
                 }
             });
@@ -94,9 +94,10 @@ impl Peer {
         self.address
     }
 
-    /// What came on each connection, in their order, once all of them have ended; a connection without a byte counts.
-    pub(crate) fn heard(&self) -> Vec<Vec<u8>> {
-        // Connections are taken in turn: when this one was, all before it were.
+    /// Returns the bytes received on each connection, in order, once all connections have ended. A connection without a
+    /// byte counts.
+    pub(crate) fn received(&self) -> Vec<Vec<u8>> {
+        // Connections are accepted in order. Once this one is accepted, all earlier ones were.
         let probe = StdStream::connect(self.address).expect("a listener");
         let own = probe.local_addr().expect("an address");
         let place = |connections: &[Connection]| connections.iter().rposition(|connection| connection.from == own);
@@ -104,15 +105,19 @@ impl Peer {
         let place = place(&connections).expect("the probe");
         connections[place].probe = true;
         drop((probe, connections));
-        let connections = self.wait(|connections| connections.iter().any(|connection| !connection.over));
-        connections.iter().filter(|connection| !connection.probe).map(|connection| connection.heard.clone()).collect()
+        let connections = self.wait(|connections| connections.iter().any(|connection| !connection.closed));
+        connections
+            .iter()
+            .filter(|connection| !connection.probe)
+            .map(|connection| connection.received.clone())
+            .collect()
     }
 
     fn wait(&self, unfinished: impl Fn(&[Connection]) -> bool) -> MutexGuard<'_, Vec<Connection>> {
         let (connections, waited) = self
             .record
             .change
-            .wait_timeout_while(self.record.lock(), PATIENCE, |connections| unfinished(connections))
+            .wait_timeout_while(self.record.lock(), TIMEOUT, |connections| unfinished(connections))
             .unwrap_or_else(PoisonError::into_inner);
         assert!(!waited.timed_out(), "{} connections, and not all end", connections.len());
         connections
@@ -130,71 +135,81 @@ impl Drop for Peer {
     }
 }
 
-async fn listen(listener: std::net::TcpListener, tls: Option<TlsAcceptor>, part: Arc<Part>, record: Arc<Record>) {
+async fn listen(
+    listener: std::net::TcpListener,
+    tls: Option<TlsAcceptor>,
+    behavior: Arc<Behavior>,
+    record: Arc<Record>,
+) {
     let listener = TcpListener::from_std(listener).expect("a listener");
     loop {
         let Ok((stream, from)) = listener.accept().await else { continue };
         let number = {
             let mut connections = record.lock();
-            connections.push(Connection { from, heard: Vec::new(), over: false, probe: false });
+            connections.push(Connection { from, received: Vec::new(), closed: false, probe: false });
             connections.len() - 1
         };
         record.change.notify_all();
-        let (tls, part, record) = (tls.clone(), Arc::clone(&part), Arc::clone(&record));
+        let (tls, behavior, record) = (tls.clone(), Arc::clone(&behavior), Arc::clone(&record));
         tokio::spawn(async move {
             match tls {
-                None => converse(stream, &*part, &record, number).await,
+                None => serve_connection(stream, &*behavior, &record, number).await,
                 Some(tls) => {
                     if let Ok(stream) = tls.accept(stream).await {
-                        converse(stream, &*part, &record, number).await;
+                        serve_connection(stream, &*behavior, &record, number).await;
                     }
                 }
             }
-            record.lock()[number].over = true;
+            record.lock()[number].closed = true;
             record.change.notify_all();
         });
     }
 }
 
-/// Plays the part on one connection; an error here is a client gone.
-async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, part: &Part, record: &Record, number: usize) {
+/// Serves one connection; an error here means that the client disconnected.
+async fn serve_connection(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    behavior: &Behavior,
+    record: &Record,
+    number: usize,
+) {
     loop {
-        let Some(heard) = hear(&mut stream, record, number).await else { return };
-        match part(&heard) {
-            Reply::Listen => {}
-            Reply::Say(bytes) => {
+        let Some(heard) = receive(&mut stream, record, number).await else { return };
+        match behavior(&heard) {
+            Reaction::Wait => {}
+            Reaction::Send(bytes) => {
                 if stream.write_all(&bytes).await.is_err() {
                     return;
                 }
             }
-            Reply::End(bytes) => {
+            Reaction::SendAndClose(bytes) => {
                 let _ = stream.write_all(&bytes).await;
                 let _ = stream.shutdown().await;
                 return;
             }
-            Reply::Forever(bytes) => while stream.write_all(&bytes).await.is_ok() {},
-            Reply::Tunnel(to) => {
+            Reaction::SendForever(bytes) => while stream.write_all(&bytes).await.is_ok() {},
+            Reaction::Tunnel(to) => {
                 if stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.is_ok() {
-                    pass_on(stream, to, heard.len(), record, number).await;
+                    forward(stream, to, heard.len(), record, number).await;
                 }
                 return;
             }
-            Reply::Relay(to) => return pass_on(stream, to, 0, record, number).await,
+            Reaction::Relay(to) => return forward(stream, to, 0, record, number).await,
         }
     }
 }
 
-/// Waits for more; all that was heard so far, or nothing at the end.
-async fn hear(stream: &mut (impl AsyncRead + Unpin), record: &Record, number: usize) -> Option<Vec<u8>> {
+/// Waits for more bytes and returns all bytes received so far, or `None` at the end.
+async fn receive(stream: &mut (impl AsyncRead + Unpin), record: &Record, number: usize) -> Option<Vec<u8>> {
     let mut bytes = [0; 4096];
     let count = stream.read(&mut bytes).await.ok().filter(|count| *count > 0)?;
     let mut connections = record.lock();
-    connections[number].heard.extend_from_slice(&bytes[..count]);
-    Some(connections[number].heard.clone())
+    connections[number].received.extend_from_slice(&bytes[..count]);
+    Some(connections[number].received.clone())
 }
 
-/// Passes on what was heard after the first `skip` bytes, and back.
-async fn pass_on(
+/// Forwards the received bytes after the first `skip`, and the answer back.
+async fn forward(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     to: SocketAddr,
     skip: usize,
@@ -205,16 +220,16 @@ async fn pass_on(
     let (mut from_client, mut to_client) = tokio::io::split(stream);
     let (mut from_server, mut to_server) = server.split();
     let up = async {
-        let mut heard = record.lock()[number].heard.clone();
+        let mut heard = record.lock()[number].received.clone();
         let mut passed = skip;
         while to_server.write_all(&heard[passed..]).await.is_ok() {
             passed = heard.len();
-            let Some(more) = hear(&mut from_client, record, number).await else { break };
+            let Some(more) = receive(&mut from_client, record, number).await else { break };
             heard = more;
         }
     };
     let down = tokio::io::copy(&mut from_server, &mut to_client);
-    // Whoever ends first ends both, as a proxy does.
+    // The first side to close also closes the other, as in a proxy.
     tokio::select! {
         () = up => {}
         _ = down => {}

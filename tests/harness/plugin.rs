@@ -1,6 +1,6 @@
-//! A real age plugin, made of `tests/plugin/toy.rs`: compiled once, found by its name on a PATH.
+//! A real age plugin, built from `tests/plugin/toy.rs`, compiled once and found by name on `PATH`.
 //!
-//! The unit tests of the product's plugin client compile this file as well, so it knows nothing of a sandbox.
+//! The unit tests of the product's plugin client also compile this file, so it does not depend on a sandbox.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -10,16 +10,16 @@ use std::sync::OnceLock;
 
 const SOURCE: &str = include_str!("../plugin/toy.rs");
 
-/// The PIN of every toy key that asks for one.
+/// PIN of every toy key that asks for one.
 pub(crate) const TOY_PIN: &str = "271828";
 
-/// The plugin `age-plugin-toy`, and whatever else its program is called.
+/// The plugin `age-plugin-toy`, under any program name.
 #[derive(Clone, Debug)]
 pub(crate) struct Toy {
     folder: PathBuf,
 }
 
-/// A key of the toy.
+/// Key pair of the toy plugin.
 #[derive(Clone, Debug)]
 pub(crate) struct ToyKey {
     /// `AGE-PLUGIN-TOY-1...`
@@ -29,23 +29,23 @@ pub(crate) struct ToyKey {
 }
 
 impl Toy {
-    /// Compiles it, unless this very source was compiled here before.
+    /// Compiles the plugin unless this source was compiled here before.
     pub(crate) fn new() -> Self {
         static FOLDER: OnceLock<PathBuf> = OnceLock::new();
         Self { folder: FOLDER.get_or_init(compiled).clone() }
     }
 
-    /// The folder of the program, which holds nothing else.
+    /// Directory that contains only the program.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The program.
+    /// Path of the program.
     pub(crate) fn program(&self) -> PathBuf {
         self.folder.join(format!("age-plugin-toy{}", std::env::consts::EXE_SUFFIX))
     }
 
-    /// The key of `NAME` or `NAME:MODE`; the source says what modes there are.
+    /// Generates the key for `NAME` or `NAME:MODE`; the source lists the modes.
     pub(crate) fn key(&self, data: &str) -> ToyKey {
         let output = Command::new(self.program()).args(["--generate", data]).output().expect("the toy runs");
         let text = String::from_utf8(output.stdout).expect("text");
@@ -55,7 +55,8 @@ impl Toy {
     }
 }
 
-/// Beside the test binaries, in a folder named after the source, so that it is compiled once for all of them.
+/// Returns the directory of the compiled plugin, next to the test binaries. The directory is named after the source, so
+/// that all test binaries share it.
 fn compiled() -> PathBuf {
     let mut hasher = DefaultHasher::new();
     SOURCE.hash(&mut hasher);
@@ -78,7 +79,7 @@ fn compiled() -> PathBuf {
     folder
 }
 
-/// The compiler beside the cargo that built this test, else the one on PATH.
+/// Compiler next to the cargo that built this test, otherwise the one on `PATH`.
 fn compiler() -> PathBuf {
     let beside = Path::new(env!("CARGO")).with_file_name("rustc");
     if beside.exists() { beside } else { "rustc".into() }

@@ -1,4 +1,4 @@
-//! A throw-away home with a server beside it, searched for secrets when it ends.
+//! A temporary home with a server, searched for secrets when dropped.
 
 use super::call::Call;
 use super::canary::Canary;
@@ -11,31 +11,32 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// A public key whose identity nobody has.
-pub(crate) const STRANGER: &str = "age1eezr7zgmy0w00srkdtaaqn0u90z6wyxuh223q067rxtle73a8uhs0pc5w6";
+/// Public key whose identity does not exist.
+pub(crate) const OTHER_RECIPIENT: &str = "age1eezr7zgmy0w00srkdtaaqn0u90z6wyxuh223q067rxtle73a8uhs0pc5w6";
 
-/// One test's world: `home/` (HOME), `neto/` (`NETO_HOME`), `work/` (the working directory), `tmp/`, and a Fusion server.
+/// Directories of one test: `home/` (HOME), `neto/` (`NETO_HOME`), `work/` (the working directory) and `tmp/`, plus a
+/// Fusion server.
 ///
-/// When it ends, no file in it may hold a secret but the keys themselves and what the test named, and the server may
-/// have seen nothing against the reference.
+/// Dropping the sandbox fails the test if a file contains a secret. Key files, and files that the test exempted, may
+/// contain secrets. The test also fails if the server recorded a violation of the reference.
 pub(crate) struct Sandbox {
     folder: TempDir,
     root: PathBuf,
     server: Server,
     programs: RefCell<Vec<PathBuf>>,
-    planted: RefCell<Vec<Canary>>,
-    spared: RefCell<Vec<PathBuf>>,
-    breaches_expected: RefCell<bool>,
+    added_canaries: RefCell<Vec<Canary>>,
+    files_with_secrets: RefCell<Vec<PathBuf>>,
+    violations_allowed: RefCell<bool>,
 }
 
 impl Sandbox {
-    /// With a server over http.
+    /// Creates a sandbox with a server over http.
     pub(crate) fn new() -> Self {
-        Self::with(Server::http())
+        Self::with_server(Server::http())
     }
 
-    /// With this server.
-    pub(crate) fn with(server: Server) -> Self {
+    /// Creates a sandbox with this server.
+    pub(crate) fn with_server(server: Server) -> Self {
         let folder = tempfile::Builder::new().prefix("neto-test-").tempdir().expect("a temporary folder");
         let root = folder.path().canonicalize().expect("the temporary folder");
         for name in ["home", "work", "tmp"] {
@@ -46,9 +47,9 @@ impl Sandbox {
             root,
             server,
             programs: RefCell::default(),
-            planted: RefCell::default(),
-            spared: RefCell::default(),
-            breaches_expected: RefCell::default(),
+            added_canaries: RefCell::default(),
+            files_with_secrets: RefCell::default(),
+            violations_allowed: RefCell::default(),
         }
     }
 
@@ -57,35 +58,35 @@ impl Sandbox {
         &self.server
     }
 
-    /// The folder of all.
+    /// Directory that contains all others.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// A path below `NETO_HOME`, which neto itself makes.
+    /// Returns a path below `NETO_HOME`, which neto creates itself.
     pub(crate) fn home(&self, path: &str) -> PathBuf {
         self.root.join("neto").join(path)
     }
 
-    /// A path below the working directory.
+    /// Returns a path below the working directory.
     pub(crate) fn work(&self, path: &str) -> PathBuf {
         self.root.join("work").join(path)
     }
 
-    /// A run of neto.
+    /// Prepares a run of neto.
     pub(crate) fn neto<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Call<'_> {
         self.program(env!("CARGO_BIN_EXE_neto"), arguments)
     }
 
-    /// A run of neto that permissions bind even where the tests run as root.
+    /// Prepares a run of neto to which file permissions apply, even if the tests run as root.
     #[cfg(unix)]
-    pub(crate) fn bound_neto<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Call<'_> {
-        self.bound(env!("CARGO_BIN_EXE_neto"), arguments)
+    pub(crate) fn unprivileged_neto<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Call<'_> {
+        self.unprivileged(env!("CARGO_BIN_EXE_neto"), arguments)
     }
 
-    /// A run of any program that permissions bind even where the tests run as root.
+    /// Prepares a run of any program to which file permissions apply, even if the tests run as root.
     #[cfg(unix)]
-    pub(crate) fn bound<I: IntoIterator<Item: AsRef<OsStr>>>(&self, program: &str, arguments: I) -> Call<'_> {
+    pub(crate) fn unprivileged<I: IntoIterator<Item: AsRef<OsStr>>>(&self, program: &str, arguments: I) -> Call<'_> {
         if !rustix::process::geteuid().is_root() {
             return self.program(program, arguments);
         }
@@ -94,20 +95,20 @@ impl Sandbox {
         self.program("setpriv", own.into_iter().chain(arguments.iter().map(OsString::as_os_str)))
     }
 
-    /// A run of any program; neto lies on its PATH.
+    /// Prepares a run of any program, with neto on its `PATH`.
     pub(crate) fn program<I: IntoIterator<Item: AsRef<OsStr>>>(&self, program: &str, arguments: I) -> Call<'_> {
         Call::new(self, program, arguments)
     }
 
-    /// The age plugin of the tests, on the PATH of every run from now on.
+    /// Compiles the age plugin of the tests and puts it on the `PATH` of all later runs.
     pub(crate) fn plugin(&self) -> Toy {
         let toy = Toy::new();
         self.programs.borrow_mut().push(toy.folder().to_owned());
         toy
     }
 
-    /// One whose identity is held by a plugin that asks for a PIN, with the profile `acme`.
-    pub(crate) fn with_plugin_that_asks() -> Self {
+    /// Creates a sandbox with the profile `acme`, whose identity is in a plugin that asks for a PIN.
+    pub(crate) fn with_pin_plugin() -> Self {
         let sandbox = Self::new();
         let toy = sandbox.plugin();
         let text = format!("# public key: {}\n{}\n", toy.key("alice").recipient, toy.key("alice:pin").identity);
@@ -117,39 +118,40 @@ impl Sandbox {
         sandbox
     }
 
-    /// Folders of the PATH besides neto's own and this process's.
+    /// Directories of plugins, to be put on `PATH`.
     pub(super) fn programs(&self) -> Vec<PathBuf> {
         self.programs.borrow().clone()
     }
 
-    /// Keys and an empty store, whose one recipient is `me`; the public key.
+    /// Creates keys and an empty store whose only recipient is `me`, and returns the public key.
     pub(crate) fn init(&self) -> String {
-        self.neto(["init"]).run().code(0).answer().to_owned()
+        self.neto(["init"]).run().code(0).stdout_trimmed().to_owned()
     }
 
-    /// Adds a tenant at the server and its profile here, both under the shortname.
+    /// Adds a tenant on the server and a profile for it, both named by the shortname.
     pub(crate) fn add(&self, shortname: &str) -> Credential {
         let credential = self.server.add_tenant(shortname, "soc");
         self.neto(["profile", "add", shortname]).stdin(credential.netosecret()).run().code(0);
         credential
     }
 
-    /// What `neto profile show NAME -o json` says of a profile.
-    pub(crate) fn shown(&self, name: &str) -> Value {
+    /// Returns the output of `neto profile show NAME -o json`.
+    pub(crate) fn profile_json(&self, name: &str) -> Value {
         self.neto(["profile", "show", name, "-o", "json"]).run().code(0).json()
     }
 
-    /// The server takes the profile's credential: one login more.
+    /// Asserts that the server accepts the profile's credential, with one more login.
     #[track_caller]
-    pub(crate) fn signs_in(&self, name: &str) {
+    pub(crate) fn assert_logs_in(&self, name: &str) {
         let before = self.server.logins();
         self.neto(["login", name, "--force"]).run().code(0).stdout("");
         assert_eq!(self.server.logins(), before + 1, "logins of {name}");
     }
 
-    /// Neto refuses to use the profile's credential: this exit code, these words, and nothing asked of the server.
+    /// Asserts that neto refuses to use the profile's credential, with this exit code and text, and without a
+    /// connection.
     #[track_caller]
-    pub(crate) fn refuses(&self, name: &str, code: i32, words: &[&str]) {
+    pub(crate) fn assert_login_refused(&self, name: &str, code: i32, words: &[&str]) {
         let before = self.server.connections();
         let outcome = self.neto(["login", name, "--force"]).run();
         outcome.code(code).stdout("");
@@ -159,42 +161,42 @@ impl Sandbox {
         assert_eq!(self.server.connections(), before, "connections for {name}");
     }
 
-    /// The text of the profile store.
+    /// Text of the profile store.
     pub(crate) fn store(&self) -> String {
         fs::read_to_string(self.home("profiles.toml")).expect("a profile store")
     }
 
-    /// Writes the profile store by hand, as a user with an editor does.
+    /// Writes the profile store directly, as a user with an editor does.
     pub(crate) fn write_store(&self, text: impl AsRef<[u8]>) {
         write_private(&self.home("profiles.toml"), text.as_ref());
     }
 
-    /// Writes a file into the working directory that may hold secrets to the end; its path.
+    /// Writes a file that may contain secrets into the working directory, and returns its path.
     pub(crate) fn write_secret(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
         let path = self.work(name);
         write_private(&path, text.as_ref());
-        self.spare(&path);
+        self.allow_secrets_in(&path);
         path
     }
 
-    /// Looks for one more secret from now on.
-    pub(crate) fn plant(&self, kind: &str, text: &str) {
-        self.planted.borrow_mut().push(Canary::new(kind, text));
+    /// Adds a secret to search for from now on.
+    pub(crate) fn add_canary(&self, kind: &str, text: &str) {
+        self.added_canaries.borrow_mut().push(Canary::new(kind, text));
     }
 
-    /// Lets this file hold secrets when the sandbox ends.
-    pub(crate) fn spare(&self, path: &Path) {
-        self.spared.borrow_mut().push(path.to_owned());
+    /// Permits secrets in this file when the sandbox is dropped.
+    pub(crate) fn allow_secrets_in(&self, path: &Path) {
+        self.files_with_secrets.borrow_mut().push(path.to_owned());
     }
 
-    /// The test is about a request against the reference.
-    pub(crate) fn expect_breaches(&self) {
-        self.breaches_expected.replace(true);
+    /// Permits violations of the reference, for a test that causes them.
+    pub(crate) fn allow_violations(&self) {
+        self.violations_allowed.replace(true);
     }
 
-    /// Every secret there is now: what was planted, what the server made and saw, the key files' own.
+    /// All current secrets: added by the test, created or received by the server, and stored in key files.
     pub(super) fn canaries(&self) -> Vec<Canary> {
-        let mut all = self.planted.borrow().clone();
+        let mut all = self.added_canaries.borrow().clone();
         all.extend(self.server.secrets().iter().map(|(kind, text)| Canary::new(kind, text)));
         for path in files(&self.root).into_iter().filter(|path| in_folder(path, "keys")) {
             let text = fs::read_to_string(path).unwrap_or_default();
@@ -205,11 +207,11 @@ impl Sandbox {
         all
     }
 
-    /// Fails if a file holds a secret.
+    /// Panics if a file contains a secret.
     fn search_files(&self) {
         let canaries = self.canaries();
-        let spared = self.spared.borrow();
-        for path in files(&self.root).into_iter().filter(|path| !spared.contains(path)) {
+        let files_with_secrets = self.files_with_secrets.borrow();
+        for path in files(&self.root).into_iter().filter(|path| !files_with_secrets.contains(path)) {
             let text = String::from_utf8_lossy(&fs::read(&path).unwrap_or_default()).into_owned();
             let own = in_folder(&path, "keys");
             for canary in canaries.iter().filter(|canary| !(own && canary.is("identity"))) {
@@ -227,8 +229,11 @@ impl Drop for Sandbox {
             return;
         }
         self.search_files();
-        let breaches = self.server.violations();
-        assert!(*self.breaches_expected.borrow() || breaches.is_empty(), "against the API reference: {breaches:?}");
+        let violations = self.server.violations();
+        assert!(
+            *self.violations_allowed.borrow() || violations.is_empty(),
+            "against the API reference: {violations:?}"
+        );
     }
 }
 
@@ -236,7 +241,7 @@ fn in_folder(path: &Path, name: &str) -> bool {
     path.parent().and_then(Path::file_name).is_some_and(|parent| parent == name)
 }
 
-/// All regular files below a folder; links are not followed.
+/// Lists all regular files below a directory; links are not followed.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {

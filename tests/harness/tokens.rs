@@ -1,4 +1,4 @@
-//! Token files, opened and dated back with the machine's own key: what stands in for a clock that a test turns.
+//! Token files, decrypted and backdated with the machine's device key, so that a test needs no other clock.
 
 use super::sandbox::{Sandbox, write_private};
 use age::x25519::Identity;
@@ -6,30 +6,30 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
 
-/// The fields that are times, in epoch seconds.
+/// Fields that are times, in epoch seconds.
 const TIMES: [&str; 3] = ["obtained_at", "expires_at", "refresh_expires_at"];
 
 impl Sandbox {
-    /// The file of a profile's cached token.
+    /// Path of a profile's token file.
     pub(crate) fn token_file(&self, profile: &str) -> PathBuf {
         self.home("tokens").join(format!("{profile}.token"))
     }
 
-    /// The line in clear at the head of a token file.
-    pub(crate) fn token_line(&self, profile: &str) -> Value {
+    /// Parses the plaintext header line of a token file.
+    pub(crate) fn token_header(&self, profile: &str) -> Value {
         self.token_parts(profile).0
     }
 
-    /// What a token file holds sealed: the clear line's fields and the tokens.
+    /// Decrypts the sealed part of a token file: the header's fields and the tokens.
     pub(crate) fn sealed_token(&self, profile: &str) -> Value {
         let plain = age::decrypt(&self.device_key(), &self.token_parts(profile).1).expect("sealed to the device key");
         serde_json::from_slice(&plain).expect("JSON")
     }
 
-    /// Makes a cached token older by so many seconds, as if it had been obtained that much earlier.
-    pub(crate) fn age_token(&self, profile: &str, seconds: i64) {
+    /// Backdates a cached token by `seconds`, as if it had been obtained that much earlier.
+    pub(crate) fn backdate_token(&self, profile: &str, seconds: i64) {
         let mut body = self.sealed_token(profile);
-        let mut line = self.token_line(profile);
+        let mut line = self.token_header(profile);
         for fields in [&mut body, &mut line] {
             for name in TIMES {
                 if let Some(time) = fields[name].as_i64() {

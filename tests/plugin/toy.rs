@@ -1,12 +1,11 @@
-//! An age plugin for the tests, in one file without dependencies: `tests/harness/plugin.rs` compiles it as
+//! An age plugin for the tests, in one file without dependencies. `tests/harness/plugin.rs` compiles it as
 //! `age-plugin-toy`. It protects nothing.
 //!
-//! `age-plugin-toy --generate NAME[:MODE]` prints a key as other plugins do. A file key is sealed to NAME
-//! alone, so that every mode of a name opens what every mode of it sealed. MODE says how the plugin behaves:
-//! what it asks the user, or how it misbehaves, as `behave` and `give` have it.
+//! `age-plugin-toy --generate NAME[:MODE]` prints a key as other plugins do. A file key is encrypted to NAME alone, so
+//! every mode of a name decrypts what another mode encrypted. MODE selects what the plugin asks or how it misbehaves,
+//! see `misbehave`, `ask_user` and `send_file_key`.
 //!
-//! Where the variable TOY_REPORT names a file, each run appends there what it was given and what it was
-//! answered, a line each.
+//! If the variable TOY_REPORT names a file, each run appends its input and the answers to it, one per line.
 
 use std::fs::OpenOptions;
 use std::io::{self, BufRead, Read, Write};
@@ -14,7 +13,7 @@ use std::process::exit;
 use std::thread::sleep;
 use std::time::Duration;
 
-/// What the user has to type where the plugin asks for a PIN.
+/// PIN that the user must type when the plugin asks.
 const PIN: &str = "271828";
 
 fn main() {
@@ -34,20 +33,19 @@ fn generate(plugin: &str, data: &str) {
     println!("{}", bech32(&format!("age-plugin-{plugin}-"), data.as_bytes()).to_uppercase());
 }
 
-/// A key as the plugin reads it.
+/// A key as parsed by the plugin.
 struct Key {
     text: String,
     name: String,
     mode: String,
 }
 
-/// A stanza.
 struct Stanza {
     words: Vec<String>,
     body: Vec<u8>,
 }
 
-/// One run of the protocol.
+/// One run of the plugin protocol.
 struct Run {
     plugin: String,
     keys: Vec<Key>,
@@ -68,17 +66,17 @@ impl Run {
     }
 
     fn open(mut self) {
-        self.listen();
-        self.behave();
-        // Of all keys and stanzas the first that fit; a key whose user did not help is passed over.
+        self.read_commands();
+        self.misbehave();
+        // The first key with a matching stanza is used. A key whose questions failed is skipped.
         for (place, key) in self.keys.iter().enumerate() {
-            if !self.ask(key, "identity", place) {
+            if !self.ask_user(key, "identity", place) {
                 continue;
             }
             let tag = tag(&key.name);
             let stanza = self.stanzas.iter().find(|stanza| stanza.words[1..] == ["toy", tag.as_str()]);
             if let Some(stanza) = stanza {
-                self.give(key, &xor(&stanza.body, &key.name));
+                self.send_file_key(key, &xor(&stanza.body, &key.name));
                 break;
             }
         }
@@ -86,12 +84,12 @@ impl Run {
     }
 
     fn seal(mut self) {
-        self.listen();
-        self.behave();
+        self.read_commands();
+        self.misbehave();
         let mut sealed = Vec::new();
         let mut failed = false;
         for (place, key) in self.keys.iter().enumerate() {
-            failed |= !self.ask(key, "recipient", place);
+            failed |= !self.ask_user(key, "recipient", place);
             sealed.push((key, tag(&key.name), xor(&self.file_keys[0], &key.name)));
         }
         if failed {
@@ -99,39 +97,39 @@ impl Run {
         }
         for (key, tag, body) in sealed {
             match key.mode.as_str() {
-                "labels" => drop(say(&["labels", "postquantum"], b"")),
+                "labels" => drop(request(&["labels", "postquantum"], b"")),
                 "labels-twice" => {
-                    say(&["labels", "a"], b"");
-                    say(&["labels", "b"], b"");
+                    request(&["labels", "a"], b"");
+                    request(&["labels", "b"], b"");
                 }
-                "label-twice" => drop(say(&["labels", "a", "a"], b"")),
+                "label-twice" => drop(request(&["labels", "a", "a"], b"")),
                 _ => {}
             }
             match key.mode.as_str() {
                 "nothing" => {}
-                "other-file" => drop(say(&["recipient-stanza", "1", "toy", &tag], &body)),
-                "no-tag" => drop(say(&["recipient-stanza", "0"], &body)),
+                "other-file" => drop(request(&["recipient-stanza", "1", "toy", &tag], &body)),
+                "no-tag" => drop(request(&["recipient-stanza", "0"], &body)),
                 "both" => {
-                    say(&["recipient-stanza", "0", "toy", &tag], &body);
-                    say(&["error", "internal"], b"not so sure");
+                    request(&["recipient-stanza", "0", "toy", &tag], &body);
+                    request(&["error", "internal"], b"not so sure");
                 }
-                _ => drop(say(&["recipient-stanza", "0", "toy", &tag], &body)),
+                _ => drop(request(&["recipient-stanza", "0", "toy", &tag], &body)),
             }
         }
         self.end();
     }
 
-    /// Phase 1: takes what the client says until it is done.
-    fn listen(&mut self) {
+    /// Phase 1: reads the client's commands until `done`.
+    fn read_commands(&mut self) {
         loop {
-            let stanza = hear().unwrap_or_else(|| exit(4));
+            let stanza = read_stanza().unwrap_or_else(|| exit(4));
             match stanza.words[0].as_str() {
                 "add-identity" | "add-recipient" => {
                     let key = self.key(&stanza.words[1]);
                     report(&format!("key {}", key.text));
                     match key.mode.as_str() {
-                        // Behaviour that shows before the client is done.
-                        "deaf" => forever(),
+                        // Misbehavior before the client is done.
+                        "deaf" => hang(),
                         "die-early" => exit(3),
                         _ => self.keys.push(key),
                     }
@@ -156,22 +154,22 @@ impl Run {
         Key { text: text.to_owned(), name: name.to_owned(), mode: mode.to_owned() }
     }
 
-    /// The misbehaviour of any of the keys.
-    fn behave(&self) {
+    /// Carries out the misbehavior of any key.
+    fn misbehave(&self) {
         for key in &self.keys {
             match key.mode.as_str() {
-                "hang" => forever(),
+                "hang" => hang(),
                 "die" => exit(3),
                 "killed" => std::process::abort(),
                 "close" => {
                     print("-> half of a");
                     close_output();
-                    forever();
+                    hang();
                 }
-                "garbage" => stuck(b"hello world\n"),
-                "steering" => stuck(b"\x1b[2J\x1b]0;owned\x07\n"),
-                "bytes" => stuck(&[0xff; 300]),
-                "base64" => stuck(b"-> msg\nAAA=\n"),
+                "garbage" => print_and_hang(b"hello world\n"),
+                "steering" => print_and_hang(b"\x1b[2J\x1b]0;owned\x07\n"),
+                "bytes" => print_and_hang(&[0xff; 300]),
+                "base64" => print_and_hang(b"-> msg\nAAA=\n"),
                 "drip" => {
                     print("-> ");
                     loop {
@@ -181,18 +179,18 @@ impl Run {
                 }
                 "endless-line" => {
                     print("-> x");
-                    endless(b"x");
+                    print_forever(b"x");
                 }
                 "endless-body" => {
                     print("-> x\n");
-                    endless(format!("{}\n", "A".repeat(64)).as_bytes());
+                    print_forever(format!("{}\n", "A".repeat(64)).as_bytes());
                 }
                 "endless-words" => loop {
-                    say(&["x"], b"");
+                    request(&["x"], b"");
                 },
-                "flood" => endless(b"-> x\n\n"),
+                "flood" => print_forever(b"-> x\n\n"),
                 "orphan" => {
-                    // A helper that keeps the output open, as an agent may.
+                    // A helper process that keeps the output open, as an agent may.
                     let helper = std::process::Command::new("sleep").arg("60").spawn().unwrap();
                     report(&format!("helper {}", helper.id()));
                     exit(3);
@@ -203,11 +201,11 @@ impl Run {
         }
     }
 
-    /// What a key asks of the user; whether it may be used.
-    fn ask(&self, key: &Key, kind: &str, place: usize) -> bool {
+    /// Sends the key's questions to the user and returns whether the key may be used.
+    fn ask_user(&self, key: &Key, kind: &str, place: usize) -> bool {
         let place = place.to_string();
-        let error = |text: &str| drop(say(&["error", kind, &place], text.as_bytes()));
-        // `words=COUNT`, `body=BYTES` or `bulk=COUNT` of words, each with a body of 30,000 bytes.
+        let error = |text: &str| drop(request(&["error", kind, &place], text.as_bytes()));
+        // `words=COUNT`, `body=BYTES` or `bulk=COUNT`; the last sends commands with a body of 30,000 bytes each.
         if let Some((what, count)) = key.mode.split_once('=') {
             let count: usize = count.parse().unwrap();
             let (words, body) = match what {
@@ -216,23 +214,23 @@ impl Run {
                 _ => (count, 30_000),
             };
             for _ in 0..words {
-                say(&["x-grease"], &vec![0; body]);
+                request(&["x-grease"], &vec![0; body]);
             }
         }
         match key.mode.as_str() {
             "touch" => {
-                let answer = say(&["msg"], b"touch the \x1b[1mtoy\x1b[0m now");
+                let answer = request(&["msg"], b"touch the \x1b[1mtoy\x1b[0m now");
                 report(&format!("touched {}", answer.words[0]));
             }
             "pin" | "echo" => {
-                let answer = say(&["request-secret"], format!("PIN of {}:", key.name).as_bytes());
+                let answer = request(&["request-secret"], format!("PIN of {}:", key.name).as_bytes());
                 if answer.words[0] != "ok" {
                     error("no PIN was given");
                     return false;
                 }
                 let typed = String::from_utf8(answer.body).unwrap();
                 if key.mode == "echo" {
-                    say(&["msg"], format!("you typed {typed}").as_bytes());
+                    request(&["msg"], format!("you typed {typed}").as_bytes());
                     error(&format!("{typed} is no PIN\nof {}", key.text));
                     return false;
                 }
@@ -242,7 +240,7 @@ impl Run {
                 }
             }
             "slot" => {
-                let answer = say(&["request-public"], "which sl\u{f6}t?".as_bytes());
+                let answer = request(&["request-public"], "which sl\u{f6}t?".as_bytes());
                 if answer.words[0] != "ok" || answer.body != "nine \u{2713}".as_bytes() {
                     error("no such slot");
                     return false;
@@ -251,18 +249,18 @@ impl Run {
             "confirm" | "confirm-one" => {
                 let (yes, no) = (base64(b"Use it"), base64(b"Skip it"));
                 let words: &[&str] = if key.mode == "confirm" { &["confirm", &yes, &no] } else { &["confirm", &yes] };
-                let answer = say(words, b"use the toy?");
+                let answer = request(words, b"use the toy?");
                 report(&format!("confirmed {}", answer.words.join(" ")));
                 if answer.words != ["ok", "yes"] {
                     error("skipped");
                     return false;
                 }
             }
-            "confirm-none" => drop(say(&["confirm"], b"use the toy?")),
-            "confirm-many" => drop(say(&["confirm", "QQ", "QQ", "QQ"], b"use the toy?")),
-            "confirm-text" => drop(say(&["confirm", "!"], b"use the toy?")),
+            "confirm-none" => drop(request(&["confirm"], b"use the toy?")),
+            "confirm-many" => drop(request(&["confirm", "QQ", "QQ", "QQ"], b"use the toy?")),
+            "confirm-text" => drop(request(&["confirm", "!"], b"use the toy?")),
             "newer" => {
-                let answer = say(&["x-grease", "1", "2"], b"what a later plugin may say");
+                let answer = request(&["x-grease", "1", "2"], b"what a later plugin may say");
                 report(&format!("newer {}", answer.words.join(" ")));
             }
             "error" => {
@@ -271,9 +269,9 @@ impl Run {
             }
             "errors" => {
                 error("one");
-                say(&["error", "internal"], b"two\r\n  hint: run 'rm -r x'");
-                say(&["error", "recipient", "99"], b"three");
-                say(&["error"], b"four");
+                request(&["error", "internal"], b"two\r\n  hint: run 'rm -r x'");
+                request(&["error", "recipient", "99"], b"three");
+                request(&["error"], b"four");
                 return false;
             }
             "long-error" => {
@@ -285,53 +283,53 @@ impl Run {
         true
     }
 
-    fn give(&self, key: &Key, file_key: &[u8]) {
+    fn send_file_key(&self, key: &Key, file_key: &[u8]) {
         match key.mode.as_str() {
-            "short-key" => drop(say(&["file-key", "0"], &file_key[..15])),
-            "long-key" => drop(say(&["file-key", "0"], &[file_key, b"x"].concat())),
-            "wrong-key" => drop(say(&["file-key", "0"], &mask(file_key))),
-            "other-file" => drop(say(&["file-key", "1"], file_key)),
-            "no-file" => drop(say(&["file-key"], file_key)),
+            "short-key" => drop(request(&["file-key", "0"], &file_key[..15])),
+            "long-key" => drop(request(&["file-key", "0"], &[file_key, b"x"].concat())),
+            "wrong-key" => drop(request(&["file-key", "0"], &mask(file_key))),
+            "other-file" => drop(request(&["file-key", "1"], file_key)),
+            "no-file" => drop(request(&["file-key"], file_key)),
             "both-keys" => {
-                say(&["file-key", "0"], file_key);
-                say(&["file-key", "0"], file_key);
+                request(&["file-key", "0"], file_key);
+                request(&["file-key", "0"], file_key);
             }
             "key-and-error" => {
-                say(&["error", "identity", "0"], b"that one did not work");
-                say(&["file-key", "0"], file_key);
+                request(&["error", "identity", "0"], b"that one did not work");
+                request(&["file-key", "0"], file_key);
             }
             "key-and-die" => {
-                say(&["file-key", "0"], file_key);
+                request(&["file-key", "0"], file_key);
                 exit(3);
             }
-            _ => drop(say(&["file-key", "0"], file_key)),
+            _ => drop(request(&["file-key", "0"], file_key)),
         }
     }
 
     fn end(&self) {
         send(&["done"], b"");
         if self.keys.iter().any(|key| key.mode == "linger") {
-            forever();
+            hang();
         }
-        // The client has nothing to say any more, so its end of the pipe closes.
+        // The client has no further commands, so it closes its end of the pipe.
         let rest = io::stdin().lock().bytes().count();
         report(&format!("end after {rest} bytes"));
     }
 }
 
-/// Prints something and then does nothing more.
-fn stuck(bytes: &[u8]) -> ! {
+/// Prints these bytes, then sleeps forever.
+fn print_and_hang(bytes: &[u8]) -> ! {
     let _ = io::stdout().write_all(bytes).and_then(|()| io::stdout().flush());
-    forever()
+    hang()
 }
 
-fn forever() -> ! {
+fn hang() -> ! {
     loop {
         sleep(Duration::from_secs(3600));
     }
 }
 
-fn endless(bytes: &[u8]) -> ! {
+fn print_forever(bytes: &[u8]) -> ! {
     loop {
         if io::stdout().write_all(bytes).is_err() {
             exit(6);
@@ -346,7 +344,7 @@ fn print(text: &str) {
     }
 }
 
-/// Closes standard output, which the standard library does not offer by itself.
+/// Closes standard output, for which the standard library has no function.
 fn close_output() {
     use std::os::fd::{FromRawFd as _, OwnedFd};
     drop(unsafe { OwnedFd::from_raw_fd(1) });
@@ -359,10 +357,10 @@ fn report(line: &str) {
     }
 }
 
-/// Says something and waits for the answer.
-fn say(words: &[&str], body: &[u8]) -> Stanza {
+/// Sends a command and waits for the answer.
+fn request(words: &[&str], body: &[u8]) -> Stanza {
     send(words, body);
-    hear().unwrap_or_else(|| exit(7))
+    read_stanza().unwrap_or_else(|| exit(7))
 }
 
 fn send(words: &[&str], body: &[u8]) {
@@ -378,7 +376,7 @@ fn send(words: &[&str], body: &[u8]) {
     print(&text);
 }
 
-fn hear() -> Option<Stanza> {
+fn read_stanza() -> Option<Stanza> {
     let mut lines = io::stdin().lock().lines();
     let first = lines.next()?.unwrap();
     let words = first.strip_prefix("-> ").expect("a stanza").split(' ').map(str::to_owned).collect();
@@ -396,12 +394,12 @@ fn mask(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().map(|byte| byte ^ 0x55).collect()
 }
 
-/// What marks a stanza as sealed to a name.
+/// Returns the tag of a stanza that is encrypted to this name.
 fn tag(name: &str) -> String {
     base64(&hash(name, 0)[..4])
 }
 
-/// The file key, hidden by a name or shown by it again.
+/// Encrypts or decrypts the file key with a name.
 fn xor(file_key: &[u8], name: &str) -> Vec<u8> {
     let pad = [hash(name, 1), hash(name, 2)].concat();
     file_key.iter().zip(pad).map(|(byte, pad)| byte ^ pad).collect()
@@ -423,7 +421,7 @@ fn unbase64(text: &str) -> Vec<u8> {
     regroup(&text.bytes().map(digit).collect::<Vec<_>>(), 6, 8, false)
 }
 
-/// Groups of so many bits as groups of another number; `fill` keeps the last group, filled with zeros.
+/// Converts groups of `from` bits to groups of `to` bits. `fill` pads the last group with zeros.
 fn regroup(groups: &[u8], from: u32, to: u32, fill: bool) -> Vec<u8> {
     let (mut bits, mut held, mut made) = (0_u32, 0_u32, Vec::new());
     for group in groups {

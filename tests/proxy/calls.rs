@@ -1,6 +1,6 @@
-//! What a decoy takes, passes on, refuses and writes down.
+//! Requests that a decoy accepts, forwards, rejects and logs.
 
-use super::served::{Served, acme};
+use super::running::{RunningProxy, add_acme};
 use crate::fusion::{Fault, Gate, TOKEN};
 use crate::harness::Sandbox;
 use jiff::Timestamp;
@@ -10,25 +10,25 @@ use std::io::Write as _;
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 
-/// A request that says how it was answered.
+/// Shell command that sends a request and prints the status of its answer.
 const ASK: &str = "curl -sS -o answer -w '%{http_code}' -H \"Authorization: Bearer $NETO_TOKEN\" $NETO_URL/x";
 
 fn now() -> i64 {
     Timestamp::now().as_second()
 }
 
-/// The five claims of the decoy's own credential.
-fn claims(served: &Served<'_>) -> Value {
-    let own = served.credential();
+/// The five claims for a login with the decoy's own credential.
+fn claims(proxy: &RunningProxy<'_>) -> Value {
+    let own = proxy.credential();
     json!({"iat": now(), "jti": 1, "appname": own["appname"], "appkey": own["appkey"], "shortname": own["shortname"]})
 }
 
 #[test]
 fn the_environment_is_the_profiles_with_nothing_real_in_it() {
     let sandbox = Sandbox::new();
-    let real = acme(&sandbox);
-    let served = Served::new(&sandbox, &["--with-secret"]);
-    let (own, url) = (served.credential(), format!("http://127.0.0.1:{}/api/v1", served.port));
+    let real = add_acme(&sandbox);
+    let proxy = RunningProxy::new(&sandbox, &["--with-secret"]);
+    let (own, url) = (proxy.credential(), format!("http://127.0.0.1:{}/api/v1", proxy.port));
     for (name, value) in [
         ("NETO_PROFILE", "acme"),
         ("NETO_SHORTNAME", "acme"),
@@ -39,15 +39,15 @@ fn the_environment_is_the_profiles_with_nothing_real_in_it() {
         ("NO_PROXY", "127.0.0.1"),
         ("no_proxy", "127.0.0.1"),
     ] {
-        assert_eq!(served.environment[name], value, "{name}");
+        assert_eq!(proxy.environment[name], value, "{name}");
     }
     assert_eq!((&own["shortname"], &own["appname"], &own["url"]), (&json!("acme"), &json!("soc"), &json!(url)));
     for (field, real) in [("appkey", &real.appkey), ("sharedsecret", &real.sharedsecret)] {
         assert!(own[field].as_str().unwrap().starts_with("neto-decoy-") && own[field] != **real);
     }
-    served.interrupt();
+    proxy.interrupt();
 
-    let again = Served::new(&sandbox, &[]);
+    let again = RunningProxy::new(&sandbox, &[]);
     assert_ne!(again.credential()["appkey"], own["appkey"], "each decoy is another");
     for name in ["NETO_APPKEY", "NETO_SHARED_SECRET", "NETO_APPNAME"] {
         assert!(!again.environment.contains_key(name), "{name} comes with --with-secret alone");
@@ -58,59 +58,60 @@ fn the_environment_is_the_profiles_with_nothing_real_in_it() {
 #[test]
 fn a_login_with_the_decoys_own_credential_gets_the_decoys_bearer() {
     let sandbox = Sandbox::new();
-    let real = acme(&sandbox);
-    let served = Served::new(&sandbox, &[]);
-    let secret = served.credential()["sharedsecret"].as_str().unwrap().to_owned();
-    let token = |claims: &Value| Served::request_token(claims, &secret);
+    let real = add_acme(&sandbox);
+    let proxy = RunningProxy::new(&sandbox, &[]);
+    let secret = proxy.credential()["sharedsecret"].as_str().unwrap().to_owned();
+    let token = |claims: &Value| RunningProxy::request_token(claims, &secret);
     for jti in [json!(17), json!("a text")] {
-        let mut claims = claims(&served);
+        let mut claims = claims(&proxy);
         claims["jti"] = jti;
-        let granted = served.login(&token(&claims));
+        let granted = proxy.login(&token(&claims));
         assert_eq!((granted.status, granted.json()["token_type"].as_str()), (200, Some("bearer")));
-        assert_eq!(granted.json()["access_token"], served.token);
+        assert_eq!(granted.json()["access_token"], proxy.token);
         let refresh = granted.json()["refresh_token"].as_str().unwrap().to_owned();
         let form = "Content-Type: application/x-www-form-urlencoded";
         let path = "/api/auth/bearer/refresh";
-        let renewed = served.bare("POST", path, &[form], &format!("refresh_token={refresh}"));
-        assert_eq!((renewed.status, renewed.json()["access_token"].as_str()), (200, Some(served.token.as_str())));
-        served.bare("POST", path, &[form], "refresh_token=x").is_error(401, "refresh token");
+        let renewed = proxy.send_without_token("POST", path, &[form], &format!("refresh_token={refresh}"));
+        assert_eq!((renewed.status, renewed.json()["access_token"].as_str()), (200, Some(proxy.token.as_str())));
+        proxy.send_without_token("POST", path, &[form], "refresh_token=x").assert_error(401, "refresh token");
     }
 
     let changed = |name: &str, value: Value| {
-        let mut claims = claims(&served);
+        let mut claims = claims(&proxy);
         claims[name] = value;
-        served.login(&token(&claims))
+        proxy.login(&token(&claims))
     };
-    changed("iat", json!(now() - 301)).is_error(401, "not from now");
-    changed("iat", json!(now() + 400)).is_error(401, "not from now");
-    changed("appkey", json!(real.appkey)).is_error(401, "another key");
-    changed("shortname", json!("globex")).is_error(401, "another key");
-    changed("more", json!(1)).is_error(401, "request token");
-    served.login(&Served::request_token(&claims(&served), &real.sharedsecret)).is_error(401, "request token");
-    served.login("x.y.z").is_error(401, "request token");
-    let post = |path: &str, body: &str| served.bare("POST", path, &["Content-Type: application/json"], body);
-    post("/api/v1/auth/token", "no json").is_error(401, "jwt");
-    post("/api/v1/auth/token", &"x".repeat(70_000)).is_error(401, "larger");
-    // What grants tokens is never passed on, in whatever spelling.
+    changed("iat", json!(now() - 301)).assert_error(401, "not from now");
+    changed("iat", json!(now() + 400)).assert_error(401, "not from now");
+    changed("appkey", json!(real.appkey)).assert_error(401, "another key");
+    changed("shortname", json!("globex")).assert_error(401, "another key");
+    changed("more", json!(1)).assert_error(401, "request token");
+    proxy.login(&RunningProxy::request_token(&claims(&proxy), &real.sharedsecret)).assert_error(401, "request token");
+    proxy.login("x.y.z").assert_error(401, "request token");
+    let post =
+        |path: &str, body: &str| proxy.send_without_token("POST", path, &["Content-Type: application/json"], body);
+    post("/api/v1/auth/token", "no json").assert_error(401, "jwt");
+    post("/api/v1/auth/token", &"x".repeat(70_000)).assert_error(401, "larger");
+    // A call that grants tokens is never forwarded, in any spelling.
     let before = sandbox.server().requests().len();
     for path in ["/api/auth/bearer/token", "/api/v1/auth/token/", "/API/V1/AUTH/TOKEN", "/api/v1/auth;x", "/api/auth"] {
-        served.ask("POST", path, &[], "a=b").is_error(401, "own credential");
+        proxy.send("POST", path, &[], "a=b").assert_error(401, "own credential");
     }
-    served.ask("GET", "/api/v1/auth/token", &[], "").is_error(401, "own credential");
+    proxy.send("GET", "/api/v1/auth/token", &[], "").assert_error(401, "own credential");
     assert_eq!(sandbox.server().requests().len(), before);
-    served.interrupt();
+    proxy.interrupt();
     assert_eq!(sandbox.server().logins(), 1, "the decoy's logins are its own business");
 }
 
 #[test]
 fn a_call_goes_on_as_it_came_with_the_real_bearer() {
     let sandbox = Sandbox::new();
-    acme(&sandbox);
-    let served = Served::new(&sandbox, &[]);
+    add_acme(&sandbox);
+    let proxy = RunningProxy::new(&sandbox, &[]);
     let path = "/api/v1/widgets/a%20b?limit=3&q=%2F..%2F&q=2";
     let headers =
         ["X-One: 1", "Accept: text/csv", "X-One: 2", "Connection: close, X-Hop", "X-Hop: 1", "User-Agent: prog/1"];
-    let answer = served.ask("POST", path, &headers, r#"{"a":1}"#);
+    let answer = proxy.send("POST", path, &headers, r#"{"a":1}"#);
     assert_eq!(answer.status, 200);
     let data = &answer.json()["data"];
     assert_eq!((&data["method"], &data["path"]), (&json!("POST"), &json!("/api/v1/widgets/a%20b")));
@@ -121,30 +122,30 @@ fn a_call_goes_on_as_it_came_with_the_real_bearer() {
     };
     assert_eq!((sent("x-one"), sent("accept"), sent("user-agent")), (vec!["1", "2"], vec!["text/csv"], vec!["prog/1"]));
     assert_eq!((sent("x-hop").len(), sent("authorization").len()), (0, 1));
-    assert_ne!(sent("authorization"), [format!("Bearer {}", served.token)]);
+    assert_ne!(sent("authorization"), [format!("Bearer {}", proxy.token)]);
     assert!(sent("host")[0].ends_with(sandbox.server().origin().rsplit(':').next().unwrap()));
 
-    // Bytes, headers and statuses come back untouched, compressed or not.
+    // Bytes, headers and statuses of the answer are unchanged, compressed or not.
     let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
     let fault = Fault::at("/api/v1/bytes").answer(418, bytes.clone());
     let fault = fault.header("content-encoding", "br").header("set-cookie", "session=real").header("x-two", "2");
     sandbox.server().fault(fault);
-    let answer = served.ask("GET", "/api/v1/bytes", &[], "");
+    let answer = proxy.send("GET", "/api/v1/bytes", &[], "");
     assert_eq!((answer.status, answer.body == bytes), (418, true));
     assert_eq!((&*answer.headers["content-encoding"], &*answer.headers["x-two"]), ("br", "2"));
     assert!(!answer.headers.contains_key("set-cookie"), "a cookie can be as good as a token");
-    let head = served.ask("HEAD", "/api/v1/bytes", &[], "");
+    let head = proxy.send("HEAD", "/api/v1/bytes", &[], "");
     assert_eq!((head.status, head.body.len()), (418, 0));
-    served.interrupt();
+    proxy.interrupt();
 }
 
 #[test]
 fn without_the_decoys_bearer_nothing_is_passed_on() {
     let sandbox = Sandbox::new();
-    acme(&sandbox);
-    let served = Served::new(&sandbox, &[]);
+    add_acme(&sandbox);
+    let proxy = RunningProxy::new(&sandbox, &[]);
     let before = sandbox.server().requests().len();
-    let bearer = format!("Authorization: Bearer {}", served.token);
+    let bearer = format!("Authorization: Bearer {}", proxy.token);
     for headers in [
         &[][..],
         &["Authorization: Bearer neto-decoy.x"],
@@ -153,17 +154,17 @@ fn without_the_decoys_bearer_nothing_is_passed_on() {
         &[&bearer, "Authorization: Bearer other"],
         &[&bearer, &bearer],
     ] {
-        served.bare("GET", "/api/v1/x", headers, "").is_error(401, "access token");
+        proxy.send_without_token("GET", "/api/v1/x", headers, "").assert_error(401, "access token");
     }
     let hosts = ["evil.example", "evil.example:80", "127.0.0.1", "127.0.0.1:1", "127.0.0.1.evil.example:80"];
     for host in hosts {
         let host = format!("Host: {host}");
-        served.bare("GET", "/api/v1/x", &[&bearer, &host], "").is_error(421, "another host");
+        proxy.send_without_token("GET", "/api/v1/x", &[&bearer, &host], "").assert_error(421, "another host");
     }
-    served.ask("GET", "/api/v1/x", &["Origin: https://evil.example"], "").is_error(403, "browser");
-    served.ask("GET", "/api/v1/x", &["Origin: null"], "").is_error(403, "browser");
-    served.ask("TRACE", "/api/v1/x", &[], "").is_error(405, "method");
-    served.ask("GET", "http://evil.example/api/v1/x", &[], "").is_error(400, "whole address");
+    proxy.send("GET", "/api/v1/x", &["Origin: https://evil.example"], "").assert_error(403, "browser");
+    proxy.send("GET", "/api/v1/x", &["Origin: null"], "").assert_error(403, "browser");
+    proxy.send("TRACE", "/api/v1/x", &[], "").assert_error(405, "method");
+    proxy.send("GET", "http://evil.example/api/v1/x", &[], "").assert_error(400, "whole address");
     for path in [
         "/api/v1/../x",
         "/api/v1/%2e%2E/x",
@@ -175,21 +176,24 @@ fn without_the_decoys_bearer_nothing_is_passed_on() {
         "/",
         "/api/v1/search/..;/api-keys",
     ] {
-        served.ask("GET", path, &[], "").is_error(400, "path");
+        proxy.send("GET", path, &[], "").assert_error(400, "path");
     }
     assert_eq!(sandbox.server().requests().len(), before);
-    // The control: with all of it right, it is.
-    let localhost = format!("Host: LocalHost:{}", served.port);
-    assert_eq!(served.bare("GET", "/api/v1/x", &[&bearer.replace("Bearer", "bEARER"), &localhost], "").status, 200);
+    // Control: a correct request is forwarded.
+    let localhost = format!("Host: LocalHost:{}", proxy.port);
+    assert_eq!(
+        proxy.send_without_token("GET", "/api/v1/x", &[&bearer.replace("Bearer", "bEARER"), &localhost], "").status,
+        200
+    );
     assert_eq!(sandbox.server().requests().len(), before + 1);
-    served.interrupt();
+    proxy.interrupt();
 }
 
 #[test]
 fn keys_are_not_changed_unless_that_is_allowed() {
     let sandbox = Sandbox::new();
-    acme(&sandbox);
-    let served = Served::new(&sandbox, &[]);
+    add_acme(&sandbox);
+    let proxy = RunningProxy::new(&sandbox, &[]);
     let before = sandbox.server().requests().len();
     for (method, path) in [
         ("POST", "/api/v1/api-keys"),
@@ -199,10 +203,10 @@ fn keys_are_not_changed_unless_that_is_allowed() {
         ("PATCH", "/api/v1/api-keys;v=1/soc"),
         ("POST", "/api/v1/search/x/api-keys.json"),
     ] {
-        served.ask(method, path, &[], "{}").is_error(403, "--allow-keys");
+        proxy.send(method, path, &[], "{}").assert_error(403, "--allow-keys");
     }
     for path in ["/api/v1/api%2dkeys", "/api/v1/api%2Dkeys/soc", "/api/v1/%61pi-keys", "/api/v1/%20api-keys"] {
-        served.ask("POST", path, &[], "{}").is_error(400, "encodes");
+        proxy.send("POST", path, &[], "{}").assert_error(400, "encodes");
     }
     for header in [
         "X-HTTP-Method-Override: DELETE",
@@ -212,33 +216,33 @@ fn keys_are_not_changed_unless_that_is_allowed() {
         "X-Original-URL: /api/v1/api-keys",
         "X-Rewrite-Url: /api/v1/api-keys",
     ] {
-        served.ask("GET", "/api/v1/api-keys/soc", &[header], "").is_error(400, "another method");
+        proxy.send("GET", "/api/v1/api-keys/soc", &[header], "").assert_error(400, "another method");
     }
-    served.ask("GET", "/api/v1/api-keys/soc?a=b&_method=DELETE", &[], "").is_error(400, "another method");
+    proxy.send("GET", "/api/v1/api-keys/soc?a=b&_method=DELETE", &[], "").assert_error(400, "another method");
     assert_eq!(sandbox.server().requests().len(), before);
-    assert_eq!(served.ask("GET", "/api/v1/api-keys", &[], "").json()["data"][0]["appname"], "soc");
-    served.interrupt();
+    assert_eq!(proxy.send("GET", "/api/v1/api-keys", &[], "").json()["data"][0]["appname"], "soc");
+    proxy.interrupt();
 
-    let served = Served::new(&sandbox, &["--allow-keys"]);
+    let proxy = RunningProxy::new(&sandbox, &["--allow-keys"]);
     let body = r#"{"appname":"new","roles":[],"description":""}"#;
-    let made = served.ask("POST", "/api/v1/api-keys", &["Content-Type: application/json"], body);
+    let made = proxy.send("POST", "/api/v1/api-keys", &["Content-Type: application/json"], body);
     assert_eq!(made.status, 201);
-    served.running.signal(rustix::process::Signal::INT);
-    served.running.finish().code(130);
+    proxy.running.signal(rustix::process::Signal::INT);
+    proxy.running.finish().code(130);
 }
 
 #[test]
 fn read_only_passes_on_what_only_reads() {
     let sandbox = Sandbox::new();
-    acme(&sandbox);
-    let served = Served::new(&sandbox, &["--read-only"]);
+    add_acme(&sandbox);
+    let proxy = RunningProxy::new(&sandbox, &["--read-only"]);
     for (method, path) in [
         ("GET", "/api/v1/x"),
         ("POST", "/api/v1/search/flow"),
         ("POST", "/api/v1/stats/x"),
         ("POST", "/api/v1/intel/lookup/ip"),
     ] {
-        assert_eq!(served.ask(method, path, &[], "{}").status, 200, "{method} {path}");
+        assert_eq!(proxy.send(method, path, &[], "{}").status, 200, "{method} {path}");
     }
     let before = sandbox.server().requests().len();
     for (method, path) in [
@@ -251,21 +255,21 @@ fn read_only_passes_on_what_only_reads() {
         ("OPTIONS", "/api/v1/x"),
         ("MKCOL", "/api/v1/x"),
     ] {
-        served.ask(method, path, &[], "{}").is_error(403, "--read-only");
+        proxy.send(method, path, &[], "{}").assert_error(403, "--read-only");
     }
     assert_eq!(sandbox.server().requests().len(), before);
-    served.interrupt();
+    proxy.interrupt();
 }
 
 #[test]
 fn a_protected_profile_wants_a_word_and_a_person_has_no_decoy() {
     let sandbox = Sandbox::new();
-    acme(&sandbox);
+    add_acme(&sandbox);
     sandbox.neto(["profile", "edit", "acme", "--protected"]).run().code(0);
     let outcome = sandbox.neto(["proxy", "acme"]).run();
     outcome.code(2).stdout("").stderr_has("protected acme").stderr_has("neto proxy acme --read-only");
-    Served::new(&sandbox, &["--read-only"]).interrupt();
-    Served::new(&sandbox, &["--yes"]).interrupt();
+    RunningProxy::new(&sandbox, &["--read-only"]).interrupt();
+    RunningProxy::new(&sandbox, &["--yes"]).interrupt();
     let person = sandbox.server().add_person("someone@acme.example");
     let line = ["profile", "add", "someone", "--username", &person.username, "--url", &person.url];
     sandbox.neto(line).stdin(person.password).run().code(0);
@@ -277,14 +281,14 @@ fn a_protected_profile_wants_a_word_and_a_person_has_no_decoy() {
 #[test]
 fn the_audit_has_a_line_a_request_and_no_secret() {
     let sandbox = Sandbox::new();
-    acme(&sandbox);
-    let served = Served::new(&sandbox, &["--audit", "audit.jsonl"]);
-    served.ask("GET", "/api/v1/widgets?limit=3&token=hunter2hunter2", &["X-Key: hunter3hunter3"], "");
-    served.ask("POST", "/api/v1/widgets", &[], "hunter4hunter4");
-    served.ask("DELETE", "/api/v1/api-keys/soc", &[], "");
-    served.login("hunter5.hunter5.hunter5");
-    let token = served.token.clone();
-    served.interrupt();
+    add_acme(&sandbox);
+    let proxy = RunningProxy::new(&sandbox, &["--audit", "audit.jsonl"]);
+    proxy.send("GET", "/api/v1/widgets?limit=3&token=hunter2hunter2", &["X-Key: hunter3hunter3"], "");
+    proxy.send("POST", "/api/v1/widgets", &[], "hunter4hunter4");
+    proxy.send("DELETE", "/api/v1/api-keys/soc", &[], "");
+    proxy.login("hunter5.hunter5.hunter5");
+    let token = proxy.token.clone();
+    proxy.interrupt();
     let text = fs::read_to_string(sandbox.work("audit.jsonl")).unwrap();
     assert!(!text.contains("hunter") && !text.contains(&token), "{text}");
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -313,11 +317,11 @@ fn the_audit_has_a_line_a_request_and_no_secret() {
 #[test]
 fn each_of_several_profiles_has_a_decoy_of_its_own() {
     let sandbox = Sandbox::new();
-    acme(&sandbox);
+    add_acme(&sandbox);
     sandbox.add("globex");
     let running = sandbox.neto(["proxy", "acme", "globex", "--format", "dotenv"]).start();
-    running.wait_until_it_says("until interrupted");
-    let text = running.wait_until_it_prints(|text| text.contains("\n\n").then(|| text.to_owned()));
+    running.wait_for_stderr("until interrupted");
+    let text = running.wait_for_stdout(|text| text.contains("\n\n").then(|| text.to_owned()));
     let blocks: Vec<&str> = text.split("\n\n").collect();
     assert_eq!(blocks.len(), 2);
     let value = |block: usize, name: &str| {
@@ -341,32 +345,32 @@ fn each_of_several_profiles_has_a_decoy_of_its_own() {
     running.finish().code(143);
 }
 
-/// A proxy whose real token comes from the cache, as it does when neto was used before.
-fn served_from_cache(sandbox: &Sandbox) -> Served<'_> {
+/// Starts a proxy whose real token comes from the cache, as after an earlier use of neto.
+fn served_from_cache(sandbox: &Sandbox) -> RunningProxy<'_> {
     sandbox.neto(["login", "acme", "--force"]).run().code(0);
-    Served::new(sandbox, &[])
+    RunningProxy::new(sandbox, &[])
 }
 
 #[test]
 fn the_real_token_is_renewed_and_a_reading_call_made_again() {
     let sandbox = Sandbox::new();
-    acme(&sandbox);
-    let asked = |path: &str| sandbox.server().asked(path);
+    add_acme(&sandbox);
+    let asked = |path: &str| sandbox.server().request_count(path);
     for (method, path, again) in [
         ("GET", "/api/v1/a", 2),
         ("POST", "/api/v1/search/b", 2),
         // A write is never repeated.
         ("POST", "/api/v1/c", 1),
     ] {
-        let served = served_from_cache(&sandbox);
+        let proxy = served_from_cache(&sandbox);
         sandbox.server().end_access_tokens();
-        let answer = served.ask(method, path, &[], r#"{"q":"again"}"#);
+        let answer = proxy.send(method, path, &[], r#"{"q":"again"}"#);
         assert_eq!((answer.status, asked(path)), (if again == 2 { 200 } else { 401 }, again), "{method} {path}");
         if again == 2 {
             assert_eq!(answer.json()["data"]["body"]["q"], "again");
         }
-        assert_eq!(served.ask("POST", "/api/v1/d", &[], "{}").status, 200, "the token is another one now");
-        served.interrupt();
+        assert_eq!(proxy.send("POST", "/api/v1/d", &[], "{}").status, 200, "the token is another one now");
+        proxy.interrupt();
     }
     assert_eq!(sandbox.server().logins(), 6, "each time one to begin with, and one more");
 }
@@ -374,123 +378,123 @@ fn the_real_token_is_renewed_and_a_reading_call_made_again() {
 #[test]
 fn a_token_that_is_rejected_for_good_is_the_programs_401_and_asks_for_few_others() {
     let sandbox = Sandbox::new();
-    acme(&sandbox);
-    // A call that is refused to every token.
-    let served = served_from_cache(&sandbox);
+    add_acme(&sandbox);
+    // A call that the server rejects with every token.
+    let proxy = served_from_cache(&sandbox);
     sandbox.server().fault(Fault::at("/api/v1/x").error(401, "not for this key"));
     for _ in 0..8 {
-        served.ask("GET", "/api/v1/x", &[], "").is_error(401, "not for this key");
+        proxy.send("GET", "/api/v1/x", &[], "").assert_error(401, "not for this key");
     }
     assert_eq!(sandbox.server().logins(), 2, "one new token, and what the server says of that stands");
-    served.interrupt();
+    proxy.interrupt();
 
-    // A key that is gone.
-    let served = served_from_cache(&sandbox);
+    // A deleted key.
+    let proxy = served_from_cache(&sandbox);
     sandbox.server().end_access_tokens();
     sandbox.server().clear_faults();
     sandbox.server().fault(Fault::at(TOKEN).error(401, "this key is gone"));
-    let before = sandbox.server().asked(TOKEN);
+    let before = sandbox.server().request_count(TOKEN);
     for _ in 0..6 {
-        served.ask("GET", "/api/v1/d", &[], "").is_error(401, "this key is gone");
+        proxy.send("GET", "/api/v1/d", &[], "").assert_error(401, "this key is gone");
     }
-    assert_eq!(sandbox.server().asked(TOKEN), before + 1);
-    served.interrupt();
+    assert_eq!(sandbox.server().request_count(TOKEN), before + 1);
+    proxy.interrupt();
     sandbox.server().clear_faults();
 
-    // A server that wants to be left alone.
-    let served = served_from_cache(&sandbox);
+    // A server that limits the rate of requests.
+    let proxy = served_from_cache(&sandbox);
     sandbox.server().end_access_tokens();
     sandbox.server().fault(Fault::at(TOKEN).error(429, "slowly").header("retry-after", "200"));
-    let before = sandbox.server().asked(TOKEN);
+    let before = sandbox.server().request_count(TOKEN);
     for _ in 0..4 {
-        let answer = served.ask("GET", "/api/v1/d", &[], "");
-        answer.is_error(503, "slowly");
+        let answer = proxy.send("GET", "/api/v1/d", &[], "");
+        answer.assert_error(503, "slowly");
         assert_eq!(answer.headers["retry-after"], "200");
     }
-    assert_eq!(sandbox.server().asked(TOKEN), before + 1);
-    served.interrupt();
+    assert_eq!(sandbox.server().request_count(TOKEN), before + 1);
+    proxy.interrupt();
 }
 
 #[test]
 fn many_requests_at_once_with_an_ended_token_get_one_outcome() {
     let sandbox = Sandbox::new();
-    acme(&sandbox);
+    add_acme(&sandbox);
     for good in [true, false] {
-        let served = served_from_cache(&sandbox);
+        let proxy = served_from_cache(&sandbox);
         sandbox.server().end_access_tokens();
         let gate = Gate::new();
-        let fault = Fault::at(TOKEN).hold(&gate);
+        let fault = Fault::at(TOKEN).hold_at(&gate);
         sandbox.server().fault(if good { fault } else { fault.error(401, "gone") });
-        let before = sandbox.server().asked(TOKEN);
+        let before = sandbox.server().request_count(TOKEN);
         let asking: Vec<_> = (0..32)
             .map(|_| {
-                let client = served.client.clone();
-                std::thread::spawn(move || client.ask("GET", "/api/v1/x", &[], "").status)
+                let client = proxy.client.clone();
+                std::thread::spawn(move || client.send("GET", "/api/v1/x", &[], "").status)
             })
             .collect();
-        gate.wait_for(1);
+        gate.wait_for_requests(1);
         gate.open();
         let wanted = if good { 200 } else { 401 };
         for thread in asking {
             assert_eq!(thread.join().unwrap(), wanted);
         }
-        assert_eq!(sandbox.server().asked(TOKEN), before + 1);
+        assert_eq!(sandbox.server().request_count(TOKEN), before + 1);
         sandbox.server().clear_faults();
-        served.interrupt();
+        proxy.interrupt();
     }
 }
 
 #[test]
 fn a_renewal_outlives_the_request_that_began_it() {
     let sandbox = Sandbox::new();
-    acme(&sandbox);
-    let served = served_from_cache(&sandbox);
+    add_acme(&sandbox);
+    let proxy = served_from_cache(&sandbox);
     sandbox.server().end_access_tokens();
     let gate = Gate::new();
-    sandbox.server().fault(Fault::at(TOKEN).hold(&gate));
-    let before = sandbox.server().asked(TOKEN);
-    let request = served.get_on_a_kept_connection("/api/v1/x");
-    let mut impatient = TcpStream::connect(("127.0.0.1", served.port)).unwrap();
+    sandbox.server().fault(Fault::at(TOKEN).hold_at(&gate));
+    let before = sandbox.server().request_count(TOKEN);
+    let request = proxy.keep_alive_get("/api/v1/x");
+    let mut impatient = TcpStream::connect(("127.0.0.1", proxy.port)).unwrap();
     impatient.write_all(request.as_bytes()).unwrap();
-    gate.wait_for(1);
+    gate.wait_for_requests(1);
     drop(impatient);
     gate.open();
-    assert_eq!(served.ask("GET", "/api/v1/x", &[], "").status, 200);
-    assert_eq!(sandbox.server().asked(TOKEN), before + 1, "the one that nobody waited for any more");
-    served.interrupt();
+    assert_eq!(proxy.send("GET", "/api/v1/x", &[], "").status, 200);
+    assert_eq!(sandbox.server().request_count(TOKEN), before + 1, "the one that nobody waited for any more");
+    proxy.interrupt();
 }
 
 #[test]
 fn a_key_that_came_into_the_store_meanwhile_is_used() {
     let sandbox = Sandbox::new();
-    let old = acme(&sandbox);
-    let served = served_from_cache(&sandbox);
+    let old = add_acme(&sandbox);
+    let proxy = served_from_cache(&sandbox);
     let new = sandbox.server().regenerate(&old);
     sandbox.server().end_access_tokens();
     sandbox.neto(["profile", "set-secret", "acme"]).stdin(new.netosecret()).run().code(0);
     let logins = sandbox.server().logins();
-    assert_eq!(served.ask("GET", "/api/v1/x", &[], "").status, 200, "with the new key, since the old one is dead");
+    assert_eq!(proxy.send("GET", "/api/v1/x", &[], "").status, 200, "with the new key, since the old one is dead");
     assert_eq!(sandbox.server().logins(), logins + 1);
-    sandbox.neto(["token", "acme", "--offline"]).reveals("access token").run().code(0);
-    served.interrupt();
+    sandbox.neto(["token", "acme", "--offline"]).allow_secret("access token").run().code(0);
+    proxy.interrupt();
 }
 
 #[test]
 fn a_redirect_stays_with_the_decoy() {
     let sandbox = Sandbox::new();
-    acme(&sandbox);
-    let served = Served::new(&sandbox, &[]);
-    let own = |path: &str| format!("{}{path}", served.environment["NETO_URL"].trim_end_matches("/api/v1"));
+    add_acme(&sandbox);
+    let proxy = RunningProxy::new(&sandbox, &[]);
+    let own = |path: &str| format!("{}{path}", proxy.environment["NETO_URL"].trim_end_matches("/api/v1"));
     for (to, here) in [
         (format!("{}/api/v1/there?x=1", sandbox.server().origin()), own("/api/v1/there?x=1")),
         ("/elsewhere".to_owned(), own("/elsewhere")),
         ("there".to_owned(), own("/api/v1/there")),
     ] {
         sandbox.server().fault(Fault::at("/api/v1/here").once().redirect(307, &to));
-        let answer = served.ask("GET", "/api/v1/here", &[], "");
+        let answer = proxy.send("GET", "/api/v1/here", &[], "");
         assert_eq!((answer.status, &answer.headers["location"]), (307, &here));
     }
     sandbox.server().fault(Fault::at("/api/v1/here").redirect(302, "https://evil.example/x"));
-    served.ask("GET", "/api/v1/here", &[], "").is_error(502, "redirects");
-    served.interrupt();
+    proxy.send("GET", "/api/v1/here", &[], "").assert_error(502, "redirects");
+    proxy.interrupt();
 }

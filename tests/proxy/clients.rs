@@ -1,6 +1,6 @@
-//! Real clients, each doing what the vendor's does: decode NETOSECRET, post a request token, call with the bearer.
+//! Real clients that work like the vendor's: decode NETOSECRET, post a request token, send the access token.
 
-use super::served::{Served, acme};
+use super::running::{RunningProxy, add_acme};
 use crate::fusion::TOKEN;
 use crate::harness::{Call, Sandbox};
 use std::fs::File;
@@ -8,14 +8,14 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What a client prints that was served.
+/// Output of a client after success.
 const SERVED: &str = "acme number=0\nacme number=1\nacme number=2\nacme 5\n";
 
-/// The libraries beside Python's own, as the virtual environment has them.
+/// Libraries in the virtual environment, besides Python's own.
 const LIBRARIES: [&str; 2] = ["requests==2.32.5", "httpx==0.28.1"];
 
-/// A Python that has these libraries, in a virtual environment that is made once a checkout; nothing where there is no
-/// Python or no package index.
+/// Returns a Python with these libraries, in a virtual environment that is created once per checkout. Returns `None` if
+/// Python or the package index is missing.
 fn python_with_libraries() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
     let (python, made) = (folder.join("bin/python"), folder.join("made"));
@@ -34,9 +34,9 @@ fn python_with_libraries() -> Option<PathBuf> {
     Some(python)
 }
 
-/// Behind this proxy, as a program started elsewhere has it.
-fn behind<'a>(served: &Served<'_>, call: Call<'a>) -> Call<'a> {
-    served.environment.iter().fold(call, |call, (name, value)| call.env(name, value))
+/// Sets the proxy's variables, as for a program started elsewhere.
+fn with_proxy_variables<'a>(proxy: &RunningProxy<'_>, call: Call<'a>) -> Call<'a> {
+    proxy.environment.iter().fold(call, |call, (name, value)| call.env(name, value))
 }
 
 fn client<'a>(sandbox: &'a Sandbox, python: &str, library: &str, spelling: &str) -> Call<'a> {
@@ -47,17 +47,17 @@ fn client<'a>(sandbox: &'a Sandbox, python: &str, library: &str, spelling: &str)
 #[test]
 fn pythons_own_library_is_served() {
     let sandbox = Sandbox::new();
-    acme(&sandbox);
-    let served = Served::new(&sandbox, &[]);
+    add_acme(&sandbox);
+    let proxy = RunningProxy::new(&sandbox, &[]);
     for spelling in ["keep", "strip"] {
-        behind(&served, client(&sandbox, "python3", "urllib", spelling)).run().code(0).stdout(SERVED);
+        with_proxy_variables(&proxy, client(&sandbox, "python3", "urllib", spelling)).run().code(0).stdout(SERVED);
     }
-    // A proxy of the environment would be in the way, and is gone around.
-    let proxied =
-        behind(&served, client(&sandbox, "python3", "urllib", "keep")).env("http_proxy", "http://127.0.0.1:9");
+    // A proxy from the environment cannot reach the decoy, and NO_PROXY bypasses it.
+    let proxied = with_proxy_variables(&proxy, client(&sandbox, "python3", "urllib", "keep"))
+        .env("http_proxy", "http://127.0.0.1:9");
     proxied.run().code(0).stdout(SERVED);
-    served.interrupt();
-    assert_eq!(sandbox.server().asked(TOKEN), 1, "neto's own login alone");
+    proxy.interrupt();
+    assert_eq!(sandbox.server().request_count(TOKEN), 1, "neto's own login alone");
 }
 
 #[test]
@@ -69,30 +69,30 @@ fn requests_and_httpx_are_served() {
         return;
     };
     let sandbox = Sandbox::new();
-    acme(&sandbox);
-    let served = Served::new(&sandbox, &[]);
+    add_acme(&sandbox);
+    let proxy = RunningProxy::new(&sandbox, &[]);
     for (library, spelling) in [("requests", "keep"), ("requests", "strip"), ("httpx", "keep"), ("httpx", "strip")] {
         let client = client(&sandbox, python.to_str().expect("UTF-8"), library, spelling);
-        behind(&served, client).run().code(0).stdout(SERVED);
+        with_proxy_variables(&proxy, client).run().code(0).stdout(SERVED);
     }
-    served.interrupt();
+    proxy.interrupt();
 }
 
 #[test]
 fn curl_is_served() {
     let sandbox = Sandbox::new();
-    acme(&sandbox);
-    let served = Served::new(&sandbox, &[]);
-    // As it does for large bodies: in chunks, of unknown length, after asking whether it may.
+    add_acme(&sandbox);
+    let proxy = RunningProxy::new(&sandbox, &[]);
+    // curl sends large bodies like this: chunked, without a length, after `Expect: 100-continue`.
     let script = r#"head -c 3000000 /dev/zero | tr '\0' x | sed 's/.*/"&"/' > body.json
         curl -sS --fail-with-body -H "Authorization: Bearer $NETO_TOKEN" -H "Transfer-Encoding: chunked" \
             -H "Expect: 100-continue" --data-binary @body.json "$NETO_URL/widgets" | wc -c
         curl -sS --fail-with-body --http1.0 -H "Authorization: Bearer $NETO_TOKEN" "$NETO_URL/widgets" | head -c 9
         curl -sS -o /dev/null -w '\n%{http_code}' "$NETO_URL/widgets""#;
-    let outcome = behind(&served, sandbox.program("sh", ["-c", script])).run();
-    let said = outcome.code(0).answer().to_owned();
+    let outcome = with_proxy_variables(&proxy, sandbox.program("sh", ["-c", script])).run();
+    let said = outcome.code(0).stdout_trimmed().to_owned();
     let words: Vec<&str> = said.split_whitespace().collect();
     assert!(words[0].parse::<u64>().unwrap() > 3_000_000, "{said}");
     assert_eq!(words[1..], [r#"{"data":{"#, "401"], "{said}");
-    served.interrupt();
+    proxy.interrupt();
 }

@@ -1,6 +1,6 @@
-//! `neto exec --decoy`: the program and its server live and end together.
+//! `neto exec --decoy`: the program and its decoy server start and end together.
 
-use super::served::acme;
+use super::running::add_acme;
 use crate::fusion::{Fault, TOKEN};
 use crate::harness::{CTRL_C, Sandbox};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
@@ -11,7 +11,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Waits until a program has written a line into this file; the line.
+/// Waits until a program has written a line to this file, and returns the line.
 fn line_of(path: &Path) -> String {
     until(|| fs::read_to_string(path).ok().filter(|text| text.ends_with('\n'))).trim().to_owned()
 }
@@ -34,13 +34,13 @@ fn process(id: &str) -> Pid {
 #[test]
 fn the_vendors_client_runs_unchanged_and_holds_nothing_real() {
     let sandbox = Sandbox::new();
-    acme(&sandbox);
+    add_acme(&sandbox);
     let client = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/proxy/client.py");
     let line = ["exec", "--decoy", "acme", "--", "python3", client, "urllib", "strip"];
     sandbox.neto(line).run().code(0).stdout("acme number=0\nacme number=1\nacme number=2\nacme 5\n");
-    // What it prints is searched for every secret that there is.
+    // The harness searches the printed environment for every real secret.
     let line = ["exec", "--decoy", "--with-secret", "acme", "--", "env"];
-    let printed = sandbox.neto(line).run().code(0).answer().to_owned();
+    let printed = sandbox.neto(line).run().code(0).stdout_trimmed().to_owned();
     let names: BTreeSet<&str> = printed.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
     for name in ["NETOSECRET", "NETO_TOKEN", "NETO_URL", "NETO_APPKEY", "NETO_SHARED_SECRET", "NO_PROXY", "no_proxy"] {
         assert!(names.contains(name), "{name} is not in {names:?}");
@@ -54,11 +54,11 @@ fn the_vendors_client_runs_unchanged_and_holds_nothing_real() {
 #[test]
 fn r58_its_end_is_netos_and_its_server_is_gone() {
     let sandbox = Sandbox::new();
-    acme(&sandbox);
+    add_acme(&sandbox);
     let run = |script: &str| sandbox.neto(["exec", "--decoy", "acme", "--", "sh", "-c", script]).run();
     run("exit 7").code(7);
     run("kill -KILL $$").code(137);
-    let url = run("echo $NETO_URL").code(0).answer().to_owned();
+    let url = run("echo $NETO_URL").code(0).stdout_trimmed().to_owned();
     let port: u16 = url.split([':', '/']).nth(4).and_then(|port| port.parse().ok()).expect("a port");
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "nobody listens any more");
     sandbox.neto(["exec", "--decoy", "acme", "--", "./nothing"]).run().code(127).stderr_has("./nothing is not found");
@@ -74,19 +74,20 @@ fn r58_its_end_is_netos_and_its_server_is_gone() {
 #[test]
 fn r58_it_has_what_neto_was_started_with() {
     let sandbox = Sandbox::new();
-    acme(&sandbox);
-    // Of the signals those below 33: what lies above is the C library's own.
+    add_acme(&sandbox);
+    // Only signals up to 32 are compared; the C library uses higher ones itself.
     let look = "cat /proc/self/limits; grep -E '^Umask' /proc/self/status; ls /proc/self/fd | wc -l; pwd
         sed -nE 's/^(Sig(Blk|Ign|Cgt)):.*(.{8})$/\\1 \\3/p' /proc/self/status";
-    let plain = sandbox.program("sh", ["-c", look]).run().code(0).answer().to_owned();
-    let behind = sandbox.neto(["exec", "--decoy", "acme", "--", "sh", "-c", look]).run().code(0).answer().to_owned();
+    let plain = sandbox.program("sh", ["-c", look]).run().code(0).stdout_trimmed().to_owned();
+    let behind =
+        sandbox.neto(["exec", "--decoy", "acme", "--", "sh", "-c", look]).run().code(0).stdout_trimmed().to_owned();
     assert_eq!(plain, behind);
 }
 
 #[test]
 fn signals_reach_it_and_its_answer_counts() {
     let sandbox = Sandbox::new();
-    acme(&sandbox);
+    add_acme(&sandbox);
     let script = "trap 'echo told > told; exit 5' TERM; echo $$ > started; while :; do sleep 0.02; done";
     let running = sandbox.neto(["exec", "--decoy", "acme", "--", "sh", "-c", script]).start();
     line_of(&sandbox.work("started"));
@@ -98,7 +99,7 @@ fn signals_reach_it_and_its_answer_counts() {
 #[test]
 fn ctrl_c_at_a_terminal_reaches_it_once() {
     let sandbox = Sandbox::new();
-    acme(&sandbox);
+    add_acme(&sandbox);
     let script = "trap 'echo got it; exit 9' INT; echo ready; while :; do sleep 0.02; done";
     let mut terminal = sandbox.neto(["exec", "--decoy", "acme", "--", "sh", "-c", script]).at_terminal();
     terminal.expect("ready").press(CTRL_C);
@@ -110,7 +111,7 @@ fn ctrl_c_at_a_terminal_reaches_it_once() {
 #[test]
 fn a_neto_that_is_killed_takes_it_along() {
     let sandbox = Sandbox::new();
-    acme(&sandbox);
+    add_acme(&sandbox);
     let script = "trap 'echo told > told; exit' HUP TERM; echo $$ > started; while :; do sleep 0.02; done";
     for several in [&["acme"][..], &["acme", "--output", "json"]] {
         let program = ["--", "sh", "-c", script];
@@ -124,7 +125,7 @@ fn a_neto_that_is_killed_takes_it_along() {
             fs::remove_file(sandbox.work(file)).expect("a file");
         }
     }
-    // The control: a program that is not behind a decoy does not stand beside neto at all.
+    // Control: without a decoy, neto execs the program, so both have the same process ID.
     let running = sandbox.neto(["exec", "acme", "--", "sh", "-c", script]).start();
     assert_eq!(line_of(&sandbox.work("started")), running.id().to_string());
     kill_process(process(&running.id().to_string()), Signal::TERM).expect("a process");
@@ -134,13 +135,13 @@ fn a_neto_that_is_killed_takes_it_along() {
 #[test]
 fn of_several_each_has_its_own() {
     let sandbox = Sandbox::new();
-    acme(&sandbox);
+    add_acme(&sandbox);
     sandbox.add("globex");
     let ask = "curl -sS -H \"Authorization: Bearer $NETO_TOKEN\" $NETO_URL/who; printf '\\n%s' $NETO_TOKEN";
     let line = ["exec", "--decoy", "--all", "-o", "json", "--audit", "audit.jsonl", "--", "sh", "-c", ask];
     let outcome = sandbox.neto(line).run();
     let rows: Vec<Value> =
-        outcome.code(0).answer().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        outcome.code(0).stdout_trimmed().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(rows.len(), 2);
     let mut tokens = BTreeSet::new();
     for (row, name) in rows.iter().zip(["acme", "globex"]) {

@@ -1,10 +1,10 @@
-//! a clock that jumps costs at most one login a jump and never gets neto stuck.
+//! a clock that jumps costs at most one login per jump and never blocks neto.
 
-use super::scale::{faketime_works, say};
+use super::scale::{faketime_works, print_summary};
 use crate::fusion::{REFRESH, TOKEN};
 use crate::harness::Sandbox;
 
-/// Away and back again, as libfaketime writes it.
+/// Offsets of the clock, in libfaketime's notation.
 const JUMPS: [&str; 10] = ["-10y", "+0", "-1d", "+0", "-1h", "+0", "+1h", "+0", "+10y", "+0"];
 
 #[test]
@@ -15,12 +15,12 @@ fn r20_a_clock_that_jumps_costs_one_login_a_jump_at_most() {
     let sandbox = Sandbox::new();
     sandbox.server().set_iat_tolerance(None);
     sandbox.add("acme");
-    let asked = || sandbox.server().asked(TOKEN) + sandbox.server().asked(REFRESH);
+    let asked = || sandbox.server().request_count(TOKEN) + sandbox.server().request_count(REFRESH);
     let token = |jump: &str| {
         let arguments = ["--exclude-monotonic", "-f", jump, env!("CARGO_BIN_EXE_neto"), "token", "acme"];
         let before = asked();
-        let outcome = sandbox.program("faketime", arguments).reveals("access token").run();
-        (outcome.code(0).answer().to_owned(), asked() - before)
+        let outcome = sandbox.program("faketime", arguments).allow_secret("access token").run();
+        (outcome.code(0).stdout_trimmed().to_owned(), asked() - before)
     };
     let (_, first) = token("+0");
     assert_eq!(first, 1);
@@ -31,7 +31,7 @@ fn r20_a_clock_that_jumps_costs_one_login_a_jump_at_most() {
         assert_eq!(token(jump), (given, 0), "the second run at {jump}");
         logins.push(asked);
     }
-    // An hour forward the token is still good.
+    // The token is still valid an hour later.
     assert_eq!(logins, [1, 1, 1, 1, 1, 0, 0, 0, 1, 1]);
-    say(&format!("{} jumps of the clock: {} logins, none twice", JUMPS.len(), logins.iter().sum::<usize>()));
+    print_summary(&format!("{} jumps of the clock: {} logins, none twice", JUMPS.len(), logins.iter().sum::<usize>()));
 }

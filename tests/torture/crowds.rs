@@ -1,6 +1,6 @@
-//! many processes on many profiles, which change one store and wait for nobody.
+//! many processes change many profiles in one store and do not wait for each other.
 
-use super::scale::{rounds, say};
+use super::scale::{print_summary, rounds};
 use crate::fusion::{Fault, Gate, TOKEN};
 use crate::harness::Sandbox;
 use serde_json::json;
@@ -35,16 +35,18 @@ fn r14_r15_sixty_four_profiles_are_added_at_once_and_never_wait_for_each_other()
             assert_eq!(store.lines().filter(|line| *line == comment).count(), 1, "{comment:?} in\n{store}");
         }
         let gate = Gate::new();
-        sandbox.server().fault(Fault::at(TOKEN).hold(&gate));
-        let token = |name: &String| sandbox.neto(["token", name]).reveals("access token").start();
+        sandbox.server().fault(Fault::at(TOKEN).hold_at(&gate));
+        let token = |name: &String| sandbox.neto(["token", name]).allow_secret("access token").start();
         let runs: Vec<_> = names.iter().map(token).collect();
-        // All are at the server at once; nobody was let through yet.
-        gate.wait_for(PROFILES);
+        // All requests are at the server at once, and none has been answered.
+        gate.wait_for_requests(PROFILES);
         gate.open();
         for run in runs {
-            run.finish().code(0).silent();
+            run.finish().code(0).stderr("");
         }
         assert_eq!(sandbox.server().logins(), PROFILES);
     }
-    say(&format!("{PROFILES} profiles added at once and {PROFILES} logins at the server at once, {rounds} times"));
+    print_summary(&format!(
+        "{PROFILES} profiles added at once and {PROFILES} logins at the server at once, {rounds} times"
+    ));
 }

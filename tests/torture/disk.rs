@@ -1,17 +1,17 @@
-//! R-7, R-8, promise 4: a file that cannot be read or written. What a person made is never harmed and the message
-//! names path and reason; where only the cache or its lock fails, neto warns once and goes on.
+//! R-7, R-8, promise 4: files that cannot be read or written. User data is never damaged, and the message contains path
+//! and reason. If only the cache or its lock fails, neto warns once and continues.
 
-use super::scale::{say, say_not_tested};
+use super::scale::{print_summary, report_skipped};
 use super::strace;
 use crate::harness::{Call, Outcome, Sandbox};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What the system says, in the words of a message.
-const READING: [(&str, &str); 3] =
+/// System errors and their text in a message.
+const READ_ERRORS: [(&str, &str); 3] =
     [("EIO", "input/output error"), ("EACCES", "permission denied"), ("EMFILE", "too many open files")];
-const WRITING: [(&str, &str); 4] = [
+const WRITE_ERRORS: [(&str, &str); 4] = [
     ("EIO", "input/output error"),
     ("ENOSPC", "no space left on device"),
     ("EDQUOT", "disk quota exceeded"),
@@ -22,18 +22,18 @@ const OPEN: &str = "?open,openat";
 const RENAME: &str = "?rename,?renameat,renameat2,?link,linkat";
 const REMOVE: &str = "?unlink,unlinkat";
 
-/// What has to come of a run.
+/// Expected result of a run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// This exit code, nothing on standard output.
+    /// This exit code and an empty standard output.
     Error(i32),
-    /// A token all the same, and one warning.
+    /// A token and one warning.
     Warning,
-    /// As if nothing had happened.
+    /// Success without a message.
     Fine,
 }
 
-/// Two profiles, the first of them current and with a cached token.
+/// Creates two profiles. The first one is current and has a cached token.
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
@@ -43,28 +43,28 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// A run in which these calls fail where they are about this path.
+/// Prepares a run in which these system calls fail for this path.
 fn failing<'a>(sandbox: &'a Sandbox, path: &Path, calls: &str, error: &str, arguments: &[&str]) -> Call<'a> {
     let (trace, inject) = (format!("trace={calls}"), format!("inject={calls}:error={error}"));
     let path = path.to_str().expect("a path");
     let options = ["-f", "-qq", "-o", "/dev/null", "-P", path, "-e", &trace, "-e", &inject, "neto"];
-    sandbox.program("strace", options.iter().chain(arguments)).reveals("access token")
+    sandbox.program("strace", options.iter().chain(arguments)).allow_secret("access token")
 }
 
-/// Every file that is worth anything, with what is in it.
-fn kept(sandbox: &Sandbox) -> Vec<(PathBuf, Vec<u8>)> {
+/// All files except tokens and locks, with their contents.
+fn lasting_files(sandbox: &Sandbox) -> Vec<(PathBuf, Vec<u8>)> {
     let worth = |path: &PathBuf| path.extension().is_none_or(|end| end != "lock" && end != "token");
     let mut files: Vec<_> = sandbox.own_files().into_iter().filter(worth).collect();
     files.sort();
     files.into_iter().map(|path| (path.clone(), fs::read(path).expect("a file"))).collect()
 }
 
-/// The run ended as it has to, with path and reason in its message.
+/// Asserts the result of the run, and the path and reason in its message.
 #[track_caller]
-fn ended(outcome: &Outcome, end: End, path: &Path, reason: &str) {
+fn assert_end(outcome: &Outcome, end: End, path: &Path, reason: &str) {
     match end {
         End::Fine => {
-            outcome.code(0).silent();
+            outcome.code(0).stderr("");
         }
         End::Error(code) => {
             outcome.code(code).stdout("").stderr_has("error: ").stderr_lacks("warning: ");
@@ -100,21 +100,24 @@ fn r7_r8_a_file_that_cannot_be_read_is_not_taken_for_absent() {
         ("state/locks/acme.lock", &["token", "acme", "--force"], End::Warning),
         ("state/locks/acme.lock", &["logout", "acme"], End::Error(1)),
         ("state/locks/_current.lock", &["use", "beta"], End::Error(1)),
-        // What another process was told is a courtesy.
+        // The failure file only informs other processes, so its loss is ignored.
         ("state/failures/acme.json", &["token", "acme", "--force"], End::Fine),
     ];
     let sandbox = sandbox();
-    let before = kept(&sandbox);
+    let before = lasting_files(&sandbox);
     for (path, arguments, end) in cases {
         let path = sandbox.home(path);
-        for (error, reason) in READING {
+        for (error, reason) in READ_ERRORS {
             let outcome = failing(&sandbox, &path, OPEN, error, arguments).run();
-            ended(&outcome, end, &path, reason);
-            assert_eq!(kept(&sandbox), before, "{error} of {}: {outcome}", path.display());
+            assert_end(&outcome, end, &path, reason);
+            assert_eq!(lasting_files(&sandbox), before, "{error} of {}: {outcome}", path.display());
         }
     }
-    sandbox.neto(["token", "acme"]).reveals("access token").run().code(0);
-    say(&format!("{} runs with a file that cannot be opened: all told or warned, nothing lost", cases.len() * 3));
+    sandbox.neto(["token", "acme"]).allow_secret("access token").run().code(0);
+    print_summary(&format!(
+        "{} runs with a file that cannot be opened: all told or warned, nothing lost",
+        cases.len() * 3
+    ));
 }
 
 #[test]
@@ -136,24 +139,27 @@ fn r8_a_file_that_cannot_be_written_stays_as_it_was() {
     for (name, calls, arguments, end) in cases {
         let path = sandbox.home(name);
         let away = sandbox.home("away");
-        // A key is only ever written where there is none.
+        // neto writes a key only if none exists.
         let key = name.starts_with("keys/");
-        for (error, reason) in WRITING {
+        for (error, reason) in WRITE_ERRORS {
             if key {
                 fs::rename(&path, &away).expect("a key");
             }
-            let before = kept(&sandbox);
+            let before = lasting_files(&sandbox);
             let outcome = failing(&sandbox, &path, calls, error, arguments).run();
-            ended(&outcome, end, &path, reason);
-            assert_eq!(kept(&sandbox), before, "{error} of {}: {outcome}", path.display());
+            assert_end(&outcome, end, &path, reason);
+            assert_eq!(lasting_files(&sandbox), before, "{error} of {}: {outcome}", path.display());
             if key {
                 fs::rename(&away, &path).expect("a key");
             }
         }
     }
     assert!(sandbox.leftovers().is_empty());
-    sandbox.neto(["token", "acme"]).reveals("access token").run().code(0);
-    say(&format!("{} runs with a file that cannot be replaced: all told or warned, nothing harmed", cases.len() * 4));
+    sandbox.neto(["token", "acme"]).allow_secret("access token").run().code(0);
+    print_summary(&format!(
+        "{} runs with a file that cannot be replaced: all told or warned, nothing harmed",
+        cases.len() * 4
+    ));
 }
 
 #[test]
@@ -171,10 +177,10 @@ fn r7_what_a_user_wrote_is_kept_where_it_cannot_be_looked_at() {
     }
 }
 
-/// A run that may write files of at most so many bytes (`ulimit -f`).
+/// Prepares a run whose files are limited to this size (`ulimit -f`).
 fn with_short_files<'a>(sandbox: &'a Sandbox, bytes: u32, arguments: &[&str]) -> Call<'a> {
     let limit = format!("--fsize={bytes}");
-    sandbox.program("prlimit", [limit.as_str(), "neto"].iter().chain(arguments)).reveals("access token")
+    sandbox.program("prlimit", [limit.as_str(), "neto"].iter().chain(arguments)).allow_secret("access token")
 }
 
 #[test]
@@ -192,25 +198,25 @@ fn r8_a_file_that_grows_too_large_is_an_error_and_no_death() {
         ("profiles.toml", &["seal"]),
         ("state/current.json", &["use", "beta"]),
     ];
-    let before = kept(&sandbox);
-    // Nothing at all, and a part of the file.
+    let before = lasting_files(&sandbox);
+    // An empty file, and a part of the file.
     for bytes in [0, 1, 20] {
         for (name, arguments) in cases {
             let outcome = with_short_files(&sandbox, bytes, arguments).stdin(&credential).run();
-            ended(&outcome, End::Error(1), &sandbox.home(name), "file too large");
-            assert_eq!(kept(&sandbox), before, "{outcome}");
+            assert_end(&outcome, End::Error(1), &sandbox.home(name), "file too large");
+            assert_eq!(lasting_files(&sandbox), before, "{outcome}");
         }
         let outcome = with_short_files(&sandbox, bytes, &["token", "acme", "--force"]).run();
-        ended(&outcome, End::Warning, &sandbox.token_file("acme"), "file too large");
-        // What only reads is not concerned.
-        with_short_files(&sandbox, bytes, &["token", "acme"]).run().code(0).silent();
+        assert_end(&outcome, End::Warning, &sandbox.token_file("acme"), "file too large");
+        // Commands that only read are not affected.
+        with_short_files(&sandbox, bytes, &["token", "acme"]).run().code(0).stderr("");
         with_short_files(&sandbox, bytes, &["status"]).run().code(0);
     }
     assert!(sandbox.leftovers().is_empty());
     for (_, arguments) in cases {
         sandbox.neto(arguments).stdin(&credential).run().code(0);
     }
-    say("15 writes beyond the largest file allowed: exit 1, the old file whole; 3 tokens printed, not kept");
+    print_summary("15 writes beyond the largest file allowed: exit 1, the old file whole; 3 tokens printed, not kept");
 }
 
 #[test]
@@ -231,9 +237,9 @@ fn r8_too_few_descriptors_are_an_error_and_no_harm() {
         for arguments in verbs {
             let limit = format!("--nofile={count}");
             let run = sandbox.program("prlimit", [limit.as_str(), "neto"].iter().chain(arguments));
-            let outcome = run.reveals("access token").run();
+            let outcome = run.allow_secret("access token").run();
             if outcome.stderr.contains("error while loading shared libraries") {
-                // Not neto's word: there is no descriptor to load it with.
+                // The dynamic loader failed, not neto: it has no descriptor left.
                 outcome.code(127);
                 unstarted += 1;
                 continue;
@@ -245,19 +251,21 @@ fn r8_too_few_descriptors_are_an_error_and_no_harm() {
                 failed += 1;
                 outcome.stderr_has("error: ").stderr_has("oo many open files");
             }
-            assert!(sandbox.lists("acme") && sandbox.lists("beta"), "with {count} descriptors: {outcome}");
+            assert!(sandbox.has_profile("acme") && sandbox.has_profile("beta"), "with {count} descriptors: {outcome}");
         }
         sandbox.neto(["use", "acme"]).run().code(0);
         sandbox.neto(["profile", "edit", "acme", "--untag", "x"]).run();
     }
     assert!(sandbox.leftovers().is_empty());
-    sandbox.is_whole(&["acme", "beta"]);
+    sandbox.assert_intact(&["acme", "beta"]);
     assert!(failed > 0, "no limit was too low");
-    say(&format!("70 runs with 3 to 12 descriptors: {failed} errors, {unstarted} not even loaded, 0 panics, 0 harm"));
+    print_summary(&format!(
+        "70 runs with 3 to 12 descriptors: {failed} errors, {unstarted} not even loaded, 0 panics, 0 harm"
+    ));
 }
 
-/// The home on a file system of its own, which is full, then free, then read-only. Says what comes of each verb.
-const SMALL: &str = r#"
+/// Copies the home to its own file system, which is full, then read-only, then free. Prints the result of each command.
+const SMALL_DISK_SCRIPT: &str = r#"
 home=$1
 mount -t tmpfs -o size=128k,mode=700 tmpfs "$home-small" || exit 99
 cp -a "$home/." "$home-small"
@@ -284,14 +292,14 @@ verbs
 fn r8_on_a_disk_that_is_full_or_read_only_nothing_is_harmed() {
     let may_mount = Command::new("unshare").args(["-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).output();
     if !may_mount.is_ok_and(|output| output.status.success()) {
-        say_not_tested("no file system can be mounted here (unshare -m, mount), so none is really full or read-only");
+        report_skipped("no file system can be mounted here (unshare -m, mount), so none is really full or read-only");
         return;
     }
     let sandbox = sandbox();
     let home = sandbox.home("");
     let home = home.to_str().expect("a path").trim_end_matches('/');
     fs::create_dir(format!("{home}-small")).expect("a folder");
-    let outcome = sandbox.program("unshare", ["-m", "sh", "-c", SMALL, "sh", home]).run();
+    let outcome = sandbox.program("unshare", ["-m", "sh", "-c", SMALL_DISK_SCRIPT, "sh", home]).run();
     let refused = "profile 10 0\nuse 10 0\ntoken 01 1\nstatus 00 0\n0\nsame\n";
     let fine = "profile 00 0\nuse 00 0\ntoken 01 0\nstatus 00 0\n";
     outcome.code(0).stdout(&format!("full\n{refused}read-only\n{refused}free\n{fine}"));
@@ -304,5 +312,7 @@ fn r8_on_a_disk_that_is_full_or_read_only_nothing_is_harmed() {
     ] {
         outcome.stderr_has(&format!("{home}-small/{path}: {reason}"));
     }
-    say("a disk really full and really read-only: store and switch refused with path and reason, a token printed");
+    print_summary(
+        "a disk really full and really read-only: store and switch refused with path and reason, a token printed",
+    );
 }

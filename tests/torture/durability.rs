@@ -1,43 +1,44 @@
-//! R-5: what is renamed into place was synced before, and its folder after; token files but the burn are not.
+//! R-5: a file is synced before its rename, and its directory after the rename. Token files are not synced, except when
+//! a refresh token is burned.
 
-use super::scale::say;
-use super::strace::{self, Listed};
-use super::verb::{Scene, Verb};
+use super::scale::print_summary;
+use super::strace::{self, TracedCall};
+use super::verb::{Verb, VerbFixture};
 use std::collections::HashMap;
 use std::path::Path;
 
-/// Whether a file was synced before it was renamed into place, and its folder after.
+/// Whether the file was synced before its rename, and its directory after the rename.
 pub(super) type Synced = (bool, bool);
 
-/// One file that was renamed into place.
+/// A file that was renamed or linked to its final name.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Renamed {
     pub(super) target: String,
-    /// Its bytes were synced before.
+    /// Whether the file was synced before the rename.
     file_synced: bool,
-    /// Its folder was synced after.
+    /// Whether the directory was synced after the rename.
     folder_synced: bool,
 }
 
-/// What stands in quotes in a line of strace.
+/// Returns the quoted texts in a line of strace.
 fn quoted(line: &str) -> Vec<&str> {
     line.split('"').skip(1).step_by(2).collect()
 }
 
-/// Reads a trace: which files were renamed or linked into place, and what was synced.
-pub(super) fn renames(calls: &[Listed]) -> Vec<Renamed> {
-    // Which path each descriptor stands for; strace itself may not look into a process that forbids it.
+/// Reads the renames, links and syncs from a trace.
+pub(super) fn renames(calls: &[TracedCall]) -> Vec<Renamed> {
+    // Maps descriptors to paths. strace cannot resolve them, because neto forbids access to its process.
     let mut open: HashMap<&str, &str> = HashMap::new();
     let mut synced: Vec<&str> = Vec::new();
     let mut renamed: Vec<Renamed> = Vec::new();
-    for Listed { name, line } in calls {
+    for TracedCall { name, line } in calls {
         let Some((call, result)) = line.rsplit_once(" = ").filter(|(_, result)| !result.starts_with('-')) else {
             continue;
         };
         let descriptor = call.split(['(', ')', ',']).nth(1).unwrap_or_default();
         match (name.as_str(), quoted(call).as_slice()) {
             ("open" | "openat", [path]) => {
-                // A new file of an old name is not yet synced.
+                // A file that is created again is not yet synced.
                 synced.retain(|known| known != path || !call.contains("O_CREAT"));
                 open.insert(result.trim(), path);
             }
@@ -57,14 +58,14 @@ pub(super) fn renames(calls: &[Listed]) -> Vec<Renamed> {
     renamed
 }
 
-/// The renames of a verb, and the names of their targets.
+/// Runs a verb and returns its renames.
 fn renames_of(verb: Verb) -> Vec<Renamed> {
-    let mut scene = Scene::new(verb);
-    scene.prepare();
+    let mut fixture = VerbFixture::new(verb);
+    fixture.prepare();
     let neto = env!("CARGO_BIN_EXE_neto");
-    strace::under(&scene.sandbox, &[], neto, &scene.arguments()).stdin(scene.stdin()).run().code(0);
-    let renamed = renames(&strace::listed(&scene.sandbox));
-    scene.check(0);
+    strace::traced(&fixture.sandbox, &[], neto, &fixture.arguments()).stdin(fixture.stdin()).run().code(0);
+    let renamed = renames(&strace::traced_calls(&fixture.sandbox));
+    fixture.check(0);
     renamed
 }
 
@@ -83,7 +84,7 @@ fn r5_what_is_renamed_into_place_is_synced_but_for_tokens() {
     let (both, neither) = ((true, true), (false, false));
     let wanted: [(Verb, &[(&str, Synced)]); 5] = [
         (Verb::Login, &[("acme.token", neither)]),
-        // The burn, then what it was burnt for.
+        // The burn, then the new token.
         (Verb::Refresh, &[("acme.token", both), ("acme.token", neither)]),
         (Verb::Add, &[("profiles.toml", both), ("trust.json", both)]),
         (Verb::Seal, &[("profiles.toml", both), ("trust.json", both)]),
@@ -91,7 +92,7 @@ fn r5_what_is_renamed_into_place_is_synced_but_for_tokens() {
     ];
     let mut count = 0;
     for (verb, files) in wanted {
-        // What may be lost with the power is only what another login gives.
+        // Power loss may only lose what another login restores.
         let renamed = renames_of(verb);
         let mut found: Vec<_> = renamed.iter().map(Renamed::synced).collect();
         if verb != Verb::Refresh {
@@ -100,14 +101,18 @@ fn r5_what_is_renamed_into_place_is_synced_but_for_tokens() {
         assert_eq!(found, files, "{verb:?}");
         count += found.len();
     }
-    say(&format!("{count} renames of login, refresh, add, seal and use: synced before and after, but for new tokens"));
+    print_summary(&format!(
+        "{count} renames of login, refresh, add, seal and use: synced before and after, but for new tokens"
+    ));
 }
 
 #[test]
 fn r5_a_rename_without_syncs_is_seen() {
     let trace = |lines: &[&str]| {
-        let listed =
-            |line: &&str| Listed { name: line.split('(').next().expect("a name").to_owned(), line: (*line).to_owned() };
+        let listed = |line: &&str| TracedCall {
+            name: line.split('(').next().expect("a name").to_owned(),
+            line: (*line).to_owned(),
+        };
         let renamed = renames(&lines.iter().map(listed).collect::<Vec<_>>());
         renamed.iter().map(|one| (one.file_synced, one.folder_synced)).collect::<Vec<_>>()
     };
@@ -119,7 +124,7 @@ fn r5_a_rename_without_syncs_is_seen() {
         (&[temporary, rename, folder, sync_folder], (false, true)),
         (&[temporary, sync, rename], (true, false)),
         (&[temporary, rename, "close(4) = 0"], (false, false)),
-        // Too early, too late, in vain.
+        // Synced too early, too late, or without success.
         (&[folder, temporary, sync_folder, sync, rename], (true, false)),
         (&[temporary, rename, sync], (false, false)),
         (&[temporary, "fsync(4) = -1 EIO (Input/output error)", rename], (false, false)),

@@ -1,8 +1,8 @@
-//! R-8, R-17: every system call that has to do with files fails, or kills, once and from then on.
+//! R-8, R-17: each file-related system call fails or kills neto, once or from that call on.
 
-use super::scale::{Dice, rounds, say};
-use super::strace::{self, Listed};
-use super::verb::{Scene, Verb};
+use super::scale::{SeededRng, print_summary, rounds};
+use super::strace::{self, TracedCall};
+use super::verb::{Verb, VerbFixture};
 use crate::harness::Sandbox;
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,21 +10,21 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
-/// Rounds in one sandbox.
+/// Rounds per sandbox.
 pub(super) const BATCH: usize = 25;
 
 const ERRORS: [&str; 5] = ["EIO", "ENOSPC", "EINTR", "EACCES", "EMFILE"];
 
-/// What a run may end with, whatever the system does to it: the contract's codes, and those of `exec`.
+/// Permitted exit codes of a run whose system calls fail: those of the contract and of `exec`.
 const CODES: [i32; 11] = [0, 1, 2, 3, 4, 5, 6, 7, 125, 126, 127];
 
-/// The exit code of who was killed.
+/// Exit code of a killed process.
 const KILLED: i32 = 137;
 
-/// One way for the system to fail a run.
+/// One way in which the system fails a run.
 #[derive(Clone, Debug)]
 struct Case {
-    /// For a person: which call, how.
+    /// Description of the call and the fault.
     what: String,
     options: Vec<String>,
 }
@@ -34,32 +34,33 @@ impl Case {
         self.what.starts_with("KILL")
     }
 
-    /// Runs the scene's verb in this case; its exit code. Panics unless all is well.
-    fn survived(&self, scene: &Scene) -> i32 {
-        let call = strace::under(&scene.sandbox, &self.options, env!("CARGO_BIN_EXE_neto"), &scene.arguments());
-        let outcome = call.stdin(scene.stdin()).run();
+    /// Runs the fixture's verb in this case and returns the exit code. Panics if a check fails.
+    fn survived(&self, fixture: &VerbFixture) -> i32 {
+        let call = strace::traced(&fixture.sandbox, &self.options, env!("CARGO_BIN_EXE_neto"), &fixture.arguments());
+        let outcome = call.stdin(fixture.stdin()).run();
         let code = outcome.exit_code();
-        // A fault moves what comes after it, and may so come to strike a call that cannot fail.
-        let calls = strace::listed(&scene.sandbox);
-        let impossible = |(call, wakes): (&Listed, bool)| wakes && call.line.contains(strace::INJECTED);
-        if !calls.iter().zip(strace::wakes(&calls)).any(impossible) {
+        // A fault changes the later calls, so an injection can hit a wake of the event loop. That failure is impossible
+        // in practice and not judged.
+        let calls = strace::traced_calls(&fixture.sandbox);
+        let impossible = |(call, wakes): (&TracedCall, bool)| wakes && call.line.contains(strace::INJECTED);
+        if !calls.iter().zip(strace::event_loop_wakes(&calls)).any(impossible) {
             let wanted = if self.kills() { code == KILLED } else { CODES.contains(&code) };
             assert!(wanted, "{} ends with {code}: {outcome}", self.what);
             outcome.stderr_lacks("panicked").stderr_lacks("this is a bug");
         }
-        scene.check(code);
+        fixture.check(code);
         code
     }
 }
 
-/// All ways to fail a run that makes these calls: each call from `first` on, once and from then on.
-fn cases(calls: &[Listed], first: usize) -> Vec<Case> {
+/// All cases for a run with these calls: each call from `first` on, once and from then on.
+fn cases(calls: &[TracedCall], first: usize) -> Vec<Case> {
     let names: BTreeSet<&str> =
-        calls[first..].iter().filter(|call| is_of_files(call)).map(|call| call.name.as_str()).collect();
-    let wakes = strace::wakes(calls);
+        calls[first..].iter().filter(|call| is_injectable(call)).map(|call| call.name.as_str()).collect();
+    let wakes = strace::event_loop_wakes(calls);
     let mut cases = Vec::new();
-    for place in (first..calls.len()).filter(|place| !wakes[*place] && is_of_files(&calls[*place])) {
-        let (name, number) = (calls[place].name.as_str(), number(calls, &calls[place].name, place));
+    for place in (first..calls.len()).filter(|place| !wakes[*place] && is_injectable(&calls[*place])) {
+        let (name, number) = (calls[place].name.as_str(), occurrence(calls, &calls[place].name, place));
         let mut add =
             |how: String, options| cases.push(Case { what: format!("{how} at {}", calls[place].line), options });
         add("KILL".to_owned(), vec![format!("inject={name}:signal=KILL:when={number}")]);
@@ -72,22 +73,23 @@ fn cases(calls: &[Listed], first: usize) -> Vec<Case> {
     cases
 }
 
-pub(super) fn is_of_files(call: &Listed) -> bool {
+pub(super) fn is_injectable(call: &TracedCall) -> bool {
     !call.name.starts_with("eventfd")
 }
 
-/// strace counts the calls of each name, from 1: the number that a call of this name has at this place.
-pub(super) fn number(calls: &[Listed], name: &str, place: usize) -> usize {
+/// Returns the number by which strace counts this call: 1 for the first call of a name.
+pub(super) fn occurrence(calls: &[TracedCall], name: &str, place: usize) -> usize {
     calls[..place].iter().filter(|call| call.name == name).count() + 1
 }
 
-/// Fails all calls of this name from this place on, until one of them wakes the event loop.
-fn from_then_on(calls: &[Listed], wakes: &[bool], name: &str, place: usize, error: &str) -> Option<String> {
-    let first = number(calls, name, place);
+/// Builds the option that fails this call and all later ones of its name. The range ends before the next wake of the
+/// event loop.
+fn from_then_on(calls: &[TracedCall], wakes: &[bool], name: &str, place: usize, error: &str) -> Option<String> {
+    let first = occurrence(calls, name, place);
     let wake = (place..calls.len()).find(|place| wakes[*place] && calls[*place].name == name);
-    let last = match wake.map(|wake| number(calls, name, wake) - 1) {
+    let last = match wake.map(|wake| occurrence(calls, name, wake) - 1) {
         Some(last) if last < first => return None,
-        // What was interrupted is tried again, so it is not interrupted for ever.
+        // An interrupted call is retried, so only five interruptions are injected.
         Some(last) if error == "EINTR" => format!("..{}", last.min(first + 4)),
         None if error == "EINTR" => format!("..{}", first + 4),
         Some(last) => format!("..{last}"),
@@ -96,11 +98,11 @@ fn from_then_on(calls: &[Listed], wakes: &[bool], name: &str, place: usize, erro
     Some(format!("inject={name}:error={error}:when={first}{last}"))
 }
 
-/// All files below `NETO_HOME` but the tokens (a refresh token that was used must not come back), to be put back.
+/// All files below `NETO_HOME` except tokens, to be restored later. A used refresh token must not return.
 pub(super) struct Snapshot(Vec<(PathBuf, Vec<u8>)>);
 
 impl Snapshot {
-    pub(super) fn of(sandbox: &Sandbox) -> Self {
+    pub(super) fn capture(sandbox: &Sandbox) -> Self {
         let files = sandbox.own_files().into_iter().filter(|path| path.extension().is_none_or(|end| end != "token"));
         Self(files.map(|path| (path.clone(), fs::read(path).expect("a file"))).collect())
     }
@@ -120,48 +122,48 @@ impl Snapshot {
     }
 }
 
-/// The calls of the scene's verb, and the place of the first after `main` began.
-pub(super) fn calls_of(scene: &mut Scene) -> (Vec<Listed>, usize) {
-    scene.prepare();
+/// Returns the calls of the fixture's verb, and the index of the first call in `main`.
+pub(super) fn calls_of(fixture: &mut VerbFixture) -> (Vec<TracedCall>, usize) {
+    fixture.prepare();
     let neto = env!("CARGO_BIN_EXE_neto");
-    strace::under(&scene.sandbox, &[], neto, &scene.arguments()).stdin(scene.stdin()).run().code(0);
-    let calls = strace::listed(&scene.sandbox);
+    strace::traced(&fixture.sandbox, &[], neto, &fixture.arguments()).stdin(fixture.stdin()).run().code(0);
+    let calls = strace::traced_calls(&fixture.sandbox);
     let main = calls.iter().position(|call| call.line.contains("PR_SET_DUMPABLE")).expect("the start of main");
     (calls, main + 1)
 }
 
-/// Fails the verb at each call in each way, or at as many as the scale says.
+/// Fails the verb at each call in each way, or at the share of cases that the scale selects.
 fn fail(verb: Verb) {
     if !strace::works() {
         return;
     }
-    let (calls, first) = calls_of(&mut Scene::new(verb));
-    let (all, mut dice) = (cases(&calls, first), Dice::new());
+    let (calls, first) = calls_of(&mut VerbFixture::new(verb));
+    let (all, mut rng) = (cases(&calls, first), SeededRng::new());
     let (calls, total) = (calls.len() - first, all.len());
     let (kills, errors): (Vec<_>, Vec<_>) = all.into_iter().partition(Case::kills);
     let (some_kills, some_errors) = (rounds(kills.len(), 2), rounds(errors.len(), 5));
-    let drawn = [dice.draw(kills, some_kills), dice.draw(errors, some_errors)].concat();
+    let drawn = [rng.sample(kills, some_kills), rng.sample(errors, some_errors)].concat();
     let (mut failed, mut killed, mut wrong) = (0, 0, Vec::new());
     for batch in drawn.chunks(BATCH) {
-        let mut scene = Scene::new(verb);
-        let snapshot = Snapshot::of(&scene.sandbox);
+        let mut fixture = VerbFixture::new(verb);
+        let snapshot = Snapshot::capture(&fixture.sandbox);
         for case in batch {
-            snapshot.restore(&scene.sandbox);
-            scene.prepare();
-            let survived = catch_unwind(AssertUnwindSafe(|| case.survived(&scene)));
-            let calls = strace::listed(&scene.sandbox);
+            snapshot.restore(&fixture.sandbox);
+            fixture.prepare();
+            let survived = catch_unwind(AssertUnwindSafe(|| case.survived(&fixture)));
+            let calls = strace::traced_calls(&fixture.sandbox);
             failed += calls.iter().filter(|call| call.line.contains(strace::INJECTED)).count();
             match survived {
                 Ok(code) => killed += usize::from(code == KILLED),
-                // What is wrong was said.
+                // The panic already printed the reason.
                 Err(_) => wrong.push(case.what.as_str()),
             }
         }
     }
     assert!(wrong.is_empty(), "{verb:?} does not survive {} faults:\n{}", wrong.len(), wrong.join("\n"));
     assert!(failed > 0 && killed > 0, "no fault came about");
-    let seed = dice.seed;
-    say(&format!(
+    let seed = rng.seed;
+    print_summary(&format!(
         "{verb:?}: {} of {total} faults (seed {seed}) over {calls} calls: {failed} calls failed, {killed} kills: \
          0 files harmed, 0 panics, the next run works",
         drawn.len()
@@ -193,23 +195,23 @@ fn r8_r17_exec_survives_every_fault() {
     fail(Verb::Exec);
 }
 
-/// The one way to a panic from without: what wakes the event loop fails, which no system ever does.
+/// Fails the wake of the event loop, which no real system does. This is the only external way to cause a panic.
 #[test]
 fn r57_a_bug_is_told_by_its_place_alone() {
     if !strace::works() {
         return;
     }
-    let mut scene = Scene::new(Verb::Login);
-    let (calls, _) = calls_of(&mut scene);
-    let wake = strace::wakes(&calls).iter().position(|wakes| *wakes).expect("the event loop is woken");
-    let inject = format!("inject=write:error=EIO:when={}", number(&calls, "write", wake));
-    scene.prepare();
-    let run = strace::under(&scene.sandbox, &[inject], env!("CARGO_BIN_EXE_neto"), &scene.arguments());
+    let mut fixture = VerbFixture::new(Verb::Login);
+    let (calls, _) = calls_of(&mut fixture);
+    let wake = strace::event_loop_wakes(&calls).iter().position(|wakes| *wakes).expect("the event loop is woken");
+    let inject = format!("inject=write:error=EIO:when={}", occurrence(&calls, "write", wake));
+    fixture.prepare();
+    let run = strace::traced(&fixture.sandbox, &[inject], env!("CARGO_BIN_EXE_neto"), &fixture.arguments());
     let outcome = run.env("RUST_BACKTRACE", "full").env("RUST_LOG", "trace").run();
     outcome.code(1).stdout("").stderr_has("error: this is a bug in neto ").stderr_has(".rs:").stderr_has("\n  hint: ");
     assert_eq!(outcome.stderr.lines().count(), 2, "{outcome}");
     outcome.stderr_lacks("panicked").stderr_lacks("failed to wake").stderr_lacks("backtrace");
-    scene.check(1);
+    fixture.check(1);
 }
 
 #[test]
@@ -217,23 +219,28 @@ fn r17_a_program_that_writes_in_place_is_caught() {
     if !strace::works() {
         return;
     }
-    let scene = Scene::new(Verb::Use);
-    let sandbox = &scene.sandbox;
+    let fixture = VerbFixture::new(Verb::Use);
+    let sandbox = &fixture.sandbox;
     let store = sandbox.home("profiles.toml").display().to_string();
     let script = "printf '%s\\n' \"# edited in place\" \"$TEXT\" > \"$0\"";
     let arguments = ["-c", script, &store].map(str::to_owned);
     let text = sandbox.store();
-    let in_place = |options: &[String]| strace::under(sandbox, options, "sh", &arguments).env("TEXT", &text).run();
+    let in_place = |options: &[String]| strace::traced(sandbox, options, "sh", &arguments).env("TEXT", &text).run();
     in_place(&[]).code(0);
-    let calls = strace::listed(sandbox);
+    let calls = strace::traced_calls(sandbox);
     let first = calls.iter().position(|call| call.line.contains(&store)).expect("the store is opened");
-    let (all, snapshot, mut caught) = (cases(&calls, first), Snapshot::of(sandbox), 0);
+    let (all, snapshot, mut caught) = (cases(&calls, first), Snapshot::capture(sandbox), 0);
     for case in &all {
         snapshot.restore(sandbox);
         in_place(&case.options);
-        caught += usize::from(catch_unwind(AssertUnwindSafe(|| sandbox.is_whole(&super::whole::LISTED))).is_err());
+        caught += usize::from(
+            catch_unwind(AssertUnwindSafe(|| sandbox.assert_intact(&super::invariants::SURVIVING_PROFILES))).is_err(),
+        );
     }
     snapshot.restore(sandbox);
     assert!(caught > 0, "no fault harms a store that is written in place");
-    say(&format!("control, a program that writes in place: {caught} of {} faults harmed the store", all.len()));
+    print_summary(&format!(
+        "control, a program that writes in place: {caught} of {} faults harmed the store",
+        all.len()
+    ));
 }

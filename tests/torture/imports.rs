@@ -1,14 +1,14 @@
-//! R-15, promise 1: an import is one change of the store. Killed at any of its file-related calls it leaves the store as
-//! it was or as it is after, and the next run does the rest.
+//! R-15, promise 1: an import changes the store once. After a kill at any file-related call, the store has its old or
+//! its new content. The next run imports the rest.
 
-use super::scale::{Dice, rounds, say};
+use super::scale::{SeededRng, print_summary, rounds};
 use super::strace;
 use crate::harness::Sandbox;
 use std::fs;
 
 const TENANTS: usize = 40;
 
-/// A store with one profile, and a file with so many more.
+/// Creates a store with one profile, and a CSV file with [`TENANTS`] more.
 fn prepared() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
@@ -29,13 +29,13 @@ fn an_import_that_is_killed_leaves_the_store_as_it_was_or_as_it_is_after() {
     }
     let neto = env!("CARGO_BIN_EXE_neto");
     let sandbox = prepared();
-    strace::under(&sandbox, &[], neto, &import()).run().code(0);
-    let calls = strace::listed(&sandbox);
+    strace::traced(&sandbox, &[], neto, &import()).run().code(0);
+    let calls = strace::traced_calls(&sandbox);
     let target = format!("\"{}\"", sandbox.home("profiles.toml").display());
     let replaced = calls.iter().filter(|call| call.name.starts_with("rename") && call.line.contains(&target));
     assert_eq!(replaced.count(), 1, "changes of the store");
 
-    // Every call that changes something, and a draw of the others.
+    // All calls that change a file, and a random selection of the others.
     let mut nth = std::collections::BTreeMap::new();
     let mut points = Vec::new();
     for call in &calls {
@@ -48,14 +48,14 @@ fn an_import_that_is_killed_leaves_the_store_as_it_was_or_as_it_is_after() {
     let (mut chosen, others): (Vec<_>, Vec<_>) =
         points.into_iter().filter(|(name, _)| name != "execve").partition(changes);
     assert!(chosen.len() > 4, "{chosen:?}");
-    let mut dice = Dice::new();
-    chosen.extend(dice.draw(others, rounds(1_000, 8)));
+    let mut rng = SeededRng::new();
+    chosen.extend(rng.sample(others, rounds(1_000, 8)));
     let (mut old, mut new) = (0, 0);
     for (name, nth) in &chosen {
         let sandbox = prepared();
         let before = sandbox.store();
         let option = format!("inject={name}:signal=KILL:when={nth}");
-        strace::under(&sandbox, &[option], neto, &import()).run().code(137);
+        strace::traced(&sandbox, &[option], neto, &import()).run().code(137);
         let is_old = sandbox.store() == before;
         let listed = sandbox.neto(["ls", "-o", "json"]).run().code(0).json();
         let profiles = listed.as_array().expect("rows").len();
@@ -69,9 +69,9 @@ fn an_import_that_is_killed_leaves_the_store_as_it_was_or_as_it_is_after() {
         sandbox.neto(["login", "acme"]).run().code(0);
     }
     assert!(old > 0 && new > 0, "{old} old, {new} new");
-    say(&format!(
+    print_summary(&format!(
         "{} kills of an import at its calls (seed {}): {old} stores as before, {new} as after",
         chosen.len(),
-        dice.seed
+        rng.seed
     ));
 }

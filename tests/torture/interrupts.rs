@@ -1,18 +1,18 @@
-//! R-6, R-18: a signal that ends neto at any system call leaves every file as it was or as it is after, and nothing
-//! beside them.
+//! R-6, R-18: a signal ends neto at any system call. Every file then has its old or its new content, and no temporary
+//! file remains.
 
-use super::faults::{BATCH, Snapshot, calls_of, is_of_files, number};
-use super::scale::{Dice, rounds, say};
-use super::strace::{self, Listed};
-use super::verb::{Scene, Verb};
+use super::faults::{BATCH, Snapshot, calls_of, is_injectable, occurrence};
+use super::scale::{SeededRng, print_summary, rounds};
+use super::strace::{self, TracedCall};
+use super::verb::{Verb, VerbFixture};
 use crate::harness::Outcome;
 
-/// The signals that end a run, and its exit code.
+/// Signals that end a run, and the exit codes.
 const ENDS: [(&str, i32); 3] = [("INT", 130), ("TERM", 143), ("HUP", 129)];
 
-/// The places from the making of each temporary file up to the call before its rename: a signal at one of them finds
-/// a file that is half done.
-fn half_done(calls: &[Listed]) -> Vec<usize> {
+/// Indexes of the calls between the creation of each temporary file and its rename. A signal there finds a half-written
+/// file.
+fn half_done(calls: &[TracedCall]) -> Vec<usize> {
     let mut found = Vec::new();
     let mut open = false;
     for (place, call) in calls.iter().enumerate() {
@@ -25,59 +25,60 @@ fn half_done(calls: &[Listed]) -> Vec<usize> {
     found
 }
 
-/// Runs the scene's verb with this signal at this place.
-fn interrupted(scene: &Scene, calls: &[Listed], place: usize, signal: &str) -> Outcome {
+/// Runs the fixture's verb with this signal at this call.
+fn interrupted(fixture: &VerbFixture, calls: &[TracedCall], place: usize, signal: &str) -> Outcome {
     let name = &calls[place].name;
-    let inject = format!("inject={name}:signal={signal}:when={}", number(calls, name, place));
+    let inject = format!("inject={name}:signal={signal}:when={}", occurrence(calls, name, place));
     let neto = env!("CARGO_BIN_EXE_neto");
-    strace::under(&scene.sandbox, &[inject], neto, &scene.arguments()).stdin(scene.stdin()).run()
+    strace::traced(&fixture.sandbox, &[inject], neto, &fixture.arguments()).stdin(fixture.stdin()).run()
 }
 
-/// Ends the verb by each signal at each call, or at as many as the scale says, those where a file is half done first.
+/// Ends the verb by each signal at each call, or at the share of cases that the scale selects. Calls with a
+/// half-written file are preferred.
 fn interrupt(verb: Verb) {
     if !strace::works() {
         return;
     }
-    let (calls, first) = calls_of(&mut Scene::new(verb));
+    let (calls, first) = calls_of(&mut VerbFixture::new(verb));
     let half_done = half_done(&calls);
     assert!(!half_done.is_empty(), "{verb:?} makes no file");
-    let others = (first..calls.len()).filter(|place| !half_done.contains(place) && is_of_files(&calls[*place]));
+    let others = (first..calls.len()).filter(|place| !half_done.contains(place) && is_injectable(&calls[*place]));
     let with_each = |place: usize| ENDS.map(|end| (place, end));
-    let mut dice = Dice::new();
+    let mut rng = SeededRng::new();
     let (critical, others): (Vec<_>, Vec<_>) =
         (half_done.iter().copied().flat_map(with_each).collect(), others.flat_map(with_each).collect());
     let total = critical.len() + others.len();
-    // A tenth of the rest is as good as all of these.
+    // From a scale of 0.1 on, all critical cases are run.
     let some = rounds(10 * critical.len(), half_done.len()).min(critical.len());
     let few = rounds(others.len(), 3);
-    let drawn = [dice.draw(critical, some), dice.draw(others, few)].concat();
+    let drawn = [rng.sample(critical, some), rng.sample(others, few)].concat();
     let mut landed = 0;
     for batch in drawn.chunks(BATCH) {
-        let mut scene = Scene::new(verb);
-        let snapshot = Snapshot::of(&scene.sandbox);
+        let mut fixture = VerbFixture::new(verb);
+        let snapshot = Snapshot::capture(&fixture.sandbox);
         for (place, (signal, code)) in batch {
-            snapshot.restore(&scene.sandbox);
-            scene.prepare();
-            let outcome = interrupted(&scene, &calls, *place, signal);
+            snapshot.restore(&fixture.sandbox);
+            fixture.prepare();
+            let outcome = interrupted(&fixture, &calls, *place, signal);
             let line = &calls[*place].line;
-            // A run that had less to do was over before.
-            let came = strace::signalled(&scene.sandbox, signal);
+            // A run with fewer calls may end before the signal.
+            let came = strace::received_signal(&fixture.sandbox, signal);
             let code = if came { *code } else { 0 };
             assert_eq!(outcome.exit_code(), code, "{signal} at {line}: {outcome}");
             landed += usize::from(came);
-            assert_eq!(scene.sandbox.leftovers(), [""; 0].map(std::path::PathBuf::from), "{signal} at {line}");
-            scene.check(code);
+            assert_eq!(fixture.sandbox.leftovers(), [""; 0].map(std::path::PathBuf::from), "{signal} at {line}");
+            fixture.check(code);
         }
     }
-    // A signal that nobody can hold back, which acts before the call, shows that these are the places where something could be left.
-    let mut scene = Scene::new(verb);
-    scene.prepare();
-    interrupted(&scene, &calls, half_done[1], "KILL").code(137);
-    assert_eq!(scene.sandbox.leftovers().len(), 1, "{verb:?}, killed at {}", calls[half_done[1]].line);
-    scene.check(137);
+    // SIGKILL cannot be caught and acts before the call. It shows that these calls can leave a temporary file.
+    let mut fixture = VerbFixture::new(verb);
+    fixture.prepare();
+    interrupted(&fixture, &calls, half_done[1], "KILL").code(137);
+    assert_eq!(fixture.sandbox.leftovers().len(), 1, "{verb:?}, killed at {}", calls[half_done[1]].line);
+    fixture.check(137);
     assert!(landed > drawn.len() / 2, "of {} signals only {landed} came in time", drawn.len());
-    let seed = dice.seed;
-    say(&format!(
+    let seed = rng.seed;
+    print_summary(&format!(
         "{verb:?}: {landed} interruptions of {total} (seed {seed}) by SIGINT, SIGTERM and SIGHUP, {some} of them aimed at \
          a file half done: 0 leftovers, 0 files harmed, the next run works"
     ));

@@ -1,8 +1,9 @@
-//! R-6, R-12, promise 1: killed at any instant, neto leaves each file as it was or as it is after, and the next run works.
+//! R-6, R-12, promise 1: neto is killed at any time. Each file then has its old or its new content, and the next run
+//! works.
 
-use super::scale::{Dice, rounds, say};
-use super::verb::{Scene, Verb};
-use super::whole::LISTED;
+use super::invariants::SURVIVING_PROFILES;
+use super::scale::{SeededRng, print_summary, rounds};
+use super::verb::{Verb, VerbFixture};
 use crate::fusion::{Fault, TOKEN};
 use crate::harness::{Running, Sandbox};
 use rustix::process::Signal;
@@ -11,86 +12,86 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Rounds in one sandbox.
+/// Rounds per sandbox.
 const BATCH: usize = 20;
 
-/// The most that may be left in a folder.
-const LEFT: usize = 16;
+/// Maximum number of leftovers in a directory.
+const MAX_LEFTOVERS: usize = 16;
 
-fn start(scene: &Scene) -> Running<'_> {
-    scene.sandbox.neto(scene.arguments()).stdin(scene.stdin()).start()
+fn start(fixture: &VerbFixture) -> Running<'_> {
+    fixture.sandbox.neto(fixture.arguments()).stdin(fixture.stdin()).start()
 }
 
-/// How long the verb takes when nobody kills it: the shortest of some, and a tenth.
-fn usual_time(scene: &mut Scene) -> Duration {
+/// Usual duration of the verb: the shortest of three runs, plus a tenth.
+fn usual_time(fixture: &mut VerbFixture) -> Duration {
     let mut time = || {
-        scene.prepare();
+        fixture.prepare();
         let began = Instant::now();
-        start(scene).finish().code(0);
+        start(fixture).finish().code(0);
         let time = began.elapsed();
-        scene.check(0);
+        fixture.check(0);
         time
     };
     let shortest = time().min(time()).min(time());
     shortest + shortest / 10
 }
 
-/// Kills runs of a verb at random instants until so many were hit while they ran.
+/// Kills runs of a verb at random times until enough of them were still running.
 fn kill(verb: Verb, full: usize) {
-    let (target, mut dice) = (rounds(full, 6), Dice::new());
+    let (target, mut rng) = (rounds(full, 6), SeededRng::new());
     let (mut landed, mut tried, mut leftovers) = (0, 0, 0);
     while landed < target {
-        let mut scene = Scene::new(verb);
-        let usual = usual_time(&mut scene);
+        let mut fixture = VerbFixture::new(verb);
+        let usual = usual_time(&mut fixture);
         for _ in 0..BATCH {
             if landed == target {
                 break;
             }
-            scene.prepare();
-            let run = start(&scene);
+            fixture.prepare();
+            let run = start(&fixture);
             let micros = usize::try_from(usual.as_micros()).expect("a short time");
-            std::thread::sleep(Duration::from_micros(dice.below(micros) as u64));
+            std::thread::sleep(Duration::from_micros(rng.below(micros) as u64));
             run.signal(Signal::KILL);
-            let code = run.end();
+            let code = run.wait_for_exit_code();
             landed += usize::from(code == 137);
             tried += 1;
-            scene.check(code);
+            fixture.check(code);
         }
         assert!(tried < 100 + 20 * target, "of {tried} kills of {verb:?} only {landed} landed");
-        leftovers += scene.sandbox.leftovers().len();
-        leftovers_are_cleared(&scene.sandbox);
+        leftovers += fixture.sandbox.leftovers().len();
+        leftovers_are_cleared(&fixture.sandbox);
     }
-    let seed = dice.seed;
-    say(&format!(
+    let seed = rng.seed;
+    print_summary(&format!(
         "{landed} kills of {verb:?} that landed, of {tried} (seed {seed}): 0 files harmed, 0 stuck; \
          {leftovers} leftovers, all cleared"
     ));
 }
 
-/// Old leftovers go with the next successful write in their folder.
+/// Asserts that the next successful write in a directory removes old leftovers.
 fn leftovers_are_cleared(sandbox: &Sandbox) {
     let folders = ["", "tokens", "state", "state/failures", "keys"].map(|folder| sandbox.home(folder));
     for folder in &folders {
         fs::create_dir_all(folder).expect("a folder");
-        for number in 0..2 * LEFT {
+        for number in 0..2 * MAX_LEFTOVERS {
             fs::write(folder.join(format!(".neto-tmp-old{number}")), "half").expect("a leftover");
         }
     }
-    sandbox.age_leftovers();
+    sandbox.backdate_leftovers();
     write_everywhere(sandbox);
     let mut left: BTreeMap<PathBuf, usize> = BTreeMap::new();
     for path in sandbox.leftovers() {
         *left.entry(path.parent().map(Path::to_owned).expect("a folder")).or_default() += 1;
     }
-    assert!(left.values().all(|count| *count <= LEFT), "leftovers stay: {left:?}");
+    assert!(left.values().all(|count| *count <= MAX_LEFTOVERS), "leftovers stay: {left:?}");
 }
 
-/// A successful write in every folder.
+/// Writes successfully in every directory.
 fn write_everywhere(sandbox: &Sandbox) {
-    // A new device key, a token, the current profile, the store and the memory, a failure.
+    // A new device key, a token, the current profile, the store and the trust state, a failure.
     fs::remove_file(sandbox.home("keys/device.key")).expect("a device key");
     sandbox.neto(["login", "acme", "--force"]).run().code(0);
-    for profile in LISTED {
+    for profile in SURVIVING_PROFILES {
         sandbox.neto(["use", profile]).run().code(0);
     }
     sandbox.add("last");

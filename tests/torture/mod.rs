@@ -1,13 +1,13 @@
-//! The long rounds: many processes at once, kills, failing system calls, signals and clocks.
+//! Stress tests: many processes at once, kills, failing system calls, signals and clock changes.
 //!
-//! The ordinary suite runs a small part of each; `NETO_TORTURE=1.0` runs all of it. Every round says what it did in a
-//! line on standard error.
+//! The ordinary test run covers a small part of each; `NETO_TORTURE=1.0` runs all of it. Every test prints a summary
+//! line to standard error.
 //!
-//! - `scale`: how much of it is run, chance with a printed seed, the line at the end;
-//! - `whole`: what must be true of every file, whatever was done to neto;
-//! - `verb`: what is done to a profile while neto is killed or the system fails it, and the run after that;
-//! - `strace`: runs whose system calls are listed, or made to fail;
-//! - then a file for each kind of round.
+//! - `scale`: the number of rounds, a random generator with a printed seed, the summary line;
+//! - `invariants`: conditions that every file must meet after every run;
+//! - `verb`: commands that are killed or failed, and the checks after them;
+//! - `strace`: runs whose system calls are listed or made to fail;
+//! - the other files: one kind of test each.
 #![cfg(unix)]
 
 mod bursts;
@@ -18,6 +18,7 @@ mod durability;
 mod faults;
 mod imports;
 mod interrupts;
+mod invariants;
 mod kills;
 mod reuse;
 mod rotations;
@@ -26,4 +27,3 @@ mod signals;
 mod stamps;
 mod strace;
 mod verb;
-mod whole;

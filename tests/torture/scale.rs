@@ -1,12 +1,12 @@
-//! How much of a round is run, and what it says at its end.
+//! The number of rounds of a test, its random choices and its summary line.
 
 use std::io::Write as _;
 use std::process::Command;
 
-/// Of the full numbers, what the ordinary suite runs.
+/// Share of the full number of rounds that an ordinary test run covers.
 const ORDINARY: f64 = 0.003;
 
-/// So much of `full`, at least `least`.
+/// Returns the scaled share of `full`, but at least `least`.
 pub(super) fn rounds(full: usize, least: usize) -> usize {
     let scale = match std::env::var("NETO_TORTURE") {
         Ok(text) => text.parse().expect("NETO_TORTURE is a number: 1.0 is the whole of it"),
@@ -17,40 +17,40 @@ pub(super) fn rounds(full: usize, least: usize) -> usize {
     part.clamp(least.min(full), full)
 }
 
-/// Says it even where the tests' output is captured: what was run is part of what is promised.
-pub(crate) fn say(line: &str) {
+/// Prints a line even if the test output is captured, because reports quote it.
+pub(crate) fn print_summary(line: &str) {
     let _ = writeln!(std::io::stderr(), "torture: {line}");
 }
 
-/// Something that a test needs is not here. Aloud; where CI runs, it fails.
-pub(crate) fn say_not_tested(what: &str) {
-    say(&format!("NOT TESTED: {what}"));
+/// Prints that a test was skipped because a tool is missing; fails in CI.
+pub(crate) fn report_skipped(what: &str) {
+    print_summary(&format!("NOT TESTED: {what}"));
     assert!(std::env::var_os("CI").is_none(), "{what}; where CI is set nothing may be left out");
 }
 
-/// Whether there is a faketime, which turns a program's clock; says so if not.
+/// Returns whether faketime, which changes a program's clock, is installed. Prints a line if not.
 pub(crate) fn faketime_works() -> bool {
     let works = Command::new("faketime").arg("--version").output().is_ok_and(|output| output.status.success());
     if !works {
-        say_not_tested("there is no faketime (Debian's package of that name), so no clock is turned");
+        report_skipped("there is no faketime (Debian's package of that name), so no clock is turned");
     }
     works
 }
 
-/// Chance that can be had again: its seed is said, and `NETO_TORTURE_SEED` sets it.
-pub(super) struct Dice {
+/// Reproducible random numbers. The seed is printed, and `NETO_TORTURE_SEED` sets it.
+pub(super) struct SeededRng {
     state: u64,
     pub(super) seed: u64,
 }
 
-impl Dice {
+impl SeededRng {
     pub(super) fn new() -> Self {
         let given = std::env::var("NETO_TORTURE_SEED").ok();
         let seed = given.map_or(20_261_123, |text| text.parse().expect("NETO_TORTURE_SEED is a number"));
         Self { state: seed, seed }
     }
 
-    /// A number below `end` (splitmix64).
+    /// Returns a number below `end` (splitmix64).
     pub(super) fn below(&mut self, end: usize) -> usize {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
@@ -60,8 +60,8 @@ impl Dice {
         usize::try_from(mixed % u64::try_from(end.max(1)).expect("a count")).expect("below a count")
     }
 
-    /// So many of them, none twice, in any order.
-    pub(super) fn draw<T>(&mut self, mut all: Vec<T>, count: usize) -> Vec<T> {
+    /// Returns `count` elements in random order, none of them twice.
+    pub(super) fn sample<T>(&mut self, mut all: Vec<T>, count: usize) -> Vec<T> {
         for place in (1..all.len()).rev() {
             all.swap(place, self.below(place + 1));
         }

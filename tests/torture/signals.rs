@@ -1,18 +1,18 @@
-//! R-13, R-16, R-18: a holder that is stopped, runs that are interrupted, and what a child inherits.
+//! R-13, R-16, R-18: a stopped lock holder, interrupted runs, and the state that a child process inherits.
 
-use super::scale::say;
+use super::scale::print_summary;
 use crate::fusion::{Fault, Gate, REFRESH, TOKEN};
 use crate::harness::{Running, Sandbox};
 use rustix::process::Signal;
 
-/// The signals that end a run, and its exit code.
+/// Signals that end a run, and the exit codes.
 const ENDS: [(Signal, i32); 2] = [(Signal::INT, 130), (Signal::TERM, 143)];
 
-/// A run that the server keeps waiting, so that it holds the profile's lock.
+/// Starts a run that waits for the server and therefore holds the profile's lock.
 fn holder<'a>(sandbox: &'a Sandbox, gate: &Gate) -> Running<'a> {
-    sandbox.server().fault(Fault::at(TOKEN).once().hold(gate));
-    let holder = sandbox.neto(["token", "acme", "--force"]).reveals("access token").start();
-    gate.wait_for(1);
+    sandbox.server().fault(Fault::at(TOKEN).once().hold_at(gate));
+    let holder = sandbox.neto(["token", "acme", "--force"]).allow_secret("access token").start();
+    gate.wait_for_requests(1);
     holder
 }
 
@@ -29,15 +29,15 @@ fn r13_a_stopped_holder_is_named_and_goes_on_when_it_may() {
     for waiter in waiters {
         waiter.finish().code(7).stdout("").stderr_has(&named);
     }
-    // Another profile is not concerned.
+    // Another profile is not affected.
     sandbox.add("beta");
-    sandbox.neto(["token", "beta"]).reveals("access token").run().code(0);
+    sandbox.neto(["token", "beta"]).allow_secret("access token").run().code(0);
     gate.open();
     holder.signal(Signal::CONT);
-    let token = holder.finish().code(0).answer().to_owned();
-    sandbox.neto(["token", "acme"]).reveals("access token").run().code(0).silent().stdout(&format!("{token}\n"));
+    let token = holder.finish().code(0).stdout_trimmed().to_owned();
+    sandbox.neto(["token", "acme"]).allow_secret("access token").run().code(0).stderr("").stdout(&format!("{token}\n"));
     assert_eq!(sandbox.server().logins(), 2);
-    say("a stopped holder: 8 runs exit with 7 and name it, then all goes on");
+    print_summary("a stopped holder: 8 runs exit with 7 and name it, then all goes on");
 }
 
 #[test]
@@ -45,13 +45,13 @@ fn r18_a_run_that_waits_for_the_server_ends_at_once() {
     for (signal, code) in ENDS {
         let sandbox = Sandbox::new();
         sandbox.add("acme");
-        // The gate stays closed: the run ends although nobody answers.
+        // The gate stays closed: the run ends without an answer from the server.
         let gate = Gate::new();
         let run = holder(&sandbox, &gate);
         run.signal(signal);
         run.finish().code(code).stdout("");
         assert!(sandbox.leftovers().is_empty());
-        sandbox.neto(["token", "acme"]).reveals("access token").run().code(0).silent();
+        sandbox.neto(["token", "acme"]).allow_secret("access token").run().code(0).stderr("");
     }
 }
 
@@ -63,13 +63,13 @@ fn r18_a_run_that_waits_for_the_lock_ends_at_once() {
     let holder = holder(&sandbox, &gate);
     for (signal, code) in ENDS {
         let run = sandbox.neto(["token", "acme"]).start();
-        run.wait_until_it_says("waiting for neto process");
+        run.wait_for_stderr("waiting for neto process");
         run.signal(signal);
         run.finish().code(code).stdout("");
     }
     assert!(sandbox.leftovers().is_empty());
     gate.open();
-    holder.finish().code(0).silent();
+    holder.finish().code(0).stderr("");
     assert_eq!(sandbox.server().logins(), 1);
 }
 
@@ -82,24 +82,25 @@ fn r18_a_run_that_waits_for_a_person_ends_at_once_with_the_echo_back() {
         let mut terminal = sandbox.neto(["profile", "add", "beta"]).at_terminal();
         terminal.expect("NETOSECRET").press("half of it");
         terminal.signal(signal);
-        // It looks at the echo too.
+        // `code` also checks that the terminal echoes again.
         terminal.finish().code(code).lacks("half of it");
         assert_eq!(sandbox.store(), before);
         assert!(sandbox.leftovers().is_empty());
     }
-    say("SIGINT and SIGTERM while waiting for server, lock and prompt: 130 and 143, the echo back, no leftovers");
+    print_summary(
+        "SIGINT and SIGTERM while waiting for server, lock and prompt: 130 and 143, the echo back, no leftovers",
+    );
 }
 
-/// A sandbox whose token can only be refreshed, and a run that the server keeps waiting for it: it has burnt the
-/// refresh token before, so that a file was written.
+/// Starts a refresh that waits for the server. neto has already burned the refresh token, so it has written a file.
 fn refreshing<'a>(sandbox: &'a Sandbox, program: &str, arguments: &[&str]) -> (Running<'a>, Gate) {
     sandbox.add("acme");
     sandbox.neto(["login", "acme"]).run().code(0);
-    sandbox.age_token("acme", 2 * 86_400);
+    sandbox.backdate_token("acme", 2 * 86_400);
     let gate = Gate::new();
-    sandbox.server().fault(Fault::at(REFRESH).once().hold(&gate));
+    sandbox.server().fault(Fault::at(REFRESH).once().hold_at(&gate));
     let run = sandbox.program(program, arguments).start();
-    gate.wait_for(1);
+    gate.wait_for_requests(1);
     (run, gate)
 }
 
@@ -112,7 +113,7 @@ fn r18_a_run_that_wrote_a_file_ends_at_once_as_before() {
         run.finish().code(code).stdout("");
         assert!(sandbox.leftovers().is_empty());
         gate.open();
-        sandbox.neto(["token", "acme"]).reveals("access token").run().code(0).silent();
+        sandbox.neto(["token", "acme"]).allow_secret("access token").run().code(0).stderr("");
         assert_eq!(sandbox.server().reused_refresh_tokens(), [""; 0]);
     }
 }
@@ -121,13 +122,13 @@ fn r18_a_run_that_wrote_a_file_ends_at_once_as_before() {
 #[cfg(target_os = "linux")]
 fn r58_what_was_ignored_stays_ignored() {
     let sandbox = Sandbox::new();
-    // As under nohup, and as a job in the background of a script.
+    // As with nohup and background jobs of a script.
     let (run, gate) = refreshing(&sandbox, "sh", &["-c", "trap '' INT HUP; exec neto login acme"]);
     run.signal(Signal::INT);
     run.signal(Signal::HUP);
     gate.open();
     run.finish().code(0);
-    assert_eq!((sandbox.server().asked(REFRESH), sandbox.server().logins()), (1, 1));
+    assert_eq!((sandbox.server().request_count(REFRESH), sandbox.server().logins()), (1, 1));
 }
 
 #[test]
@@ -137,23 +138,23 @@ fn r16_r56_r58_a_child_inherits_what_neto_was_started_with_and_nothing_more() {
     sandbox.add("acme");
     let script = "echo /proc/self/fd/*; umask; pwd; ulimit -c; grep -E '^(Sig(Blk|Ign|Cgt)|Umask)' /proc/self/status; \
                   cat /proc/self/limits";
-    // Started by its path, as neto is: the other way of starting leaves other signals ignored.
+    // An absolute path, as neto uses. Starting by name leaves other signals ignored.
     for set in [
         "",
         "umask 027; ulimit -c 0; ulimit -n 64",
         "trap '' INT TERM HUP XFSZ; ulimit -S -c \"$(ulimit -H -c)\"; ulimit -f 999",
     ] {
-        // With a refresh, which writes files, opens sockets and takes locks, then with a cached token.
+        // First with a refresh, which writes files, opens sockets and takes locks, then with a cached token.
         sandbox.neto(["login", "acme"]).run().code(0);
-        sandbox.age_token("acme", 2 * 86_400);
+        sandbox.backdate_token("acme", 2 * 86_400);
         let through = |run: &str| {
             sandbox.program("/bin/sh", ["-c", &format!("{set}\nexec {run} /bin/sh -c \"$0\""), script]).run()
         };
         let plain = through("env -u NETO_NONE").code(0).stdout.clone();
-        let before = sandbox.server().asked(REFRESH);
+        let before = sandbox.server().request_count(REFRESH);
         for _ in 0..2 {
-            through("neto exec acme --").code(0).silent().stdout(&plain);
-            assert_eq!(sandbox.server().asked(REFRESH), before + 1);
+            through("neto exec acme --").code(0).stderr("").stdout(&plain);
+            assert_eq!(sandbox.server().request_count(REFRESH), before + 1);
         }
     }
 }
@@ -167,8 +168,8 @@ fn r16_a_child_that_sleeps_holds_no_lock() {
     while !ready.exists() {
         std::thread::yield_now();
     }
-    let token = sandbox.neto(["token", "acme", "--force", "--lock-timeout", "0s"]).reveals("access token").run();
-    token.code(0).silent();
+    let token = sandbox.neto(["token", "acme", "--force", "--lock-timeout", "0s"]).allow_secret("access token").run();
+    token.code(0).stderr("");
     sandbox.neto(["use", "acme", "--lock-timeout", "0s"]).run().code(0);
     child.signal(Signal::KILL);
     child.finish().code(137);

@@ -1,37 +1,37 @@
-//! Runs under strace: their system calls listed, or made to fail.
+//! Runs under strace, whose system calls are listed or made to fail.
 
-use super::scale::say_not_tested;
+use super::scale::report_skipped;
 use crate::harness::{Call, Sandbox};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The calls that have to do with files, on any architecture.
+/// File-related system calls of all architectures.
 const CALLS: &str = "openat,?open,read,pread64,write,close,fsync,fdatasync,?rename,?renameat,renameat2,?link,linkat,\
     ?unlink,unlinkat,?mkdir,mkdirat,?chmod,fchmod,fchmodat,ftruncate,flock,fcntl,lseek,?stat,?lstat,fstat,?newfstatat,\
     statx,getdents64,?readlink,readlinkat,?access,faccessat,getcwd,execve,\
     prctl,?eventfd,eventfd2";
 
-/// One system call as strace lists it: its name, and the whole line without the process id.
-pub(super) struct Listed {
+/// A system call from strace's log: its name, and the line without the process ID.
+pub(super) struct TracedCall {
     pub(super) name: String,
     pub(super) line: String,
 }
 
-/// Whether strace is here and may trace; says so if not.
+/// Returns whether strace is installed and may trace. Prints a line if not.
 pub(super) fn works() -> bool {
     let tried = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).output();
     let works = tried.is_ok_and(|output| output.status.success());
     if !works {
-        say_not_tested(
+        report_skipped(
             "strace is not installed or may not trace (ptrace), so no system call is listed or made to fail",
         );
     }
     works
 }
 
-/// A run of a program under strace, which writes into [`log`]. What is read and written is not in it.
-pub(super) fn under<'a>(sandbox: &'a Sandbox, options: &[String], program: &str, arguments: &[String]) -> Call<'a> {
+/// Prepares a run under strace, which writes to [`log`]. The log does not contain the data read or written.
+pub(super) fn traced<'a>(sandbox: &'a Sandbox, options: &[String], program: &str, arguments: &[String]) -> Call<'a> {
     let log = log(sandbox).display().to_string();
     let mut words: Vec<String> = ["-f", "-qq", "-s", "0", "-o", &log, "-e"].map(str::to_owned).to_vec();
     words.push(format!("trace={CALLS}"));
@@ -45,10 +45,10 @@ fn log(sandbox: &Sandbox) -> PathBuf {
     sandbox.root().join("trace")
 }
 
-/// What the last run did in its first process, up to the program that took its place.
-pub(super) fn listed(sandbox: &Sandbox) -> Vec<Listed> {
+/// Returns the calls of the last run's first process, up to the program that replaced it.
+pub(super) fn traced_calls(sandbox: &Sandbox) -> Vec<TracedCall> {
     let text = fs::read_to_string(log(sandbox)).expect("a trace");
-    let mut calls: Vec<Listed> = Vec::new();
+    let mut calls: Vec<TracedCall> = Vec::new();
     let main = text.split(' ').next().unwrap_or_default();
     for line in text.lines() {
         let Some((_, line)) = line.split_once(' ').filter(|(id, _)| *id == main) else { continue };
@@ -57,7 +57,7 @@ pub(super) fn listed(sandbox: &Sandbox) -> Vec<Listed> {
             continue;
         };
         let replaced = name == "execve" && !calls.is_empty();
-        calls.push(Listed { name: name.to_owned(), line: line.to_owned() });
+        calls.push(TracedCall { name: name.to_owned(), line: line.to_owned() });
         if replaced {
             break;
         }
@@ -65,18 +65,18 @@ pub(super) fn listed(sandbox: &Sandbox) -> Vec<Listed> {
     calls
 }
 
-/// Whether a signal (`INT`) came to the last run.
-pub(super) fn signalled(sandbox: &Sandbox, signal: &str) -> bool {
+/// Returns whether the last run received a signal (`INT`).
+pub(super) fn received_signal(sandbox: &Sandbox, signal: &str) -> bool {
     fs::read_to_string(log(sandbox)).expect("a trace").contains(&format!("--- SIG{signal} "))
 }
 
-/// What is in the log of a call that was made to fail.
+/// Mark in the log of a call that was made to fail.
 pub(super) const INJECTED: &str = "(INJECTED)";
 
-/// Which of the calls wake the event loop: writes into its own descriptor, which is no file and cannot fail.
-pub(super) fn wakes(calls: &[Listed]) -> Vec<bool> {
+/// Returns which calls wake the event loop. They write to its eventfd, which is not a file and cannot fail.
+pub(super) fn event_loop_wakes(calls: &[TracedCall]) -> Vec<bool> {
     let mut own = None;
-    let wakes = |call: &Listed| {
+    let wakes = |call: &TracedCall| {
         if call.name.starts_with("eventfd") {
             own = call.line.rsplit("= ").next().map(|descriptor| format!("write({},", descriptor.trim()));
         }

@@ -1,13 +1,13 @@
-//! What is done to a profile while neto is killed or the system fails it, and the run after that.
+//! Commands that are killed or made to fail, and the checks after each run.
 
-use super::whole::LISTED;
+use super::invariants::SURVIVING_PROFILES;
 use crate::fusion::Credential;
-use crate::harness::{STRANGER, Sandbox};
+use crate::harness::{OTHER_RECIPIENT, Sandbox};
 
-/// Longer than an access token lives, and less than a refresh token.
+/// Seconds after which an access token has expired but its refresh token has not.
 const DAYS: i64 = 2 * 86_400;
 
-/// What neto is doing.
+/// Command under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
     Login,
@@ -17,23 +17,23 @@ pub(super) enum Verb {
     Use,
     Logout,
     Exec,
-    /// Lets somebody else open all secrets, or no longer.
+    /// Adds another recipient to all secrets, or removes it.
     Share,
 }
 
-/// A sandbox with two profiles in which one verb is run again and again.
-pub(super) struct Scene {
+/// A sandbox with two profiles in which one command is run repeatedly.
+pub(super) struct VerbFixture {
     pub(super) sandbox: Sandbox,
     verb: Verb,
     round: usize,
-    /// The credential that `add` and `seal` are given in this round.
+    /// Credential that `add` and `seal` receive in this round.
     credential: Option<Credential>,
 }
 
-impl Scene {
+impl VerbFixture {
     pub(super) fn new(verb: Verb) -> Self {
         let sandbox = Sandbox::new();
-        for profile in LISTED {
+        for profile in SURVIVING_PROFILES {
             sandbox.add(profile);
         }
         sandbox.neto(["use", "acme"]).run().code(0);
@@ -41,7 +41,7 @@ impl Scene {
         Self { sandbox, verb, round: 0, credential: None }
     }
 
-    /// Brings about what the verb needs.
+    /// Creates the state that the command needs.
     pub(super) fn prepare(&mut self) {
         self.round += 1;
         let sandbox = &self.sandbox;
@@ -54,13 +54,13 @@ impl Scene {
                 if !has_one {
                     sandbox.neto(["login", "acme", "--force"]).run().code(0);
                 }
-                sandbox.age_token("acme", DAYS);
+                sandbox.backdate_token("acme", DAYS);
             }
             Verb::Add | Verb::Seal => {
-                let credential = sandbox.server().add_tenant(&self.fresh(), "soc");
+                let credential = sandbox.server().add_tenant(&self.new_profile(), "soc");
                 if self.verb == Verb::Seal {
                     let block =
-                        format!("\n[profiles.{}]\nnetosecret = \"{}\"\n", self.fresh(), credential.netosecret());
+                        format!("\n[profiles.{}]\nnetosecret = \"{}\"\n", self.new_profile(), credential.netosecret());
                     sandbox.write_store(sandbox.store() + &block);
                 }
                 self.credential = Some(credential);
@@ -68,71 +68,72 @@ impl Scene {
         }
     }
 
-    /// The profile that this round makes or seals.
-    fn fresh(&self) -> String {
+    /// Profile that this round adds or encrypts.
+    fn new_profile(&self) -> String {
         format!("new-{}", self.round)
     }
 
-    /// The profile that this round switches to.
+    /// Profile that this round makes current.
     fn switched_to(&self) -> &'static str {
-        LISTED[self.round % LISTED.len()]
+        SURVIVING_PROFILES[self.round % SURVIVING_PROFILES.len()]
     }
 
-    /// Whether somebody else can open the secrets.
+    /// Returns whether another recipient can decrypt the secrets.
     fn is_shared(&self) -> bool {
-        self.sandbox.store().contains(STRANGER)
+        self.sandbox.store().contains(OTHER_RECIPIENT)
     }
 
-    /// The arguments of the run that is harmed.
+    /// Arguments of the command under test.
     pub(super) fn arguments(&self) -> Vec<String> {
-        let fresh = self.fresh();
+        let new_profile = self.new_profile();
         let words = match self.verb {
             Verb::Login => vec!["login", "acme", "--force"],
             Verb::Refresh => vec!["login", "acme"],
-            Verb::Add => vec!["profile", "add", &fresh],
-            Verb::Seal => vec!["seal", &fresh],
+            Verb::Add => vec!["profile", "add", &new_profile],
+            Verb::Seal => vec!["seal", &new_profile],
             Verb::Use => vec!["use", self.switched_to()],
             Verb::Logout => vec!["logout", "acme"],
             Verb::Exec => vec!["exec", "acme", "--", "true"],
             Verb::Share if self.is_shared() => vec!["recipient", "remove", "other"],
-            Verb::Share => vec!["recipient", "add", "other", STRANGER],
+            Verb::Share => vec!["recipient", "add", "other", OTHER_RECIPIENT],
         };
         words.into_iter().map(str::to_owned).collect()
     }
 
-    /// What that run reads.
+    /// Standard input of the command under test.
     pub(super) fn stdin(&self) -> String {
         self.credential.as_ref().filter(|_| self.verb == Verb::Add).map(Credential::netosecret).unwrap_or_default()
     }
 
-    /// After a run that ended with this code: all is whole, an exit of 0 was no lie, and the next run works.
+    /// Checks the state after a run with this exit code: all files are intact, exit code 0 means success, and the next
+    /// run works.
     pub(super) fn check(&self, code: i32) {
         let sandbox = &self.sandbox;
-        sandbox.is_whole(&LISTED);
-        let fresh = self.fresh();
+        sandbox.assert_intact(&SURVIVING_PROFILES);
+        let new_profile = self.new_profile();
         let again = || _ = sandbox.neto(self.arguments()).stdin(self.stdin()).run().code(0);
         match self.verb {
             Verb::Login | Verb::Refresh => {
-                sandbox.neto(["token", "acme"]).reveals("access token").run().code(0);
+                sandbox.neto(["token", "acme"]).allow_secret("access token").run().code(0);
             }
             Verb::Add => {
-                let made = sandbox.lists(&fresh);
-                assert!(made || code != 0, "`profile add` exits with 0 and {fresh} is not there");
+                let made = sandbox.has_profile(&new_profile);
+                assert!(made || code != 0, "`profile add` exits with 0 and {new_profile} is not there");
                 if !made {
                     again();
                 }
-                sandbox.neto(["login", &fresh]).run().code(0);
+                sandbox.neto(["login", &new_profile]).run().code(0);
             }
             Verb::Seal => {
                 let clear = sandbox.store().contains("netosecret");
-                assert!(!clear || code != 0, "`seal` exits with 0 and {fresh} stands in clear");
+                assert!(!clear || code != 0, "`seal` exits with 0 and {new_profile} stands in clear");
                 again();
                 assert!(!sandbox.store().contains("netosecret"));
-                sandbox.neto(["login", &fresh]).run().code(0);
+                sandbox.neto(["login", &new_profile]).run().code(0);
             }
             Verb::Use => {
-                let current = sandbox.neto(["profile", "current"]).run().code(0).answer().to_owned();
-                assert!(LISTED.contains(&current.as_str()), "{current:?} is current");
+                let current = sandbox.neto(["profile", "current"]).run().code(0).stdout_trimmed().to_owned();
+                assert!(SURVIVING_PROFILES.contains(&current.as_str()), "{current:?} is current");
                 assert!(current == self.switched_to() || code != 0, "`use` exits with 0 and {current} is current");
                 again();
                 sandbox.neto(["profile", "current"]).run().code(0).stdout(&format!("{}\n", self.switched_to()));
@@ -143,7 +144,7 @@ impl Scene {
                 again();
             }
             Verb::Exec => again(),
-            // All secrets are sealed to the recipients that the store has, before as after.
+            // All secrets are encrypted to the store's recipients, before and after the change.
             Verb::Share => {
                 sandbox.neto(["seal", "--check"]).run().code(0);
                 again();

@@ -1,15 +1,15 @@
-//! Broken HTTP, and what is no HTTP at all: asked once, exit 5.
+//! Broken HTTP and other protocols: one request, exit code 5.
 
-use super::case::{Case, GOOD, case, login, raw, raw_ok};
-use super::world::try_all;
+use super::case::{AnswerCase, VALID_ANSWER, case, login, raw, raw_ok};
+use super::runner::try_all;
 
-/// What comes in place of an answer; the connection then ends.
+/// Bytes sent in place of an answer before the connection closes.
 const NO_HTTP: [(&str, &str); 36] = [
     ("nothing at all", ""),
     ("a NUL", "\0"),
     ("a blank line", "\r\n"),
     ("a greeting", "hello\r\n\r\n"),
-    ("a grant without a header", GOOD),
+    ("a grant without a header", VALID_ANSWER),
     ("a page without a header", "<html>\r\n<body>hello</body>\r\n</html>\r\n\r\n"),
     ("a protocol alone", "HTTP/1.1"),
     ("a protocol and a line end", "HTTP/1.1\r\n\r\n"),
@@ -43,7 +43,7 @@ const NO_HTTP: [(&str, &str); 36] = [
     ("only hints", "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"),
 ];
 
-/// Header lines that no answer may have, before a good grant.
+/// Invalid header lines, added to a valid grant.
 const BAD_HEADERS: [(&str, &str); 16] = [
     ("a header without a colon", "hello\r\n"),
     ("a header without a name", ": x\r\n"),
@@ -63,7 +63,7 @@ const BAD_HEADERS: [(&str, &str); 16] = [
     ("a length beyond all numbers", "content-length: 18446744073709551616\r\n"),
 ];
 
-/// Bodies in chunks that are none; `GOOD` stands for a good grant.
+/// Invalid chunked bodies. `GOOD` is replaced by a valid grant and `SIZE` by its length.
 const BAD_CHUNKS: [(&str, &str); 12] = [
     ("a chunk cut", "40\r\n{\"access_token\""),
     ("a chunk without a size", "\r\nGOOD\r\n0\r\n\r\n"),
@@ -79,26 +79,29 @@ const BAD_CHUNKS: [(&str, &str); 12] = [
     ("no chunks at all", "GOOD"),
 ];
 
-/// All of them.
-pub(super) fn cases() -> Vec<Case> {
-    let broke = |name: &str, fault| case(name, fault).says("the connection to ");
-    let mut cases: Vec<Case> = NO_HTTP.iter().map(|(name, text)| broke(name, login().raw(*text))).collect();
-    cases.extend(BAD_HEADERS.iter().map(|(name, header)| broke(name, raw_ok(header, GOOD))));
+/// All cases of this file.
+pub(super) fn cases() -> Vec<AnswerCase> {
+    let broke = |name: &str, fault| case(name, fault).stderr_has("the connection to ");
+    let mut cases: Vec<AnswerCase> = NO_HTTP.iter().map(|(name, text)| broke(name, login().raw(*text))).collect();
+    cases.extend(BAD_HEADERS.iter().map(|(name, header)| broke(name, raw_ok(header, VALID_ANSWER))));
     for (name, text) in BAD_CHUNKS {
-        let body = text.replace("SIZE", &format!("{:x}", GOOD.len())).replace("GOOD", GOOD);
+        let body = text.replace("SIZE", &format!("{:x}", VALID_ANSWER.len())).replace("GOOD", VALID_ANSWER);
         let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked";
-        cases.push(case(name, raw(head, body)).says("is not usable: it breaks off"));
+        cases.push(case(name, raw(head, body)).stderr_has("is not usable: it breaks off"));
     }
     let bytes: Vec<u8> = (0..=255).cycle().take(4096).collect();
     cases.push(broke("all bytes there are", login().raw(bytes)));
     cases.push(broke("a megabyte of NULs", login().raw(vec![0; 1_000_000])));
     cases.push(broke("the connection ends without a word", login().close()));
-    let short = |length: usize| raw(&format!("HTTP/1.1 200 OK\r\ncontent-length: {length}"), GOOD);
-    cases.push(case("a length too long", short(GOOD.len() + 1)).says("is not usable: it breaks off"));
-    cases.push(case("a length far too long", short(1 << 40)).says("is not usable: it breaks off"));
-    cases.push(case("a length too short", short(GOOD.len() - 1)).says("is not usable: it is not one JSON object"));
-    cases.push(case("a length of nothing", short(0)).says("is not usable: it is not one JSON object"));
-    cases.push(case("an answer lost in the middle", login().cut_body(20)).says("is not usable: it breaks off"));
+    let short = |length: usize| raw(&format!("HTTP/1.1 200 OK\r\ncontent-length: {length}"), VALID_ANSWER);
+    cases.push(case("a length too long", short(VALID_ANSWER.len() + 1)).stderr_has("is not usable: it breaks off"));
+    cases.push(case("a length far too long", short(1 << 40)).stderr_has("is not usable: it breaks off"));
+    cases.push(
+        case("a length too short", short(VALID_ANSWER.len() - 1))
+            .stderr_has("is not usable: it is not one JSON object"),
+    );
+    cases.push(case("a length of nothing", short(0)).stderr_has("is not usable: it is not one JSON object"));
+    cases.push(case("an answer lost in the middle", login().cut_body(20)).stderr_has("is not usable: it breaks off"));
     cases
 }
 

@@ -1,4 +1,4 @@
-//! A running `neto proxy`, and requests to it to the letter.
+//! A running `neto proxy`, and exact requests to it.
 
 use crate::fusion::Credential;
 use crate::harness::{Running, Sandbox};
@@ -14,52 +14,51 @@ use std::net::TcpStream;
 use std::ops::Deref;
 use std::time::Duration;
 
-/// No answer of a test takes longer.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Time limit of every answer.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A proxy of one profile.
-pub(super) struct Served<'a> {
+/// A running proxy for one profile.
+pub(super) struct RunningProxy<'a> {
     pub(super) running: Running<'a>,
-    /// What a program behind it gets.
+    /// Variables for a program behind the proxy.
     pub(super) environment: BTreeMap<String, String>,
     pub(super) client: Client,
 }
 
-/// Asks a proxy as a program behind it does.
+/// Client that sends requests like a program behind the proxy.
 #[derive(Clone)]
 pub(super) struct Client {
     pub(super) port: u16,
     pub(super) token: String,
 }
 
-/// An answer.
+/// An answer of the proxy.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct ProxyAnswer {
     pub(super) status: u16,
     pub(super) headers: BTreeMap<String, String>,
     pub(super) body: Vec<u8>,
 }
 
-impl<'a> Served<'a> {
-    /// Starts it for `acme` with these further arguments, and waits until it serves.
+impl<'a> RunningProxy<'a> {
+    /// Starts a proxy for `acme` with these additional arguments, and waits until it serves.
     pub(super) fn new(sandbox: &'a Sandbox, arguments: &[&str]) -> Self {
         let words = ["proxy", "acme", "--format", "json"].iter().chain(arguments);
         let running = sandbox.neto(words).start();
-        running.wait_until_it_says("until interrupted");
-        let environment: BTreeMap<String, String> =
-            running.wait_until_it_prints(|text| serde_json::from_str(text).ok());
+        running.wait_for_stderr("until interrupted");
+        let environment: BTreeMap<String, String> = running.wait_for_stdout(|text| serde_json::from_str(text).ok());
         let port = environment["NETO_URL"].split([':', '/']).nth(4).expect("a port").parse().expect("a port");
         let client = Client { port, token: environment["NETO_TOKEN"].clone() };
         Self { running, environment, client }
     }
 
-    /// The false credential.
+    /// Decodes the decoy's credential.
     pub(super) fn credential(&self) -> Value {
         let text = STANDARD.decode(&self.environment["NETOSECRET"]).expect("base64, padded");
         serde_json::from_slice(&text).expect("JSON")
     }
 
-    /// A request token of these claims, signed with this secret.
+    /// Creates a request token with these claims, signed with this secret.
     pub(super) fn request_token(claims: &Value, secret: &str) -> String {
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let message = format!("{}.{}", part(&json!({"alg": "HS256", "typ": "JWT"})), part(claims));
@@ -68,7 +67,7 @@ impl<'a> Served<'a> {
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
     }
 
-    /// Ends it as Ctrl-C does; what it said on the way may hold no real secret.
+    /// Ends the proxy like Ctrl-C. Its output must not contain a real secret.
     pub(super) fn interrupt(self) {
         self.running.signal(Signal::INT);
         self.running.finish().code(130);
@@ -76,10 +75,10 @@ impl<'a> Served<'a> {
 }
 
 impl Client {
-    /// Sends these bytes on a connection of their own and reads the answer to its end.
+    /// Sends these bytes on a new connection and reads the answer to its end.
     pub(super) fn raw(&self, request: impl AsRef<[u8]>) -> Vec<u8> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("a listening proxy");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+        stream.set_read_timeout(Some(TIMEOUT)).expect("a time limit");
         stream.write_all(request.as_ref()).expect("a request sent");
         let mut answer = Vec::new();
         let mut piece = [0; 4096];
@@ -89,21 +88,21 @@ impl Client {
         answer
     }
 
-    /// The bytes of a `GET` after which the connection stays open.
-    pub(super) fn get_on_a_kept_connection(&self, path: &str) -> String {
+    /// Renders a `GET` request that keeps the connection open.
+    pub(super) fn keep_alive_get(&self, path: &str) -> String {
         let (port, token) = (self.port, &self.token);
         format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n\r\n")
     }
 
-    /// Asks with the decoy's bearer and these header lines besides.
-    pub(super) fn ask(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
+    /// Sends a request with the decoy's access token and these additional header lines.
+    pub(super) fn send(&self, method: &str, path: &str, headers: &[&str], body: &str) -> ProxyAnswer {
         let bearer = format!("Authorization: Bearer {}", self.token);
         let headers: Vec<&str> = headers.iter().copied().chain([bearer.as_str()]).collect();
-        self.bare(method, path, &headers, body)
+        self.send_without_token(method, path, &headers, body)
     }
 
-    /// Asks without a bearer.
-    pub(super) fn bare(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
+    /// Sends a request without an access token.
+    pub(super) fn send_without_token(&self, method: &str, path: &str, headers: &[&str], body: &str) -> ProxyAnswer {
         let mut lines = vec![format!("{method} {path} HTTP/1.1"), "Connection: close".to_owned()];
         if !headers.iter().any(|line| line.starts_with("Host:")) {
             lines.push(format!("Host: 127.0.0.1:{}", self.port));
@@ -112,17 +111,17 @@ impl Client {
         if !body.is_empty() {
             lines.push(format!("Content-Length: {}", body.len()));
         }
-        Answer::parse(&self.raw(format!("{}\r\n\r\n{body}", lines.join("\r\n"))))
+        ProxyAnswer::parse(&self.raw(format!("{}\r\n\r\n{body}", lines.join("\r\n"))))
     }
 
     /// Posts a request token.
-    pub(super) fn login(&self, token: &str) -> Answer {
+    pub(super) fn login(&self, token: &str) -> ProxyAnswer {
         let body = json!({"jwt": token}).to_string();
-        self.bare("POST", "/api/v1/auth/token", &["Content-Type: application/json"], &body)
+        self.send_without_token("POST", "/api/v1/auth/token", &["Content-Type: application/json"], &body)
     }
 }
 
-impl Deref for Served<'_> {
+impl Deref for RunningProxy<'_> {
     type Target = Client;
 
     fn deref(&self) -> &Client {
@@ -130,7 +129,7 @@ impl Deref for Served<'_> {
     }
 }
 
-impl Answer {
+impl ProxyAnswer {
     fn parse(bytes: &[u8]) -> Self {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
         let end = end.unwrap_or_else(|| panic!("no head: {}", String::from_utf8_lossy(bytes)));
@@ -147,9 +146,9 @@ impl Answer {
             .unwrap_or_else(|_| panic!("no JSON: {}", String::from_utf8_lossy(&self.body)))
     }
 
-    /// It is an error in the API's form, with these words.
+    /// Asserts that the answer is an API error with this status and text.
     #[track_caller]
-    pub(super) fn is_error(&self, status: u16, words: &str) {
+    pub(super) fn assert_error(&self, status: u16, words: &str) {
         assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
         let body = self.json();
         assert_eq!(body["status"], status);
@@ -159,7 +158,7 @@ impl Answer {
     }
 }
 
-/// A profile `acme` with its tenant.
-pub(super) fn acme(sandbox: &Sandbox) -> Credential {
+/// Adds the profile `acme` and its tenant.
+pub(super) fn add_acme(sandbox: &Sandbox) -> Credential {
     sandbox.add("acme")
 }

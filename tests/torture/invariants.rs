@@ -1,4 +1,4 @@
-//! What must be true of every file of neto's, whatever was done to it.
+//! Conditions that every file of neto must meet after every run.
 
 use crate::harness::Sandbox;
 use serde_json::Value;
@@ -6,16 +6,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// The profiles that nothing may harm.
-pub(super) const LISTED: [&str; 2] = ["acme", "beta"];
+/// Profiles that must survive every run.
+pub(super) const SURVIVING_PROFILES: [&str; 2] = ["acme", "beta"];
 
-/// Files that are being written have this prefix.
+/// Prefix of temporary files.
 const TEMPORARY: &str = ".neto-tmp-";
 
 impl Sandbox {
-    /// Every file is as it was or as it should be: the store and the tokens can be read without a complaint, the
-    /// profiles are still there, each token file's two halves agree, the rest is whole JSON.
-    pub(crate) fn is_whole(&self, profiles: &[&str]) {
+    /// Asserts that all files are intact: store and tokens are readable, and the profiles still exist. Both parts of
+    /// each token file agree, and other files are valid JSON.
+    pub(crate) fn assert_intact(&self, profiles: &[&str]) {
         let listed = self.neto(["ls", "-o", "json"]).run();
         let rows = listed.code(0).json();
         for profile in profiles {
@@ -29,7 +29,7 @@ impl Sandbox {
                 continue;
             }
             if let Some(profile) = name.strip_suffix(".token") {
-                let (line, sealed) = (self.token_line(profile), self.sealed_token(profile));
+                let (line, sealed) = (self.token_header(profile), self.sealed_token(profile));
                 for (field, value) in line.as_object().expect("an object") {
                     assert_eq!(sealed[field], *value, "{field} of {}", path.display());
                 }
@@ -41,8 +41,8 @@ impl Sandbox {
         }
     }
 
-    /// Whether there is such a profile.
-    pub(super) fn lists(&self, profile: &str) -> bool {
+    /// Returns whether this profile exists.
+    pub(super) fn has_profile(&self, profile: &str) -> bool {
         let listed = self.neto(["ls", "-o", "json"]).run().code(0).json();
         listed.as_array().expect("rows").iter().any(|row| row["profile"] == *profile)
     }
@@ -54,15 +54,15 @@ impl Sandbox {
         files
     }
 
-    /// What killed runs left behind, in all folders.
+    /// Temporary files of killed runs, in all directories.
     pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
         let is_one =
             |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY));
         self.own_files().into_iter().filter(is_one).collect()
     }
 
-    /// Makes all leftovers two hours older.
-    pub(super) fn age_leftovers(&self) {
+    /// Sets the modification time of all leftovers to two hours ago.
+    pub(super) fn backdate_leftovers(&self) {
         for path in self.leftovers() {
             let file = fs::OpenOptions::new().write(true).open(path).expect("a leftover");
             file.set_modified(SystemTime::now() - Duration::from_secs(7200)).expect("its time");

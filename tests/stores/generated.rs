@@ -1,17 +1,18 @@
-//! Stores that no repository can hold: other encodings and stray bytes, depth, size, and what is no file of one's own.
+//! Stores that a repository cannot contain: other encodings, stray bytes, depth, size, and files of unsafe type or
+//! owner.
 
-use super::{Ground, assert_none, one_line, run};
-use crate::torture::scale::{say, say_not_tested};
+use super::{StoreFixture, assert_no_differences, one_line, run};
+use crate::torture::scale::{print_summary, report_skipped};
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-/// The most bytes that a store has.
-const CAP: u64 = 64 << 20;
+/// Maximum size of a store, in bytes.
+const MAX_SIZE: u64 = 64 << 20;
 
-/// A profile with a secret in which something may stand that does not belong there.
-fn around(inside: &[u8]) -> Vec<u8> {
+/// Returns a store with these bytes in the middle of a secret.
+fn with_secret_bytes(inside: &[u8]) -> Vec<u8> {
     [b"version = 1\n[profiles.acme]\nnetosecret = \"canary-", inside, b"-secret\"\n"].concat()
 }
 
@@ -19,11 +20,11 @@ fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
     text.encode_utf16().flat_map(unit).collect()
 }
 
-/// What a store is of, its bytes, and what is said of it.
-type Bytes = (&'static str, Vec<u8>, &'static str);
+/// Name of a store, its bytes, and the expected error.
+type ByteCase = (&'static str, Vec<u8>, &'static str);
 
-/// Texts in another encoding, or in none.
-fn encodings() -> Vec<Bytes> {
+/// Stores that are not UTF-8.
+fn encodings() -> Vec<ByteCase> {
     let plain = "version = 1\n[profiles.acme]\nnetosecret = \"canary-secret\"\n";
     let marked = format!("\u{feff}{plain}");
     let is_utf16 = "line 1, column 1: the file is UTF-16, not UTF-8 hint: save the file as UTF-8";
@@ -39,7 +40,7 @@ fn encodings() -> Vec<Bytes> {
             b"version = 1\n[profiles.ac\xe9e]\n".to_vec(),
             "line 2, column 13: byte 24 is not UTF-8",
         ),
-        ("a bad byte in a secret", around(b"\xfe"), "line 3, column 22: byte 49 is not UTF-8"),
+        ("a bad byte in a secret", with_secret_bytes(b"\xfe"), "line 3, column 22: byte 49 is not UTF-8"),
         ("a bad byte in a comment", b"version = 1 # \xc3\n".to_vec(), "line 1, column 15: byte 14 is not UTF-8"),
         ("a bad byte at the end", [plain.as_bytes(), b"\xff"].concat(), "line 4, column 1: byte 57 is not UTF-8"),
         (
@@ -47,20 +48,20 @@ fn encodings() -> Vec<Bytes> {
             b"version = 1\n# \xe2\x82".to_vec(),
             "line 2, column 3: byte 14 is not UTF-8",
         ),
-        ("an accent of Latin-1", around(b"caf\xe9"), "line 3, column 25: byte 52 is not UTF-8"),
-        ("a slash in two bytes", around(b"\xc0\xaf"), "line 3, column 22: byte 49 is not UTF-8"),
-        ("half a surrogate pair", around(b"\xed\xa0\x80"), "line 3, column 22: byte 49 is not UTF-8"),
-        ("beyond Unicode", around(b"\xf4\x90\x80\x80"), "line 3, column 22: byte 49 is not UTF-8"),
+        ("an accent of Latin-1", with_secret_bytes(b"caf\xe9"), "line 3, column 25: byte 52 is not UTF-8"),
+        ("a slash in two bytes", with_secret_bytes(b"\xc0\xaf"), "line 3, column 22: byte 49 is not UTF-8"),
+        ("half a surrogate pair", with_secret_bytes(b"\xed\xa0\x80"), "line 3, column 22: byte 49 is not UTF-8"),
+        ("beyond Unicode", with_secret_bytes(b"\xf4\x90\x80\x80"), "line 3, column 22: byte 49 is not UTF-8"),
         (
             "a secret's bytes as they are",
-            around(&(0x80..=0xff).collect::<Vec<u8>>()),
+            with_secret_bytes(&(0x80..=0xff).collect::<Vec<u8>>()),
             "line 3, column 22: byte 49 is not UTF-8",
         ),
     ]
 }
 
-/// Texts with a character that TOML does not have there, and what is no text at all.
-fn characters() -> Vec<Bytes> {
+/// Stores with characters that TOML forbids at that place, and files that are not text.
+fn characters() -> Vec<ByteCase> {
     let plain = "version = 1\n[profiles.acme]\nnetosecret = \"canary-secret\"\n";
     let control = "line 3, column 22: profiles.acme.netosecret: a control character, which TOML does not allow";
     vec![
@@ -74,11 +75,11 @@ fn characters() -> Vec<Bytes> {
             plain.replace('[', "\u{feff}[").into_bytes(),
             "line 2, column 2: a key without '=' and a value",
         ),
-        ("NUL in a text", around(b"\0"), control),
-        ("an escape sequence in a text", around(b"\x1b[2J"), control),
-        ("a bell in a text", around(b"\x07"), control),
-        ("delete in a text", around(b"\x7f"), control),
-        ("a carriage return in a text", around(b"\r"), control),
+        ("NUL in a text", with_secret_bytes(b"\0"), control),
+        ("an escape sequence in a text", with_secret_bytes(b"\x1b[2J"), control),
+        ("a bell in a text", with_secret_bytes(b"\x07"), control),
+        ("delete in a text", with_secret_bytes(b"\x7f"), control),
+        ("a carriage return in a text", with_secret_bytes(b"\r"), control),
         (
             "NUL in a comment",
             b"version = 1 # canary \0\n".to_vec(),
@@ -162,23 +163,23 @@ fn characters() -> Vec<Bytes> {
 
 #[test]
 fn r43_what_is_no_text_of_toml_is_told_by_its_place() {
-    let ground = Ground::new();
-    let made = [encodings(), characters()].concat();
+    let fixture = StoreFixture::new();
+    let stores = [encodings(), characters()].concat();
     let mut all = Vec::new();
-    for (name, bytes, said) in &made {
-        ground.sandbox.write_store(bytes);
-        let said = format!("error: {}: {said}", ground.path().display());
-        let mut differing = ground.refuses_every_command(3, &said);
-        if fs::read(ground.path()).expect("the store") != *bytes {
+    for (name, bytes, expected) in &stores {
+        fixture.sandbox.write_store(bytes);
+        let expected = format!("error: {}: {expected}", fixture.path().display());
+        let mut differing = fixture.refusal_differences(3, &expected);
+        if fs::read(fixture.path()).expect("the store") != *bytes {
             differing.push("the store was changed".to_owned());
         }
         all.push(((*name).to_owned(), differing));
     }
-    assert_none(&all);
-    say(&format!("{} stores of stray bytes through 5 commands each: told by their place", made.len()));
+    assert_no_differences(&all);
+    print_summary(&format!("{} stores of stray bytes through 5 commands each: told by their place", stores.len()));
 }
 
-/// Stores that go deeper than they may, and what is said of them.
+/// Stores that are nested too deep or too long, and the expected errors.
 fn deep_stores() -> Vec<(&'static str, String, &'static str)> {
     let many = 100_000;
     let within = |count: usize| format!("{}{}", "[".repeat(count), "]".repeat(count));
@@ -234,10 +235,10 @@ fn deep_stores() -> Vec<(&'static str, String, &'static str)> {
             format!("version = 1\n[profiles.acme]\nsecret = {}\n", within(many)),
             "line 3, column 74: nested deeper than 64 levels",
         ),
-        // As deep as they may, and then no use.
+        // The deepest permitted nesting, but an unknown key.
         ("64 lists", format!("version = 1\nx = {}\n", within(64)), "line 2, column 1: x: unknown key"),
         ("64 parts of a key", format!("version = 1\n{}a = 1\n", "a.".repeat(63)), "line 2, column 1: a: unknown key"),
-        // Many of one kind.
+        // Large numbers of one element.
         (
             "100,000 open texts",
             format!("version = 1\n{}", "\"canary\n".repeat(many)),
@@ -268,158 +269,158 @@ fn deep_stores() -> Vec<(&'static str, String, &'static str)> {
 
 #[test]
 fn r43_depth_and_length_are_told_at_once() {
-    let ground = Ground::new();
-    let made = deep_stores();
+    let fixture = StoreFixture::new();
+    let stores = deep_stores();
     let mut all = Vec::new();
-    for (name, text, said) in &made {
-        ground.sandbox.write_store(text);
-        let said = format!("error: {}: {said}", ground.path().display());
-        all.push(((*name).to_owned(), ground.refuses_every_command(3, &said)));
+    for (name, text, expected) in &stores {
+        fixture.sandbox.write_store(text);
+        let expected = format!("error: {}: {expected}", fixture.path().display());
+        all.push(((*name).to_owned(), fixture.refusal_differences(3, &expected)));
     }
-    assert_none(&all);
-    say(&format!("{} deep and long stores through 5 commands each: told, none waited for", made.len()));
+    assert_no_differences(&all);
+    print_summary(&format!("{} deep and long stores through 5 commands each: told, none waited for", stores.len()));
 }
 
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).expect("its mode");
 }
 
-/// What may stand where the store belongs: its name, how it is made at a path, and the exit code and what is said.
-/// `STORE` is the path, `HOME` its folder, `ELSEWHERE` the folder that a link leads to.
-struct Thing {
+/// Object in place of the store file: its name, its constructor, and the expected exit code and error. In the error,
+/// `STORE` is the path of the store, `HOME` its directory, and `WORK` the working directory.
+struct Obstacle {
     name: &'static str,
-    make: fn(&Ground, &Path),
+    make: fn(&StoreFixture, &Path),
     code: i32,
-    said: &'static str,
+    expected: &'static str,
 }
 
-/// A sound store.
-const SOUND: &str = "version = 1\n";
+/// A valid store.
+const VALID_STORE: &str = "version = 1\n";
 
-const THINGS: &[Thing] = &[
-    Thing {
+const OBSTACLES: &[Obstacle] = &[
+    Obstacle {
         name: "a pipe",
-        make: |ground, path| _ = ground.sandbox.program("mkfifo", ["-m", "600"]).arg(path).run().code(0),
+        make: |fixture, path| _ = fixture.sandbox.program("mkfifo", ["-m", "600"]).arg(path).run().code(0),
         code: 3,
-        said: "error: STORE is a device or pipe, not a regular file",
+        expected: "error: STORE is a device or pipe, not a regular file",
     },
-    Thing {
+    Obstacle {
         name: "a folder",
         make: |_, path| fs::create_dir(path).expect("a folder"),
         code: 3,
-        said: "error: STORE is a folder, not a regular file",
+        expected: "error: STORE is a folder, not a regular file",
     },
-    Thing {
+    Obstacle {
         name: "a link to a folder",
-        make: |ground, path| symlink(ground.sandbox.work(""), path).expect("a link"),
+        make: |fixture, path| symlink(fixture.sandbox.work(""), path).expect("a link"),
         code: 3,
-        said: "error: STORE is a folder, not a regular file",
+        expected: "error: STORE is a folder, not a regular file",
     },
-    Thing {
+    Obstacle {
         name: "a link to an endless device",
         make: |_, path| symlink("/dev/zero", path).expect("a link"),
         code: 3,
-        said: "error: STORE is a device or pipe, not a regular file",
+        expected: "error: STORE is a device or pipe, not a regular file",
     },
-    Thing {
+    Obstacle {
         name: "a link to itself",
         make: |_, path| symlink(path, path).expect("a link"),
         code: 1,
-        said: "error: cannot read STORE: too many levels of symbolic links",
+        expected: "error: cannot read STORE: too many levels of symbolic links",
     },
-    Thing {
+    Obstacle {
         name: "a link to a link back",
-        make: |ground, path| {
-            symlink(ground.sandbox.work("link"), path).expect("a link");
-            symlink(path, ground.sandbox.work("link")).expect("a link");
+        make: |fixture, path| {
+            symlink(fixture.sandbox.work("link"), path).expect("a link");
+            symlink(path, fixture.sandbox.work("link")).expect("a link");
         },
         code: 1,
-        said: "error: cannot read STORE: too many levels of symbolic links",
+        expected: "error: cannot read STORE: too many levels of symbolic links",
     },
-    Thing {
+    Obstacle {
         name: "a link through a file",
-        make: |ground, path| {
-            fs::write(ground.sandbox.work("file"), SOUND).expect("a file");
-            symlink(ground.sandbox.work("file/profiles.toml"), path).expect("a link");
+        make: |fixture, path| {
+            fs::write(fixture.sandbox.work("file"), VALID_STORE).expect("a file");
+            symlink(fixture.sandbox.work("file/profiles.toml"), path).expect("a link");
         },
         code: 1,
-        said: "error: cannot read STORE: not a directory",
+        expected: "error: cannot read STORE: not a directory",
     },
-    Thing {
+    Obstacle {
         name: "a socket",
         make: |_, path| drop(UnixListener::bind(path).expect("a socket")),
         code: 1,
-        said: "error: cannot read STORE: no such device or address",
+        expected: "error: cannot read STORE: no such device or address",
     },
-    Thing {
+    Obstacle {
         name: "a byte more than 64 MiB",
-        make: |_, path| sized(path, CAP + 1),
+        make: |_, path| sized(path, MAX_SIZE + 1),
         code: 3,
-        said: "error: STORE has 67108865 bytes; at most 67108864 are read",
+        expected: "error: STORE has 67108865 bytes; at most 67108864 are read",
     },
-    Thing {
+    Obstacle {
         name: "a gigabyte of nothing",
         make: |_, path| sized(path, 1 << 30),
         code: 3,
-        said: "error: STORE has 1073741824 bytes; at most 67108864 are read",
+        expected: "error: STORE has 1073741824 bytes; at most 67108864 are read",
     },
-    Thing {
+    Obstacle {
         name: "a link to a gigabyte of nothing",
-        make: |ground, path| {
-            sized(&ground.sandbox.work("large"), 1 << 30);
-            // So that it is not searched for secrets in the end.
-            ground.sandbox.spare(&ground.sandbox.work("large"));
-            symlink(ground.sandbox.work("large"), path).expect("a link");
+        make: |fixture, path| {
+            sized(&fixture.sandbox.work("large"), 1 << 30);
+            // Excludes the file from the search for secrets.
+            fixture.sandbox.allow_secrets_in(&fixture.sandbox.work("large"));
+            symlink(fixture.sandbox.work("large"), path).expect("a link");
         },
         code: 3,
-        said: "error: STORE has 1073741824 bytes; at most 67108864 are read",
+        expected: "error: STORE has 1073741824 bytes; at most 67108864 are read",
     },
-    Thing {
+    Obstacle {
         name: "a file that its group can write",
         make: |_, path| file(path, 0o620),
         code: 3,
-        said: "error: STORE can be written by others (mode 0620) hint: chmod go-w 'STORE'",
+        expected: "error: STORE can be written by others (mode 0620) hint: chmod go-w 'STORE'",
     },
-    Thing {
+    Obstacle {
         name: "a file that all can write",
         make: |_, path| file(path, 0o602),
         code: 3,
-        said: "error: STORE can be written by others (mode 0602) hint: chmod go-w 'STORE'",
+        expected: "error: STORE can be written by others (mode 0602) hint: chmod go-w 'STORE'",
     },
-    Thing {
+    Obstacle {
         name: "a file that is everybody's",
         make: |_, path| file(path, 0o666),
         code: 3,
-        said: "error: STORE can be written by others (mode 0666) hint: chmod go-w 'STORE'",
+        expected: "error: STORE can be written by others (mode 0666) hint: chmod go-w 'STORE'",
     },
-    Thing {
+    Obstacle {
         name: "a folder that its group can write",
-        make: |ground, path| {
+        make: |fixture, path| {
             file(path, 0o600);
-            set_mode(&ground.sandbox.home(""), 0o770);
+            set_mode(&fixture.sandbox.home(""), 0o770);
         },
         code: 3,
-        said: "error: HOME can be written by others (mode 0770) hint: chmod go-w 'HOME'",
+        expected: "error: HOME can be written by others (mode 0770) hint: chmod go-w 'HOME'",
     },
-    Thing {
+    Obstacle {
         name: "a folder that all can write, if sticky",
-        make: |ground, path| {
+        make: |fixture, path| {
             file(path, 0o600);
-            set_mode(&ground.sandbox.home(""), 0o1777);
+            set_mode(&fixture.sandbox.home(""), 0o1777);
         },
         code: 3,
-        said: "error: HOME can be written by others (mode 1777) hint: mkdir -m 700 'HOME/neto' (and keep it there: this folder is everybody's)",
+        expected: "error: HOME can be written by others (mode 1777) hint: mkdir -m 700 'HOME/neto' (and keep it there: this folder is everybody's)",
     },
-    Thing {
+    Obstacle {
         name: "a link into a folder that all can write",
-        make: |ground, path| {
-            fs::create_dir(ground.sandbox.work("shared")).expect("a folder");
-            file(&ground.sandbox.work("shared/profiles.toml"), 0o600);
-            set_mode(&ground.sandbox.work("shared"), 0o777);
-            symlink(ground.sandbox.work("shared/profiles.toml"), path).expect("a link");
+        make: |fixture, path| {
+            fs::create_dir(fixture.sandbox.work("shared")).expect("a folder");
+            file(&fixture.sandbox.work("shared/profiles.toml"), 0o600);
+            set_mode(&fixture.sandbox.work("shared"), 0o777);
+            symlink(fixture.sandbox.work("shared/profiles.toml"), path).expect("a link");
         },
         code: 3,
-        said: "error: WORK/shared can be written by others (mode 0777) hint: chmod go-w 'WORK/shared'",
+        expected: "error: WORK/shared can be written by others (mode 0777) hint: chmod go-w 'WORK/shared'",
     },
 ];
 
@@ -429,78 +430,79 @@ fn sized(path: &Path, size: u64) {
 }
 
 fn file(path: &Path, mode: u32) {
-    fs::write(path, SOUND).expect("a file");
+    fs::write(path, VALID_STORE).expect("a file");
     set_mode(path, mode);
 }
 
-/// What is told of a store that `thing` stands for.
-fn refuses(thing: &Thing) -> Vec<String> {
-    let ground = Ground::new();
-    let path = ground.path();
+/// Returns all differences from the expected errors for this object.
+fn differences(obstacle: &Obstacle) -> Vec<String> {
+    let fixture = StoreFixture::new();
+    let path = fixture.path();
     fs::remove_file(&path).expect("the store that init made");
-    (thing.make)(&ground, &path);
-    let (home, work) = (ground.sandbox.home(""), ground.sandbox.work(""));
+    (obstacle.make)(&fixture, &path);
+    let (home, work) = (fixture.sandbox.home(""), fixture.sandbox.work(""));
     let text = |path: &Path| path.to_str().expect("text").trim_end_matches('/').to_owned();
-    let said = thing.said.replace("STORE", &text(&path)).replace("HOME", &text(&home)).replace("WORK", &text(&work));
-    let differing = ground.refuses_every_command(thing.code, &said);
+    let expected =
+        obstacle.expected.replace("STORE", &text(&path)).replace("HOME", &text(&home)).replace("WORK", &text(&work));
+    let differing = fixture.refusal_differences(obstacle.code, &expected);
     set_mode(&home, 0o700);
     differing
 }
 
 #[test]
 fn r2_r3_what_is_no_file_of_ones_own_is_told_at_once() {
-    let all: Vec<_> = THINGS.iter().map(|thing| (thing.name.to_owned(), refuses(thing))).collect();
-    assert_none(&all);
-    say(&format!(
+    let all: Vec<_> = OBSTACLES.iter().map(|obstacle| (obstacle.name.to_owned(), differences(obstacle))).collect();
+    assert_no_differences(&all);
+    print_summary(&format!(
         "{} things in place of a store through 5 commands each: told, none waited for or written",
-        THINGS.len()
+        OBSTACLES.len()
     ));
 }
 
 #[test]
 fn r3_a_store_of_another_user_is_refused_and_one_that_cannot_be_read_is_not_absent() {
-    let ground = Ground::new();
-    file(&ground.path(), 0o000);
-    let said = format!("error: cannot read {}: permission denied", ground.path().display());
+    let fixture = StoreFixture::new();
+    file(&fixture.path(), 0o000);
+    let expected = format!("error: cannot read {}: permission denied", fixture.path().display());
     for verb in [&["ls"][..], &["token", "acme"], &["profile", "add", "globex"]] {
-        let outcome = run(ground.sandbox.bound_neto(verb).stdin(ground.credential.netosecret()));
+        let outcome = run(fixture.sandbox.unprivileged_neto(verb).stdin(fixture.credential.netosecret()));
         outcome.code(1).stdout("");
-        assert_eq!(one_line(&outcome.stderr), said, "{outcome}");
+        assert_eq!(one_line(&outcome.stderr), expected, "{outcome}");
     }
-    set_mode(&ground.path(), 0o600);
+    set_mode(&fixture.path(), 0o600);
     if !rustix::process::geteuid().is_root() {
-        say_not_tested("only root can make a store that belongs to another user");
+        report_skipped("only root can make a store that belongs to another user");
         return;
     }
     for (owner, code) in [(Some(65_534), 3), (Some(0), 0)] {
-        chown(ground.path(), owner, None).expect("another owner");
-        let outcome = run(ground.neto(&["ls"]));
+        chown(fixture.path(), owner, None).expect("another owner");
+        let outcome = run(fixture.neto(&["ls"]));
         outcome.code(code).stdout("");
         if code != 0 {
-            let said = format!("error: {} belongs to another user (uid 65534)", ground.path().display());
+            let expected = format!("error: {} belongs to another user (uid 65534)", fixture.path().display());
             let hint = "hint: run neto as the user whom its files belong to";
-            assert_eq!(ground.refuses_every_command(code, &format!("{said} {hint}")), Vec::<String>::new());
+            assert_eq!(fixture.refusal_differences(code, &format!("{expected} {hint}")), Vec::<String>::new());
         }
     }
 }
 
 #[test]
 fn r2_a_store_of_64_mib_is_read() {
-    let ground = Ground::new();
+    let fixture = StoreFixture::new();
     let head = "version = 1\n#";
-    let rest = usize::try_from(CAP).expect("a size") - head.len();
-    ground.sandbox.write_store(format!("{head}{}", "x".repeat(rest)));
-    run(ground.neto(&["ls", "-o", "json"])).code(0).stdout("[]\n");
+    let rest = usize::try_from(MAX_SIZE).expect("a size") - head.len();
+    fixture.sandbox.write_store(format!("{head}{}", "x".repeat(rest)));
+    run(fixture.neto(&["ls", "-o", "json"])).code(0).stdout("[]\n");
 }
 
 #[test]
 fn r3_nothing_is_made_where_a_link_leads_nowhere() {
-    let ground = Ground::new();
-    fs::remove_file(ground.path()).expect("the store that init made");
-    symlink(ground.sandbox.work("gone/profiles.toml"), ground.path()).expect("a link");
+    let fixture = StoreFixture::new();
+    fs::remove_file(fixture.path()).expect("the store that init made");
+    symlink(fixture.sandbox.work("gone/profiles.toml"), fixture.path()).expect("a link");
     for verb in [&["profile", "add", "globex"][..], &["token", "acme"], &["ls"], &["init"]] {
-        run(ground.neto(verb)).code(1).stdout("").stderr_has("which is not there\n  hint: neto init --link FILE\n");
+        run(fixture.neto(verb)).code(1).stdout("").stderr_has("which is not there\n  hint: neto init --link FILE\n");
     }
-    assert!(ground.path().is_symlink() && !ground.sandbox.work("gone").exists());
-    assert_eq!(ground.sandbox.server().connections(), 0);
+    assert!(fixture.path().is_symlink() && !fixture.sandbox.work("gone").exists());
+    assert_eq!(fixture.sandbox.server().connections(), 0);
 }

@@ -1,21 +1,21 @@
-//! The bad stores of `invalid/` and the good ones of `valid/`. What neto must make of a store stands in the comment at
-//! its head, where whoever reads it sees both and neither gets lost:
+//! The bad stores of `invalid/` and the good ones of `valid/`. The comment at the head of each store states the
+//! expected result:
 //!
-//! - `# exit 3, the file: TEXT`: every command fails so;
-//! - `# exit 3, profile acme: TEXT`: so does whatever asks for that profile, and the others keep working;
-//! - `# exit 6, neto token acme: TEXT`: this command does, of a store that is well-formed;
-//! - `# hint: TEXT` on the next line: what is said to do, if it is not the usual thing;
-//! - in a good store `# acme: {...}` for each profile, in their order: what `profile show` says of it, or a part of that.
+//! - `# exit 3, the file: TEXT`: every command fails with this error;
+//! - `# exit 3, profile acme: TEXT`: commands for that profile fail, and other profiles work;
+//! - `# exit 6, neto token acme: TEXT`: this command fails, although the store is well-formed;
+//! - `# hint: TEXT` on the next line: the hint, if it is not the usual one;
+//! - in a good store `# acme: {...}` for each profile, in order: fields of `profile show`, all or some.
 
-use super::{Ground, assert_none, one_line, run};
-use crate::torture::scale::say;
+use super::{StoreFixture, assert_no_differences, one_line, run};
+use crate::torture::scale::print_summary;
 use serde_json::{Map, Value};
 use std::fs;
 use std::path::Path;
 
-/// Stores that a comment at their head would make other ones, since they are no TOML from the first line on, or nothing
-/// at all. Each fails every command with exit 3, so.
-const HEADLESS: [(&str, &str); 20] = [
+/// Stores without a comment at their head. They are not TOML from the first line on, or a comment would change them.
+/// Each fails every command with exit code 3 and this text.
+const WITHOUT_HEAD: [(&str, &str); 20] = [
     ("format-age", "line 1, column 12: a key without '=' and a value"),
     ("format-blank-lines", "line 1, column 1: 'version' is missing"),
     ("format-comments", "line 1, column 1: 'version' is missing"),
@@ -38,61 +38,61 @@ const HEADLESS: [(&str, &str); 20] = [
     ("format-yaml-document", "line 1, column 4: a key without '=' and a value"),
 ];
 
-/// A store as it lies in the repository.
-struct Listed {
+/// A store file of the repository.
+struct StoreFile {
     name: String,
     bytes: Vec<u8>,
 }
 
-/// A bad one, and what must come of it.
-struct Bad {
-    store: Listed,
+/// A bad store and its expected result.
+struct BadStore {
+    store: StoreFile,
     code: i32,
-    fails: Fails,
+    scope: Scope,
     text: String,
     hint: Option<String>,
 }
 
-/// What a bad store fails.
+/// Commands that a bad store fails.
 #[derive(PartialEq)]
-enum Fails {
+enum Scope {
     EveryCommand,
     Profile(String),
     Command(Vec<String>),
 }
 
-/// The stores of a folder that holds nothing else, by name.
-fn stores(folder: &str) -> Vec<Listed> {
+/// Reads all stores of a directory, sorted by name.
+fn stores(folder: &str) -> Vec<StoreFile> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stores").join(folder);
     let entries = fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").path());
-    let mut found: Vec<Listed> = entries
+    let mut found: Vec<StoreFile> = entries
         .map(|path| {
             let file = path.file_name().and_then(|name| name.to_str()).expect("a name");
             let name = file.strip_suffix(".toml").unwrap_or_else(|| panic!("{file} is no store")).to_owned();
-            Listed { name, bytes: fs::read(&path).expect("a store") }
+            StoreFile { name, bytes: fs::read(&path).expect("a store") }
         })
         .collect();
-    found.sort_by(|one, other| one.name.cmp(&other.name));
+    found.sort_by(|a, b| a.name.cmp(&b.name));
     found
 }
 
-/// The bad stores that fail what `which` says.
-fn bad_stores(which: impl Fn(&Fails) -> bool) -> Vec<Bad> {
+/// Returns the bad stores whose scope satisfies `which`.
+fn bad_stores(which: impl Fn(&Scope) -> bool) -> Vec<BadStore> {
     let stores = stores("invalid");
-    for (name, _) in HEADLESS {
+    for (name, _) in WITHOUT_HEAD {
         assert!(stores.iter().any(|store| store.name == name), "{name} is not there");
     }
-    stores.into_iter().map(Bad::new).filter(|bad| which(&bad.fails)).collect()
+    stores.into_iter().map(BadStore::new).filter(|bad| which(&bad.scope)).collect()
 }
 
-impl Listed {
-    /// The lines of its head, as far as they are such.
+impl StoreFile {
+    /// Lines of the comment at the head of the store.
     fn head(&self) -> impl Iterator<Item = &str> {
         let text = std::str::from_utf8(&self.bytes).expect("text");
         text.trim_start_matches('\u{feff}').lines().map_while(|line| line.strip_prefix("# "))
     }
 
-    /// What `profile show` says of each profile, as the head of a good store has it.
+    /// Profiles in the head of a good store, with the expected fields of `profile show`.
     fn profiles(&self) -> Vec<(String, Map<String, Value>)> {
         let lines = self.head().map_while(|line| line.split_once(": {"));
         let fields = |rest: &str| serde_json::from_str(&format!("{{{rest}")).unwrap_or_else(|_| panic!("{rest}"));
@@ -100,33 +100,33 @@ impl Listed {
     }
 }
 
-impl Bad {
-    fn new(store: Listed) -> Self {
-        if let Some((_, text)) = HEADLESS.iter().find(|(name, _)| *name == store.name) {
+impl BadStore {
+    fn new(store: StoreFile) -> Self {
+        if let Some((_, text)) = WITHOUT_HEAD.iter().find(|(name, _)| *name == store.name) {
             let text = (*text).to_owned();
-            return Self { store, code: 3, fails: Fails::EveryCommand, text, hint: None };
+            return Self { store, code: 3, scope: Scope::EveryCommand, text, hint: None };
         }
         let parsed = Self::parse(&mut store.head());
-        let (code, fails, text, hint) =
+        let (code, scope, text, hint) =
             parsed.unwrap_or_else(|| panic!("{} does not say what it must get", store.name));
-        Self { store, code, fails, text, hint }
+        Self { store, code, scope, text, hint }
     }
 
-    fn parse<'a>(lines: &mut impl Iterator<Item = &'a str>) -> Option<(i32, Fails, String, Option<String>)> {
+    fn parse<'a>(lines: &mut impl Iterator<Item = &'a str>) -> Option<(i32, Scope, String, Option<String>)> {
         let (code, rest) = lines.next()?.strip_prefix("exit ")?.split_once(", ")?;
         let (what, text) = rest.split_once(": ")?;
-        let fails = match what.split_once(' ')? {
-            ("the", "file") => Fails::EveryCommand,
-            ("profile", name) => Fails::Profile(name.to_owned()),
-            ("neto", words) => Fails::Command(words.split(' ').map(str::to_owned).collect()),
+        let scope = match what.split_once(' ')? {
+            ("the", "file") => Scope::EveryCommand,
+            ("profile", name) => Scope::Profile(name.to_owned()),
+            ("neto", words) => Scope::Command(words.split(' ').map(str::to_owned).collect()),
             _ => return None,
         };
         let hint = lines.next().and_then(|line| line.strip_prefix("hint: ")).map(str::to_owned);
-        Some((code.parse().ok()?, fails, text.to_owned(), hint))
+        Some((code.parse().ok()?, scope, text.to_owned(), hint))
     }
 
-    /// The whole error, the place of the store in front of its text; `usual` is the hint where the head has none.
-    fn said(&self, place: &str, usual: Option<String>) -> String {
+    /// Renders the expected error, with `place` before its text. `usual` is the hint if the head has none.
+    fn expected_error(&self, place: &str, usual: Option<String>) -> String {
         let hint = self.hint.clone().or(usual).map(|hint| format!(" hint: {hint}"));
         format!("error: {place}{}{}", self.text, hint.unwrap_or_default())
     }
@@ -134,69 +134,72 @@ impl Bad {
 
 #[test]
 fn r48_a_bad_file_fails_every_command_with_its_place_and_no_value() {
-    let ground = Ground::new();
-    let place = format!("{}: ", ground.path().display());
-    let stores = bad_stores(|fails| *fails == Fails::EveryCommand);
+    let fixture = StoreFixture::new();
+    let place = format!("{}: ", fixture.path().display());
+    let stores = bad_stores(|scope| *scope == Scope::EveryCommand);
     assert!(stores.len() >= 150, "{}", stores.len());
     let mut all = Vec::new();
     for bad in &stores {
-        ground.sandbox.write_store(&bad.store.bytes);
-        let mut differing = ground.refuses_every_command(bad.code, &bad.said(&place, None));
-        if fs::read(ground.path()).expect("the store") != bad.store.bytes {
+        fixture.sandbox.write_store(&bad.store.bytes);
+        let mut differing = fixture.refusal_differences(bad.code, &bad.expected_error(&place, None));
+        if fs::read(fixture.path()).expect("the store") != bad.store.bytes {
             differing.push("the store was changed".to_owned());
         }
         all.push((bad.store.name.clone(), differing));
     }
-    assert_none(&all);
-    assert_eq!(ground.sandbox.server().connections(), 0);
-    say(&format!("{} bad files through 5 commands each: told with line, column and key, 0 values shown", stores.len()));
+    assert_no_differences(&all);
+    assert_eq!(fixture.sandbox.server().connections(), 0);
+    print_summary(&format!(
+        "{} bad files through 5 commands each: told with line, column and key, 0 values shown",
+        stores.len()
+    ));
 }
 
 #[test]
 fn r48_a_bad_profile_fails_alone_with_its_place_and_no_value() {
-    let ground = Ground::new();
-    ground.sandbox.add("other");
-    let text = ground.sandbox.store();
+    let fixture = StoreFixture::new();
+    fixture.sandbox.add("other");
+    let text = fixture.sandbox.store();
     let other = &text[text.find("[profiles.other]").expect("the good one")..];
-    let token = ground.neto(&["token", "other"]).reveals("access token").run().code(0).stdout.clone();
-    let connections = ground.sandbox.server().connections();
-    let place = format!("{}: ", ground.path().display());
-    let stores = bad_stores(|fails| matches!(fails, Fails::Profile(_)));
+    let token = fixture.neto(&["token", "other"]).allow_secret("access token").run().code(0).stdout.clone();
+    let connections = fixture.sandbox.server().connections();
+    let place = format!("{}: ", fixture.path().display());
+    let stores = bad_stores(|scope| matches!(scope, Scope::Profile(_)));
     assert!(stores.len() >= 150, "{}", stores.len());
     let mut all = Vec::new();
     for bad in &stores {
-        let Fails::Profile(name) = &bad.fails else { continue };
+        let Scope::Profile(name) = &bad.scope else { continue };
         let bytes = [&bad.store.bytes, b"\n".as_slice(), other.as_bytes()].concat();
-        ground.sandbox.write_store(&bytes);
+        fixture.sandbox.write_store(&bytes);
         let mut differing = Vec::new();
-        let listed = run(ground.neto(&["ls", "-o", "json"]));
+        let listed = run(fixture.neto(&["ls", "-o", "json"]));
         let names: Vec<Value> =
             listed.json().as_array().expect("rows").iter().map(|row| row["profile"].clone()).collect();
         let warned = listed.stderr == format!("warning: {place}{}\n", bad.text);
         if listed.exit_code() != 0 || names != ["other"] || !warned {
             differing.push(listed.to_string());
         }
-        let said = bad.said(&place, Some(format!("neto profile edit {name}")));
+        let expected = bad.expected_error(&place, Some(format!("neto profile edit {name}")));
         for verb in [&["token", name][..], &["export", name], &["profile", "show", name], &["exec", name, "--", "true"]]
         {
             let code = if verb[0] == "exec" { 125 } else { bad.code };
-            let outcome = run(ground.neto(verb));
-            if outcome.exit_code() != code || one_line(&outcome.stderr) != said {
-                differing.push(format!("{outcome}\nwanted: exit {code}, {said}"));
+            let outcome = run(fixture.neto(verb));
+            if outcome.exit_code() != code || one_line(&outcome.stderr) != expected {
+                differing.push(format!("{outcome}\nwanted: exit {code}, {expected}"));
             }
         }
-        let good = ground.neto(&["token", "other"]).reveals("access token").run();
+        let good = fixture.neto(&["token", "other"]).allow_secret("access token").run();
         if good.exit_code() != 0 || good.stdout != token {
             differing.push(good.to_string());
         }
-        if fs::read(ground.path()).expect("the store") != bytes {
+        if fs::read(fixture.path()).expect("the store") != bytes {
             differing.push("the store was changed".to_owned());
         }
         all.push((bad.store.name.clone(), differing));
     }
-    assert_none(&all);
-    assert_eq!(ground.sandbox.server().connections(), connections);
-    say(&format!(
+    assert_no_differences(&all);
+    assert_eq!(fixture.sandbox.server().connections(), connections);
+    print_summary(&format!(
         "{} bad profiles through 6 commands each: warned of or told, the good one beside them used",
         stores.len()
     ));
@@ -205,44 +208,47 @@ fn r48_a_bad_profile_fails_alone_with_its_place_and_no_value() {
 #[cfg(unix)]
 #[test]
 fn r48_what_is_well_formed_and_no_use_fails_where_it_is_used() {
-    let ground = Ground::new();
-    let stores = bad_stores(|fails| matches!(fails, Fails::Command(_)));
+    let fixture = StoreFixture::new();
+    let stores = bad_stores(|scope| matches!(scope, Scope::Command(_)));
     assert!(stores.len() >= 20, "{}", stores.len());
     let mut all = Vec::new();
     for bad in &stores {
-        let Fails::Command(words) = &bad.fails else { continue };
-        ground.sandbox.write_store(&bad.store.bytes);
-        ground.neto(&["trust", "--all"]).run().code(0);
-        run(ground.neto(&["ls"])).code(0).stderr_lacks("warning: ").stderr_lacks("error: ");
+        let Scope::Command(words) = &bad.scope else { continue };
+        fixture.sandbox.write_store(&bad.store.bytes);
+        fixture.neto(&["trust", "--all"]).run().code(0);
+        run(fixture.neto(&["ls"])).code(0).stderr_lacks("warning: ").stderr_lacks("error: ");
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let outcome = run(ground.neto(&words));
-        let said = bad.said("", None);
+        let outcome = run(fixture.neto(&words));
+        let expected = bad.expected_error("", None);
         let mut differing = Vec::new();
-        let told =
+        let errors =
             outcome.stderr.split_inclusive('\n').skip_while(|line| line.starts_with("warning: ")).collect::<String>();
-        if outcome.exit_code() != bad.code || one_line(&told) != said || !outcome.stdout.is_empty() {
-            differing.push(format!("{outcome}\nwanted: exit {}, {said}", bad.code));
+        if outcome.exit_code() != bad.code || one_line(&errors) != expected || !outcome.stdout.is_empty() {
+            differing.push(format!("{outcome}\nwanted: exit {}, {expected}", bad.code));
         }
-        if fs::read(ground.path()).expect("the store") != bad.store.bytes {
+        if fs::read(fixture.path()).expect("the store") != bad.store.bytes {
             differing.push("the store was changed".to_owned());
         }
         all.push((bad.store.name.clone(), differing));
     }
-    assert_none(&all);
-    assert_eq!(ground.sandbox.server().connections(), 0);
-    say(&format!("{} stores that are well-formed and no use: told by the command that uses them", stores.len()));
+    assert_no_differences(&all);
+    assert_eq!(fixture.sandbox.server().connections(), 0);
+    print_summary(&format!(
+        "{} stores that are well-formed and no use: told by the command that uses them",
+        stores.len()
+    ));
 }
 
 #[test]
 fn r43_every_spelling_is_read_and_kept() {
-    let ground = Ground::new();
+    let fixture = StoreFixture::new();
     let stores = stores("valid");
     assert!(stores.len() >= 40, "{}", stores.len());
     let (mut all, mut added, mut shown) = (Vec::new(), 0, 0);
     for store in &stores {
-        ground.sandbox.write_store(&store.bytes);
+        fixture.sandbox.write_store(&store.bytes);
         let profiles = store.profiles();
-        let listed = ground.neto(&["ls", "-o", "json"]).run();
+        let listed = fixture.neto(&["ls", "-o", "json"]).run();
         let rows = listed.code(0).stderr_lacks("warning: ").stderr_lacks("error: ").json();
         let names: Vec<&str> =
             rows.as_array().expect("rows").iter().filter_map(|row| row["profile"].as_str()).collect();
@@ -250,29 +256,29 @@ fn r43_every_spelling_is_read_and_kept() {
         assert_eq!(names, wanted, "the profiles of {}", store.name);
         let mut differing = Vec::new();
         for (name, wanted) in &profiles {
-            let found = ground.sandbox.shown(name);
+            let found = fixture.sandbox.profile_json(name);
             let wrong = wanted.iter().filter(|(key, value)| found.get(key) != Some(value));
             differing.extend(wrong.map(|(key, value)| format!("{name}.{key} is {:?}, not {value}", found.get(key))));
             shown += 1;
         }
-        // A change and its contrary leave every byte as it was, but the line ends behind the last, where it stood.
-        ground.neto(&["trust", "--all"]).run().code(0);
-        let add = ground.neto(&["profile", "add", "zz-new"]).run();
+        // Adding and removing a profile leaves every byte as before, except trailing white space.
+        fixture.neto(&["trust", "--all"]).run().code(0);
+        let add = fixture.neto(&["profile", "add", "zz-new"]).run();
         if add.exit_code() == 0 {
             added += 1;
-            ground.neto(&["profile", "remove", "zz-new", "--yes"]).run().code(0);
+            fixture.neto(&["profile", "remove", "zz-new", "--yes"]).run().code(0);
         } else {
-            // To nobody, or to whom this neto does not seal.
+            // The store has no recipient, or one to which this neto cannot encrypt.
             add.code(3);
         }
-        if fs::read(ground.path()).expect("the store").trim_ascii_end() != store.bytes.trim_ascii_end() {
+        if fs::read(fixture.path()).expect("the store").trim_ascii_end() != store.bytes.trim_ascii_end() {
             differing.push("the store is not as it was".to_owned());
         }
         all.push((store.name.clone(), differing));
     }
-    assert_none(&all);
+    assert_no_differences(&all);
     assert!(added >= 40, "{added} stores that a profile was added to");
-    say(&format!(
+    print_summary(&format!(
         "{} good stores, {shown} profiles shown; {added} with a profile added and removed, byte for byte",
         stores.len()
     ));
