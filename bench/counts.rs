@@ -16,14 +16,14 @@ const HEAD: &str = "\
 # 5 %; `bench/instructions --accept` writes this file.
 ";
 
-/// Tools that the counts depend on. After a change of `code` no count is comparable. After a change of `beside`
+/// Tools that the counts depend on. After a change of `compiler` no count is comparable. After a change of `runtime`
 /// only neto's own counts are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Made {
+pub(crate) struct Toolchain {
     /// Compiler, target, processor.
-    pub(crate) code: String,
+    pub(crate) compiler: String,
     /// C library and valgrind.
-    pub(crate) beside: String,
+    pub(crate) runtime: String,
 }
 
 /// Count of one hot path.
@@ -33,13 +33,13 @@ pub(crate) struct Count {
     /// Instructions in neto's own code.
     pub(crate) own: u64,
     /// Instructions of neto and its libraries, without those of an empty program.
-    pub(crate) whole: u64,
+    pub(crate) total: u64,
 }
 
 /// Content of the counts file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Counts {
-    pub(crate) made: Made,
+    pub(crate) toolchain: Toolchain,
     pub(crate) counts: Vec<Count>,
 }
 
@@ -54,21 +54,21 @@ impl Counts {
     /// Parses the counts file; `None` if the text has another format.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
-        let code = lines.next()?.strip_prefix("code: ")?.to_owned();
-        let beside = lines.next()?.strip_prefix("beside: ")?.to_owned();
+        let compiler = lines.next()?.strip_prefix("code: ")?.to_owned();
+        let runtime = lines.next()?.strip_prefix("beside: ")?.to_owned();
         let count = |line: &str| {
             let (own, rest) = line.trim_start().split_once(' ')?;
-            let (whole, path) = rest.trim_start().split_once(' ')?;
-            Some(Count { path: path.trim_start().to_owned(), own: own.parse().ok()?, whole: whole.parse().ok()? })
+            let (total, path) = rest.trim_start().split_once(' ')?;
+            Some(Count { path: path.trim_start().to_owned(), own: own.parse().ok()?, total: total.parse().ok()? })
         };
-        Some(Self { made: Made { code, beside }, counts: lines.map(count).collect::<Option<_>>()? })
+        Some(Self { toolchain: Toolchain { compiler, runtime }, counts: lines.map(count).collect::<Option<_>>()? })
     }
 
     pub(crate) fn render(&self) -> String {
-        let mut text = format!("{HEAD}\ncode: {}\nbeside: {}\n\n", self.made.code, self.made.beside);
+        let mut text = format!("{HEAD}\ncode: {}\nbeside: {}\n\n", self.toolchain.compiler, self.toolchain.runtime);
         writeln!(text, "#      own       whole  path").expect("text");
-        for Count { path, own, whole } in &self.counts {
-            writeln!(text, "{own:>10}  {whole:>10}  {path}").expect("text");
+        for Count { path, own, total } in &self.counts {
+            writeln!(text, "{own:>10}  {total:>10}  {path}").expect("text");
         }
         text
     }
@@ -77,28 +77,28 @@ impl Counts {
     #[allow(clippy::cast_precision_loss, reason = "a change in hundredths, to be read")]
     pub(crate) fn compare(&self, now: &Self) -> Verdict {
         let mut lines = vec![];
-        if self.made.code != now.made.code {
+        if self.toolchain.compiler != now.toolchain.compiler {
             lines.push(format!(
                 "NOT COMPARED: counted with {}, and here is {}; look at the figures, then `bench/instructions --accept`",
-                self.made.code, now.made.code
+                self.toolchain.compiler, now.toolchain.compiler
             ));
             return Verdict { lines, failed: false };
         }
-        let same_runtime = self.made.beside == now.made.beside;
+        let same_runtime = self.toolchain.runtime == now.toolchain.runtime;
         if !same_runtime {
             lines.push(format!(
                 "only neto's own instructions are compared: counted beside {}, and here is {}",
-                self.made.beside, now.made.beside
+                self.toolchain.runtime, now.toolchain.runtime
             ));
         }
         let (mut failed, mut fallen) = (false, false);
-        for Count { path, own, whole } in &now.counts {
+        for Count { path, own, total } in &now.counts {
             let Some(old) = self.counts.iter().find(|count| count.path == *path) else {
                 lines.push(format!("{path}: not among the committed counts"));
                 failed = true;
                 continue;
             };
-            let both = [("own", old.own, *own), ("whole", old.whole, *whole)];
+            let both = [("own", old.own, *own), ("whole", old.total, *total)];
             for (kind, old, new) in both.into_iter().take(if same_runtime { 2 } else { 1 }) {
                 let change = (new as f64 / old as f64 - 1.0) * 100.0;
                 let risen = new * 100 > old * (100 + ALLOWED_PERCENT);

@@ -123,7 +123,7 @@ impl Bench<'_> {
         let authority = Authority::new();
         let roots = self.folder.join("roots.pem");
         fs::write(&roots, authority.pem()).expect("a file of roots");
-        let server = home::with_fixed_tokens(Server::https(&authority, Leaf::Good));
+        let server = home::with_fixed_tokens(Server::https(&authority, Leaf::Valid));
         let home = Home::empty(self.neto, self.folder.join("encrypted"), count);
         self.import(&server, &home);
         self.slow_down(&server);

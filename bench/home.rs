@@ -28,7 +28,7 @@ pub(crate) fn server() -> Server {
 /// Configures the server to grant tokens as long as those of the API. Equal lengths give each run equal work.
 pub(crate) fn with_fixed_tokens(server: Server) -> Server {
     server.set_lifetime(Lifetime { access: YEAR, refresh: Some(YEAR) });
-    server.shape_grants(|grant| {
+    server.edit_grants(|grant| {
         for (name, length) in [("access_token", 1_100), ("refresh_token", 700)] {
             grant.insert(name.to_owned(), Value::from(format!("e30.{}", "a".repeat(length))));
         }

@@ -1,6 +1,6 @@
 //! Counts the instructions of the hot paths with valgrind's callgrind, whose counts do not vary between runs.
 
-use crate::counts::{Count, Counts, Made};
+use crate::counts::{Count, Counts, Toolchain};
 use crate::home::{self, Home, PROFILE, run_checked};
 use std::collections::HashMap;
 use std::fs;
@@ -73,9 +73,9 @@ pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
         let least = tallies.iter().min_by_key(|tally| tally.total).expect("one at least");
         let most = tallies.iter().map(|tally| tally.total).max().expect("one at least");
         println!("{:>10}  {:>10}  {path}{}", least.own, least.total, spread(options.repeat, most - least.total));
-        counts.push(Count { path: path.to_owned(), own: least.own, whole: least.total });
+        counts.push(Count { path: path.to_owned(), own: least.own, total: least.total });
     }
-    let now = Counts { made: tools(), counts };
+    let now = Counts { toolchain: tools(), counts };
     if options.accept {
         fs::write(COMMITTED, now.render()).expect("the counts written");
         println!("written: bench/instructions.txt");
@@ -165,15 +165,15 @@ impl Tally {
 }
 
 /// Returns the tools of this run.
-fn tools() -> Made {
+fn tools() -> Toolchain {
     let first = |program: &str, argument: &str| {
         let text = run_checked(Command::new(program).arg(argument), "");
         text.lines().next().unwrap_or_default().trim().to_owned()
     };
     let (system, architecture) = (std::env::consts::OS, std::env::consts::ARCH);
-    Made {
-        code: format!("{}, {architecture}-{system}{}", first("rustc", "--version"), avx2_suffix()),
-        beside: format!("{}, {}", first("getconf", "GNU_LIBC_VERSION"), first("valgrind", "--version")),
+    Toolchain {
+        compiler: format!("{}, {architecture}-{system}{}", first("rustc", "--version"), avx2_suffix()),
+        runtime: format!("{}, {}", first("getconf", "GNU_LIBC_VERSION"), first("valgrind", "--version")),
     }
 }
 

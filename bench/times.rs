@@ -73,9 +73,9 @@ pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
     stopwatch.run(&programs, 1);
     let rounds = usize::try_from(options.rounds).expect("a count");
     eprintln!("{rounds} rounds of {} programs", programs.len());
-    let before = server.took().len();
+    let before = server.response_times().len();
     let runs = stopwatch.run(&programs, rounds);
-    let took = &server.took()[before..];
+    let took = &server.response_times()[before..];
     assert_eq!(took.len(), rounds, "one login a round, and nothing else, asks the server");
     let client_ms = runs[Slot::Login as usize].0.iter().zip(took);
     let client_ms = median(client_ms.map(|(run, took)| run.milliseconds - took.as_secs_f64() * 1e3));

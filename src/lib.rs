@@ -1,55 +1,64 @@
-//! neto keeps the credentials of every Netography (Vectra) Fusion tenant that a person or a team looks
-//! after: declared in one TOML file, secrets sealed with age, one bearer token cached a profile, handed to
-//! shells, scripts and programs on demand.
+//! neto keeps the credentials of many Netography (Vectra) Fusion tenants.
 //!
-//! # The house
-//! A room imports only rooms above it in this list; a test keeps it so.
+//! Profiles live in one TOML file, their secrets encrypted with age. neto caches an access token for each profile and
+//! gives it to shells, scripts and programs.
 //!
-//! | room | what it owns |
+//! # Modules
+//! Each module imports only modules above it in this list; `tests/layers.rs` checks that.
+//!
+//! | module | owns |
 //! | --- | --- |
-//! | [`disk`] | bytes at rest: private atomic writes, locks, folders; knows no word of the domain |
-//! | [`clock`] | now, from the system or fixed |
-//! | [`profile`] | what the user declared: names, model, the only writer of the TOML, selection |
-//! | [`secret`] | what is hidden: the `Secret` type, identities, seal and open, what was trusted |
-//! | [`token`] | what was granted: the cached token, its file, its freshness |
-//! | [`fusion`] | asking the server |
-//! | [`session`] | the pipeline: profile, secret, cached token or login, access token; single flight |
-//! | [`proxy`] | the decoy: a server that stands in for a tenant towards one program |
-//! | [`output`] | what the user sees; knows no word of the domain |
-//! | [`context`] | the facts of the process, turned into the stores and the chosen profile, once |
-//! | `error` | kinds, hints, exit codes |
-//! | `commands` | one verb, one file |
-//! | `cli` | the command tree and dispatch |
-//! | `completion` | what fits at TAB, from the tree and the store |
+//! | [`environment`] | the environment variables of the process, as data |
+//! | [`clock`] | the current time, from the system or fixed by a test |
+//! | [`disk`] | private atomic writes, locks, directories; knows nothing of the domain |
+//! | [`platform`] | calls that differ between operating systems, apart from files |
+//! | [`output`] | streams, tables, JSON and CSV, shell text, prompts; knows nothing of the domain |
+//! | [`profile`] | the profiles that the user declared: names, model, the TOML text and its edits |
+//! | [`secret`] | secrets in memory, identities, recipients, encryption, sources, trust |
+//! | [`token`] | cached tokens: file, freshness, fingerprint |
+//! | [`fusion`] | requests to the Fusion API |
+//! | [`session`] | from a profile to an access token: cache, refresh, login; one request for many processes |
+//! | [`decoy`] | a local server with a fake credential, for one program |
+//! | [`context`] | paths, process and the resolved profile of one run |
+//! | [`error`] | messages, hints and exit codes |
+//! | [`workflow`] | steps that several verbs share |
+//! | [`commands`] | one verb, one file |
+//! | [`cli`] | the command tree and its dispatch |
+//! | [`usage`] | parsing the command line, help pages, suggestions for mistyped words |
+//! | [`completion`] | candidates for TAB |
 //!
-//! Data goes one way: argv, command, profile, sealed secret, secret, cached token or server, access token,
-//! view, stdout.
+//! Data flows one way: argv, command, profile, secret, token, server, view, stdout.
 
 mod cli;
-pub mod clock;
+mod clock;
 mod commands;
 mod completion;
-pub mod context;
-pub mod decoy;
-pub mod disk;
+mod context;
+mod decoy;
+mod disk;
+mod environment;
 mod error;
-pub mod fusion;
-pub mod output;
-pub mod profile;
-pub mod secret;
-pub mod session;
-pub mod token;
-
+mod fusion;
+mod output;
+mod platform;
+mod profile;
+mod secret;
+mod session;
+mod token;
 mod usage;
 mod workflow;
 
-#[cfg(test)]
-#[path = "man/tests.rs"]
-mod man;
+#[cfg(feature = "internals")]
+pub mod internals;
+
+pub use clock::Clock;
+pub use context::{Process, Terminal};
+pub use environment::Environment;
+pub use platform::{forbid_core_dumps, parent_name};
 
 use cli::Cli;
 use commands::{exec, export};
-use context::{Context, Globals, Process};
+use context::{CommandLine, Context, Globals};
 use error::{Code, Error};
 use output::{Streams, Ui, Volume};
 use std::io::Write;
@@ -59,22 +68,23 @@ use workflow::Run;
 #[must_use]
 pub fn run(process: Process, stdout: Box<dyn Write>, stderr: Box<dyn Write>) -> u8 {
     let mut ui = Ui::new(stdout, stderr, streams(&process));
-    if let Some(shell) = completion::asking(&process) {
+    if let Some(shell) = completion::requesting_shell(&process) {
         // Whatever goes wrong, a TAB finds nothing and disturbs nobody.
-        let _ = ui.answer(&completion::answer(shell, process, &ui));
+        let _ = ui.print(&completion::complete(shell, process, &ui));
         return 0;
     }
-    let failure = export::failure(&process);
-    let is_exec = export::verb(&process).as_deref() == Some("exec");
-    let Err(error) = start(process, &mut ui) else { return 0 };
+    let line = CommandLine::new(&process.arguments);
+    let failure = export::failure(&process, &line);
+    let is_exec = line.verb() == Some("exec");
+    let Err(error) = start(process, &line, &mut ui) else { return 0 };
     if error.code() != Code::Quiet
         && let Some(failure) = failure
     {
         // A stdout that takes no more than this reads nothing, so the shell has nothing to evaluate.
-        let _ = ui.answer(&failure());
+        let _ = ui.print(&failure());
     }
     if !error.message().is_empty() {
-        ui.error(error.message(), error.hint());
+        ui.error(error.message(), error.hint().as_deref());
     }
     match error.code() {
         code @ (Code::Exec(_) | Code::Partial | Code::Quiet | Code::Interrupted | Code::Terminated) => code.status(),
@@ -83,8 +93,8 @@ pub fn run(process: Process, stdout: Box<dyn Write>, stderr: Box<dyn Write>) -> 
     }
 }
 
-fn start(process: Process, ui: &mut Ui) -> Result<(), Error> {
-    let Some(Cli { global, verb }) = usage::parse(&process.arguments, ui)? else { return Ok(()) };
+fn start(process: Process, line: &CommandLine, ui: &mut Ui) -> Result<(), Error> {
+    let Some(Cli { global, verb }) = usage::parse(&process.arguments, line, ui)? else { return Ok(()) };
     ui.set_color(global.color);
     ui.set_volume(match (global.quiet, global.verbose) {
         (true, _) => Volume::Quiet,
@@ -109,7 +119,7 @@ fn streams(process: &Process) -> Streams {
         stdout_terminal: process.terminal.stdout,
         stderr_terminal: process.terminal.stderr,
         width: process.terminal.width,
-        plain: process.environment.get("NO_COLOR").is_some() || dumb == Some(true),
-        dumb: dumb != Some(false),
+        no_color: process.environment.get("NO_COLOR").is_some() || dumb == Some(true),
+        is_dumb: dumb != Some(false),
     }
 }

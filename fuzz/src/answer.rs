@@ -1,8 +1,8 @@
 //! The server's answers: every grant comes from the answer, and every valid answer is granted.
 
 use jiff::Timestamp;
-use neto::fusion::Grant;
-use neto::secret::{Json, JsonFault, Secret};
+use neto::internals::fusion::Grant;
+use neto::internals::secret::{Json, JsonError, Secret};
 use serde_json::Value;
 
 /// A year, in seconds.
@@ -19,7 +19,7 @@ pub fn check(body: &[u8]) {
         return;
     };
     match (Json::parse(text), granted) {
-        (Err(JsonFault::Duplicate(_) | JsonFault::TooDeep), Ok(_)) => panic!("granted by an answer that is not strict"),
+        (Err(JsonError::Duplicate { .. } | JsonError::TooDeep), Ok(_)) => panic!("granted by an answer that is not strict"),
         (Ok(_), granted) => compare_with_contract(&serde_json::from_str(text).expect("strict JSON is JSON"), granted),
         _ => {}
     }

@@ -1,24 +1,24 @@
 //! Sanitized text: it contains no terminal control characters or hidden text, and harmless characters are unchanged.
 
-use neto::output::{clean, clean_block, fit, shorten};
+use neto::internals::output::{sanitize_block, sanitize_line, truncate_chars, truncate_columns};
 use unicode_width::UnicodeWidthStr as _;
 
 pub fn check(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
-    let line = clean(&text);
+    let line = sanitize_line(&text);
     assert!(!line.contains(is_hostile), "{line:?}");
-    assert_eq!(clean(&line), line, "cleaning twice changes something");
-    let block = clean_block(&text);
+    assert_eq!(sanitize_line(&line), line, "cleaning twice changes something");
+    let block = sanitize_block(&text);
     assert!(!block.contains(|c| c != '\n' && is_hostile(c)), "{block:?}");
-    assert_eq!(clean_block(&block), block, "cleaning twice changes something");
+    assert_eq!(sanitize_block(&block), block, "cleaning twice changes something");
     assert_eq!(block.lines().count(), text.split_terminator('\n').count(), "lines came or went");
     check_harmless(&text, &line);
     let most = usize::from(input.first().copied().unwrap_or(0));
-    assert!(shorten(&text, most).chars().count() <= most.max(1));
+    assert!(truncate_chars(&text, most).chars().count() <= most.max(1));
     for shown in [&line, &block] {
-        assert!(fit(shown, most).width() <= most, "{shown:?} does not fit {most} columns");
+        assert!(truncate_columns(shown, most).width() <= most, "{shown:?} does not fit {most} columns");
     }
-    assert!(fit(&line, most) == line || line.width() > most, "cut though it fits");
+    assert!(truncate_columns(&line, most) == line || line.width() > most, "cut though it fits");
 }
 
 /// Returns whether R-46 forbids this character.

@@ -3,8 +3,8 @@
 //!
 //! The input is used alone and after the start of each format, so that the fuzzer reaches every parser.
 
-use neto::secret::import::{Entry, Import};
-use neto::secret::{Account, Credential, Secret};
+use neto::internals::secret::import::{Import, ImportEntry};
+use neto::internals::secret::{Account, Credential, Secret};
 use serde_json::{Value, json};
 
 const STARTS: [&str; 6] = [
@@ -29,12 +29,12 @@ fn read(bytes: Vec<u8>) {
         Ok(import) => import,
         Err(error) => return assert_harmless(&error.to_string()),
     };
-    assert!(!import.found.is_empty(), "read, and nothing in it");
+    assert!(!import.entries.is_empty(), "read, and nothing in it");
     import.ignored.iter().for_each(|name| assert_harmless(name));
-    for found in &import.found {
+    for found in &import.entries {
         match found {
             Ok(entry) => check_round_trip(entry),
-            Err(wrong) => assert_harmless(&format!("{}: {}", wrong.place, wrong.problem)),
+            Err(wrong) => assert_harmless(&format!("{}: {}", wrong.location, wrong.problem)),
         }
     }
 }
@@ -49,7 +49,7 @@ fn secret(text: &str) -> Secret {
     Secret::new(text.to_owned())
 }
 
-fn check_round_trip(entry: &Entry) {
+fn check_round_trip(entry: &ImportEntry) {
     let mut other = entry.clone();
     other.credential = match entry.credential {
         Credential::ApiKey { .. } => Credential::ApiKey { appkey: secret("x"), sharedsecret: secret("y") },
@@ -79,8 +79,8 @@ fn check_round_trip(entry: &Entry) {
         fields[name] = value.map_or(Value::Null, Value::String);
     }
     let again = Import::read(json!([fields]).to_string().into_bytes()).expect("JSON of an entry is read");
-    let [Ok(again)] = &again.found[..] else { panic!("{:?} of {fields}", again.found) };
-    let parts = |entry: &Entry| {
+    let [Ok(again)] = &again.entries[..] else { panic!("{:?} of {fields}", again.entries) };
+    let parts = |entry: &ImportEntry| {
         (
             entry.name.clone(),
             entry.url.clone(),

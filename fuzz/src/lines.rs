@@ -1,6 +1,6 @@
 //! The lines of a store that an edit may change. All other lines must survive unchanged and in order.
 
-use neto::profile::{Edit, Section};
+use neto::internals::profile::{Edit, Section};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};

@@ -1,6 +1,6 @@
 //! A model of edits on plain TOML tables, without code of the product.
 
-use neto::profile::{Edit, ProfileName, Section, Value};
+use neto::internals::profile::{Edit, EditValue, ProfileName, Section};
 use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value as Toml};
@@ -85,14 +85,14 @@ fn rename(root: &mut Table, edits: &[Edit]) -> Option<()> {
     }
     for edit in edits {
         if let Edit::AddProfile { name, entries } = edit {
-            come.push((name, value(&Value::Table(entries.clone()))));
+            come.push((name, value(&EditValue::Table(entries.clone()))));
         }
     }
     let free = come.into_iter().all(|(name, profile)| profiles.insert(name.to_string(), profile).is_none());
     free.then_some(())
 }
 
-fn set(root: &mut Table, path: &[&str], new: &Value) -> Option<()> {
+fn set(root: &mut Table, path: &[&str], new: &EditValue) -> Option<()> {
     let (last, above) = path.split_last()?;
     let mut table = root;
     for key in above {
@@ -110,14 +110,14 @@ fn unset(root: &mut Table, path: &[&str]) {
     }
 }
 
-fn value(value: &Value) -> Toml {
+fn value(value: &EditValue) -> Toml {
     match value {
-        Value::Text(text) | Value::Block(text) => Toml::String(text.clone()),
-        Value::Flag(flag) => Toml::Boolean(*flag),
-        Value::Integer(number) => Toml::Integer(*number),
-        Value::Date(date) => Toml::Datetime(date.to_string().parse().expect("a day")),
-        Value::List(items) => Toml::Array(items.iter().cloned().map(Toml::String).collect()),
-        Value::Table(entries) => {
+        EditValue::Text(text) | EditValue::Multiline(text) => Toml::String(text.clone()),
+        EditValue::Flag(flag) => Toml::Boolean(*flag),
+        EditValue::Integer(number) => Toml::Integer(*number),
+        EditValue::Date(date) => Toml::Datetime(date.to_string().parse().expect("a day")),
+        EditValue::List(items) => Toml::Array(items.iter().cloned().map(Toml::String).collect()),
+        EditValue::Table(entries) => {
             Toml::Table(entries.iter().map(|(key, inner)| (key.clone(), self::value(inner))).collect())
         }
     }

@@ -5,8 +5,8 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use neto::profile::UrlError;
-use neto::secret::{FieldProblem, JsonFault, NetoSecret, NetoSecretError};
+use neto::internals::profile::UrlError;
+use neto::internals::secret::{FieldProblem, JsonError, NetoSecret, NetoSecretError};
 
 const FIELDS: [&str; 5] = ["url", "shortname", "appname", "appkey", "sharedsecret"];
 const KINDS: [&str; 6] = ["null", "true or false", "a number", "a text", "an array", "an object"];
@@ -63,11 +63,11 @@ fn check_rejection(error: &NetoSecretError) {
     assert!(!message.contains(char::is_control), "a message of several lines: {message:?}");
     let said = message.strip_prefix("the NETOSECRET is base64, but not of the right text: ");
     match error {
-        NetoSecretError::Json(JsonFault::Duplicate(key)) => {
+        NetoSecretError::Json(JsonError::Duplicate { key, .. }) => {
             assert_eq!(said, Some(format!("JSON with the key '{key}' twice").as_str()));
             assert!(key.chars().count() <= 64, "{key}");
         }
-        NetoSecretError::Json(JsonFault::Syntax { line, column }) => {
+        NetoSecretError::Json(JsonError::Syntax { line, column }) => {
             assert_eq!(said, Some(format!("not JSON (line {line}, column {column})").as_str()));
         }
         NetoSecretError::Field(fault) if matches!(fault.problem, FieldProblem::Url(UrlError::LookAlike(_))) => {

@@ -3,7 +3,7 @@
 //! The input is one value, or several separated by `\x01`. The first value is also used as a name.
 
 use super::readers;
-use neto::output::{EnvFormat, Shell, ShellError, add_masks};
+use neto::internals::output::{EnvFormat, Shell, ShellError, github_masks};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Variable that was set before and must be unset.
@@ -15,7 +15,7 @@ pub fn check(input: &[u8]) {
     let set: Vec<(String, String)> =
         values.iter().enumerate().map(|(number, value)| (format!("V_{number}"), value.clone())).collect();
     if text.contains('\0') {
-        let refused = EnvFormat::Shell(Shell::Sh).exports(&[], &set);
+        let refused = EnvFormat::Shell(Shell::Sh).render_exports(&[], &set);
         assert!(matches!(refused, Err(ShellError::Nul { .. })), "{refused:?}");
         return;
     }
@@ -26,7 +26,7 @@ pub fn check(input: &[u8]) {
 }
 
 fn export(format: EnvFormat, set: &[(String, String)]) -> String {
-    format.exports(&[UNSET.to_owned()], set).expect("written")
+    format.render_exports(&[UNSET.to_owned()], set).expect("written")
 }
 
 fn shells(set: &[(String, String)]) {
@@ -53,7 +53,7 @@ fn files(set: &[(String, String)]) {
     let github: BTreeMap<String, String> = readers::github(&export(EnvFormat::Github, set)).into_iter().collect();
     assert_eq!(github, wanted);
     let fits = |value: &str| !value.contains(['\'', '\r', '\n']) && !value.ends_with('\\');
-    match EnvFormat::Dotenv.exports(&[], set) {
+    match EnvFormat::Dotenv.render_exports(&[], set) {
         Ok(text) => assert_eq!(readers::dotenv(&text), set),
         Err(ShellError::Dotenv { name, .. }) => {
             let refused = set.iter().find(|(other, _)| *other == name).expect("one of the variables");
@@ -69,11 +69,11 @@ fn name(text: &str) {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     let set = [(text.to_owned(), "x".to_owned())];
     for format in [EnvFormat::Shell(Shell::Sh), EnvFormat::Shell(Shell::Fish), EnvFormat::Dotenv, EnvFormat::Github] {
-        match format.exports(&[], &set) {
+        match format.render_exports(&[], &set) {
             Ok(_) => assert!(good, "{text:?} is no name"),
             Err(error) => {
-                assert!(!good && matches!(error, ShellError::Name(_)), "{error:?}");
-                assert_eq!(format.failure(&[text.to_owned()], &[]), format.failure(&[], &[]));
+                assert!(!good && matches!(error, ShellError::InvalidName(_)), "{error:?}");
+                assert_eq!(format.render_failure(&[text.to_owned()], &[]), format.render_failure(&[], &[]));
                 assert!(!error.to_string().contains(char::is_control), "{error}");
             }
         }
@@ -85,7 +85,7 @@ fn masks(values: &[String]) {
     let values: Vec<&str> = values.iter().map(String::as_str).collect();
     let plain = |data: &str| data.replace("%0A", "\n").replace("%0D", "\r").replace("%25", "%");
     let command = |line: &str| plain(line.strip_prefix("::add-mask::").expect("a mask and nothing else"));
-    let masks = add_masks(&values);
+    let masks = github_masks(&values);
     let masks: BTreeSet<String> = masks.split_terminator('\n').map(command).collect();
     let lines = values.iter().flat_map(|value| value.split(['\n', '\r']));
     for part in values.iter().copied().chain(lines).filter(|part| !part.is_empty()) {

@@ -1,7 +1,7 @@
 //! Edits generated from the fuzzer's bytes. Any bytes give edits, and most edits are valid.
 
 use jiff::civil::date;
-use neto::profile::{Edit, ProfileName, Section, Store, Value};
+use neto::internals::profile::{Edit, EditValue, ProfileName, Section, Store};
 
 /// Value that must never appear in a message. Names, keys and hosts, which a message may show, cannot contain it or its
 /// middle.
@@ -71,7 +71,7 @@ impl Script<'_> {
         }
     }
 
-    fn entry(&mut self, store: &Store) -> (String, Value) {
+    fn entry(&mut self, store: &Store) -> (String, EditValue) {
         let key = self.pick(&["description", "shortname", "appname", "protected", "tags"]).to_owned();
         let value = self.value(std::slice::from_ref(&key), store);
         (key, value)
@@ -90,30 +90,32 @@ impl Script<'_> {
     }
 
     /// Creates a value for the key, usually a valid value.
-    fn value(&mut self, key: &[String], store: &Store) -> Value {
+    fn value(&mut self, key: &[String], store: &Store) -> EditValue {
         let odd = self.byte();
-        let text = |text: &str| Value::Text(text.to_owned());
+        let text = |text: &str| EditValue::Text(text.to_owned());
         match key[0].as_str() {
-            _ if odd == 255 => Value::Integer(-7),
-            "tags" => Value::List((0..odd % 4).map(|_| self.text()).collect()),
+            _ if odd == 255 => EditValue::Integer(-7),
+            "tags" => EditValue::List((0..odd % 4).map(|_| self.text()).collect()),
             "recipients" => {
                 let names = store.recipients.keys().map(|name| name.as_str().to_owned());
-                Value::List(names.take(usize::from(odd % 3)).collect())
+                EditValue::List(names.take(usize::from(odd % 3)).collect())
             }
             "url" => text(self.pick(&["https://x.example/api/v1", "http://localhost:1", "https://y.example"])),
             "leeway" | "timeout" => text(self.pick(&["30s", "1h30m", "7d"])),
-            "protected" | "explicit" => Value::Flag(odd > 99),
+            "protected" | "explicit" => EditValue::Flag(odd > 99),
             "alice" | "bob" | "c.d" => text(self.pick(&["age1qqq", "age1zzz"])),
-            "env" if key.len() == 1 => Value::Table(vec![("ONE".to_owned(), Value::Text(self.text()))]),
+            "env" if key.len() == 1 => EditValue::Table(vec![("ONE".to_owned(), EditValue::Text(self.text()))]),
             // A block takes the line ends of the file, so it contains no carriage return.
-            "secret" => Value::Block(format!("-----BEGIN-----\n{}\n-----END-----\n", self.text().replace('\r', ""))),
-            "sealed" => Value::Table(vec![
+            "secret" => {
+                EditValue::Multiline(format!("-----BEGIN-----\n{}\n-----END-----\n", self.text().replace('\r', "")))
+            }
+            "sealed" => EditValue::Table(vec![
                 ("id".to_owned(), text("5f0c9a3e7b1d2c44")),
                 ("to".to_owned(), text("9c1b77aa03e2d5f1")),
-                ("since".to_owned(), Value::Date(date(2026, 11, 1 + i8::from(odd > 99)))),
+                ("since".to_owned(), EditValue::Date(date(2026, 11, 1 + i8::from(odd > 99)))),
             ]),
             "shortname" | "appname" => text(self.pick(&["acme", CANARY, "it's \"one\" \\ word"])),
-            _ => Value::Text(self.text()),
+            _ => EditValue::Text(self.text()),
         }
     }
 

@@ -2,14 +2,14 @@
 //! gives the same payload again.
 
 use jiff::Timestamp;
-use neto::secret::{Account, Credential, Json, JsonFault, Opened};
+use neto::internals::secret::{Account, Credential, Json, JsonError, OpenedSecret};
 use serde_json::{Map, Value};
 
 /// Fields of every payload, besides those of its account.
 const COMMON_FIELDS: [&str; 7] = ["v", "profile", "url", "ca_sha256", "id", "recipients", "sealed_at"];
 
 pub fn check(payload: &[u8]) {
-    let opened = Opened::parse(payload);
+    let opened = OpenedSecret::parse(payload);
     let Ok(text) = std::str::from_utf8(payload) else {
         assert!(opened.is_err(), "read from bytes that are no text");
         return;
@@ -27,12 +27,12 @@ pub fn check(payload: &[u8]) {
 fn check_json(text: &str) {
     match (Json::parse(text), serde_json::from_str::<Value>(text)) {
         (Ok(_), Err(error)) => panic!("more than JSON was read: {error}"),
-        (Err(JsonFault::Syntax { .. }), Ok(_)) => panic!("JSON was not read"),
+        (Err(JsonError::Syntax { .. }), Ok(_)) => panic!("JSON was not read"),
         _ => {}
     }
 }
 
-fn compare_with_json(opened: &Opened, json: &Map<String, Value>) {
+fn compare_with_json(opened: &OpenedSecret, json: &Map<String, Value>) {
     let text = |name: &str| json.get(name).and_then(Value::as_str);
     let mut fields = match (&opened.binding.account, &opened.credential) {
         (Account::ApiKey { shortname, appname }, Credential::ApiKey { appkey, sharedsecret }) => vec![
@@ -60,10 +60,10 @@ fn compare_with_json(opened: &Opened, json: &Map<String, Value>) {
 }
 
 /// Checks that a written payload reads back unchanged, except that the time is in whole seconds.
-fn check_round_trip(opened: &Opened) {
+fn check_round_trip(opened: &OpenedSecret) {
     let written = opened.render().expect("written");
     let whole = Timestamp::from_second(opened.sealed_at.as_second()).expect("a time");
-    let again = Opened::parse(&written).expect("what neto writes is read");
-    assert_eq!(again, Opened { sealed_at: whole, ..opened.clone() });
+    let again = OpenedSecret::parse(&written).expect("what neto writes is read");
+    assert_eq!(again, OpenedSecret { sealed_at: whole, ..opened.clone() });
     assert_eq!(again.render().expect("written"), written);
 }

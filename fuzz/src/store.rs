@@ -4,7 +4,7 @@
 
 use super::script::{CANARY, Script};
 use super::{lines, model};
-use neto::profile::{ClearKey, Document, Edit, EditError, Entry, Fault, Section, Store};
+use neto::internals::profile::{PlaintextKey, Document, Edit, EditError, ProfileEntry, Fault, Section, Store};
 use std::path::Path;
 
 pub fn check(input: &[u8]) {
@@ -22,7 +22,7 @@ pub fn check(input: &[u8]) {
         Ok(after) => compare_with_model(&document, &after, &edits),
         Err(error) => {
             assert_no_value(&error.to_string());
-            let caught = error == EditError::Differs && !within_a_new_table(&edits);
+            let caught = error == EditError::UnexpectedResult && !within_a_new_table(&edits);
             assert!(!caught, "a bug that was caught: {edits:?}\n{}", text(&document));
         }
     }
@@ -44,7 +44,7 @@ fn text(document: &Document) -> &str {
     std::str::from_utf8(document.bytes()).expect("a store is text")
 }
 
-fn fault(entry: &Entry) -> Option<&Fault> {
+fn fault(entry: &ProfileEntry) -> Option<&Fault> {
     entry.profile.as_ref().err()
 }
 
@@ -59,15 +59,15 @@ fn check_accessors(document: &Document, text: &str) {
     let raw = model::values(text);
     for entry in &document.store().profiles {
         let profile = raw["profiles"][entry.name.as_str()].as_table();
-        for key in ClearKey::ALL {
+        for key in PlaintextKey::ALL {
             let written = profile.and_then(|profile| profile.get(key.key())?.as_str());
-            assert_eq!(document.clear_value(&entry.name, key).as_deref(), written, "{}", entry.name);
+            assert_eq!(document.plaintext_value(&entry.name, key).as_deref(), written, "{}", entry.name);
         }
         let section = Section::Profile(entry.name.clone());
         for key in ["url", "env", "tags"] {
             assert_eq!(document.declares(&section, &[key]), profile.is_some_and(|profile| profile.contains_key(key)));
         }
-        if let Some(block) = document.block(&entry.name) {
+        if let Some(block) = document.profile_block(&entry.name) {
             assert!(block.lines().all(|line| text.contains(line)), "a block of lines that are not there");
         }
     }

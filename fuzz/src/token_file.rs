@@ -4,10 +4,10 @@
 //! The input is used as the file itself, and as a header line followed by the plaintext to seal.
 
 use jiff::Timestamp;
-use neto::disk::{Durability, replace};
-use neto::profile::{ProfileName, Span};
-use neto::secret::DeviceKey;
-use neto::token::{CachedToken, Fingerprint, TokenFolder};
+use neto::internals::disk::{Durability, replace};
+use neto::internals::profile::{ProfileName, Span};
+use neto::internals::secret::DeviceKey;
+use neto::internals::token::{CachedToken, Fingerprint, TokenDirectory};
 use serde_json::Value;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -50,13 +50,13 @@ impl Scene {
     }
 
     fn load(&self, file: &[u8]) -> Option<CachedToken> {
-        let tokens = TokenFolder::new(self.folder.path().join("tokens"));
-        replace(&tokens.file(&self.profile), file, Durability::Atomic).expect("written");
+        let tokens = TokenDirectory::new(self.folder.path().join("tokens"));
+        replace(&tokens.file_path(&self.profile), file, Durability::Atomic).expect("written");
         if let Ok(Some(life)) = tokens.load_lifetime(&self.profile, &self.fingerprint) {
             let now = Timestamp::UNIX_EPOCH;
             let _ = (
                 life.state(now),
-                life.left(now),
+                life.remaining(now),
                 life.is_usable(now, Span::from_seconds(u64::MAX)),
                 life.is_renewable(now),
             );
