@@ -1,21 +1,23 @@
-//! Now: from the system, or fixed by a test.
+//! The current time: from the system, or fixed by a test.
 //!
-//! Nothing else in the crate asks for the time, so a run can be told what time it is.
+//! All code in the crate gets the time from here, so a test controls the time of a run.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::Offset;
 
-/// Where a run takes the time from.
+/// Source of the current time.
 #[derive(Debug, Clone, Copy, Default)]
 pub enum Clock {
-    /// The machine's clock.
+    /// The system clock.
     #[default]
     System,
-    /// Always this instant.
+    /// A fixed instant.
     Fixed(Timestamp),
 }
 
 impl Clock {
-    /// The present instant. A time stamp is in whole seconds wherever neto writes one down.
+    /// Returns the current time. neto stores times in whole seconds.
     #[must_use]
     pub fn now(self) -> Timestamp {
         match self {
@@ -23,5 +25,11 @@ impl Clock {
             Self::System => Timestamp::now(),
             Self::Fixed(instant) => instant,
         }
+    }
+
+    /// Returns the current date in UTC.
+    #[must_use]
+    pub fn today(self) -> Date {
+        Offset::UTC.to_datetime(self.now()).date()
     }
 }

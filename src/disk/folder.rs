@@ -1,4 +1,4 @@
-//! Folders that only their owner may enter.
+//! Directories with mode 0700, the owners of files, and permission bits.
 
 use super::DiskError;
 use std::ffi::OsString;
@@ -8,37 +8,37 @@ use std::path::Path;
 #[cfg(unix)]
 use std::sync::OnceLock;
 
-/// Makes `folder` and what is missing above it, each 0700. A folder that is there stays as it is.
+/// Creates `dir` and its missing parents, each with mode 0700. An existing directory is not changed.
 ///
 /// # Errors
-/// [`DiskError::Io`] when the system refuses, [`DiskError::ForeignOwner`] when the folder, or the
-/// nearest one above it that is there, belongs to another user (`sudo` with a kept HOME).
-pub fn create_private_folder(folder: &Path) -> Result<(), DiskError> {
-    if fs::metadata(folder).is_ok_and(|found| found.is_dir()) {
-        return ensure_own(folder);
+/// [`DiskError::Io`] if the system refuses. [`DiskError::ForeignOwner`] if the directory, or its nearest existing
+/// parent, belongs to another user (for example under `sudo` with HOME kept).
+pub fn create_private_dir(dir: &Path) -> Result<(), DiskError> {
+    if fs::metadata(dir).is_ok_and(|metadata| metadata.is_dir()) {
+        return refuse_foreign_owner(dir);
     }
-    if let Some(above) = folder.ancestors().skip(1).find(|above| above.exists()) {
-        ensure_own(above)?;
+    if let Some(parent) = dir.ancestors().skip(1).find(|parent| parent.exists()) {
+        refuse_foreign_owner(parent)?;
     }
-    create_missing(folder).map_err(|source| DiskError::io("create", folder, source))
+    create_missing(dir).map_err(|source| DiskError::io("create", dir, source))
 }
 
-/// The names of what is in `folder`, in no order.
+/// Returns the names of the entries in `dir`, in no particular order.
 ///
 /// # Errors
-/// [`DiskError::Io`]; `is_absent` tells a missing folder from an unreadable one.
-pub fn names(folder: &Path) -> Result<Vec<OsString>, DiskError> {
-    list(folder).map_err(|source| DiskError::io("read", folder, source))
+/// [`DiskError::Io`]; [`DiskError::is_absent`] distinguishes a missing directory from an unreadable one.
+pub fn entry_names(dir: &Path) -> Result<Vec<OsString>, DiskError> {
+    read_entry_names(dir).map_err(|source| DiskError::io("read", dir, source))
 }
 
-/// Not `read_dir`, which panics when the folder cannot be closed.
+/// Lists the entries without `read_dir`, which panics if the directory cannot be closed.
 #[cfg(unix)]
-fn list(folder: &Path) -> std::io::Result<Vec<OsString>> {
+fn read_entry_names(dir: &Path) -> std::io::Result<Vec<OsString>> {
     use rustix::fs::{Dir, Mode, OFlags};
     use std::os::unix::ffi::OsStringExt as _;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let mut names = Vec::new();
-    for entry in Dir::new(rustix::fs::open(folder, flags, Mode::empty())?)? {
+    for entry in Dir::new(rustix::fs::open(dir, flags, Mode::empty())?)? {
         let name = entry?.file_name().to_bytes().to_vec();
         if name != b"." && name != b".." {
             names.push(OsString::from_vec(name));
@@ -48,124 +48,124 @@ fn list(folder: &Path) -> std::io::Result<Vec<OsString>> {
 }
 
 #[cfg(not(unix))]
-fn list(folder: &Path) -> std::io::Result<Vec<OsString>> {
-    fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect()
+fn read_entry_names(dir: &Path) -> std::io::Result<Vec<OsString>> {
+    fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name())).collect()
 }
 
-/// Whether what belongs to `owner` is this user's. The kernel is asked once a process, since nothing here changes as whom
-/// it runs, and a list asks for each of ten thousand files.
+/// Checks whether `uid` is the effective user of this process. The value is cached: neto never changes its user, and a
+/// list may check ten thousand files.
 #[cfg(unix)]
-pub fn is_users_own(owner: u32) -> bool {
+pub fn is_current_user(uid: u32) -> bool {
     static USER: OnceLock<u32> = OnceLock::new();
-    *USER.get_or_init(|| rustix::process::geteuid().as_raw()) == owner
+    *USER.get_or_init(|| rustix::process::geteuid().as_raw()) == uid
 }
 
-/// Whether what was found is this user's.
+/// Checks whether the file belongs to the current user.
 #[must_use]
 #[cfg(unix)]
-pub fn is_own(found: &fs::Metadata) -> bool {
-    is_users_own(std::os::unix::fs::MetadataExt::uid(found))
+pub fn is_owned_by_user(metadata: &fs::Metadata) -> bool {
+    is_current_user(std::os::unix::fs::MetadataExt::uid(metadata))
 }
 
-/// Owners are not looked at here.
+/// Owners are not checked on this platform.
 #[must_use]
 #[cfg(not(unix))]
-pub fn is_own(_found: &fs::Metadata) -> bool {
+pub fn is_owned_by_user(_metadata: &fs::Metadata) -> bool {
     true
 }
 
-/// Fails when `path` is there and belongs to another user; running as root in root's own or a
-/// user's own tree is judged by the effective uid alone.
+/// Fails if `path` exists and belongs to neither the current user nor root. Only the effective uid counts, also when
+/// neto runs as root.
 ///
 /// # Errors
-/// [`DiskError::ForeignOwner`]; never for what is absent.
-pub fn ensure_own(path: &Path) -> Result<(), DiskError> {
+/// [`DiskError::ForeignOwner`]; a missing path is not an error.
+pub fn refuse_foreign_owner(path: &Path) -> Result<(), DiskError> {
     #[cfg(unix)]
-    if let Ok(found) = fs::metadata(path) {
+    if let Ok(metadata) = fs::metadata(path) {
         use std::os::unix::fs::MetadataExt as _;
-        // Above the folders that neto makes lie those of the system ("/", "/tmp"), which root owns.
-        if !is_users_own(found.uid()) && found.uid() != 0 {
-            return Err(DiskError::ForeignOwner { path: path.to_path_buf(), owner: found.uid() });
+        // The parents of neto's directories can be system directories ("/", "/tmp"), which root owns.
+        if !is_current_user(metadata.uid()) && metadata.uid() != 0 {
+            return Err(DiskError::ForeignOwner { path: path.to_path_buf(), owner: metadata.uid() });
         }
     }
     Ok(())
 }
 
-/// Whether a folder of neto's is there: this user's, entered by nobody else, and writable. Of one that is missing, whether
-/// it could be made.
+/// Checks that a directory of neto belongs to the current user, is closed to others and is writable. If the directory
+/// is missing, checks that it could be created, and returns `false`.
 ///
 /// # Errors
-/// [`DiskError`]: the first thing that is not so.
-pub fn examine_folder(folder: &Path) -> Result<bool, DiskError> {
-    let found = match fs::metadata(folder) {
+/// [`DiskError`] for the first check that fails.
+pub fn check_private_dir(dir: &Path) -> Result<bool, DiskError> {
+    let metadata = match fs::metadata(dir) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            if let Some(above) = folder.ancestors().skip(1).find(|above| above.exists()) {
-                ensure_own(above)?;
-                ensure_writable(above)?;
+            if let Some(parent) = dir.ancestors().skip(1).find(|parent| parent.exists()) {
+                refuse_foreign_owner(parent)?;
+                ensure_writable(parent)?;
             }
             return Ok(false);
         }
-        found => found.map_err(|source| DiskError::io("read", folder, source))?,
+        result => result.map_err(|source| DiskError::io("read", dir, source))?,
     };
-    if !found.is_dir() {
-        return Err(DiskError::io("enter", folder, ErrorKind::NotADirectory.into()));
+    if !metadata.is_dir() {
+        return Err(DiskError::io("enter", dir, ErrorKind::NotADirectory.into()));
     }
-    ensure_own(folder)?;
+    refuse_foreign_owner(dir)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt as _;
-        let mode = found.mode() & 0o7777;
+        let mode = metadata.mode() & 0o7777;
         if mode & 0o077 != 0 {
-            return Err(DiskError::TooOpen { path: folder.to_path_buf(), mode, writable: mode & 0o022 != 0 });
+            return Err(DiskError::TooOpen { path: dir.to_path_buf(), mode, writable: mode & 0o022 != 0 });
         }
     }
-    ensure_writable(folder)?;
+    ensure_writable(dir)?;
     Ok(true)
 }
 
-/// Fails where nothing can be made in `folder`: its mode forbids it, or what it lies on is mounted read-only.
+/// Fails if no file can be created in `dir`: the mode forbids it, or the file system is mounted read-only.
 #[cfg(unix)]
-fn ensure_writable(folder: &Path) -> Result<(), DiskError> {
+fn ensure_writable(dir: &Path) -> Result<(), DiskError> {
     use rustix::fs::{Access, access};
-    access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(|source| DiskError::io("write", folder, source.into()))
+    access(dir, Access::WRITE_OK | Access::EXEC_OK).map_err(|source| DiskError::io("write", dir, source.into()))
 }
 
 #[cfg(not(unix))]
-fn ensure_writable(_folder: &Path) -> Result<(), DiskError> {
+fn ensure_writable(_dir: &Path) -> Result<(), DiskError> {
     Ok(())
 }
 
-/// Takes these permission bits away from what `path` leads to, which has to be this user's.
+/// Removes the permission `bits` from the target of `path`, which must belong to the current user.
 ///
 /// # Errors
-/// [`DiskError::ForeignOwner`] for what is not, [`DiskError::Io`] where the system refuses.
+/// [`DiskError::ForeignOwner`] if the target belongs to another user, [`DiskError::Io`] if the system refuses.
 #[cfg(unix)]
-pub fn narrow(path: &Path, bits: u32) -> Result<(), DiskError> {
+pub fn remove_permissions(path: &Path, bits: u32) -> Result<(), DiskError> {
     use rustix::fs::OFlags;
     use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
-    let failed = |source| DiskError::io("change", path, source);
+    let change_error = |source| DiskError::io("change", path, source);
     let mut options = fs::OpenOptions::new();
-    // Judged and changed by one descriptor, so that nothing else comes in between.
+    // Checked and changed through one descriptor, so that the path cannot be swapped in between.
     let file = options.read(true).custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed()).open(path);
-    let file = file.map_err(failed)?;
-    let found = file.metadata().map_err(failed)?;
-    if !is_users_own(found.uid()) {
-        return Err(DiskError::ForeignOwner { path: path.to_path_buf(), owner: found.uid() });
+    let file = file.map_err(change_error)?;
+    let metadata = file.metadata().map_err(change_error)?;
+    if !is_current_user(metadata.uid()) {
+        return Err(DiskError::ForeignOwner { path: path.to_path_buf(), owner: metadata.uid() });
     }
-    file.set_permissions(fs::Permissions::from_mode(found.mode() & 0o7777 & !bits)).map_err(failed)
+    file.set_permissions(fs::Permissions::from_mode(metadata.mode() & 0o7777 & !bits)).map_err(change_error)
 }
 
-/// There are no such bits here.
+/// Does nothing: this platform has no permission bits.
 ///
 /// # Errors
 /// None.
 #[cfg(not(unix))]
-pub fn narrow(_path: &Path, _bits: u32) -> Result<(), DiskError> {
+pub fn remove_permissions(_path: &Path, _bits: u32) -> Result<(), DiskError> {
     Ok(())
 }
 
-fn create_missing(folder: &Path) -> std::io::Result<()> {
-    if let Some(parent) = folder.parent().filter(|parent| !parent.exists()) {
+fn create_missing(dir: &Path) -> std::io::Result<()> {
+    if let Some(parent) = dir.parent().filter(|parent| !parent.exists()) {
         create_missing(parent)?;
     }
     let mut builder = DirBuilder::new();
@@ -174,16 +174,16 @@ fn create_missing(folder: &Path) -> std::io::Result<()> {
         use std::os::unix::fs::DirBuilderExt as _;
         builder.mode(0o700);
     }
-    match builder.create(folder) {
-        // Another neto made it in between.
+    match builder.create(dir) {
+        // Another neto process created the directory in between.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
-        made => made?,
+        result => result?,
     }
-    // A umask such as 0777 takes bits away even from 0700.
+    // A umask such as 0777 removes bits even from 0700.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+        fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
     }
     Ok(())
 }

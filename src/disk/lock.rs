@@ -1,50 +1,50 @@
-//! Kernel locks on files of their own, which are never renamed or deleted.
+//! Kernel locks on separate lock files, which are never renamed or deleted.
 //!
-//! A lock is only ever tried; who waits does so with its own patience, so that one event loop
-//! never blocks. It dies with its holder, and children do not inherit it (the file is close-on-exec).
+//! A lock is only tried; the caller waits and retries, so that the event loop never blocks. The kernel releases the
+//! lock when its process ends, and children do not inherit it (close-on-exec).
 
-use super::{DiskError, Stamp, create_private_folder, ensure_own, signals};
+use super::{DiskError, Stamp, create_private_dir, refuse_foreign_owner, signals};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-/// A lock that may be tried.
+/// Lock file that [`Lock::try_lock`] locks.
 #[derive(Debug, Clone)]
 pub struct Lock {
     path: PathBuf,
 }
 
-/// The lock, held until dropped or until the process ends.
+/// Acquired lock, held until this value is dropped or the process ends.
 #[derive(Debug)]
-pub struct Locked {
+pub struct LockGuard {
     file: File,
 }
 
 impl Lock {
-    /// The lock whose file is `path`; its folder is made when it is first tried.
+    /// Creates a lock on the file `path`. The first [`Lock::try_lock`] creates the file and its directory.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
         Self { path }
     }
 
-    /// Takes the lock, or says at once that another process holds it.
+    /// Acquires the lock without waiting. Returns `None` if another process holds the lock.
     ///
     /// # Errors
-    /// [`DiskError`] when the file cannot be made or the system has no locks here.
-    pub fn attempt(&self) -> Result<Option<Locked>, DiskError> {
+    /// [`DiskError`] if the file cannot be created or the file system has no locks.
+    pub fn try_lock(&self) -> Result<Option<LockGuard>, DiskError> {
         let mut file = self.open()?;
         match file.try_lock() {
             Ok(()) => {
-                // Whom to wait for is a courtesy to the reader of a message; failing to write it is no failure.
+                // The process id only appears in messages, so failing to write it is not an error.
                 let _ = write_holder(&mut file);
-                Ok(Some(Locked { file }))
+                Ok(Some(LockGuard { file }))
             }
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(source)) => Err(DiskError::io("lock", &self.path, source)),
         }
     }
 
-    /// The process id that last took the lock, where it is known.
+    /// Process id that last acquired the lock, if it is known.
     #[must_use]
     pub fn holder(&self) -> Option<u32> {
         let mut text = String::new();
@@ -52,29 +52,31 @@ impl Lock {
         text.trim().parse().ok()
     }
 
-    /// The lock's file.
+    /// Path of the lock file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     fn open(&self) -> Result<File, DiskError> {
-        if let Some(folder) = self.path.parent() {
-            // A lock that root leaves in a user's folder would lock the user out for good.
-            ensure_own(folder)?;
-            create_private_folder(folder)?;
+        if let Some(dir) = self.path.parent() {
+            // A lock file that root creates in a user's directory would lock the user out permanently.
+            refuse_foreign_owner(dir)?;
+            create_private_dir(dir)?;
         }
-        let failed = |source| DiskError::io("lock", &self.path, source);
-        let file = match options().create_new(true).open(&self.path) {
+        let lock_error = |source| DiskError::io("lock", &self.path, source);
+        let file = match open_options().create_new(true).open(&self.path) {
             Ok(file) => {
-                private(&file).map_err(failed)?;
+                set_private_mode(&file).map_err(lock_error)?;
                 file
             }
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => options().open(&self.path).map_err(failed)?,
-            Err(error) => return Err(failed(error)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                open_options().open(&self.path).map_err(lock_error)?
+            }
+            Err(error) => return Err(lock_error(error)),
         };
-        // Who holds a lock is read out of it, which would never end with a pipe.
-        if file.metadata().map_err(failed)?.is_file() {
+        // The holder is read from this file, and reading a pipe would block.
+        if file.metadata().map_err(lock_error)?.is_file() {
             Ok(file)
         } else {
             Err(DiskError::NotAFile { path: self.path.clone(), found: "a device or pipe" })
@@ -82,14 +84,15 @@ impl Lock {
     }
 }
 
-impl Locked {
-    /// The stamp of the lock's file, which was written as the lock was taken: its times are the file system's own.
-    pub(super) fn taken(&self) -> Option<Stamp> {
+impl LockGuard {
+    /// Returns the stamp of the lock file, written when the lock was acquired. Its times come from the file system's
+    /// clock.
+    pub(super) fn stamp_at_lock(&self) -> Option<Stamp> {
         Stamp::of(&self.file.metadata().ok()?)
     }
 }
 
-fn options() -> OpenOptions {
+fn open_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
     #[cfg(unix)]
@@ -100,20 +103,21 @@ fn options() -> OpenOptions {
     options
 }
 
-/// A umask such as 0777 takes bits away even from 0600.
+/// Sets mode 0600, because a umask such as 0777 removes bits even from 0600.
 #[cfg(unix)]
-fn private(file: &File) -> std::io::Result<()> {
+fn set_private_mode(file: &File) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     file.set_permissions(std::fs::Permissions::from_mode(0o600))
 }
 
 #[cfg(not(unix))]
-fn private(_file: &File) -> std::io::Result<()> {
+fn set_private_mode(_file: &File) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Always as long as any process id, so that the file need not be cut short first, which costs more than all else here.
+/// Writes this process's id, padded to a fixed width. The file then needs no truncation, which would cost more than
+/// all other steps of locking.
 fn write_holder(file: &mut File) -> std::io::Result<()> {
-    signals::outlive_size_limits();
+    signals::catch_sigxfsz();
     file.write_all(format!("{:<10}\n", std::process::id()).as_bytes())
 }

@@ -1,77 +1,82 @@
-//! Bytes at rest: private files, their folders, and locks.
+//! Private files, their directories, and locks.
 //!
-//! Owns how neto reads, replaces and locks a file, and what a signal does meanwhile. Knows no word of the domain:
-//! callers say which path, how large, how private and how durable.
+//! Owns how neto reads, replaces and locks a file, and what a signal does meanwhile. Knows nothing of the domain:
+//! callers pass the path, the size limit, the privacy and the durability.
 
 mod folder;
 mod lock;
+mod ownership;
 mod read;
 mod signals;
 mod stamp;
 mod write;
 
 #[cfg(unix)]
-pub use folder::is_users_own;
-pub use folder::{create_private_folder, ensure_own, examine_folder, is_own, names, narrow};
-pub use lock::{Lock, Locked};
-pub use read::{Privacy, Rules, examine, read, read_seen, read_start};
-pub use signals::{Ending, Held, hold};
-pub use stamp::{Sighting, Stamp};
+use folder::is_current_user;
+pub use folder::{
+    check_private_dir, create_private_dir, entry_names, is_owned_by_user, refuse_foreign_owner, remove_permissions,
+};
+pub use lock::{Lock, LockGuard};
+pub use ownership::{is_foreign, refuse_writable_by_others};
+pub use read::{Privacy, ReadRules, check_file, read, read_stamped, read_start};
+pub use signals::{SignalHold, TerminationSignal, hold_signals};
+pub use stamp::{Stamp, StampedRead};
 pub use write::{
-    Durability, append, append_lines, clear_leftovers, clear_leftovers_beside, create_new, create_new_there, leftovers,
-    refuse_pipe, rehearse, remove, remove_durably, replace, replace_shared, replace_with_link,
+    Durability, append, append_lines, check_can_replace, create_new, create_new_in_existing_dir, refuse_pipe, remove,
+    remove_durably, remove_stale_temp_files, remove_stale_temp_files_beside, replace, replace_shared,
+    replace_with_link, stale_temp_files,
 };
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What went wrong with one file or folder.
+/// Failed operation on a file or directory.
 #[derive(Debug, thiserror::Error)]
 pub enum DiskError {
-    /// The system refused; `action` is a verb such as `read`.
-    #[error("cannot {action} {}: {}", path.display(), plain(source))]
+    /// The system refused the operation.
+    #[error("cannot {action} {}: {}", path.display(), os_message(source))]
     Io {
-        /// What neto was about to do.
+        /// Operation that failed, as a verb such as `read`.
         action: &'static str,
-        /// To which file or folder.
+        /// File or directory that the operation was for.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         source: io::Error,
     },
-    /// Not a regular file: a folder, FIFO, device or, where links are not allowed, a symbolic link.
+    /// Not a regular file: a directory, FIFO, device or, where links are not allowed, a symbolic link.
     #[error("{} is {found}, not a regular file", path.display())]
     NotAFile {
-        /// The path that was opened.
+        /// Path that was opened.
         path: PathBuf,
-        /// What it is instead.
+        /// Kind of file found instead.
         found: &'static str,
     },
-    /// Larger than such a file can be.
+    /// Larger than the limit for this file.
     #[error("{} has {size} bytes; at most {cap} are read", path.display())]
     TooLarge {
-        /// The path that was opened.
+        /// Path that was opened.
         path: PathBuf,
-        /// Its size in bytes.
+        /// Size of the file in bytes.
         size: u64,
-        /// The most that is read.
+        /// Largest size that is read, in bytes.
         cap: u64,
     },
-    /// Others may read or write what only its owner should.
+    /// Others may read or write a file that only its owner should.
     #[error("{} can be {} by others (mode {mode:04o})", path.display(), if *writable { "written" } else { "read" })]
     TooOpen {
-        /// The file or folder.
+        /// File or directory.
         path: PathBuf,
-        /// Its permission bits.
+        /// Permission bits of the file.
         mode: u32,
-        /// Whether it is writing, not reading, that is too widely allowed.
+        /// True if others can write, false if others can only read.
         writable: bool,
     },
     /// Owned by another user.
     #[error("{} belongs to another user (uid {owner})", path.display())]
     ForeignOwner {
-        /// The file or folder.
+        /// File or directory.
         path: PathBuf,
-        /// Its owner.
+        /// Uid of the owner.
         owner: u32,
     },
 }
@@ -81,19 +86,20 @@ impl DiskError {
         Self::Io { action, path: path.to_path_buf(), source }
     }
 
-    /// Whether the file or folder is simply not there. Unreadable is not absent.
+    /// True if the file or directory does not exist. An unreadable file is not absent.
     #[must_use]
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
-    /// Whether a folder is open because it is everybody's, such as `/tmp`: closing it would harm others.
+    /// True if the directory is shared on purpose, such as `/tmp` (writable by others, sticky). Closing it would harm
+    /// other users.
     #[must_use]
-    pub fn is_everybodys(&self) -> bool {
+    pub fn is_shared_dir(&self) -> bool {
         matches!(self, Self::TooOpen { mode, writable: true, .. } if mode & 0o1000 != 0)
     }
 
-    /// The file or folder it is about.
+    /// Returns the path of the file or directory that the error is about.
     #[must_use]
     pub fn path(&self) -> &Path {
         match self {
@@ -106,9 +112,9 @@ impl DiskError {
     }
 }
 
-/// The system's words without Rust's ` (os error 2)`.
+/// Returns the system's message in lower case, without Rust's suffix ` (os error 2)`.
 #[must_use]
-pub fn plain(error: &io::Error) -> String {
+pub fn os_message(error: &io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error") {
         Some(end) => text[..end].to_lowercase(),

@@ -1,83 +1,84 @@
-//! Which file it was: what the system says of a file, by which a change of it shows without reading it.
+//! File stamps: metadata that detects a changed file without reading it.
 //!
-//! A change shows only in what differs, and two changes within one tick of the file system's clock may leave the same
-//! times. So what was read counts as this stamp's content only where the file had been still for a while before.
+//! Two changes within one tick of the file system's clock can leave the same times. So a stamp identifies the content
+//! that was read only if the file had not changed for a while before.
 
-use super::Locked;
+use super::LockGuard;
 use serde::{Deserialize, Serialize};
 use std::fs::Metadata;
 use std::time::{Duration, Instant};
 
-/// Longer than one tick of any file system's clock (FAT: 2 s).
-const STILL: Duration = Duration::from_secs(3);
+/// Time without a change that is required of a file: longer than one tick of any file system's clock (FAT: 2 s).
+const STABLE_AFTER: Duration = Duration::from_secs(3);
 
-/// Device, inode, size and times of a file; two that are equal are one file that nobody changed in between.
+/// Device, inode, size and times of a file. Two equal stamps mean the same, unchanged file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     device: u64,
     inode: u64,
     size: u64,
-    /// When the content changed, in nanoseconds since 1970; a program can set it.
+    /// Modification time in nanoseconds since 1970; programs can set this time.
     modified: i64,
-    /// When the content, mode, owner or name changed, in nanoseconds since 1970; nobody can set it.
+    /// Time of the last change of content, mode, owner or name, in nanoseconds since 1970; programs cannot set this
+    /// time.
     changed: i64,
 }
 
-/// A file as it was when its content was read.
+/// Stamp of a file at the time its content was read.
 #[derive(Debug, Clone, Copy)]
-pub struct Sighting {
+pub struct StampedRead {
     stamp: Stamp,
-    /// Before the first byte was read; nothing where the stamp is known to stand for that content.
-    at: Option<Instant>,
+    /// Instant before the first byte was read; `None` if the stamp is already known to identify the content.
+    read_at: Option<Instant>,
 }
 
 impl Stamp {
-    /// The stamp of the file that was looked at; nothing where the system has no times that tell.
+    /// Returns the stamp of a file; `None` if its times do not fit into 64 bits of nanoseconds.
     #[cfg(unix)]
     #[must_use]
-    pub fn of(found: &Metadata) -> Option<Self> {
+    pub fn of(metadata: &Metadata) -> Option<Self> {
         use std::os::unix::fs::MetadataExt as _;
-        let nanoseconds = |seconds: i64, rest: i64| seconds.checked_mul(1_000_000_000)?.checked_add(rest);
+        let nanoseconds = |seconds: i64, nanos: i64| seconds.checked_mul(1_000_000_000)?.checked_add(nanos);
         Some(Self {
-            device: found.dev(),
-            inode: found.ino(),
-            size: found.size(),
-            modified: nanoseconds(found.mtime(), found.mtime_nsec())?,
-            changed: nanoseconds(found.ctime(), found.ctime_nsec())?,
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: nanoseconds(metadata.mtime(), metadata.mtime_nsec())?,
+            changed: nanoseconds(metadata.ctime(), metadata.ctime_nsec())?,
         })
     }
 
-    /// Elsewhere no time tells a change that a program wants to hide.
+    /// Returns `None`: on this platform a program can hide a change, because it can set every time.
     #[cfg(not(unix))]
-    pub fn of(_found: &Metadata) -> Option<Self> {
+    pub fn of(_metadata: &Metadata) -> Option<Self> {
         None
     }
 }
 
-impl Sighting {
+impl StampedRead {
     pub(super) fn now(stamp: Stamp) -> Self {
-        Self { stamp, at: Some(Instant::now()) }
+        Self { stamp, read_at: Some(Instant::now()) }
     }
 
-    /// Of a content that `stamp` was found to stand for before.
+    /// Creates the stamp of a content that `stamp` is already known to identify.
     #[must_use]
-    pub fn known(stamp: Stamp) -> Self {
-        Self { stamp, at: None }
+    pub fn of_known_content(stamp: Stamp) -> Self {
+        Self { stamp, read_at: None }
     }
 
-    /// Whether it was that very file.
+    /// Checks whether the file that was read has this stamp.
     #[must_use]
-    pub fn is_of(&self, stamp: Stamp) -> bool {
+    pub fn matches(&self, stamp: Stamp) -> bool {
         self.stamp == stamp
     }
 
-    /// The stamp, where it stands for what was read: the file had been still for long enough by then. The moment comes
-    /// from the lock's file, so that one clock made both times, and not the one of this process.
+    /// Returns the stamp if it identifies the content: the file had not changed for `STABLE_AFTER` before it was read.
+    /// The present time comes from the lock file, so that both times are from the file system's clock.
     #[must_use]
-    pub fn settled(&self, held: &Locked) -> Option<Stamp> {
-        let Some(at) = self.at else { return Some(self.stamp) };
-        let taken = held.taken()?.changed;
-        let since_seen = i64::try_from((at.elapsed() + STILL).as_nanos()).ok()?;
-        (self.stamp.changed.max(self.stamp.modified) <= taken.checked_sub(since_seen)?).then_some(self.stamp)
+    pub fn stable_stamp(&self, lock: &LockGuard) -> Option<Stamp> {
+        let Some(read_at) = self.read_at else { return Some(self.stamp) };
+        let locked_at = lock.stamp_at_lock()?.changed;
+        let margin = i64::try_from((read_at.elapsed() + STABLE_AFTER).as_nanos()).ok()?;
+        (self.stamp.changed.max(self.stamp.modified) <= locked_at.checked_sub(margin)?).then_some(self.stamp)
     }
 }
