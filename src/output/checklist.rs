@@ -1,57 +1,57 @@
-//! A page of things that were checked: under each heading a sentence a thing, a sign before it, and below it what to do.
+//! Checklist report: for each item a symbol, a sentence and the suggested fix, grouped by heading.
 //!
-//! Owns how the page is laid out and wrapped. Does not know what was checked.
+//! Owns layout and wrapping. Does not know what was checked.
 
 use anstyle::{Effects, Style};
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr;
 
-use super::sanitize::{clean, clean_block};
-use super::table::{Look, paint};
+use super::sanitize::{sanitize_block, sanitize_line};
+use super::table::{RenderOptions, paint};
 
-const HEADING: Style = Style::new().effects(Effects::BOLD);
-/// Before a sign, and before a line to paste.
-const EDGE: &str = "  ";
-const INDENT: &str = "      ";
+const HEADING_STYLE: Style = Style::new().effects(Effects::BOLD);
+/// Indent of a symbol.
+const SYMBOL_INDENT: &str = "  ";
+const FIX_INDENT: &str = "      ";
 
-/// One thing that was checked.
+/// Item of a checklist.
 #[derive(Debug, Clone)]
-pub struct Checked {
-    /// The heading it stands under; those of one heading stand together.
+pub struct ChecklistItem {
+    /// Heading of the item's group. Items with the same heading are adjacent.
     pub heading: String,
-    /// One character before the sentence.
-    pub sign: char,
-    /// The colour of the sign.
+    /// Character printed before the sentence.
+    pub symbol: char,
+    /// Style of the symbol.
     pub style: Style,
-    /// The sentence.
+    /// Result of the check, as a sentence.
     pub text: String,
-    /// What to do: lines to paste, never wrapped.
-    pub line: Option<String>,
+    /// Suggested fix: lines to paste, never wrapped.
+    pub fix: Option<String>,
 }
 
-/// The page. Sentences are wrapped where the width is known.
-pub fn checklist(things: &[Checked], look: &Look) -> String {
+/// Renders the checklist. Sentences are wrapped if the terminal width is known.
+pub fn render_checklist(items: &[ChecklistItem], options: &RenderOptions) -> String {
     let mut page = String::new();
     let mut heading = "";
-    for thing in things {
-        if thing.heading != heading {
-            heading = &thing.heading;
-            let _ = writeln!(page, "{}", paint(heading, Some(HEADING), look));
+    for item in items {
+        if item.heading != heading {
+            heading = &item.heading;
+            let _ = writeln!(page, "{}", paint(heading, Some(HEADING_STYLE), options));
         }
-        let sign = paint(&thing.sign.to_string(), Some(thing.style), look);
-        let edge = EDGE.len() + 2;
-        let text = clean(&thing.text);
-        let lines = wrapped(&text, look.width.map(|width| width.saturating_sub(edge)));
-        let _ = writeln!(page, "{EDGE}{sign} {}", lines.join(&format!("\n{:edge$}", "")));
-        for line in thing.line.iter().flat_map(|line| line.lines()) {
-            let _ = writeln!(page, "{INDENT}{}", clean_block(line));
+        let symbol = paint(&item.symbol.to_string(), Some(item.style), options);
+        let text_column = SYMBOL_INDENT.len() + 2;
+        let text = sanitize_line(&item.text);
+        let lines = wrap_optional(&text, options.width.map(|width| width.saturating_sub(text_column)));
+        let _ = writeln!(page, "{SYMBOL_INDENT}{symbol} {}", lines.join(&format!("\n{:text_column$}", "")));
+        for line in item.fix.iter().flat_map(|fix| fix.lines()) {
+            let _ = writeln!(page, "{FIX_INDENT}{}", sanitize_block(line));
         }
     }
     page
 }
 
-/// Broken between words, so that no line is wider than this unless a word is.
-fn wrapped(text: &str, width: Option<usize>) -> Vec<String> {
+/// Wraps the text between words. A line is wider than `width` only if a single word is.
+fn wrap_optional(text: &str, width: Option<usize>) -> Vec<String> {
     let Some(width) = width else { return vec![text.to_owned()] };
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
@@ -72,37 +72,37 @@ fn wrapped(text: &str, width: Option<usize>) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn thing(heading: &str, text: &str, line: Option<&str>) -> Checked {
-        let line = line.map(str::to_owned);
-        Checked { heading: heading.to_owned(), sign: '!', style: Style::new(), text: text.to_owned(), line }
+    fn item(heading: &str, text: &str, fix: Option<&str>) -> ChecklistItem {
+        let fix = fix.map(str::to_owned);
+        ChecklistItem { heading: heading.to_owned(), symbol: '!', style: Style::new(), text: text.to_owned(), fix }
     }
 
     #[test]
     fn things_stand_under_their_heading_and_what_to_do_below_them() {
-        let things = [
-            thing("Keys", "one of them is too open", Some("chmod 600 'a file with a long name'\n(and rotate)")),
-            thing("Keys", "two", None),
-            thing("Store", "thr\x1bee\nfour", None),
+        let items = [
+            item("Keys", "one of them is too open", Some("chmod 600 'a file with a long name'\n(and rotate)")),
+            item("Keys", "two", None),
+            item("Store", "thr\x1bee\nfour", None),
         ];
         let wide = "Keys\n  ! one of them is too open\n      chmod 600 'a file with a long name'\n      (and rotate)\n  ! two\n\
                     Store\n  ! thr\\u{1b}ee\\nfour\n";
-        assert_eq!(checklist(&things, &Look::default()), wide);
-        let narrow = checklist(&things, &Look { width: Some(16), ..Look::default() });
+        assert_eq!(render_checklist(&items, &RenderOptions::default()), wide);
+        let narrow = render_checklist(&items, &RenderOptions { width: Some(16), ..RenderOptions::default() });
         assert!(
             narrow.starts_with("Keys\n  ! one of them\n    is too open\n      chmod 600 'a file with a long name'\n")
         );
-        assert_eq!(checklist(&[], &Look::default()), "");
+        assert_eq!(render_checklist(&[], &RenderOptions::default()), "");
     }
 
     #[test]
     fn colour_changes_no_column() {
-        let things = [thing("Keys", "one of them is too open", None)];
-        let look = Look { colour: true, width: Some(16) };
-        let coloured = checklist(&things, &look);
-        let parts = coloured.split('\x1b').enumerate();
+        let items = [item("Keys", "one of them is too open", None)];
+        let options = RenderOptions { color: true, width: Some(16) };
+        let colored = render_checklist(&items, &options);
+        let parts = colored.split('\x1b').enumerate();
         let bare: String =
             parts.map(|(at, part)| if at == 0 { part } else { part.split_once('m').unwrap().1 }).collect();
-        assert_ne!(coloured, bare);
-        assert_eq!(bare, checklist(&things, &Look { colour: false, ..look }));
+        assert_ne!(colored, bare);
+        assert_eq!(bare, render_checklist(&items, &RenderOptions { color: false, ..options }));
     }
 }

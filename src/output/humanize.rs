@@ -1,26 +1,26 @@
-//! Counts, times and durations as people read them.
+//! Formats counts, times and durations for people.
 
 use jiff::Timestamp;
 
-/// `1 profile`, `3 profiles`.
-pub(crate) fn count(number: usize, thing: &str) -> String {
-    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+/// Formats a count with its noun: `1 profile`, `3 profiles`.
+pub(crate) fn pluralize(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// `2026-11-24 17:04 UTC`.
-pub(crate) fn minute(instant: Timestamp) -> String {
+/// Formats an instant to the minute: `2026-11-24 17:04 UTC`.
+pub(crate) fn utc_minute(instant: Timestamp) -> String {
     instant.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// The two largest units: `23h 58m`, `3h ago`, `12m`, `40s`.
-pub(crate) fn span(seconds: i64) -> String {
+/// Formats a duration with its largest units: `23h 58m`, `12m`, `40s`; a negative duration as `3h ago`.
+pub(crate) fn duration(seconds: i64) -> String {
     let total = seconds.unsigned_abs();
     let units = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
     let first = units.iter().position(|(_, size)| total >= *size).unwrap_or(3);
     let (unit, size) = units[first];
     let largest = format!("{}{unit}", total / size);
     match units.get(first + 1) {
-        // How long ago is not needed to the minute.
+        // Past times need only the largest unit.
         _ if seconds < 0 => largest + " ago",
         Some((unit, smaller)) if first < 2 => format!("{largest} {:02}{unit}", total % size / smaller),
         _ => largest,
@@ -41,7 +41,7 @@ mod tests {
             (-10_900, "3h ago"),
             (-5, "5s ago"),
         ] {
-            assert_eq!(super::span(seconds), text, "{seconds}");
+            assert_eq!(super::duration(seconds), text, "{seconds}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! What the user sees: the streams, tables and JSON and CSV, text for shells, questions, and foreign text made harmless.
+//! Terminal and stream output: tables, JSON, CSV, shell text, prompts, and sanitized foreign text.
 //!
-//! Owns every byte that neto prints. Knows no word of the domain: callers bring rows, names and sentences.
-//! The answer goes to stdout, the conversation to stderr.
+//! Owns every byte that neto prints. Knows nothing of the domain: callers pass rows, names and messages. Results go to
+//! stdout; messages and prompts go to stderr.
 
 pub mod checklist;
 pub mod humanize;
@@ -14,12 +14,16 @@ pub mod shell;
 pub mod table;
 pub mod ui;
 
-pub use checklist::{Checked, checklist};
-pub use passthrough::Foreign;
-pub use prefixed_lines::{Lines, Speaker};
-pub use progress::Progress;
-pub use prompt::{AskError, Candidate, confirm, hidden};
-pub use sanitize::{clean, clean_block, fit, shorten, wrap};
-pub use shell::{EnvFormat, Shell, ShellError, add_masks, json_of_several, quoted, shell_of_parent, word};
-pub use table::{Align, Cell, Column, Format, Look, Narrow, Row, details, json_line, object, render};
-pub use ui::{ColorChoice, Stream, Streams, Ui, Volume};
+pub use checklist::{ChecklistItem, render_checklist};
+pub use passthrough::Passthrough;
+pub use prefixed_lines::{LinePrefix, PrefixedLines};
+pub use progress::ProgressLine;
+pub use prompt::{Candidate, PromptError, confirm, read_hidden};
+pub use sanitize::{sanitize_block, sanitize_line, truncate_chars, truncate_columns, wrap_words};
+pub use shell::{
+    EnvFormat, Shell, ShellError, environments_json, github_masks, quote_for_display, quote_word, shell_from_program,
+};
+pub use table::{
+    Align, Cell, Column, Format, RenderOptions, Row, Shrink, render_details, render_json, render_json_line, render_rows,
+};
+pub use ui::{ColorChoice, OutputStream, Streams, Ui, Volume};

@@ -1,90 +1,92 @@
-//! Bytes that others wrote, passed on to standard output while they come.
+//! Copies foreign bytes to stdout as they arrive.
 //!
-//! Owns that a file or a pipe gets them to the byte, and a terminal nothing that steers it, wherever the pieces break.
+//! A file or pipe gets the exact bytes. A terminal gets sanitized text, even if an escape sequence or character is
+//! split between two pieces.
 
 use super::Ui;
-use super::sanitize::clean_text;
+use super::sanitize::sanitize_text;
 use std::io;
 
-/// One such text.
-pub struct Foreign<'a> {
+/// Foreign text that is being copied to stdout.
+pub struct Passthrough<'a> {
     ui: &'a Ui,
-    /// The beginning of a character whose rest has not come.
-    held: Vec<u8>,
-    /// Whether a line was begun and not ended.
-    is_open: bool,
+    /// First bytes of an incomplete character.
+    incomplete: Vec<u8>,
+    /// Whether the last line printed has no line feed yet.
+    is_line_open: bool,
 }
 
 impl Ui {
-    /// A text of others on standard output, of which nothing has come yet.
-    pub fn foreign(&self) -> Foreign<'_> {
-        Foreign { ui: self, held: Vec::new(), is_open: false }
+    /// Starts copying a foreign text to stdout.
+    pub fn passthrough(&self) -> Passthrough<'_> {
+        Passthrough { ui: self, incomplete: Vec::new(), is_line_open: false }
     }
 }
 
-impl Foreign<'_> {
-    /// Prints the next piece now.
+impl Passthrough<'_> {
+    /// Prints the next piece immediately.
     ///
     /// # Errors
-    /// As [`Ui::answer`].
-    pub fn put(&mut self, piece: &[u8]) -> io::Result<()> {
-        if !self.ui.is_terminal() {
-            return self.ui.put(piece);
+    /// See [`Ui::print`].
+    pub fn write(&mut self, piece: &[u8]) -> io::Result<()> {
+        if !self.ui.is_stdout_terminal() {
+            return self.ui.write_stdout(piece);
         }
-        self.held.extend_from_slice(piece);
-        let rest = self.held.split_off(whole_characters(&self.held));
-        let whole = std::mem::replace(&mut self.held, rest);
-        self.show(&whole)
+        self.incomplete.extend_from_slice(piece);
+        let rest = self.incomplete.split_off(complete_length(&self.incomplete));
+        let complete = std::mem::replace(&mut self.incomplete, rest);
+        self.print_sanitized(&complete)
     }
 
-    /// Nothing more will come: a line without an end gets one on a terminal, so that the prompt stands below it.
+    /// Ends the text. On a terminal an unfinished line gets a line feed, so that the shell prompt starts on a new
+    /// line.
     ///
     /// # Errors
-    /// As [`Ui::answer`].
-    pub fn end(mut self) -> io::Result<()> {
-        let rest = std::mem::take(&mut self.held);
-        self.show(&rest)?;
-        if self.is_open { self.ui.answer("\n") } else { Ok(()) }
+    /// See [`Ui::print`].
+    pub fn finish(mut self) -> io::Result<()> {
+        let rest = std::mem::take(&mut self.incomplete);
+        self.print_sanitized(&rest)?;
+        if self.is_line_open { self.ui.print("\n") } else { Ok(()) }
     }
 
-    fn show(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn print_sanitized(&mut self, bytes: &[u8]) -> io::Result<()> {
         let Some(last) = bytes.last() else { return Ok(()) };
-        self.is_open = *last != b'\n';
-        self.ui.answer(&clean_text(&String::from_utf8_lossy(bytes)))
+        self.is_line_open = *last != b'\n';
+        self.ui.print(&sanitize_text(&String::from_utf8_lossy(bytes)))
     }
 }
 
-/// How many of these bytes come before a character at their end that is only begun, if they are UTF-8.
-fn whole_characters(bytes: &[u8]) -> usize {
-    let begun = |back: &usize| match bytes[bytes.len() - back] {
-        0b1100_0000..=0b1101_1111 => *back < 2,
-        0b1110_0000..=0b1110_1111 => *back < 3,
-        0b1111_0000.. => *back < 4,
+/// Number of bytes before an incomplete UTF-8 character at the end.
+fn complete_length(bytes: &[u8]) -> usize {
+    let is_incomplete = |distance: &usize| match bytes[bytes.len() - distance] {
+        0b1100_0000..=0b1101_1111 => *distance < 2,
+        0b1110_0000..=0b1110_1111 => *distance < 3,
+        0b1111_0000.. => *distance < 4,
         _ => false,
     };
-    (1..=bytes.len().min(3)).find(begun).map_or(bytes.len(), |back| bytes.len() - back)
+    (1..=bytes.len().min(3)).find(is_incomplete).map_or(bytes.len(), |distance| bytes.len() - distance)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::ui::Streams;
-    use super::super::ui::tests::Page;
+    use super::super::ui::tests::RecordedOutput;
     use super::*;
 
-    /// What comes of a text in pieces of this size, on a terminal or in a file.
+    /// Returns the output for `text` in pieces of `size` bytes, on a terminal or in a file.
     fn printed(stdout_terminal: bool, text: &[u8], size: usize) -> Vec<u8> {
-        let page = Page::default();
+        let page = RecordedOutput::default();
         let streams = Streams { stdout_terminal, ..Streams::default() };
-        let ui = Ui::new(Box::new(page.clone()), Box::new(Page::default()), streams);
-        let mut foreign = ui.foreign();
-        text.chunks(size).for_each(|piece| foreign.put(piece).unwrap());
-        foreign.end().unwrap();
+        let ui = Ui::new(Box::new(page.clone()), Box::new(RecordedOutput::default()), streams);
+        let mut foreign = ui.passthrough();
+        text.chunks(size).for_each(|piece| foreign.write(piece).unwrap());
+        foreign.finish().unwrap();
         page.bytes()
     }
 
     #[test]
     fn r46_a_terminal_gets_it_clean_wherever_it_breaks_and_a_file_to_the_byte() {
-        for (text, shown) in [
+        for (text, expected) in [
             (&b"a\x1b[2J\tb\n"[..], "a\\u{1b}[2J\tb\n"),
             ("ünï 日本 🎈\u{9b}31m\u{202e}".as_bytes(), "ünï 日本 🎈\\u{9b}31m\\u{202e}\n"),
             (b"a\xff\xc3(\xe6\x97", "a\u{fffd}\u{fffd}(\u{fffd}\n"),
@@ -92,7 +94,7 @@ mod tests {
             (b"", ""),
         ] {
             for size in 1..=text.len() + 1 {
-                assert_eq!(String::from_utf8(printed(true, text, size)).unwrap(), shown, "{size}");
+                assert_eq!(String::from_utf8(printed(true, text, size)).unwrap(), expected, "{size}");
                 assert_eq!(printed(false, text, size), text, "{size}");
             }
         }

@@ -1,86 +1,86 @@
-//! Lines of several programs on one stream: each whole, with the name of whom it comes from before it.
+//! Prints the output of several programs line by line, each line prefixed with a name.
 //!
-//! Owns where a line ends, what stands before it, and that on a terminal nothing in it steers. Does not know who speaks.
+//! Owns splitting into lines, the prefix, and sanitizing on a terminal. Does not know the programs.
 
 use super::Ui;
-use super::sanitize::{clean, clean_text};
-use super::ui::Stream;
+use super::sanitize::{sanitize_line, sanitize_text};
+use super::ui::OutputStream;
 use anstyle::{AnsiColor, Style};
 use std::io;
 
-/// The most of a line that is waited for, in bytes. What is longer comes in pieces, each on a line of its own.
-const LONGEST: usize = 64 * 1024;
+/// Longest line in bytes. A longer line is split, and each piece is printed on its own line.
+const MAX_LINE: usize = 64 * 1024;
 
-/// Whose lines are next to each other should not look alike.
-const COLOURS: [AnsiColor; 5] =
+/// Colors of the prefixes, assigned in turn.
+const PREFIX_COLORS: [AnsiColor; 5] =
     [AnsiColor::Cyan, AnsiColor::Yellow, AnsiColor::Green, AnsiColor::Magenta, AnsiColor::Blue];
 
-/// Who speaks, as it stands before each line.
+/// Prefix of each line.
 #[derive(Debug, Clone, Copy)]
-pub struct Speaker<'a> {
-    /// Its name.
+pub struct LinePrefix<'a> {
+    /// Name of the program's output.
     pub name: &'a str,
-    /// The place among those who speak, which gives the colour.
-    pub place: usize,
-    /// The columns of the longest name; on a terminal the lines begin below each other.
-    pub widest: usize,
+    /// Index of the program, which selects the color.
+    pub index: usize,
+    /// Columns of the longest name. On a terminal the names are padded to this width.
+    pub width: usize,
 }
 
-/// What one speaker says on one stream.
-pub struct Lines<'a> {
+/// Output of one program on one stream.
+pub struct PrefixedLines<'a> {
     ui: &'a Ui,
-    to: Stream,
-    before: String,
-    /// The beginning of a line whose end has not come.
-    held: Vec<u8>,
+    stream: OutputStream,
+    prefix: String,
+    /// Bytes of the unfinished line.
+    unfinished: Vec<u8>,
 }
 
-impl<'a> Lines<'a> {
-    /// Nothing was said yet.
+impl<'a> PrefixedLines<'a> {
+    /// Creates a writer to `stream` that prefixes each line.
     #[must_use]
-    pub fn new(ui: &'a Ui, to: Stream, speaker: Speaker<'_>) -> Self {
-        let name = clean(speaker.name);
-        let widest = if ui.is_shown(to) { speaker.widest } else { 0 };
-        let before = format!("{name:widest$} | ");
-        let style: Style = COLOURS[speaker.place % COLOURS.len()].on_default();
-        let before = if ui.is_coloured(to) { format!("{style}{before}{style:#}") } else { before };
-        Self { ui, to, before, held: Vec::new() }
+    pub fn new(ui: &'a Ui, stream: OutputStream, prefix: LinePrefix<'_>) -> Self {
+        let name = sanitize_line(prefix.name);
+        let width = if ui.is_terminal(stream) { prefix.width } else { 0 };
+        let text = format!("{name:width$} | ");
+        let style: Style = PREFIX_COLORS[prefix.index % PREFIX_COLORS.len()].on_default();
+        let prefix = if ui.is_colored(stream) { format!("{style}{text}{style:#}") } else { text };
+        Self { ui, stream, prefix, unfinished: Vec::new() }
     }
 
-    /// Takes what was said. Lines that are whole by now are printed in one piece; on a terminal they are cleaned, else
-    /// they stay as they came, to the byte.
+    /// Adds output. All lines that are now complete are printed in one write: sanitized on a terminal, byte for byte
+    /// otherwise.
     ///
     /// # Errors
-    /// What the system says of standard output.
-    pub fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.held.extend_from_slice(bytes);
+    /// Errors of writing to stdout.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.unfinished.extend_from_slice(bytes);
         let (mut text, mut start) = (Vec::new(), 0);
-        while let Some(length) = next(&self.held[start..]) {
-            self.put(&mut text, &self.held[start..start + length]);
+        while let Some(length) = next_length(&self.unfinished[start..]) {
+            self.push_line(&mut text, &self.unfinished[start..start + length]);
             start += length;
         }
-        self.held.drain(..start);
-        self.ui.pass(self.to, &text)
+        self.unfinished.drain(..start);
+        self.ui.write_raw(self.stream, &text)
     }
 
-    /// Nothing more will be said: a line without an end gets one.
+    /// Ends the output and prints an unfinished line with a line feed.
     ///
     /// # Errors
-    /// As [`Lines::take`].
-    pub fn end(self) -> io::Result<()> {
+    /// See [`PrefixedLines::write`].
+    pub fn finish(self) -> io::Result<()> {
         let mut text = Vec::new();
-        if !self.held.is_empty() {
-            self.put(&mut text, &self.held);
+        if !self.unfinished.is_empty() {
+            self.push_line(&mut text, &self.unfinished);
         }
-        self.ui.pass(self.to, &text)
+        self.ui.write_raw(self.stream, &text)
     }
 
-    fn put(&self, text: &mut Vec<u8>, line: &[u8]) {
+    fn push_line(&self, text: &mut Vec<u8>, line: &[u8]) {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
-        text.extend_from_slice(self.before.as_bytes());
-        if self.ui.is_shown(self.to) {
+        text.extend_from_slice(self.prefix.as_bytes());
+        if self.ui.is_terminal(self.stream) {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
-            text.extend_from_slice(clean_text(&String::from_utf8_lossy(line)).as_bytes());
+            text.extend_from_slice(sanitize_text(&String::from_utf8_lossy(line)).as_bytes());
         } else {
             text.extend_from_slice(line);
         }
@@ -88,62 +88,63 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// How long the next line is, with its end, or the next piece of one that is too long; nothing where more has to come.
-fn next(held: &[u8]) -> Option<usize> {
-    let end = held.iter().take(LONGEST + 1).position(|byte| *byte == b'\n');
-    end.map(|end| end + 1).or_else(|| (held.len() > LONGEST).then(|| between_characters(held)))
+/// Length of the next line with its line feed, or of the next piece of a too long line. `None` if the line is
+/// incomplete.
+fn next_length(unfinished: &[u8]) -> Option<usize> {
+    let end = unfinished.iter().take(MAX_LINE + 1).position(|byte| *byte == b'\n');
+    end.map(|end| end + 1).or_else(|| (unfinished.len() > MAX_LINE).then(|| split_point(unfinished)))
 }
 
-/// Where to cut a line that is too long: not within a character, if it is UTF-8.
-fn between_characters(held: &[u8]) -> usize {
-    let begins = |place: &usize| held[*place] & 0b1100_0000 != 0b1000_0000;
-    (LONGEST - 3..=LONGEST).rev().find(begins).unwrap_or(LONGEST)
+/// Length of the first piece of a too long line. The cut is not within a UTF-8 character.
+fn split_point(unfinished: &[u8]) -> usize {
+    let starts_character = |index: &usize| unfinished[*index] & 0b1100_0000 != 0b1000_0000;
+    (MAX_LINE - 3..=MAX_LINE).rev().find(starts_character).unwrap_or(MAX_LINE)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::ui::Streams;
-    use super::super::ui::tests::Page;
+    use super::super::ui::tests::RecordedOutput;
     use super::*;
 
-    /// What comes of pieces, on a terminal or in a file.
-    fn said(terminal: bool, plain: bool, pieces: &[&[u8]]) -> String {
-        let (answer, talk) = (Page::default(), Page::default());
-        let streams = Streams { stdout_terminal: terminal, plain, ..Streams::default() };
-        let ui = Ui::new(Box::new(answer.clone()), Box::new(talk), streams);
-        let mut lines = Lines::new(&ui, Stream::Out, Speaker { name: "acme", place: 0, widest: 6 });
+    /// Returns the output for these pieces, on a terminal or in a file.
+    fn output(terminal: bool, no_color: bool, pieces: &[&[u8]]) -> String {
+        let (stdout, stderr) = (RecordedOutput::default(), RecordedOutput::default());
+        let streams = Streams { stdout_terminal: terminal, no_color, ..Streams::default() };
+        let ui = Ui::new(Box::new(stdout.clone()), Box::new(stderr), streams);
+        let mut lines = PrefixedLines::new(&ui, OutputStream::Out, LinePrefix { name: "acme", index: 0, width: 6 });
         for piece in pieces {
-            lines.take(piece).unwrap();
+            lines.write(piece).unwrap();
         }
-        lines.end().unwrap();
-        answer.text()
+        lines.finish().unwrap();
+        stdout.text()
     }
 
     #[test]
     fn lines_are_whole_whatever_the_pieces() {
         let text = "one\n\ntwo ünï\nno end";
-        let wanted = "acme | one\nacme | \nacme | two ünï\nacme | no end\n";
+        let expected = "acme | one\nacme | \nacme | two ünï\nacme | no end\n";
         for size in 1..text.len() {
-            assert_eq!(said(false, false, &text.as_bytes().chunks(size).collect::<Vec<_>>()), wanted, "{size}");
+            assert_eq!(output(false, false, &text.as_bytes().chunks(size).collect::<Vec<_>>()), expected, "{size}");
         }
-        assert_eq!(said(false, false, &[]), "");
+        assert_eq!(output(false, false, &[]), "");
     }
 
     #[test]
     fn r46_a_terminal_gets_them_aligned_and_clean() {
         let line = b"\x1b[31ma\tb\xff\r\n";
-        assert_eq!(said(true, true, &[line]), "acme   | \\u{1b}[31ma\tb\u{fffd}\n");
-        assert_eq!(said(true, false, &[b"x\n"]), "\x1b[36macme   | \x1b[0mx\n");
+        assert_eq!(output(true, true, &[line]), "acme   | \\u{1b}[31ma\tb\u{fffd}\n");
+        assert_eq!(output(true, false, &[b"x\n"]), "\x1b[36macme   | \x1b[0mx\n");
     }
 
     #[test]
     fn what_is_too_long_comes_in_pieces_between_characters() {
-        let fits = "x".repeat(LONGEST);
-        assert_eq!(said(false, false, &[fits.as_bytes(), b"\nb\n"]), format!("acme | {fits}\nacme | b\n"));
-        let long = "é".repeat(LONGEST);
-        let told = said(false, false, &[b"x", long.as_bytes(), b"\n"]);
-        let pieces: Vec<&str> = told.lines().map(|line| line.strip_prefix("acme | ").unwrap()).collect();
+        let fits = "x".repeat(MAX_LINE);
+        assert_eq!(output(false, false, &[fits.as_bytes(), b"\nb\n"]), format!("acme | {fits}\nacme | b\n"));
+        let long = "é".repeat(MAX_LINE);
+        let split = output(false, false, &[b"x", long.as_bytes(), b"\n"]);
+        let pieces: Vec<&str> = split.lines().map(|line| line.strip_prefix("acme | ").unwrap()).collect();
         assert_eq!(pieces.concat(), format!("x{long}"));
-        assert!(pieces.len() == 3 && pieces.iter().all(|piece| piece.len() <= LONGEST));
+        assert!(pieces.len() == 3 && pieces.iter().all(|piece| piece.len() <= MAX_LINE));
     }
 }

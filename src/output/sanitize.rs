@@ -1,31 +1,31 @@
-//! Text that others wrote, made fit to be shown.
+//! Makes foreign text safe to show, and truncates and wraps text.
 //!
-//! Owns what counts as harmless on a terminal and how a text is cut. What is removed is never dropped in
-//! silence: it is shown as an escape, so that a hostile name looks hostile.
+//! Owns which characters are harmless on a terminal. Hostile characters are shown as escapes, not dropped, so that a
+//! hostile name looks hostile.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Text on one line: every character that steers a terminal or hides what is read (line ends too) becomes an
-/// escape such as `\n` or `\u{202e}`.
-pub fn clean(text: &str) -> Cow<'_, str> {
+/// Sanitizes text for one line. Line ends, and characters that control a terminal or hide text, become escapes such as
+/// `\n` or `\u{202e}`.
+pub fn sanitize_line(text: &str) -> Cow<'_, str> {
     escape(text, is_hostile)
 }
 
-/// Like [`clean`], but line feeds stay: for text that neto itself laid out.
-pub fn clean_block(text: &str) -> Cow<'_, str> {
+/// Sanitizes like [`sanitize_line`] but keeps line feeds: for text that neto laid out.
+pub fn sanitize_block(text: &str) -> Cow<'_, str> {
     escape(text, |character| character != '\n' && is_hostile(character))
 }
 
-/// Like [`clean_block`], but tabs stay too: for text that others laid out.
-pub(super) fn clean_text(text: &str) -> Cow<'_, str> {
+/// Sanitizes like [`sanitize_block`] but keeps tabs too: for text that other programs laid out.
+pub(super) fn sanitize_text(text: &str) -> Cow<'_, str> {
     escape(text, |character| !matches!(character, '\n' | '\t') && is_hostile(character))
 }
 
-/// JSON whose strings hold nothing hostile in the raw: the same data, escaped as JSON does.
-pub(super) fn clean_json(json: String) -> String {
+/// Replaces hostile characters in JSON by JSON escapes. The data stays the same.
+pub(super) fn sanitize_json(json: String) -> String {
     if is_ascii_block(json.as_bytes()) {
         return json;
     }
@@ -42,24 +42,24 @@ pub(super) fn clean_json(json: String) -> String {
     .into_owned()
 }
 
-/// Whether a text is lines of ASCII without controls, as most is; looks at many bytes at a time.
+/// Checks for printable ASCII and line feeds only, the usual case. Checks 64 bytes at a time for speed.
 fn is_ascii_block(text: &[u8]) -> bool {
     let plain = |byte: &u8| matches!(byte, b' '..=b'~' | b'\n');
     text.chunks(64).all(|chunk| chunk.iter().fold(true, |all, byte| all & plain(byte)))
 }
 
-/// At most `most` characters; what was cut shows as `…`.
-pub fn shorten(text: &str, most: usize) -> Cow<'_, str> {
-    if text.chars().nth(most).is_none() {
+/// Truncates text to `limit` characters; a truncated text ends in `…`.
+pub fn truncate_chars(text: &str, limit: usize) -> Cow<'_, str> {
+    if text.chars().nth(limit).is_none() {
         return Cow::Borrowed(text);
     }
-    let mut short: String = text.chars().take(most.saturating_sub(1)).collect();
+    let mut short: String = text.chars().take(limit.saturating_sub(1)).collect();
     short.push('…');
     Cow::Owned(short)
 }
 
-/// At most `columns` columns of a terminal; what was cut shows as `…`.
-pub fn fit(text: &str, columns: usize) -> Cow<'_, str> {
+/// Truncates text to `columns` terminal columns; a truncated text ends in `…`.
+pub fn truncate_columns(text: &str, columns: usize) -> Cow<'_, str> {
     if text.width() <= columns {
         return Cow::Borrowed(text);
     }
@@ -72,7 +72,7 @@ pub fn fit(text: &str, columns: usize) -> Cow<'_, str> {
         }
         short.push(character);
     }
-    // A sequence (an emoji with its selector) can be wider than its characters one by one.
+    // A sequence (an emoji with its selector) can be wider than the sum of its characters.
     while short.width() >= columns.max(1) {
         short.pop();
     }
@@ -82,8 +82,8 @@ pub fn fit(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(short)
 }
 
-/// Lines of at most so many columns, broken between words; a word that is wider stands alone, whole.
-pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+/// Wraps text between words into lines of at most `columns` columns. A wider word gets its own line.
+pub fn wrap_words(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         match lines.last_mut() {
@@ -98,7 +98,8 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// Controls, and what turns or hides the text around it: marks of direction, invisible joiners, line separators.
+/// Checks for control characters, and for characters that reorder or hide text: direction marks, invisible joiners,
+/// line separators.
 fn is_hostile(character: char) -> bool {
     character.is_control()
         || matches!(character,
@@ -116,13 +117,13 @@ fn escape(text: &str, hostile: impl Fn(char) -> bool) -> Cow<'_, str> {
     })
 }
 
-fn rewrite(text: &str, hostile: impl Fn(char) -> bool, put: impl Fn(&mut String, char)) -> Cow<'_, str> {
+fn rewrite(text: &str, hostile: impl Fn(char) -> bool, push_escape: impl Fn(&mut String, char)) -> Cow<'_, str> {
     if !text.contains(&hostile) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
     for character in text.chars() {
-        if hostile(character) { put(&mut out, character) } else { out.push(character) }
+        if hostile(character) { push_escape(&mut out, character) } else { out.push(character) }
     }
     Cow::Owned(out)
 }
@@ -133,7 +134,7 @@ mod tests {
 
     #[test]
     fn r46_hostile_characters_become_escapes() {
-        for (foreign, shown) in [
+        for (text, expected) in [
             ("plain ünïcode 日本", "plain ünïcode 日本"),
             ("a\nb\r\tc", r"a\nb\r\tc"),
             ("\x1b[2J\x07", r"\u{1b}[2J\u{7}"),
@@ -141,22 +142,22 @@ mod tests {
             ("\u{202a}\u{202e}\u{2066}\u{2069}", r"\u{202a}\u{202e}\u{2066}\u{2069}"),
             ("\u{200b}\u{200f}\u{feff}\u{61c}\u{2028}", r"\u{200b}\u{200f}\u{feff}\u{61c}\u{2028}"),
         ] {
-            assert_eq!(clean(foreign), shown);
-            assert_eq!(clean(&clean(foreign)), shown, "cleaning twice changes nothing");
+            assert_eq!(sanitize_line(text), expected);
+            assert_eq!(sanitize_line(&sanitize_line(text)), expected, "cleaning twice changes nothing");
         }
-        assert_eq!(clean_block("a\nb\x1b\r\n"), "a\nb\\u{1b}\\r\n");
-        assert!(matches!(clean("nothing to do"), Cow::Borrowed(_)));
+        assert_eq!(sanitize_block("a\nb\x1b\r\n"), "a\nb\\u{1b}\\r\n");
+        assert!(matches!(sanitize_line("nothing to do"), Cow::Borrowed(_)));
     }
 
     #[test]
     fn r47_json_keeps_the_data() {
         let data = "del \x7f csi \u{9b} bidi \u{202e} bom \u{feff} quote \" end";
         let json = serde_json::to_string(data).unwrap();
-        let cleaned = clean_json(json);
+        let cleaned = sanitize_json(json);
         assert!(!cleaned.contains(is_hostile));
         assert_eq!(serde_json::from_str::<String>(&cleaned).unwrap(), data);
         let lines = "{\n  \"plain\": \"ASCII\"\n}\n".repeat(9);
-        assert_eq!(clean_json(lines.clone()), lines);
+        assert_eq!(sanitize_json(lines.clone()), lines);
     }
 
     #[test]
@@ -169,16 +170,16 @@ mod tests {
             ("日本 語", 7, &["日本 語"]),
             ("", 3, &[""]),
         ] {
-            assert_eq!(wrap(text, columns), lines, "{text} in {columns}");
+            assert_eq!(wrap_words(text, columns), lines, "{text} in {columns}");
         }
     }
 
     #[test]
     fn long_text_is_cut() {
-        assert_eq!(shorten("abc", 3), "abc");
-        assert_eq!(shorten("abcd", 3), "ab…");
-        assert_eq!(shorten(&"é".repeat(600), 500).chars().count(), 500);
-        for (text, columns, shown) in [
+        assert_eq!(truncate_chars("abc", 3), "abc");
+        assert_eq!(truncate_chars("abcd", 3), "ab…");
+        assert_eq!(truncate_chars(&"é".repeat(600), 500).chars().count(), 500);
+        for (text, columns, expected) in [
             ("abc", 3, "abc"),
             ("abcd", 3, "ab…"),
             ("日本語", 5, "日本…"),
@@ -186,9 +187,9 @@ mod tests {
             ("ab", 1, "…"),
             ("ab", 0, ""),
         ] {
-            assert_eq!(fit(text, columns), shown, "{text} in {columns}");
+            assert_eq!(truncate_columns(text, columns), expected, "{text} in {columns}");
         }
         let hearts = "❤\u{fe0f}".repeat(9);
-        assert!((0..20).all(|columns| fit(&hearts, columns).width() <= columns));
+        assert!((0..20).all(|columns| truncate_columns(&hearts, columns).width() <= columns));
     }
 }

@@ -1,7 +1,7 @@
-//! Rows for people (a table) and for programs (JSON, CSV).
+//! Renders rows as a table for people and as JSON or CSV for programs.
 //!
-//! Owns how a list looks: alignment, width, colour, what is cut, and how a row becomes a record. Does not know what
-//! the rows are about.
+//! Owns alignment, width, color, truncation, and the mapping of rows to records. Does not know the content of the
+//! rows.
 
 use anstyle::{AnsiColor, Color, Effects, Style};
 use serde::Serialize;
@@ -10,17 +10,17 @@ use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Padding, Style as Borders};
 use unicode_width::UnicodeWidthStr;
 
-use super::sanitize::{clean, clean_block, clean_json, fit, wrap};
+use super::sanitize::{sanitize_block, sanitize_json, sanitize_line, truncate_columns, wrap_words};
 
-const HEADER: Style = Style::new().effects(Effects::DIMMED);
-const MARK: Style = Style::new().fg_color(Some(Color::Ansi(AnsiColor::Green))).effects(Effects::BOLD);
-/// Blanks between columns, and how many where the terminal is too narrow.
-const GAPS: [usize; 2] = [3, 2];
-/// How cells are cut, one way after the other: to how many columns of the terminal, and whether also those that should be
-/// kept. Only the first leaves them readable; before the others, columns are left out.
-const CUTS: [(usize, bool); 3] = [(12, false), (6, false), (6, true)];
-/// Narrower than this, the values of [`details`] are left to the terminal.
-const NARROWEST_VALUE: usize = 20;
+const HEADER_STYLE: Style = Style::new().effects(Effects::DIMMED);
+const MARK_STYLE: Style = Style::new().fg_color(Some(Color::Ansi(AnsiColor::Green))).effects(Effects::BOLD);
+/// Spaces between columns: usually, and if the terminal is too narrow.
+const GAP_WIDTHS: [usize; 2] = [3, 2];
+/// Steps of truncating cells: smallest width, and whether [`Shrink::Keep`] columns are truncated too. Only the first
+/// step leaves cells readable, so columns are dropped before the other steps.
+const TRUNCATION_STEPS: [(usize, bool); 3] = [(12, false), (6, false), (6, true)];
+/// Smallest width to which [`render_details`] wraps values. In a narrower space the terminal breaks the lines.
+const MIN_VALUE_WIDTH: usize = 20;
 
 /// How a list is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -34,136 +34,154 @@ pub enum Format {
     Csv,
 }
 
-/// On which side a column's text stands.
+/// Alignment of a column's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
-    /// Words.
+    /// For words.
     Left,
-    /// Amounts.
+    /// For numbers.
     Right,
 }
 
-/// One column of a table.
-#[derive(Debug, Clone, Copy)]
-pub struct Column {
-    /// Its header.
+/// Column of a table of rows `R`.
+pub struct Column<R> {
+    /// Header text.
     pub title: &'static str,
-    /// The side its text stands on, the header too.
+    /// Alignment of the cells and the header.
     pub align: Align,
-    /// What becomes of it where the terminal is too narrow.
-    pub narrow: Narrow,
+    /// Handling of the column if the terminal is too narrow.
+    pub shrink: Shrink,
+    /// Returns the cell of a row.
+    pub cell: fn(&R) -> Cell,
 }
 
-/// What becomes of a column where the terminal is too narrow for all of them. Those that may be left out are, from the
-/// right; the first column never is.
+/// Handling of a column if the terminal is too narrow for all columns. Columns are dropped from the right; the first
+/// column is never dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Narrow {
-    /// It stays as it is as long as anything else can be done.
+pub enum Shrink {
+    /// Keep the column whole as long as other columns can shrink or be dropped.
     Keep,
-    /// It is cut.
+    /// Truncate the cells.
     Cut,
-    /// It is cut, or left out where that is not enough.
+    /// Truncate the cells; drop the column if that is not enough.
     CutOrDrop,
-    /// It is left out: a part of it would say nothing.
+    /// Drop the column: truncated cells would be meaningless.
     Drop,
 }
 
-/// One cell of a table; its text is cleaned when it is rendered.
+/// Cell of a table; its text is sanitized when the table is rendered.
 #[derive(Debug, Clone, Default)]
 pub struct Cell {
-    /// What stands in it; may be empty.
+    /// Content; may be empty.
     pub text: String,
-    /// In which colour, where there is colour.
+    /// Style of the text, if color is used.
     pub style: Option<Style>,
 }
 
-/// What a list consists of. Serialised it is a flat object: text, numbers, flags, nulls and arrays of text.
+/// Row of a list. Serializes to a flat object of strings, numbers, booleans, nulls and arrays of strings.
 pub trait Row: Serialize {
-    /// The fields in the order of a CSV's columns, named as they are serialised.
+    /// Serialized field names, in the order of the CSV columns.
     const FIELDS: &'static [&'static str];
 
-    /// Whether tables of such rows have a column for a mark at their left edge.
-    const MARKS: bool = false;
+    /// Whether the table has a column for the mark at its left edge.
+    const HAS_MARKS: bool = false;
 
-    /// The columns of a table.
-    fn columns() -> Vec<Column>;
+    /// Returns the columns of the table, with the cell of each.
+    fn columns() -> Vec<Column<Self>>
+    where
+        Self: Sized;
 
-    /// What stands in each of the columns.
-    fn cells(&self) -> Vec<Cell>;
-
-    /// Whether this row bears the mark, `*`.
-    fn marked(&self) -> bool {
+    /// Returns whether this row is marked with `*`.
+    fn is_marked(&self) -> bool {
         false
     }
 }
 
-/// What the reader can see.
+/// Terminal features for rendering.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Look {
-    /// Whether to use colour.
-    pub colour: bool,
-    /// The terminal's columns; `None` when nothing needs to be cut.
+pub struct RenderOptions {
+    /// Whether to use color.
+    pub color: bool,
+    /// Width of the terminal in columns; `None` if text must not be truncated.
     pub width: Option<usize>,
 }
 
-impl Narrow {
-    fn is_cut(self) -> bool {
+impl Shrink {
+    fn can_truncate(self) -> bool {
         matches!(self, Self::Cut | Self::CutOrDrop)
     }
 
-    fn may_go(self) -> bool {
+    fn can_drop(self) -> bool {
         matches!(self, Self::Drop | Self::CutOrDrop)
     }
 }
 
+impl<R> Column<R> {
+    /// Creates a left-aligned column.
+    pub fn left(title: &'static str, shrink: Shrink, cell: fn(&R) -> Cell) -> Self {
+        Self { title, align: Align::Left, shrink, cell }
+    }
+
+    /// Creates a right-aligned column, for numbers.
+    pub fn right(title: &'static str, shrink: Shrink, cell: fn(&R) -> Cell) -> Self {
+        Self { title, align: Align::Right, shrink, cell }
+    }
+}
+
 impl Cell {
-    /// Text in the terminal's own colour.
+    /// Creates an empty cell for `None`, else a cell in the terminal's default color.
+    pub fn optional(text: Option<impl Into<String>>) -> Self {
+        text.map(Self::plain).unwrap_or_default()
+    }
+
+    /// Creates a cell in the terminal's default color.
     pub fn plain(text: impl Into<String>) -> Self {
         Self { text: text.into(), style: None }
     }
 
-    /// Text in this colour.
+    /// Creates a cell in this style.
     pub fn styled(text: impl Into<String>, style: Style) -> Self {
         Self { text: text.into(), style: Some(style) }
     }
 }
 
-/// The whole list. Without rows a table is empty, JSON is `[]`, and CSV is the header.
-pub fn render<R: Row>(rows: &[R], format: Format, look: &Look) -> String {
+/// Renders the list. Without rows a table is empty, JSON is `[]`, and CSV is the header.
+pub fn render_rows<R: Row>(rows: &[R], format: Format, options: &RenderOptions) -> String {
     match format {
         Format::Table if rows.is_empty() => String::new(),
-        Format::Table => table(rows, look),
-        Format::Json => object(&rows),
-        Format::Csv => csv(rows),
+        Format::Table => render_table(rows, options),
+        Format::Json => render_json(&rows),
+        Format::Csv => render_csv(rows),
     }
 }
 
-/// One value as JSON, over several lines. (A value that serde cannot serialise, which no derived one of plain fields is,
-/// becomes `null`.)
-pub fn object<T: Serialize>(value: &T) -> String {
+/// Renders a value as JSON over several lines. A value that cannot be serialized becomes `null`; this cannot happen to
+/// derived types of plain fields.
+pub fn render_json<T: Serialize>(value: &T) -> String {
     let mut json = serde_json::to_string_pretty(value).unwrap_or_else(|_| "null".to_owned());
     json.push('\n');
-    clean_json(json)
+    sanitize_json(json)
 }
 
-/// The same on one line, for many of them one below the other.
-pub fn json_line<T: Serialize>(value: &T) -> String {
+/// Renders a value as JSON on one line, for JSON Lines output.
+pub fn render_json_line<T: Serialize>(value: &T) -> String {
     let mut json = serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned());
     json.push('\n');
-    clean_json(json)
+    sanitize_json(json)
 }
 
-/// `key:  value` lines with their values aligned, for one thing in full. On a terminal long values go on below
-/// themselves.
-pub fn details(entries: &[(&str, String)], look: &Look) -> String {
+/// Renders all fields of one item as `key:  value` lines with aligned values. On a terminal long values are wrapped
+/// within their column.
+pub fn render_details(entries: &[(&str, String)], options: &RenderOptions) -> String {
     let widest = entries.iter().map(|(key, _)| key.width()).max().unwrap_or(0);
     let mut text = String::new();
     for (key, value) in entries {
         let gap = " ".repeat(widest - key.width() + 2);
-        let key = paint(&format!("{key}:"), Some(HEADER), look);
-        let value = clean(value);
-        let room = look.width.map(|width| width.saturating_sub(widest + 3)).filter(|room| *room >= NARROWEST_VALUE);
-        let lines = room.map_or_else(|| vec![value.to_string()], |room| wrap(&value, room));
+        let key = paint(&format!("{key}:"), Some(HEADER_STYLE), options);
+        let value = sanitize_line(value);
+        let space =
+            options.width.map(|width| width.saturating_sub(widest + 3)).filter(|space| *space >= MIN_VALUE_WIDTH);
+        let lines = space.map_or_else(|| vec![value.to_string()], |space| wrap_words(&value, space));
         let value = lines.join(&format!("\n{:1$}", "", widest + 3));
         text += format!("{key}{gap}{value}").trim_end();
         text.push('\n');
@@ -171,38 +189,43 @@ pub fn details(entries: &[(&str, String)], look: &Look) -> String {
     text
 }
 
-fn table<R: Row>(rows: &[R], look: &Look) -> String {
+fn render_table<R: Row>(rows: &[R], options: &RenderOptions) -> String {
     let mut columns = R::columns();
-    let mut cells: Vec<Vec<Cell>> = rows.iter().map(|row| row.cells().iter().map(tidy).collect()).collect();
-    let empty = |at: usize| cells.iter().all(|row| row.get(at).is_none_or(|cell| cell.text.is_empty()));
-    let empty: Vec<usize> = (0..columns.len()).filter(|at| empty(*at)).collect();
-    empty.iter().rev().for_each(|at| leave_out(*at, &mut columns, &mut cells));
-    let (widths, gap) = layout(&mut columns, &mut cells, look.width, if R::MARKS { 2 } else { 0 });
+    let mut cells: Vec<Vec<Cell>> = rows.iter().map(|row| columns.iter().map(|column| sanitize_cell((column.cell)(row))).collect()).collect();
+    let empty = |index: usize| cells.iter().all(|row| row.get(index).is_none_or(|cell| cell.text.is_empty()));
+    let empty: Vec<usize> = (0..columns.len()).filter(|index| empty(*index)).collect();
+    empty.iter().rev().for_each(|index| remove_column(*index, &mut columns, &mut cells));
+    let (widths, gap) = fit_columns(&mut columns, &mut cells, options.width, if R::HAS_MARKS { 2 } else { 0 });
 
     let mut builder = Builder::with_capacity(rows.len() + 1, columns.len() + 1);
-    let titles =
-        columns.iter().zip(&widths).map(|(column, width)| paint(&fit(column.title, *width), Some(HEADER), look));
-    builder.push_record(edge::<R>(false, look).into_iter().chain(titles));
+    let titles = columns
+        .iter()
+        .zip(&widths)
+        .map(|(column, width)| paint(&truncate_columns(column.title, *width), Some(HEADER_STYLE), options));
+    builder.push_record(mark_cell::<R>(false, options).into_iter().chain(titles));
     for (row, cells) in rows.iter().zip(&cells) {
-        let texts = cells.iter().zip(&widths).map(|(cell, width)| paint(&fit(&cell.text, *width), cell.style, look));
-        builder.push_record(edge::<R>(row.marked(), look).into_iter().chain(texts));
+        let texts = cells
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| paint(&truncate_columns(&cell.text, *width), cell.style, options));
+        builder.push_record(mark_cell::<R>(row.is_marked(), options).into_iter().chain(texts));
     }
-    lines(builder, &columns, gap, usize::from(R::MARKS))
+    layout_lines(builder, &columns, gap, usize::from(R::HAS_MARKS))
 }
 
-/// The mark at the left edge, where such rows have one.
-fn edge<R: Row>(marked: bool, look: &Look) -> Option<String> {
-    R::MARKS.then(|| if marked { paint("*", Some(MARK), look) } else { " ".to_owned() })
+/// Returns the cell of the mark column, if the rows have marks.
+fn mark_cell<R: Row>(marked: bool, options: &RenderOptions) -> Option<String> {
+    R::HAS_MARKS.then(|| if marked { paint("*", Some(MARK_STYLE), options) } else { " ".to_owned() })
 }
 
-fn lines(builder: Builder, columns: &[Column], gap: usize, edges: usize) -> String {
+fn layout_lines<R>(builder: Builder, columns: &[Column<R>], gap: usize, mark_columns: usize) -> String {
     let mut table = builder.build();
     table.with(Borders::empty()).with(Padding::new(0, gap, 0, 0));
-    if edges > 0 {
+    if mark_columns > 0 {
         table.modify(Columns::first(), Padding::new(0, 1, 0, 0));
     }
-    for (at, _) in columns.iter().enumerate().filter(|(_, column)| column.align == Align::Right) {
-        table.modify(Columns::one(at + edges), Alignment::right());
+    for (index, _) in columns.iter().enumerate().filter(|(_, column)| column.align == Align::Right) {
+        table.modify(Columns::one(index + mark_columns), Alignment::right());
     }
     let mut text = String::new();
     for line in table.to_string().lines() {
@@ -212,48 +235,55 @@ fn lines(builder: Builder, columns: &[Column], gap: usize, edges: usize) -> Stri
     text
 }
 
-fn tidy(cell: &Cell) -> Cell {
-    Cell { text: clean(&cell.text).into_owned(), style: cell.style }
+fn sanitize_cell(cell: Cell) -> Cell {
+    Cell { text: sanitize_line(&cell.text).into_owned(), style: cell.style }
 }
 
-fn leave_out(at: usize, columns: &mut Vec<Column>, rows: &mut [Vec<Cell>]) {
-    columns.remove(at);
-    for row in rows.iter_mut().filter(|row| at < row.len()) {
-        row.remove(at);
+fn remove_column<R>(index: usize, columns: &mut Vec<Column<R>>, rows: &mut [Vec<Cell>]) {
+    columns.remove(index);
+    for row in rows.iter_mut().filter(|row| index < row.len()) {
+        row.remove(index);
     }
 }
 
-/// How wide each column is, and the blanks between them. Where the terminal is too narrow, cells are cut as far as they
-/// stay readable, then columns are left out, and in the end everything is cut.
-fn layout(columns: &mut Vec<Column>, rows: &mut [Vec<Cell>], limit: Option<usize>, edge: usize) -> (Vec<usize>, usize) {
-    let mut widths = natural(columns, rows);
-    let Some(limit) = limit else { return (widths, GAPS[0]) };
-    let room = |count: usize, gap: usize| limit.saturating_sub(edge + gap * count.saturating_sub(1));
-    if widths.iter().sum::<usize>() <= room(widths.len(), GAPS[0]) {
-        return (widths, GAPS[0]);
+/// Returns the width of each column and the gap between columns. If the terminal is too narrow, cells are first
+/// truncated as far as they stay readable. Then columns are dropped, and finally all cells are truncated.
+fn fit_columns<R>(
+    columns: &mut Vec<Column<R>>,
+    rows: &mut [Vec<Cell>],
+    limit: Option<usize>,
+    mark_width: usize,
+) -> (Vec<usize>, usize) {
+    let mut widths = natural_widths(columns, rows);
+    let Some(limit) = limit else { return (widths, GAP_WIDTHS[0]) };
+    let space = |count: usize, gap: usize| limit.saturating_sub(mark_width + gap * count.saturating_sub(1));
+    if widths.iter().sum::<usize>() <= space(widths.len(), GAP_WIDTHS[0]) {
+        return (widths, GAP_WIDTHS[0]);
     }
     loop {
-        let room = room(widths.len(), GAPS[1]);
-        let spare = columns.iter().rposition(|column| column.narrow.may_go()).filter(|at| *at > 0);
-        let ways: &[(usize, bool)] = if spare.is_some() { &CUTS[..1] } else { &CUTS };
-        let fits = ways.iter().find_map(|&(least, all)| {
-            cut(&widths, room, |at| if all || columns[at].narrow.is_cut() { least } else { usize::MAX })
+        let space = space(widths.len(), GAP_WIDTHS[1]);
+        let droppable = columns.iter().rposition(|column| column.shrink.can_drop()).filter(|index| *index > 0);
+        let steps: &[(usize, bool)] = if droppable.is_some() { &TRUNCATION_STEPS[..1] } else { &TRUNCATION_STEPS };
+        let fits = steps.iter().find_map(|&(min_width, all)| {
+            shrink_widths(&widths, space, |index| {
+                if all || columns[index].shrink.can_truncate() { min_width } else { usize::MAX }
+            })
         });
         if let Some(widths) = fits {
-            return (widths, GAPS[1]);
+            return (widths, GAP_WIDTHS[1]);
         }
-        match spare.unwrap_or(widths.len() - 1) {
-            0 => return (vec![room], GAPS[1]),
-            at => {
-                leave_out(at, columns, rows);
-                widths.remove(at);
+        match droppable.unwrap_or(widths.len() - 1) {
+            0 => return (vec![space], GAP_WIDTHS[1]),
+            index => {
+                remove_column(index, columns, rows);
+                widths.remove(index);
             }
         }
     }
 }
 
-/// How wide the columns are where nothing is cut.
-fn natural(columns: &[Column], rows: &[Vec<Cell>]) -> Vec<usize> {
+/// Widths of the columns without truncation.
+fn natural_widths<R>(columns: &[Column<R>], rows: &[Vec<Cell>]) -> Vec<usize> {
     let mut widths: Vec<usize> = columns.iter().map(|column| column.title.width()).collect();
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -263,41 +293,42 @@ fn natural(columns: &[Column], rows: &[Vec<Cell>]) -> Vec<usize> {
     widths
 }
 
-/// The widths with the widest made less until their sum fits, but none less than its `least`; nothing where that cannot
-/// be.
-fn cut(widths: &[usize], room: usize, least: impl Fn(usize) -> usize) -> Option<Vec<usize>> {
+/// Reduces the widest column until the sum fits into `space`. No column gets narrower than its minimum width. Returns
+/// `None` if the columns cannot fit.
+fn shrink_widths(widths: &[usize], space: usize, min_width: impl Fn(usize) -> usize) -> Option<Vec<usize>> {
     let mut widths = widths.to_vec();
-    while widths.iter().sum::<usize>() > room {
-        let widest = (0..widths.len()).filter(|&at| widths[at] > least(at)).max_by_key(|&at| widths[at])?;
+    while widths.iter().sum::<usize>() > space {
+        let widest =
+            (0..widths.len()).filter(|&index| widths[index] > min_width(index)).max_by_key(|&index| widths[index])?;
         widths[widest] -= 1;
     }
     Some(widths)
 }
 
-pub(super) fn paint(text: &str, style: Option<Style>, look: &Look) -> String {
-    match style.filter(|_| look.colour && !text.is_empty()) {
+pub(super) fn paint(text: &str, style: Option<Style>, options: &RenderOptions) -> String {
+    match style.filter(|_| options.color && !text.is_empty()) {
         Some(style) => format!("{style}{text}{style:#}"),
         None => text.to_owned(),
     }
 }
 
-fn csv<R: Row>(rows: &[R]) -> String {
+fn render_csv<R: Row>(rows: &[R]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    // Into memory, and every record as long as the header: nothing can fail.
+    // Writing to memory cannot fail, and every record has as many fields as the header.
     let _ = writer.write_record(R::FIELDS);
     for row in rows {
         let row = serde_json::to_value(row).unwrap_or_default();
-        let _ = writer.write_record(R::FIELDS.iter().map(|field| record(&row[*field])));
+        let _ = writer.write_record(R::FIELDS.iter().map(|field| csv_field(&row[*field])));
     }
     String::from_utf8_lossy(&writer.into_inner().unwrap_or_default()).into_owned()
 }
 
-/// A field of a CSV: arrays joined by `;`, null empty. CSV has no escapes of its own, so hostile text is cleaned.
-fn record(value: &serde_json::Value) -> String {
+/// Formats a CSV field: arrays are joined by `;`, null is empty. CSV has no escapes, so text is sanitized.
+fn csv_field(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::Null => String::new(),
-        serde_json::Value::String(text) => clean_block(text).into_owned(),
-        serde_json::Value::Array(items) => items.iter().map(record).collect::<Vec<_>>().join(";"),
+        serde_json::Value::String(text) => sanitize_block(text).into_owned(),
+        serde_json::Value::Array(items) => items.iter().map(csv_field).collect::<Vec<_>>().join(";"),
         other => other.to_string(),
     }
 }
@@ -307,7 +338,7 @@ mod tests {
     use super::*;
 
     #[derive(Serialize)]
-    struct Tenant {
+    struct TestRow {
         name: &'static str,
         note: &'static str,
         left: Option<i64>,
@@ -315,36 +346,28 @@ mod tests {
         tags: Vec<&'static str>,
     }
 
-    impl Row for Tenant {
+    impl Row for TestRow {
         const FIELDS: &'static [&'static str] = &["name", "note", "left", "current", "tags"];
-        const MARKS: bool = true;
-        fn columns() -> Vec<Column> {
+        const HAS_MARKS: bool = true;
+        fn columns() -> Vec<Column<Self>> {
+            const RED: Style = Style::new().fg_color(Some(Color::Ansi(AnsiColor::Red)));
             vec![
-                Column { title: "NAME", align: Align::Left, narrow: Narrow::Keep },
-                Column { title: "NOTE", align: Align::Left, narrow: Narrow::Cut },
-                Column { title: "LEFT", align: Align::Right, narrow: Narrow::Drop },
-                Column { title: "TAGS", align: Align::Left, narrow: Narrow::CutOrDrop },
+                Column::left("NAME", Shrink::Keep, |row| Cell::plain(row.name)),
+                Column::left("NOTE", Shrink::Cut, |row| Cell::styled(row.note, RED)),
+                Column::right("LEFT", Shrink::Drop, |row| Cell::optional(row.left.map(|left| left.to_string()))),
+                Column::left("TAGS", Shrink::CutOrDrop, |row| Cell::plain(row.tags.join(", "))),
             ]
         }
-        fn cells(&self) -> Vec<Cell> {
-            let red = Style::new().fg_color(Some(Color::Ansi(AnsiColor::Red)));
-            vec![
-                Cell::plain(self.name),
-                Cell::styled(self.note, red),
-                Cell::plain(self.left.map(|left| left.to_string()).unwrap_or_default()),
-                Cell::plain(self.tags.join(", ")),
-            ]
-        }
-        fn marked(&self) -> bool {
+        fn is_marked(&self) -> bool {
             self.current
         }
     }
 
-    fn tenants() -> Vec<Tenant> {
+    fn test_rows() -> Vec<TestRow> {
         vec![
-            Tenant { name: "acme", note: "● valid", left: Some(12345), current: true, tags: vec!["prod", "emea"] },
-            Tenant { name: "globex-international", note: "x\n\x1b[31m", left: Some(7), current: false, tags: vec![] },
-            Tenant { name: "日本", note: "", left: None, current: false, tags: vec![] },
+            TestRow { name: "acme", note: "● valid", left: Some(12345), current: true, tags: vec!["prod", "emea"] },
+            TestRow { name: "globex-international", note: "x\n\x1b[31m", left: Some(7), current: false, tags: vec![] },
+            TestRow { name: "日本", note: "", left: None, current: false, tags: vec![] },
         ]
     }
 
@@ -356,18 +379,18 @@ mod tests {
   globex-international   x\\n\\u{1b}[31m       7
   日本
 ";
-        assert_eq!(render(&tenants(), Format::Table, &Look::default()), expected[1..]);
-        assert_eq!(render::<Tenant>(&[], Format::Table, &Look::default()), "");
+        assert_eq!(render_rows(&test_rows(), Format::Table, &RenderOptions::default()), expected[1..]);
+        assert_eq!(render_rows::<TestRow>(&[], Format::Table, &RenderOptions::default()), "");
     }
 
-    fn at(width: usize) -> String {
-        render(&tenants(), Format::Table, &Look { colour: false, width: Some(width) })
+    fn rendered_at(width: usize) -> String {
+        render_rows(&test_rows(), Format::Table, &RenderOptions { color: false, width: Some(width) })
     }
 
     #[test]
     fn r46_a_narrow_terminal_gets_what_fits() {
         for width in 9..120 {
-            let text = at(width);
+            let text = rendered_at(width);
             assert!(text.lines().all(|line| line.width() <= width), "{width}:\n{text}");
             assert_eq!(text.lines().count(), 4, "a row is a line:\n{text}");
         }
@@ -377,9 +400,9 @@ mod tests {
   globex-international   x\\n\\u{1b}[31m       7
   日本
 ";
-        assert_eq!((at(200), at(59)), (all[1..].to_owned(), all[1..].to_owned()));
-        // The gaps go first, then cells are cut, then columns go from the right, and last what should be kept is cut.
-        let wanted = [
+        assert_eq!((rendered_at(200), rendered_at(59)), (all[1..].to_owned(), all[1..].to_owned()));
+        // Order: smaller gaps, truncated cells, columns dropped from the right, and last truncated `Keep` columns.
+        let expected = [
             (56, "* acme                  ● valid        12345  prod, emea"),
             (55, "* acme                  ● valid       12345  prod, emea"),
             (54, "* acme                  ● valid        12345"),
@@ -390,10 +413,10 @@ mod tests {
             (20, "* acme      ● valid"),
             (10, "* acme"),
         ];
-        for (width, line) in wanted {
-            assert_eq!(at(width).lines().nth(1), Some(line), "{width}:\n{}", at(width));
+        for (width, line) in expected {
+            assert_eq!(rendered_at(width).lines().nth(1), Some(line), "{width}:\n{}", rendered_at(width));
         }
-        assert_eq!(at(9).lines().nth(2), Some("  globex…"));
+        assert_eq!(rendered_at(9).lines().nth(2), Some("  globex…"));
     }
 
     #[derive(Serialize)]
@@ -401,12 +424,11 @@ mod tests {
 
     impl Row for Wide {
         const FIELDS: &'static [&'static str] = &[];
-        fn columns() -> Vec<Column> {
-            let column = |title| Column { title, align: Align::Left, narrow: Narrow::Cut };
-            vec![column("TEXT"), column("END")]
-        }
-        fn cells(&self) -> Vec<Cell> {
-            vec![Cell::plain(self.0), Cell::plain("|")]
+        fn columns() -> Vec<Column<Self>> {
+            vec![
+                Column::left("TEXT", Shrink::Cut, |row| Cell::plain(row.0)),
+                Column::left("END", Shrink::Cut, |_| Cell::plain("|")),
+            ]
         }
     }
 
@@ -424,7 +446,7 @@ mod tests {
         ];
         let rows = texts.map(Wide);
         for width in [None, Some(200), Some(20), Some(16), Some(12)] {
-            let text = render(&rows, Format::Table, &Look { colour: false, width });
+            let text = render_rows(&rows, Format::Table, &RenderOptions { color: false, width });
             let ends: Vec<usize> =
                 text.lines().skip(1).map(|line| line.strip_suffix('|').expect("the last column").width()).collect();
             assert!(ends.iter().all(|end| *end == ends[0]), "{width:?}: {ends:?}\n{text}");
@@ -434,45 +456,48 @@ mod tests {
 
     #[test]
     fn columns_without_text_are_left_out() {
-        let rows = [Tenant { name: "a", note: "", left: None, current: false, tags: vec![] }];
-        assert_eq!(render(&rows, Format::Table, &Look::default()), "  NAME\n  a\n");
+        let rows = [TestRow { name: "a", note: "", left: None, current: false, tags: vec![] }];
+        assert_eq!(render_rows(&rows, Format::Table, &RenderOptions::default()), "  NAME\n  a\n");
     }
 
     #[test]
     fn colour_changes_nothing_but_colour() {
-        let look = Look { colour: true, width: Some(60) };
-        let coloured = render(&tenants(), Format::Table, &look);
+        let options = RenderOptions { color: true, width: Some(60) };
+        let colored = render_rows(&test_rows(), Format::Table, &options);
         let mut bare = String::new();
-        for (at, part) in coloured.split('\x1b').enumerate() {
-            bare += if at == 0 { part } else { part.split_once('m').unwrap().1 };
+        for (index, part) in colored.split('\x1b').enumerate() {
+            bare += if index == 0 { part } else { part.split_once('m').unwrap().1 };
         }
         let bare = bare.lines().map(str::trim_end).collect::<Vec<_>>().join("\n") + "\n";
-        assert_eq!(bare, render(&tenants(), Format::Table, &Look { colour: false, ..look }));
-        assert!(coloured.contains("\x1b[31m● valid\x1b[0m"));
+        assert_eq!(bare, render_rows(&test_rows(), Format::Table, &RenderOptions { color: false, ..options }));
+        assert!(colored.contains("\x1b[31m● valid\x1b[0m"));
     }
 
     #[test]
     fn r47_programs_get_all_fields() {
         let csv = "name,note,left,current,tags\nacme,● valid,12345,true,prod;emea\n\
                    globex-international,\"x\n\\u{1b}[31m\",7,false,\n日本,,,false,\n";
-        assert_eq!(render(&tenants(), Format::Csv, &Look::default()), csv);
-        assert_eq!(render::<Tenant>(&[], Format::Csv, &Look::default()), "name,note,left,current,tags\n");
-        assert_eq!(render::<Tenant>(&[], Format::Json, &Look::default()), "[]\n");
-        let json = render(&tenants(), Format::Json, &Look::default());
+        assert_eq!(render_rows(&test_rows(), Format::Csv, &RenderOptions::default()), csv);
+        assert_eq!(
+            render_rows::<TestRow>(&[], Format::Csv, &RenderOptions::default()),
+            "name,note,left,current,tags\n"
+        );
+        assert_eq!(render_rows::<TestRow>(&[], Format::Json, &RenderOptions::default()), "[]\n");
+        let json = render_rows(&test_rows(), Format::Json, &RenderOptions::default());
         let read: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(read[1]["note"], "x\n\x1b[31m");
-        assert_eq!(json_line(&tenants()[1]).matches('\n').count(), 1);
+        assert_eq!(render_json_line(&test_rows()[1]).matches('\n').count(), 1);
         assert!(json.starts_with("[\n  {\n    \"name\": \"acme\",\n") && json.ends_with("]\n"));
     }
 
     #[test]
     fn details_are_aligned() {
         let entries = [("name", "acme".to_owned()), ("shortname", "a\nb".to_owned()), ("tags", String::new())];
-        assert_eq!(details(&entries, &Look::default()), "name:       acme\nshortname:  a\\nb\ntags:\n");
+        assert_eq!(render_details(&entries, &RenderOptions::default()), "name:       acme\nshortname:  a\\nb\ntags:\n");
         let entries = [("name", "acme".to_owned()), ("text", "words that go on and on, to the end".to_owned())];
-        let told = |width| details(&entries, &Look { colour: false, width: Some(width) });
-        assert_eq!(told(80), "name:  acme\ntext:  words that go on and on, to the end\n");
-        assert_eq!(told(31), "name:  acme\ntext:  words that go on and on,\n       to the end\n");
-        assert_eq!(told(26), told(80), "where nothing sensible fits, the terminal breaks the line");
+        let rendered = |width| render_details(&entries, &RenderOptions { color: false, width: Some(width) });
+        assert_eq!(rendered(80), "name:  acme\ntext:  words that go on and on, to the end\n");
+        assert_eq!(rendered(31), "name:  acme\ntext:  words that go on and on,\n       to the end\n");
+        assert_eq!(rendered(26), rendered(80), "where nothing sensible fits, the terminal breaks the line");
     }
 }

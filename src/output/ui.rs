@@ -1,7 +1,7 @@
-//! The two streams: the answer on stdout, the conversation on stderr.
+//! Output streams: results on stdout, messages on stderr.
 //!
-//! Owns where text goes, how loud neto is and whether it uses colour. What fails on stderr is ignored (there is
-//! nobody left to tell); what fails on stdout is the caller's to handle, because the answer was not given.
+//! Owns the choice of stream, the volume and the use of color. Errors of stderr are ignored, because they cannot be
+//! reported. Errors of stdout go to the caller, because the result was not delivered.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Write as _};
@@ -12,40 +12,40 @@ use clap::builder::StyledStr;
 use unicode_width::UnicodeWidthStr;
 use zeroize::Zeroizing;
 
-use super::prompt::{self, AskError, Candidate};
-use super::sanitize::{clean_block, fit};
-use super::table::Look;
+use super::prompt::{self, Candidate, PromptError};
+use super::sanitize::{sanitize_block, truncate_columns};
+use super::table::RenderOptions;
 use crate::disk;
 
-const WARNING: Style = Style::new().fg_color(Some(Color::Ansi(AnsiColor::Yellow))).effects(Effects::BOLD);
-const ERROR: Style = Style::new().fg_color(Some(Color::Ansi(AnsiColor::Red))).effects(Effects::BOLD);
-const HINT: Style = Style::new().fg_color(Some(Color::Ansi(AnsiColor::Cyan))).effects(Effects::BOLD);
-const ASIDE: Style = Style::new().effects(Effects::DIMMED);
+const WARNING_STYLE: Style = Style::new().fg_color(Some(Color::Ansi(AnsiColor::Yellow))).effects(Effects::BOLD);
+const ERROR_STYLE: Style = Style::new().fg_color(Some(Color::Ansi(AnsiColor::Red))).effects(Effects::BOLD);
+const HINT_STYLE: Style = Style::new().fg_color(Some(Color::Ansi(AnsiColor::Cyan))).effects(Effects::BOLD);
+const DIMMED_STYLE: Style = Style::new().effects(Effects::DIMMED);
 
-/// What is known about the streams when neto starts.
+/// Facts about the standard streams, collected at startup.
 #[derive(Debug, Clone, Copy, Default)]
 #[allow(clippy::struct_excessive_bools, reason = "five facts that do not depend on each other")]
 pub struct Streams {
-    /// Whether stdin is a terminal, so that something can be asked.
+    /// Whether stdin is a terminal, so that neto can prompt.
     pub stdin_terminal: bool,
     /// Whether stdout is a terminal.
     pub stdout_terminal: bool,
     /// Whether stderr is a terminal.
     pub stderr_terminal: bool,
-    /// The terminal's columns, where they are known.
+    /// Width of the terminal in columns, if known.
     pub width: Option<usize>,
-    /// Whether the environment asks for no colour (`NO_COLOR`, `TERM=dumb`).
-    pub plain: bool,
-    /// Whether the terminal can only print (`TERM=dumb`, or unset), so that nothing can be drawn.
-    pub dumb: bool,
+    /// Whether the environment disables color (`NO_COLOR`, `TERM=dumb`).
+    pub no_color: bool,
+    /// Whether the terminal cannot move the cursor (`TERM` is `dumb` or unset).
+    pub is_dumb: bool,
 }
 
-/// One of the two streams.
+/// Standard output stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stream {
-    /// Standard output: the answer.
+pub enum OutputStream {
+    /// Standard output: results.
     Out,
-    /// Standard error: the conversation.
+    /// Standard error: messages and prompts.
     Err,
 }
 
@@ -61,266 +61,267 @@ pub enum ColorChoice {
     Never,
 }
 
-/// How much of the conversation is shown.
+/// Amount of messages on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Volume {
-    /// Warnings and errors.
+    /// Only warnings and errors.
     Quiet,
-    /// Notes too.
+    /// Notes, warnings and errors.
     #[default]
     Normal,
-    /// Also what neto does underway.
+    /// All messages, including each step that neto takes.
     Verbose,
 }
 
-/// Where a command speaks.
+/// Output and prompts of a command.
 pub struct Ui {
-    answer: RefCell<Box<dyn Write>>,
-    talk: RefCell<Box<dyn Write>>,
+    stdout: RefCell<Box<dyn Write>>,
+    stderr: RefCell<Box<dyn Write>>,
     streams: Streams,
     color: ColorChoice,
     volume: Volume,
-    /// The columns of a line that is to go before anything else is said.
-    shown: Cell<usize>,
+    /// Width of the status line on the terminal, which must be erased before other output.
+    status_width: Cell<usize>,
 }
 
 impl Ui {
-    /// Speaks to these writers, at normal volume and with colour where the streams allow it.
-    pub fn new(answer: Box<dyn Write>, talk: Box<dyn Write>, streams: Streams) -> Self {
+    /// Creates a `Ui` that writes results to `stdout` and messages to `stderr`. The volume is normal, and color is used
+    /// if the streams allow it.
+    pub fn new(stdout: Box<dyn Write>, stderr: Box<dyn Write>, streams: Streams) -> Self {
         Self {
-            answer: RefCell::new(answer),
-            talk: RefCell::new(talk),
+            stdout: RefCell::new(stdout),
+            stderr: RefCell::new(stderr),
             streams,
             color: ColorChoice::Auto,
             volume: Volume::Normal,
-            shown: Cell::new(0),
+            status_width: Cell::new(0),
         }
     }
 
-    /// Follows `--color`; never against `NO_COLOR`.
+    /// Applies `--color`. `NO_COLOR` takes precedence.
     pub fn set_color(&mut self, color: ColorChoice) {
         self.color = color;
     }
 
-    /// Follows `-q` and `-v`.
+    /// Applies `-q` and `-v`.
     pub fn set_volume(&mut self, volume: Volume) {
         self.volume = volume;
     }
 
-    /// How loud the conversation is.
+    /// Returns the volume of messages.
     pub fn volume(&self) -> Volume {
         self.volume
     }
 
-    /// Whether somebody is there to answer a question.
-    pub fn can_ask(&self) -> bool {
+    /// Returns whether neto can prompt: stdin is a terminal.
+    pub fn can_prompt(&self) -> bool {
         self.streams.stdin_terminal
     }
 
-    /// Makes room for a question.
-    fn asking(&self) -> Result<(), AskError> {
-        self.show_line("");
-        if self.can_ask() { Ok(()) } else { Err(AskError::NobodyToAsk) }
+    /// Erases the status line before a prompt. Fails if stdin is not a terminal.
+    fn prepare_prompt(&self) -> Result<(), PromptError> {
+        self.show_status_line("");
+        if self.can_prompt() { Ok(()) } else { Err(PromptError::NoTerminal) }
     }
 
-    /// Asks a question that is answered with yes or no; anything but yes is no.
+    /// Asks a yes-or-no question; every answer except yes counts as no.
     ///
     /// # Errors
-    /// Nobody to ask, or no answer.
-    pub fn confirm(&self, question: &str) -> Result<bool, AskError> {
-        self.asking()?;
+    /// Stdin is not a terminal, or no answer was given.
+    pub fn confirm(&self, question: &str) -> Result<bool, PromptError> {
+        self.prepare_prompt()?;
         prompt::confirm(question)
     }
 
-    /// Asks for a line that is shown as it is typed.
+    /// Prompts for a line, with echo.
     ///
     /// # Errors
-    /// Nobody to ask, or no answer.
-    pub fn line(&self, prompt: &str) -> Result<String, AskError> {
-        self.asking()?;
-        prompt::line(prompt)
+    /// Stdin is not a terminal, or no answer was given.
+    pub fn prompt_line(&self, prompt: &str) -> Result<String, PromptError> {
+        self.prepare_prompt()?;
+        prompt::read_line(prompt)
     }
 
-    /// Asks for a text that is not shown; see [`prompt::hidden`].
+    /// Prompts for a text without echo; see [`prompt::read_hidden`].
     ///
     /// # Errors
-    /// Nobody to ask, or no answer.
-    pub fn hidden(&self, prompt: &str) -> Result<Zeroizing<String>, AskError> {
-        self.asking()?;
-        prompt::hidden(prompt)
+    /// Stdin is not a terminal, or no answer was given.
+    pub fn prompt_hidden(&self, prompt: &str) -> Result<Zeroizing<String>, PromptError> {
+        self.prepare_prompt()?;
+        prompt::read_hidden(prompt)
     }
 
-    /// Whether somebody can be shown a list to choose from: at a terminal that is typed at and drawn on. Standard output
-    /// does not matter, since a shell may be about to evaluate it.
+    /// Returns whether neto can show a picker: stdin and stderr are terminals. Stdout does not matter, because a shell
+    /// may capture and evaluate it.
     pub fn can_pick(&self) -> bool {
         self.streams.stdin_terminal && self.streams.stderr_terminal
     }
 
-    /// Lets choose one of these, in their order, by moving through the list or by typing a part of it; the place of the
-    /// one that was chosen, or nothing where it was left. A terminal that can only print shows the list with numbers.
+    /// Shows a picker with the candidates in their order; typing narrows the list. Returns the index of the chosen
+    /// candidate, or `None` if the user canceled. A dumb terminal shows a numbered list.
     ///
     /// # Errors
-    /// Nobody to ask, or no answer.
-    pub fn pick(&self, question: &str, candidates: &[Candidate]) -> Result<Option<usize>, AskError> {
+    /// Stdin or stderr is not a terminal, or no answer was given.
+    pub fn pick(&self, question: &str, candidates: &[Candidate]) -> Result<Option<usize>, PromptError> {
         if !self.can_pick() {
-            return Err(AskError::NobodyToAsk);
+            return Err(PromptError::NoTerminal);
         }
-        self.asking()?;
-        if self.streams.dumb {
-            return prompt::numbered(candidates);
+        self.prepare_prompt()?;
+        if self.streams.is_dumb {
+            return prompt::pick_by_number(candidates);
         }
-        prompt::pick(question, candidates, self.is_coloured(Stream::Err))
+        prompt::pick(question, candidates, self.is_colored(OutputStream::Err))
     }
 
-    /// Whether the answer goes to a terminal.
-    pub fn is_terminal(&self) -> bool {
+    /// Returns whether stdout is a terminal.
+    pub fn is_stdout_terminal(&self) -> bool {
         self.streams.stdout_terminal
     }
 
-    /// The terminal's columns, where they are known.
-    pub fn columns(&self) -> Option<usize> {
+    /// Returns the width of the terminal in columns, if known.
+    pub fn terminal_width(&self) -> Option<usize> {
         self.streams.width
     }
 
-    /// Prints a page that clap laid out, with its styles where there is colour on the stream.
+    /// Prints a page that clap rendered, with its styles if the stream uses color.
     ///
     /// # Errors
-    /// As [`Ui::answer`], for standard output.
-    pub fn page(&self, to: Stream, page: &StyledStr) -> io::Result<()> {
-        let text = if self.is_coloured(to) { page.ansi().to_string() } else { page.to_string() };
-        self.pass(to, text.as_bytes())
+    /// See [`Ui::print`]; only for stdout.
+    pub fn print_styled(&self, stream: OutputStream, page: &StyledStr) -> io::Result<()> {
+        let text = if self.is_colored(stream) { page.ansi().to_string() } else { page.to_string() };
+        self.write_raw(stream, text.as_bytes())
     }
 
-    /// How a table for stdout should look.
-    pub fn look(&self) -> Look {
+    /// Returns the color and width for tables on stdout.
+    pub fn render_options(&self) -> RenderOptions {
         let width = self.streams.width.filter(|_| self.streams.stdout_terminal);
-        Look { colour: self.colours(self.streams.stdout_terminal), width }
+        RenderOptions { color: self.uses_color(self.streams.stdout_terminal), width }
     }
 
-    /// Prints exactly this text to stdout, now.
+    /// Prints exactly this text to stdout and flushes.
     ///
     /// # Errors
-    /// What the system says, a closed pipe or a full disk included.
-    pub fn answer(&self, text: &str) -> io::Result<()> {
-        self.put(text.as_bytes())
+    /// Errors of the system, for example a closed pipe or a full disk.
+    pub fn print(&self, text: &str) -> io::Result<()> {
+        self.write_stdout(text.as_bytes())
     }
 
-    /// The same for a line among many: a signal that ends the run waits until it is out, so that whoever reads gets it
-    /// whole or not at all.
+    /// Prints a line like [`Ui::print`] and holds termination signals back meanwhile. The reader gets the complete line
+    /// or no part of it.
     ///
     /// # Errors
-    /// As [`Ui::answer`].
-    pub fn answer_whole(&self, line: &str) -> io::Result<()> {
-        let _held = disk::hold();
-        self.put(line.as_bytes())
+    /// See [`Ui::print`].
+    pub fn print_uninterrupted(&self, line: &str) -> io::Result<()> {
+        let _hold = disk::hold_signals();
+        self.write_stdout(line.as_bytes())
     }
 
-    /// Passes on what a program said, as it is.
+    /// Writes bytes to the stream unchanged.
     ///
     /// # Errors
-    /// As [`Ui::answer`], for standard output; nobody is told that standard error takes nothing.
-    pub(super) fn pass(&self, to: Stream, bytes: &[u8]) -> io::Result<()> {
-        match to {
+    /// See [`Ui::print`]. Errors of stderr are ignored.
+    pub(super) fn write_raw(&self, stream: OutputStream, bytes: &[u8]) -> io::Result<()> {
+        match stream {
             _ if bytes.is_empty() => Ok(()),
-            Stream::Out => self.put(bytes),
-            Stream::Err => {
-                self.talk(bytes);
+            OutputStream::Out => self.write_stdout(bytes),
+            OutputStream::Err => {
+                self.write_stderr(bytes);
                 Ok(())
             }
         }
     }
 
-    pub(super) fn put(&self, bytes: &[u8]) -> io::Result<()> {
-        self.show_line("");
-        let mut answer = self.answer.borrow_mut();
-        answer.write_all(bytes)?;
-        answer.flush()
+    pub(super) fn write_stdout(&self, bytes: &[u8]) -> io::Result<()> {
+        self.show_status_line("");
+        let mut stdout = self.stdout.borrow_mut();
+        stdout.write_all(bytes)?;
+        stdout.flush()
     }
 
-    /// Whether somebody looks at this stream, on a terminal.
-    pub(super) fn is_shown(&self, stream: Stream) -> bool {
+    /// Returns whether the stream is a terminal.
+    pub(super) fn is_terminal(&self, stream: OutputStream) -> bool {
         match stream {
-            Stream::Out => self.streams.stdout_terminal,
-            Stream::Err => self.streams.stderr_terminal,
+            OutputStream::Out => self.streams.stdout_terminal,
+            OutputStream::Err => self.streams.stderr_terminal,
         }
     }
 
-    /// Whether there is colour on this stream.
-    pub(super) fn is_coloured(&self, stream: Stream) -> bool {
-        self.colours(self.is_shown(stream))
+    /// Returns whether the stream uses color.
+    pub(super) fn is_colored(&self, stream: OutputStream) -> bool {
+        self.uses_color(self.is_terminal(stream))
     }
 
-    /// Tells the user something; may have several lines. Not said when quiet.
+    /// Prints a note of one or more lines to stderr, unless the volume is quiet.
     pub fn note(&self, message: &str) {
         if self.volume >= Volume::Normal {
-            self.say(&format!("{}\n", clean_block(message.trim_end_matches('\n'))));
+            self.write_message(&format!("{}\n", sanitize_block(message.trim_end_matches('\n'))));
         }
     }
 
-    /// Whether the conversation goes to a terminal.
-    pub(super) fn talks_to_terminal(&self) -> bool {
+    /// Returns whether stderr is a terminal.
+    pub(super) fn is_stderr_terminal(&self) -> bool {
         self.streams.stderr_terminal
     }
 
-    /// Shows a line that stays where it is until another takes its place or something is said; empty for none.
-    pub(super) fn show_line(&self, line: &str) {
-        let line = fit(line, self.streams.width.unwrap_or(80).saturating_sub(1));
-        self.say(&line);
-        self.shown.set(line.width());
+    /// Shows a status line, which the next status line or message overwrites. An empty `line` erases it.
+    pub(super) fn show_status_line(&self, line: &str) {
+        let line = truncate_columns(line, self.streams.width.unwrap_or(80).saturating_sub(1));
+        self.write_message(&line);
+        self.status_width.set(line.width());
     }
 
-    /// Tells what neto does underway, when asked to be verbose; else the message is not even made.
+    /// Prints a step of neto's work if the volume is verbose. Otherwise the message is not built.
     pub fn verbose(&self, message: impl FnOnce() -> String) {
         if self.volume >= Volume::Verbose {
-            let text = format!("{}\n", self.paint(ASIDE, &clean_block(message().trim_end_matches('\n'))));
-            self.say(&text);
+            let text = format!("{}\n", self.paint(DIMMED_STYLE, &sanitize_block(message().trim_end_matches('\n'))));
+            self.write_message(&text);
         }
     }
 
-    /// Warns: `warning: ` and the message, its further lines indented.
+    /// Prints a warning: `warning: ` and the message, with its further lines indented.
     pub fn warn(&self, message: &str) {
-        let text = format!("{} {}\n", self.paint(WARNING, "warning:"), indented(message, "  "));
-        self.say(&text);
+        let text = format!("{} {}\n", self.paint(WARNING_STYLE, "warning:"), indented(message, "  "));
+        self.write_message(&text);
     }
 
-    /// Says what is the case and, as a line to paste where there is one, what to do next:
+    /// Prints an error and, if given, a hint with the command to run next:
     ///
     /// ```text
     /// error: there is no profile 'acm'
     ///   hint: neto token acme
     /// ```
     pub fn error(&self, message: &str, hint: Option<&str>) {
-        let mut text = format!("{} {}\n", self.paint(ERROR, "error:"), indented(message, "  "));
+        let mut text = format!("{} {}\n", self.paint(ERROR_STYLE, "error:"), indented(message, "  "));
         if let Some(hint) = hint {
-            let _ = writeln!(text, "  {} {}", self.paint(HINT, "hint:"), indented(hint, "        "));
+            let _ = writeln!(text, "  {} {}", self.paint(HINT_STYLE, "hint:"), indented(hint, "        "));
         }
-        self.say(&text);
+        self.write_message(&text);
     }
 
-    fn colours(&self, terminal: bool) -> bool {
+    fn uses_color(&self, terminal: bool) -> bool {
         match self.color {
-            ColorChoice::Auto => terminal && !self.streams.plain,
-            ColorChoice::Always => !self.streams.plain,
+            ColorChoice::Auto => terminal && !self.streams.no_color,
+            ColorChoice::Always => !self.streams.no_color,
             ColorChoice::Never => false,
         }
     }
 
     fn paint(&self, style: Style, text: &str) -> String {
-        if self.colours(self.streams.stderr_terminal) { format!("{style}{text}{style:#}") } else { text.to_owned() }
+        if self.uses_color(self.streams.stderr_terminal) { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 
-    fn say(&self, text: &str) {
-        self.talk(text.as_bytes());
+    fn write_message(&self, text: &str) {
+        self.write_stderr(text.as_bytes());
     }
 
-    /// One write a message, so that those of several processes do not mix.
-    fn talk(&self, bytes: &[u8]) {
-        let blanks = self.shown.take();
-        let over = if blanks > 0 { format!("\r{:blanks$}\r", "") } else { String::new() };
-        let whole = [over.as_bytes(), bytes].concat();
-        if !whole.is_empty() {
-            let mut talk = self.talk.borrow_mut();
-            let _ = talk.write_all(&whole).and_then(|()| talk.flush());
+    /// Writes each message with a single write, so that messages of several processes do not mix.
+    fn write_stderr(&self, bytes: &[u8]) {
+        let width = self.status_width.take();
+        let over = if width > 0 { format!("\r{:width$}\r", "") } else { String::new() };
+        let output = [over.as_bytes(), bytes].concat();
+        if !output.is_empty() {
+            let mut stderr = self.stderr.borrow_mut();
+            let _ = stderr.write_all(&output).and_then(|()| stderr.flush());
         }
     }
 }
@@ -335,9 +336,9 @@ impl fmt::Debug for Ui {
     }
 }
 
-/// Cleaned, and every line after the first moved in, so that no message can feign another.
+/// Sanitizes the message and indents every line after the first, so that a message cannot imitate another message.
 fn indented(message: &str, by: &str) -> String {
-    clean_block(message.trim_end_matches('\n')).replace('\n', &format!("\n{by}"))
+    sanitize_block(message.trim_end_matches('\n')).replace('\n', &format!("\n{by}"))
 }
 
 #[cfg(test)]
@@ -347,11 +348,11 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// A stream that remembers what was written.
+    /// Writer that records its output.
     #[derive(Clone, Default)]
-    pub(in crate::output) struct Page(Rc<RefCell<Vec<u8>>>);
+    pub(in crate::output) struct RecordedOutput(Rc<RefCell<Vec<u8>>>);
 
-    impl Page {
+    impl RecordedOutput {
         pub(in crate::output) fn bytes(&self) -> Vec<u8> {
             self.0.take()
         }
@@ -361,7 +362,7 @@ pub(super) mod tests {
         }
     }
 
-    impl Write for Page {
+    impl Write for RecordedOutput {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.borrow_mut().extend_from_slice(bytes);
             Ok(bytes.len())
@@ -371,10 +372,10 @@ pub(super) mod tests {
         }
     }
 
-    /// A pipe whose reader went away.
-    struct Gone;
+    /// Pipe without a reader.
+    struct ClosedPipe;
 
-    impl Write for Gone {
+    impl Write for ClosedPipe {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
             Err(io::ErrorKind::BrokenPipe.into())
         }
@@ -383,37 +384,37 @@ pub(super) mod tests {
         }
     }
 
-    fn ui(streams: Streams) -> (Ui, Page, Page) {
-        let (answer, talk) = (Page::default(), Page::default());
-        (Ui::new(Box::new(answer.clone()), Box::new(talk.clone()), streams), answer, talk)
+    fn ui(streams: Streams) -> (Ui, RecordedOutput, RecordedOutput) {
+        let (stdout, stderr) = (RecordedOutput::default(), RecordedOutput::default());
+        (Ui::new(Box::new(stdout.clone()), Box::new(stderr.clone()), streams), stdout, stderr)
     }
 
     #[test]
     fn the_answer_is_exact_and_the_talk_is_clean() {
-        let (ui, answer, talk) = ui(Streams::default());
-        ui.answer("a\x1bb").unwrap();
+        let (ui, stdout, stderr) = ui(Streams::default());
+        ui.print("a\x1bb").unwrap();
         ui.note("one\ntwo\x1b\n");
         ui.warn("late\nerror: feigned");
         ui.error("no such\nthing", Some("neto init\nneto login"));
-        assert_eq!(answer.text(), "a\x1bb");
+        assert_eq!(stdout.text(), "a\x1bb");
         let hint = "  hint: neto init\n        neto login\n";
         let expected = format!("one\ntwo\\u{{1b}}\nwarning: late\n  error: feigned\nerror: no such\n  thing\n{hint}");
-        assert_eq!(talk.text(), expected);
+        assert_eq!(stderr.text(), expected);
     }
 
     #[test]
     fn the_volume_decides_what_is_said() {
-        for (volume, said) in [
+        for (volume, expected) in [
             (Volume::Quiet, "warning: w\n"),
             (Volume::Normal, "n\nwarning: w\n"),
             (Volume::Verbose, "n\nv\nwarning: w\n"),
         ] {
-            let (mut ui, _, talk) = ui(Streams::default());
+            let (mut ui, _, stderr) = ui(Streams::default());
             ui.set_volume(volume);
             ui.note("n");
             ui.verbose(|| "v".to_owned());
             ui.warn("w");
-            assert_eq!(talk.text(), said);
+            assert_eq!(stderr.text(), expected);
         }
     }
 
@@ -421,28 +422,28 @@ pub(super) mod tests {
     fn colour_is_for_terminals() {
         let terminal = Streams { stdout_terminal: true, stderr_terminal: true, width: Some(80), ..Streams::default() };
         let pipe = Streams { width: Some(80), ..Streams::default() };
-        for (streams, color, coloured) in [
+        for (streams, color, expects_color) in [
             (terminal, ColorChoice::Auto, true),
             (terminal, ColorChoice::Never, false),
-            (Streams { plain: true, ..terminal }, ColorChoice::Auto, false),
-            (Streams { plain: true, ..terminal }, ColorChoice::Always, false),
+            (Streams { no_color: true, ..terminal }, ColorChoice::Auto, false),
+            (Streams { no_color: true, ..terminal }, ColorChoice::Always, false),
             (pipe, ColorChoice::Auto, false),
             (pipe, ColorChoice::Always, true),
         ] {
-            let (mut ui, _, talk) = ui(streams);
+            let (mut ui, _, stderr) = ui(streams);
             ui.set_color(color);
             ui.warn("w");
-            assert_eq!(talk.text().contains('\x1b'), coloured);
-            assert_eq!(ui.look().colour, coloured);
-            assert_eq!(ui.look().width, streams.width.filter(|_| streams.stdout_terminal));
+            assert_eq!(stderr.text().contains('\x1b'), expects_color);
+            assert_eq!(ui.render_options().color, expects_color);
+            assert_eq!(ui.render_options().width, streams.width.filter(|_| streams.stdout_terminal));
         }
     }
 
     #[test]
     fn a_reader_that_went_away_is_no_panic() {
-        let ui = Ui::new(Box::new(Gone), Box::new(Gone), Streams::default());
+        let ui = Ui::new(Box::new(ClosedPipe), Box::new(ClosedPipe), Streams::default());
         ui.note("n");
         ui.error("e", None);
-        assert_eq!(ui.answer("a").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(ui.print("a").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
 }

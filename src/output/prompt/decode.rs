@@ -1,53 +1,55 @@
-//! The bytes of a keyboard, taken apart: characters, and the sequences that other keys send.
+//! Decodes keyboard bytes into characters and the escape sequences of other keys.
 
-/// What one byte, or several, came to.
+/// Decoded key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stroke {
-    /// A character, or a byte of one.
+    /// ASCII character, or one byte of a UTF-8 character.
     Byte(u8),
-    /// `ESC [ NUMBER LAST` or `ESC O LAST`; the number is 0 where there is none, and the largest where there are several.
+    /// `ESC [ NUMBER LAST` or `ESC O LAST`. `number` is 0 if absent, and `u16::MAX` if there are several numbers.
     Key { number: u16, last: u8 },
 }
 
-/// Where in a sequence of bytes the next one stands.
+/// Position in an escape sequence.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Part {
+enum DecoderState {
     #[default]
     Text,
     Escape,
-    /// `ESC O`: one more byte belongs to the key.
+    /// After `ESC O`: one more byte belongs to the key.
     Function,
-    /// `ESC [` and its number so far, up to a final byte.
+    /// After `ESC [`: the number so far, up to a final byte.
     Control(u16),
 }
 
-/// Takes bytes as they come.
+/// Decoder of keyboard bytes.
 #[derive(Debug, Default)]
-pub(super) struct Decoder(Part);
+pub(super) struct Decoder(DecoderState);
 
 impl Decoder {
-    /// What this byte ends; nothing inside of a sequence, and for what no key of a terminal sends.
-    pub(super) fn take(&mut self, byte: u8) -> Option<Stroke> {
-        let (part, stroke) = match (self.0, byte) {
-            (Part::Text | Part::Escape, 0x1b) => (Part::Escape, None),
-            (Part::Text, byte) => (Part::Text, Some(Stroke::Byte(byte))),
-            (Part::Escape, b'[') => (Part::Control(0), None),
-            (Part::Escape, b'O') => (Part::Function, None),
-            (Part::Function, last) => (Part::Text, Some(Stroke::Key { number: 0, last })),
-            (Part::Control(number), b'0'..=b'9') => {
-                (Part::Control(number.saturating_mul(10).saturating_add(u16::from(byte - b'0'))), None)
+    /// Adds a byte and returns the key that it completes. Returns `None` within a sequence and for unknown sequences.
+    pub(super) fn feed(&mut self, byte: u8) -> Option<Stroke> {
+        let (state, stroke) = match (self.0, byte) {
+            (DecoderState::Text | DecoderState::Escape, 0x1b) => (DecoderState::Escape, None),
+            (DecoderState::Text, byte) => (DecoderState::Text, Some(Stroke::Byte(byte))),
+            (DecoderState::Escape, b'[') => (DecoderState::Control(0), None),
+            (DecoderState::Escape, b'O') => (DecoderState::Function, None),
+            (DecoderState::Function, last) => (DecoderState::Text, Some(Stroke::Key { number: 0, last })),
+            (DecoderState::Control(number), b'0'..=b'9') => {
+                (DecoderState::Control(number.saturating_mul(10).saturating_add(u16::from(byte - b'0'))), None)
             }
-            (Part::Control(number), last @ 0x40..=0x7e) => (Part::Text, Some(Stroke::Key { number, last })),
-            (Part::Control(_), _) => (Part::Control(u16::MAX), None),
-            (Part::Escape, _) => (Part::Text, None),
+            (DecoderState::Control(number), last @ 0x40..=0x7e) => {
+                (DecoderState::Text, Some(Stroke::Key { number, last }))
+            }
+            (DecoderState::Control(_), _) => (DecoderState::Control(u16::MAX), None),
+            (DecoderState::Escape, _) => (DecoderState::Text, None),
         };
-        self.0 = part;
+        self.0 = state;
         stroke
     }
 
-    /// Nothing came for a moment, so what was begun is over: whether that was the Esc key by itself.
-    pub(super) fn pause(&mut self) -> bool {
-        std::mem::take(&mut self.0) == Part::Escape
+    /// Ends an unfinished sequence after a pause without input. Returns whether the sequence was the Esc key alone.
+    pub(super) fn end_sequence(&mut self) -> bool {
+        std::mem::take(&mut self.0) == DecoderState::Escape
     }
 }
 
@@ -67,9 +69,9 @@ mod tests {
             (b"\x1b[", &[], false),
         ] {
             let mut decoder = Decoder::default();
-            let found: Vec<Stroke> = bytes.iter().filter_map(|byte| decoder.take(*byte)).collect();
-            assert_eq!((&*found, decoder.pause()), (strokes, esc), "{bytes:?}");
-            assert_eq!(decoder.take(b'z'), Some(Stroke::Byte(b'z')), "after a pause a sequence is over");
+            let found: Vec<Stroke> = bytes.iter().filter_map(|byte| decoder.feed(*byte)).collect();
+            assert_eq!((&*found, decoder.end_sequence()), (strokes, esc), "{bytes:?}");
+            assert_eq!(decoder.feed(b'z'), Some(Stroke::Byte(b'z')), "after a pause a sequence is over");
         }
     }
 }

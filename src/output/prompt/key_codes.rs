@@ -1,54 +1,54 @@
-//! What the bytes of a keyboard mean while a hidden text is typed or pasted.
+//! Interprets keyboard bytes while a hidden text is typed or pasted.
 //!
-//! crossterm's events are not used here: without marks around a paste they lose what goes beyond 1,024 bytes.
+//! crossterm's events are not used: without bracketed paste they lose everything after the first 1,024 bytes.
 
 use zeroize::{Zeroize, Zeroizing};
 
-use super::AskError;
+use super::PromptError;
 use super::decode::{Decoder, Stroke};
 
-/// The longest hidden answer, in bytes.
-pub(super) const LONGEST: usize = 64 * 1024;
+/// Longest hidden answer, in bytes.
+pub(super) const MAX_ANSWER: usize = 64 * 1024;
 
-/// Bytes as they are typed.
+/// Source of keyboard bytes.
 pub(super) trait Keyboard {
-    /// Reads what there is; 0 after a moment of silence.
-    fn read(&mut self, bytes: &mut [u8]) -> Result<usize, AskError>;
+    /// Reads the available bytes; returns 0 after a short time without input.
+    fn read(&mut self, bytes: &mut [u8]) -> Result<usize, PromptError>;
 }
 
-/// Reads until a line end that is followed by silence, so that a paste of several lines is taken whole.
-pub(super) fn collect(keyboard: &mut impl Keyboard) -> Result<Zeroizing<String>, AskError> {
-    let mut answer = Answer::default();
+/// Reads until a line end that is followed by a pause. So a paste of several lines is read completely.
+pub(super) fn read_answer(keyboard: &mut impl Keyboard) -> Result<Zeroizing<String>, PromptError> {
+    let mut answer = HiddenAnswer::default();
     let mut bytes = Zeroizing::new([0; 4096]);
     loop {
         let count = keyboard.read(&mut bytes[..])?;
-        if count == 0 && answer.over() {
-            return Err(AskError::TooLong);
+        if count == 0 && answer.is_too_long() {
+            return Err(PromptError::TooLong);
         }
-        if count == 0 && answer.ended {
-            return answer.text();
+        if count == 0 && answer.is_ended {
+            return answer.into_text();
         }
         if count == 0 {
-            answer.decoder.pause();
+            answer.decoder.end_sequence();
         }
         for byte in &bytes[..count] {
-            if let Err(end) = answer.take(*byte) {
-                drain(keyboard);
+            if let Err(end) = answer.feed(*byte) {
+                discard_input(keyboard);
                 return Err(end);
             }
         }
     }
 }
 
-/// Takes back one character, which may be several bytes.
-pub(super) fn erase(typed: &mut Vec<u8>) {
+/// Removes the last character, which may have several bytes.
+pub(super) fn erase_character(typed: &mut Vec<u8>) {
     while typed.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
 }
 
-/// Drops what comes up to a moment of silence: what was pasted behind a Ctrl-C is nothing for the shell.
-fn drain(keyboard: &mut impl Keyboard) {
+/// Discards input up to a pause, so that the rest of a paste after Ctrl-C does not reach the shell.
+fn discard_input(keyboard: &mut impl Keyboard) {
     let mut bytes = Zeroizing::new([0; 4096]);
-    // A key that is held down is not waited for.
+    // Limited, because a key that is held down sends bytes without end.
     for _ in 0..64 {
         if !matches!(keyboard.read(&mut bytes[..]), Ok(1..)) {
             break;
@@ -56,78 +56,78 @@ fn drain(keyboard: &mut impl Keyboard) {
     }
 }
 
-/// What has been typed so far.
-struct Answer {
-    /// Never grows beyond what it was made with, because growing leaves a copy behind.
+/// Hidden answer typed so far.
+struct HiddenAnswer {
+    /// Never grows beyond its initial capacity, because reallocation would leave a copy in memory.
     bytes: Zeroizing<Vec<u8>>,
     decoder: Decoder,
-    /// Inside of a marked paste, where a line end ends nothing.
-    pasting: bool,
-    /// Whether the last thing was a line end.
-    ended: bool,
-    /// Whether the last byte was a carriage return, so that a line feed after it is no second line end.
-    returned: bool,
+    /// Whether a bracketed paste is in progress, in which a line end does not end the answer.
+    is_pasting: bool,
+    /// Whether the last key was a line end outside a paste.
+    is_ended: bool,
+    /// Whether the last byte was a carriage return, so that a following line feed is not a second line end.
+    is_after_return: bool,
 }
 
-impl Default for Answer {
+impl Default for HiddenAnswer {
     fn default() -> Self {
-        let bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
-        Self { bytes, decoder: Decoder::default(), pasting: false, ended: false, returned: false }
+        let bytes = Zeroizing::new(Vec::with_capacity(MAX_ANSWER + 1));
+        Self { bytes, decoder: Decoder::default(), is_pasting: false, is_ended: false, is_after_return: false }
     }
 }
 
-impl Answer {
-    fn take(&mut self, byte: u8) -> Result<(), AskError> {
-        match self.decoder.take(byte) {
-            Some(Stroke::Byte(byte)) => return self.key(byte),
-            Some(Stroke::Key { number: 200, last: b'~' }) => self.paste(true),
-            Some(Stroke::Key { number: 201, last: b'~' }) => self.paste(false),
+impl HiddenAnswer {
+    fn feed(&mut self, byte: u8) -> Result<(), PromptError> {
+        match self.decoder.feed(byte) {
+            Some(Stroke::Byte(byte)) => return self.handle_byte(byte),
+            Some(Stroke::Key { number: 200, last: b'~' }) => self.set_pasting(true),
+            Some(Stroke::Key { number: 201, last: b'~' }) => self.set_pasting(false),
             Some(Stroke::Key { .. }) | None => {}
         }
         Ok(())
     }
 
-    fn paste(&mut self, begins: bool) {
-        self.pasting = begins;
-        self.ended = false;
-        self.returned = false;
+    fn set_pasting(&mut self, begins: bool) {
+        self.is_pasting = begins;
+        self.is_ended = false;
+        self.is_after_return = false;
     }
 
-    fn key(&mut self, byte: u8) -> Result<(), AskError> {
-        let second = byte == b'\n' && self.returned;
-        self.returned = byte == b'\r';
+    fn handle_byte(&mut self, byte: u8) -> Result<(), PromptError> {
+        let second = byte == b'\n' && self.is_after_return;
+        self.is_after_return = byte == b'\r';
         match byte {
             b'\n' if second => return Ok(()),
             b'\r' | b'\n' => self.push(b'\n'),
-            0x03 | 0x1c => return Err(AskError::Interrupted),
-            0x04 if self.bytes.is_empty() => return Err(AskError::Closed),
-            0x08 | 0x7f => erase(&mut self.bytes),
+            0x03 | 0x1c => return Err(PromptError::Interrupted),
+            0x04 if self.bytes.is_empty() => return Err(PromptError::Closed),
+            0x08 | 0x7f => erase_character(&mut self.bytes),
             0x15 => self.bytes.zeroize(),
             b'\t' | 0x20.. => self.push(byte),
             _ => {}
         }
-        self.ended = matches!(byte, b'\r' | b'\n') && !self.pasting;
+        self.is_ended = matches!(byte, b'\r' | b'\n') && !self.is_pasting;
         Ok(())
     }
 
-    /// Whether it holds the one byte that is too many; what comes then is read and dropped.
-    fn over(&self) -> bool {
-        self.bytes.len() > LONGEST
+    /// Returns whether the answer is longer than [`MAX_ANSWER`]. Further bytes are read and dropped.
+    fn is_too_long(&self) -> bool {
+        self.bytes.len() > MAX_ANSWER
     }
 
     fn push(&mut self, byte: u8) {
-        if !self.over() {
+        if !self.is_too_long() {
             self.bytes.push(byte);
         }
     }
 
-    fn text(mut self) -> Result<Zeroizing<String>, AskError> {
+    fn into_text(mut self) -> Result<Zeroizing<String>, PromptError> {
         while self.bytes.last() == Some(&b'\n') {
             self.bytes.pop();
         }
         String::from_utf8(std::mem::take(&mut *self.bytes)).map(Zeroizing::new).map_err(|error| {
             error.into_bytes().zeroize();
-            AskError::NotText
+            PromptError::NotText
         })
     }
 }
@@ -136,12 +136,12 @@ impl Answer {
 mod tests {
     use super::*;
 
-    /// What is typed, in the chunks it comes in; an empty one is silence.
+    /// Typed input in chunks; an empty chunk is a pause.
     struct Script<'a>(std::collections::VecDeque<&'a [u8]>);
 
     impl Keyboard for Script<'_> {
-        fn read(&mut self, bytes: &mut [u8]) -> Result<usize, AskError> {
-            let Some(mut chunk) = self.0.pop_front() else { return Err(AskError::Terminated) };
+        fn read(&mut self, bytes: &mut [u8]) -> Result<usize, PromptError> {
+            let Some(mut chunk) = self.0.pop_front() else { return Err(PromptError::Terminated) };
             if chunk.len() > bytes.len() {
                 let rest;
                 (chunk, rest) = chunk.split_at(bytes.len());
@@ -152,8 +152,8 @@ mod tests {
         }
     }
 
-    fn typed(chunks: &[&[u8]]) -> Result<String, AskError> {
-        collect(&mut Script(chunks.iter().copied().collect())).map(|text| text.to_string())
+    fn typed(chunks: &[&[u8]]) -> Result<String, PromptError> {
+        read_answer(&mut Script(chunks.iter().copied().collect())).map(|text| text.to_string())
     }
 
     #[test]
@@ -162,14 +162,14 @@ mod tests {
             (&[b"abc\r" as &[u8], b""] as &[&[u8]], "abc"),
             (&[b"a", b"", b"bc", b"", b"", b"\n", b""], "abc"),
             (&[b"\r", b""], ""),
-            // A paste without marks: the last line may come without a line end.
+            // A paste without brackets: the last line may have no line end.
             (&[b"one\rtwo\r", b"three", b"", b"", b"\r", b""], "one\ntwo\nthree"),
             (&[b"one\r\ntwo\r\n\r\n", b""], "one\ntwo"),
-            // With marks: silence inside of the paste ends nothing, nor do its line ends.
+            // A bracketed paste: neither a pause nor a line end within the paste ends the answer.
             (&[b"\x1b[200~one\r", b"", b"two\n", b"\x1b[201~", b"", b"\r", b""], "one\ntwo"),
             (&[b"\x1b[20", b"0~one\x1b", b"[201~\r", b""], "one"),
             (&[b"\x1b[200~one\r\x1b[201~", b"", b"!\r", b""], "one\n!"),
-            // Keys that are no text.
+            // Keys that produce no text.
             (&[b"a\x1b[A\x1b[1;5C\x1bOP\x1bxb\x1b\x1b[3~c\x07\x1a\0\r", b""], "abc"),
             (&[b"a\x1b", b"", b"[b\r", b""], "a[b"),
             (
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn there_may_be_no_answer() {
-        let long = [b"x".repeat(LONGEST + 1), b"\r".to_vec()].concat();
+        let long = [b"x".repeat(MAX_ANSWER + 1), b"\r".to_vec()].concat();
         for (chunks, error) in [
             (&[b"abc\x03" as &[u8]] as &[&[u8]], "interrupted"),
             (&[b"\x1b[200~abc", b"\x03"], "interrupted"),
@@ -202,6 +202,6 @@ mod tests {
             assert_eq!(typed(chunks).unwrap_err().to_string(), error);
         }
         assert_eq!(typed(&[&long[1..], b""]).unwrap_err().to_string(), "the answer is longer than 64 KiB");
-        assert_eq!(typed(&[&long[2..], b""]).unwrap().len(), LONGEST - 1);
+        assert_eq!(typed(&[&long[2..], b""]).unwrap().len(), MAX_ANSWER - 1);
     }
 }

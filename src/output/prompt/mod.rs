@@ -1,9 +1,8 @@
-//! Questions at a terminal.
+//! Prompts at a terminal.
 //!
-//! Owns the terminal while a question stands: nothing is echoed that is secret, and however it ends (an answer,
-//! Ctrl-C, a signal, an error) the terminal is as it was. Never asks when stdin is not a terminal. What the bytes of
-//! a keyboard are is the work of `decode`, what they mean to a hidden text that of `keys`, and to a list that of `pick`,
-//! where `fuzzy` says what fits.
+//! Owns the terminal during a prompt: secrets are not echoed, and every end (answer, Ctrl-C, signal, error) restores
+//! the terminal. Never prompts if stdin is not a terminal. `decode` decodes keyboard bytes, `key_codes` edits hidden
+//! text, `picker` shows lists, `fuzzy` matches.
 
 mod decode;
 mod fuzzy;
@@ -17,196 +16,196 @@ use rustix::process::{Signal, getpgrp, getpid, kill_process};
 use rustix::termios::{OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
-use super::sanitize::clean_block;
-use crate::disk::{self, Ending, Held};
+use super::sanitize::sanitize_block;
+use crate::disk::{self, SignalHold, TerminationSignal};
 use key_codes::Keyboard;
 
 pub use picker::Candidate;
-pub(super) use picker::{numbered, pick};
+pub(super) use picker::{pick, pick_by_number};
 
-/// Switches of terminals that mark what is pasted; others ignore them.
-const MARK_PASTES: &str = "\x1b[?2004h";
-const NO_MARKS: &str = "\x1b[?2004l";
-/// Tenths of a second: a paste is over when the terminal stays silent this long, and so often a signal is looked for.
-const SILENCE: u8 = 1;
+/// Enables bracketed paste; terminals without this feature ignore the sequence.
+const ENABLE_BRACKETED_PASTE: &str = "\x1b[?2004h";
+const DISABLE_BRACKETED_PASTE: &str = "\x1b[?2004l";
+/// Read timeout in tenths of a second. A pause of this length ends a paste, and signals are checked at this interval.
+const READ_TIMEOUT: u8 = 1;
 
-/// Why a question got no answer.
+/// Reason that a prompt got no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum AskError {
+pub enum PromptError {
     /// Stdin is not a terminal.
     #[error("there is nobody to ask: standard input is not a terminal")]
-    NobodyToAsk,
+    NoTerminal,
     /// Ctrl-C or SIGINT.
     #[error("interrupted")]
     Interrupted,
     /// SIGTERM.
     #[error("terminated")]
     Terminated,
-    /// Ctrl-D, or the terminal went away.
+    /// Ctrl-D, or the terminal was closed.
     #[error("the question was left without an answer")]
     Closed,
-    /// Larger than a secret can be.
-    #[error("the answer is longer than {} KiB", key_codes::LONGEST / 1024)]
+    /// Longer than the longest secret.
+    #[error("the answer is longer than {} KiB", key_codes::MAX_ANSWER / 1024)]
     TooLong,
     /// Not UTF-8.
     #[error("the answer is not UTF-8 text")]
     NotText,
-    /// The terminal refused.
+    /// The terminal returned an error.
     #[error("cannot use the terminal: {0}")]
     Terminal(#[from] io::Error),
 }
 
-/// Asks a question that is answered with yes or no; anything but yes is no.
+/// Asks a yes-or-no question; every answer except yes counts as no.
 ///
 /// # Errors
-/// Nobody to ask, Ctrl-D instead of an answer, or a terminal that fails.
-pub fn confirm(question: &str) -> Result<bool, AskError> {
-    let answer = line(&format!("{question} [y/N] "))?;
+/// Stdin is not a terminal, Ctrl-D instead of an answer, or a terminal error.
+pub fn confirm(question: &str) -> Result<bool, PromptError> {
+    let answer = read_line(&format!("{question} [y/N] "))?;
     Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-/// Asks for a line that is shown as it is typed; blanks around it are dropped.
+/// Reads a line with echo; surrounding whitespace is removed.
 ///
 /// # Errors
-/// Nobody to ask, Ctrl-D instead of an answer, or a terminal that fails.
-pub fn line(prompt: &str) -> Result<String, AskError> {
+/// Stdin is not a terminal, Ctrl-D instead of an answer, or a terminal error.
+pub fn read_line(prompt: &str) -> Result<String, PromptError> {
     let stdin = io::stdin();
     if !stdin.is_terminal() {
-        return Err(AskError::NobodyToAsk);
+        return Err(PromptError::NoTerminal);
     }
-    let mut screen = screen();
-    write!(screen, "{}", clean_block(prompt))?;
-    screen.flush()?;
+    let mut terminal = open_terminal();
+    write!(terminal, "{}", sanitize_block(prompt))?;
+    terminal.flush()?;
     let mut line = String::new();
     if stdin.lock().read_line(&mut line)? == 0 {
-        return Err(AskError::Closed);
+        return Err(PromptError::Closed);
     }
     Ok(line.trim().to_owned())
 }
 
-/// Asks for a text that is not shown. What is pasted is taken whole, also over several lines (as `\n`) and whether
-/// or not the terminal marks a paste as such; line ends at its end are dropped. May be empty.
+/// Reads a text without echo. A paste of several lines is read completely (with `\n`), with or without bracketed
+/// paste. Trailing line ends are removed. The text may be empty.
 ///
 /// # Errors
-/// Nobody to ask, Ctrl-C, Ctrl-D instead of an answer, SIGINT or SIGTERM meanwhile, or a terminal that fails.
-pub fn hidden(prompt: &str) -> Result<Zeroizing<String>, AskError> {
+/// Stdin is not a terminal, Ctrl-C, Ctrl-D instead of an answer, a termination signal, or a terminal error.
+pub fn read_hidden(prompt: &str) -> Result<Zeroizing<String>, PromptError> {
     if !io::stdin().is_terminal() {
-        return Err(AskError::NobodyToAsk);
+        return Err(PromptError::NoTerminal);
     }
-    let mut terminal = Hidden::start(disk::hold())?;
-    let prompt = clean_block(prompt).replace('\n', "\r\n");
-    write!(terminal.screen, "{prompt}")?;
-    terminal.screen.flush()?;
-    key_codes::collect(&mut terminal)
+    let mut terminal = HiddenInput::start(disk::hold_signals())?;
+    let prompt = sanitize_block(prompt).replace('\n', "\r\n");
+    write!(terminal.output, "{prompt}")?;
+    terminal.output.flush()?;
+    key_codes::read_answer(&mut terminal)
 }
 
-/// The terminal that questions appear on, also where stderr goes elsewhere.
-fn screen() -> Box<dyn Write> {
+/// Opens the controlling terminal for prompts, also if stderr is redirected. Falls back to stderr.
+fn open_terminal() -> Box<dyn Write> {
     match File::options().write(true).open("/dev/tty") {
         Ok(terminal) => Box::new(terminal),
         Err(_) => Box::new(io::stderr()),
     }
 }
 
-/// The terminal while it hands over every key and shows none.
-struct Raw {
+/// Terminal in raw mode: every key is read at once, without echo. Dropping the value restores the terminal.
+struct RawTerminal {
     stdin: Stdin,
-    before: Termios,
-    taken: Termios,
-    /// Dropped last: until the terminal is restored no signal may end the process.
-    signals: Held,
+    saved_modes: Termios,
+    raw_modes: Termios,
+    /// Dropped last, so that no signal ends the process before the terminal is restored.
+    signals: SignalHold,
 }
 
-impl Raw {
-    fn start(signals: Held) -> Result<Self, AskError> {
+impl RawTerminal {
+    fn start(signals: SignalHold) -> Result<Self, PromptError> {
         let stdin = io::stdin();
-        let before = tcgetattr(&stdin).map_err(io::Error::from)?;
-        let mut taken = before.clone();
-        taken.make_raw();
-        taken.special_codes[SpecialCodeIndex::VMIN] = 0;
-        taken.special_codes[SpecialCodeIndex::VTIME] = SILENCE;
-        let raw = Self { stdin, before, taken, signals };
-        raw.set(&raw.taken)?;
+        let saved_modes = tcgetattr(&stdin).map_err(io::Error::from)?;
+        let mut raw_modes = saved_modes.clone();
+        raw_modes.make_raw();
+        raw_modes.special_codes[SpecialCodeIndex::VMIN] = 0;
+        raw_modes.special_codes[SpecialCodeIndex::VTIME] = READ_TIMEOUT;
+        let raw = Self { stdin, saved_modes, raw_modes, signals };
+        raw.set_modes(&raw.raw_modes)?;
         Ok(raw)
     }
 
-    fn set(&self, modes: &Termios) -> Result<(), AskError> {
+    fn set_modes(&self, modes: &Termios) -> Result<(), PromptError> {
         Ok(tcsetattr(&self.stdin, OptionalActions::Now, modes).map_err(io::Error::from)?)
     }
 
-    /// Takes the terminal again where somebody set it otherwise meanwhile, as a shell does whose job was stopped; whether
-    /// that was so.
-    fn retake(&self) -> Result<bool, AskError> {
-        let now = tcgetattr(&self.stdin).map_err(io::Error::from)?;
-        let lost = now.local_modes != self.taken.local_modes;
-        if lost {
-            self.set(&self.taken)?;
+    /// Sets raw mode again if another process changed the terminal, as a shell does after a stopped job. Returns
+    /// whether raw mode was lost.
+    fn reapply_raw_mode(&self) -> Result<bool, PromptError> {
+        let current_modes = tcgetattr(&self.stdin).map_err(io::Error::from)?;
+        let is_lost = current_modes.local_modes != self.raw_modes.local_modes;
+        if is_lost {
+            self.set_modes(&self.raw_modes)?;
         }
-        Ok(lost)
+        Ok(is_lost)
     }
 
-    /// Stops as Ctrl-Z does elsewhere, the terminal as it was meanwhile. Only where this process is a job of its own, and
-    /// nobody waits for what it prints: a shell that waits for `$(...)` does not see that it stopped.
-    fn stop(&self) -> Result<(), AskError> {
-        let own = getpid();
-        if getpgrp() == own && io::stdout().is_terminal() {
-            self.set(&self.before)?;
-            kill_process(own, Signal::TSTP).map_err(io::Error::from)?;
-            self.set(&self.taken)?;
+    /// Suspends the process like Ctrl-Z and restores the terminal meanwhile. Does nothing unless neto leads its own
+    /// process group and stdout is a terminal: a shell that waits for `$(...)` does not notice a stopped process.
+    fn suspend(&self) -> Result<(), PromptError> {
+        let pid = getpid();
+        if getpgrp() == pid && io::stdout().is_terminal() {
+            self.set_modes(&self.saved_modes)?;
+            kill_process(pid, Signal::TSTP).map_err(io::Error::from)?;
+            self.set_modes(&self.raw_modes)?;
         }
         Ok(())
     }
 }
 
-impl Keyboard for Raw {
-    fn read(&mut self, bytes: &mut [u8]) -> Result<usize, AskError> {
+impl Keyboard for RawTerminal {
+    fn read(&mut self, bytes: &mut [u8]) -> Result<usize, PromptError> {
         let read = rustix::io::read(&self.stdin, bytes);
-        match self.signals.take() {
-            Some(Ending::Interrupt) => return Err(AskError::Interrupted),
-            Some(Ending::Terminate) => return Err(AskError::Terminated),
-            Some(Ending::HangUp) => return Err(AskError::Closed),
+        match self.signals.take_pending() {
+            Some(TerminationSignal::Interrupt) => return Err(PromptError::Interrupted),
+            Some(TerminationSignal::Terminate) => return Err(PromptError::Terminated),
+            Some(TerminationSignal::HangUp) => return Err(PromptError::Closed),
             None => {}
         }
         match read {
-            // Silence and a terminal that went away both read as nothing, but only the one has settings.
-            Ok(0) if tcgetattr(&self.stdin).is_err() => Err(AskError::Closed),
+            // Both a timeout and a closed terminal read 0 bytes, but a closed terminal has no settings.
+            Ok(0) if tcgetattr(&self.stdin).is_err() => Err(PromptError::Closed),
             Ok(count) => Ok(count),
             Err(rustix::io::Errno::INTR) => Ok(0),
-            Err(rustix::io::Errno::IO) => Err(AskError::Closed),
+            Err(rustix::io::Errno::IO) => Err(PromptError::Closed),
             Err(errno) => Err(io::Error::from(errno).into()),
         }
     }
 }
 
-impl Drop for Raw {
+impl Drop for RawTerminal {
     fn drop(&mut self) {
-        // With it goes what was typed and not read: nothing of a paste is left to the shell.
-        let _ = tcsetattr(&self.stdin, OptionalActions::Flush, &self.before);
+        // Flushing discards unread input, so that the rest of a paste does not reach the shell.
+        let _ = tcsetattr(&self.stdin, OptionalActions::Flush, &self.saved_modes);
     }
 }
 
-/// The terminal while a hidden text is typed.
-struct Hidden {
-    screen: Box<dyn Write>,
-    raw: Raw,
+/// Terminal during the input of a hidden text.
+struct HiddenInput {
+    output: Box<dyn Write>,
+    raw: RawTerminal,
 }
 
-impl Hidden {
-    fn start(signals: Held) -> Result<Self, AskError> {
-        let mut hidden = Self { raw: Raw::start(signals)?, screen: screen() };
-        write!(hidden.screen, "{MARK_PASTES}")?;
+impl HiddenInput {
+    fn start(signals: SignalHold) -> Result<Self, PromptError> {
+        let mut hidden = Self { raw: RawTerminal::start(signals)?, output: open_terminal() };
+        write!(hidden.output, "{ENABLE_BRACKETED_PASTE}")?;
         Ok(hidden)
     }
 }
 
-impl Keyboard for Hidden {
-    fn read(&mut self, bytes: &mut [u8]) -> Result<usize, AskError> {
+impl Keyboard for HiddenInput {
+    fn read(&mut self, bytes: &mut [u8]) -> Result<usize, PromptError> {
         self.raw.read(bytes)
     }
 }
 
-impl Drop for Hidden {
+impl Drop for HiddenInput {
     fn drop(&mut self) {
-        let _ = write!(self.screen, "{NO_MARKS}\r\n").and_then(|()| self.screen.flush());
+        let _ = write!(self.output, "{DISABLE_BRACKETED_PASTE}\r\n").and_then(|()| self.output.flush());
     }
 }

@@ -1,7 +1,7 @@
-//! A list to choose from: moved through with the arrows, narrowed by typing.
+//! Interactive picker: arrow keys move, typing narrows the list.
 //!
-//! Owns what a key does to the list and how the list is drawn. It is drawn where the cursor stands, on standard error,
-//! never on standard output, which a shell may be about to evaluate; when it ends nothing of it is left.
+//! Owns key handling and drawing. The picker draws at the cursor on stderr, never on stdout, which a shell may capture
+//! and evaluate. The picker erases itself at the end.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -11,158 +11,162 @@ use rustix::termios::tcgetwinsize;
 use unicode_width::UnicodeWidthStr;
 
 use super::decode::{Decoder, Stroke};
-use super::key_codes::{Keyboard as _, erase};
-use super::{AskError, Raw, fuzzy, line, screen};
+use super::key_codes::{Keyboard as _, erase_character};
+use super::{PromptError, RawTerminal, fuzzy, open_terminal, read_line};
 use crate::disk;
-use crate::output::sanitize::{clean, fit};
+use crate::output::sanitize::{sanitize_line, truncate_columns};
 use crate::output::table::Cell;
 
-const CHOSEN: Style = Style::new().effects(Effects::INVERT);
-const ASIDE: Style = Style::new().effects(Effects::DIMMED);
-/// What can be done, behind the number of those that fit.
-const KEYS: &str = "up, down, Enter; Esc leaves";
-/// The most lines of the list that are shown at once.
-const MOST_LINES: usize = 15;
-/// The widest that a column is, but for the first.
-const MOST_COLUMNS: usize = 28;
-/// The longest text that is looked for, in bytes.
-const LONGEST: usize = 256;
-/// Up to the cursor nothing changes; behind and below it everything goes.
+const SELECTED_STYLE: Style = Style::new().effects(Effects::INVERT);
+const DIMMED_STYLE: Style = Style::new().effects(Effects::DIMMED);
+/// Key help, shown after the number of matches.
+const KEY_HELP: &str = "up, down, Enter; Esc leaves";
+/// Largest number of list lines shown at once.
+const MAX_LINES: usize = 15;
+/// Largest width of a column, except the first.
+const MAX_COLUMN_WIDTH: usize = 28;
+/// Longest query, in bytes.
+const MAX_QUERY: usize = 256;
+/// Moves to the start of the line and erases everything from there to the end of the terminal.
 const ERASE: &str = "\r\x1b[J";
 
-/// One of the things to choose from.
+/// Entry of a picker.
 #[derive(Debug, Clone)]
 pub struct Candidate {
-    /// What is shown of it, in columns; the first is its name.
+    /// Cells to show; the first cell is the name.
     pub cells: Vec<Cell>,
-    /// What is typed is looked for in these, the first before all others.
-    pub searched: Vec<String>,
-    /// Whether it bears the mark, `*`.
-    pub marked: bool,
+    /// Texts that the query is matched against; the first has the highest weight.
+    pub search_fields: Vec<String>,
+    /// Whether the candidate is marked with `*`.
+    pub is_marked: bool,
 }
 
-/// Lets choose one of the candidates; nothing when that is left with Esc.
+/// Shows the picker and returns the index of the chosen candidate, or `None` after Esc.
 ///
 /// # Errors
-/// Ctrl-C, SIGINT, SIGTERM or SIGHUP meanwhile, or a terminal that fails.
+/// Ctrl-C, SIGINT, SIGTERM or SIGHUP, or a terminal error.
 pub(in crate::output) fn pick(
     question: &str,
     candidates: &[Candidate],
-    colour: bool,
-) -> Result<Option<usize>, AskError> {
-    let mut board = Board(Raw::start(disk::hold())?);
-    let mut list = List::new(question, candidates, colour);
+    color: bool,
+) -> Result<Option<usize>, PromptError> {
+    let mut terminal = PickerTerminal(RawTerminal::start(disk::hold_signals())?);
+    let mut picker = Picker::new(question, candidates, color);
     let mut decoder = Decoder::default();
     let mut bytes = [0; 1024];
     let mut drawn = None;
     loop {
-        let size = size();
+        let size = terminal_size();
         if drawn != Some(size) {
-            draw(&list.frame(size))?;
+            draw(&picker.render_frame(size))?;
             drawn = Some(size);
         }
-        let count = board.0.read(&mut bytes)?;
-        if count == 0 && decoder.pause() {
+        let count = terminal.0.read(&mut bytes)?;
+        if count == 0 && decoder.end_sequence() {
             return Ok(None);
         }
         if count == 0 {
-            drawn = drawn.filter(|_| !board.0.retake().unwrap_or(true));
+            drawn = drawn.filter(|_| !terminal.0.reapply_raw_mode().unwrap_or(true));
         }
-        for stroke in bytes[..count].iter().filter_map(|byte| decoder.take(*byte)) {
+        for stroke in bytes[..count].iter().filter_map(|byte| decoder.feed(*byte)) {
             drawn = None;
-            match list.key(stroke) {
-                Step::Stays => {}
-                Step::Ends(end) => return end,
-                Step::Stops => {
+            match picker.handle_key(stroke) {
+                KeyResult::Continue => {}
+                KeyResult::Finish(end) => return end,
+                KeyResult::Suspend => {
                     draw(ERASE)?;
-                    board.0.stop()?;
+                    terminal.0.suspend()?;
                 }
             }
         }
     }
 }
 
-/// Shows the candidates with numbers and asks for one by its number or name; nothing where the answer is empty.
+/// Prints a numbered list and asks for a number or name. Returns the index of the chosen candidate, or `None` for an
+/// empty answer.
 ///
 /// # Errors
-/// As [`line`].
-pub(in crate::output) fn numbered(candidates: &[Candidate]) -> Result<Option<usize>, AskError> {
-    let table = Table::new(candidates);
+/// See [`read_line`].
+pub(in crate::output) fn pick_by_number(candidates: &[Candidate]) -> Result<Option<usize>, PromptError> {
+    let table = CellTable::new(candidates);
     let digits = candidates.len().to_string().len();
-    let rows = table.rows.iter().enumerate().map(|(place, row)| {
+    let rows = table.rows.iter().enumerate().map(|(index, row)| {
         let line = row.join("  ");
-        format!("{:>digits$}) {} {}\n", place + 1, mark(&candidates[place]), line.trim_end())
+        format!("{:>digits$}) {} {}\n", index + 1, mark_char(&candidates[index]), line.trim_end())
     });
     let mut text = rows.collect::<String>();
     loop {
-        screen().write_all(text.as_bytes())?;
-        let answer = line("Number or name (empty leaves all as it is): ")?;
+        open_terminal().write_all(text.as_bytes())?;
+        let answer = read_line("Number or name (empty leaves all as it is): ")?;
         if answer.is_empty() {
             return Ok(None);
         }
         let number = answer.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
-        let number = number.filter(|place| *place < candidates.len());
-        let name = candidates.iter().position(|one| one.cells.first().is_some_and(|name| name.text == answer));
+        let number = number.filter(|index| *index < candidates.len());
+        let name =
+            candidates.iter().position(|candidate| candidate.cells.first().is_some_and(|name| name.text == answer));
         match (number, name) {
             (Some(number), Some(name)) if number != name => {
                 text = format!("That is the number of one and the name of another, whose number is {}.\n", name + 1);
             }
-            (Some(place), _) | (None, Some(place)) => return Ok(Some(place)),
+            (Some(index), _) | (None, Some(index)) => return Ok(Some(index)),
             (None, None) => text = String::from("There is no such number or name.\n"),
         }
     }
 }
 
-fn mark(candidate: &Candidate) -> char {
-    if candidate.marked { '*' } else { ' ' }
+fn mark_char(candidate: &Candidate) -> char {
+    if candidate.is_marked { '*' } else { ' ' }
 }
 
-/// The terminal's columns and lines.
-fn size() -> (usize, usize) {
+/// Returns the columns and lines of the terminal; 80 by 24 if unknown.
+fn terminal_size() -> (usize, usize) {
     let known = |cells: u16, usual| if cells == 0 { usual } else { usize::from(cells) };
     tcgetwinsize(io::stderr()).map_or((80, 24), |size| (known(size.ws_col, 80), known(size.ws_row, 24)))
 }
 
-/// The terminal while the list stands on it.
-struct Board(Raw);
+/// Terminal with the picker on it; erases the picker when dropped.
+struct PickerTerminal(RawTerminal);
 
-impl Drop for Board {
+impl Drop for PickerTerminal {
     fn drop(&mut self) {
         let _ = draw(ERASE);
     }
 }
 
-/// One write a frame, so that nothing flickers.
+/// Writes each frame with a single write, so that the terminal does not flicker.
 fn draw(frame: &str) -> io::Result<()> {
     io::stderr().write_all(frame.as_bytes())
 }
 
-/// What a key leads to.
-enum Step {
-    Stays,
-    Ends(Result<Option<usize>, AskError>),
-    /// Ctrl-Z.
-    Stops,
+/// Result of a key.
+enum KeyResult {
+    Continue,
+    Finish(Result<Option<usize>, PromptError>),
+    /// Ctrl-Z was pressed.
+    Suspend,
 }
 
-/// The cells of all candidates, cleaned and as wide as their columns.
-struct Table {
+/// Cells of all candidates, sanitized and padded to the column widths.
+struct CellTable {
     rows: Vec<Vec<String>>,
 }
 
-impl Table {
+impl CellTable {
     fn new(candidates: &[Candidate]) -> Self {
-        let texts = candidates.iter().map(|one| one.cells.iter().map(|cell| clean(&cell.text).into_owned()).collect());
+        let texts = candidates
+            .iter()
+            .map(|candidate| candidate.cells.iter().map(|cell| sanitize_line(&cell.text).into_owned()).collect());
         let mut rows: Vec<Vec<String>> = texts.collect();
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
         for column in 0..columns {
-            let most = if column == 0 { usize::MAX } else { MOST_COLUMNS };
+            let max_width = if column == 0 { usize::MAX } else { MAX_COLUMN_WIDTH };
             let widest = rows.iter().filter_map(|row| row.get(column)).map(|text| text.width()).max();
-            let width = widest.unwrap_or(0).min(most);
+            let width = widest.unwrap_or(0).min(max_width);
             for text in rows.iter_mut().filter_map(|row| row.get_mut(column)) {
-                // What stands last may be as long as the line is.
+                // The last column is not padded and may fill the line.
                 if column + 1 < columns {
-                    let short = fit(text, width);
+                    let short = truncate_columns(text, width);
                     *text = format!("{short}{}", " ".repeat(width - short.width()));
                 }
             }
@@ -171,102 +175,103 @@ impl Table {
     }
 }
 
-/// The list as it stands.
-struct List<'a> {
+/// State of the picker.
+struct Picker<'a> {
     question: &'a str,
     candidates: &'a [Candidate],
-    colour: bool,
-    table: Table,
-    /// What is looked for in each, in lower case.
-    searched: Vec<Vec<String>>,
-    /// What was typed; the bytes of a character may come one by one.
-    typed: Vec<u8>,
-    /// The places of those that fit what was typed, best first.
-    found: Vec<usize>,
-    /// Which of these the cursor is on.
-    at: usize,
-    /// How many lines there were when it was drawn last: what a page is.
-    page: usize,
+    color: bool,
+    table: CellTable,
+    /// Search fields of each candidate, in lower case.
+    search_fields: Vec<Vec<String>>,
+    /// Typed query; the bytes of a character may arrive one at a time.
+    query: Vec<u8>,
+    /// Indexes of the candidates that match the query, best match first.
+    matches: Vec<usize>,
+    /// Index of the cursor in `matches`.
+    cursor: usize,
+    /// Number of list lines in the last frame, by which Page Up and Page Down move.
+    page_lines: usize,
 }
 
-impl<'a> List<'a> {
-    fn new(question: &'a str, candidates: &'a [Candidate], colour: bool) -> Self {
-        let lower = |one: &Candidate| one.searched.iter().map(|text| text.to_lowercase()).collect();
+impl<'a> Picker<'a> {
+    fn new(question: &'a str, candidates: &'a [Candidate], color: bool) -> Self {
+        let lower_fields =
+            |candidate: &Candidate| candidate.search_fields.iter().map(|text| text.to_lowercase()).collect();
         Self {
             question,
             candidates,
-            colour,
-            table: Table::new(candidates),
-            searched: candidates.iter().map(lower).collect(),
-            typed: Vec::new(),
-            found: (0..candidates.len()).collect(),
-            at: 0,
-            page: 1,
+            color,
+            table: CellTable::new(candidates),
+            search_fields: candidates.iter().map(lower_fields).collect(),
+            query: Vec::new(),
+            matches: (0..candidates.len()).collect(),
+            cursor: 0,
+            page_lines: 1,
         }
     }
 
-    fn key(&mut self, stroke: Stroke) -> Step {
+    fn handle_key(&mut self, stroke: Stroke) -> KeyResult {
         match stroke {
             Stroke::Byte(b'\r' | b'\n') => {
-                if let Some(place) = self.found.get(self.at) {
-                    return Step::Ends(Ok(Some(*place)));
+                if let Some(index) = self.matches.get(self.cursor) {
+                    return KeyResult::Finish(Ok(Some(*index)));
                 }
             }
-            Stroke::Byte(0x03 | 0x1c) => return Step::Ends(Err(AskError::Interrupted)),
-            Stroke::Byte(0x04) if self.typed.is_empty() => return Step::Ends(Ok(None)),
-            Stroke::Byte(0x1a) => return Step::Stops,
-            Stroke::Byte(0x10) | Stroke::Key { last: b'A' | b'Z', .. } => self.move_to(self.at.saturating_sub(1)),
-            Stroke::Byte(0x0e | b'\t') | Stroke::Key { last: b'B', .. } => self.move_to(self.at + 1),
-            Stroke::Key { number: 5, last: b'~' } => self.move_to(self.at.saturating_sub(self.page)),
-            Stroke::Key { number: 6, last: b'~' } => self.move_to(self.at + self.page),
+            Stroke::Byte(0x03 | 0x1c) => return KeyResult::Finish(Err(PromptError::Interrupted)),
+            Stroke::Byte(0x04) if self.query.is_empty() => return KeyResult::Finish(Ok(None)),
+            Stroke::Byte(0x1a) => return KeyResult::Suspend,
+            Stroke::Byte(0x10) | Stroke::Key { last: b'A' | b'Z', .. } => self.move_to(self.cursor.saturating_sub(1)),
+            Stroke::Byte(0x0e | b'\t') | Stroke::Key { last: b'B', .. } => self.move_to(self.cursor + 1),
+            Stroke::Key { number: 5, last: b'~' } => self.move_to(self.cursor.saturating_sub(self.page_lines)),
+            Stroke::Key { number: 6, last: b'~' } => self.move_to(self.cursor + self.page_lines),
             Stroke::Key { last: b'H', .. } | Stroke::Key { number: 1 | 7, last: b'~' } => self.move_to(0),
             Stroke::Key { last: b'F', .. } | Stroke::Key { number: 4 | 8, last: b'~' } => self.move_to(usize::MAX),
-            Stroke::Byte(0x15) => self.look_for(Vec::clear),
-            Stroke::Byte(0x17) => self.look_for(|typed| {
-                let words = typed.trim_ascii_end();
-                typed.truncate(words.iter().rposition(u8::is_ascii_whitespace).map_or(0, |blank| blank + 1));
+            Stroke::Byte(0x15) => self.edit_query(Vec::clear),
+            Stroke::Byte(0x17) => self.edit_query(|query| {
+                let trimmed = query.trim_ascii_end();
+                query.truncate(trimmed.iter().rposition(u8::is_ascii_whitespace).map_or(0, |index| index + 1));
             }),
-            Stroke::Byte(0x08 | 0x7f) => self.look_for(erase),
-            Stroke::Byte(byte @ 0x20..) if self.typed.len() < LONGEST => self.look_for(|typed| typed.push(byte)),
+            Stroke::Byte(0x08 | 0x7f) => self.edit_query(erase_character),
+            Stroke::Byte(byte @ 0x20..) if self.query.len() < MAX_QUERY => self.edit_query(|query| query.push(byte)),
             Stroke::Byte(_) | Stroke::Key { .. } => {}
         }
-        Step::Stays
+        KeyResult::Continue
     }
 
-    fn move_to(&mut self, place: usize) {
-        self.at = place.min(self.found.len().saturating_sub(1));
+    fn move_to(&mut self, index: usize) {
+        self.cursor = index.min(self.matches.len().saturating_sub(1));
     }
 
-    /// What was typed changes, and with it what fits.
-    fn look_for(&mut self, change: impl FnOnce(&mut Vec<u8>)) {
-        change(&mut self.typed);
-        let words = fuzzy::words(&String::from_utf8_lossy(&self.typed));
-        let scored = self.searched.iter().enumerate();
+    /// Changes the query and updates the matches.
+    fn edit_query(&mut self, change: impl FnOnce(&mut Vec<u8>)) {
+        change(&mut self.query);
+        let query_words = fuzzy::query_words(&String::from_utf8_lossy(&self.query));
+        let scored = self.search_fields.iter().enumerate();
         let mut scored: Vec<(usize, usize)> =
-            scored.filter_map(|(place, fields)| Some((fuzzy::score(&words, fields)?, place))).collect();
+            scored.filter_map(|(index, fields)| Some((fuzzy::score(&query_words, fields)?, index))).collect();
         scored.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
-        self.found = scored.into_iter().map(|(_, place)| place).collect();
-        self.at = 0;
+        self.matches = scored.into_iter().map(|(_, index)| index).collect();
+        self.cursor = 0;
     }
 
-    /// The whole picture; the cursor ends behind what was typed, in the first line.
-    fn frame(&mut self, (columns, lines): (usize, usize)) -> String {
-        // The last column stays free: what stands in it may or may not move the cursor to the next line.
+    /// Renders the complete picker; the cursor ends after the query in the first line.
+    fn render_frame(&mut self, (columns, lines): (usize, usize)) -> String {
+        // The last column stays empty: on some terminals a character there moves the cursor to the next line.
         let width = columns.saturating_sub(1);
-        self.page = lines.saturating_sub(1).clamp(1, MOST_LINES);
-        let typed = String::from_utf8_lossy(&self.typed);
-        let prompt = format!("{} {}", self.question, clean(&typed));
-        let prompt = fit(&prompt, width);
-        let aside = format!("   {} of {}   {KEYS}", self.found.len(), self.candidates.len());
-        let aside = fit(&aside, width - prompt.width()).into_owned();
-        let mut frame = format!("{ERASE}{prompt}{}", self.paint(ASIDE, &aside));
-        let top = (self.at + 1).saturating_sub(self.page);
-        let shown = self.found.iter().enumerate().skip(top).take(self.page);
+        self.page_lines = lines.saturating_sub(1).clamp(1, MAX_LINES);
+        let query = String::from_utf8_lossy(&self.query);
+        let prompt = format!("{} {}", self.question, sanitize_line(&query));
+        let prompt = truncate_columns(&prompt, width);
+        let help = format!("   {} of {}   {KEY_HELP}", self.matches.len(), self.candidates.len());
+        let help = truncate_columns(&help, width - prompt.width()).into_owned();
+        let mut frame = format!("{ERASE}{prompt}{}", self.paint(DIMMED_STYLE, &help));
+        let top = (self.cursor + 1).saturating_sub(self.page_lines);
+        let shown = self.matches.iter().enumerate().skip(top).take(self.page_lines);
         let mut below = 0;
-        for (at, place) in shown {
+        for (position, index) in shown {
             below += 1;
             frame += "\r\n";
-            frame += &self.row(*place, at == self.at, width);
+            frame += &self.render_row(*index, position == self.cursor, width);
         }
         if below > 0 {
             let _ = write!(frame, "\x1b[{below}A");
@@ -278,18 +283,21 @@ impl<'a> List<'a> {
         frame
     }
 
-    fn row(&self, place: usize, chosen: bool, width: usize) -> String {
-        let candidate = &self.candidates[place];
-        let row = &self.table.rows[place];
-        let head = format!("{} {}", if chosen { '>' } else { ' ' }, mark(candidate));
-        if chosen {
-            return self.paint(CHOSEN, fit(format!("{head} {}", row.join("  ")).trim_end(), width).as_ref());
+    fn render_row(&self, index: usize, is_selected: bool, width: usize) -> String {
+        let candidate = &self.candidates[index];
+        let row = &self.table.rows[index];
+        let head = format!("{} {}", if is_selected { '>' } else { ' ' }, mark_char(candidate));
+        if is_selected {
+            return self.paint(
+                SELECTED_STYLE,
+                truncate_columns(format!("{head} {}", row.join("  ")).trim_end(), width).as_ref(),
+            );
         }
-        let (mut line, mut left) = (fit(&head, width).into_owned(), width.saturating_sub(head.len()));
-        for (place, (text, cell)) in row.iter().zip(&candidate.cells).enumerate() {
-            let gap = if place == 0 { " " } else { "  " };
+        let (mut line, mut left) = (truncate_columns(&head, width).into_owned(), width.saturating_sub(head.len()));
+        for (index, (text, cell)) in row.iter().zip(&candidate.cells).enumerate() {
+            let gap = if index == 0 { " " } else { "  " };
             let text = format!("{gap}{text}");
-            let piece = fit(&text, left);
+            let piece = truncate_columns(&text, left);
             left -= piece.width();
             line += &match cell.style {
                 Some(style) => self.paint(style, &piece),
@@ -300,7 +308,7 @@ impl<'a> List<'a> {
     }
 
     fn paint(&self, style: Style, text: &str) -> String {
-        if self.colour && !text.is_empty() { format!("{style}{text}{style:#}") } else { text.to_owned() }
+        if self.color && !text.is_empty() { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 }
 
@@ -309,29 +317,29 @@ mod tests {
     use super::*;
 
     fn candidates(names: &[&str]) -> Vec<Candidate> {
-        let one = |name: &&str| Candidate {
+        let candidate = |name: &&str| Candidate {
             cells: vec![Cell::plain(*name), Cell::plain("tenant")],
-            searched: vec![(*name).to_owned()],
-            marked: *name == "acme",
+            search_fields: vec![(*name).to_owned()],
+            is_marked: *name == "acme",
         };
-        names.iter().map(one).collect()
+        names.iter().map(candidate).collect()
     }
 
-    /// What is typed, as a terminal sends it; where the list then stands, by name.
-    fn typed<'a>(list: &mut List<'a>, keys: &str) -> Option<&'a str> {
+    /// Sends `keys` as a terminal does and returns the name at the cursor.
+    fn typed<'a>(picker: &mut Picker<'a>, keys: &str) -> Option<&'a str> {
         let mut decoder = Decoder::default();
-        for stroke in keys.bytes().filter_map(|byte| decoder.take(byte)) {
-            assert!(matches!(list.key(stroke), Step::Stays), "{keys:?}");
+        for stroke in keys.bytes().filter_map(|byte| decoder.feed(byte)) {
+            assert!(matches!(picker.handle_key(stroke), KeyResult::Continue), "{keys:?}");
         }
-        list.found.get(list.at).map(|place| list.candidates[*place].cells[0].text.as_str())
+        picker.matches.get(picker.cursor).map(|index| picker.candidates[*index].cells[0].text.as_str())
     }
 
     #[test]
     fn keys_move_and_narrow() {
         let all = candidates(&["acme", "globex", "hooli", "zürich-prod"]);
-        let mut list = List::new("Profile:", &all, false);
-        list.frame((80, 3));
-        for (keys, at) in [
+        let mut picker = Picker::new("Profile:", &all, false);
+        picker.render_frame((80, 3));
+        for (keys, expected) in [
             ("", Some("acme")),
             ("\x1b[B\x0e", Some("hooli")),
             ("\x1b[A", Some("globex")),
@@ -346,7 +354,7 @@ mod tests {
             ("\x15gbx", Some("globex")),
             ("\x15", Some("acme")),
         ] {
-            assert_eq!(typed(&mut list, keys), at, "{keys:?}");
+            assert_eq!(typed(&mut picker, keys), expected, "{keys:?}");
         }
     }
 
@@ -355,12 +363,12 @@ mod tests {
         let names: Vec<String> = (0..40).map(|number| format!("日本-{number:02}\x1b[31m")).collect();
         let all = candidates(&names.iter().map(String::as_str).collect::<Vec<_>>());
         for (columns, lines) in [(80, 24), (20, 5), (9, 2), (1, 1), (300, 100)] {
-            let mut list = List::new("Profile:", &all, false);
-            typed(&mut list, "\x1b[F");
-            let frame = list.frame((columns, lines));
+            let mut picker = Picker::new("Profile:", &all, false);
+            typed(&mut picker, "\x1b[F");
+            let frame = picker.render_frame((columns, lines));
             let text = frame.strip_prefix(ERASE).unwrap();
             let rows: Vec<&str> = text[..text.rfind("\x1b[").unwrap()].split("\r\n").collect();
-            assert!(rows.len() <= lines.max(2) && rows.len() <= MOST_LINES + 1, "{frame:?}");
+            assert!(rows.len() <= lines.max(2) && rows.len() <= MAX_LINES + 1, "{frame:?}");
             let lowest = rows.last().unwrap().split("\x1b[").next().unwrap();
             assert!(rows.iter().all(|row| row.split("\x1b[").next().unwrap().width() < columns.max(2)), "{frame:?}");
             assert!(columns < 20 || lowest.starts_with(">   日本-39\\u{1b}"), "{frame:?}");

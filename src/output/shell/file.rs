@@ -1,4 +1,4 @@
-//! An environment as a file: dotenv, JSON, and what GitHub's runner reads.
+//! Environment file formats: dotenv, JSON, and the `GITHUB_ENV` file of GitHub Actions.
 
 use std::fmt::Write as _;
 
@@ -7,16 +7,16 @@ use rand::rngs::SysRng;
 use serde::{Serialize, Serializer};
 
 use super::ShellError;
-use crate::output::table::object;
+use crate::output::table::render_json;
 
-/// `NAME='value'` lines. Inside single quotes readers agree on all but a few characters; those are refused.
+/// Renders `NAME='value'` lines. Characters on which dotenv readers disagree inside single quotes are refused.
 pub(super) fn dotenv(set: &[(String, String)]) -> Result<String, ShellError> {
     let mut text = String::new();
     for (name, value) in set {
         let what = match value {
             value if value.contains('\'') => "a single quote",
             value if value.contains(['\n', '\r']) => "a line end",
-            // Some readers take `\'` for a quote inside the value and read on into the next line.
+            // Some readers interpret `\'` as a quote inside the value and continue into the next line.
             value if value.ends_with('\\') => "a backslash at its end",
             _ => {
                 let _ = writeln!(text, "{name}='{value}'");
@@ -28,7 +28,7 @@ pub(super) fn dotenv(set: &[(String, String)]) -> Result<String, ShellError> {
     Ok(text)
 }
 
-/// Variables as the members of an object, in the order given.
+/// Variables that serialize as one object, in the given order.
 struct Members<'a>(Vec<(&'a str, &'a str)>);
 
 impl Serialize for Members<'_> {
@@ -37,20 +37,20 @@ impl Serialize for Members<'_> {
     }
 }
 
-/// One object, its members in the order given.
+/// Renders the variables as one JSON object, in the given order.
 pub(super) fn json<'a>(variables: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    object(&Members(variables.collect()))
+    render_json(&Members(variables.collect()))
 }
 
-/// An array of such objects.
+/// Renders several environments as a JSON array of objects.
 pub(super) fn json_array<'a, V>(environments: impl Iterator<Item = V>) -> String
 where
     V: Iterator<Item = (&'a str, &'a str)>,
 {
-    object(&environments.map(|variables| Members(variables.collect())).collect::<Vec<_>>())
+    render_json(&environments.map(|variables| Members(variables.collect())).collect::<Vec<_>>())
 }
 
-/// `NAME<<MARK` blocks, each value between lines of a mark that nobody can foresee.
+/// Renders `NAME<<MARK` blocks. The mark that encloses each value is random, so that no value can contain it.
 pub(super) fn github<'a>(variables: impl Iterator<Item = (&'a str, &'a str)>) -> Result<String, ShellError> {
     let mut noise = [0; 16];
     SysRng.try_fill_bytes(&mut noise).map_err(|_| ShellError::Random)?;
@@ -62,13 +62,13 @@ pub(super) fn github<'a>(variables: impl Iterator<Item = (&'a str, &'a str)>) ->
     Ok(text)
 }
 
-/// The lines for stdout that make GitHub's runner strike these secrets out of its logs: each whole, and each line of
-/// one of several lines. Must be printed before anything else can print the secret.
-pub fn add_masks(secrets: &[&str]) -> String {
+/// Renders the `::add-mask::` lines by which the GitHub runner redacts secrets in its logs: each whole secret, and
+/// each line of a multi-line secret. Must be printed before any output that contains a secret.
+pub fn github_masks(secrets: &[&str]) -> String {
     let mut text = String::new();
     for secret in secrets {
         let lines = secret.split(['\n', '\r']).filter(|line| !line.is_empty() && line != secret);
-        for part in std::iter::once(*secret).filter(|whole| !whole.is_empty()).chain(lines) {
+        for part in std::iter::once(*secret).filter(|secret| !secret.is_empty()).chain(lines) {
             let data = part.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
             let _ = writeln!(text, "::add-mask::{data}");
         }
@@ -80,20 +80,20 @@ pub fn add_masks(secrets: &[&str]) -> String {
 mod tests {
     use super::*;
 
-    fn one(value: &str) -> Vec<(String, String)> {
+    fn variable(value: &str) -> Vec<(String, String)> {
         vec![("A".to_owned(), value.to_owned())]
     }
 
     #[test]
     fn r40_dotenv_refuses_what_readers_disagree_about() {
-        assert_eq!(dotenv(&one("a b\"$(x)#")).unwrap(), "A='a b\"$(x)#'\n");
+        assert_eq!(dotenv(&variable("a b\"$(x)#")).unwrap(), "A='a b\"$(x)#'\n");
         for (value, what) in [
             ("it's", "a single quote"),
             ("a\nb", "a line end"),
             ("a\rb", "a line end"),
             ("a\\", "a backslash at its end"),
         ] {
-            assert_eq!(dotenv(&one(value)), Err(ShellError::Dotenv { name: "A".to_owned(), what }));
+            assert_eq!(dotenv(&variable(value)), Err(ShellError::Dotenv { name: "A".to_owned(), what }));
         }
     }
 
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn masks_cover_each_line() {
         assert_eq!(
-            add_masks(&["s%t", "", "a\nb"]),
+            github_masks(&["s%t", "", "a\nb"]),
             "::add-mask::s%25t\n::add-mask::a%0Ab\n::add-mask::a\n::add-mask::b\n"
         );
     }

@@ -1,32 +1,32 @@
-//! One value as one word of a shell.
+//! Quotes a value as one word of a shell.
 
 use std::fmt::Write as _;
 
-/// Single quotes, inside of which POSIX shells, bash and zsh take everything but the quote itself as it is.
-pub(super) fn posix(value: &str) -> String {
+/// Quotes with single quotes, in which POSIX shells, bash and zsh interpret only the quote itself.
+pub(super) fn quote_posix(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
 
-/// Single quotes, inside of which fish knows `\\` and `\'`.
-pub(super) fn fish(value: &str) -> String {
+/// Quotes with single quotes, in which fish interprets `\\` and `\'`.
+pub(super) fn quote_fish(value: &str) -> String {
     format!("'{}'", value.replace('\\', r"\\").replace('\'', r"\'"))
 }
 
-/// An expression in printable ASCII: quoted runs joined with the codes of everything else.
+/// Renders an expression in printable ASCII: quoted runs, joined with the character codes of everything else.
 ///
-/// `PowerShell` takes U+2018 to U+201B for quotes too, decodes what a program prints by the console's code page (in
-/// which other bytes may become such a quote), and changes line ends. Codes are safe from all three.
-pub(super) fn powershell(value: &str) -> String {
+/// `PowerShell` treats U+2018 to U+201B as quotes. It decodes output by the console's code page, which can turn other
+/// bytes into these quotes. It also changes line ends. Character codes avoid all three problems.
+pub(super) fn quote_powershell(value: &str) -> String {
     let mut text = String::from("'");
-    let mut open = true;
+    let mut is_open = true;
     for unit in value.encode_utf16() {
         let plain = u8::try_from(unit).ok().filter(|byte| matches!(byte, b' '..=b'~'));
-        if open && plain.is_none() {
+        if is_open && plain.is_none() {
             text.push('\'');
-        } else if !open && plain.is_some() {
+        } else if !is_open && plain.is_some() {
             text.push_str(" + '");
         }
-        open = plain.is_some();
+        is_open = plain.is_some();
         match plain {
             Some(b'\'') => text.push_str("''"),
             Some(byte) => text.push(char::from(byte)),
@@ -35,7 +35,7 @@ pub(super) fn powershell(value: &str) -> String {
             }
         }
     }
-    if open {
+    if is_open {
         text.push('\'');
     }
     text
@@ -61,7 +61,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                (posix(value), fish(value), powershell(value)),
+                (quote_posix(value), quote_fish(value), quote_powershell(value)),
                 (in_posix.into(), in_fish.into(), in_powershell.into())
             );
         }
