@@ -1,26 +1,26 @@
-//! A part of a text that is kept whole anyway, without a copy of its own.
+//! Part of a text that stays in memory anyway, without a copy.
 
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-/// A part of a shared text. Two are equal when they read the same.
+/// Part of a shared text. Two excerpts are equal if their texts are equal.
 #[derive(Clone, Deserialize)]
 #[serde(from = "String")]
 pub struct Excerpt {
-    whole: Arc<String>,
+    source: Arc<String>,
     part: Range<usize>,
 }
 
 impl Excerpt {
-    /// `part`, shared with `whole` where it lies within it.
+    /// Creates an excerpt that shares `source` if `part` is inside it, and copies `part` otherwise.
     #[must_use]
-    pub fn of(whole: &Arc<String>, part: &str) -> Self {
-        let start = part.as_ptr().addr().wrapping_sub(whole.as_ptr().addr());
+    pub fn share(source: &Arc<String>, part: &str) -> Self {
+        let start = part.as_ptr().addr().wrapping_sub(source.as_ptr().addr());
         let within = start..start.wrapping_add(part.len());
-        match whole.get(within.clone()) {
-            Some(_) => Self { whole: Arc::clone(whole), part: within },
+        match source.get(within.clone()) {
+            Some(_) => Self { source: Arc::clone(source), part: within },
             None => part.to_owned().into(),
         }
     }
@@ -30,13 +30,13 @@ impl Deref for Excerpt {
     type Target = str;
 
     fn deref(&self) -> &str {
-        &self.whole[self.part.clone()]
+        &self.source[self.part.clone()]
     }
 }
 
 impl From<String> for Excerpt {
-    fn from(whole: String) -> Self {
-        Self { part: 0..whole.len(), whole: Arc::new(whole) }
+    fn from(text: String) -> Self {
+        Self { part: 0..text.len(), source: Arc::new(text) }
     }
 }
 
@@ -68,11 +68,11 @@ mod tests {
     fn a_part_is_shared_and_anything_else_copied() {
         let whole = Arc::new("one two".to_owned());
         for part in [&whole[..], &whole[4..], &whole[7..]] {
-            let excerpt = Excerpt::of(&whole, part);
+            let excerpt = Excerpt::share(&whole, part);
             assert_eq!((&*excerpt, excerpt.as_ptr()), (part, part.as_ptr()));
         }
-        let copy = Excerpt::of(&whole, &String::from("two"));
-        assert!(!Arc::ptr_eq(&copy.whole, &whole));
-        assert_eq!(copy, Excerpt::of(&whole, &whole[4..]));
+        let copy = Excerpt::share(&whole, &String::from("two"));
+        assert!(!Arc::ptr_eq(&copy.source, &whole));
+        assert_eq!(copy, Excerpt::share(&whole, &whole[4..]));
     }
 }

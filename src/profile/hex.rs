@@ -1,8 +1,8 @@
-//! Bytes as digits: how ids, digests and fingerprints stand in the store, in file names and in token files.
+//! Hex encoding of ids, digests and fingerprints for the store, file names and token files.
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
-/// Lower-case hex digits of some bytes.
+/// Returns the lower-case hex digits of `bytes`.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     let digits = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)]));

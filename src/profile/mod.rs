@@ -1,7 +1,7 @@
-//! What the user declared: names, addresses, profiles, the store file, and which profile is meant.
+//! Names, URLs, profiles, the profile store, and the resolution of a profile by precedence.
 //!
-//! Owns the meaning of `profiles.toml` and the only writer of its text. Knows nothing of what a
-//! secret holds: here it is a sealed text, a source, or the fact that something stands in clear.
+//! Owns the meaning of `profiles.toml` and the only writer of its text. Never reads secret values: a secret is an
+//! age-encrypted text, a source, or a list of plaintext keys.
 
 mod current;
 mod document;
@@ -19,16 +19,21 @@ mod store;
 mod url;
 
 pub use current::{Current, CurrentError};
-pub use document::{Document, Edit, EditError, Section, Value};
+pub use document::{Document, Edit, EditError, EditValue, Section};
 pub use excerpt::Excerpt;
 pub use format::schema;
 pub use hex::hex;
-pub use model::{ClearKey, Defaults, Entry, EnvTemplate, Profile, SealedNote, SecretPlace, Store, near};
+pub use model::{
+    Defaults, EnvTemplate, PlaintextKey, Profile, ProfileEntry, SealedNote, SecretLocation, Store, near_matches,
+};
 pub use name::{NameError, ProfileName, RecipientName};
-pub use parse::{EnvNameError, Fault, Outline, Place, Problem, Sketch, StoreError, check_env_name};
+pub use parse::{EnvNameError, Fault, FilePosition, Outline, ProfileSummary, StoreError, StoreProblem, check_env_name};
 pub use pin::{Pin, PinError};
-pub use resolve::{Choice, ChoiceError, ChoiceFiles, Origin, Said, Sources, explain, settle};
-pub use selection::{Selection, SelectionError, WhenNone};
+pub use resolve::{
+    ProfileOrigin, ProfileSources, ResolveError, ResolveFiles, ResolvedName, SourceReport, explain_resolution,
+    resolve_in_store,
+};
+pub use selection::{EmptySelection, Selection, SelectionError};
 pub use span::{Span, SpanError};
-pub use store::{Linked, StoreFile, StoreFileError, file_digest, place_of};
+pub use store::{LinkOutcome, StoreFile, StoreFileError, file_digest, resolve_parent};
 pub use url::{ApiUrl, UrlError};

@@ -1,139 +1,142 @@
-//! The store as it is meant: recipients, defaults and profiles, each profile good or faulty.
+//! Parsed content of a store: recipients, defaults and profiles. A profile is valid or holds its fault.
 
 use super::{ApiUrl, Excerpt, Fault, ProfileName, RecipientName, Span};
-use crate::disk::Sighting;
+use crate::disk::StampedRead;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Everything that a store file declares.
+/// Content of a store file.
 #[derive(Debug, Clone, Default)]
 pub struct Store {
-    /// Whether a profile must always be named: no current one, no "only one there is".
+    /// Whether a profile must always be named: no current profile, no fallback to the only profile.
     pub explicit: bool,
-    /// Who can open the secrets: name to age public key, as typed.
+    /// Recipients that can decrypt the secrets: name to age public key, as typed.
     pub recipients: BTreeMap<RecipientName, String>,
-    /// What every profile starts from.
+    /// Settings that every profile inherits.
     pub defaults: Defaults,
-    /// The profiles in the order of the file.
-    pub profiles: Vec<Entry>,
-    /// The file that it was read from; absent where it comes from elsewhere, or the system cannot tell.
-    pub seen: Option<Sighting>,
+    /// Profiles in the order of the file.
+    pub profiles: Vec<ProfileEntry>,
+    /// Identity of the file that the store was read from. Absent if the store has another origin or the system cannot
+    /// identify the file.
+    pub stamped_read: Option<StampedRead>,
 }
 
-/// The `[defaults]`; what is absent has neto's own default, or none.
+/// Settings in `[defaults]`. An absent setting has neto's own default, or none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Defaults {
-    /// The API's address.
+    /// URL of the API.
     pub url: Option<ApiUrl>,
-    /// How long before its expiry a token counts as stale.
+    /// Time before its expiry at which a token becomes stale.
     pub leeway: Option<Span>,
-    /// How long one request with its retries may take.
+    /// Time limit of one request with its retries.
     pub timeout: Option<Span>,
-    /// A file of extra root certificates, absolute.
+    /// Absolute path of a file of extra root certificates.
     pub ca_file: Option<PathBuf>,
-    /// Further variables to export.
+    /// Additional environment variables to export.
     pub env: BTreeMap<String, EnvTemplate>,
-    /// The recipients that profiles are sealed to.
+    /// Recipients that the profiles' secrets are encrypted to.
     pub recipients: Option<Vec<RecipientName>>,
 }
 
-/// One `[profiles.NAME]`.
+/// One `[profiles.NAME]` table.
 #[derive(Debug, Clone)]
-pub struct Entry {
-    /// Its name, good in any case: a bad one fails the whole file.
+pub struct ProfileEntry {
+    /// Name of the profile, always valid: an invalid name fails the whole file.
     pub name: ProfileName,
-    /// What it declares with the defaults filled in, or what is wrong with it.
+    /// Profile with the defaults filled in, or its fault.
     pub profile: Result<Profile, Fault>,
 }
 
-/// A profile as it holds after the defaults.
+/// Profile with the defaults filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
-    /// Its name.
+    /// Name of the profile.
     pub name: ProfileName,
-    /// The API's address.
+    /// URL of the API.
     pub url: ApiUrl,
-    /// The tenant. Present with `appname` for an API key; absent for a person.
+    /// Shortname of the tenant. Present with `appname` for an API key; absent for a person.
     pub shortname: Option<String>,
-    /// The API key's name. A skeleton, or a profile still to be sealed, may lack it.
+    /// Name of the API key. May be absent in a skeleton, or before the secret is encrypted.
     pub appname: Option<String>,
-    /// Who signs in, for a profile of a person; never beside `shortname` or `appname`.
+    /// User name of a person who logs in; never together with `shortname` or `appname`.
     pub username: Option<String>,
     /// Labels for selection, in the order of the file.
     pub tags: Vec<String>,
     /// Free text.
     pub description: Option<String>,
-    /// Whether writing calls ask first.
+    /// Whether calls that write need confirmation.
     pub protected: bool,
-    /// How long before its expiry a token counts as stale; 60 s unless declared.
+    /// Time before its expiry at which a token becomes stale; default: 60 s.
     pub leeway: Span,
-    /// How long one request with its retries may take; 30 s unless declared.
+    /// Time limit of one request with its retries; default: 30 s.
     pub timeout: Span,
-    /// A file of extra root certificates, absolute.
+    /// Absolute path of a file of extra root certificates.
     pub ca_file: Option<PathBuf>,
-    /// Further variables to export.
+    /// Additional environment variables to export.
     pub env: BTreeMap<String, EnvTemplate>,
-    /// The recipients that it is sealed to; absent means all of the store.
+    /// Recipients that the secret is encrypted to; absent means all recipients of the store.
     pub recipients: Option<Vec<RecipientName>>,
-    /// Where its secret is.
-    pub secret: SecretPlace,
-    /// What is known of a sealed secret without opening it.
+    /// Location of the secret.
+    pub secret: SecretLocation,
+    /// Facts about an encrypted secret that are known without decrypting it.
     pub sealed: Option<SealedNote>,
 }
 
-/// The value of a further variable, in which `{token}`, `{url}`, `{shortname}`, `{appname}`,
-/// `{profile}`, `{appkey}` and `{sharedsecret}` are replaced; any other brace is itself.
+/// Value of an additional variable. `{token}`, `{url}`, `{shortname}`, `{appname}`, `{profile}`, `{appkey}` and
+/// `{sharedsecret}` are replaced; any other brace is literal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnvTemplate(pub String);
 
-/// Where the secret of a profile is.
+/// Location of a profile's secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum SecretPlace {
-    /// Nowhere: the profile is a skeleton.
+pub enum SecretLocation {
+    /// No secret: the profile is a skeleton.
     None,
-    /// In clear in the store, until `neto seal`. These keys are there; their values stay in the text.
-    Clear(Vec<ClearKey>),
-    /// Sealed: an armored age file.
+    /// Plaintext in the store, until `neto seal` encrypts it. Lists the keys that are present; their values stay in
+    /// the text.
+    #[serde(rename = "Clear")]
+    Plaintext(Vec<PlaintextKey>),
+    /// Encrypted in the store: an armored age file.
     Sealed(Excerpt),
-    /// Printed by a program that is run without a shell; the first word is the program.
+    /// Printed by a program that is run without a shell. The first word is the program.
     Command(Vec<String>),
-    /// In a file, absolute.
+    /// In a file with an absolute path.
     File(PathBuf),
     /// In an environment variable.
     Env(String),
 }
 
-/// A key under which a secret may stand in clear until it is sealed.
+/// Key that can hold a plaintext secret until `neto seal` encrypts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum ClearKey {
-    /// A whole NETOSECRET.
+pub enum PlaintextKey {
+    /// Complete NETOSECRET.
     Netosecret,
-    /// The API key.
+    /// API key.
     Appkey,
-    /// The account's signing secret.
+    /// Signing secret of the account.
     Sharedsecret,
-    /// A person's password.
+    /// Password of a person.
     Password,
 }
 
-/// The inline table `sealed`: what listing and checking need without opening.
+/// Inline table `sealed`: facts that listing and checking need without decrypting the secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedNote {
-    /// 16 hex digits, random, new only with a new credential.
+    /// 16 random hex digits that change only with a new credential.
     pub id: String,
     /// First 16 hex digits of the SHA-256 of the sorted recipient keys.
     pub to: String,
-    /// The day the credential came.
+    /// Day on which the credential was first sealed.
     pub since: Date,
 }
 
-impl ClearKey {
-    /// All of them, in the order they are looked for.
+impl PlaintextKey {
+    /// All keys, in the order in which they are looked for.
     pub const ALL: [Self; 4] = [Self::Netosecret, Self::Appkey, Self::Sharedsecret, Self::Password];
 
-    /// The key as the store has it.
+    /// Returns the key as the store spells it.
     #[must_use]
     pub fn key(self) -> &'static str {
         match self {
@@ -146,19 +149,19 @@ impl ClearKey {
 }
 
 impl Profile {
-    /// How long before its expiry a token counts as stale, unless declared.
-    pub const USUAL_LEEWAY: Span = Span::from_seconds(60);
-    /// How long one request with its retries may take, unless declared.
-    pub const USUAL_TIMEOUT: Span = Span::from_seconds(30);
+    /// Leeway of a profile that declares none.
+    pub const DEFAULT_LEEWAY: Span = Span::from_seconds(60);
+    /// Timeout of a profile that declares none.
+    pub const DEFAULT_TIMEOUT: Span = Span::from_seconds(30);
 }
 
-impl SecretPlace {
-    /// The word that `profile list` shows for it.
+impl SecretLocation {
+    /// Returns the label that `profile list` shows for the location.
     #[must_use]
-    pub fn word(&self) -> &'static str {
+    pub fn label(&self) -> &'static str {
         match self {
             Self::None => "none",
-            Self::Clear(_) => "clear",
+            Self::Plaintext(_) => "clear",
             Self::Sealed(_) => "sealed",
             Self::Command(_) => "command",
             Self::File(_) => "file",
@@ -166,7 +169,7 @@ impl SecretPlace {
         }
     }
 
-    /// Whether a NETOSECRET comes from elsewhere at login.
+    /// Whether the NETOSECRET is read from outside the store at login.
     #[must_use]
     pub fn is_source(&self) -> bool {
         matches!(self, Self::Command(_) | Self::File(_) | Self::Env(_))
@@ -174,20 +177,20 @@ impl SecretPlace {
 }
 
 impl Store {
-    /// The entry of that name.
+    /// Returns the entry of the profile `name`.
     #[must_use]
-    pub fn entry(&self, name: &ProfileName) -> Option<&Entry> {
+    pub fn entry(&self, name: &ProfileName) -> Option<&ProfileEntry> {
         self.profiles.iter().find(|entry| entry.name == *name)
     }
 
-    /// The names in the order of the file.
+    /// Returns the profile names in the order of the file.
     pub fn names(&self) -> impl Iterator<Item = &ProfileName> {
         self.profiles.iter().map(|entry| &entry.name)
     }
 
-    /// A profile that has the API key `appname` of the tenant of `profile`.
+    /// Returns a profile that has the API key `appname` and the tenant and URL of `profile`.
     #[must_use]
-    pub fn user_of(&self, profile: &Profile, appname: &str) -> Option<&Profile> {
+    pub fn profile_with_key(&self, profile: &Profile, appname: &str) -> Option<&Profile> {
         self.profiles.iter().filter_map(|entry| entry.profile.as_ref().ok()).find(|other| {
             other.appname.as_deref() == Some(appname)
                 && other.shortname == profile.shortname
@@ -195,8 +198,8 @@ impl Store {
         })
     }
 
-    /// The public keys that `profile` is to be sealed to today, sorted and without repeats;
-    /// a name that the store does not know is left out (the parser refuses it before).
+    /// Returns the public keys that the secret of `profile` is to be encrypted to today, sorted and without
+    /// duplicates. Skips names that the store does not declare; the parser rejects them earlier.
     #[must_use]
     pub fn recipient_keys(&self, profile: &Profile) -> Vec<String> {
         let mut keys: Vec<String> = match &profile.recipients {
@@ -209,8 +212,8 @@ impl Store {
     }
 }
 
-/// The candidates that a mistyped `text` may have meant, best first, at most three.
-pub fn near<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+/// Returns at most three candidates that are similar to the mistyped `text`, best first.
+pub fn near_matches<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let text = text.to_lowercase();
     let distance = |candidate: &str| strsim::damerau_levenshtein(&text, candidate);
     let limit = (text.chars().count() / 3).max(1);

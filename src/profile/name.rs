@@ -4,44 +4,44 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// The longest name, in characters.
-const LONGEST: usize = 64;
+/// Maximum length of a name, in characters.
+const MAX_LENGTH: usize = 64;
 
-/// The names as a regular expression, but for those of [`DEVICE_PATTERN`].
+/// Regular expression for names. Names that match [`DEVICE_PATTERN`] are invalid too.
 pub(super) const NAME_PATTERN: &str = "^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9_-])?$";
-/// The device names of Windows, with any extension.
+/// Regular expression for the device names of Windows, with any extension.
 pub(super) const DEVICE_PATTERN: &str = r"^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)";
 
-/// The name of a profile: `[a-z0-9][a-z0-9._-]{0,63}`, no device name of Windows, no trailing dot,
-/// and not `env`, which is the profile that `NETOSECRET` makes.
+/// Name of a profile: `[a-z0-9][a-z0-9._-]{0,63}`, no device name of Windows, no trailing dot. `env` is reserved for
+/// the profile that `NETOSECRET` makes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ProfileName(String);
 
-/// The name of a recipient in the store; the same alphabet as a profile's.
+/// Name of a recipient in the store; same alphabet as a profile name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct RecipientName(String);
 
-/// Why a text is no name.
+/// Reason why a text is not a valid name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Nothing at all.
+    /// Empty text.
     #[error("a name cannot be empty")]
     Empty,
     /// More than 64 characters.
     #[error("a name has at most 64 characters")]
     TooLong,
-    /// Starts with something else than a lower-case letter or digit.
+    /// First character that is not a lower-case letter or digit.
     #[error("a name starts with a lower-case letter or a digit")]
     Start,
-    /// Holds something else than lower-case letters, digits, `.`, `_` and `-`.
+    /// Character other than lower-case letters, digits, `.`, `_` and `-`.
     #[error("a name holds only lower-case letters, digits, '.', '_' and '-'")]
     Character,
-    /// Ends in a dot, which Windows drops.
+    /// Dot at the end, which Windows drops.
     #[error("a name does not end in a dot")]
     TrailingDot,
-    /// `con`, `nul`, `com1` and their kin, which Windows takes for devices.
+    /// Device name of Windows, such as `con`, `nul` or `com1`.
     #[error("a name is none of the device names of Windows")]
     Device,
     /// `env`.
@@ -49,7 +49,7 @@ pub enum NameError {
     Reserved,
 }
 
-fn check(text: &str) -> Result<(), NameError> {
+fn check_name(text: &str) -> Result<(), NameError> {
     let first = text.chars().next().ok_or(NameError::Empty)?;
     if !(first.is_ascii_lowercase() || first.is_ascii_digit()) {
         return Err(NameError::Start);
@@ -57,7 +57,7 @@ fn check(text: &str) -> Result<(), NameError> {
     if !text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-')) {
         return Err(NameError::Character);
     }
-    if text.len() > LONGEST {
+    if text.len() > MAX_LENGTH {
         return Err(NameError::TooLong);
     }
     if text.ends_with('.') {
@@ -74,7 +74,7 @@ fn check(text: &str) -> Result<(), NameError> {
 }
 
 impl ProfileName {
-    /// The profile that `NETOSECRET` in the environment makes; no store can declare it.
+    /// Returns the name of the profile that `NETOSECRET` in the environment makes. No store can declare it.
     #[must_use]
     pub fn env() -> Self {
         Self("env".to_owned())
@@ -86,17 +86,17 @@ impl ProfileName {
         self.0 == "env"
     }
 
-    /// The name that a tenant's `shortname` suggests: lower-cased, other characters as `-`.
+    /// Derives a name from a tenant's `shortname`: lower-cased, other characters replaced by `-`.
     ///
     /// # Errors
-    /// [`NameError`] when even that is no name.
+    /// [`NameError`] when the derived text is not a valid name.
     pub fn from_shortname(shortname: &str) -> Result<Self, NameError> {
         let replace =
             |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c.to_ascii_lowercase() } else { '-' };
         shortname.chars().map(replace).collect::<String>().parse()
     }
 
-    /// The name as it is typed.
+    /// Returns the text of the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -104,7 +104,7 @@ impl ProfileName {
 }
 
 impl RecipientName {
-    /// The name as it is typed.
+    /// Returns the text of the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -115,7 +115,7 @@ impl FromStr for ProfileName {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        check(text)?;
+        check_name(text)?;
         if text == "env" {
             return Err(NameError::Reserved);
         }
@@ -127,7 +127,7 @@ impl FromStr for RecipientName {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        check(text)?;
+        check_name(text)?;
         Ok(Self(text.to_owned()))
     }
 }

@@ -1,63 +1,50 @@
-//! `.neto-profile`: a file that holds the name of the profile for a folder and all below it.
+//! `.neto-profile`: a file that selects the profile for its directory and all directories below.
 
 use super::{NameError, ProfileName};
-use crate::disk::{self, DiskError, Privacy, Rules};
+use crate::disk::{self, DiskError, Privacy, ReadRules};
 use std::path::{Path, PathBuf};
 
-/// The file's name.
-const FILE: &str = ".neto-profile";
+/// Name of the file.
+const FILE_NAME: &str = ".neto-profile";
 
-/// A name and a line end fit many times.
-const RULES: Rules = Rules { cap: 1024, privacy: Privacy::OwnOrRoot };
+/// Read limits. A name and a line end are much shorter than the cap.
+const RULES: ReadRules = ReadRules { cap: 1024, privacy: Privacy::OwnOrRoot };
 
-/// The nearest pin at or above a folder.
+/// Nearest pin at or above a directory.
 #[derive(Debug)]
 pub struct Pin {
-    /// The file that was found.
+    /// Path of the file.
     pub path: PathBuf,
-    /// The name that it holds, or why it does not count.
+    /// Name in the file, or the reason why the pin is not followed.
     pub name: Result<ProfileName, PinError>,
 }
 
-/// Why a pin is not followed.
+/// Reason why a pin is not followed.
 #[derive(Debug, thiserror::Error)]
 pub enum PinError {
-    /// It cannot be read, is no plain file, or belongs to somebody else.
+    /// The file cannot be read, is not a plain file, or belongs to another user.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// It holds something else than one name.
+    /// The content is not exactly one name.
     #[error("it does not hold the name of a profile and nothing else: {0}")]
     Content(NameError),
 }
 
 impl Pin {
-    /// Looks for a pin in `folder` and in those above it. Anybody could leave a pin in a shared folder
-    /// above (`/tmp`), so a foreign one is passed over.
+    /// Looks for a pin in `directory` and its ancestors. Ignores pins of other users, because anybody can create one
+    /// in a shared directory such as `/tmp`.
     #[must_use]
-    pub fn find(folder: &Path) -> Option<Self> {
-        folder.ancestors().find_map(|above| {
-            let path = above.join(FILE);
+    pub fn find(directory: &Path) -> Option<Self> {
+        directory.ancestors().find_map(|ancestor| {
+            let path = ancestor.join(FILE_NAME);
             match disk::read(&path, RULES) {
                 Err(error) if error.is_absent() => None,
-                Err(_) if is_foreign(&path) => None,
+                Err(_) if disk::is_foreign(&path) => None,
                 Err(error) => Some(Self { path, name: Err(error.into()) }),
                 Ok(bytes) => Some(Self { path, name: parse(&bytes) }),
             }
         })
     }
-}
-
-/// Whether somebody else than this user and root put it there, whatever it is.
-#[cfg(unix)]
-fn is_foreign(path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    let owner = path.symlink_metadata().map(|found| found.uid());
-    owner.is_ok_and(|owner| owner != 0 && !disk::is_users_own(owner))
-}
-
-#[cfg(not(unix))]
-fn is_foreign(_path: &Path) -> bool {
-    false
 }
 
 fn parse(bytes: &[u8]) -> Result<ProfileName, PinError> {

@@ -1,45 +1,44 @@
-//! Which profile is meant where one is: the precedence of argument, environment, pin, current
-//! profile and the only one there is.
+//! Resolves the profile of a command by precedence: argument, environment, pin, current profile, only profile.
 
-use super::{CurrentError, NameError, Pin, PinError, ProfileName, Store, near};
+use super::{CurrentError, NameError, Pin, PinError, ProfileName, Store, near_matches};
 use std::fmt;
 use std::path::PathBuf;
 
-/// What each place says, gathered by the caller; nothing here looks for itself.
-pub struct Sources<'a> {
+/// Values of the sources that can select a profile. The caller gathers them; this module reads no environment.
+pub struct ProfileSources<'a> {
     /// The `PROFILE` argument or `--profile`.
     pub argument: Option<String>,
-    /// The other of these two, where both are given.
-    pub second: Option<String>,
+    /// `--profile`, if both it and `PROFILE` are given.
+    pub second_argument: Option<String>,
     /// `NETO_PROFILE`, unless empty or, for `export`, set by an earlier export.
     pub variable: Option<String>,
     /// Whether `NETOSECRET` is set and not empty.
-    pub netosecret: bool,
-    /// The places on disk.
-    pub files: &'a dyn ChoiceFiles,
+    pub has_netosecret: bool,
+    /// Sources on disk.
+    pub files: &'a dyn ResolveFiles,
 }
 
-/// The weak places, which lie on disk and are looked at only where nothing stronger speaks.
-pub trait ChoiceFiles {
-    /// The nearest `.neto-profile`.
+/// Sources on disk, read only if no argument and no variable selects a profile.
+pub trait ResolveFiles {
+    /// Returns the nearest `.neto-profile`.
     fn pin(&self) -> Option<Pin>;
-    /// What `neto profile use` set.
+    /// Returns the profile that `neto profile use` set.
     ///
     /// # Errors
-    /// [`CurrentError`] when that cannot be read.
+    /// [`CurrentError`] when the current profile cannot be read.
     fn current(&self) -> Result<Option<ProfileName>, CurrentError>;
 }
 
-/// A place that can say which profile is meant, strongest first.
+/// Source that can select a profile, highest precedence first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum ProfileOrigin {
     /// `PROFILE` or `--profile`.
     Argument,
     /// `NETO_PROFILE`.
     Variable,
     /// `NETOSECRET`.
     Netosecret,
-    /// A `.neto-profile`, where there is one.
+    /// A `.neto-profile`, with its path if a file was found.
     Pin(Option<PathBuf>),
     /// `neto profile use`.
     Current,
@@ -47,7 +46,7 @@ pub enum Origin {
     Only,
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for ProfileOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Argument => f.write_str("--profile"),
@@ -61,150 +60,157 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The profile that is meant and who said so.
+/// Name that a source selects.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Choice {
-    /// Its name; it is in the store, or `env`.
+pub struct ResolvedName {
+    /// Name of the profile. [`resolve_in_store`] ensures that it is `env` or declared in the store.
     pub name: ProfileName,
-    /// The place that won.
-    pub origin: Origin,
+    /// Source with the highest precedence that names a profile.
+    pub origin: ProfileOrigin,
 }
 
-/// What one place said, for `neto profile current --explain`.
+/// Value of one source, for `neto profile current --explain`.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Said {
-    /// The place.
-    pub origin: Origin,
-    /// The text that it holds; absent when it says nothing.
+pub struct SourceReport {
+    /// Source of the value.
+    pub origin: ProfileOrigin,
+    /// Value of the source; absent if the source has none.
     pub text: Option<String>,
-    /// Whether it is the one that decides.
-    pub wins: bool,
+    /// Whether this source decides.
+    pub is_winner: bool,
 }
 
-/// Why no profile is chosen.
+/// Reason why no profile is resolved.
 #[derive(Debug, thiserror::Error)]
-pub enum ChoiceError {
-    /// The argument is no name at all.
+pub enum ResolveError {
+    /// Argument that is not a valid name.
     #[error("the argument is not the name of a profile: {0}")]
     Argument(NameError),
-    /// `PROFILE` and `--profile` name two.
+    /// `PROFILE` and `--profile` name different profiles.
     #[error("the argument and --profile name two profiles")]
-    Twice,
-    /// A variable holds something that is no name.
+    TwoNames,
+    /// Variable that does not hold a valid name.
     #[error("NETO_PROFILE does not hold the name of a profile: {0}")]
     Variable(NameError),
-    /// A pin that would decide is not to be followed.
+    /// Pin that decides but cannot be followed.
     #[error("{} cannot be followed: {error}", path.display())]
     Pin {
-        /// The pin's file.
+        /// Path of the pin.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Reason why the pin is not followed.
         error: PinError,
     },
-    /// The name is not in the store.
-    #[error("there is no profile '{name}'{}", from(origin))]
+    /// Name that the store does not declare.
+    #[error("there is no profile '{name}'{}", requested_by(origin))]
     Unknown {
-        /// The name that was asked for.
+        /// Requested name.
         name: ProfileName,
-        /// Who asked for it.
-        origin: Origin,
-        /// Names that may have been meant, best first.
-        near: Vec<String>,
-        /// Whether there is no profile at all.
-        empty: bool,
+        /// Source that requested the name.
+        origin: ProfileOrigin,
+        /// Similar declared names, best first.
+        similar: Vec<String>,
+        /// Whether the store has no profile at all.
+        is_store_empty: bool,
     },
-    /// `env` was named, and `NETOSECRET` is not set.
+    /// `env` was requested, and `NETOSECRET` is not set.
     #[error("the profile 'env' is what NETOSECRET holds, and that is not set")]
     NoNetosecret,
-    /// The current profile cannot be read, and nothing stronger says which.
+    /// The current profile cannot be read, and no source of higher precedence selects one.
     #[error(transparent)]
     Current(#[from] CurrentError),
     /// The store has no profile at all.
     #[error("the store has no profile yet")]
     Empty,
-    /// Nobody says which of several.
+    /// No source selects one of several profiles.
     #[error("no profile is chosen{}", if *explicit { ", and the store wants one to be named (explicit = true)" } else { "" })]
-    Nobody {
-        /// Whether the store switches the current profile off.
+    NoneSelected {
+        /// Whether the store disables the current profile.
         explicit: bool,
-        /// Some of the names there are.
+        /// Some of the declared names.
         names: Vec<String>,
     },
 }
 
-fn from(origin: &Origin) -> String {
+fn requested_by(origin: &ProfileOrigin) -> String {
     match origin {
-        Origin::Argument | Origin::Only => String::new(),
-        Origin::Variable => " (NETO_PROFILE asks for it)".to_owned(),
-        Origin::Netosecret => " (NETOSECRET asks for it)".to_owned(),
-        Origin::Pin(Some(path)) => format!(" ({} asks for it)", path.display()),
-        Origin::Pin(None) => " (.neto-profile asks for it)".to_owned(),
-        Origin::Current => " ('neto profile use' asks for it)".to_owned(),
+        ProfileOrigin::Argument | ProfileOrigin::Only => String::new(),
+        ProfileOrigin::Variable => " (NETO_PROFILE asks for it)".to_owned(),
+        ProfileOrigin::Netosecret => " (NETOSECRET asks for it)".to_owned(),
+        ProfileOrigin::Pin(Some(path)) => format!(" ({} asks for it)", path.display()),
+        ProfileOrigin::Pin(None) => " (.neto-profile asks for it)".to_owned(),
+        ProfileOrigin::Current => " ('neto profile use' asks for it)".to_owned(),
     }
 }
 
-impl Sources<'_> {
-    /// The profile that is meant by what the places say, whether or not there is one of that name; nothing when none
-    /// of them says any.
+impl ProfileSources<'_> {
+    /// Returns the name that the sources select, whether or not the store declares it. Returns `None` if no source
+    /// selects a profile.
     ///
     /// # Errors
-    /// [`ChoiceError`]; a strong place that says something wrong is an error, never passed over.
-    pub fn meant(self) -> Result<Option<Choice>, ChoiceError> {
-        let found = |name: ProfileName, origin: Origin| {
-            if name.is_env() && !self.netosecret {
-                Err(ChoiceError::NoNetosecret)
+    /// [`ResolveError`]. An invalid value in a source is an error; no source of lower precedence replaces it.
+    pub fn resolve_name(self) -> Result<Option<ResolvedName>, ResolveError> {
+        let resolved = |name: ProfileName, origin: ProfileOrigin| {
+            if name.is_env() && !self.has_netosecret {
+                Err(ResolveError::NoNetosecret)
             } else {
-                Ok(Some(Choice { name, origin }))
+                Ok(Some(ResolvedName { name, origin }))
             }
         };
         if let Some(text) = self.argument {
-            if self.second.is_some_and(|second| second != text) {
-                return Err(ChoiceError::Twice);
+            if self.second_argument.is_some_and(|second| second != text) {
+                return Err(ResolveError::TwoNames);
             }
-            return found(parse(&text).map_err(ChoiceError::Argument)?, Origin::Argument);
+            return resolved(parse_name(&text).map_err(ResolveError::Argument)?, ProfileOrigin::Argument);
         }
         if let Some(text) = self.variable {
-            return found(parse(&text).map_err(ChoiceError::Variable)?, Origin::Variable);
+            return resolved(parse_name(&text).map_err(ResolveError::Variable)?, ProfileOrigin::Variable);
         }
-        if self.netosecret {
-            return found(ProfileName::env(), Origin::Netosecret);
+        if self.has_netosecret {
+            return resolved(ProfileName::env(), ProfileOrigin::Netosecret);
         }
         if let Some(Pin { path, name }) = self.files.pin() {
             return match name {
-                Ok(name) => found(name, Origin::Pin(Some(path))),
-                Err(error) => Err(ChoiceError::Pin { path, error }),
+                Ok(name) => resolved(name, ProfileOrigin::Pin(Some(path))),
+                Err(error) => Err(ResolveError::Pin { path, error }),
             };
         }
-        Ok(self.files.current()?.map(|name| Choice { name, origin: Origin::Current }))
+        Ok(self.files.current()?.map(|name| ResolvedName { name, origin: ProfileOrigin::Current }))
     }
 }
 
-/// Decides what the store has of what is [meant](Sources::meant).
+/// Checks the [selected name](ProfileSources::resolve_name) against the store. Falls back to the only profile.
 ///
 /// # Errors
-/// As [`Sources::meant`], and when the store does not have what is meant.
-pub fn settle(meant: Result<Option<Choice>, ChoiceError>, store: &Store) -> Result<Choice, ChoiceError> {
-    let meant = match meant {
-        // Where a profile must be named there is no current one, readable or not.
-        Ok(Some(Choice { origin: Origin::Current, .. })) | Err(ChoiceError::Current(_)) if store.explicit => None,
-        meant => meant?,
+/// Errors of [`ProfileSources::resolve_name`], and a [`ResolveError`] if the store has no such profile.
+pub fn resolve_in_store(
+    selected: Result<Option<ResolvedName>, ResolveError>,
+    store: &Store,
+) -> Result<ResolvedName, ResolveError> {
+    let selected = match selected {
+        // With `explicit = true` the current profile is ignored, readable or not.
+        Ok(Some(ResolvedName { origin: ProfileOrigin::Current, .. })) | Err(ResolveError::Current(_))
+            if store.explicit =>
+        {
+            None
+        }
+        selected => selected?,
     };
-    if let Some(choice) = meant {
-        return check(choice, store);
+    if let Some(resolved) = selected {
+        return check_declared(resolved, store);
     }
     match store.profiles.as_slice() {
-        [] => Err(ChoiceError::Empty),
-        [only] if !store.explicit => Ok(Choice { name: only.name.clone(), origin: Origin::Only }),
-        several => Err(ChoiceError::Nobody {
+        [] => Err(ResolveError::Empty),
+        [only] if !store.explicit => Ok(ResolvedName { name: only.name.clone(), origin: ProfileOrigin::Only }),
+        several => Err(ResolveError::NoneSelected {
             explicit: store.explicit,
             names: several.iter().take(8).map(|entry| entry.name.to_string()).collect(),
         }),
     }
 }
 
-/// What every place says, strongest first, whether or not the name is any good.
+/// Returns the value of every source, highest precedence first, whether or not it is a valid name.
 #[must_use]
-pub fn explain(sources: &Sources<'_>, store: &Store) -> Vec<Said> {
+pub fn explain_resolution(sources: &ProfileSources<'_>, store: &Store) -> Vec<SourceReport> {
     let only = match store.profiles.as_slice() {
         [only] => Some(only.name.to_string()),
         _ => None,
@@ -219,37 +225,37 @@ pub fn explain(sources: &Sources<'_>, store: &Store) -> Vec<Said> {
         Ok(current) => current.as_ref().map(ToString::to_string),
         Err(error) => Some(error.to_string()),
     };
-    let mut said: Vec<Said> = [
-        (Origin::Argument, sources.argument.clone()),
-        (Origin::Variable, sources.variable.clone()),
-        (Origin::Netosecret, sources.netosecret.then(|| ProfileName::env().to_string())),
-        (Origin::Pin(pin.map(|pin| pin.path.clone())), pinned),
-        (Origin::Current, current.filter(|_| !store.explicit)),
-        (Origin::Only, only.filter(|_| !store.explicit)),
+    let mut reports: Vec<SourceReport> = [
+        (ProfileOrigin::Argument, sources.argument.clone()),
+        (ProfileOrigin::Variable, sources.variable.clone()),
+        (ProfileOrigin::Netosecret, sources.has_netosecret.then(|| ProfileName::env().to_string())),
+        (ProfileOrigin::Pin(pin.map(|pin| pin.path.clone())), pinned),
+        (ProfileOrigin::Current, current.filter(|_| !store.explicit)),
+        (ProfileOrigin::Only, only.filter(|_| !store.explicit)),
     ]
     .into_iter()
-    .map(|(origin, text)| Said { origin, text, wins: false })
+    .map(|(origin, text)| SourceReport { origin, text, is_winner: false })
     .collect();
-    if let Some(winner) = said.iter_mut().find(|said| said.text.is_some()) {
-        winner.wins = true;
+    if let Some(winner) = reports.iter_mut().find(|report| report.text.is_some()) {
+        winner.is_winner = true;
     }
-    said
+    reports
 }
 
-/// A name as somebody asks for it: `env` is one here.
-fn parse(text: &str) -> Result<ProfileName, NameError> {
+/// Parses a requested name; `env` is valid.
+fn parse_name(text: &str) -> Result<ProfileName, NameError> {
     match text.parse() {
         Err(NameError::Reserved) => Ok(ProfileName::env()),
         parsed => parsed,
     }
 }
 
-fn check(choice: Choice, store: &Store) -> Result<Choice, ChoiceError> {
-    let Choice { name, origin } = choice;
+fn check_declared(resolved: ResolvedName, store: &Store) -> Result<ResolvedName, ResolveError> {
+    let ResolvedName { name, origin } = resolved;
     if name.is_env() || store.entry(&name).is_some() {
-        return Ok(Choice { name, origin });
+        return Ok(ResolvedName { name, origin });
     }
-    let near = near(name.as_str(), store.names().map(ProfileName::as_str));
-    let near = near.into_iter().map(str::to_owned).collect();
-    Err(ChoiceError::Unknown { name, origin, near, empty: store.profiles.is_empty() })
+    let similar = near_matches(name.as_str(), store.names().map(ProfileName::as_str));
+    let similar = similar.into_iter().map(str::to_owned).collect();
+    Err(ResolveError::Unknown { name, origin, similar, is_store_empty: store.profiles.is_empty() })
 }

@@ -1,69 +1,69 @@
-//! Which profiles are meant where several may be: names, globs, tags, all.
+//! Selects several profiles: by names, globs, tags, or all.
 
-use super::{Entry, NameError, ProfileName, Store, near};
+use super::{NameError, ProfileEntry, ProfileName, Store, near_matches};
 use glob::Pattern;
 
-/// What was typed.
+/// Selection arguments, as typed.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Names and globs, united.
+    /// Names and globs; a profile has to match at least one.
     pub names: Vec<String>,
-    /// Tags that must all be there.
+    /// Tags that a profile must all have.
     pub tags: Vec<String>,
-    /// Tags of which none may be there.
+    /// Tags of which a profile must have none.
     pub not_tags: Vec<String>,
-    /// Every profile.
+    /// Selects every profile.
     pub all: bool,
 }
 
-/// What it means when nothing was typed.
+/// Meaning of a selection without arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WhenNone {
+pub enum EmptySelection {
     /// Every profile.
     All,
-    /// It is an error: the verb wants to be told.
+    /// Fails: the command requires a selection.
     Refuse,
 }
 
-/// Why a selection selects nothing.
+/// Reason why no profile is selected.
 #[derive(Debug, thiserror::Error)]
 pub enum SelectionError {
-    /// A word that is neither a name nor a glob.
+    /// Argument that is neither a name nor a glob.
     #[error("an argument is not the name of a profile: {0}")]
     Name(NameError),
-    /// A name that the store does not have.
+    /// Name that the store does not declare.
     #[error("there is no profile '{name}'")]
     Unknown {
-        /// The name that was asked for.
+        /// Requested name.
         name: String,
-        /// Names that may have been meant, best first.
-        near: Vec<String>,
-        /// Whether there is no profile at all.
-        empty: bool,
+        /// Similar declared names, best first.
+        similar: Vec<String>,
+        /// Whether the store has no profile at all.
+        is_store_empty: bool,
     },
-    /// A glob that no name fits, or tags that no profile has.
-    #[error("no profile matches {what}")]
-    Nothing {
-        /// What was asked for, as typed.
-        what: String,
-        /// What there is: some names, or the tags.
-        there_is: String,
-        /// Whether there is no profile at all.
-        empty: bool,
+    /// Glob that matches no name, or tags that no profile has.
+    #[error("no profile matches {requested}")]
+    NoMatch {
+        /// Requested names and tags, as typed.
+        requested: String,
+        /// Available names or tags, for a message.
+        available: String,
+        /// Whether the store has no profile at all.
+        is_store_empty: bool,
     },
-    /// Nothing was named and the verb wants to be told.
+    /// No profile was named, and the command requires a selection.
     #[error("no profile is named")]
-    Untold,
+    NoneNamed,
 }
 
 impl Selection {
-    /// Whether nothing was typed.
+    /// Whether no argument was given.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.names.is_empty() && self.tags.is_empty() && self.not_tags.is_empty() && !self.all
     }
 
-    /// Whether it can only mean one profile: a single plain name.
+    /// Whether the selection is a single plain name, which can only match one profile.
     #[must_use]
     pub fn is_single(&self) -> bool {
         !self.all
@@ -72,27 +72,33 @@ impl Selection {
             && matches!(&self.names[..], [name] if !is_glob(name))
     }
 
-    /// The selected entries in the order of the store. A faulty profile is selected by name, glob or
-    /// `all`; its tags are unknown, so never by tag.
+    /// Returns the selected entries in the order of the store. A faulty profile can be selected by name, glob or
+    /// `all`. Its tags are unknown, so no tag selects it.
     ///
     /// # Errors
-    /// [`SelectionError`] when a word fits nothing or nothing is left.
-    pub fn resolve<'a>(&self, store: &'a Store, when_none: WhenNone) -> Result<Vec<&'a Entry>, SelectionError> {
-        if self.is_empty() && when_none == WhenNone::Refuse {
-            return Err(SelectionError::Untold);
+    /// [`SelectionError`] when an argument matches no profile or no profile is left.
+    pub fn resolve<'a>(
+        &self,
+        store: &'a Store,
+        if_empty: EmptySelection,
+    ) -> Result<Vec<&'a ProfileEntry>, SelectionError> {
+        if self.is_empty() && if_empty == EmptySelection::Refuse {
+            return Err(SelectionError::NoneNamed);
         }
-        let wanted = self.names.iter().map(|word| Word::parse(word, store)).collect::<Result<Vec<_>, _>>()?;
-        let named = |entry: &Entry| wanted.is_empty() || wanted.iter().any(|word| word.fits(&entry.name));
-        let selected: Vec<&Entry> =
-            store.profiles.iter().filter(|entry| named(entry) && self.tags_hold(entry)).collect();
+        let matchers =
+            self.names.iter().map(|argument| NameMatcher::parse(argument, store)).collect::<Result<Vec<_>, _>>()?;
+        let matches_name =
+            |entry: &ProfileEntry| matchers.is_empty() || matchers.iter().any(|matcher| matcher.matches(&entry.name));
+        let selected: Vec<&ProfileEntry> =
+            store.profiles.iter().filter(|entry| matches_name(entry) && self.matches_tags(entry)).collect();
         let filtered = !(self.tags.is_empty() && self.not_tags.is_empty());
         if selected.is_empty() && (filtered || !self.names.is_empty()) {
-            return Err(self.nothing(store));
+            return Err(self.no_match(store));
         }
         Ok(selected)
     }
 
-    fn tags_hold(&self, entry: &Entry) -> bool {
+    fn matches_tags(&self, entry: &ProfileEntry) -> bool {
         if self.tags.is_empty() && self.not_tags.is_empty() {
             return true;
         }
@@ -101,52 +107,57 @@ impl Selection {
         self.tags.iter().all(has) && !self.not_tags.iter().any(has)
     }
 
-    fn nothing(&self, store: &Store) -> SelectionError {
-        let mut what: Vec<String> = self.names.iter().map(|name| format!("'{name}'")).collect();
-        what.extend(self.tags.iter().map(|tag| format!("--tag {tag}")));
-        what.extend(self.not_tags.iter().map(|tag| format!("--not-tag {tag}")));
+    fn no_match(&self, store: &Store) -> SelectionError {
+        let mut requested: Vec<String> = self.names.iter().map(|name| format!("'{name}'")).collect();
+        requested.extend(self.tags.iter().map(|tag| format!("--tag {tag}")));
+        requested.extend(self.not_tags.iter().map(|tag| format!("--not-tag {tag}")));
         let mut tags: Vec<&String> =
             store.profiles.iter().flat_map(|e| e.profile.iter().flat_map(|p| &p.tags)).collect();
         tags.sort();
         tags.dedup();
-        let there_is = if self.tags.is_empty() && self.not_tags.is_empty() {
-            format!("the profiles are {}", some(store.names().map(ProfileName::as_str)))
+        let available = if self.tags.is_empty() && self.not_tags.is_empty() {
+            format!("the profiles are {}", summarize(store.names().map(ProfileName::as_str)))
         } else if tags.is_empty() {
             "no profile has a tag".to_owned()
         } else {
-            format!("the tags are {}", some(tags.into_iter().map(String::as_str)))
+            format!("the tags are {}", summarize(tags.into_iter().map(String::as_str)))
         };
-        SelectionError::Nothing { what: what.join(" "), there_is, empty: store.profiles.is_empty() }
+        SelectionError::NoMatch { requested: requested.join(" "), available, is_store_empty: store.profiles.is_empty() }
     }
 }
 
-enum Word {
+enum NameMatcher {
     Name(ProfileName),
     Glob(Pattern),
 }
 
-impl Word {
+impl NameMatcher {
     fn parse(text: &str, store: &Store) -> Result<Self, SelectionError> {
         if is_glob(text) {
             let pattern = Pattern::new(text).map(Self::Glob).map_err(|_| SelectionError::Name(NameError::Character))?;
-            if store.names().any(|name| pattern.fits(name)) {
+            if store.names().any(|name| pattern.matches(name)) {
                 return Ok(pattern);
             }
-            let there_is = format!("the profiles are {}", some(store.names().map(ProfileName::as_str)));
-            let empty = store.profiles.is_empty();
-            return Err(SelectionError::Nothing { what: format!("'{text}'"), there_is, empty });
+            let available = format!("the profiles are {}", summarize(store.names().map(ProfileName::as_str)));
+            let is_store_empty = store.profiles.is_empty();
+            return Err(SelectionError::NoMatch { requested: format!("'{text}'"), available, is_store_empty });
         }
         let name: ProfileName = text.parse().map_err(SelectionError::Name)?;
         if store.entry(&name).is_none() {
-            let near = near(text, store.names().map(ProfileName::as_str)).into_iter().map(str::to_owned).collect();
-            return Err(SelectionError::Unknown { name: name.to_string(), near, empty: store.profiles.is_empty() });
+            let similar =
+                near_matches(text, store.names().map(ProfileName::as_str)).into_iter().map(str::to_owned).collect();
+            return Err(SelectionError::Unknown {
+                name: name.to_string(),
+                similar,
+                is_store_empty: store.profiles.is_empty(),
+            });
         }
         Ok(Self::Name(name))
     }
 
-    fn fits(&self, name: &ProfileName) -> bool {
+    fn matches(&self, name: &ProfileName) -> bool {
         match self {
-            Self::Name(wanted) => wanted == name,
+            Self::Name(own) => own == name,
             Self::Glob(pattern) => pattern.matches(name.as_str()),
         }
     }
@@ -156,8 +167,8 @@ fn is_glob(text: &str) -> bool {
     text.contains(['*', '?', '['])
 }
 
-/// At most eight of them, for a message.
-fn some<'a>(names: impl Iterator<Item = &'a str>) -> String {
+/// Joins at most eight names for a message, with the number of the others.
+fn summarize<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
     match names.len() {
         ..=8 => names.join(", "),

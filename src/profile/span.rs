@@ -1,46 +1,46 @@
-//! Lengths of time as a user writes them: `30s`, `10m`, `2h`, `7d`, joined as `1h30m`.
+//! Durations as a user writes them: `30s`, `10m`, `2h`, `7d`, joined as `1h30m`.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// The units, largest first, with their seconds.
+/// Units with their seconds, largest first.
 const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
-/// The lengths of time as a regular expression, without their bounds.
+/// Regular expression for durations. The upper limit is not checked.
 pub(super) const SPAN_PATTERN: &str =
     "^([0-9]+d([0-9]+h)?([0-9]+m)?([0-9]+s)?|[0-9]+h([0-9]+m)?([0-9]+s)?|[0-9]+m([0-9]+s)?|[0-9]+s)$";
 
-/// A length of time in whole seconds.
+/// Duration in whole seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Span(u64);
 
-/// Why a text is no length of time.
+/// Reason why a text is not a duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SpanError {
-    /// A number without a unit.
+    /// Number without a unit.
     #[error("a bare number has no unit; write it like 30s, 10m, 2h or 7d")]
     Unit,
-    /// Anything else.
+    /// Any other invalid text.
     #[error("not a length of time; write it like 30s, 10m, 2h, 7d or 1h30m")]
     Form,
 }
 
 impl Span {
-    /// From whole seconds.
+    /// Creates a span of whole seconds.
     #[must_use]
     pub const fn from_seconds(seconds: u64) -> Self {
         Self(seconds)
     }
 
-    /// In whole seconds.
+    /// Returns the length in whole seconds.
     #[must_use]
     pub const fn seconds(self) -> u64 {
         self.0
     }
 
-    /// As the standard library has it.
+    /// Converts the span to a duration of the standard library.
     #[must_use]
     pub const fn duration(self) -> Duration {
         Duration::from_secs(self.0)
@@ -58,12 +58,12 @@ impl FromStr for Span {
             let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
             let number: u64 = rest[..digits].parse().map_err(|_| SpanError::Form)?;
             let unit = rest[digits..].chars().next().ok_or(SpanError::Unit)?;
-            // Each unit at most once and from large to small, so that there is one way to read it.
+            // Each unit occurs at most once, from large to small, so that a text has only one reading.
             let (_, seconds) = units.find(|(name, _)| *name == unit).ok_or(SpanError::Form)?;
             total = number.checked_mul(*seconds).and_then(|part| total.checked_add(part)).ok_or(SpanError::Form)?;
             rest = &rest[digits + 1..];
         }
-        // Ten years is beyond any use and far from any overflow of later sums.
+        // Ten years are more than anybody needs and too few for later sums to overflow.
         if text.is_empty() || total > 3650 * 86_400 { Err(SpanError::Form) } else { Ok(Self(total)) }
     }
 }

@@ -1,201 +1,202 @@
-//! The store's file: read whole, changed under its lock, written whole.
+//! The store file: reads it, edits it under its lock, and replaces it as a whole.
 //!
-//! Owns how the file is trusted and replaced. What it says is `parse`'s business, how its text
-//! changes `document`'s.
+//! Owns the checks of who can write the file, and its replacement. `parse` owns the meaning of the text, `document`
+//! its edits.
 
 use super::document::{Document, Edit, EditError};
 use super::hex;
 use super::model::Store;
 use super::parse::{self, Outline, StoreError};
-use crate::disk::{self, DiskError, Lock, Locked, Privacy, Rules, Sighting, Stamp};
+use crate::disk::{self, DiskError, Lock, LockGuard, Privacy, ReadRules, Stamp, StampedRead};
 use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Others may read a store, which holds no open secret, but not write it.
-const RULES: Rules = Rules { cap: 64 << 20, privacy: Privacy::NotWritable };
+/// Other users may read a store, which holds no open secret, but not write to it.
+const RULES: ReadRules = ReadRules { cap: 64 << 20, privacy: Privacy::NotWritable };
 
-/// A store file and the lock that every change of it takes.
+/// Store file and the lock that every change of the file takes.
 #[derive(Debug, Clone)]
 pub struct StoreFile {
     path: PathBuf,
-    locks: PathBuf,
+    lock_directory: PathBuf,
 }
 
-/// What went wrong with a store file.
+/// Error of an operation on a store file.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreFileError {
-    /// It, or its folder, cannot be read or written, or is open to others.
+    /// The file or its directory cannot be read or written, or others can write to it.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// What it says cannot be used.
+    /// The content is not a valid store.
     #[error("{}: {error}", path.display())]
     Store {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong, and where.
+        /// Fault with its position.
         error: StoreError,
     },
-    /// A change that is not possible.
+    /// Edit that is not possible.
     #[error(transparent)]
     Edit(#[from] EditError),
-    /// Somebody without the lock, such as an editor, changed it meanwhile; that version stands.
+    /// Another program, such as an editor, changed the file without the lock. Its version is kept.
     #[error("{} was changed by another program meanwhile; nothing was written", .0.display())]
     ChangedMeanwhile(PathBuf),
-    /// It is not there.
+    /// The file does not exist.
     #[error("there is no store at {}", .0.display())]
-    Absent(PathBuf),
-    /// A link whose file is not there: the checkout was moved or removed.
+    NotFound(PathBuf),
+    /// Link whose target does not exist: the checkout was moved or removed.
     #[error("{} leads to {}, which is not there", .0.display(), .1.display())]
-    Astray(PathBuf, PathBuf),
-    /// Two stores, of which one would have to go.
+    DanglingLink(PathBuf, PathBuf),
+    /// Two stores, of which one would be lost.
     #[error("{} and {} are both there, and none is thrown away", .0.display(), .1.display())]
-    Both(PathBuf, PathBuf),
+    TwoStores(PathBuf, PathBuf),
 }
 
-/// What [`StoreFile::link_to`] did.
+/// Effect of [`StoreFile::link_to`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Linked {
-    /// Nothing: it led there already.
+pub enum LinkOutcome {
+    /// No change: the link led to the target before.
     Already,
-    /// The store went there.
+    /// The store was moved to the target.
     Moved,
-    /// A store was there, and is the one from now on.
+    /// A store existed at the target, and is used from now on.
     Joined,
 }
 
-/// A file's bytes and which file it was.
-type Read = (Vec<u8>, Option<Sighting>);
+/// Bytes of a file, and the identity of the file.
+type FileContent = (Vec<u8>, Option<StampedRead>);
 
 impl StoreFile {
-    /// The store at `path`, which may be a symbolic link, changed under a lock in the folder `locks`.
+    /// Creates the handle of the store at `path`, which may be a symbolic link. Its lock is in `lock_directory`.
     #[must_use]
-    pub fn new(path: PathBuf, locks: PathBuf) -> Self {
-        Self { path, locks }
+    pub fn new(path: PathBuf, lock_directory: PathBuf) -> Self {
+        Self { path, lock_directory }
     }
 
-    /// The file as it is called.
+    /// Returns the path as given, with links not resolved.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The lock to hold for [`edit`](Self::edit) and [`save_new`](Self::save_new), the same however the file is
-    /// reached.
+    /// Returns the lock to hold for [`edit`](Self::edit) and [`save_new`](Self::save_new). All paths to the same file
+    /// share a lock.
     pub fn lock(&self) -> Lock {
-        Lock::new(self.locks.join(format!("_store-{}.lock", file_digest(&self.path))))
+        Lock::new(self.lock_directory.join(format!("_store-{}.lock", file_digest(&self.path))))
     }
 
-    /// The folders that a write of the store may leave something in: its own, and that of the file that a link leads to.
+    /// Returns the directories in which a write can leave temporary files: that of the file, and that of a link's
+    /// target.
     #[must_use]
-    pub fn folders(&self) -> Vec<PathBuf> {
-        let mut folders: Vec<PathBuf> =
-            std::iter::once(self.folder().to_path_buf()).chain(self.target_folder()).collect();
-        folders.dedup();
-        folders
+    pub fn directories(&self) -> Vec<PathBuf> {
+        let mut directories: Vec<PathBuf> =
+            std::iter::once(self.directory().to_path_buf()).chain(self.target_directory()).collect();
+        directories.dedup();
+        directories
     }
 
-    /// Reads what the store means; none when there is no such file.
+    /// Reads and parses the store. Returns `None` if the file does not exist.
     ///
     /// # Errors
-    /// [`StoreFileError::Disk`] for a file that cannot be read or that others can write,
-    /// [`StoreFileError::Store`] for one that cannot be used.
+    /// [`StoreFileError::Disk`] for a file that cannot be read or that others can write, [`StoreFileError::Store`] for
+    /// an invalid store.
     pub fn load(&self) -> Result<Option<Store>, StoreFileError> {
-        let Some((bytes, seen)) = self.read()? else { return Ok(None) };
-        let store = parse::decode(bytes).and_then(|text| parse::parse(&Arc::new(text), &self.base()));
+        let Some((bytes, stamped_read)) = self.read_content()? else { return Ok(None) };
+        let store = parse::decode(bytes).and_then(|text| parse::parse(&Arc::new(text), &self.base_directory()));
         let store = store.map_err(|error| self.invalid(error))?;
-        Ok(Some(Store { seen, ..store }))
+        Ok(Some(Store { stamped_read, ..store }))
     }
 
-    /// Reads the names in it alone, where there is a store that can be used; what is wrong with one is not told.
+    /// Reads only the names in the store. Returns `None`, without a reason, if the store is missing or invalid.
     #[must_use]
     pub fn outline(&self) -> Option<Outline<'static>> {
-        let (bytes, _) = self.read().ok()??;
-        // Never freed: giving so much back takes longer than the end of the process.
+        let (bytes, _) = self.read_content().ok()??;
+        // Never freed: freeing this much memory takes longer than the exit of the process.
         Outline::read(parse::decode(bytes).ok()?.leak())
     }
 
-    /// The stamp of the file as it lies there now: as long as it is the one of a store that was read, that store is
-    /// what [`load`](Self::load) would say. Nothing where it has to be read to know.
+    /// Returns the current stamp of the file. While it equals the stamp of a store that was read, [`load`](Self::load)
+    /// would return that store. Returns `None` if only reading the file can answer that.
     #[must_use]
     pub fn stamp(&self) -> Option<Stamp> {
         let found = std::fs::symlink_metadata(&self.path).ok()?;
-        self.check_folders(found.is_symlink()).ok()?;
+        self.check_directories(found.is_symlink()).ok()?;
         Stamp::of(&if found.is_symlink() { std::fs::metadata(&self.path).ok()? } else { found })
     }
 
-    /// Reads the store as a document that can be changed; none when there is no such file.
+    /// Reads the store as an editable document. Returns `None` if the file does not exist.
     ///
     /// # Errors
     /// As [`load`](Self::load).
     pub fn load_document(&self) -> Result<Option<Document>, StoreFileError> {
-        self.read()?.map(|(bytes, _)| self.document(bytes)).transpose()
+        self.read_content()?.map(|(bytes, _)| self.document(bytes)).transpose()
     }
 
-    /// Writes the first text of a store where there is none; says whether this call did.
+    /// Writes the first text of a store, unless the file exists. Returns whether this call wrote it.
     ///
     /// # Errors
-    /// [`StoreFileError::Store`] for bytes that are no store, [`StoreFileError::Disk`] when they cannot
-    /// be written or others can write the folder.
-    pub fn save_new(&self, _held: &Locked, bytes: &[u8]) -> Result<bool, StoreFileError> {
+    /// [`StoreFileError::Store`] for bytes that are not a valid store. [`StoreFileError::Disk`] when they cannot be
+    /// written or others can write to the directory.
+    pub fn save_new(&self, _lock: &LockGuard, bytes: &[u8]) -> Result<bool, StoreFileError> {
         self.document(bytes.to_vec())?;
-        check_folder(self.folder())?;
+        disk::refuse_writable_by_others(self.directory())?;
         Ok(disk::create_new(&self.path, bytes)?)
     }
 
-    /// Reads the store, asks `change` for its edits and writes what comes about, durably. Links and
-    /// the mode of the file stay; a change that changes nothing writes nothing.
+    /// Reads the store, gets the edits from `change`, and writes the result durably. Keeps links and the mode of the
+    /// file. Writes nothing if the text stays the same.
     ///
     /// # Errors
-    /// Those of `change`, and every kind of [`StoreFileError`]; the file is then as it was.
+    /// Errors of `change`, and every kind of [`StoreFileError`]; the file is then unchanged.
     pub fn edit<E: From<StoreFileError>>(
         &self,
-        _held: &Locked,
+        _lock: &LockGuard,
         change: impl FnOnce(&Document) -> Result<Vec<Edit>, E>,
     ) -> Result<Document, E> {
-        let missing = || StoreFileError::Absent(self.path.clone());
+        let missing = || StoreFileError::NotFound(self.path.clone());
         let before = self.load_document()?.ok_or_else(missing)?;
         let edits = change(&before)?;
         Ok(self.save_edited(before, &edits)?)
     }
 
-    /// Makes this store the one at `target`, through a symbolic link: what is here moves there, or what is there
-    /// counts from now on. `first` is the text of a store where there is none at either place.
+    /// Makes this store a symbolic link to `target`. Moves the store there, or uses the store that exists there.
+    /// Creates a store from `first` if neither exists.
     ///
     /// # Errors
-    /// [`StoreFileError::Both`] where both are there and the one here holds more than `first`; otherwise as for [`edit`](Self::edit). What was here is then
-    /// as it was.
-    pub fn link_to(&self, _held: &Locked, target: &Path, first: &[u8]) -> Result<Linked, StoreFileError> {
-        let there = Self::new(target.to_path_buf(), self.locks.clone());
+    /// [`StoreFileError::TwoStores`] if both exist and this store differs from `first`; otherwise as for
+    /// [`edit`](Self::edit). This store is then unchanged.
+    pub fn link_to(&self, _lock: &LockGuard, target: &Path, first: &[u8]) -> Result<LinkOutcome, StoreFileError> {
+        let target_store = Self::new(target.to_path_buf(), self.lock_directory.clone());
         let resolved = |path: &Path| std::fs::canonicalize(path).ok();
         if resolved(&self.path).is_some_and(|own| resolved(target) == Some(own)) {
-            return Ok(Linked::Already);
+            return Ok(LinkOutcome::Already);
         }
-        check_folder(there.folder())?;
+        disk::refuse_writable_by_others(target_store.directory())?;
         let own = match self.load_document() {
-            // What the link led to is gone, and the user says where it is now.
-            Err(StoreFileError::Astray(..)) => None,
+            // The old target is gone, and the user gives the new one.
+            Err(StoreFileError::DanglingLink(..)) => None,
             other => other?,
         };
-        let found = there.load_document()?;
-        let linked = match (&own, &found) {
-            // What `init` made and nobody changed since is no loss.
+        let existing = target_store.load_document()?;
+        let outcome = match (&own, &existing) {
+            // A store that `init` wrote and nobody changed can be dropped.
             (Some(own), Some(_)) if own.bytes() != first => {
-                return Err(StoreFileError::Both(self.path.clone(), target.to_path_buf()));
+                return Err(StoreFileError::TwoStores(self.path.clone(), target.to_path_buf()));
             }
-            (_, Some(_)) => Linked::Joined,
+            (_, Some(_)) => LinkOutcome::Joined,
             (own, None) => {
-                if !disk::create_new_there(target, own.as_ref().map_or(first, Document::bytes))? {
-                    return Err(StoreFileError::Both(self.path.clone(), target.to_path_buf()));
+                if !disk::create_new_in_existing_dir(target, own.as_ref().map_or(first, Document::bytes))? {
+                    return Err(StoreFileError::TwoStores(self.path.clone(), target.to_path_buf()));
                 }
-                Linked::Moved
+                LinkOutcome::Moved
             }
         };
-        // Resolved, so that the link means the same wherever neto is started.
+        // The resolved target makes the link valid from every working directory.
         disk::replace_with_link(
             &self.path,
-            &resolved(target).ok_or_else(|| StoreFileError::Absent(target.to_path_buf()))?,
+            &resolved(target).ok_or_else(|| StoreFileError::NotFound(target.to_path_buf()))?,
         )?;
-        Ok(linked)
+        Ok(outcome)
     }
 
     fn save_edited(&self, before: Document, edits: &[Edit]) -> Result<Document, StoreFileError> {
@@ -206,99 +207,93 @@ impl StoreFile {
         if after.bytes() == before.bytes() {
             return Ok(after);
         }
-        // The lock keeps other netos out, but not an editor.
-        if self.read()?.is_none_or(|(bytes, _)| bytes != before.bytes()) {
+        // The lock excludes other neto processes, but not an editor.
+        if self.read_content()?.is_none_or(|(bytes, _)| bytes != before.bytes()) {
             return Err(StoreFileError::ChangedMeanwhile(self.path.clone()));
         }
         disk::replace_shared(&self.path, after.bytes())?;
-        if let Some(folder) = self.target_folder() {
-            disk::clear_leftovers(&folder);
+        if let Some(directory) = self.target_directory() {
+            disk::remove_stale_temp_files(&directory);
         }
         Ok(after)
     }
 
-    /// The file's bytes and which file it was; none when it is not there.
-    fn read(&self) -> Result<Option<Read>, StoreFileError> {
-        let read = match disk::read_seen(&self.path, RULES) {
+    /// Returns the file's bytes and identity, or `None` if the file does not exist.
+    fn read_content(&self) -> Result<Option<FileContent>, StoreFileError> {
+        let content = match disk::read_stamped(&self.path, RULES) {
             Err(error) if error.is_absent() => match std::fs::read_link(&self.path) {
-                // A link that leads nowhere is a checkout that is gone, not a store that was never made.
-                Ok(target) => return Err(StoreFileError::Astray(self.path.clone(), self.folder().join(target))),
+                // A dangling link is a checkout that is gone, not a store that was never created.
+                Ok(target) => {
+                    return Err(StoreFileError::DanglingLink(self.path.clone(), self.directory().join(target)));
+                }
                 Err(_) => return Ok(None),
             },
             other => other?,
         };
-        self.check_folders(self.path.is_symlink())?;
-        Ok(Some(read))
+        self.check_directories(self.path.is_symlink())?;
+        Ok(Some(content))
     }
 
-    /// Whoever can write the folder of the file, or of the link to it, can put another in its place.
-    fn check_folders(&self, is_link: bool) -> Result<(), DiskError> {
-        check_folder(self.folder())?;
-        // Without a link it is the same folder.
-        if is_link { self.target_folder().map_or(Ok(()), |folder| check_folder(&folder)) } else { Ok(()) }
+    /// Checks that others cannot write to the directory of the path or of a link's target. They could replace the
+    /// file.
+    fn check_directories(&self, is_link: bool) -> Result<(), DiskError> {
+        disk::refuse_writable_by_others(self.directory())?;
+        // Without a link, both are the same directory.
+        if is_link {
+            self.target_directory().map_or(Ok(()), |directory| disk::refuse_writable_by_others(&directory))
+        } else {
+            Ok(())
+        }
     }
 
     fn document(&self, bytes: Vec<u8>) -> Result<Document, StoreFileError> {
-        Document::parse(bytes, &self.base()).map_err(|error| self.invalid(error))
+        Document::parse(bytes, &self.base_directory()).map_err(|error| self.invalid(error))
     }
 
     fn invalid(&self, error: StoreError) -> StoreFileError {
         StoreFileError::Store { path: self.path.clone(), error }
     }
 
-    fn folder(&self) -> &Path {
-        self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    fn directory(&self) -> &Path {
+        self.path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."))
     }
 
-    /// Where relative paths in the store start: at the file itself, so that a checkout means the same to all who link to
-    /// it.
-    fn base(&self) -> PathBuf {
-        self.target_folder().unwrap_or_else(|| self.folder().to_path_buf())
+    /// Directory to which relative paths in the store refer: that of the file itself. A checkout thus works for
+    /// everybody who links to it.
+    fn base_directory(&self) -> PathBuf {
+        self.target_directory().unwrap_or_else(|| self.directory().to_path_buf())
     }
 
-    /// The folder of the file that a link leads to.
-    fn target_folder(&self) -> Option<PathBuf> {
+    /// Directory of the file, with links resolved.
+    fn target_directory(&self) -> Option<PathBuf> {
         let target = std::fs::canonicalize(&self.path).ok()?;
         target.parent().map(Path::to_path_buf)
     }
 }
 
-/// The same for all ways to write a path's own place, whether or not something is there; a link there is not
-/// followed.
+/// Resolves the directory of `path`, but not a link at `path` itself. All spellings of a path give the same result,
+/// whether or not a file exists there.
 #[must_use]
-pub fn place_of(path: &Path) -> PathBuf {
-    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
-    match (folder, path.file_name()) {
-        (Some(folder), Some(file)) => folder.join(file),
+pub fn resolve_parent(path: &Path) -> PathBuf {
+    let directory = path.parent().and_then(|directory| directory.canonicalize().ok());
+    match (directory, path.file_name()) {
+        (Some(directory), Some(file)) => directory.join(file),
         _ => path.to_path_buf(),
     }
 }
 
-/// 16 hex digits that stand for the file a path leads to, through whatever links.
+/// Returns 16 hex digits that identify the file that `path` leads to, with links resolved.
 #[must_use]
 pub fn file_digest(path: &Path) -> String {
-    let resolved = path.canonicalize().unwrap_or_else(|_| place_of(path));
+    let resolved = path.canonicalize().unwrap_or_else(|_| resolve_parent(path));
     hex(&Sha256::digest(resolved.as_os_str().as_encoded_bytes())[..8])
-}
-
-/// Fails for a folder that others can write; one that is not there is nobody's.
-fn check_folder(folder: &Path) -> Result<(), DiskError> {
-    #[cfg(unix)]
-    if let Ok(found) = std::fs::metadata(folder) {
-        use std::os::unix::fs::MetadataExt as _;
-        let mode = found.mode() & 0o7777;
-        if mode & 0o022 != 0 {
-            return Err(DiskError::TooOpen { path: folder.to_path_buf(), mode, writable: true });
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
     use super::*;
-    use crate::profile::{Section, Value};
+    use crate::profile::{EditValue, Section};
     use std::fs::{self, Permissions};
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     use tempfile::TempDir;
@@ -306,14 +301,14 @@ mod tests {
     const TEXT: &str = "version = 1\n[profiles.a] # a\nurl = \"https://x.example\"\n";
 
     struct Sandbox {
-        folder: TempDir,
+        directory: TempDir,
         store: StoreFile,
     }
 
     fn sandbox() -> Sandbox {
-        let folder = TempDir::new().unwrap();
-        let store = StoreFile::new(folder.path().join("home/profiles.toml"), folder.path().join("locks"));
-        Sandbox { folder, store }
+        let directory = TempDir::new().unwrap();
+        let store = StoreFile::new(directory.path().join("home/profiles.toml"), directory.path().join("locks"));
+        Sandbox { directory, store }
     }
 
     impl Sandbox {
@@ -323,8 +318,8 @@ mod tests {
             sandbox
         }
 
-        fn held(&self) -> Locked {
-            self.store.lock().attempt().unwrap().unwrap()
+        fn held(&self) -> LockGuard {
+            self.store.lock().try_lock().unwrap().unwrap()
         }
 
         fn text(&self) -> String {
@@ -342,14 +337,14 @@ mod tests {
 
     fn edits() -> Vec<Edit> {
         let section = Section::Profile("a".parse().unwrap());
-        vec![Edit::Set { section, key: vec!["protected".to_owned()], value: Value::Flag(true) }]
+        vec![Edit::Set { section, key: vec!["protected".to_owned()], value: EditValue::Flag(true) }]
     }
 
     #[test]
     fn a_store_is_made_once() {
         let sandbox = sandbox();
         assert!(sandbox.store.load().unwrap().is_none() && sandbox.store.load_document().unwrap().is_none());
-        assert!(matches!(sandbox.edit(), Err(StoreFileError::Absent(_))));
+        assert!(matches!(sandbox.edit(), Err(StoreFileError::NotFound(_))));
         let made = |text: &str| sandbox.store.save_new(&sandbox.held(), text.as_bytes());
         assert!(matches!(made("version = 2"), Err(StoreFileError::Store { .. })));
         assert!(made(TEXT).unwrap());
@@ -363,9 +358,9 @@ mod tests {
     fn an_edit_keeps_links_and_mode() {
         let mut sandbox = Sandbox::with(TEXT);
         set_mode(sandbox.store.path(), 0o640);
-        let link = sandbox.folder.path().join("link.toml");
+        let link = sandbox.directory.path().join("link.toml");
         symlink(sandbox.store.path(), &link).unwrap();
-        sandbox.store = StoreFile::new(link.clone(), sandbox.store.locks.clone());
+        sandbox.store = StoreFile::new(link.clone(), sandbox.store.lock_directory.clone());
         sandbox.edit().unwrap();
         assert!(link.is_symlink());
         assert_eq!(fs::metadata(&link).unwrap().permissions().mode() & 0o777, 0o640);
@@ -391,20 +386,20 @@ mod tests {
         assert_eq!(inode(), before);
         let refused = sandbox.store.edit(&held, |document| {
             assert_eq!(document.store().profiles.len(), 1);
-            Err::<Vec<Edit>, _>(StoreFileError::Absent(PathBuf::new()))
+            Err::<Vec<Edit>, _>(StoreFileError::NotFound(PathBuf::new()))
         });
-        assert!(matches!(refused, Err(StoreFileError::Absent(_))));
+        assert!(matches!(refused, Err(StoreFileError::NotFound(_))));
     }
 
     #[test]
     fn what_others_can_write_is_refused() {
         let sandbox = Sandbox::with(TEXT);
-        let (file, folder) = (sandbox.store.path(), sandbox.store.folder());
-        let link = sandbox.folder.path().join("link.toml");
+        let (file, directory) = (sandbox.store.path(), sandbox.store.directory());
+        let link = sandbox.directory.path().join("link.toml");
         symlink(file, &link).unwrap();
-        let linked = StoreFile::new(link, sandbox.store.locks.clone());
+        let linked = StoreFile::new(link, sandbox.store.lock_directory.clone());
         for (path, mode, good) in
-            [(file, 0o620, 0o600), (file, 0o602, 0o600), (folder, 0o720, 0o700), (folder, 0o707, 0o700)]
+            [(file, 0o620, 0o600), (file, 0o602, 0o600), (directory, 0o720, 0o700), (directory, 0o707, 0o700)]
         {
             set_mode(path, mode);
             for store in [&sandbox.store, &linked] {
@@ -416,10 +411,10 @@ mod tests {
             set_mode(path, good);
             assert!(linked.load().is_ok());
         }
-        set_mode(sandbox.folder.path(), 0o770);
+        set_mode(sandbox.directory.path(), 0o770);
         assert!(linked.load().is_err() && sandbox.store.load().is_ok());
         fs::remove_file(file).unwrap();
-        set_mode(folder, 0o770);
+        set_mode(directory, 0o770);
         assert!(sandbox.store.save_new(&sandbox.held(), TEXT.as_bytes()).is_err());
     }
 

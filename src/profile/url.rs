@@ -1,4 +1,4 @@
-//! The address of a Fusion API, parsed once so that nobody inside meets a bad one.
+//! URL of a Fusion API. The parser rejects invalid URLs, so other code never handles one.
 
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
@@ -7,11 +7,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 use url::{Host, Url};
 
-/// The part of every call's path that the API names its version with.
+/// Path that names the API version, appended to the base URL.
 const VERSION_PATH: &str = "/api/v1";
 
-/// The addresses as a regular expression: https to any host of plain ASCII, http to this machine however it is spelled.
-/// A host or port that no url can have is not seen.
+/// Regular expression for URLs: https to any host of plain ASCII, http to this machine in any spelling. Hosts and
+/// ports that no URL can have are not rejected.
 pub(super) const URL_PATTERN: &str = concat!(
     r"^([Hh][Tt][Tt][Pp][Ss]://([!$&-.0-9;=A-Z_a-z~]+|\[[0-9A-Fa-f:.]+\])",
     r"|[Hh][Tt][Tt][Pp]://([Ll][Oo][Cc][Aa][Ll][Hh][Oo][Ss][Tt]|\[[0:]+:0*1\]",
@@ -19,25 +19,24 @@ pub(super) const URL_PATTERN: &str = concat!(
     r"(:(0*[1-9][0-9]{0,4})?)?(/[^\s\\?#\x00-\x1f\x7f-\x9f]*)?$",
 );
 
-/// The base of an API. However it was spelled (`/api/v1` or not, a slash, case of the host), one
-/// API is one value.
+/// Base URL of an API. All spellings of one API are equal (`/api/v1` or not, trailing slash, case of the host).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ApiUrl {
     /// Scheme, host, port and any path before `/api/v1`; no trailing slash.
     base: Arc<str>,
-    /// Host, and port where it is not the usual one.
+    /// Host, and the port if it is not the scheme's default.
     authority: Arc<str>,
     loopback: bool,
 }
 
-/// Why a text is no address that neto sends a credential to.
+/// Reason why neto does not send a credential to a URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
-    /// Not a url at all.
+    /// Not a URL.
     #[error("the url cannot be read")]
     Form,
-    /// `http` beyond this machine.
+    /// `http` to a host other than this machine.
     #[error("the url must be https (http only to a loopback address)")]
     Insecure,
     /// Neither https nor http.
@@ -52,7 +51,7 @@ pub enum UrlError {
     /// `#...`.
     #[error("the url must not have a fragment")]
     Fragment,
-    /// A host that looks like another one; the form that is really looked up is shown.
+    /// Host that is not plain ASCII. Holds the host name that would really be looked up.
     #[error("the host of the url is not plain ASCII; what would be asked is '{0}'")]
     LookAlike(String),
     /// Port 0.
@@ -67,31 +66,31 @@ impl ApiUrl {
     /// URL of the Fusion API as the vendor documents it.
     pub const STANDARD: &str = "https://api.netography.com/api/v1";
 
-    /// The API's base with its version, without a trailing slash: `https://api.netography.com/api/v1`.
+    /// Returns the base URL with the version and no trailing slash: `https://api.netography.com/api/v1`.
     #[must_use]
     pub fn with_version(&self) -> String {
         [&self.base, VERSION_PATH].concat()
     }
 
-    /// The address of a call, whose `path` starts with a slash and includes `/api`.
+    /// Returns the URL of a call. `path` starts with a slash and includes `/api`.
     #[must_use]
     pub fn join(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
 
-    /// The host, and the port where it is not the usual one, to name in messages.
+    /// Returns the host, and the port if it is not the scheme's default, for messages.
     #[must_use]
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// Scheme, host and port: the address without any path.
+    /// Returns scheme, host and port, without any path.
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.base[..self.base.len() - self.path().len()]
     }
 
-    /// What stands before the version in the path; empty where nothing does, as the reference has it.
+    /// Returns the path before the version; empty if there is none, as in the API reference.
     #[must_use]
     pub fn path(&self) -> &str {
         let host = self.base.find("://").map_or(0, |end| end + "://".len());
@@ -109,7 +108,7 @@ impl FromStr for ApiUrl {
     type Err = UrlError;
 
     fn from_str(text: &str) -> Result<Self, UrlError> {
-        // The url parser drops tabs and line ends and takes backslashes for slashes, so look first.
+        // The URL parser drops tabs and line ends and reads backslashes as slashes, so this check comes first.
         if text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
             return Err(UrlError::Characters);
         }
@@ -117,7 +116,7 @@ impl FromStr for ApiUrl {
         if !["https", "http"].contains(&url.scheme()) {
             return Err(UrlError::Scheme);
         }
-        // It also takes `https:host` and `https:///host`, in which the authority would be looked for elsewhere.
+        // The parser also accepts `https:host` and `https:///host`, whose authority is not where the code below looks.
         let (_, rest) =
             text.split_once("://").filter(|(scheme, _)| scheme.len() == url.scheme().len()).ok_or(UrlError::Form)?;
         let authority = rest.split(['/', '?', '#']).next().filter(|part| !part.is_empty()).ok_or(UrlError::Form)?;

@@ -1,76 +1,82 @@
-//! Profiles with all that is theirs: found, taken out, renamed, replaced.
+//! Finds, removes, renames and replaces the text of a profile.
 
 use super::EditError;
-use super::apply::{Names, Plan};
-use super::layout::{Home, Layout, Parts};
+use super::apply::{EditPlan, NameChanges};
+use super::layout::{Layout, PairPosition, SectionParts};
 use super::render::render_key;
 use super::splice::{is_comment, line_end, line_start, text_start};
 use crate::profile::ProfileName;
 use std::ops::Range;
 
-/// The lines of a profile, in order; none where it has no lines of its own.
-pub(super) fn lines_of(text: &str, layout: &Layout, name: &ProfileName) -> Option<Vec<Range<usize>>> {
-    Plan::new(text, layout, Names::default()).lines_of(name)
+/// Returns the lines of a profile, in order; `None` if it has no lines of its own.
+pub(super) fn profile_lines(text: &str, layout: &Layout, name: &ProfileName) -> Option<Vec<Range<usize>>> {
+    EditPlan::new(text, layout, NameChanges::default()).profile_lines(name)
 }
 
-impl Plan<'_> {
-    /// The lines of a header and of everything under it.
-    pub(super) fn block(&self, header: usize) -> Range<usize> {
-        let first = self.layout.headers[header].item;
+impl EditPlan<'_> {
+    /// Returns the lines of a header and of all pairs under it.
+    pub(super) fn header_block(&self, header: usize) -> Range<usize> {
+        let first = self.layout.headers[header].statement;
         let last = first + self.layout.headers[header].pairs.len();
-        self.layout.items[first].lines.start..self.layout.items[last].lines.end
+        self.layout.statements[first].lines.start..self.layout.statements[last].lines.end
     }
 
-    /// The same with the comment lines directly above the header. Those that the file starts with
-    /// belong to the file.
+    /// Returns a header's block with the comment lines directly above the header. Comments at the
+    /// start of the file belong to the file.
     pub(super) fn block_with_comments(&self, header: usize) -> Range<usize> {
-        let block = self.block(header);
-        let floor = self.end_of_item_before(self.layout.headers[header].item);
-        let above = self.lines_before(block.start, floor, is_comment);
+        let block = self.header_block(header);
+        let floor = self.end_of_previous_statement(self.layout.headers[header].statement);
+        let above = self.start_of_lines_before(block.start, floor, is_comment);
         if above == text_start(self.text) { block } else { above..block.end }
     }
 
-    /// The end of a block with the comment lines directly below it, unless these stand directly above
-    /// the next header.
-    pub(super) fn end_with_comments(&self, header: usize) -> usize {
-        let block = self.block(header);
-        let last = self.layout.headers[header].item + self.layout.headers[header].pairs.len();
-        let ceiling = self.layout.items.get(last + 1).map_or(self.text.len(), |next| next.lines.start);
-        let below = self.lines_after(block.end, ceiling, is_comment);
+    /// Returns the end of a header's block with the comment lines directly below the block. Comments
+    /// directly above the next header belong to that header.
+    pub(super) fn block_end_with_comments(&self, header: usize) -> usize {
+        let block = self.header_block(header);
+        let last = self.layout.headers[header].statement + self.layout.headers[header].pairs.len();
+        let ceiling = self.layout.statements.get(last + 1).map_or(self.text.len(), |next| next.lines.start);
+        let below = self.end_of_lines_after(block.end, ceiling, is_comment);
         if below == ceiling && ceiling < self.text.len() { block.end } else { below }
     }
 
-    /// A header's block with the comments that are its own, above and below; those that the file
-    /// ends with belong to the file.
-    fn own_block(&self, header: usize) -> Range<usize> {
+    /// Returns a header's block with its own comments, above and below. Comments at the end of the
+    /// file belong to the file.
+    fn block_with_own_comments(&self, header: usize) -> Range<usize> {
         let Range { start, end } = self.block_with_comments(header);
-        let below = self.end_with_comments(header);
+        let below = self.block_end_with_comments(header);
         start..if below == self.text.len() { end } else { below }
     }
 
-    /// Puts `text` in the place of a profile's first lines; its other lines go.
-    pub(super) fn replace_block(&mut self, name: &ProfileName, was: &str, text: &str) -> Result<(), EditError> {
-        let lines = self.lines_of(name).ok_or_else(|| EditError::NoLines(name.clone()))?;
+    /// Replaces the first lines of a profile with `new_text` and removes its other lines.
+    pub(super) fn replace_block(
+        &mut self,
+        name: &ProfileName,
+        old_text: &str,
+        new_text: &str,
+    ) -> Result<(), EditError> {
+        let lines = self.profile_lines(name).ok_or_else(|| EditError::SharedLines(name.clone()))?;
         let found: String = lines.iter().map(|lines| &self.text[lines.clone()]).collect();
-        if found != was {
+        if found != old_text {
             return Err(EditError::BlockChanged(name.clone()));
         }
-        if found == text {
+        if found == new_text {
             return Ok(());
         }
         for (number, lines) in lines.into_iter().enumerate() {
-            self.splices.replace(lines, if number == 0 { text } else { "" });
+            self.splices.replace(lines, if number == 0 { new_text } else { "" });
         }
         Ok(())
     }
 
-    /// The lines of a profile, in order.
-    fn lines_of(&self, name: &ProfileName) -> Option<Vec<Range<usize>>> {
+    fn profile_lines(&self, name: &ProfileName) -> Option<Vec<Range<usize>>> {
         let path = ["profiles".to_owned(), name.to_string()];
-        let Parts { headers, pairs } = self.layout.parts(&path);
-        let mut lines: Vec<Range<usize>> = headers.iter().map(|header| self.own_block(*header)).collect();
-        for pair in pairs.iter().map(|pair| &self.layout.pairs[*pair]).filter(|pair| pair.given() < path.len()) {
-            lines.push(self.layout.items[pair.item()?].lines.clone());
+        let SectionParts { headers, pairs } = self.layout.parts(&path);
+        let mut lines: Vec<Range<usize>> = headers.iter().map(|header| self.block_with_own_comments(*header)).collect();
+        for pair in
+            pairs.iter().map(|pair| &self.layout.pairs[*pair]).filter(|pair| pair.inherited_depth() < path.len())
+        {
+            lines.push(self.layout.statements[pair.statement()?].lines.clone());
         }
         lines.sort_unstable_by_key(|lines| lines.start);
         (!lines.is_empty()).then_some(lines)
@@ -79,56 +85,63 @@ impl Plan<'_> {
     pub(super) fn remove_profile(&mut self, name: &str) {
         let path = ["profiles".to_owned(), name.to_owned()];
         let layout = self.layout;
-        let Parts { headers, pairs } = layout.parts(&path);
+        let SectionParts { headers, pairs } = layout.parts(&path);
         for header in headers {
-            self.gone_headers.insert(*header);
-            self.removed.push(self.own_block(*header));
+            self.removed_headers.insert(*header);
+            self.removed_blocks.push(self.block_with_own_comments(*header));
         }
-        // The rest goes with these headers or within other pairs.
-        for number in pairs.iter().copied().filter(|pair| layout.pairs[*pair].given() < path.len()) {
-            self.gone_pairs.insert(number);
-            match layout.pairs[number].home {
-                Home::Lines { item, .. } => self.splices.remove(layout.items[item].lines.clone()),
-                Home::Inline { table, ordinal } => drop(self.inline.entry(table).or_default().gone.insert(ordinal)),
+        // All other pairs are removed with these headers or within other pairs.
+        for number in pairs.iter().copied().filter(|pair| layout.pairs[*pair].inherited_depth() < path.len()) {
+            self.removed_pairs.insert(number);
+            match layout.pairs[number].position {
+                PairPosition::Lines { statement, .. } => {
+                    self.splices.remove(layout.statements[statement].lines.clone());
+                }
+                PairPosition::Inline { table, ordinal } => {
+                    self.inline_changes.entry(table).or_default().removed.insert(ordinal);
+                }
             }
         }
     }
 
-    /// Writes the new names wherever the old ones stand, in headers and in keys.
+    /// Replaces the old names with the new names, in headers and in keys.
     pub(super) fn rename_profiles(&mut self) {
         let layout = self.layout;
         for (from, to) in self.names.renamed.clone() {
             let parts = layout.parts(&["profiles".to_owned(), from.to_owned()]);
-            let headers = parts.headers.iter().filter(|header| !self.gone_headers.contains(header));
-            let in_headers = headers.map(|header| layout.headers[*header].keys[1].clone());
+            let headers = parts.headers.iter().filter(|header| !self.removed_headers.contains(header));
+            let in_headers = headers.map(|header| layout.headers[*header].key_spans[1].clone());
             let pairs =
-                parts.pairs.iter().filter(|pair| !self.gone_pairs.contains(pair)).map(|pair| &layout.pairs[*pair]);
-            let in_pairs = pairs.filter_map(|pair| Some(pair.keys[1_usize.checked_sub(pair.given())?].clone()));
-            for place in in_headers.chain(in_pairs).collect::<Vec<_>>() {
-                let name = self.quoted_alike(place.start, to);
-                self.splices.replace(place, name);
+                parts.pairs.iter().filter(|pair| !self.removed_pairs.contains(pair)).map(|pair| &layout.pairs[*pair]);
+            let in_pairs =
+                pairs.filter_map(|pair| Some(pair.key_spans[1_usize.checked_sub(pair.inherited_depth())?].clone()));
+            for span in in_headers.chain(in_pairs).collect::<Vec<_>>() {
+                let name = self.quote_like(span.start, to);
+                self.splices.replace(span, name);
             }
         }
     }
 
-    /// A name with the quotes of the one that stands at `at`. Names hold nothing that needs an escape.
-    pub(super) fn quoted_alike(&self, at: usize, name: &str) -> String {
+    /// Quotes a name like the key at `at`. Profile names need no escapes.
+    pub(super) fn quote_like(&self, at: usize, name: &str) -> String {
         match self.text[at..].chars().next() {
             Some(quote @ ('"' | '\'')) => format!("{quote}{name}{quote}"),
             _ => render_key(name),
         }
     }
 
-    /// The end of the item before this one, else the start of the text.
-    pub(super) fn end_of_item_before(&self, item: usize) -> usize {
-        item.checked_sub(1).map_or_else(|| text_start(self.text), |before| self.layout.items[before].lines.end)
+    /// Returns the end of the statement before this statement, else the start of the text.
+    pub(super) fn end_of_previous_statement(&self, statement: usize) -> usize {
+        statement
+            .checked_sub(1)
+            .map_or_else(|| text_start(self.text), |before| self.layout.statements[before].lines.end)
     }
 
-    /// The start of the lines of a kind that stand directly before `at`, but not before `floor`.
-    pub(super) fn lines_before(&self, mut at: usize, floor: usize, kind: fn(&str) -> bool) -> usize {
+    /// Returns the start of the matching lines directly before `at`, but not before `floor`.
+    pub(super) fn start_of_lines_before(&self, mut at: usize, floor: usize, matches: fn(&str) -> bool) -> usize {
         while at > floor {
             let start = line_start(self.text, at - 1);
-            if start < floor || !kind(&self.text[start..at]) {
+            if start < floor || !matches(&self.text[start..at]) {
                 break;
             }
             at = start;
@@ -136,11 +149,11 @@ impl Plan<'_> {
         at
     }
 
-    /// The end of the lines of a kind that stand directly behind `at`, but not behind `ceiling`.
-    pub(super) fn lines_after(&self, mut at: usize, ceiling: usize, kind: fn(&str) -> bool) -> usize {
+    /// Returns the end of the matching lines directly after `at`, but not after `ceiling`.
+    pub(super) fn end_of_lines_after(&self, mut at: usize, ceiling: usize, matches: fn(&str) -> bool) -> usize {
         while at < ceiling {
             let end = line_end(self.text, at);
-            if end > ceiling || !kind(&self.text[at..end]) {
+            if end > ceiling || !matches(&self.text[at..end]) {
                 break;
             }
             at = end;

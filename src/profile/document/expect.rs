@@ -1,35 +1,35 @@
-//! What edits promise, computed on the values alone, against what the new text says.
+//! Applies edits to the parsed values alone, and compares the result with the values of the new text.
 
-use super::render::Value;
+use super::render::EditValue;
 use super::{Document, Edit, EditError, Section};
-use crate::profile::{Entry, ProfileName};
+use crate::profile::{ProfileEntry, ProfileName};
 use std::collections::{BTreeMap, BTreeSet};
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value as Toml};
 
-/// Fails unless `after` says exactly what `before` says with the edits made, and no profile that was
-/// good is bad.
+/// Fails unless the values of `after` are those of `before` with the edits made. Fails also if a
+/// profile that was valid has a fault.
 pub(super) fn check(before: &Document, after: &Document, edits: &[Edit]) -> Result<(), EditError> {
     check_profiles(before, after, edits)?;
-    let (mut expected, mut found) = (table(&before.text)?, table(&after.text)?);
-    expect(&mut expected, edits)?;
-    expect_replaced(&mut expected, &found, edits);
-    prune(&mut expected);
-    prune(&mut found);
-    if same_table(&expected, &found) { Ok(()) } else { Err(EditError::Differs) }
+    let (mut expected, mut found) = (read_values(&before.text)?, read_values(&after.text)?);
+    apply_edits(&mut expected, edits)?;
+    copy_replaced_profiles(&mut expected, &found, edits);
+    remove_empty_tables(&mut expected);
+    remove_empty_tables(&mut found);
+    if equal_tables(&expected, &found) { Ok(()) } else { Err(EditError::UnexpectedResult) }
 }
 
-fn table(text: &str) -> Result<Table, EditError> {
-    Ok(written_table(DeTable::parse(text).map_err(|_| EditError::Differs)?.get_ref()))
+fn read_values(text: &str) -> Result<Table, EditError> {
+    Ok(to_table(DeTable::parse(text).map_err(|_| EditError::UnexpectedResult)?.get_ref()))
 }
 
-fn written_table(table: &DeTable<'_>) -> Table {
-    table.iter().map(|(key, value)| (key.get_ref().to_string(), written(value.get_ref()))).collect()
+fn to_table(table: &DeTable<'_>) -> Table {
+    table.iter().map(|(key, value)| (key.get_ref().to_string(), to_value(value.get_ref()))).collect()
 }
 
-/// A value of the file. A profile with a fault may hold numbers that no machine can, so a number that is no small
-/// integer is what is written.
-fn written(value: &DeValue<'_>) -> Toml {
+/// Converts a value of the file. A profile with a fault may hold a number that no type can hold.
+/// Therefore floats, and integers beyond `i64`, are kept as written.
+fn to_value(value: &DeValue<'_>) -> Toml {
     match value {
         DeValue::String(text) => Toml::String(text.to_string()),
         DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
@@ -39,16 +39,17 @@ fn written(value: &DeValue<'_>) -> Toml {
         DeValue::Float(number) => Toml::String(number.to_string()),
         DeValue::Boolean(flag) => Toml::Boolean(*flag),
         DeValue::Datetime(time) => Toml::Datetime(*time),
-        DeValue::Array(items) => Toml::Array(items.iter().map(|item| written(item.get_ref())).collect()),
-        DeValue::Table(table) => Toml::Table(written_table(table)),
+        DeValue::Array(items) => Toml::Array(items.iter().map(|item| to_value(item.get_ref())).collect()),
+        DeValue::Table(table) => Toml::Table(to_table(table)),
     }
 }
 
-/// A profile that was bad may stay so; any other must be good.
+/// Fails if a profile has a fault, unless that profile had a fault before. Added and replaced profiles
+/// must be valid.
 fn check_profiles(before: &Document, after: &Document, edits: &[Edit]) -> Result<(), EditError> {
-    let bad = |entry: &&Entry| entry.profile.is_err();
+    let is_faulty = |entry: &&ProfileEntry| entry.profile.is_err();
     let mut excused: BTreeSet<&ProfileName> =
-        before.store.profiles.iter().filter(bad).map(|entry| &entry.name).collect();
+        before.store.profiles.iter().filter(is_faulty).map(|entry| &entry.name).collect();
     for edit in edits {
         match edit {
             Edit::RenameProfile { from, to } if excused.contains(from) => drop(excused.insert(to)),
@@ -56,37 +57,38 @@ fn check_profiles(before: &Document, after: &Document, edits: &[Edit]) -> Result
             _ => {}
         }
     }
-    let fault = |entry: &Entry| entry.profile.as_ref().err().filter(|_| !excused.contains(&entry.name)).cloned();
-    after.store.profiles.iter().find_map(fault).map_or(Ok(()), |fault| Err(EditError::Invalid(fault)))
+    let new_fault =
+        |entry: &ProfileEntry| entry.profile.as_ref().err().filter(|_| !excused.contains(&entry.name)).cloned();
+    after.store.profiles.iter().find_map(new_fault).map_or(Ok(()), |fault| Err(EditError::Invalid(fault)))
 }
 
-/// Makes the edits on the values, in the order in which they count: keys, then names.
-fn expect(root: &mut Table, edits: &[Edit]) -> Result<(), EditError> {
+/// Applies the edits to the values: first those of keys, then those of names.
+fn apply_edits(root: &mut Table, edits: &[Edit]) -> Result<(), EditError> {
     let mut old_names: BTreeMap<&ProfileName, &ProfileName> = BTreeMap::new();
     for edit in edits {
         if let Edit::RenameProfile { from, to } = edit {
             old_names.insert(to, from);
         }
     }
-    let path_of = |section: &Section, key: &[String]| match section {
-        Section::Profile(name) => Section::Profile((*old_names.get(name).unwrap_or(&name)).clone()).path_of(key),
-        other => other.path_of(key),
+    let key_path = |section: &Section, key: &[String]| match section {
+        Section::Profile(name) => Section::Profile((*old_names.get(name).unwrap_or(&name)).clone()).key_path(key),
+        other => other.key_path(key),
     };
     for edit in edits {
         match edit {
-            Edit::Set { section, key, value } => set(root, &path_of(section, key), value)?,
-            Edit::Unset { section, key } => unset(root, &path_of(section, key)),
+            Edit::Set { section, key, value } => set_value(root, &key_path(section, key), value)?,
+            Edit::Unset { section, key } => remove_value(root, &key_path(section, key)),
             _ => {}
         }
     }
     let profiles = root.entry("profiles").or_insert_with(|| Toml::Table(Table::new()));
-    let profiles = profiles.as_table_mut().ok_or(EditError::Differs)?;
-    expect_names(profiles, edits);
+    let profiles = profiles.as_table_mut().ok_or(EditError::UnexpectedResult)?;
+    apply_name_edits(profiles, edits);
     Ok(())
 }
 
-/// What a user wrote into a profile is what is meant.
-fn expect_replaced(expected: &mut Table, found: &Table, edits: &[Edit]) {
+/// Expects in a replaced profile the values of the new text, because the user wrote that text.
+fn copy_replaced_profiles(expected: &mut Table, found: &Table, edits: &[Edit]) {
     for edit in edits {
         let Edit::ReplaceBlock { name, .. } = edit else { continue };
         let written = found.get("profiles").and_then(|profiles| profiles.get(name.as_str()));
@@ -97,7 +99,7 @@ fn expect_replaced(expected: &mut Table, found: &Table, edits: &[Edit]) {
     }
 }
 
-fn expect_names(profiles: &mut Table, edits: &[Edit]) {
+fn apply_name_edits(profiles: &mut Table, edits: &[Edit]) {
     let mut renamed = Vec::new();
     for edit in edits {
         match edit {
@@ -111,23 +113,23 @@ fn expect_names(profiles: &mut Table, edits: &[Edit]) {
     profiles.extend(renamed.into_iter().map(|(name, profile)| (name.to_string(), profile)));
     for edit in edits {
         if let Edit::AddProfile { name, entries } = edit {
-            profiles.insert(name.to_string(), value(&Value::Table(entries.clone())));
+            profiles.insert(name.to_string(), to_expected_value(&EditValue::Table(entries.clone())));
         }
     }
 }
 
-fn set(root: &mut Table, path: &[String], new: &Value) -> Result<(), EditError> {
-    let Some((last, above)) = path.split_last() else { return Err(EditError::Differs) };
+fn set_value(root: &mut Table, path: &[String], new: &EditValue) -> Result<(), EditError> {
+    let Some((last, above)) = path.split_last() else { return Err(EditError::UnexpectedResult) };
     let mut table = root;
     for (depth, key) in above.iter().enumerate() {
         let inner = table.entry(key.clone()).or_insert_with(|| Toml::Table(Table::new()));
         table = inner.as_table_mut().ok_or_else(|| EditError::NotATable { key: above[..=depth].join(".") })?;
     }
-    table.insert(last.clone(), value(new));
+    table.insert(last.clone(), to_expected_value(new));
     Ok(())
 }
 
-fn unset(root: &mut Table, path: &[String]) {
+fn remove_value(root: &mut Table, path: &[String]) {
     let Some((last, above)) = path.split_last() else { return };
     let inner = above.iter().try_fold(root, |table, key| table.get_mut(key).and_then(Toml::as_table_mut));
     if let Some(table) = inner {
@@ -135,58 +137,60 @@ fn unset(root: &mut Table, path: &[String]) {
     }
 }
 
-fn value(value: &Value) -> Toml {
+fn to_expected_value(value: &EditValue) -> Toml {
     match value {
-        Value::Text(text) | Value::Block(text) => Toml::String(text.clone()),
-        Value::Flag(flag) => Toml::Boolean(*flag),
-        Value::Integer(number) => Toml::Integer(*number),
-        Value::Date(date) => date.to_string().parse().map_or(Toml::Boolean(false), Toml::Datetime),
-        Value::List(items) => Toml::Array(items.iter().cloned().map(Toml::String).collect()),
-        Value::Table(entries) => {
-            Toml::Table(entries.iter().map(|(key, inner)| (key.clone(), self::value(inner))).collect())
+        EditValue::Text(text) | EditValue::Multiline(text) => Toml::String(text.clone()),
+        EditValue::Flag(flag) => Toml::Boolean(*flag),
+        EditValue::Integer(number) => Toml::Integer(*number),
+        EditValue::Date(date) => date.to_string().parse().map_or(Toml::Boolean(false), Toml::Datetime),
+        EditValue::List(items) => Toml::Array(items.iter().cloned().map(Toml::String).collect()),
+        EditValue::Table(entries) => {
+            Toml::Table(entries.iter().map(|(key, inner)| (key.clone(), to_expected_value(inner))).collect())
         }
     }
 }
 
-/// Takes out what is not there in one spelling and empty in another: tables without keys, but for
-/// the profiles themselves.
-fn prune(root: &mut Table) {
+/// Removes tables without keys, which one spelling of a store has and another omits. Empty profiles
+/// stay.
+fn remove_empty_tables(root: &mut Table) {
     for (name, section) in root.iter_mut() {
         let Toml::Table(section) = section else { continue };
         if name == "profiles" {
-            section.iter_mut().for_each(|(_, profile)| prune_inner(profile));
+            section.iter_mut().for_each(|(_, profile)| remove_empty_entries(profile));
         } else {
-            section.retain(|_, value| !is_empty_after_pruning(value));
+            section.retain(|_, value| !is_empty_table(value));
         }
     }
     root.retain(|_, section| section.as_table().is_none_or(|section| !section.is_empty()));
 }
 
-fn prune_inner(value: &mut Toml) {
+fn remove_empty_entries(value: &mut Toml) {
     if let Toml::Table(table) = value {
-        table.retain(|_, inner| !is_empty_after_pruning(inner));
+        table.retain(|_, inner| !is_empty_table(inner));
     }
 }
 
-fn is_empty_after_pruning(value: &mut Toml) -> bool {
-    prune_inner(value);
+fn is_empty_table(value: &mut Toml) -> bool {
+    remove_empty_entries(value);
     value.as_table().is_some_and(Table::is_empty)
 }
 
-fn same_table(one: &Table, other: &Table) -> bool {
-    one.len() == other.len() && one.iter().all(|(key, value)| other.get(key).is_some_and(|found| same(value, found)))
+fn equal_tables(expected: &Table, found: &Table) -> bool {
+    expected.len() == found.len()
+        && expected.iter().all(|(key, value)| found.get(key).is_some_and(|other| equal_values(value, other)))
 }
 
-/// Equal but for the line ends within texts, which are those of the file.
-fn same(one: &Toml, other: &Toml) -> bool {
-    match (one, other) {
-        (Toml::Table(one), Toml::Table(other)) => same_table(one, other),
-        (Toml::Array(one), Toml::Array(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+/// Compares values without regard to line ends within strings, which are those of the file.
+fn equal_values(expected: &Toml, found: &Toml) -> bool {
+    match (expected, found) {
+        (Toml::Table(expected), Toml::Table(found)) => equal_tables(expected, found),
+        (Toml::Array(expected), Toml::Array(found)) => {
+            expected.len() == found.len()
+                && expected.iter().zip(found).all(|(expected, found)| equal_values(expected, found))
         }
-        (Toml::String(one), Toml::String(other)) => {
-            one == other || one.replace("\r\n", "\n") == other.replace("\r\n", "\n")
+        (Toml::String(expected), Toml::String(found)) => {
+            expected == found || expected.replace("\r\n", "\n") == found.replace("\r\n", "\n")
         }
-        _ => one == other,
+        _ => expected == found,
     }
 }

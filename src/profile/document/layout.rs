@@ -1,89 +1,89 @@
-//! Where each header, key and value stands in the text.
+//! Positions of headers, keys and values in the text.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// A whole text. Only of a text that the reader took.
+/// Layout of a whole text, which the parser has accepted.
 #[derive(Debug, Default)]
 pub(super) struct Layout {
-    pub(super) headers: Vec<Header>,
-    /// Every `key = value`, also those within inline tables.
+    pub(super) headers: Vec<TableHeader>,
+    /// All `key = value` pairs, also those within inline tables.
     pub(super) pairs: Vec<Pair>,
-    pub(super) tables: Vec<InlineTable>,
-    /// Headers and the pairs that stand on lines of their own, in the order of the text.
-    pub(super) items: Vec<Item>,
-    /// Headers and pairs by the part of the file they belong to.
-    groups: BTreeMap<Group, Parts>,
-    /// The line end of the file.
+    pub(super) inline_tables: Vec<InlineTable>,
+    /// Headers, and pairs on lines of their own, in the order of the text.
+    pub(super) statements: Vec<Statement>,
+    /// Headers and pairs by section.
+    parts_by_section: BTreeMap<SectionPath, SectionParts>,
+    /// Line end of the file.
     pub(super) newline: &'static str,
 }
 
 /// `[a.b]` or `[[a.b]]`.
 #[derive(Debug)]
-pub(super) struct Header {
+pub(super) struct TableHeader {
     pub(super) path: Vec<String>,
-    /// Where each part of the path stands.
-    pub(super) keys: Vec<Range<usize>>,
-    /// Its place in `items`.
-    pub(super) item: usize,
-    /// The pairs under it.
+    /// Spans of the parts of the path.
+    pub(super) key_spans: Vec<Range<usize>>,
+    /// Index in [`Layout::statements`].
+    pub(super) statement: usize,
+    /// Pairs under the header.
     pub(super) pairs: Vec<usize>,
 }
 
 /// `key = value`.
 #[derive(Debug)]
 pub(super) struct Pair {
-    /// From the top of the file.
+    /// Path from the top of the file.
     pub(super) path: Vec<String>,
-    /// Where each part of the key as written stands; the last parts of the path.
-    pub(super) keys: Vec<Range<usize>>,
-    pub(super) value: Range<usize>,
-    /// The table, where the value is an inline one.
-    pub(super) inline: Option<usize>,
-    pub(super) home: Home,
+    /// Spans of the parts of the key as written, which are the last parts of the path.
+    pub(super) key_spans: Vec<Range<usize>>,
+    pub(super) value_span: Range<usize>,
+    /// Index in [`Layout::inline_tables`], if the value is an inline table.
+    pub(super) inline_table: Option<usize>,
+    pub(super) position: PairPosition,
 }
 
-/// Where a pair stands.
+/// Position of a pair.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Home {
-    /// On lines of its own, under a header or at the top.
-    Lines { header: Option<usize>, item: usize },
-    /// Within an inline table, as its nth entry.
+pub(super) enum PairPosition {
+    /// Lines of its own, under a header or at the top.
+    Lines { header: Option<usize>, statement: usize },
+    /// Entry of an inline table, with its ordinal.
     Inline { table: usize, ordinal: usize },
 }
 
-/// `{ ... }`
+/// `{ ... }`.
 #[derive(Debug)]
 pub(super) struct InlineTable {
-    /// With its braces.
+    /// Span of the table with its braces.
     pub(super) span: Range<usize>,
-    /// The pair whose value it is.
+    /// Pair whose value is this table.
     pub(super) owner: usize,
-    /// Its pairs, each with the place of the comma behind it.
+    /// Pairs of the table, each with the offset of the comma after the pair.
     pub(super) entries: Vec<(usize, Option<usize>)>,
 }
 
-/// A header or pair with all its lines, the last line end included.
+/// A header or pair with all its lines, including the last line end.
 #[derive(Debug)]
-pub(super) struct Item {
+pub(super) struct Statement {
     pub(super) lines: Range<usize>,
-    /// The header, unless it is a pair.
+    /// Index in [`Layout::headers`]; `None` for a pair.
     pub(super) header: Option<usize>,
 }
 
-/// The headers and pairs of one part of the file.
+/// Headers and pairs of one section.
 #[derive(Debug, Default)]
-pub(super) struct Parts {
+pub(super) struct SectionParts {
     pub(super) headers: Vec<usize>,
     pub(super) pairs: Vec<usize>,
 }
 
-/// A part of the file: what has the same first key, or the same profile's name.
+/// Path of a section: empty for the top, else the first key, with the profile's name under `profiles`.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Group(Vec<String>);
+struct SectionPath(Vec<String>);
 
-impl Group {
-    fn of(path: &[String]) -> Self {
+impl SectionPath {
+    fn containing(path: &[String]) -> Self {
         let known = path.first().is_some_and(|first| ["recipients", "defaults", "profiles"].contains(&first.as_str()));
         let depth = match path.first() {
             Some(first) if first == "profiles" => 2,
@@ -93,61 +93,61 @@ impl Group {
     }
 }
 
-static NO_PARTS: Parts = Parts { headers: Vec::new(), pairs: Vec::new() };
+static NO_PARTS: SectionParts = SectionParts { headers: Vec::new(), pairs: Vec::new() };
 
 impl Layout {
     pub(super) fn empty(newline: &'static str) -> Self {
         Self { newline, ..Self::default() }
     }
 
-    /// The headers and pairs of the part of the file that `path` belongs to.
-    pub(super) fn parts(&self, path: &[String]) -> &Parts {
-        self.groups.get(&Group::of(path)).unwrap_or(&NO_PARTS)
+    /// Returns the headers and pairs of the section that `path` belongs to.
+    pub(super) fn parts(&self, path: &[String]) -> &SectionParts {
+        self.parts_by_section.get(&SectionPath::containing(path)).unwrap_or(&NO_PARTS)
     }
 
-    /// The pair of exactly that path.
+    /// Returns the pair with exactly this path.
     pub(super) fn pair(&self, path: &[String]) -> Option<usize> {
         self.parts(path).pairs.iter().copied().find(|pair| self.pairs[*pair].path == path)
     }
 
-    /// The names of the profiles, each with the first of its items (none where it stands in an
-    /// inline table of all) and whether that is a header.
+    /// Returns the sorted names of the profiles, each with its first statement and whether that
+    /// statement is a header. A profile within an inline table of all profiles has no statement.
     pub(super) fn profiles(&self) -> impl Iterator<Item = (&str, Option<usize>, bool)> {
-        self.groups.iter().filter(|(group, _)| group.0.len() == 2).map(|(group, parts)| {
-            let header = parts.headers.first().map(|header| self.headers[*header].item);
-            let pair = parts.pairs.iter().find_map(|pair| self.pairs[*pair].item());
+        self.parts_by_section.iter().filter(|(section, _)| section.0.len() == 2).map(|(section, parts)| {
+            let header = parts.headers.first().map(|header| self.headers[*header].statement);
+            let pair = parts.pairs.iter().find_map(|pair| self.pairs[*pair].statement());
             let first = header.into_iter().chain(pair).min();
-            (group.0[1].as_str(), first, first.is_some() && first == header)
+            (section.0[1].as_str(), first, first.is_some() && first == header)
         })
     }
 
-    /// Sorts headers and pairs into their groups, once all are known.
-    pub(super) fn group(&mut self) {
+    /// Fills `parts_by_section` after all headers and pairs are known.
+    pub(super) fn index_sections(&mut self) {
         for (number, header) in self.headers.iter().enumerate() {
-            self.groups.entry(Group::of(&header.path)).or_default().headers.push(number);
+            self.parts_by_section.entry(SectionPath::containing(&header.path)).or_default().headers.push(number);
         }
         for (number, pair) in self.pairs.iter().enumerate() {
-            self.groups.entry(Group::of(&pair.path)).or_default().pairs.push(number);
+            self.parts_by_section.entry(SectionPath::containing(&pair.path)).or_default().pairs.push(number);
         }
     }
 }
 
 impl Pair {
-    /// From the key to the end of the value.
+    /// Returns the span from the key to the end of the value.
     pub(super) fn span(&self) -> Range<usize> {
-        self.keys[0].start..self.value.end
+        self.key_spans[0].start..self.value_span.end
     }
 
-    /// How many parts of the path come from the header or the inline tables around it.
-    pub(super) fn given(&self) -> usize {
-        self.path.len() - self.keys.len()
+    /// Number of path parts that come from the header or the inline tables around the pair.
+    pub(super) fn inherited_depth(&self) -> usize {
+        self.path.len() - self.key_spans.len()
     }
 
-    /// Its place among the items, unless it stands within an inline table.
-    pub(super) fn item(&self) -> Option<usize> {
-        match self.home {
-            Home::Lines { item, .. } => Some(item),
-            Home::Inline { .. } => None,
+    /// Returns the index in [`Layout::statements`], unless the pair is within an inline table.
+    pub(super) fn statement(&self) -> Option<usize> {
+        match self.position {
+            PairPosition::Lines { statement, .. } => Some(statement),
+            PairPosition::Inline { .. } => None,
         }
     }
 }

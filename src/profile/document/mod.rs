@@ -1,9 +1,8 @@
 //! The only writer of the store's text.
 //!
-//! Owns how a change is spliced into what people wrote: the original text is cut at the places that
-//! the parser gives and nothing else is touched, so comments, order, line ends, byte-order mark and
-//! spacing of everything not edited survive byte for byte. What is spliced is read again and held
-//! against what the edits promise before anybody sees it. Does no I/O.
+//! Applies edits by splicing the original text at positions that the parser reports. Comments, order,
+//! line ends, byte-order mark and spacing of everything not edited survive byte for byte. Parses the
+//! new text and compares it with what the edits promise before it is returned. Does no I/O.
 
 mod apply;
 mod blocks;
@@ -17,80 +16,81 @@ mod section;
 mod splice;
 
 use super::parse::{self, Fault, StoreError};
-use super::{ClearKey, ProfileName, Store};
+use super::{PlaintextKey, ProfileName, Store};
 use layout::Layout;
-pub use render::Value;
+pub use render::EditValue;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-/// A part of the file that holds keys.
+/// Section of the file that holds keys.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Section {
-    /// The keys above every header.
+    /// Keys above every header.
     Top,
-    /// `[recipients]`; made when it is not there.
+    /// `[recipients]`; created if missing.
     Recipients,
-    /// `[defaults]`; made when it is not there.
+    /// `[defaults]`; created if missing.
     Defaults,
-    /// A profile that is there, under its old or its new name when it is renamed in the same call.
+    /// An existing profile. A profile renamed in the same call is found by its old or new name.
     Profile(ProfileName),
 }
 
 /// One change of the file.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Edit {
-    /// Gives a key its value, in place where it has one, else after the last key of its section, or
-    /// where the first key stood that the same call takes out of it.
+    /// Sets a key. An existing value is replaced in place. A new key replaces the first key that the
+    /// same call removes from the section. Otherwise it goes after the section's last key.
     Set {
-        /// Where.
+        /// Section of the key.
         section: Section,
-        /// The key, and for `env` the variable behind it, however that table is written.
+        /// Path of the key within the section. For `env` it includes the variable, however that table is
+        /// written.
         key: Vec<String>,
-        /// What it becomes.
-        value: Value,
+        /// New value.
+        value: EditValue,
     },
-    /// Takes a key out; a comment behind it stays. One that is absent is fine.
+    /// Removes a key; a comment after the key stays. A missing key is no error.
     Unset {
-        /// Where.
+        /// Section of the key.
         section: Section,
-        /// The key as in `Set`.
+        /// Path of the key, as in `Set`.
         key: Vec<String>,
     },
-    /// A new profile: by name where the profiles stand in order, else after the last one.
+    /// Adds a profile: in name order if the profiles are sorted, else after the last profile.
     AddProfile {
-        /// Its name.
+        /// Name of the new profile.
         name: ProfileName,
-        /// Its keys in their order.
-        entries: Vec<(String, Value)>,
+        /// Keys and values, in order.
+        entries: Vec<(String, EditValue)>,
     },
-    /// Another name, at the same place.
+    /// Renames a profile in place.
     RenameProfile {
-        /// As it is called.
+        /// Current name.
         from: ProfileName,
-        /// As it will be called.
+        /// New name.
         to: ProfileName,
     },
-    /// Takes a profile out, with the comment block directly above its header.
+    /// Removes a profile, with the comments that belong to it.
     RemoveProfile {
-        /// Which.
+        /// Profile to remove.
         name: ProfileName,
     },
-    /// Puts other text in the place of a profile's own, as [`Document::block`] gives it. The profile
-    /// must be good afterwards, and have the same name.
+    /// Replaces the text of a profile, as [`Document::profile_block`] returns it. The profile must be
+    /// valid afterwards and keep its name.
     ReplaceBlock {
-        /// Which.
+        /// Profile to replace.
         name: ProfileName,
-        /// The text that is to go; it must still stand there.
-        was: String,
-        /// The text that comes, whole lines.
-        text: String,
+        /// Text to replace; the file must still hold it.
+        old_text: String,
+        /// New text, in whole lines.
+        new_text: String,
     },
 }
 
 impl Edit {
     /// Sets one key of a section.
     #[must_use]
-    pub fn set(section: &Section, key: &[&str], value: Value) -> Self {
+    pub fn set(section: &Section, key: &[&str], value: EditValue) -> Self {
         Self::Set { section: section.clone(), key: key.iter().map(|part| (*part).to_owned()).collect(), value }
     }
 
@@ -101,113 +101,113 @@ impl Edit {
     }
 }
 
-/// Why a change was not made; the file is as it was.
+/// Failures of an edit; the file is unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
-    /// No such profile.
+    /// The store has no profile of this name.
     #[error("the store has no profile '{0}'")]
     UnknownProfile(ProfileName),
-    /// A profile of that name is there already.
+    /// The store already has a profile of this name.
     #[error("the store has a profile '{0}' already")]
     Exists(ProfileName),
-    /// A profile that has no lines of its own.
+    /// The lines of the profile hold other profiles too.
     #[error("the lines of the profile '{0}' hold other profiles too")]
-    NoLines(ProfileName),
-    /// The lines of a profile are others than those that were to go.
+    SharedLines(ProfileName),
+    /// The lines of the profile differ from the text to replace.
     #[error("the profile '{0}' was changed meanwhile")]
     BlockChanged(ProfileName),
-    /// A key is to stand under one that holds something else than a table.
+    /// A key would go under a value that is not a table.
     #[error("'{key}' is no table")]
     NotATable {
-        /// Its path.
+        /// Path of the value that is not a table.
         key: String,
     },
-    /// The file, or a profile in it that was good, would be invalid; the place is one of the file
-    /// as it would have been.
+    /// The file, or a profile that was valid, would become invalid. The position of the fault refers
+    /// to the changed text.
     #[error("the change would make the store invalid ({0})")]
     Invalid(Fault),
-    /// The text that came about does not say what the edits say: a bug.
+    /// The new text does not match the edits: a bug.
     #[error("the change did not come out as intended")]
-    Differs,
+    UnexpectedResult,
 }
 
-/// A store's file: its text, what it means, and where its parts stand.
+/// A store's file: its text, its parsed content, and the positions of its parts.
 #[derive(Debug)]
 pub struct Document {
     text: Arc<String>,
-    folder: PathBuf,
+    directory: PathBuf,
     store: Store,
     layout: OnceLock<Layout>,
 }
 
 impl Document {
-    /// Reads a file's bytes; relative paths in it start at `folder`.
+    /// Parses a file's bytes; relative paths in the file start at `directory`.
     ///
     /// # Errors
-    /// [`StoreError`] when the file as a whole cannot be used.
-    pub fn parse(bytes: Vec<u8>, folder: &Path) -> Result<Self, StoreError> {
+    /// [`StoreError`] if the file as a whole is invalid.
+    pub fn parse(bytes: Vec<u8>, directory: &Path) -> Result<Self, StoreError> {
         let text = Arc::new(parse::decode(bytes)?);
-        let store = parse::parse(&text, folder)?;
-        Ok(Self { text, folder: folder.to_owned(), store, layout: OnceLock::new() })
+        let store = parse::parse(&text, directory)?;
+        Ok(Self { text, directory: directory.to_owned(), store, layout: OnceLock::new() })
     }
 
-    /// What the file means.
+    /// Returns the parsed store.
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// The file as it is to be written.
+    /// Returns the bytes to write to the file.
     pub fn bytes(&self) -> &[u8] {
         self.text.as_bytes()
     }
 
-    /// The secret that stands in clear under `key` of a profile, if one does; also of a profile with
-    /// a fault.
-    pub fn clear_value(&self, profile: &ProfileName, key: ClearKey) -> Option<String> {
+    /// Returns the plaintext secret under `key` of a profile, if present. Works for a profile with a
+    /// fault too.
+    pub fn plaintext_value(&self, profile: &ProfileName, key: PlaintextKey) -> Option<String> {
         let layout = self.layout();
-        let path = Section::Profile(profile.clone()).path_of(&[key.key()]);
+        let path = Section::Profile(profile.clone()).key_path(&[key.key()]);
         let pair = layout.parts(&path).pairs.iter().map(|pair| &layout.pairs[*pair]).find(|pair| pair.path == path)?;
-        let value = toml::de::DeValue::parse(&self.text[pair.value.clone()]).ok()?.into_inner();
+        let value = toml::de::DeValue::parse(&self.text[pair.value_span.clone()]).ok()?.into_inner();
         value.as_str().map(str::to_owned)
     }
 
-    /// The lines of a profile as they stand in the file, with the comment block above its header.
-    /// Absent when there is no such profile, or when it shares its lines with others.
-    pub fn block(&self, profile: &ProfileName) -> Option<String> {
-        let lines = blocks::lines_of(&self.text, self.layout(), profile)?;
+    /// Returns the lines of a profile, with the comments that belong to it. Returns `None` if the
+    /// profile is missing or shares its lines with other profiles.
+    pub fn profile_block(&self, profile: &ProfileName) -> Option<String> {
+        let lines = blocks::profile_lines(&self.text, self.layout(), profile)?;
         Some(lines.into_iter().map(|lines| &self.text[lines]).collect())
     }
 
-    /// Whether `key` is written in that very section, as a value or as a table; defaults do not count.
+    /// Returns whether the section itself holds `key`, as a value or a table; defaults do not count.
     pub fn declares(&self, section: &Section, key: &[&str]) -> bool {
         let layout = self.layout();
-        let path = section.path_of(key);
+        let path = section.key_path(key);
         let parts = layout.parts(&path);
         let mut pairs = parts.pairs.iter().map(|pair| &layout.pairs[*pair].path);
         let mut headers = parts.headers.iter().map(|header| &layout.headers[*header].path);
         pairs.any(|found| found.starts_with(&path)) || headers.any(|found| found.starts_with(&path))
     }
 
-    /// The document after all `edits`, which are made on one reading of this one. Names and places
-    /// are those before the call.
+    /// Applies all `edits` to this document in one pass. Names and positions are those before the
+    /// call.
     ///
     /// # Errors
-    /// [`EditError`]; what comes about is read again, and nothing is given out that is no valid file,
-    /// turns a good profile bad, or differs from what the edits say.
+    /// [`EditError`] if an edit cannot be made. The new text is parsed again. The call fails if the
+    /// file or a valid profile becomes invalid, or if the content differs from the edits.
     pub fn apply(&self, edits: &[Edit]) -> Result<Self, EditError> {
         let text = apply::apply(&self.text, self.layout(), edits)?;
-        let after = Self::parse(text.into_bytes(), &self.folder).map_err(|error| EditError::Invalid(error.0))?;
+        let after = Self::parse(text.into_bytes(), &self.directory).map_err(|error| EditError::Invalid(error.0))?;
         expect::check(self, &after, edits)?;
         Ok(after)
     }
 
     fn layout(&self) -> &Layout {
-        self.layout.get_or_init(|| Layout::of(&self.text))
+        self.layout.get_or_init(|| Layout::parse(&self.text))
     }
 }
 
 impl Section {
-    /// The path of the section in the file.
+    /// Returns the path of the section in the file.
     fn path(&self) -> Vec<String> {
         match self {
             Self::Top => vec![],
@@ -217,8 +217,8 @@ impl Section {
         }
     }
 
-    /// The path of a key in it.
-    fn path_of<T: AsRef<str>>(&self, key: &[T]) -> Vec<String> {
+    /// Returns the path of a key of this section.
+    fn key_path<T: AsRef<str>>(&self, key: &[T]) -> Vec<String> {
         let mut path = self.path();
         path.extend(key.iter().map(|part| part.as_ref().to_owned()));
         path

@@ -1,7 +1,7 @@
-//! Random stores in every spelling, random edits: what was not edited is byte-identical, and what is
-//! read back is what the edits promise. The model here is plain maps; nothing of it is the product's.
+//! Applies random edits to random stores in every spelling. Unedited text must stay byte-identical,
+//! and the result must read as the edits promise. The model is plain maps, independent of product code.
 
-use super::{Document, Edit, Section, Value};
+use super::{Document, Edit, EditValue, Section};
 use crate::profile::ProfileName;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use std::path::Path;
 const KEYS: [&str; 5] = ["shortname", "appname", "description", "env/ONE", "env/TWO"];
 const NAMES: [&str; 6] = ["hooli", "acme", "globex", "b.c", "initech", "x-1"];
 
-/// How a profile is written.
+/// Spelling of a profile.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Style {
     Header,
@@ -21,28 +21,28 @@ enum Style {
 }
 
 #[derive(Debug, Clone)]
-struct Spec {
+struct ProfileSpec {
     style: Style,
-    /// Which of `KEYS` it has, by bit.
+    /// Indices of the profile's keys in `KEYS`, by bit.
     keys: u8,
-    /// Comments, blanks, quotes, by bit.
+    /// Comments, blanks and quotes, by bit.
     noise: u8,
 }
 
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "any of the sixteen files is meant")]
-struct File {
-    specs: Vec<Spec>,
-    /// Which name comes first.
-    turn: usize,
+struct GeneratedStore {
+    specs: Vec<ProfileSpec>,
+    /// Index of the first profile's name in `NAMES`.
+    first_name: usize,
     crlf: bool,
-    mark: bool,
-    open_end: bool,
-    /// Dotted profiles stand at the top of the file instead of under `[profiles]`.
+    byte_order_mark: bool,
+    no_final_newline: bool,
+    /// Whether dotted profiles are at the top of the file instead of under `[profiles]`.
     at_top: bool,
 }
 
-/// What may happen to a piece of the text.
+/// Edit that may change a piece of the text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Fate {
     Set(usize, &'static str),
@@ -53,12 +53,12 @@ enum Fate {
     Touch(usize),
 }
 
-/// A piece of text, and what it does not survive.
-struct Piece(String, Vec<Fate>);
+/// A piece of text, and the edits that it does not survive.
+struct TextPiece(String, Vec<Fate>);
 
 type Model = BTreeMap<String, BTreeMap<&'static str, String>>;
 
-fn file() -> impl Strategy<Value = File> {
+fn generated_store() -> impl Strategy<Value = GeneratedStore> {
     let style = prop_oneof![
         Just(Style::Header),
         Just(Style::SubHeader),
@@ -66,41 +66,49 @@ fn file() -> impl Strategy<Value = File> {
         Just(Style::Inline),
         Just(Style::InlineLines)
     ];
-    let spec = (style, 0_u8..32, any::<u8>()).prop_map(|(style, keys, noise)| Spec { style, keys, noise });
-    (prop::collection::vec(spec, 0..=NAMES.len()), 0..NAMES.len(), any::<[bool; 4]>())
-        .prop_map(|(specs, turn, [crlf, mark, open_end, at_top])| File { specs, turn, crlf, mark, open_end, at_top })
+    let spec = (style, 0_u8..32, any::<u8>()).prop_map(|(style, keys, noise)| ProfileSpec { style, keys, noise });
+    (prop::collection::vec(spec, 0..=NAMES.len()), 0..NAMES.len(), any::<[bool; 4]>()).prop_map(
+        |(specs, first_name, [crlf, byte_order_mark, no_final_newline, at_top])| GeneratedStore {
+            specs,
+            first_name,
+            crlf,
+            byte_order_mark,
+            no_final_newline,
+            at_top,
+        },
+    )
 }
 
-impl File {
+impl GeneratedStore {
     fn name(&self, number: usize) -> &'static str {
-        NAMES[(number + self.turn) % NAMES.len()]
+        NAMES[(number + self.first_name) % NAMES.len()]
     }
 
     fn model(&self) -> Model {
-        let keys = |number: usize, spec: &Spec| {
+        let keys = |number: usize, spec: &ProfileSpec| {
             let has = move |bit: &usize| spec.keys & (1 << bit) != 0;
             (0..KEYS.len()).filter(has).map(|bit| (KEYS[bit], format!("v{number}{bit}"))).collect()
         };
         self.specs.iter().enumerate().map(|(number, spec)| (self.name(number).to_owned(), keys(number, spec))).collect()
     }
 
-    fn pieces(&self) -> Vec<Piece> {
+    fn pieces(&self) -> Vec<TextPiece> {
         let mut pieces = Vec::new();
-        let fixed = |text: &str| Piece(text.to_owned(), vec![]);
-        if self.mark {
+        let fixed = |text: &str| TextPiece(text.to_owned(), vec![]);
+        if self.byte_order_mark {
             pieces.push(fixed("\u{feff}"));
         }
         pieces.push(fixed("# the file\nversion = 1 # v\ndefaults.url = 'https://x.example'\n"));
-        let lined = |spec: &Spec| matches!(spec.style, Style::Header | Style::SubHeader);
+        let has_header = |spec: &ProfileSpec| matches!(spec.style, Style::Header | Style::SubHeader);
         let numbered = || self.specs.iter().enumerate();
-        let others: Vec<_> = numbered().filter(|(_, spec)| !lined(spec)).collect();
-        if !others.is_empty() && !self.at_top {
+        let without_header: Vec<_> = numbered().filter(|(_, spec)| !has_header(spec)).collect();
+        if !without_header.is_empty() && !self.at_top {
             pieces.push(fixed("\n# together\n[ profiles ] # p\n"));
         }
-        for (number, spec) in others {
-            self.other(number, spec, if self.at_top { "profiles." } else { "" }, &mut pieces);
+        for (number, spec) in without_header {
+            self.dotted_or_inline(number, spec, if self.at_top { "profiles." } else { "" }, &mut pieces);
         }
-        for (number, spec) in numbered().filter(|(_, spec)| lined(spec)) {
+        for (number, spec) in numbered().filter(|(_, spec)| has_header(spec)) {
             self.under_headers(number, spec, &mut pieces);
         }
         if self.crlf {
@@ -108,7 +116,7 @@ impl File {
                 piece.0 = piece.0.replace('\n', "\r\n");
             }
         }
-        if self.open_end
+        if self.no_final_newline
             && let Some(last) = pieces.last_mut()
         {
             last.0.truncate(last.0.trim_end_matches(['\r', '\n']).len());
@@ -116,112 +124,116 @@ impl File {
         pieces
     }
 
-    fn key_of_name(&self, number: usize, spec: &Spec) -> Piece {
+    fn name_piece(&self, number: usize, spec: &ProfileSpec) -> TextPiece {
         let name = self.name(number);
         let quoted = match (spec.noise & 1 != 0, name.contains('.')) {
             (true, _) => format!("'{name}'"),
             (false, true) => format!("\"{name}\""),
             (false, false) => name.to_owned(),
         };
-        Piece(quoted, vec![Fate::Rename(number), Fate::Remove(number)])
+        TextPiece(quoted, vec![Fate::Rename(number), Fate::Remove(number)])
     }
 
-    fn under_headers(&self, number: usize, spec: &Spec, pieces: &mut Vec<Piece>) {
-        let own = |text: &str| Piece(text.to_owned(), vec![Fate::Remove(number)]);
-        pieces.push(Piece("\n".to_owned(), vec![Fate::Remove(number), Fate::Touch(number)]));
+    fn under_headers(&self, number: usize, spec: &ProfileSpec, pieces: &mut Vec<TextPiece>) {
+        let own = |text: &str| TextPiece(text.to_owned(), vec![Fate::Remove(number)]);
+        pieces.push(TextPiece("\n".to_owned(), vec![Fate::Remove(number), Fate::Touch(number)]));
         if spec.noise & 2 != 0 {
             pieces.push(own(&format!("# about {number}\n")));
         }
-        pieces.extend([own("[profiles."), self.key_of_name(number, spec), own("] # h\n")]);
+        pieces.extend([own("[profiles."), self.name_piece(number, spec), own("] # h\n")]);
         let sub = spec.style == Style::SubHeader;
         let keys = Self::keys(spec);
         let (env, plain): (Vec<_>, Vec<_>) = keys.into_iter().partition(|bit| sub && KEYS[*bit].starts_with("env/"));
         for bit in plain {
             let key = KEYS[bit].replace('/', " . ");
-            Self::line(number, bit, spec, vec![Piece(key, vec![])], pieces);
+            Self::push_pair_line(number, bit, spec, vec![TextPiece(key, vec![])], pieces);
         }
         if !env.is_empty() {
-            pieces.extend([own("[profiles."), self.key_of_name(number, spec), own(".env]\n")]);
+            pieces.extend([own("[profiles."), self.name_piece(number, spec), own(".env]\n")]);
             for bit in env {
-                Self::line(number, bit, spec, vec![Piece(KEYS[bit][4..].to_owned(), vec![])], pieces);
+                Self::push_pair_line(number, bit, spec, vec![TextPiece(KEYS[bit][4..].to_owned(), vec![])], pieces);
             }
         }
         if spec.noise & 4 != 0 {
-            pieces.push(Piece(format!("\n# between {number}\n"), vec![]));
+            pieces.push(TextPiece(format!("\n# between {number}\n"), vec![]));
         }
     }
 
-    fn keys(spec: &Spec) -> Vec<usize> {
+    fn keys(spec: &ProfileSpec) -> Vec<usize> {
         (0..KEYS.len()).filter(|bit| spec.keys & (1 << bit) != 0).collect()
     }
 
-    /// A pair on a line of its own, `key` being the pieces of its key.
-    fn line(number: usize, bit: usize, spec: &Spec, key: Vec<Piece>, pieces: &mut Vec<Piece>) {
+    /// Pushes a pair on a line of its own; `key` holds the pieces of its key.
+    fn push_pair_line(number: usize, bit: usize, spec: &ProfileSpec, key: Vec<TextPiece>, pieces: &mut Vec<TextPiece>) {
         let (set, unset, remove) = (Fate::Set(number, KEYS[bit]), Fate::Unset(number, KEYS[bit]), Fate::Remove(number));
-        let with = |mut piece: Piece| {
+        let with = |mut piece: TextPiece| {
             piece.1.extend([unset.clone(), remove.clone()]);
             piece
         };
         let indent = if spec.noise & 8 != 0 { "  " } else { "" };
-        pieces.push(with(Piece(indent.to_owned(), vec![])));
+        pieces.push(with(TextPiece(indent.to_owned(), vec![])));
         pieces.extend(key.into_iter().map(with));
-        pieces.push(with(Piece(if spec.noise & 16 != 0 { "=" } else { "\t = " }.to_owned(), vec![])));
+        pieces.push(with(TextPiece(if spec.noise & 16 != 0 { "=" } else { "\t = " }.to_owned(), vec![])));
         let value = match spec.noise >> 5 & 3 {
             0 => format!("'v{number}{bit}'"),
             1 => format!("\"\"\"v{number}\\\n  {bit}\"\"\""),
             _ => format!("\"v{number}{bit}\""),
         };
-        pieces.push(with(Piece(value, vec![set])));
+        pieces.push(with(TextPiece(value, vec![set])));
         if spec.noise & 128 != 0 {
-            pieces.push(Piece(format!("# on {number}{bit}"), vec![remove.clone()]));
+            pieces.push(TextPiece(format!("# on {number}{bit}"), vec![remove.clone()]));
         }
-        pieces.push(with(Piece("\n".to_owned(), vec![])));
+        pieces.push(with(TextPiece("\n".to_owned(), vec![])));
     }
 
-    /// A profile by dotted keys or as an inline table.
-    fn other(&self, number: usize, spec: &Spec, before: &str, pieces: &mut Vec<Piece>) {
-        let own = |text: &str| Piece(text.to_owned(), vec![Fate::Remove(number)]);
+    /// Pushes a profile with dotted keys or as an inline table.
+    fn dotted_or_inline(&self, number: usize, spec: &ProfileSpec, before: &str, pieces: &mut Vec<TextPiece>) {
+        let own = |text: &str| TextPiece(text.to_owned(), vec![Fate::Remove(number)]);
         let keys = Self::keys(spec);
         if spec.style == Style::Dotted && !keys.is_empty() {
             for bit in keys {
                 let dotted = format!(".{}", KEYS[bit].replace('/', "."));
-                let key = vec![Piece(before.to_owned(), vec![]), self.key_of_name(number, spec), Piece(dotted, vec![])];
-                Self::line(number, bit, spec, key, pieces);
+                let key = vec![
+                    TextPiece(before.to_owned(), vec![]),
+                    self.name_piece(number, spec),
+                    TextPiece(dotted, vec![]),
+                ];
+                Self::push_pair_line(number, bit, spec, key, pieces);
             }
             return;
         }
         let lines = spec.style == Style::InlineLines;
-        pieces.extend([own(before), self.key_of_name(number, spec), own(" = {")]);
+        pieces.extend([own(before), self.name_piece(number, spec), own(" = {")]);
         pieces.push(own(if lines { "\n" } else { " " }));
-        for (place, bit) in keys.iter().copied().enumerate() {
+        for (index, bit) in keys.iter().copied().enumerate() {
             let mut entry = Vec::new();
-            let plain = Spec { noise: spec.noise & !(8 | 128), ..*spec };
-            Self::line(number, bit, &plain, vec![Piece(KEYS[bit].replace('/', "."), vec![])], &mut entry);
+            let plain = ProfileSpec { noise: spec.noise & !(8 | 128), ..*spec };
+            Self::push_pair_line(number, bit, &plain, vec![TextPiece(KEYS[bit].replace('/', "."), vec![])], &mut entry);
             entry.pop();
             pieces.append(&mut entry);
-            let comma = if place + 1 < keys.len() || (lines && spec.noise & 8 != 0) { "," } else { "" };
+            let comma = if index + 1 < keys.len() || (lines && spec.noise & 8 != 0) { "," } else { "" };
             let fates = vec![Fate::Touch(number), Fate::Remove(number)];
-            pieces.push(Piece(format!("{comma}{}", if lines { "\n" } else { " " }), fates));
+            pieces.push(TextPiece(format!("{comma}{}", if lines { "\n" } else { " " }), fates));
         }
         pieces.push(own("} # t\n"));
     }
 }
 
-/// An edit by numbers: what, on which profile, which key, and a number that makes it unique.
-type Move = (u8, usize, usize);
+/// An edit as numbers: its kind, its profile and its key.
+type RandomEdit = (u8, usize, usize);
 
-/// Turns moves into edits that can be made, into what they do to the pieces, and into the model
-/// after them.
-fn plan(file: &File, moves: &[Move]) -> (Vec<Edit>, BTreeSet<Fate>, Model) {
+/// Turns random edits into valid edits. Returns also the effects of these edits on the pieces, and the
+/// model after the edits.
+fn plan_edits(file: &GeneratedStore, random_edits: &[RandomEdit]) -> (Vec<Edit>, BTreeSet<Fate>, Model) {
     let (mut edits, mut fates, mut model) = (Vec::new(), BTreeSet::new(), file.model());
-    let mut final_names: BTreeMap<String, Option<String>> = BTreeMap::new();
-    for (serial, (kind, profile, key)) in moves.iter().enumerate() {
+    let mut new_names: BTreeMap<String, Option<String>> = BTreeMap::new();
+    for (serial, (kind, profile, key)) in random_edits.iter().enumerate() {
         if *kind == 6 {
             let name: ProfileName =
                 format!("{}new{serial}", (b'a' + u8::try_from(*key).unwrap() * 5) as char).parse().unwrap();
             let value = format!("n{serial}");
             model.insert(name.to_string(), [("description", value.clone())].into());
-            edits.push(Edit::AddProfile { name, entries: vec![("description".to_owned(), Value::Text(value))] });
+            edits.push(Edit::AddProfile { name, entries: vec![("description".to_owned(), EditValue::Text(value))] });
             continue;
         }
         if file.specs.is_empty() {
@@ -231,7 +243,7 @@ fn plan(file: &File, moves: &[Move]) -> (Vec<Edit>, BTreeSet<Fate>, Model) {
         let name = file.name(number);
         let section = Section::Profile(name.parse().unwrap());
         let path: Vec<String> = KEYS[*key].split('/').map(str::to_owned).collect();
-        let ours = model.get_mut(name).unwrap();
+        let keys = model.get_mut(name).unwrap();
         match kind {
             0..=2 => {
                 let value = format!("n{serial}");
@@ -242,31 +254,31 @@ fn plan(file: &File, moves: &[Move]) -> (Vec<Edit>, BTreeSet<Fate>, Model) {
                 };
                 fates.insert(fate);
                 fates.insert(Fate::Touch(number));
-                ours.insert(KEYS[*key], value.clone());
-                edits.push(Edit::Set { section, key: path, value: Value::Text(value) });
+                keys.insert(KEYS[*key], value.clone());
+                edits.push(Edit::Set { section, key: path, value: EditValue::Text(value) });
             }
             3 => {
                 fates.extend([Fate::Unset(number, KEYS[*key]), Fate::Touch(number)]);
-                ours.remove(KEYS[*key]);
+                keys.remove(KEYS[*key]);
                 edits.push(Edit::Unset { section, key: path });
             }
-            4 if !final_names.contains_key(name) => {
+            4 if !new_names.contains_key(name) => {
                 fates.insert(Fate::Rename(number));
-                final_names.insert(name.to_owned(), Some(format!("re.{serial}")));
+                new_names.insert(name.to_owned(), Some(format!("re.{serial}")));
                 edits.push(Edit::RenameProfile {
                     from: name.parse().unwrap(),
                     to: format!("re.{serial}").parse().unwrap(),
                 });
             }
-            5 if !final_names.contains_key(name) => {
+            5 if !new_names.contains_key(name) => {
                 fates.insert(Fate::Remove(number));
-                final_names.insert(name.to_owned(), None);
+                new_names.insert(name.to_owned(), None);
                 edits.push(Edit::RemoveProfile { name: name.parse().unwrap() });
             }
             _ => {}
         }
     }
-    for (name, to) in final_names {
+    for (name, to) in new_names {
         let profile = model.remove(&name).unwrap();
         if let Some(to) = to {
             model.insert(to, profile);
@@ -275,8 +287,8 @@ fn plan(file: &File, moves: &[Move]) -> (Vec<Edit>, BTreeSet<Fate>, Model) {
     (edits, fates, model)
 }
 
-/// What a reader finds, in the terms of the model.
-fn read(document: &Document) -> Model {
+/// Converts the parsed store into the model.
+fn read_model(document: &Document) -> Model {
     let mut model = Model::new();
     for entry in &document.store().profiles {
         let profile = entry.profile.as_ref().unwrap();
@@ -295,20 +307,20 @@ proptest! {
 
     #[test]
     fn what_is_not_edited_stays_and_what_is_edited_comes(
-        file in file(),
+        file in generated_store(),
         moves in prop::collection::vec((0_u8..=6, 0_usize..6, 0_usize..5), 0..8),
     ) {
         let pieces = file.pieces();
         let text: String = pieces.iter().map(|piece| piece.0.as_str()).collect();
         let before = Document::parse(text.clone().into_bytes(), Path::new("/")).unwrap_or_else(|error| panic!("{error}\n{text}"));
-        prop_assert_eq!(read(&before), file.model(), "\n{}", &text);
-        let (edits, fates, model) = plan(&file, &moves);
+        prop_assert_eq!(read_model(&before), file.model(), "\n{}", &text);
+        let (edits, fates, model) = plan_edits(&file, &moves);
         let after = before.apply(&edits).unwrap_or_else(|error| panic!("{error:?}\n{text}\n{edits:#?}"));
-        prop_assert_eq!(read(&after), model, "\n{}\n-----\n{}", &text, &after.text);
+        prop_assert_eq!(read_model(&after), model, "\n{}\n-----\n{}", &text, &after.text);
 
-        // Every piece that the edits do not touch is there, in its order.
+        // All pieces that the edits do not touch are still there, in order.
         let mut rest = after.text.as_str();
-        for Piece(piece, _) in pieces.iter().filter(|piece| !piece.1.iter().any(|fate| fates.contains(fate))) {
+        for TextPiece(piece, _) in pieces.iter().filter(|piece| !piece.1.iter().any(|fate| fates.contains(fate))) {
             let Some(at) = rest.find(piece.as_str()) else {
                 return Err(TestCaseError::fail(format!("{piece:?} is lost\n{text}\n-----\n{}", after.text)));
             };
@@ -316,40 +328,40 @@ proptest! {
         }
         let cr = after.text.matches("\r\n").count();
         prop_assert_eq!(cr, if file.crlf { after.text.matches('\n').count() } else { 0 });
-        prop_assert_eq!(after.text.starts_with('\u{feff}'), file.mark);
+        prop_assert_eq!(after.text.starts_with('\u{feff}'), file.byte_order_mark);
         if edits.is_empty() {
             prop_assert_eq!(&*after.text, &text);
         }
     }
 
     #[test]
-    fn replacing_and_renaming_change_nothing_else_at_all(file in file(), moves in prop::collection::vec((0_usize..6, 0_usize..5), 0..8)) {
+    fn replacing_and_renaming_change_nothing_else_at_all(file in generated_store(), moves in prop::collection::vec((0_usize..6, 0_usize..5), 0..8)) {
         let pieces = file.pieces();
         let text: String = pieces.iter().map(|piece| piece.0.as_str()).collect();
-        let (mut wanted, mut edits) = (String::new(), BTreeMap::new());
+        let (mut expected, mut edits) = (String::new(), BTreeMap::new());
         let chosen = |fate: &Fate| match fate {
             Fate::Set(number, key) => moves.iter().any(|(profile, chosen)| *number == profile % file.specs.len() && *key == KEYS[*chosen]),
             Fate::Rename(number) => moves.iter().any(|(profile, _)| *number == profile % file.specs.len()),
             _ => false,
         };
-        for Piece(piece, fates) in &pieces {
+        for TextPiece(piece, fates) in &pieces {
             let section = |number: &usize| Section::Profile(file.name(*number).parse().unwrap());
             match fates.iter().find(|fate| chosen(fate)) {
                 Some(fate @ Fate::Set(number, key)) => {
-                    wanted.push_str("\"new\"");
+                    expected.push_str("\"new\"");
                     let key = key.split('/').map(str::to_owned).collect();
-                    edits.insert(fate, Edit::Set { section: section(number), key, value: Value::Text("new".to_owned()) });
+                    edits.insert(fate, Edit::Set { section: section(number), key, value: EditValue::Text("new".to_owned()) });
                 }
                 Some(fate @ Fate::Rename(number)) => {
                     let quote = piece.chars().next().filter(|first| "'\"".contains(*first)).map_or(String::new(), String::from);
-                    wanted.extend([quote.clone(), format!("to{number}"), quote]);
+                    expected.extend([quote.clone(), format!("to{number}"), quote]);
                     edits.insert(fate, Edit::RenameProfile { from: file.name(*number).parse().unwrap(), to: format!("to{number}").parse().unwrap() });
                 }
-                _ => wanted.push_str(piece),
+                _ => expected.push_str(piece),
             }
         }
         let edits: Vec<Edit> = edits.into_values().collect();
         let before = Document::parse(text.into_bytes(), Path::new("/")).unwrap();
-        prop_assert_eq!(&*before.apply(&edits).unwrap().text, &wanted);
+        prop_assert_eq!(&*before.apply(&edits).unwrap().text, &expected);
     }
 }

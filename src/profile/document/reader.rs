@@ -1,6 +1,6 @@
-//! From the parser's events to the layout of a text.
+//! Builds the layout of a text from the parser's events.
 
-use super::layout::{Header, Home, InlineTable, Item, Layout, Pair};
+use super::layout::{InlineTable, Layout, Pair, PairPosition, Statement, TableHeader};
 use super::splice::{line_end, line_start};
 use std::borrow::Cow;
 use std::iter::Peekable;
@@ -9,8 +9,8 @@ use toml_parser::Source;
 use toml_parser::parser::{Event, EventKind, parse_document};
 
 impl Layout {
-    /// The layout of a text that the reader took.
-    pub(super) fn of(text: &str) -> Self {
+    /// Returns the layout of a text that the parser has accepted.
+    pub(super) fn parse(text: &str) -> Self {
         let tokens = Source::new(text).lex().into_vec();
         let mut events: Vec<Event> = Vec::with_capacity(tokens.len());
         parse_document(&tokens, &mut events, &mut ());
@@ -21,71 +21,76 @@ impl Layout {
         let meaningful =
             |event: &&Event| !matches!(event.kind(), EventKind::Whitespace | EventKind::Comment | EventKind::Newline);
         let mut reader =
-            Reader { text, events: events.iter().filter(meaningful).peekable(), layout: Self::empty(newline) };
-        while reader.statement() {}
+            LayoutReader { text, events: events.iter().filter(meaningful).peekable(), layout: Self::empty(newline) };
+        while reader.read_statement() {}
         let mut layout = reader.layout;
-        layout.group();
+        layout.index_sections();
         layout
     }
 }
 
-/// Walks the parser's events.
-struct Reader<'a, I: Iterator<Item = &'a Event>> {
+/// Reads the parser's events into a layout.
+struct LayoutReader<'a, I: Iterator<Item = &'a Event>> {
     text: &'a str,
     events: Peekable<I>,
     layout: Layout,
 }
 
-impl<'a, I: Iterator<Item = &'a Event>> Reader<'a, I> {
-    /// Reads a header or pair; false at the end.
-    fn statement(&mut self) -> bool {
+impl<'a, I: Iterator<Item = &'a Event>> LayoutReader<'a, I> {
+    /// Reads a header or pair. Returns false at the end.
+    fn read_statement(&mut self) -> bool {
         match self.events.peek().map(|event| event.kind()) {
             None => return false,
-            Some(EventKind::StdTableOpen | EventKind::ArrayTableOpen) => self.header(),
+            Some(EventKind::StdTableOpen | EventKind::ArrayTableOpen) => self.read_header(),
             Some(EventKind::SimpleKey) => {
                 let header = self.layout.headers.len().checked_sub(1);
-                let item = self.layout.items.len();
+                let statement = self.layout.statements.len();
                 let above = header.map(|header| self.layout.headers[header].path.clone()).unwrap_or_default();
-                let pair = self.pair(&above, Home::Lines { header, item });
+                let pair = self.read_pair(&above, PairPosition::Lines { header, statement });
                 if let Some(header) = header {
                     self.layout.headers[header].pairs.push(pair);
                 }
-                self.item(self.layout.pairs[pair].span(), None);
+                self.push_statement(self.layout.pairs[pair].span(), None);
             }
-            // Not of a text that the reader took.
+            // Absent from a text that the parser has accepted.
             Some(_) => drop(self.events.next()),
         }
         true
     }
 
-    fn header(&mut self) {
+    fn read_header(&mut self) {
         let open = self.events.next().map_or(0, |event| event.span().start());
-        let (path, keys) = self.key();
+        let (path, key_spans) = self.read_key();
         let close = self.events.next().map_or(open, |event| event.span().end());
-        self.layout.headers.push(Header { path, keys, item: self.layout.items.len(), pairs: Vec::new() });
-        self.item(open..close, Some(self.layout.headers.len() - 1));
+        self.layout.headers.push(TableHeader {
+            path,
+            key_spans,
+            statement: self.layout.statements.len(),
+            pairs: Vec::new(),
+        });
+        self.push_statement(open..close, Some(self.layout.headers.len() - 1));
     }
 
-    fn item(&mut self, span: Range<usize>, header: Option<usize>) {
+    fn push_statement(&mut self, span: Range<usize>, header: Option<usize>) {
         let lines = line_start(self.text, span.start)..line_end(self.text, span.end);
-        self.layout.items.push(Item { lines, header });
+        self.layout.statements.push(Statement { lines, header });
     }
 
-    /// Reads a pair under `above` and gives its number.
-    fn pair(&mut self, above: &[String], home: Home) -> usize {
-        let (key, keys) = self.key();
+    /// Reads a pair under the path `above`. Returns the index of the pair.
+    fn read_pair(&mut self, above: &[String], position: PairPosition) -> usize {
+        let (key, key_spans) = self.read_key();
         let path = [above, &key].concat();
-        // What stands between is the '='.
+        // Skips the '='.
         self.events.next();
         let number = self.layout.pairs.len();
-        self.layout.pairs.push(Pair { path, keys, value: 0..0, inline: None, home });
-        let (value, inline) = self.value(number);
-        self.layout.pairs[number].value = value;
-        self.layout.pairs[number].inline = inline;
+        self.layout.pairs.push(Pair { path, key_spans, value_span: 0..0, inline_table: None, position });
+        let (value, inline) = self.read_value(number);
+        self.layout.pairs[number].value_span = value;
+        self.layout.pairs[number].inline_table = inline;
         number
     }
 
-    fn key(&mut self) -> (Vec<String>, Vec<Range<usize>>) {
+    fn read_key(&mut self) -> (Vec<String>, Vec<Range<usize>>) {
         let (mut path, mut spans) = (Vec::new(), Vec::new());
         while let Some(event) =
             self.events.next_if(|event| matches!(event.kind(), EventKind::SimpleKey | EventKind::KeySep))
@@ -103,37 +108,37 @@ impl<'a, I: Iterator<Item = &'a Event>> Reader<'a, I> {
     }
 
     /// Reads the value of the pair `owner`.
-    fn value(&mut self, owner: usize) -> (Range<usize>, Option<usize>) {
+    fn read_value(&mut self, owner: usize) -> (Range<usize>, Option<usize>) {
         let Some(event) = self.events.next() else { return (0..0, None) };
         let start = event.span().start();
         match event.kind() {
             EventKind::InlineTableOpen => {
-                let table = self.inline_table(owner, start);
-                (self.layout.tables[table].span.clone(), Some(table))
+                let table = self.read_inline_table(owner, start);
+                (self.layout.inline_tables[table].span.clone(), Some(table))
             }
-            EventKind::ArrayOpen => (start..self.list_end(), None),
+            EventKind::ArrayOpen => (start..self.read_list_end(), None),
             _ => (start..event.span().end(), None),
         }
     }
 
-    fn inline_table(&mut self, owner: usize, start: usize) -> usize {
-        let table = self.layout.tables.len();
-        self.layout.tables.push(InlineTable { span: start..start, owner, entries: Vec::new() });
+    fn read_inline_table(&mut self, owner: usize, start: usize) -> usize {
+        let table = self.layout.inline_tables.len();
+        self.layout.inline_tables.push(InlineTable { span: start..start, owner, entries: Vec::new() });
         let above = self.layout.pairs[owner].path.clone();
         while let Some(event) = self.events.peek().copied() {
             match event.kind() {
                 EventKind::SimpleKey => {
-                    let ordinal = self.layout.tables[table].entries.len();
-                    let pair = self.pair(&above, Home::Inline { table, ordinal });
-                    self.layout.tables[table].entries.push((pair, None));
+                    let ordinal = self.layout.inline_tables[table].entries.len();
+                    let pair = self.read_pair(&above, PairPosition::Inline { table, ordinal });
+                    self.layout.inline_tables[table].entries.push((pair, None));
                 }
                 kind => {
                     self.events.next();
                     if kind == EventKind::InlineTableClose {
-                        self.layout.tables[table].span.end = event.span().end();
+                        self.layout.inline_tables[table].span.end = event.span().end();
                         break;
                     }
-                    if let Some((_, comma)) = self.layout.tables[table].entries.last_mut() {
+                    if let Some((_, comma)) = self.layout.inline_tables[table].entries.last_mut() {
                         *comma = Some(event.span().start());
                     }
                 }
@@ -142,8 +147,8 @@ impl<'a, I: Iterator<Item = &'a Event>> Reader<'a, I> {
         table
     }
 
-    /// The end of a list whose opening was read; what is in it is never edited by parts.
-    fn list_end(&mut self) -> usize {
+    /// Returns the end of an array whose opening was read. Its elements are never edited separately.
+    fn read_list_end(&mut self) -> usize {
         let mut open = 1;
         for event in self.events.by_ref() {
             match event.kind() {

@@ -1,33 +1,33 @@
-//! Values and keys as TOML.
+//! Renders values and keys as TOML.
 
 use jiff::civil::Date;
 use toml_writer::{ToTomlKey as _, ToTomlValue as _, TomlKeyBuilder, TomlStringBuilder};
 
-/// A value as an edit gives it.
+/// Value in an edit.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
-    /// A text on one line.
+pub enum EditValue {
+    /// A string on one line.
     Text(String),
-    /// A text of several lines between `"""`, such as a sealed secret.
-    Block(String),
+    /// A string of several lines between `"""`, such as a sealed secret.
+    Multiline(String),
     /// `true` or `false`.
     Flag(bool),
     /// A whole number.
     Integer(i64),
-    /// A day.
+    /// A date.
     Date(Date),
-    /// A list of texts.
+    /// An array of strings.
     List(Vec<String>),
-    /// A table on one line.
-    Table(Vec<(String, Value)>),
+    /// An inline table.
+    Table(Vec<(String, EditValue)>),
 }
 
-impl Value {
-    /// As it stands in a file with these line ends.
+impl EditValue {
+    /// Renders the value for a file with these line ends.
     pub(super) fn render(&self, newline: &str) -> String {
         match self {
             Self::Text(text) => render_text(text),
-            Self::Block(text) => {
+            Self::Multiline(text) => {
                 let block = TomlStringBuilder::new(text).as_ml_basic().to_toml_value();
                 if newline == "\n" { block } else { block.replace('\n', newline) }
             }
@@ -48,22 +48,22 @@ impl Value {
     }
 }
 
-/// `key = value`, the key as it stands in the file.
-pub(super) fn render_pair(key: &str, value: &Value, newline: &str) -> String {
+/// Renders `key = value`; `key` is rendered already.
+pub(super) fn render_pair(key: &str, value: &EditValue, newline: &str) -> String {
     format!("{key} = {}", value.render(newline))
 }
 
-/// One part of a key, in quotes where it needs them.
+/// Renders one part of a key, quoted if necessary.
 pub(super) fn render_key(part: &str) -> String {
     TomlKeyBuilder::new(part).as_default().to_toml_key()
 }
 
-/// A key of several parts.
+/// Renders a dotted key.
 pub(super) fn render_path<T: AsRef<str>>(path: &[T]) -> String {
     path.iter().map(|part| render_key(part.as_ref())).collect::<Vec<_>>().join(".")
 }
 
-/// On one line whatever it holds, and with as few escapes as can be.
+/// Renders a string on one line, with as few escapes as possible.
 fn render_text(text: &str) -> String {
     let builder = TomlStringBuilder::new(text);
     builder.as_basic_pretty().or_else(|| builder.as_literal()).unwrap_or_else(|| builder.as_basic()).to_toml_value()

@@ -1,251 +1,275 @@
-//! Setting and unsetting keys of one section, however it is written: under its header, by dotted
-//! keys, or as an inline table.
+//! Sets and unsets keys of one section in each of its spellings: under a header, with dotted keys, or
+//! as an inline table.
 
-use super::apply::Plan;
-use super::layout::{Header, Home, Pair, Parts};
-use super::render::{Value, render_pair, render_path};
+use super::apply::EditPlan;
+use super::layout::{Pair, PairPosition, SectionParts, TableHeader};
+use super::render::{EditValue, render_pair, render_path};
 use super::splice::{blanks_end, line_start, text_start};
 use super::{EditError, Section};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What becomes of one key.
-pub(super) struct Change<'a> {
+/// Change of one key.
+pub(super) struct KeyChange<'a> {
     pub(super) key: &'a [String],
-    /// Nothing, to take it out.
-    pub(super) value: Option<&'a Value>,
+    /// New value; `None` removes the key.
+    pub(super) value: Option<&'a EditValue>,
 }
 
-/// Where new pairs of a section go.
+/// Destination of new pairs of a section.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Spot {
-    /// Into an inline table.
+enum Destination {
+    /// An inline table.
     Inline(usize),
-    /// On lines of their own under a header, or at the top of the file.
+    /// Lines of their own under a header, or at the top of the file.
     Under(Option<usize>),
-    /// On lines of their own beside a pair whose dotted key names the section.
+    /// Lines of their own beside a pair whose dotted key names the section.
     Beside(usize),
-    /// Under a header of their own, before this one.
+    /// A new header before this header.
     Before(usize),
-    /// Under a header of their own, since the section is not there.
-    Nowhere,
+    /// A new header, because the section is missing.
+    NewSection,
 }
 
-impl<'a> Plan<'a> {
-    pub(super) fn change_section(&mut self, section: &Section, changes: &[Change<'a>]) -> Result<(), EditError> {
+impl<'a> EditPlan<'a> {
+    pub(super) fn change_section(&mut self, section: &Section, changes: &[KeyChange<'a>]) -> Result<(), EditError> {
         let base = section.path();
         let parts = self.layout.parts(&base);
         if let (Section::Profile(name), true) = (section, parts.headers.is_empty() && parts.pairs.is_empty()) {
             return Err(EditError::UnknownProfile(name.clone()));
         }
-        let (mut gone, mut added) = (Vec::new(), Vec::new());
+        let (mut removed_paths, mut added) = (Vec::new(), Vec::new());
         for change in changes {
-            let target = section.path_of(change.key);
-            let goes_with_its_table =
+            let target = section.key_path(change.key);
+            let is_removed_with_table =
                 || changes.iter().any(|other| other.value.is_none() && change.key.starts_with(other.key));
-            let pair = self.layout.pair(&target).filter(|_| !goes_with_its_table());
+            let pair = self.layout.pair(&target).filter(|_| !is_removed_with_table());
             match (change.value, pair) {
                 (Some(value), Some(pair)) => {
-                    let place = self.layout.pairs[pair].value.clone();
-                    self.splices.replace(place, value.render(self.layout.newline));
+                    let span = self.layout.pairs[pair].value_span.clone();
+                    self.splices.replace(span, value.render(self.layout.newline));
                 }
                 (Some(value), None) => {
                     added.push((change.key, value));
-                    gone.push(target);
+                    removed_paths.push(target);
                 }
-                (None, _) => gone.push(target),
+                (None, _) => removed_paths.push(target),
             }
         }
-        let lines = self.take_out(parts, &gone);
-        let mut spots: BTreeMap<Spot, Vec<String>> = BTreeMap::new();
+        let removed_lines = self.remove_keys(parts, &removed_paths);
+        let mut new_pairs: BTreeMap<Destination, Vec<String>> = BTreeMap::new();
         for (key, value) in added {
-            let (spot, key) = self.spot(&base, parts, key)?;
-            spots.entry(spot).or_default().push(render_pair(&render_path(&key), value, self.layout.newline));
+            let (destination, key) = self.destination(&base, parts, key)?;
+            new_pairs.entry(destination).or_default().push(render_pair(&render_path(&key), value, self.layout.newline));
         }
-        let emptied = spots.is_empty() && !gone.is_empty() && matches!(section, Section::Profile(_));
+        let may_empty_profile =
+            new_pairs.is_empty() && !removed_paths.is_empty() && matches!(section, Section::Profile(_));
         let mut replaced = BTreeSet::new();
-        if emptied && !self.anything_left(parts, &gone) {
-            replaced.extend(self.leave_empty(&base, parts));
+        if may_empty_profile && !self.has_remaining_keys(parts, &removed_paths) {
+            replaced.extend(self.keep_empty_profile(&base, parts));
         }
-        for (spot, pairs) in spots {
-            replaced.extend(self.put(&spot, &base, parts, &pairs));
+        for (destination, pairs) in new_pairs {
+            replaced.extend(self.insert_pairs(&destination, &base, parts, &pairs));
         }
-        for pair in lines.difference(&replaced) {
-            self.remove_lines(&self.layout.pairs[*pair]);
+        for pair in removed_lines.difference(&replaced) {
+            self.remove_pair(&self.layout.pairs[*pair]);
         }
         Ok(())
     }
 
-    /// Takes out what lies at or under the `gone` paths, but for the pairs on lines of their own,
-    /// which it gives back.
-    fn take_out(&mut self, parts: &Parts, gone: &[Vec<String>]) -> BTreeSet<usize> {
+    /// Removes everything at or under the `removed` paths, except pairs on lines of their own. Returns
+    /// those pairs.
+    fn remove_keys(&mut self, parts: &SectionParts, removed: &[Vec<String>]) -> BTreeSet<usize> {
         let layout = self.layout;
-        let is_gone = |path: &[String]| gone.iter().any(|gone| path.starts_with(gone));
-        for header in parts.headers.iter().filter(|header| is_gone(&layout.headers[**header].path)) {
-            self.gone_headers.insert(*header);
-            self.removed.push(self.block(*header));
+        let is_removed = |path: &[String]| removed.iter().any(|removed| path.starts_with(removed));
+        for header in parts.headers.iter().filter(|header| is_removed(&layout.headers[**header].path)) {
+            self.removed_headers.insert(*header);
+            self.removed_blocks.push(self.header_block(*header));
         }
-        let mut lines = BTreeSet::new();
-        for pair in parts.pairs.iter().filter(|pair| is_gone(&layout.pairs[**pair].path)) {
-            match layout.pairs[*pair].home {
-                Home::Lines { header: Some(header), .. } if self.gone_headers.contains(&header) => continue,
-                Home::Lines { .. } => drop(lines.insert(*pair)),
-                Home::Inline { table, .. } if is_gone(&layout.pairs[layout.tables[table].owner].path) => continue,
-                Home::Inline { table, ordinal } => drop(self.inline.entry(table).or_default().gone.insert(ordinal)),
+        let mut own_lines = BTreeSet::new();
+        for pair in parts.pairs.iter().filter(|pair| is_removed(&layout.pairs[**pair].path)) {
+            match layout.pairs[*pair].position {
+                PairPosition::Lines { header: Some(header), .. } if self.removed_headers.contains(&header) => continue,
+                PairPosition::Lines { .. } => drop(own_lines.insert(*pair)),
+                PairPosition::Inline { table, .. }
+                    if is_removed(&layout.pairs[layout.inline_tables[table].owner].path) =>
+                {
+                    continue;
+                }
+                PairPosition::Inline { table, ordinal } => {
+                    self.inline_changes.entry(table).or_default().removed.insert(ordinal);
+                }
             }
-            self.gone_pairs.insert(*pair);
+            self.removed_pairs.insert(*pair);
         }
-        lines
+        own_lines
     }
 
-    /// Where a new `key` of the section goes, and the key as it is called there.
-    fn spot(&self, base: &[String], parts: &Parts, key: &[String]) -> Result<(Spot, Vec<String>), EditError> {
+    /// Returns the destination of a new `key` of the section, and the key as written there.
+    fn destination(
+        &self,
+        base: &[String],
+        parts: &SectionParts,
+        key: &[String],
+    ) -> Result<(Destination, Vec<String>), EditError> {
         let target = [base, key].concat();
         for depth in (1..target.len()).rev() {
             let above = &target[..depth];
-            if let Some(pair) = self.layout.pair(above).filter(|pair| !self.gone_pairs.contains(pair)) {
-                let table =
-                    self.layout.pairs[pair].inline.ok_or_else(|| EditError::NotATable { key: above.join(".") })?;
-                return Ok((Spot::Inline(table), target[depth..].to_vec()));
+            if let Some(pair) = self.layout.pair(above).filter(|pair| !self.removed_pairs.contains(pair)) {
+                let table = self.layout.pairs[pair]
+                    .inline_table
+                    .ok_or_else(|| EditError::NotATable { key: above.join(".") })?;
+                return Ok((Destination::Inline(table), target[depth..].to_vec()));
             }
-            let stays = |header: &&usize| !self.gone_headers.contains(*header);
+            let stays = |header: &&usize| !self.removed_headers.contains(*header);
             let mut headers = parts.headers.iter().filter(stays);
             if let Some(header) =
                 headers.find(|header| depth >= base.len() && self.layout.headers[**header].path == above)
             {
-                return Ok((Spot::Under(Some(*header)), target[depth..].to_vec()));
+                return Ok((Destination::Under(Some(*header)), target[depth..].to_vec()));
             }
         }
         let beside = |pair: &&usize| {
             let pair = &self.layout.pairs[**pair];
-            pair.item().is_some() && pair.given() < base.len()
+            pair.statement().is_some() && pair.inherited_depth() < base.len()
         };
-        let spot = match (base.is_empty(), parts.pairs.iter().rev().find(beside), parts.headers.first()) {
-            (true, ..) => Spot::Under(None),
-            (_, Some(pair), _) => Spot::Beside(*pair),
-            (_, None, Some(header)) => Spot::Before(*header),
-            (_, None, None) => Spot::Nowhere,
+        let destination = match (base.is_empty(), parts.pairs.iter().rev().find(beside), parts.headers.first()) {
+            (true, ..) => Destination::Under(None),
+            (_, Some(pair), _) => Destination::Beside(*pair),
+            (_, None, Some(header)) => Destination::Before(*header),
+            (_, None, None) => Destination::NewSection,
         };
-        Ok((spot, key.to_vec()))
+        Ok((destination, key.to_vec()))
     }
 
-    /// Puts new pairs in; gives the pair whose lines they replace, if they do.
-    fn put(&mut self, spot: &Spot, base: &[String], parts: &Parts, pairs: &[String]) -> Option<usize> {
-        match *spot {
-            Spot::Inline(table) => {
-                self.inline.entry(table).or_default().added.extend_from_slice(pairs);
+    /// Inserts new pairs. Returns the pair whose lines they replace, if any.
+    fn insert_pairs(
+        &mut self,
+        destination: &Destination,
+        base: &[String],
+        parts: &SectionParts,
+        pairs: &[String],
+    ) -> Option<usize> {
+        match *destination {
+            Destination::Inline(table) => {
+                self.inline_changes.entry(table).or_default().added.extend_from_slice(pairs);
                 None
             }
-            Spot::Under(header) => {
+            Destination::Under(header) => {
                 let siblings = match header {
                     Some(header) => self.layout.headers[header].pairs.clone(),
-                    None => {
-                        parts.pairs.iter().copied().filter(|pair| self.layout.pairs[*pair].item().is_some()).collect()
-                    }
+                    None => parts
+                        .pairs
+                        .iter()
+                        .copied()
+                        .filter(|pair| self.layout.pairs[*pair].statement().is_some())
+                        .collect(),
                 };
-                let above = header.map(|header| self.layout.headers[header].item);
-                self.put_lines(&siblings, above, pairs)
+                let above = header.map(|header| self.layout.headers[header].statement);
+                self.insert_lines(&siblings, above, pairs)
             }
-            Spot::Beside(pair) => {
-                let home = &self.layout.pairs[pair];
-                let prefix = self.prefix(home, base.len());
-                let alike = |other: &Pair| other.item().is_some() && other.given() == home.given();
+            Destination::Beside(pair) => {
+                let neighbor = &self.layout.pairs[pair];
+                let prefix = self.dotted_prefix(neighbor, base.len());
+                let alike =
+                    |other: &Pair| other.statement().is_some() && other.inherited_depth() == neighbor.inherited_depth();
                 let siblings: Vec<usize> =
                     parts.pairs.iter().copied().filter(|pair| alike(&self.layout.pairs[*pair])).collect();
                 let pairs: Vec<String> = pairs.iter().map(|pair| format!("{prefix}{pair}")).collect();
-                self.put_lines(&siblings, None, &pairs)
+                self.insert_lines(&siblings, None, &pairs)
             }
-            Spot::Before(header) => {
+            Destination::Before(header) => {
                 let at = self.block_with_comments(header).start;
-                self.new_block(at, base, pairs);
+                self.add_block(at, base, pairs);
                 None
             }
-            Spot::Nowhere => {
-                let at = self.place_of_section(base);
-                self.new_block(at, base, pairs);
+            Destination::NewSection => {
+                let at = self.new_section_offset(base);
+                self.add_block(at, base, pairs);
                 None
             }
         }
     }
 
-    /// New lines in the place of the first sibling that goes, else behind the last one, else behind
-    /// the item above.
-    fn put_lines(&mut self, siblings: &[usize], above: Option<usize>, pairs: &[String]) -> Option<usize> {
+    /// Inserts new lines. They replace the first removed sibling, else they go after the last sibling,
+    /// else after the statement `above`.
+    fn insert_lines(&mut self, siblings: &[usize], above: Option<usize>, pairs: &[String]) -> Option<usize> {
         let newline = self.layout.newline;
-        if let Some(first) = siblings.iter().find(|pair| self.gone_pairs.contains(pair)) {
+        if let Some(first) = siblings.iter().find(|pair| self.removed_pairs.contains(pair)) {
             let span = self.layout.pairs[*first].span();
-            let indent = self.indent(span.start);
+            let indent = self.indent_before(span.start);
             self.splices.replace(span, pairs.join(&format!("{newline}{indent}")));
             return Some(*first);
         }
-        let last = siblings.last().and_then(|pair| self.layout.pairs[*pair].item()).or(above);
-        let (indent, at) = match last.map(|last| &self.layout.items[last].lines) {
-            Some(lines) => (self.indent(blanks_end(self.text, lines.start)), lines.end),
+        let last = siblings.last().and_then(|pair| self.layout.pairs[*pair].statement()).or(above);
+        let (indent, at) = match last.map(|last| &self.layout.statements[last].lines) {
+            Some(lines) => (self.indent_before(blanks_end(self.text, lines.start)), lines.end),
             None => ("", text_start(self.text)),
         };
-        // A file without a last line end stays one.
-        let open = at > 0 && last.is_some() && !self.text[..at].ends_with('\n');
-        let line =
-            |pair: &String| if open { format!("{newline}{indent}{pair}") } else { format!("{indent}{pair}{newline}") };
+        // A file without a last line end gets none.
+        let lacks_newline = at > 0 && last.is_some() && !self.text[..at].ends_with('\n');
+        let line = |pair: &String| {
+            if lacks_newline { format!("{newline}{indent}{pair}") } else { format!("{indent}{pair}{newline}") }
+        };
         self.splices.insert(at, pairs.iter().map(line).collect::<String>());
         None
     }
 
-    /// What stands before the key of a section, up to and with its dot, in a pair that names it.
-    fn prefix(&self, pair: &Pair, depth: usize) -> String {
-        let count = depth - pair.given();
-        let dot = &self.text[pair.keys[count - 1].end..pair.keys[count].start];
+    /// Returns the part of a pair's dotted key that names the section, with the dot after it.
+    fn dotted_prefix(&self, pair: &Pair, depth: usize) -> String {
+        let count = depth - pair.inherited_depth();
+        let dot = &self.text[pair.key_spans[count - 1].end..pair.key_spans[count].start];
         format!("{}{dot}", self.written_key(pair, count))
     }
 
-    fn anything_left(&self, parts: &Parts, gone: &[Vec<String>]) -> bool {
-        let stays = |path: &[String]| !gone.iter().any(|gone| path.starts_with(gone));
+    fn has_remaining_keys(&self, parts: &SectionParts, removed: &[Vec<String>]) -> bool {
+        let stays = |path: &[String]| !removed.iter().any(|removed| path.starts_with(removed));
         parts.headers.iter().any(|header| stays(&self.layout.headers[*header].path))
             || parts.pairs.iter().any(|pair| stays(&self.layout.pairs[*pair].path))
     }
 
-    /// A profile of which every key is taken out stays, empty; gives the pair it replaces, if it does.
-    fn leave_empty(&mut self, base: &[String], parts: &Parts) -> Option<usize> {
+    /// Keeps a profile without keys as an empty table. Returns the pair that this table replaces, if any.
+    fn keep_empty_profile(&mut self, base: &[String], parts: &SectionParts) -> Option<usize> {
         if let Some(header) = parts.headers.first() {
-            let block = self.block(*header);
-            self.removed.retain(|removed| *removed != block);
+            let block = self.header_block(*header);
+            self.removed_blocks.retain(|removed| *removed != block);
             self.splices.replace(block, format!("{}{}", self.header_line(base), self.layout.newline));
             return None;
         }
         let first = *parts.pairs.first()?;
         let pair = &self.layout.pairs[first];
-        let stub = format!("{} = {{}}", self.written_key(pair, base.len() - pair.given()));
-        match pair.home {
-            Home::Lines { .. } => self.splices.replace(pair.span(), stub),
-            Home::Inline { table, .. } => self.inline.entry(table).or_default().added.push(stub),
+        let stub = format!("{} = {{}}", self.written_key(pair, base.len() - pair.inherited_depth()));
+        match pair.position {
+            PairPosition::Lines { .. } => self.splices.replace(pair.span(), stub),
+            PairPosition::Inline { table, .. } => self.inline_changes.entry(table).or_default().added.push(stub),
         }
         Some(first)
     }
 
-    /// Takes a pair's lines out; a comment behind it stays.
-    pub(super) fn remove_lines(&mut self, pair: &Pair) {
-        let Home::Lines { item, .. } = pair.home else { return };
-        let lines = self.layout.items[item].lines.clone();
-        let behind = blanks_end(self.text, pair.value.end);
-        if self.text[behind..].starts_with('#') {
-            self.splices.remove(pair.keys[0].start..behind);
+    /// Removes the lines of a pair; a comment after the pair stays.
+    pub(super) fn remove_pair(&mut self, pair: &Pair) {
+        let PairPosition::Lines { statement, .. } = pair.position else { return };
+        let lines = self.layout.statements[statement].lines.clone();
+        let after_blanks = blanks_end(self.text, pair.value_span.end);
+        if self.text[after_blanks..].starts_with('#') {
+            self.splices.remove(pair.key_spans[0].start..after_blanks);
         } else {
             self.splices.remove(lines);
         }
     }
 
-    /// The blanks before what stands at `at`.
-    fn indent(&self, at: usize) -> &'a str {
+    /// Returns the indentation before `at`; empty if other text precedes `at` on its line.
+    fn indent_before(&self, at: usize) -> &'a str {
         let line = line_start(self.text, at);
         let indent = &self.text[line..at];
         if indent.trim().is_empty() { indent } else { "" }
     }
 
-    /// Where a section goes that is not there: above those that come after it, else at the end.
-    fn place_of_section(&self, base: &[String]) -> usize {
+    /// Returns the offset for a missing section: above the sections that follow it, else the end.
+    fn new_section_offset(&self, base: &[String]) -> usize {
         let later: &[&str] = if base[0] == "recipients" { &["defaults", "profiles"] } else { &["profiles"] };
-        let is_later = |header: &&Header| later.contains(&header.path[0].as_str());
+        let is_later = |header: &&TableHeader| later.contains(&header.path[0].as_str());
         let header = self.layout.headers.iter().find(is_later);
-        let header = header.and_then(|header| self.layout.items[header.item].header);
+        let header = header.and_then(|header| self.layout.statements[header.statement].header);
         header.map_or(self.text.len(), |header| self.block_with_comments(header).start)
     }
 }

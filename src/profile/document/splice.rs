@@ -1,30 +1,29 @@
-//! Cutting a text and putting other text in its place.
+//! Replaces ranges of a text.
 
 use std::ops::Range;
 
-/// Replacements of ranges of one text, made in one pass.
+/// Replacements in one text, applied in one pass.
 #[derive(Default)]
 pub(super) struct Splices(Vec<(Range<usize>, String)>);
 
 impl Splices {
-    /// Puts `text` in the place of `range`.
+    /// Replaces `range` with `text`.
     pub(super) fn replace(&mut self, range: Range<usize>, text: impl Into<String>) {
         self.0.push((range, text.into()));
     }
 
-    /// Takes `range` out.
     pub(super) fn remove(&mut self, range: Range<usize>) {
         self.replace(range, "");
     }
 
-    /// Puts `text` before what stands at `at`, behind what was put there before.
+    /// Inserts `text` at `at`, after texts inserted there before.
     pub(super) fn insert(&mut self, at: usize, text: impl Into<String>) {
         self.replace(at..at, text);
     }
 
-    /// The text after all of them. Where ranges overlap, their union goes.
+    /// Returns the text after all replacements. Overlapping ranges are removed as a union.
     pub(super) fn apply(mut self, original: &str) -> String {
-        // What is put in somewhere comes before what is replaced from there on.
+        // An insertion comes before a replacement that starts at the same offset.
         self.0.sort_by_key(|(range, _)| (range.start, !range.is_empty()));
         let added: usize = self.0.iter().map(|(_, text)| text.len()).sum();
         let mut result = String::with_capacity(original.len() + added);
@@ -39,32 +38,31 @@ impl Splices {
     }
 }
 
-/// Where the line starts that holds the byte at `at`.
+/// Returns the start of the line that holds the byte at `at`.
 pub(super) fn line_start(text: &str, at: usize) -> usize {
     text[..at].rfind('\n').map_or_else(|| text_start(text), |end| end + 1)
 }
 
-/// Where the line ends that holds the byte at `at`, its line end included.
+/// Returns the end of the line that holds the byte at `at`, after its line end.
 pub(super) fn line_end(text: &str, at: usize) -> usize {
     text[at..].find('\n').map_or(text.len(), |end| at + end + 1)
 }
 
-/// Where the text starts behind its byte-order mark.
+/// Returns the start of the text after its byte-order mark.
 pub(super) fn text_start(text: &str) -> usize {
     if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 }
 }
 
-/// The end of the blanks that stand at `at`.
+/// Returns the end of the blanks that start at `at`.
 pub(super) fn blanks_end(text: &str, at: usize) -> usize {
     at + text[at..].bytes().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
 }
 
-/// Whether a line holds nothing.
 pub(super) fn is_blank(line: &str) -> bool {
     line.trim().is_empty()
 }
 
-/// Whether a line holds a comment and nothing else.
+/// Returns whether a line holds only a comment.
 pub(super) fn is_comment(line: &str) -> bool {
     line.trim_start().starts_with('#')
 }

@@ -23,12 +23,12 @@ fn key(path: &str) -> Vec<String> {
     path.split('/').map(str::to_owned).collect()
 }
 
-fn set(place: &str, path: &str, value: impl Into<Value>) -> Edit {
-    Edit::Set { section: section(place), key: key(path), value: value.into() }
+fn set(section_name: &str, path: &str, value: impl Into<EditValue>) -> Edit {
+    Edit::Set { section: section(section_name), key: key(path), value: value.into() }
 }
 
-fn unset(place: &str, path: &str) -> Edit {
-    Edit::Unset { section: section(place), key: key(path) }
+fn unset(section_name: &str, path: &str) -> Edit {
+    Edit::Unset { section: section(section_name), key: key(path) }
 }
 
 fn add(profile: &str) -> Edit {
@@ -43,17 +43,17 @@ fn rename(from: &str, to: &str) -> Edit {
     Edit::RenameProfile { from: name(from), to: name(to) }
 }
 
-impl From<&str> for Value {
+impl From<&str> for EditValue {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())
     }
 }
 
-/// Each case with LF, with CRLF, behind a byte-order mark, and without its last line end.
+/// Checks a case with LF, with CRLF, and with a byte-order mark.
 fn check(before: &str, edits: &[Edit], after: &str) {
-    let case = |before: String, wanted: String| {
+    let case = |before: String, expected: String| {
         let found = document(&before).apply(edits).unwrap_or_else(|error| panic!("{error:?}\n{before}"));
-        assert_eq!(String::from_utf8_lossy(found.bytes()), wanted, "\n{before}\n{edits:?}");
+        assert_eq!(String::from_utf8_lossy(found.bytes()), expected, "\n{before}\n{edits:?}");
     };
     let (before, after) = (format!("{HEAD}{before}"), format!("{HEAD}{after}"));
     case(before.clone(), after.clone());
@@ -94,7 +94,7 @@ fn a_value_is_replaced_where_it_stands() {
         ("[profiles]\na = {tags=[]}#x\n", "[profiles]\na = {tags=[\"y\", \"z\"]}#x\n"),
         ("[profiles.a]\ntags = []", "[profiles.a]\ntags = [\"y\", \"z\"]"),
     ] {
-        check(before, &[set("a", "tags", Value::List(vec!["y".to_owned(), "z".to_owned()]))], after);
+        check(before, &[set("a", "tags", EditValue::List(vec!["y".to_owned(), "z".to_owned()]))], after);
     }
 }
 
@@ -189,11 +189,11 @@ fn a_key_is_taken_out_but_not_the_comment_behind_it() {
 
 #[test]
 fn what_is_sealed_stands_where_it_stood_in_clear() {
-    let secret = Value::Block("-----BEGIN-----\nx\n-----END-----\n".to_owned());
-    let sealed = Value::Table(vec![
+    let secret = EditValue::Multiline("-----BEGIN-----\nx\n-----END-----\n".to_owned());
+    let sealed = EditValue::Table(vec![
         ("id".to_owned(), "5f0c9a3e7b1d2c44".into()),
         ("to".to_owned(), "9c1b77aa03e2d5f1".into()),
-        ("since".to_owned(), Value::Date(jiff::civil::date(2026, 11, 23))),
+        ("since".to_owned(), EditValue::Date(jiff::civil::date(2026, 11, 23))),
     ]);
     let edits = [
         unset("a", "netosecret"),
@@ -305,7 +305,7 @@ fn a_profile_goes_with_what_is_its_own() {
         ("[profiles]\na = { tags = [] }\nb = {}\n", "[profiles]\nb = {}\n"),
         ("[profiles.\"a\"]\n", ""),
     ] {
-        // The blank line above goes too where nothing is left below.
+        // The blank line above is removed too if nothing remains below.
         let after = if after.is_empty() { String::new() } else { after.to_owned() };
         let (before, after) = (format!("{HEAD}{before}"), format!("{HEAD}{after}"));
         let found = document(&before).apply(&[remove("a")]).unwrap_or_else(|error| panic!("{error:?}\n{before}"));
@@ -336,14 +336,14 @@ fn a_name_changes_wherever_it_is_written() {
         check(before, &[rename("a", "z.z")], after);
     }
     let edits =
-        [rename("a", "b"), rename("b", "a"), set("a", "tags", Value::List(vec![])), set("b", "description", "d")];
+        [rename("a", "b"), rename("b", "a"), set("a", "tags", EditValue::List(vec![])), set("b", "description", "d")];
     assert!(matches!(document(&format!("{HEAD}[profiles.a]\n")).apply(&edits), Err(EditError::UnknownProfile(_))));
     check(
         "[profiles]\na.protected = true\n",
         &[
             rename("a", "b"),
             set("a", "description", "d"),
-            set("b", "tags", Value::List(vec![])),
+            set("b", "tags", EditValue::List(vec![])),
             unset("a", "protected"),
         ],
         "[profiles]\nb.description = \"d\"\nb.tags = []\n",
@@ -369,7 +369,7 @@ fn a_section_is_made_where_it_is_missing() {
         assert_eq!(*document(before).apply(&recipients).unwrap().text, after);
     }
     let top = document("# mine\nversion = 1 # v\n\n[recipients]\n")
-        .apply(&[set("top", "explicit", Value::Flag(true)), set("defaults", "leeway", "1m")]);
+        .apply(&[set("top", "explicit", EditValue::Flag(true)), set("defaults", "leeway", "1m")]);
     assert_eq!(
         *top.unwrap().text,
         "# mine\nversion = 1 # v\nexplicit = true\n\n[recipients]\n\n[defaults]\nleeway = \"1m\"\n"
@@ -411,8 +411,8 @@ fn what_cannot_be_or_would_harm_is_refused() {
     assert_eq!(
         refused(&[
             unset("a", "nothing"),
-            set("bad", "tags", Value::List(vec![])),
-            set("bad", "env", Value::Table(vec![]))
+            set("bad", "tags", EditValue::List(vec![])),
+            set("bad", "env", EditValue::Table(vec![]))
         ]),
         None
     );
@@ -437,12 +437,12 @@ fn the_values_of_a_text_do_not_matter() {
         "}{][,=.",
     ] {
         let before = document(&format!("{HEAD}[profiles.a]\n[profiles.b]\n"));
-        let block = Value::Block(text.to_owned());
+        let block = EditValue::Multiline(text.to_owned());
         let edits = [
             set("a", "description", text),
             set("b", "description", block),
             set("a", "env/X", text),
-            set("b", "tags", Value::List(vec![text.to_owned(), text.to_owned()])),
+            set("b", "tags", EditValue::List(vec![text.to_owned(), text.to_owned()])),
         ];
         let after = before.apply(&edits).unwrap_or_else(|error| panic!("{error:?} {text:?}"));
         let profile = after.store().profiles[0].profile.as_ref().unwrap();
@@ -456,9 +456,9 @@ fn what_is_written_is_known() {
         "{HEAD}[profiles.a]\nnetosecret = \"\"\"\nc\\u0034n\"\"\"\nenv.X = ''\n[profiles]\nb = {{ password = 'p', appkey = 'k', env = {{ Y = '' }} }}\n[profiles.c.env]\n"
     );
     let document = document(&text);
-    assert_eq!(document.clear_value(&name("a"), ClearKey::Netosecret).as_deref(), Some("c4n"));
-    assert_eq!(document.clear_value(&name("b"), ClearKey::Password).as_deref(), Some("p"));
-    assert_eq!(document.clear_value(&name("b"), ClearKey::Sharedsecret), None);
+    assert_eq!(document.plaintext_value(&name("a"), PlaintextKey::Netosecret).as_deref(), Some("c4n"));
+    assert_eq!(document.plaintext_value(&name("b"), PlaintextKey::Password).as_deref(), Some("p"));
+    assert_eq!(document.plaintext_value(&name("b"), PlaintextKey::Sharedsecret), None);
     for (place, path, declared) in [
         ("a", &["env"][..], true),
         ("a", &["env", "X"], true),
@@ -484,8 +484,8 @@ fn many_edits_are_one_pass() {
     let edits: Vec<Edit> = (0..count)
         .flat_map(|n| {
             [
-                set(&format!("p{n:05}"), "tags", Value::List(vec![])),
-                set(&format!("p{n:05}"), "protected", Value::Flag(true)),
+                set(&format!("p{n:05}"), "tags", EditValue::List(vec![])),
+                set(&format!("p{n:05}"), "protected", EditValue::Flag(true)),
                 add(&format!("q{n:05}")),
             ]
         })
@@ -496,8 +496,9 @@ fn many_edits_are_one_pass() {
 
 #[test]
 fn a_profile_is_rewritten_by_hand() {
-    let replace =
-        |was: &str, text: &str| [Edit::ReplaceBlock { name: name("a"), was: was.to_owned(), text: text.to_owned() }];
+    let replace = |was: &str, text: &str| {
+        [Edit::ReplaceBlock { name: name("a"), old_text: was.to_owned(), new_text: text.to_owned() }]
+    };
     for (before, lines, new, after) in [
         (
             "# a\n[profiles.a]\ntags = []\n# of a\n\n# b\n[profiles.b]\n",
@@ -519,10 +520,10 @@ fn a_profile_is_rewritten_by_hand() {
         ),
     ] {
         let text = format!("{HEAD}{before}");
-        assert_eq!(document(&text).block(&name("a")).as_deref(), Some(lines));
+        assert_eq!(document(&text).profile_block(&name("a")).as_deref(), Some(lines));
         for text in [text.clone(), text.replace('\n', "\r\n"), text.trim_end().to_owned()] {
             let whole = document(&text);
-            let same = whole.block(&name("a")).unwrap();
+            let same = whole.profile_block(&name("a")).unwrap();
             assert_eq!(*whole.apply(&replace(&same, &same)).unwrap().text, text);
         }
         assert_eq!(*document(&text).apply(&replace(lines, new)).unwrap().text, format!("{HEAD}{after}"));
@@ -548,8 +549,8 @@ fn a_profile_is_rewritten_by_hand() {
         );
     }
     let inline = Document::parse(b"version = 1\nprofiles = { a = { } }".to_vec(), Path::new("/")).unwrap();
-    assert_eq!(inline.block(&name("a")), None);
-    assert_eq!(inline.apply(&replace("", "")).err(), Some(EditError::NoLines(name("a"))));
+    assert_eq!(inline.profile_block(&name("a")), None);
+    assert_eq!(inline.apply(&replace("", "")).err(), Some(EditError::SharedLines(name("a"))));
     let stale = replace("[profiles.a]\n", "[profiles.a]\ntags = []\n");
     assert_eq!(document.apply(&stale).err(), Some(EditError::BlockChanged(name("a"))));
 }

@@ -1,42 +1,43 @@
-//! The form of `profiles.toml`: its tables, their keys, what each takes, and the words for it.
+//! The format of `profiles.toml`: its tables, their keys, the types of the values, and the descriptions.
 //!
-//! This is the one description of the format. The parser knows no key that is not described here; the JSON Schema and
-//! the manual page of the file are made of it. What a value means stands in `parse`.
+//! This is the only description of the format. The parser accepts only keys described here. The JSON Schema and the
+//! manual page of the file are generated from it. The meaning of values belongs to `parse`.
 
 mod keys;
 mod schema;
 
-pub(crate) use keys::{API_KEY, DEFAULTS, PERSON, PROFILE, SEALED, SOURCE, TOP};
+pub use keys::{API_KEY_KEYS, DEFAULTS, PERSON_KEYS, PROFILE, SEALED, SOURCE, TOP};
 pub use schema::schema;
 
-/// A table whose keys are fixed.
-pub(crate) struct Form {
-    /// What it is, in a sentence.
-    pub(crate) says: &'static str,
-    groups: &'static [&'static [Key]],
+/// A table with fixed keys.
+pub struct TableSpec {
+    /// Description of the table, in a sentence.
+    pub description: &'static str,
+    groups: &'static [&'static [KeySpec]],
 }
 
 /// A key of a table.
-pub(crate) struct Key {
-    /// As it is written.
-    pub(crate) name: &'static str,
-    /// What it takes.
-    pub(crate) takes: Takes,
-    /// What it is for.
-    pub(crate) says: &'static str,
-    /// What holds where the key is absent, in the notation that TOML and JSON share; absent where nothing does.
-    pub(crate) usual: Option<&'static str>,
-    /// Values in the same notation; a date is written as TOML has it.
-    pub(crate) examples: &'static [&'static str],
-    /// Whether it has to be there.
-    pub(crate) needed: bool,
+pub struct KeySpec {
+    /// Name of the key as written.
+    pub name: &'static str,
+    /// Type of the value.
+    pub value_type: ValueType,
+    /// Purpose of the key.
+    pub description: &'static str,
+    /// Value used if the key is absent, in the notation that TOML and JSON share; `None` if there is no default.
+    pub default_value: Option<&'static str>,
+    /// Example values in the same notation; a date is written as in TOML.
+    pub examples: &'static [&'static str],
+    /// Whether the key is required.
+    pub required: bool,
 }
 
-/// The kinds of values.
+/// Types of values.
 #[derive(Clone, Copy)]
-pub(crate) enum Takes {
+pub enum ValueType {
     /// The version of the format.
     Version,
+    /// `true` or `false`.
     Flag,
     /// Any text.
     Text,
@@ -44,70 +45,75 @@ pub(crate) enum Takes {
     Word,
     /// A list of any texts.
     Texts,
+    /// A length of time.
     Span,
+    /// The address of the API.
     Url,
+    /// An absolute path.
     AbsolutePath,
+    /// 16 hex digits.
     Hex,
+    /// A date.
     Date,
-    /// The name of a variable to be read.
+    /// The name of an environment variable to read.
     Variable,
     /// A program and its arguments.
     Command,
     /// A list of names from `[recipients]`.
     RecipientNames,
-    /// Variables that a profile adds.
+    /// Environment variables that a profile adds.
     Env,
-    /// Names with public keys.
+    /// Recipient names with public keys.
     Recipients,
-    /// Names with a [`Form`] each.
-    Profiles(&'static Form),
+    /// Profile names, each with a [`TableSpec`].
+    Profiles(&'static TableSpec),
     /// A sealed text, or a table that names a source.
-    Secret(&'static Form),
-    Table(&'static Form),
+    Secret(&'static TableSpec),
+    /// A table with fixed keys.
+    Table(&'static TableSpec),
 }
 
-impl Form {
-    const fn new(says: &'static str, groups: &'static [&'static [Key]]) -> Self {
-        Self { says, groups }
+impl TableSpec {
+    const fn new(description: &'static str, groups: &'static [&'static [KeySpec]]) -> Self {
+        Self { description, groups }
     }
 
-    /// Its keys, in the order that they are explained in.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &'static Key> {
+    /// Returns the keys, in the order of the manual page.
+    pub fn keys(&self) -> impl Iterator<Item = &'static KeySpec> {
         self.groups.iter().copied().flatten()
     }
 
-    /// Their names.
-    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+    pub(super) fn key_names(&self) -> impl Iterator<Item = &'static str> {
         self.keys().map(|key| key.name)
     }
 
-    /// Whether it has a key of that name.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.names().any(|known| known == name)
+    /// Returns whether the table has a key of this name.
+    pub fn has_key(&self, name: &str) -> bool {
+        self.key_names().any(|known| known == name)
     }
 }
 
-impl Key {
-    const fn new(name: &'static str, takes: Takes, says: &'static str) -> Self {
-        Self { name, takes, says, usual: None, examples: &[], needed: false }
+impl KeySpec {
+    const fn new(name: &'static str, value_type: ValueType, description: &'static str) -> Self {
+        Self { name, value_type, description, default_value: None, examples: &[], required: false }
     }
 
-    const fn usual(self, usual: &'static str) -> Self {
-        Self { usual: Some(usual), ..self }
+    const fn default_value(self, default_value: &'static str) -> Self {
+        Self { default_value: Some(default_value), ..self }
     }
 
     const fn examples(self, examples: &'static [&'static str]) -> Self {
         Self { examples, ..self }
     }
 
-    const fn needed(self) -> Self {
-        Self { needed: true, ..self }
+    const fn required(self) -> Self {
+        Self { required: true, ..self }
     }
 }
 
-impl Takes {
-    /// What a person is told to write.
-    pub(crate) fn words(self) -> &'static str {
+impl ValueType {
+    /// Describes a valid value, for the schema and the manual page.
+    pub fn expected(self) -> &'static str {
         match self {
             Self::Version => "the whole number 1",
             Self::Flag => "true or false",

@@ -1,11 +1,11 @@
-//! The format as a JSON Schema, for editors and for those who write stores with other programs.
+//! The format as a JSON Schema, for editors and for programs that write stores.
 //!
-//! Of draft 7: taplo, which most editors check TOML with, knows no later one. Patterns have no look-around, because some
-//! of the engines that they meet have none. A schema sees one file: whether a recipient is declared, a key is a key and
-//! a date is no text is said by neto alone.
+//! The schema uses draft 7, because taplo, which most editors use to check TOML, knows no later draft. Patterns have no
+//! look-around, because some regex engines lack it. Some rules are beyond a schema, and only neto checks them: a recipient
+//! is declared, a public key is valid, a date is not a string.
 
-use super::{API_KEY, Form, Key, PERSON, TOP, Takes};
-use crate::profile::ClearKey;
+use super::{API_KEY_KEYS, KeySpec, PERSON_KEYS, TOP, TableSpec, ValueType};
+use crate::profile::PlaintextKey;
 use crate::profile::name::{DEVICE_PATTERN, NAME_PATTERN};
 use crate::profile::parse::{VARIABLE_PATTERN, forbidden_variable_pattern};
 use crate::profile::span::SPAN_PATTERN;
@@ -13,169 +13,176 @@ use crate::profile::url::URL_PATTERN;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-/// What is sent as one word: no control characters.
+/// Text that is sent as one word: no control characters.
 const WORD_PATTERN: &str = r"^[^\x00-\x1f\x7f-\x9f]+$";
-/// What a process can be given.
+/// Text that can be passed to a process: no NUL.
 const NO_NUL_PATTERN: &str = r"^[^\x00]*$";
-/// On Unix, or on Windows with a drive or a share.
+/// Absolute path on Unix, or on Windows with a drive or a share.
 const ABSOLUTE_PATTERN: &str = r"^(/|[A-Za-z]:[/\\]|\\\\)";
 const HEX_PATTERN: &str = "^[0-9a-f]{16}$";
-/// A public key of age, as far as the parser looks at it.
+/// Public key of age, as far as the parser checks it.
 const RECIPIENT_PATTERN: &str = "^age1[!-~]*$";
 
-/// A JSON value whose keys stay in their order.
-enum Json {
+/// A JSON value whose keys keep their order.
+enum SchemaNode {
     Plain(Value),
-    List(Vec<Json>),
-    Object(Object),
+    List(Vec<SchemaNode>),
+    Object(SchemaObject),
 }
 
-/// An object of the schema, keyword by keyword.
-struct Object(Vec<(&'static str, Json)>);
+/// An object of the schema: keywords with values, in order.
+struct SchemaObject(Vec<(&'static str, SchemaNode)>);
 
-/// The JSON Schema of `profiles.toml`, indented, with a line end.
+/// Returns the JSON Schema of `profiles.toml`, indented, with a final line end.
 #[must_use]
 pub fn schema() -> String {
     let definitions = object([
-        ("profileName", name(&[DEVICE_PATTERN, "^env$"])),
-        ("recipientName", name(&[DEVICE_PATTERN])),
-        ("variable", text(VARIABLE_PATTERN).with("not", object([("pattern", forbidden_variable_pattern())]))),
+        ("profileName", name_schema(&[DEVICE_PATTERN, "^env$"])),
+        ("recipientName", name_schema(&[DEVICE_PATTERN])),
+        ("variable", text_schema(VARIABLE_PATTERN).with("not", object([("pattern", forbidden_variable_pattern())]))),
     ]);
     let schema = object([("$schema", "http://json-schema.org/draft-07/schema#"), ("title", "neto: profiles.toml")])
-        .with("description", TOP.says)
-        .join(table(&TOP))
-        .join(url_somewhere())
+        .with("description", TOP.description)
+        .join(table_schema(&TOP))
+        .join(url_required())
         .with("definitions", definitions);
-    // Nothing in it fails to be written.
+    // Serializing these values cannot fail.
     serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"
 }
 
-/// A table of fixed keys.
-fn table(form: &Form) -> Object {
-    let needed = form.keys().filter(|key| key.needed).map(|key| key.name);
-    let properties = Object(form.keys().map(|key| (key.name, described(key).into())).collect());
-    object([("type", "object")]).requiring(needed).with("properties", properties).with("additionalProperties", false)
+/// Returns the schema of a table with fixed keys.
+fn table_schema(table: &TableSpec) -> SchemaObject {
+    let required = table.keys().filter(|key| key.required).map(|key| key.name);
+    let properties = SchemaObject(table.keys().map(|key| (key.name, key_schema(key).into())).collect());
+    object([("type", "object")]).requiring(required).with("properties", properties).with("additionalProperties", false)
 }
 
-/// What a key takes, with the words for it.
-fn described(key: &Key) -> Object {
-    let mut described = object([("title", key.takes.words()), ("description", key.says)]).join(value(key.takes));
-    if let Some(usual) = key.usual {
-        described = described.with("default", literal(usual));
+/// Returns the schema of a key: its type, descriptions, default and examples.
+fn key_schema(key: &KeySpec) -> SchemaObject {
+    let mut schema = object([("title", key.value_type.expected()), ("description", key.description)])
+        .join(value_schema(key.value_type));
+    if let Some(default) = key.default_value {
+        schema = schema.with("default", parse_literal(default));
     }
     if !key.examples.is_empty() {
-        described = described.with("examples", Json::List(key.examples.iter().map(|text| literal(text)).collect()));
+        schema =
+            schema.with("examples", SchemaNode::List(key.examples.iter().map(|text| parse_literal(text)).collect()));
     }
-    described
+    schema
 }
 
-fn value(takes: Takes) -> Object {
-    match takes {
-        Takes::Version => object([("type", "integer")]).with("const", 1),
-        Takes::Flag => object([("type", "boolean")]),
-        Takes::Text => object([("type", "string")]),
-        Takes::Word => text(WORD_PATTERN),
-        Takes::Texts => array(object([("type", "string")])),
-        Takes::Span => text(SPAN_PATTERN),
-        Takes::Url => text(URL_PATTERN),
-        Takes::AbsolutePath => text(ABSOLUTE_PATTERN),
-        Takes::Hex => text(HEX_PATTERN),
-        Takes::Date => object([("type", "string"), ("format", "date")]),
-        Takes::Variable => text(VARIABLE_PATTERN),
-        Takes::Command => array(text(NO_NUL_PATTERN)).with("minItems", 1),
-        Takes::RecipientNames => array(reference("recipientName")).with("minItems", 1),
-        Takes::Env => named("variable", text(NO_NUL_PATTERN)),
-        Takes::Recipients => named("recipientName", text(RECIPIENT_PATTERN)),
-        Takes::Profiles(form) => named("profileName", profile(form)),
-        Takes::Secret(source) => object([("oneOf", Json::List(vec![sealed_text().into(), one_of(source).into()]))]),
-        Takes::Table(form) => table(form),
+fn value_schema(value_type: ValueType) -> SchemaObject {
+    match value_type {
+        ValueType::Version => object([("type", "integer")]).with("const", 1),
+        ValueType::Flag => object([("type", "boolean")]),
+        ValueType::Text => object([("type", "string")]),
+        ValueType::Word => text_schema(WORD_PATTERN),
+        ValueType::Texts => array_schema(object([("type", "string")])),
+        ValueType::Span => text_schema(SPAN_PATTERN),
+        ValueType::Url => text_schema(URL_PATTERN),
+        ValueType::AbsolutePath => text_schema(ABSOLUTE_PATTERN),
+        ValueType::Hex => text_schema(HEX_PATTERN),
+        ValueType::Date => object([("type", "string"), ("format", "date")]),
+        ValueType::Variable => text_schema(VARIABLE_PATTERN),
+        ValueType::Command => array_schema(text_schema(NO_NUL_PATTERN)).with("minItems", 1),
+        ValueType::RecipientNames => array_schema(reference("recipientName")).with("minItems", 1),
+        ValueType::Env => map_schema("variable", text_schema(NO_NUL_PATTERN)),
+        ValueType::Recipients => map_schema("recipientName", text_schema(RECIPIENT_PATTERN)),
+        ValueType::Profiles(profile) => map_schema("profileName", profile_schema(profile)),
+        ValueType::Secret(source) => {
+            object([("oneOf", SchemaNode::List(vec![sealed_text_schema().into(), exactly_one_key(source).into()]))])
+        }
+        ValueType::Table(table) => table_schema(table),
     }
 }
 
-/// One profile: an API key or a person, and what has to stand beside a sealed text.
-fn profile(form: &Form) -> Object {
-    let none_of_an_api_key = || open([]).with("properties", Object(API_KEY.map(|key| (key, false.into())).into()));
-    let is_sealed = open(["secret"])
+/// Returns the schema of a profile: an API key or a person, and the keys that a sealed secret requires.
+fn profile_schema(table: &TableSpec) -> SchemaObject {
+    let none_of_an_api_key =
+        || open_table([]).with("properties", SchemaObject(API_KEY_KEYS.map(|key| (key, false.into())).into()));
+    let is_sealed = open_table(["secret"])
         .with("properties", object([("secret", object([("type", "string")]))]))
-        .with("not", any_of(ClearKey::ALL.map(|key| open([key.key()]))));
-    let is_bound = open(["sealed"]).join(any_of([open(["username"]), open(["shortname", "appname"])]));
-    object([("description", form.says)])
-        .join(table(form))
-        .with("dependencies", Object(PERSON.map(|key| (key, none_of_an_api_key().into())).into()))
+        .with("not", any_of(PlaintextKey::ALL.map(|key| open_table([key.key()]))));
+    let is_bound =
+        open_table(["sealed"]).join(any_of([open_table(["username"]), open_table(["shortname", "appname"])]));
+    object([("description", table.description)])
+        .join(table_schema(table))
+        .with("dependencies", SchemaObject(PERSON_KEYS.map(|key| (key, none_of_an_api_key().into())).into()))
         .with("if", is_sealed)
         .with("then", is_bound)
 }
 
-/// Without an address in `[defaults]` each profile has its own, or a NETOSECRET in clear that holds it.
-fn url_somewhere() -> Object {
-    let in_defaults = open(["defaults"]).with("properties", object([("defaults", open(["url"]))]));
-    let each = any_of([open(["url"]), open(["netosecret"])]);
+/// Requires in each profile a `url`, or a plaintext NETOSECRET that contains it, unless `[defaults]` has a `url`.
+fn url_required() -> SchemaObject {
+    let in_defaults = open_table(["defaults"]).with("properties", object([("defaults", open_table(["url"]))]));
+    let each = any_of([open_table(["url"]), open_table(["netosecret"])]);
     let in_profiles = object([("additionalProperties", each)]);
     object([("if", object([("not", in_defaults)]))])
-        .with("then", open([]).with("properties", object([("profiles", in_profiles)])))
+        .with("then", open_table([]).with("properties", object([("profiles", in_profiles)])))
 }
 
-/// A table that has these keys, whatever else it has. tombi takes a condition that does not say so for a whole table.
-fn open<const N: usize>(keys: [&'static str; N]) -> Object {
+/// Returns the schema of a table that has these keys and may have others. tombi would read a condition without
+/// `additionalProperties` as the schema of the whole table.
+fn open_table<const N: usize>(keys: [&'static str; N]) -> SchemaObject {
     object([("additionalProperties", true)]).requiring(keys)
 }
 
-fn sealed_text() -> Object {
+fn sealed_text_schema() -> SchemaObject {
     object([("title", "a sealed text"), ("type", "string")]).with("minLength", 1)
 }
 
-/// A table with exactly one of its keys.
-fn one_of(form: &Form) -> Object {
-    object([("title", "a source"), ("description", form.says)])
-        .join(table(form))
+/// Returns the schema of a table with exactly one of its keys.
+fn exactly_one_key(table: &TableSpec) -> SchemaObject {
+    object([("title", "a source"), ("description", table.description)])
+        .join(table_schema(table))
         .with("minProperties", 1)
         .with("maxProperties", 1)
 }
 
-fn name(not: &[&'static str]) -> Object {
-    text(NAME_PATTERN).with("not", any_of(not.iter().map(|pattern| object([("pattern", *pattern)]))))
+fn name_schema(not: &[&'static str]) -> SchemaObject {
+    text_schema(NAME_PATTERN).with("not", any_of(not.iter().map(|pattern| object([("pattern", *pattern)]))))
 }
 
-fn text(pattern: &'static str) -> Object {
+fn text_schema(pattern: &'static str) -> SchemaObject {
     object([("type", "string"), ("pattern", pattern)])
 }
 
-fn array(items: Object) -> Object {
+fn array_schema(items: SchemaObject) -> SchemaObject {
     object([("type", "array")]).with("items", items)
 }
 
-/// A table whose names are `names` of the definitions.
-fn named(names: &str, values: Object) -> Object {
+/// Returns the schema of a table whose names match the definition `names`.
+fn map_schema(names: &str, values: SchemaObject) -> SchemaObject {
     object([("type", "object")]).with("propertyNames", reference(names)).with("additionalProperties", values)
 }
 
-fn reference(definition: &str) -> Object {
+fn reference(definition: &str) -> SchemaObject {
     object([("$ref", format!("#/definitions/{definition}"))])
 }
 
-fn any_of(schemas: impl IntoIterator<Item = Object>) -> Object {
-    object([("anyOf", Json::List(schemas.into_iter().map(Json::Object).collect()))])
+fn any_of(schemas: impl IntoIterator<Item = SchemaObject>) -> SchemaObject {
+    object([("anyOf", SchemaNode::List(schemas.into_iter().map(SchemaNode::Object).collect()))])
 }
 
-/// What is written alike in TOML and JSON; anything else is a text.
-fn literal(text: &str) -> Json {
-    Json::Plain(serde_json::from_str(text).unwrap_or_else(|_| text.into()))
+/// Parses a literal that TOML and JSON write alike; any other text is a string.
+fn parse_literal(text: &str) -> SchemaNode {
+    SchemaNode::Plain(serde_json::from_str(text).unwrap_or_else(|_| text.into()))
 }
 
-fn object<const N: usize>(entries: [(&'static str, impl Into<Json>); N]) -> Object {
-    Object(entries.into_iter().map(|(keyword, value)| (keyword, value.into())).collect())
+fn object<const N: usize>(entries: [(&'static str, impl Into<SchemaNode>); N]) -> SchemaObject {
+    SchemaObject(entries.into_iter().map(|(keyword, value)| (keyword, value.into())).collect())
 }
 
-impl Object {
-    fn with(mut self, keyword: &'static str, value: impl Into<Json>) -> Self {
+impl SchemaObject {
+    fn with(mut self, keyword: &'static str, value: impl Into<SchemaNode>) -> Self {
         self.0.push((keyword, value.into()));
         self
     }
 
-    /// With the keys that have to be there, if there are such.
+    /// Adds the required keys, if there are any.
     fn requiring(self, keys: impl IntoIterator<Item = &'static str>) -> Self {
-        let keys: Vec<Json> = keys.into_iter().map(Json::from).collect();
-        if keys.is_empty() { self } else { self.with("required", Json::List(keys)) }
+        let keys: Vec<SchemaNode> = keys.into_iter().map(SchemaNode::from).collect();
+        if keys.is_empty() { self } else { self.with("required", SchemaNode::List(keys)) }
     }
 
     fn join(mut self, other: Self) -> Self {
@@ -184,19 +191,19 @@ impl Object {
     }
 }
 
-impl From<Object> for Json {
-    fn from(object: Object) -> Self {
+impl From<SchemaObject> for SchemaNode {
+    fn from(object: SchemaObject) -> Self {
         Self::Object(object)
     }
 }
 
-impl<T: Into<Value>> From<T> for Json {
+impl<T: Into<Value>> From<T> for SchemaNode {
     fn from(value: T) -> Self {
         Self::Plain(value.into())
     }
 }
 
-impl Serialize for Json {
+impl Serialize for SchemaNode {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Plain(value) => value.serialize(serializer),
@@ -206,7 +213,7 @@ impl Serialize for Json {
     }
 }
 
-impl Serialize for Object {
+impl Serialize for SchemaObject {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(keyword, value)| (keyword, value)))
     }

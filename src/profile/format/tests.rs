@@ -1,12 +1,12 @@
-//! The description against the parser: the same keys, and what it tells of them is true.
+//! Compares the description with the parser: both have the same keys, and the description is true.
 
 use super::*;
 use crate::profile::parse::parse;
-use crate::profile::{ClearKey, Problem, Profile, Span, Store, StoreError};
+use crate::profile::{PlaintextKey, Profile, Span, Store, StoreError, StoreProblem};
 use std::path::Path;
 use std::sync::Arc;
 
-/// A store in which `line` stands in the table of that kind, beside what such a table needs.
+/// Returns a store with `line` in the named table.
 fn store(table: &str, line: &str) -> String {
     let rest = match table {
         "top" if line.starts_with("version") => return format!("{line}\n"),
@@ -19,16 +19,16 @@ fn store(table: &str, line: &str) -> String {
     format!("version = 1\n{rest}")
 }
 
-const FORMS: [(&str, &Form); 5] =
+const TABLES: [(&str, &TableSpec); 5] =
     [("top", &TOP), ("defaults", &DEFAULTS), ("profile", &PROFILE), ("sealed", &SEALED), ("source", &SOURCE)];
 
-fn read(text: &str) -> Result<Store, StoreError> {
+fn parse_store(text: &str) -> Result<Store, StoreError> {
     parse(&Arc::new(text.to_owned()), Path::new("/"))
 }
 
-/// What is wrong with the store, or with its profile.
-fn problem(text: &str) -> Option<(String, Problem)> {
-    let fault = match read(text) {
+/// Returns the first problem of the store or of its profiles, with the key.
+fn find_problem(text: &str) -> Option<(String, StoreProblem)> {
+    let fault = match parse_store(text) {
         Err(StoreError(fault)) => fault,
         Ok(store) => store.profiles.into_iter().find_map(|entry| entry.profile.err())?,
     };
@@ -37,12 +37,12 @@ fn problem(text: &str) -> Option<(String, Problem)> {
 
 #[test]
 fn every_described_key_is_read() {
-    // No key takes a number with a fraction, so whoever reads the key says so, under its name.
-    for (table, form) in FORMS {
+    // No key takes a number with a fraction, so the parser reports the key if it reads the key.
+    for (table, form) in TABLES {
         for key in form.keys() {
-            let (path, problem) = problem(&store(table, &format!("{} = 1.5", key.name))).expect(key.name);
+            let (path, problem) = find_problem(&store(table, &format!("{} = 1.5", key.name))).expect(key.name);
             assert!(path.ends_with(key.name), "{table}: {} is not read: {path}: {problem}", key.name);
-            assert!(!matches!(problem, Problem::UnknownKey { .. }), "{table}: {}", key.name);
+            assert!(!matches!(problem, StoreProblem::UnknownKey { .. }), "{table}: {}", key.name);
         }
     }
 }
@@ -50,13 +50,13 @@ fn every_described_key_is_read() {
 #[test]
 fn examples_and_defaults_are_good_ones() {
     let bare = "[recipients]\nalice = \"age1x\"\nci = \"age1y\"\n";
-    for (table, form) in FORMS {
+    for (table, form) in TABLES {
         for key in form.keys() {
-            for value in key.examples.iter().chain(&key.usual) {
+            for value in key.examples.iter().chain(&key.default_value) {
                 let line = format!("{} = {value}", key.name);
                 let text = store(table, &line) + bare;
-                // What else such a table needs is not there.
-                let bad = problem(&text).filter(|(_, problem)| !matches!(problem, Problem::Missing { .. }));
+                // Other required keys of the table are missing.
+                let bad = find_problem(&text).filter(|(_, problem)| !matches!(problem, StoreProblem::Missing { .. }));
                 assert_eq!(bad, None, "{table}: {} = {value}", key.name);
             }
         }
@@ -65,30 +65,31 @@ fn examples_and_defaults_are_good_ones() {
 
 #[test]
 fn the_defaults_are_those_that_hold() {
-    let usual = |form: &Form, name: &str| form.keys().find(|key| key.name == name).and_then(|key| key.usual);
-    let span = |name| usual(&PROFILE, name).and_then(|text| text.trim_matches('"').parse::<Span>().ok());
-    assert_eq!(span("leeway"), Some(Profile::USUAL_LEEWAY));
-    assert_eq!(span("timeout"), Some(Profile::USUAL_TIMEOUT));
-    let bare = read("version = 1\n[profiles.a]\nurl = \"https://x\"").unwrap();
+    let default_value =
+        |table: &TableSpec, name: &str| table.keys().find(|key| key.name == name).and_then(|key| key.default_value);
+    let span = |name| default_value(&PROFILE, name).and_then(|text| text.trim_matches('"').parse::<Span>().ok());
+    assert_eq!(span("leeway"), Some(Profile::DEFAULT_LEEWAY));
+    assert_eq!(span("timeout"), Some(Profile::DEFAULT_TIMEOUT));
+    let bare = parse_store("version = 1\n[profiles.a]\nurl = \"https://x\"").unwrap();
     let profile = bare.profiles[0].profile.as_ref().unwrap();
-    assert_eq!(usual(&PROFILE, "protected"), Some(profile.protected.to_string().as_str()));
-    assert_eq!(usual(&TOP, "explicit"), Some(bare.explicit.to_string().as_str()));
+    assert_eq!(default_value(&PROFILE, "protected"), Some(profile.protected.to_string().as_str()));
+    assert_eq!(default_value(&TOP, "explicit"), Some(bare.explicit.to_string().as_str()));
 }
 
 #[test]
 fn the_keys_in_clear_are_those_of_the_model() {
-    for key in ClearKey::ALL {
-        assert!(PROFILE.has(key.key()) && (PERSON.contains(&key.key()) || API_KEY.contains(&key.key())));
+    for key in PlaintextKey::ALL {
+        assert!(PROFILE.has_key(key.key()) && (PERSON_KEYS.contains(&key.key()) || API_KEY_KEYS.contains(&key.key())));
     }
-    for key in PERSON.iter().chain(&API_KEY) {
-        assert!(PROFILE.has(key), "{key}");
+    for key in PERSON_KEYS.iter().chain(&API_KEY_KEYS) {
+        assert!(PROFILE.has_key(key), "{key}");
     }
 }
 
-/// The schema, compiled by a validator that has never heard of neto.
-struct Validator(boon::Schemas, boon::SchemaIndex);
+/// The schema, compiled by an independent validator.
+struct SchemaValidator(boon::Schemas, boon::SchemaIndex);
 
-impl Validator {
+impl SchemaValidator {
     fn new() -> Self {
         let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
         compiler.add_resource("schema.json", serde_json::from_str(&schema()).unwrap()).unwrap();
@@ -96,41 +97,41 @@ impl Validator {
         Self(schemas, index)
     }
 
-    /// Whether the schema takes a store, and whether neto does.
-    fn both(&self, text: &str) -> (bool, bool) {
+    /// Returns whether the schema accepts a store, and whether neto accepts it.
+    fn accepted_by_schema_and_neto(&self, text: &str) -> (bool, bool) {
         let value = serde_json::to_value(text.parse::<toml::Table>().unwrap()).unwrap();
-        (self.0.validate(&value, self.1).is_ok(), problem(text).is_none())
+        (self.0.validate(&value, self.1).is_ok(), find_problem(text).is_none())
     }
 }
 
-/// A text in quotes, whatever it holds.
+/// Quotes any text as a TOML string.
 fn quoted(text: &str) -> String {
     let escapes: Vec<String> = text.chars().map(|c| format!("\\U{:08x}", u32::from(c))).collect();
     format!("\"{}\"", escapes.concat())
 }
 
-/// A store with one profile, in which `line` stands.
-fn profile(line: &str) -> String {
+/// Returns a store with one profile that contains `line`.
+fn store_with_line(line: &str) -> String {
     format!("version = 1\n[recipients]\na = \"age1x\"\n[profiles.a]\nurl = \"https://x\"\n{line}\n")
 }
 
-/// Stores with a text each at a place where it has a form.
-fn formed(text: &str) -> [(&'static str, String); 7] {
+/// Returns stores with `text` at each position that has a pattern.
+fn stores_with_text(text: &str) -> [(&'static str, String); 7] {
     let text = quoted(text);
     [
         ("the name of a profile", format!("version = 1\n[profiles.{text}]\nurl = \"https://x\"\n")),
         ("the name of a recipient", format!("version = 1\n[recipients]\n{text} = \"age1x\"\n")),
         ("a key", format!("version = 1\n[recipients]\na = {text}\n")),
-        ("a variable", profile(&format!("env.{text} = \"\""))),
-        ("a word", profile(&format!("shortname = {text}"))),
-        ("a length of time", profile(&format!("leeway = {text}"))),
-        ("a variable to be read", profile(&format!("secret.env = {text}"))),
+        ("a variable", store_with_line(&format!("env.{text} = \"\""))),
+        ("a word", store_with_line(&format!("shortname = {text}"))),
+        ("a length of time", store_with_line(&format!("leeway = {text}"))),
+        ("a variable to be read", store_with_line(&format!("secret.env = {text}"))),
     ]
 }
 
 #[test]
 fn the_schema_takes_what_neto_takes() {
-    let validator = Validator::new();
+    let validator = SchemaValidator::new();
     let texts = [
         "env",
         "con",
@@ -185,8 +186,8 @@ fn the_schema_takes_what_neto_takes() {
     ];
     let long = ["a".repeat(64), "a".repeat(65), format!("{}.", "a".repeat(63))];
     for text in texts.into_iter().chain(long.iter().map(String::as_str)) {
-        for (what, store) in formed(text) {
-            let (schema, neto) = validator.both(&store);
+        for (what, store) in stores_with_text(text) {
+            let (schema, neto) = validator.accepted_by_schema_and_neto(&store);
             assert_eq!(schema, neto, "{what}: {text:?}");
         }
     }
@@ -194,13 +195,13 @@ fn the_schema_takes_what_neto_takes() {
 
 #[test]
 fn the_schema_takes_any_text_as_neto_does() {
-    let validator = Validator::new();
-    // No length of time among these is beyond what neto takes: no pattern does sums.
+    let validator = SchemaValidator::new();
+    // These lengths of time are within neto's limit, which no pattern can check.
     let any =
         "[a-cHMS01._ -]{0,6}|([0-9]{0,3}[dhmsx]){0,4}[0-9]{0,2}|\\PC{0,4}|(nul|aux|lpt1|PS4|GIT_|x_proxy)[.a_]{0,2}";
     proptest::proptest!(|(text in any)| {
-        for (what, store) in formed(&text) {
-            let (schema, neto) = validator.both(&store);
+        for (what, store) in stores_with_text(&text) {
+            let (schema, neto) = validator.accepted_by_schema_and_neto(&store);
             proptest::prop_assert_eq!(schema, neto, "{}: {:?}", what, text);
         }
     });
@@ -208,11 +209,11 @@ fn the_schema_takes_any_text_as_neto_does() {
 
 #[test]
 fn the_schema_takes_every_address_that_neto_takes() {
-    let validator = Validator::new();
+    let validator = SchemaValidator::new();
     let store = |url: &str| format!("version = 1\n[profiles.a]\nurl = {}\n", quoted(url));
     let any = "(https|HTTPS|http)://([a-zA-Z0-9.-]{1,8}|127[.]0[.]0[.]1|localhost|\\[::1\\]|127[.]1)(:[0-9]{0,5})?(/[!-~]{0,6})?";
     proptest::proptest!(|(url in any)| {
-        let (schema, neto) = validator.both(&store(&url));
+        let (schema, neto) = validator.accepted_by_schema_and_neto(&store(&url));
         proptest::prop_assert!(schema || !neto, "{}", url);
     });
     let bad = [
@@ -240,6 +241,6 @@ fn the_schema_takes_every_address_that_neto_takes() {
         " https://x",
     ];
     for url in bad {
-        assert_eq!(validator.both(&store(url)), (false, false), "{url}");
+        assert_eq!(validator.accepted_by_schema_and_neto(&store(url)), (false, false), "{url}");
     }
 }

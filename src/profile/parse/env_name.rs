@@ -1,15 +1,15 @@
-//! Which variables a profile may add to an environment.
+//! Rules for the environment variables that a profile may set.
 
-/// Why a variable is not set for a profile.
+/// Reason why a profile may not set a variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EnvNameError {
-    /// No name of a variable.
+    /// Name that is not valid for a variable.
     #[error("the name of a variable holds letters, digits and '_' and does not start with a digit")]
     Form,
-    /// A variable that decides what programs do, such as `PATH` or `LD_PRELOAD`.
+    /// Variable that controls what programs do, such as `PATH` or `LD_PRELOAD`.
     #[error("a variable that steers programs is not set by a profile")]
     Steers,
-    /// One of those that neto itself gives or reads.
+    /// Variable that neto itself sets or reads.
     #[error("neto's own variables are not set by a profile")]
     Own,
 }
@@ -38,9 +38,9 @@ const STEERING: [&str; 22] = [
     "SSH_ASKPASS",
     "FPATH",
 ];
-/// Numbers to bash, zsh or mksh, which evaluate what is assigned to them: `x[$(command)]` runs the command.
+/// Numeric variables of bash, zsh or mksh. These shells evaluate an assigned value: `x[$(command)]` runs the command.
 #[rustfmt::skip]
-const NUMBERS: [&str; 29] = [
+const NUMERIC: [&str; 29] = [
     "BASHPID", "COLUMNS", "EGID", "EUID", "FUNCNEST", "GID", "HISTCMD", "HISTSIZE", "KEYTIMEOUT", "KSHEGID", "KSHGID",
     "KSHUID", "LINENO", "LINES", "LISTMAX", "MAILCHECK", "OPTIND", "PGRP", "PIPESTATUS", "PPID", "RANDOM", "SAVEHIST",
     "SECONDS", "SHLVL", "SRANDOM", "TMOUT", "TTYIDLE", "UID", "USER_ID",
@@ -49,12 +49,11 @@ const STEERING_STARTS: [&str; 10] =
     ["XDG_", "LD_", "DYLD_", "PYTHON", "PERL", "RUBY", "NODE_", "GIT_", "SSL_", "CURL_"];
 const STEERING_ENDS: [&str; 3] = ["_OPTIONS", "_PROXY", "_CA_BUNDLE"];
 
-/// Says whether a profile's `env` may set the variable `name`. Case does not matter, since Windows
-/// and some shells (`path` of zsh) do not tell it apart either. `NETO__...` belongs to the vendor's
-/// connectors and is fine.
+/// Checks whether a profile's `env` may set the variable `name`. Case is ignored, since Windows and some shells
+/// (`path` of zsh) ignore it too. `NETO__...` is allowed, because it belongs to the vendor's connectors.
 ///
 /// # Errors
-/// [`EnvNameError`], by which rule it may not.
+/// [`EnvNameError`] with the rule that forbids the variable.
 pub fn check_env_name(name: &str) -> Result<(), EnvNameError> {
     if !is_variable(name) {
         return Err(EnvNameError::Form);
@@ -64,31 +63,31 @@ pub fn check_env_name(name: &str) -> Result<(), EnvNameError> {
         return Err(EnvNameError::Own);
     }
     let steers = STEERING.contains(&name.as_str())
-        || NUMBERS.contains(&name.as_str())
+        || NUMERIC.contains(&name.as_str())
         || STEERING_STARTS.iter().any(|start| name.starts_with(start))
         || STEERING_ENDS.iter().any(|end| name.ends_with(end));
     if steers { Err(EnvNameError::Steers) } else { Ok(()) }
 }
 
-/// What [`is_variable`] takes, as a regular expression.
+/// Regular expression for the names that [`is_variable`] accepts.
 pub(in crate::profile) const VARIABLE_PATTERN: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 
-/// What [`check_env_name`] refuses of the names of variables, as a regular expression.
+/// Returns a regular expression for the variable names that [`check_env_name`] refuses.
 pub(in crate::profile) fn forbidden_variable_pattern() -> String {
-    let names = ["NETOSECRET"].into_iter().chain(STEERING).chain(NUMBERS).map(in_any_case);
+    let names = ["NETOSECRET"].into_iter().chain(STEERING).chain(NUMERIC).map(in_any_case);
     let starts = STEERING_STARTS.map(|start| in_any_case(start) + ".*");
     let ends = STEERING_ENDS.map(|end| format!(".*{}", in_any_case(end)));
     let own = in_any_case("NETO_") + "([^_].*)?";
     format!("^({})$", names.chain([own]).chain(starts).chain(ends).collect::<Vec<_>>().join("|"))
 }
 
-/// An expression for a name in any case; not every engine can be told so for a whole one.
+/// Returns an expression for a name in any case. Some regex engines cannot ignore case in a whole expression.
 fn in_any_case(name: &str) -> String {
     let class = |c: char| if c.is_ascii_alphabetic() { format!("[{c}{}]", c.to_ascii_lowercase()) } else { c.into() };
     name.chars().map(class).collect()
 }
 
-/// Whether `name` is the name of a variable at all: `[A-Za-z_][A-Za-z0-9_]*`.
+/// Whether `name` is a valid name of a variable: `[A-Za-z_][A-Za-z0-9_]*`.
 pub(super) fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')

@@ -1,147 +1,147 @@
-//! What is wrong in a store: where, under which key, and what; never the value or the line.
+//! Faults in a store: position, key and problem; never the value or the line.
 
 use super::EnvNameError;
 use crate::profile::{NameError, SpanError, UrlError};
 use std::fmt;
 
-/// So many profiles are named in one sentence.
-const MOST_NAMED: usize = 10;
+/// Maximum number of profiles that a message names.
+const MAX_NAMED: usize = 10;
 
-/// A place in the file as an editor counts it.
+/// Position in the file, as an editor counts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// From 1.
+pub struct FilePosition {
+    /// Line, from 1.
     pub line: usize,
-    /// In characters, from 1; a byte-order mark is not counted.
+    /// Column in characters, from 1; a byte-order mark is not counted.
     pub column: usize,
 }
 
-/// One thing that is wrong in a store.
+/// Fault in a store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {}{problem}", label(key))]
+#[error("{position}: {}{problem}", key_prefix(key))]
 pub struct Fault {
-    /// Where.
-    pub place: Place,
-    /// The path of the key, such as `profiles.acme.url`. It ends before the first part that is no
-    /// plain word, and is empty where no key is known.
+    /// Position of the fault.
+    pub position: FilePosition,
+    /// Path of the key, such as `profiles.acme.url`. The path ends before the first part that is not a plain word. It
+    /// is empty if no key is known.
     pub key: String,
-    /// What.
-    pub problem: Problem,
+    /// Kind of the fault.
+    pub problem: StoreProblem,
 }
 
-/// What is wrong with a whole store, so that nothing in it can be used.
+/// Fault that makes a whole store unusable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(transparent)]
 pub struct StoreError(pub Fault);
 
-/// The kinds of what can be wrong.
+/// Kind of a fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
-    /// Not TOML; in which way.
+pub enum StoreProblem {
+    /// Text that is not TOML, with the reason.
     #[error("{0}")]
     Syntax(&'static str),
-    /// Declared twice.
+    /// Key that is declared twice.
     #[error("this key is declared twice")]
     DuplicateKey,
-    /// A key that means nothing here.
-    #[error("unknown key{}", nearest(near.as_deref()))]
+    /// Key that the table does not have.
+    #[error("unknown key{}", suggestion(similar.as_deref()))]
     UnknownKey {
-        /// The known key that was perhaps meant.
-        near: Option<String>,
+        /// Similar known key, if any.
+        similar: Option<String>,
     },
-    /// A value of another type than the key takes.
-    #[error("must be {wanted}")]
+    /// Value of another type than the key takes.
+    #[error("must be {expected}")]
     Type {
-        /// What it takes, such as `a text`.
-        wanted: &'static str,
+        /// Type that the key takes, such as `a text`.
+        expected: &'static str,
     },
-    /// A `version` other than 1.
+    /// `version` other than 1.
     #[error("this version of the format is not known here")]
     Version,
-    /// A key that has to be there.
+    /// Required key that is missing.
     #[error("'{key}' is missing")]
     Missing {
-        /// Its name.
+        /// Name of the key.
         key: &'static str,
     },
     /// Two keys that exclude each other.
     #[error("stands beside '{other}', which excludes it")]
     Conflict {
-        /// The other one.
+        /// Name of the other key.
         other: &'static str,
     },
-    /// A `secret` table that is no source.
+    /// `secret` table that is not a source.
     #[error("must hold exactly one of 'command', 'file' and 'env'")]
     Source,
-    /// Nothing where something has to be.
+    /// Empty value that must not be empty.
     #[error("is empty")]
     Empty,
-    /// Line ends and their kin in what is sent as one word.
+    /// Line ends or other control characters in a value that is sent as one word.
     #[error("holds control characters")]
     ControlCharacters,
-    /// A path that depends on where neto is started.
+    /// Relative path, which would depend on the working directory.
     #[error("the path must be absolute")]
     NotAbsolute,
-    /// Something else than 16 lower-case hex digits.
+    /// Text other than 16 lower-case hex digits.
     #[error("must be 16 lower-case hex digits")]
     Hex,
-    /// Something else than a public key of age.
+    /// Text other than an age public key.
     #[error("must be a public key of age (age1...)")]
     RecipientKey,
-    /// A recipient that the store does not declare.
+    /// Recipient that the store does not declare.
     #[error("names a recipient that is not in [recipients]")]
     UnknownRecipient {
-        /// The declared one that was perhaps meant.
-        near: Option<String>,
+        /// Similar declared recipient, if any.
+        similar: Option<String>,
     },
-    /// A name of a profile or recipient that is none.
+    /// Invalid name of a profile or recipient.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// An address that nothing is sent to.
+    /// URL that neto does not use.
     #[error(transparent)]
     Url(#[from] UrlError),
-    /// A length of time that is none.
+    /// Invalid duration.
     #[error(transparent)]
     Span(#[from] SpanError),
-    /// A variable that neto does not set.
+    /// Variable that neto does not set.
     #[error(transparent)]
     EnvName(#[from] EnvNameError),
-    /// Bytes that are no text.
+    /// Bytes that are not UTF-8.
     #[error("byte {offset} is not UTF-8")]
     NotUtf8 {
-        /// How many bytes stand before it.
+        /// Number of bytes before the invalid byte.
         offset: usize,
     },
-    /// A text as some editors of Windows write it.
+    /// UTF-16 text, as some editors on Windows write it.
     #[error("the file is UTF-16, not UTF-8")]
     Utf16,
-    /// Arrays, tables or dotted keys within one another.
-    #[error("nested deeper than {} levels", super::tree::DEEPEST)]
+    /// Arrays, tables or dotted keys that are nested too deep.
+    #[error("nested deeper than {} levels", super::tree::MAX_DEPTH)]
     TooDeep,
-    /// What a merge left behind.
-    #[error("conflict markers of a merge{}", around(profiles))]
+    /// Conflict markers of a merge.
+    #[error("conflict markers of a merge{}", around_profiles(profiles))]
     ConflictMarkers {
-        /// The profiles between them.
+        /// Profiles between the markers.
         profiles: Vec<String>,
     },
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for FilePosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}, column {}", self.line, self.column)
     }
 }
 
-fn label(key: &str) -> String {
+fn key_prefix(key: &str) -> String {
     if key.is_empty() { String::new() } else { format!("{key}: ") }
 }
 
-fn nearest(near: Option<&str>) -> String {
-    near.map(|near| format!("; the nearest known one is '{near}'")).unwrap_or_default()
+fn suggestion(similar: Option<&str>) -> String {
+    similar.map(|similar| format!("; the nearest known one is '{similar}'")).unwrap_or_default()
 }
 
-fn around(profiles: &[String]) -> String {
-    let (named, others) = profiles.split_at(profiles.len().min(MOST_NAMED));
+fn around_profiles(profiles: &[String]) -> String {
+    let (named, others) = profiles.split_at(profiles.len().min(MAX_NAMED));
     match (named, others.len()) {
         ([], _) => String::new(),
         (named, 0) => format!(" around {}", named.join(", ")),
@@ -149,68 +149,68 @@ fn around(profiles: &[String]) -> String {
     }
 }
 
-/// A fault whose line and column are not counted yet.
+/// Fault whose line and column are not counted yet.
 #[derive(Debug, Clone)]
-pub(super) struct Wrong {
-    /// The byte where it stands.
+pub(super) struct UnlocatedFault {
+    /// Byte offset of the fault.
     pub(super) at: usize,
-    /// The path of the key, innermost part first, as it is built on the way out.
+    /// Path of the key, innermost part first: callers append the outer parts.
     path: Vec<String>,
-    problem: Problem,
+    problem: StoreProblem,
 }
 
-impl Wrong {
-    pub(super) fn new(at: usize, problem: impl Into<Problem>) -> Self {
+impl UnlocatedFault {
+    pub(super) fn new(at: usize, problem: impl Into<StoreProblem>) -> Self {
         Self { at, path: Vec::new(), problem: problem.into() }
     }
 
-    /// The same, known to stand under `key`.
+    /// Appends `key`, the next outer part of the path.
     pub(super) fn under(mut self, key: &str) -> Self {
         self.path.push(key.to_owned());
         self
     }
 
-    pub(super) fn into_fault(self, place: Place) -> Fault {
+    pub(super) fn locate(self, position: FilePosition) -> Fault {
         let parts = self.path.iter().rev().map(String::as_str);
-        Fault { place, key: shown(parts), problem: self.problem }
+        Fault { position, key: showable_path(parts), problem: self.problem }
     }
 
     pub(super) fn into_store_error(self, text: &str) -> StoreError {
-        let place = Counter::new(text).place(self.at);
-        StoreError(self.into_fault(place))
+        let position = PositionCounter::new(text).position(self.at);
+        StoreError(self.locate(position))
     }
 }
 
-/// Keeps of two faults the one that stands first in the file.
-pub(super) fn keep_first(first: &mut Option<Wrong>, other: Wrong) {
+/// Keeps the fault that comes first in the file.
+pub(super) fn keep_earliest(first: &mut Option<UnlocatedFault>, other: UnlocatedFault) {
     if first.as_ref().is_none_or(|first| other.at < first.at) {
         *first = Some(other);
     }
 }
 
-/// The path as it may be shown: a secret that was pasted where a key stands is no plain word, so
-/// the path ends before it.
-fn shown<'a>(parts: impl Iterator<Item = &'a str>) -> String {
+/// Returns the part of the path that can be shown. A secret that was pasted as a key is not a plain word, so the path
+/// ends before it.
+fn showable_path<'a>(parts: impl Iterator<Item = &'a str>) -> String {
     let plain = |part: &&str| {
         (1..=40).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
     };
     parts.take_while(plain).collect::<Vec<_>>().join(".")
 }
 
-/// Counts lines and columns. Offsets that rise cost one pass over the text for all of them.
-pub(super) struct Counter<'a> {
+/// Counts lines and columns. Rising offsets cost one pass over the text in total.
+pub(super) struct PositionCounter<'a> {
     text: &'a str,
     offset: usize,
-    place: Place,
+    position: FilePosition,
 }
 
-impl<'a> Counter<'a> {
+impl<'a> PositionCounter<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self { text, offset: start_of(text), place: Place { line: 1, column: 1 } }
+        Self { text, offset: text_start(text), position: FilePosition { line: 1, column: 1 } }
     }
 
-    /// The place of the byte at `offset`.
-    pub(super) fn place(&mut self, offset: usize) -> Place {
+    /// Returns the position of the byte at `offset`.
+    pub(super) fn position(&mut self, offset: usize) -> FilePosition {
         if offset < self.offset {
             *self = Self::new(self.text);
         }
@@ -221,18 +221,18 @@ impl<'a> Counter<'a> {
         let passed = &self.text[self.offset..end];
         self.offset = end;
         match passed.rfind('\n') {
-            None => self.place.column += passed.chars().count(),
+            None => self.position.column += passed.chars().count(),
             Some(last) => {
-                self.place.line += passed.bytes().filter(|byte| *byte == b'\n').count();
-                self.place.column = 1 + passed[last + 1..].chars().count();
+                self.position.line += passed.bytes().filter(|byte| *byte == b'\n').count();
+                self.position.column = 1 + passed[last + 1..].chars().count();
             }
         }
-        self.place
+        self.position
     }
 }
 
-/// Where the text starts behind its byte-order mark.
-fn start_of(text: &str) -> usize {
+/// Returns the offset of the text after its byte-order mark.
+fn text_start(text: &str) -> usize {
     if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 }
 }
 
@@ -243,13 +243,13 @@ mod tests {
     #[test]
     fn lines_and_columns_count_characters_from_one() {
         let text = "\u{feff}a\r\né = 'x'\n\nlast";
-        let mut counter = Counter::new(text);
+        let mut counter = PositionCounter::new(text);
         for (what, line, column) in [("a", 1, 1), ("=", 2, 3), ("last", 4, 1), ("x", 2, 6), ("\u{feff}", 1, 1)] {
             let offset = text.find(what).unwrap();
-            assert_eq!(counter.place(offset), Place { line, column }, "{what}");
+            assert_eq!(counter.position(offset), FilePosition { line, column }, "{what}");
         }
-        assert_eq!(counter.place(text.len()), Place { line: 4, column: 5 });
-        assert_eq!(counter.place(text.len() + 9), Place { line: 4, column: 5 });
+        assert_eq!(counter.position(text.len()), FilePosition { line: 4, column: 5 });
+        assert_eq!(counter.position(text.len() + 9), FilePosition { line: 4, column: 5 });
     }
 
     #[test]
@@ -260,7 +260,7 @@ mod tests {
             (&["profiles", "eyJ1cmwiOiJodHRwczovL2FwaS5uZXRvZ3JhcGh5LmNvbSJ9"], "profiles"),
             (&["\u{1b}[31m"], ""),
         ] {
-            assert_eq!(shown(parts.iter().copied()), path);
+            assert_eq!(showable_path(parts.iter().copied()), path);
         }
     }
 }

@@ -1,8 +1,7 @@
-//! Text -> [`Store`]: reading only.
+//! Parses the text of a store into a [`Store`]; writes nothing.
 //!
-//! Owns what the file means and what can be wrong with it. The TOML is walked by hand, so that each
-//! fault has its line, column and key, and none holds a value. What is wrong inside one profile is
-//! that profile's fault; anything else is the file's.
+//! Owns the meaning of the file and the faults it can have. The TOML tree is walked by hand, so each fault has a line,
+//! column and key, but no value. A fault inside a profile belongs to that profile; any other fault fails the file.
 
 mod conflict;
 mod env_name;
@@ -17,101 +16,101 @@ mod value;
 
 pub use env_name::{EnvNameError, check_env_name};
 pub(super) use env_name::{VARIABLE_PATTERN, forbidden_variable_pattern};
-pub use fault::{Fault, Place, Problem, StoreError};
-pub use outline::{Outline, Sketch};
+pub use fault::{Fault, FilePosition, StoreError, StoreProblem};
+pub use outline::{Outline, ProfileSummary};
 pub(super) use syntax::decode;
 
-use super::model::{Defaults, Entry, Store};
+use super::model::{Defaults, ProfileEntry, Store};
 use super::{NameError, Profile, ProfileName, RecipientName, format};
-use fault::{Counter, Wrong};
-use settings::{Recipients, Urls};
+use fault::{PositionCounter, UnlocatedFault};
+use settings::{Recipients, UrlCache};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use tree::{Kind, Table, TreeError, Value};
-use value::wrong;
+use tree::{TomlError, TomlKind, TomlTable, TomlValue};
+use value::fault_at;
 
-/// The only version of the format there is.
+/// The only supported version of the format.
 const VERSION: &str = "1";
 
-/// What a profile is read against.
-struct Context<'a> {
+/// Context in which a profile is parsed.
+struct ParseContext<'a> {
     text: &'a Arc<String>,
-    folder: &'a Path,
+    base_directory: &'a Path,
     recipients: &'a Recipients,
     defaults: &'a Defaults,
-    urls: &'a Urls,
+    urls: &'a UrlCache,
 }
 
-/// A profile before the places of faults are counted.
-type Raw = (ProfileName, Result<Profile, Wrong>);
+/// Profile whose fault has no line and column yet.
+type UnlocatedProfile = (ProfileName, Result<Profile, UnlocatedFault>);
 
-/// Reads a store's text; relative paths in it start at `folder`.
+/// Parses the text of a store. Relative paths in it start at `base_directory`.
 ///
 /// # Errors
-/// [`StoreError`] when the file as a whole cannot be used.
-pub(super) fn parse(text: &Arc<String>, folder: &Path) -> Result<Store, StoreError> {
-    read(text, folder).map_err(|wrong| wrong.into_store_error(text))
+/// [`StoreError`] when the file as a whole is invalid.
+pub(super) fn parse(text: &Arc<String>, base_directory: &Path) -> Result<Store, StoreError> {
+    parse_store(text, base_directory).map_err(|fault| fault.into_store_error(text))
 }
 
-fn read(text: &Arc<String>, folder: &Path) -> Result<Store, Wrong> {
+fn parse_store(text: &Arc<String>, base_directory: &Path) -> Result<Store, UnlocatedFault> {
     let parsed = match tree::parse(text) {
-        Err(TreeError::TooDeep(at)) => return Err(Wrong::new(at, Problem::TooDeep)),
-        Err(TreeError::Syntax(error)) => Err(error),
+        Err(TomlError::TooDeep(at)) => return Err(UnlocatedFault::new(at, StoreProblem::TooDeep)),
+        Err(TomlError::Syntax(error)) => Err(error),
         Ok(document) => Ok(document),
     };
-    // Most of what is no TOML for its markers says so in other words.
+    // Conflict markers cause other syntax errors too, so this check comes first.
     conflict::check_conflict(text)?;
-    let document = parsed.map_err(|error| syntax::wrong_syntax(text, &error))?;
+    let document = parsed.map_err(|error| syntax::syntax_fault(text, &error))?;
     check_version(&document)?;
-    value::each_of(&document, &format::TOP, |key, _| Ok(format::TOP.has(key)))?;
-    let explicit = in_key(&document, "explicit", value::flag)?.unwrap_or_default();
-    let recipients = in_key(&document, "recipients", |value| recipients(value::table(value)?))?.unwrap_or_default();
-    let urls = Urls::default();
-    let defaults = |value: &Value<'_>| settings::defaults(value::table(value)?, &recipients, &urls);
-    let defaults = in_key(&document, "defaults", defaults)?.unwrap_or_default();
-    let context = Context { text, folder, recipients: &recipients, defaults: &defaults, urls: &urls };
-    let raw = match document.into_iter().find(|(key, _)| key.text == "profiles") {
-        Some((_, Value { kind: Kind::Table(table), .. })) => profiles(table, &context),
+    value::for_each_known(&document, &format::TOP, |key, _| Ok(format::TOP.has_key(key)))?;
+    let explicit = parse_key(&document, "explicit", value::flag)?.unwrap_or_default();
+    let recipients =
+        parse_key(&document, "recipients", |value| parse_recipients(value::table(value)?))?.unwrap_or_default();
+    let urls = UrlCache::default();
+    let defaults = |value: &TomlValue<'_>| settings::parse_defaults(value::table(value)?, &recipients, &urls);
+    let defaults = parse_key(&document, "defaults", defaults)?.unwrap_or_default();
+    let context = ParseContext { text, base_directory, recipients: &recipients, defaults: &defaults, urls: &urls };
+    let unlocated = match document.into_iter().find(|(key, _)| key.text == "profiles") {
+        Some((_, TomlValue { kind: TomlKind::Table(table), .. })) => parse_profiles(table, &context),
         Some((_, value)) => value::table(&value).map(|_| Vec::new()),
         None => Ok(Vec::new()),
     };
-    let raw = raw.map_err(|wrong| wrong.under("profiles"))?;
-    let profiles = with_places(text, raw);
-    Ok(Store { explicit, recipients, defaults, profiles, seen: None })
+    let unlocated = unlocated.map_err(|fault| fault.under("profiles"))?;
+    let profiles = locate_faults(text, unlocated);
+    Ok(Store { explicit, recipients, defaults, profiles, stamped_read: None })
 }
 
-/// Reads the value of a top-level key, if it is there.
-fn in_key<'i, T>(
-    document: &Table<'i>,
+/// Reads the value of a top-level key, if the key is present.
+fn parse_key<'i, T>(
+    document: &TomlTable<'i>,
     key: &str,
-    read: impl FnOnce(&Value<'i>) -> Result<T, Wrong>,
-) -> Result<Option<T>, Wrong> {
-    document.entry(key).map(|(_, value)| read(value)).transpose().map_err(|wrong| wrong.under(key))
+    read: impl FnOnce(&TomlValue<'i>) -> Result<T, UnlocatedFault>,
+) -> Result<Option<T>, UnlocatedFault> {
+    document.entry(key).map(|(_, value)| read(value)).transpose().map_err(|fault| fault.under(key))
 }
 
-/// A later format may have any other key, so the version is looked at before them.
-fn check_version(document: &Table<'_>) -> Result<(), Wrong> {
+/// Checks the version before the other keys, because a later format may have any other key.
+fn check_version(document: &TomlTable<'_>) -> Result<(), UnlocatedFault> {
     let Some((_, value)) = document.entry("version") else {
-        return Err(Wrong::new(0, Problem::Missing { key: "version" }));
+        return Err(UnlocatedFault::new(0, StoreProblem::Missing { key: "version" }));
     };
     let problem = match &value.kind {
-        Kind::Integer(digits) if digits == VERSION => return Ok(()),
-        Kind::Integer(_) => Problem::Version,
-        _ => Problem::Type { wanted: "a whole number" },
+        TomlKind::Integer(digits) if digits == VERSION => return Ok(()),
+        TomlKind::Integer(_) => StoreProblem::Version,
+        _ => StoreProblem::Type { expected: "a whole number" },
     };
-    Err(wrong(value, problem).under("version"))
+    Err(fault_at(value, problem).under("version"))
 }
 
-fn recipients(table: &Table<'_>) -> Result<Recipients, Wrong> {
+fn parse_recipients(table: &TomlTable<'_>) -> Result<Recipients, UnlocatedFault> {
     let mut recipients = Recipients::new();
-    value::each(table, |key, value| {
-        let name = key.text.parse::<RecipientName>().map_err(|error| Wrong::new(key.at, error))?;
+    value::for_each_entry(table, |key, value| {
+        let name = key.text.parse::<RecipientName>().map_err(|error| UnlocatedFault::new(key.at, error))?;
         let text = value::text(value)?;
-        // Whether it is a whole key is known where it is used; what must not happen is that an
-        // identity or a blank is taken for one.
+        // The key is fully checked where it is used. This check rejects an identity, and texts with blanks.
         if !text.starts_with("age1") || !text.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(wrong(value, Problem::RecipientKey));
+            return Err(fault_at(value, StoreProblem::RecipientKey));
         }
         recipients.insert(name, text.to_owned());
         Ok(())
@@ -119,39 +118,40 @@ fn recipients(table: &Table<'_>) -> Result<Recipients, Wrong> {
     Ok(recipients)
 }
 
-/// Reads every profile, in the order of the file; each part of the tree goes as soon as it is read.
-fn profiles(table: Table<'_>, context: &Context<'_>) -> Result<Vec<Raw>, Wrong> {
-    let mut found: Vec<(usize, Raw)> = Vec::with_capacity(table.len());
-    value::each(table, |key, value| {
+/// Parses every profile, in the order of the file. Each part of the tree is dropped after it is read.
+fn parse_profiles(table: TomlTable<'_>, context: &ParseContext<'_>) -> Result<Vec<UnlocatedProfile>, UnlocatedFault> {
+    let mut found: Vec<(usize, UnlocatedProfile)> = Vec::with_capacity(table.len());
+    value::for_each_entry(table, |key, value| {
         let at = key.at;
-        let name: ProfileName = key.text.parse().map_err(|error: NameError| Wrong::new(at, error))?;
-        let profile = profile::profile(&name, at, value, context);
+        let name: ProfileName = key.text.parse().map_err(|error: NameError| UnlocatedFault::new(at, error))?;
+        let profile = profile::parse_profile(&name, at, value, context);
         found.push((at, (name, profile)));
         Ok(())
     })?;
     found.sort_by_key(|(at, _)| *at);
-    Ok(found.into_iter().map(|(_, raw)| raw).collect())
+    Ok(found.into_iter().map(|(_, profile)| profile).collect())
 }
 
-/// Counts the lines of all faults in one pass, however many there are and wherever they stand.
-fn with_places(text: &str, raw: Vec<Raw>) -> Vec<Entry> {
-    let mut faulty: Vec<usize> = raw.iter().filter_map(|(_, profile)| Some(profile.as_ref().err()?.at)).collect();
-    faulty.sort_unstable();
-    let mut counter = Counter::new(text);
-    let places: BTreeMap<usize, Place> = faulty.into_iter().map(|at| (at, counter.place(at))).collect();
-    let entry = |(name, profile): Raw| {
-        let profile = profile.map_err(|wrong| {
-            let place = places[&wrong.at];
-            wrong.under(name.as_str()).under("profiles").into_fault(place)
+/// Counts the lines of all faults in one pass, for any number and order of faults.
+fn locate_faults(text: &str, unlocated: Vec<UnlocatedProfile>) -> Vec<ProfileEntry> {
+    let mut offsets: Vec<usize> =
+        unlocated.iter().filter_map(|(_, profile)| Some(profile.as_ref().err()?.at)).collect();
+    offsets.sort_unstable();
+    let mut counter = PositionCounter::new(text);
+    let positions: BTreeMap<usize, FilePosition> = offsets.into_iter().map(|at| (at, counter.position(at))).collect();
+    let entry = |(name, profile): UnlocatedProfile| {
+        let profile = profile.map_err(|fault| {
+            let position = positions[&fault.at];
+            fault.under(name.as_str()).under("profiles").locate(position)
         });
-        Entry { name, profile }
+        ProfileEntry { name, profile }
     };
-    raw.into_iter().map(entry).collect()
+    unlocated.into_iter().map(entry).collect()
 }
 
-/// Whether `key` is a word of the format, wherever it stands in it.
-fn is_known(key: &str) -> bool {
-    [format::TOP, format::PROFILE, format::SEALED, format::SOURCE].iter().any(|form| form.has(key))
+/// Whether any table of the format has the key `key`.
+fn is_known_key(key: &str) -> bool {
+    [format::TOP, format::PROFILE, format::SEALED, format::SOURCE].iter().any(|table| table.has_key(key))
 }
 
 #[cfg(test)]

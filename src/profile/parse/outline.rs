@@ -1,11 +1,11 @@
-//! What a store names, without the rest of it: profiles with their tags and what they are about, and recipients.
+//! Names in a store, without its other content: profiles with tags, description and account, and recipients.
 //!
-//! Owns how a text is read at the pace of a key that is pressed. It is cut into statements, each a header or a key with
-//! its value. A plain one, as nearly all are, is seen through by its first and last characters, and most of them are
-//! passed over; any other is cut by the lexer and read by the parser that reads whole stores. So of a store that can be
-//! used this says what the whole reading says; what is wrong with another it need not notice.
+//! Owns fast reading for shell completion. The text is cut into statements: a header, or a key with its value. Most
+//! statements are plain: their first and last characters are enough to recognize them, and most are skipped. The lexer
+//! cuts any other statement, and the parser of whole stores reads it. For a valid store, the outline agrees with the
+//! full parser; faults of other stores may go unnoticed.
 
-use super::tree::{self, Kind, Table, Value};
+use super::tree::{self, TomlKind, TomlTable, TomlValue};
 use super::value;
 use super::{ProfileName, RecipientName, VERSION};
 use memchr::memchr2;
@@ -14,72 +14,73 @@ use std::collections::BTreeSet;
 use toml_parser::Source;
 use toml_parser::lexer::TokenKind;
 
-/// The names of a store.
+/// Names in a store.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Outline<'t> {
-    /// The profiles, sound or faulty, by name.
-    pub profiles: Vec<(ProfileName, Sketch<'t>)>,
-    /// Who can open the secrets.
+    /// Profiles, valid or faulty, by name.
+    pub profiles: Vec<(ProfileName, ProfileSummary<'t>)>,
+    /// Recipients that can decrypt the secrets.
     pub recipients: BTreeSet<RecipientName>,
 }
 
-/// What tells a profile from others. What a faulty one declares in another type is absent.
+/// Details that tell profiles apart. A detail of the wrong type, in a faulty profile, is absent.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Sketch<'t> {
+pub struct ProfileSummary<'t> {
     /// Labels for selection, in the order of the file.
     pub tags: Vec<Cow<'t, str>>,
     /// Free text.
     pub description: Option<Cow<'t, str>>,
-    /// The tenant or the person.
+    /// Tenant or person.
     pub account: Option<Cow<'t, str>>,
 }
 
 impl<'t> Outline<'t> {
-    /// Reads a text that may start with a byte-order mark. Nothing when a statement is no TOML, a name is none, or the
-    /// version is another.
+    /// Reads a text that may start with a byte-order mark. Returns `None` if a statement is not TOML, a name is
+    /// invalid, or the version is unsupported.
     pub(in crate::profile) fn read(text: &'t str) -> Option<Self> {
-        let mut reader = Reader::default();
+        let mut reader = OutlineReader::default();
         let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
         while !rest.is_empty() {
-            rest = match reader.plain(rest) {
+            rest = match reader.read_plain(rest) {
                 Some(after) => after,
-                None => reader.any(rest)?,
+                None => reader.read_any(rest)?,
             };
         }
         reader.finish()
     }
 }
 
-/// Whose keys follow.
-enum Header {
-    /// The last profile's.
+/// Table to which the following keys belong.
+enum CurrentTable {
+    /// Table of the last profile.
     Profile,
-    /// Those of the table of this name; without a name the store's own.
+    /// Table of this path; the top level if the path is empty.
     Table(Vec<String>),
 }
 
-impl Default for Header {
+impl Default for CurrentTable {
     fn default() -> Self {
         Self::Table(Vec::new())
     }
 }
 
-/// What was read so far.
+/// Content that was read so far.
 #[derive(Default)]
-struct Reader<'t> {
-    /// The table of the header above; a plain one of a profile is the last of `profiles`.
-    header: Header,
-    /// A profile comes again where parts of it stand apart.
-    profiles: Vec<(ProfileName, Sketch<'t>)>,
-    /// Whether they came in another order than by name, or one of them in parts.
-    scattered: bool,
+struct OutlineReader<'t> {
+    /// Table of the last header. A plain header of a profile means the last of `profiles`.
+    table: CurrentTable,
+    /// Profiles in the order of the file. A profile repeats if its parts are apart.
+    profiles: Vec<(ProfileName, ProfileSummary<'t>)>,
+    /// Whether `profiles` are not in order of their names, or one repeats.
+    is_unsorted: bool,
     recipients: BTreeSet<RecipientName>,
     has_version: bool,
 }
 
-impl<'t> Reader<'t> {
-    /// Reads a statement that is plain; what comes after it. Nothing for any other, of which nothing was taken.
-    fn plain(&mut self, text: &'t str) -> Option<&'t str> {
+impl<'t> OutlineReader<'t> {
+    /// Reads a plain statement and returns the text after it. Returns `None` for any other statement, and records
+    /// nothing.
+    fn read_plain(&mut self, text: &'t str) -> Option<&'t str> {
         let (line, after) = text.split_once('\n').unwrap_or((text, ""));
         let line = line.strip_suffix('\r').unwrap_or(line);
         if line.is_empty() || line.starts_with('#') {
@@ -87,94 +88,95 @@ impl<'t> Reader<'t> {
         }
         if let Some(header) = line.strip_prefix("[profiles.") {
             let name = header.strip_suffix(']').filter(|name| is_bare(name))?;
-            self.add(name)?;
-            self.header = Header::Profile;
+            self.start_profile(name)?;
+            self.table = CurrentTable::Profile;
             return Some(after);
         }
-        let Header::Profile = self.header else { return None };
+        let CurrentTable::Profile = self.table else { return None };
         let (key, value) = line.split_once('=')?;
         let (key, value) = (key.trim_end_matches(' '), value.trim_start_matches(' '));
-        let (_, sketch) = self.profiles.last_mut().filter(|_| is_bare(key))?;
+        let (_, summary) = self.profiles.last_mut().filter(|_| is_bare(key))?;
         match key {
-            "tags" => sketch.tags = plain_texts(value)?,
-            "description" => sketch.description = Some(plain_text(value)?.into()),
-            "shortname" | "username" => sketch.account = Some(plain_text(value)?.into()),
-            _ if value == "\"\"\"" => return after_plain_lines(after),
-            _ if plain_text(value).is_some() || is_plain_group(value) || value.bytes().all(is_plain) => {}
+            "tags" => summary.tags = unescaped_texts(value)?,
+            "description" => summary.description = Some(unescaped_text(value)?.into()),
+            "shortname" | "username" => summary.account = Some(unescaped_text(value)?.into()),
+            _ if value == "\"\"\"" => return skip_unescaped_lines(after),
+            _ if unescaped_text(value).is_some() || is_single_line_group(value) || value.bytes().all(is_plain_byte) => {
+            }
             _ => return None,
         }
         Some(after)
     }
 
-    /// Reads any statement, with the blank lines and comments before it; what comes after it.
-    fn any(&mut self, text: &'t str) -> Option<&'t str> {
-        let (end, is_header) = statement(text);
+    /// Reads any statement, with the blank lines and comments before it, and returns the text after it.
+    fn read_any(&mut self, text: &'t str) -> Option<&'t str> {
+        let (end, is_header) = statement_end(text);
         let (statement, after) = text.split_at(end);
         let table = tree::parse(statement).ok()?;
-        let mut path = if is_header { Vec::new() } else { self.path() };
+        let mut path = if is_header { Vec::new() } else { self.table_path() };
         if is_header {
-            self.header = Header::Table(named(&table));
+            self.table = CurrentTable::Table(header_path(&table));
         }
-        self.take(&mut path, &Value { at: 0, kind: Kind::Table(table) })?;
+        self.record(&mut path, &TomlValue { at: 0, kind: TomlKind::Table(table) })?;
         Some(after)
     }
 
-    /// The names of the table whose keys follow.
-    fn path(&self) -> Vec<String> {
-        match (&self.header, self.profiles.last()) {
-            (Header::Profile, Some((name, _))) => vec!["profiles".to_owned(), name.to_string()],
-            (Header::Profile, None) => Vec::new(),
-            (Header::Table(path), _) => path.clone(),
+    /// Returns the path of the table to which the following keys belong.
+    fn table_path(&self) -> Vec<String> {
+        match (&self.table, self.profiles.last()) {
+            (CurrentTable::Profile, Some((name, _))) => vec!["profiles".to_owned(), name.to_string()],
+            (CurrentTable::Profile, None) => Vec::new(),
+            (CurrentTable::Table(path), _) => path.clone(),
         }
     }
 
-    /// Takes what is wanted of a value and all below it; nothing when a name is none, or the version another.
-    fn take(&mut self, path: &mut Vec<String>, value: &Value<'_>) -> Option<()> {
-        let way: Vec<&str> = path.iter().map(String::as_str).collect();
-        match way[..] {
-            ["version"] => self.has_version = matches!(&value.kind, Kind::Integer(digits) if digits == VERSION),
+    /// Records the relevant parts of a value and of all values below it. Returns `None` if a name is invalid.
+    fn record(&mut self, path: &mut Vec<String>, value: &TomlValue<'_>) -> Option<()> {
+        let parts: Vec<&str> = path.iter().map(String::as_str).collect();
+        match parts[..] {
+            ["version"] => self.has_version = matches!(&value.kind, TomlKind::Integer(digits) if digits == VERSION),
             ["recipients", name] => drop(self.recipients.insert(name.parse().ok()?)),
-            ["profiles", name] => drop(self.sketch(name)?),
-            ["profiles", name, key] => self.sketch(name)?.take(key, value),
+            ["profiles", name] => drop(self.summary(name)?),
+            ["profiles", name, key] => self.summary(name)?.set_detail(key, value),
             _ => {}
         }
         let tables = match &value.kind {
-            Kind::Table(table) => std::slice::from_ref(table),
-            Kind::Tables(tables) => tables,
+            TomlKind::Table(table) => std::slice::from_ref(table),
+            TomlKind::Tables(tables) => tables,
             _ => &[],
         };
         for (key, value) in tables.iter().flatten() {
             path.push(key.text.clone().into_owned());
-            self.take(path, value)?;
+            self.record(path, value)?;
             path.pop();
         }
         Some(())
     }
 
-    /// What follows is of the profile of this name; nothing when that is none.
-    fn add(&mut self, name: &str) -> Option<()> {
+    /// Starts the profile `name`. Returns `None` if the name is invalid.
+    fn start_profile(&mut self, name: &str) -> Option<()> {
         let name: ProfileName = name.parse().ok()?;
-        self.scattered |= self.profiles.last().is_some_and(|(last, _)| *last >= name);
-        self.profiles.push((name, Sketch::default()));
+        self.is_unsorted |= self.profiles.last().is_some_and(|(last, _)| *last >= name);
+        self.profiles.push((name, ProfileSummary::default()));
         Some(())
     }
 
-    /// The profile that is being read, of this name.
-    fn sketch(&mut self, name: &str) -> Option<&mut Sketch<'t>> {
+    /// Returns the summary of the profile `name`. Starts the profile unless it is the last.
+    fn summary(&mut self, name: &str) -> Option<&mut ProfileSummary<'t>> {
         if self.profiles.last().is_none_or(|(last, _)| last.as_str() != name) {
-            self.add(name)?;
+            self.start_profile(name)?;
         }
-        self.profiles.last_mut().map(|(_, sketch)| sketch)
+        self.profiles.last_mut().map(|(_, summary)| summary)
     }
 
     fn finish(self) -> Option<Outline<'t>> {
         let mut profiles = self.profiles;
-        if self.scattered {
+        if self.is_unsorted {
             profiles.sort_by(|(one, _), (other, _)| one.cmp(other));
             profiles.dedup_by(|(name, part), (last, whole)| {
                 let same = name == last;
                 if same {
-                    whole.add(std::mem::take(part));
+                    whole.merge(std::mem::take(part));
                 }
                 same
             });
@@ -183,18 +185,18 @@ impl<'t> Reader<'t> {
     }
 }
 
-impl Sketch<'_> {
-    /// What another part of the file says of the same profile.
-    fn add(&mut self, part: Self) {
+impl ProfileSummary<'_> {
+    /// Adds the details from another part of the same profile.
+    fn merge(&mut self, part: Self) {
         self.tags.extend(part.tags);
         self.description = part.description.or(self.description.take());
         self.account = part.account.or(self.account.take());
     }
 
-    fn take(&mut self, key: &str, value: &Value<'_>) {
+    fn set_detail(&mut self, key: &str, value: &TomlValue<'_>) {
         let text = || value::text(value).ok().map(|text| Cow::Owned(text.to_owned()));
         match key {
-            "tags" => self.tags = value::list(value).unwrap_or_default().into_iter().map(Cow::Owned).collect(),
+            "tags" => self.tags = value::owned_texts(value).unwrap_or_default().into_iter().map(Cow::Owned).collect(),
             "description" => self.description = text(),
             "shortname" | "username" => self.account = text(),
             _ => {}
@@ -202,9 +204,9 @@ impl Sketch<'_> {
     }
 }
 
-/// Where a statement ends, which is at the first end of a line after it at which nothing is open; and whether it is a
-/// header.
-fn statement(text: &str) -> (usize, bool) {
+/// Returns the end of the first statement, and whether it is a header. A statement ends at the first line end after it
+/// outside brackets.
+fn statement_end(text: &str) -> (usize, bool) {
     let (mut open, mut first) = (0_usize, None);
     for token in Source::new(text).lex() {
         let kind = token.kind();
@@ -223,39 +225,39 @@ fn statement(text: &str) -> (usize, bool) {
     (text.len(), first == Some(TokenKind::LeftSquareBracket))
 }
 
-/// The table that a header names.
-fn named(header: &Table<'_>) -> Vec<String> {
+/// Returns the path of the table that a header names.
+fn header_path(header: &TomlTable<'_>) -> Vec<String> {
     let mut path = Vec::new();
     let mut table = Some(header);
     while let Some((key, value)) = table.and_then(|table| table.entries().first()) {
         path.push(key.text.clone().into_owned());
         table = match &value.kind {
-            Kind::Table(table) => Some(table),
-            Kind::Tables(tables) => tables.last(),
+            TomlKind::Table(table) => Some(table),
+            TomlKind::Tables(tables) => tables.last(),
             _ => None,
         };
     }
     path
 }
 
-/// A key that needs no quotes.
+/// Whether a key needs no quotes.
 fn is_bare(key: &str) -> bool {
     !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
-/// A character of a flag, a number, a date.
-fn is_plain(byte: u8) -> bool {
+/// Whether a byte can be part of a boolean, number or date.
+fn is_plain_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.' | b'+' | b'-' | b'_')
 }
 
-/// What stands between two quotes, when that is what it means and nothing follows.
-fn plain_text(value: &str) -> Option<&str> {
+/// Returns the text between two quotes, if it contains no escapes and nothing follows.
+fn unescaped_text(value: &str) -> Option<&str> {
     let inner = value.strip_prefix('"')?.strip_suffix('"')?;
     (!inner.contains(['"', '\\'])).then_some(inner)
 }
 
-/// A list of such texts on one line.
-fn plain_texts(value: &str) -> Option<Vec<Cow<'_, str>>> {
+/// Returns the texts of a list on one line, if they contain no escapes.
+fn unescaped_texts(value: &str) -> Option<Vec<Cow<'_, str>>> {
     let mut rest = value.strip_prefix('[')?.strip_suffix(']')?.trim();
     let mut texts = Vec::new();
     while !rest.is_empty() {
@@ -270,8 +272,8 @@ fn plain_texts(value: &str) -> Option<Vec<Cow<'_, str>>> {
     Some(texts)
 }
 
-/// A list or table that ends with its line, in which quotes and brackets are what they seem.
-fn is_plain_group(value: &str) -> bool {
+/// Whether a list or table ends on its line, without escapes, single quotes and comments.
+fn is_single_line_group(value: &str) -> bool {
     let (mut open, mut in_text) = (0_usize, false);
     for byte in value.bytes() {
         match byte {
@@ -286,10 +288,10 @@ fn is_plain_group(value: &str) -> bool {
     value.starts_with(['[', '{']) && value.ends_with([']', '}']) && open == 0 && !in_text
 }
 
-/// What comes after the closing quotes of a text of several lines that holds neither quotes nor escapes, as a sealed
-/// secret does.
-fn after_plain_lines(text: &str) -> Option<&str> {
-    // Nearly all of a store lies in such texts.
+/// Returns the text after the closing quotes of a multi-line text. Returns `None` if the multi-line text contains
+/// quotes or escapes; a sealed secret has none.
+fn skip_unescaped_lines(text: &str) -> Option<&str> {
+    // Most bytes of a store are in multi-line texts.
     let end = memchr2(b'"', b'\\', text.as_bytes())?;
     let after = text[end..].strip_prefix("\"\"\"")?;
     let after = after.strip_prefix('\r').unwrap_or(after);
@@ -299,15 +301,15 @@ fn after_plain_lines(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::{self, Privacy, Rules};
+    use crate::disk::{self, Privacy, ReadRules};
     use crate::profile::{Profile, Store};
     use proptest::prelude::*;
     use std::path::Path;
     use std::sync::Arc;
 
-    /// What the whole reading says of the same things; of a faulty profile that is its name.
+    /// Returns the outline that the full parser would give. A faulty profile has only its name.
     fn expected(store: &Store) -> Outline<'_> {
-        let sketch = |profile: &Profile| Sketch {
+        let summary = |profile: &Profile| ProfileSummary {
             tags: profile.tags.iter().cloned().map(Cow::Owned).collect(),
             description: profile.description.clone().map(Cow::Owned),
             account: profile.shortname.clone().or(profile.username.clone()).map(Cow::Owned),
@@ -315,19 +317,19 @@ mod tests {
         let profiles = store
             .profiles
             .iter()
-            .map(|entry| (entry.name.clone(), entry.profile.as_ref().map(sketch).unwrap_or_default()));
+            .map(|entry| (entry.name.clone(), entry.profile.as_ref().map(summary).unwrap_or_default()));
         let mut profiles: Vec<_> = profiles.collect();
         profiles.sort_by(|(one, _), (other, _)| one.cmp(other));
         Outline { profiles, recipients: store.recipients.keys().cloned().collect() }
     }
 
-    /// Holds the two readings against each other, where the store can be used at all; whether it can.
+    /// Compares the outline with the full parser, if the store is valid. Returns whether the store is valid.
     fn agrees(text: &str) -> bool {
         let Ok(store) = super::super::parse(&Arc::new(text.to_owned()), Path::new("/store")) else { return false };
         let mut outline = Outline::read(text).unwrap_or_else(|| panic!("no outline of\n{text}"));
         for entry in store.profiles.iter().filter(|entry| entry.profile.is_err()) {
-            let of_it = outline.profiles.iter_mut().find(|(name, _)| *name == entry.name);
-            of_it.unwrap_or_else(|| panic!("{}\n{text}", entry.name)).1 = Sketch::default();
+            let found = outline.profiles.iter_mut().find(|(name, _)| *name == entry.name);
+            found.unwrap_or_else(|| panic!("{}\n{text}", entry.name)).1 = ProfileSummary::default();
         }
         assert_eq!(outline, expected(&store), "{text}");
         true
@@ -335,11 +337,11 @@ mod tests {
 
     #[test]
     fn it_says_what_the_whole_reading_says_of_every_store_of_the_tests() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stores");
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stores");
         let mut usable = 0;
         for kind in ["valid", "invalid"] {
-            for file in std::fs::read_dir(folder.join(kind)).unwrap() {
-                let rules = Rules { cap: 1 << 20, privacy: Privacy::Any };
+            for file in std::fs::read_dir(directory.join(kind)).unwrap() {
+                let rules = ReadRules { cap: 1 << 20, privacy: Privacy::Any };
                 let Ok(text) = String::from_utf8(disk::read(&file.unwrap().path(), rules).unwrap()) else { continue };
                 usable += usize::from(agrees(&text));
                 usable += usize::from(agrees(&text.replace('\n', "\r\n")));
@@ -390,7 +392,8 @@ mod tests {
         }
     }
 
-    /// A line of a store, in one of its spellings; many of them spoil the store, which then does not count.
+    /// Generates a line of a store in one of its spellings. Many lines make the store invalid; such cases do not
+    /// count.
     fn line() -> impl Strategy<Value = String> {
         let spelling = prop_oneof![
             "[ -~]{0,12}".prop_map(|text| format!("'{}'", text.replace('\'', ""))),

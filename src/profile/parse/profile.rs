@@ -1,19 +1,21 @@
-//! One `[profiles.NAME]`, with the defaults filled in.
+//! Parses one `[profiles.NAME]` table and fills in the defaults.
 
-use super::fault::Wrong;
+use super::fault::UnlocatedFault;
 use super::settings;
-use super::tree::{Kind, Table, Value};
-use super::value::{self, wrong};
-use super::{Context, Problem};
-use crate::profile::{ApiUrl, ClearKey, Defaults, Excerpt, Profile, ProfileName, SealedNote, SecretPlace, format};
+use super::tree::{TomlKind, TomlTable, TomlValue};
+use super::value::{self, fault_at};
+use super::{ParseContext, StoreProblem};
+use crate::profile::{
+    ApiUrl, Defaults, Excerpt, PlaintextKey, Profile, ProfileName, SealedNote, SecretLocation, format,
+};
 use std::sync::Arc;
 
-/// The API's address while the NETOSECRET that holds the true one still stands in clear.
-const USUAL_URL: &str = "https://api.netography.com/api/v1";
+/// URL while the NETOSECRET that holds the true URL is still plaintext.
+const DEFAULT_URL: &str = "https://api.netography.com/api/v1";
 
-/// What a profile says itself, before the defaults and before its keys are held against each other.
+/// Keys of a profile, before the defaults are filled in and conflicts are checked.
 #[derive(Default)]
-struct Draft {
+struct ProfileDraft {
     settings: Defaults,
     shortname: Option<String>,
     appname: Option<String>,
@@ -21,66 +23,76 @@ struct Draft {
     tags: Vec<String>,
     description: Option<String>,
     protected: bool,
-    clear: Vec<ClearKey>,
-    secret: Option<SecretPlace>,
+    plaintext_keys: Vec<PlaintextKey>,
+    secret: Option<SecretLocation>,
     sealed: Option<SealedNote>,
 }
 
-/// Reads the profile `name`, whose name stands at the byte `at`.
-pub(super) fn profile(
+/// Parses the profile `name`. The name in the file is at the byte `at`.
+pub(super) fn parse_profile(
     name: &ProfileName,
     at: usize,
-    value: &Value<'_>,
-    context: &Context<'_>,
-) -> Result<Profile, Wrong> {
+    value: &TomlValue<'_>,
+    context: &ParseContext<'_>,
+) -> Result<Profile, UnlocatedFault> {
     let table = value::table(value)?;
-    let mut draft = Draft::default();
-    value::each_of(table, &format::PROFILE, |key, value| draft.read(key, value, context))?;
-    draft.clear.sort_unstable();
+    let mut draft = ProfileDraft::default();
+    value::for_each_known(table, &format::PROFILE, |key, value| draft.read_key(key, value, context))?;
+    draft.plaintext_keys.sort_unstable();
     check_conflicts(table)?;
-    draft.finish(name, context.defaults).map_err(|key| Wrong::new(at, Problem::Missing { key }))
+    draft.into_profile(name, context.defaults).map_err(|key| UnlocatedFault::new(at, StoreProblem::Missing { key }))
 }
 
-impl Draft {
-    /// Reads one key; false for an unknown one.
-    fn read(&mut self, key: &str, value: &Value<'_>, context: &Context<'_>) -> Result<bool, Wrong> {
+impl ProfileDraft {
+    /// Reads one key. Returns false for an unknown key.
+    fn read_key(
+        &mut self,
+        key: &str,
+        value: &TomlValue<'_>,
+        context: &ParseContext<'_>,
+    ) -> Result<bool, UnlocatedFault> {
         match key {
-            "shortname" => self.shortname = Some(value::word(value)?),
-            "appname" => self.appname = Some(value::word(value)?),
-            "username" => self.username = Some(value::word(value)?),
-            "tags" => self.tags = value::list(value)?,
+            "shortname" => self.shortname = Some(value::single_line(value)?),
+            "appname" => self.appname = Some(value::single_line(value)?),
+            "username" => self.username = Some(value::single_line(value)?),
+            "tags" => self.tags = value::owned_texts(value)?,
             "description" => self.description = Some(value::text(value)?.to_owned()),
             "protected" => self.protected = value::flag(value)?,
-            "sealed" => self.sealed = Some(sealed_note(value)?),
-            "secret" => self.secret = Some(secret(value, context)?),
-            _ => return self.read_other(key, value, context),
+            "sealed" => self.sealed = Some(parse_sealed_note(value)?),
+            "secret" => self.secret = Some(parse_secret(value, context)?),
+            _ => return self.read_other_key(key, value, context),
         }
         Ok(true)
     }
 
-    fn read_other(&mut self, key: &str, value: &Value<'_>, context: &Context<'_>) -> Result<bool, Wrong> {
-        match ClearKey::ALL.into_iter().find(|clear| clear.key() == key) {
-            // The value stays where it is, in the text.
-            Some(clear) => value::text(value).map(|_| self.clear.push(clear))?,
-            None => return settings::setting(&mut self.settings, key, value, context.recipients, context.urls),
+    fn read_other_key(
+        &mut self,
+        key: &str,
+        value: &TomlValue<'_>,
+        context: &ParseContext<'_>,
+    ) -> Result<bool, UnlocatedFault> {
+        match PlaintextKey::ALL.into_iter().find(|plaintext| plaintext.key() == key) {
+            // Only the key is recorded; the value stays in the text.
+            Some(plaintext) => value::text(value).map(|_| self.plaintext_keys.push(plaintext))?,
+            None => return settings::parse_setting(&mut self.settings, key, value, context.recipients, context.urls),
         }
         Ok(true)
     }
 
-    /// The profile, or the key that it lacks.
-    fn finish(self, name: &ProfileName, defaults: &Defaults) -> Result<Profile, &'static str> {
-        let settings = settings::fill(self.settings, defaults);
-        let clear_netosecret = self.clear.contains(&ClearKey::Netosecret);
+    /// Returns the profile, or the key that it lacks.
+    fn into_profile(self, name: &ProfileName, defaults: &Defaults) -> Result<Profile, &'static str> {
+        let settings = settings::fill_from_defaults(self.settings, defaults);
+        let has_plaintext_netosecret = self.plaintext_keys.contains(&PlaintextKey::Netosecret);
         let url = match settings.url {
             Some(url) => url,
-            None if clear_netosecret => USUAL_URL.parse::<ApiUrl>().map_err(|_| "url")?,
+            None if has_plaintext_netosecret => DEFAULT_URL.parse::<ApiUrl>().map_err(|_| "url")?,
             None => return Err("url"),
         };
-        let secret = match (self.clear.is_empty(), self.secret) {
-            (false, _) => SecretPlace::Clear(self.clear),
-            (true, secret) => secret.unwrap_or(SecretPlace::None),
+        let secret = match (self.plaintext_keys.is_empty(), self.secret) {
+            (false, _) => SecretLocation::Plaintext(self.plaintext_keys),
+            (true, secret) => secret.unwrap_or(SecretLocation::None),
         };
-        if matches!(secret, SecretPlace::Sealed(_)) {
+        if matches!(secret, SecretLocation::Sealed(_)) {
             check_sealed(self.shortname.as_ref(), self.appname.as_ref(), self.username.as_ref(), self.sealed.as_ref())?;
         }
         Ok(Profile {
@@ -92,8 +104,8 @@ impl Draft {
             tags: self.tags,
             description: self.description,
             protected: self.protected,
-            leeway: settings.leeway.unwrap_or(Profile::USUAL_LEEWAY),
-            timeout: settings.timeout.unwrap_or(Profile::USUAL_TIMEOUT),
+            leeway: settings.leeway.unwrap_or(Profile::DEFAULT_LEEWAY),
+            timeout: settings.timeout.unwrap_or(Profile::DEFAULT_TIMEOUT),
             ca_file: settings.ca_file,
             env: settings.env,
             recipients: settings.recipients,
@@ -103,7 +115,7 @@ impl Draft {
     }
 }
 
-/// What a sealed secret is bound to has to be declared; names the key that is not.
+/// Checks that the keys to which a sealed secret is bound are declared. Returns the key that is missing.
 fn check_sealed(
     shortname: Option<&String>,
     appname: Option<&String>,
@@ -119,19 +131,19 @@ fn check_sealed(
     Err(missing)
 }
 
-/// A person's keys and those of an API key exclude each other.
-fn check_conflicts(table: &Table<'_>) -> Result<(), Wrong> {
-    let person = format::PERSON.into_iter().find_map(|key| Some((key, table.entry(key)?.0.at)));
+/// Checks that the profile does not have both a person's keys and those of an API key.
+fn check_conflicts(table: &TomlTable<'_>) -> Result<(), UnlocatedFault> {
+    let person = format::PERSON_KEYS.into_iter().find_map(|key| Some((key, table.entry(key)?.0.at)));
     let Some((key, at)) = person else { return Ok(()) };
-    match format::API_KEY.into_iter().find(|key| table.entry(key).is_some()) {
-        Some(other) => Err(Wrong::new(at, Problem::Conflict { other }).under(key)),
+    match format::API_KEY_KEYS.into_iter().find(|key| table.entry(key).is_some()) {
+        Some(other) => Err(UnlocatedFault::new(at, StoreProblem::Conflict { other }).under(key)),
         None => Ok(()),
     }
 }
 
-fn sealed_note(value: &Value<'_>) -> Result<SealedNote, Wrong> {
+fn parse_sealed_note(value: &TomlValue<'_>) -> Result<SealedNote, UnlocatedFault> {
     let (mut id, mut to, mut since) = (None, None, None);
-    value::each_of(value::table(value)?, &format::SEALED, |key, value| {
+    value::for_each_known(value::table(value)?, &format::SEALED, |key, value| {
         match key {
             "id" => id = Some(value::hex16(value)?),
             "to" => to = Some(value::hex16(value)?),
@@ -140,7 +152,7 @@ fn sealed_note(value: &Value<'_>) -> Result<SealedNote, Wrong> {
         }
         Ok(true)
     })?;
-    let missing = |key: &'static str| wrong(value, Problem::Missing { key });
+    let missing = |key: &'static str| fault_at(value, StoreProblem::Missing { key });
     Ok(SealedNote {
         id: id.ok_or_else(|| missing("id"))?,
         to: to.ok_or_else(|| missing("to"))?,
@@ -148,43 +160,47 @@ fn sealed_note(value: &Value<'_>) -> Result<SealedNote, Wrong> {
     })
 }
 
-fn secret(value: &Value<'_>, context: &Context<'_>) -> Result<SecretPlace, Wrong> {
+fn parse_secret(value: &TomlValue<'_>, context: &ParseContext<'_>) -> Result<SecretLocation, UnlocatedFault> {
     match &value.kind {
-        Kind::Text(text) if text.is_empty() => Err(wrong(value, Problem::Empty)),
-        Kind::Text(text) => Ok(SecretPlace::Sealed(with_plain_line_ends(text, context.text))),
-        Kind::Table(table) => source(value, table, context),
-        _ => Err(wrong(value, Problem::Type { wanted: "a sealed text or a table that names a source" })),
+        TomlKind::Text(text) if text.is_empty() => Err(fault_at(value, StoreProblem::Empty)),
+        TomlKind::Text(text) => Ok(SecretLocation::Sealed(with_plain_line_ends(text, context.text))),
+        TomlKind::Table(table) => parse_source(value, table, context),
+        _ => Err(fault_at(value, StoreProblem::Type { expected: "a sealed text or a table that names a source" })),
     }
 }
 
-/// A file with CRLF has it in its multi-line strings too; what is sealed is the same.
-fn with_plain_line_ends(text: &str, whole: &Arc<String>) -> Excerpt {
-    if text.contains('\r') { text.replace("\r\n", "\n").into() } else { Excerpt::of(whole, text) }
+/// Converts CRLF to LF. A file with CRLF has it in multi-line strings too, but the same text was encrypted.
+fn with_plain_line_ends(text: &str, source: &Arc<String>) -> Excerpt {
+    if text.contains('\r') { text.replace("\r\n", "\n").into() } else { Excerpt::share(source, text) }
 }
 
-fn source(value: &Value<'_>, table: &Table<'_>, context: &Context<'_>) -> Result<SecretPlace, Wrong> {
+fn parse_source(
+    value: &TomlValue<'_>,
+    table: &TomlTable<'_>,
+    context: &ParseContext<'_>,
+) -> Result<SecretLocation, UnlocatedFault> {
     let mut found = None;
-    value::each_of(table, &format::SOURCE, |key, value| {
-        let place = match key {
-            "command" => SecretPlace::Command(command(value)?),
-            "file" => SecretPlace::File(context.folder.join(value::word(value)?)),
-            "env" => SecretPlace::Env(value::variable(value)?),
+    value::for_each_known(table, &format::SOURCE, |key, value| {
+        let location = match key {
+            "command" => SecretLocation::Command(parse_command(value)?),
+            "file" => SecretLocation::File(context.base_directory.join(value::single_line(value)?)),
+            "env" => SecretLocation::Env(value::variable(value)?),
             _ => return Ok(false),
         };
-        found = Some(place);
+        found = Some(location);
         Ok(true)
     })?;
-    found.filter(|_| table.len() == 1).ok_or_else(|| wrong(value, Problem::Source))
+    found.filter(|_| table.len() == 1).ok_or_else(|| fault_at(value, StoreProblem::Source))
 }
 
-/// A program and its arguments.
-fn command(value: &Value<'_>) -> Result<Vec<String>, Wrong> {
-    let words = value::list(value)?;
+/// Parses a program and its arguments.
+fn parse_command(value: &TomlValue<'_>) -> Result<Vec<String>, UnlocatedFault> {
+    let words = value::owned_texts(value)?;
     if words.first().is_none_or(String::is_empty) {
-        return Err(wrong(value, Problem::Empty));
+        return Err(fault_at(value, StoreProblem::Empty));
     }
     if words.iter().any(|word| word.contains('\0')) {
-        return Err(wrong(value, Problem::ControlCharacters));
+        return Err(fault_at(value, StoreProblem::ControlCharacters));
     }
     Ok(words)
 }

@@ -1,52 +1,58 @@
-//! The keys that `[defaults]` and every profile take alike.
+//! Parses the keys that `[defaults]` and profiles share.
 
-use super::fault::Wrong;
-use super::tree::{Table, Value};
-use super::value::{self, wrong};
-use super::{Problem, check_env_name};
+use super::fault::UnlocatedFault;
+use super::tree::{TomlTable, TomlValue};
+use super::value::{self, fault_at};
+use super::{StoreProblem, check_env_name};
 use crate::profile::{ApiUrl, Defaults, EnvTemplate, NameError, RecipientName, UrlError, format};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
-/// Among more recipients than this the near one is not looked for: every unknown name is held against each of them.
-const MOST_COMPARED: usize = 100;
+/// Number of recipients up to which a similar name is looked for. Every unknown name is compared with each recipient.
+const MAX_COMPARED_RECIPIENTS: usize = 100;
 
-/// The declared recipients: name to public key.
+/// Declared recipients: name to public key.
 pub(super) type Recipients = BTreeMap<RecipientName, String>;
 
-/// The addresses that were read so far, by how they are written: most profiles have one of a few.
+/// URLs that were parsed so far, by their text: most profiles share a few URLs.
 #[derive(Default)]
-pub(super) struct Urls(RefCell<HashMap<String, ApiUrl>>);
+pub(super) struct UrlCache(RefCell<HashMap<String, ApiUrl>>);
 
-/// Reads `[defaults]`.
-pub(super) fn defaults(table: &Table<'_>, recipients: &Recipients, urls: &Urls) -> Result<Defaults, Wrong> {
+/// Parses `[defaults]`.
+pub(super) fn parse_defaults(
+    table: &TomlTable<'_>,
+    recipients: &Recipients,
+    urls: &UrlCache,
+) -> Result<Defaults, UnlocatedFault> {
     let mut defaults = Defaults::default();
-    value::each_of(table, &format::DEFAULTS, |key, value| setting(&mut defaults, key, value, recipients, urls))?;
+    value::for_each_known(table, &format::DEFAULTS, |key, value| {
+        parse_setting(&mut defaults, key, value, recipients, urls)
+    })?;
     Ok(defaults)
 }
 
-/// Reads one key into `settings`; false for a key that is none of these.
-pub(super) fn setting(
+/// Parses one key into `settings`. Returns false for a key that is not shared.
+pub(super) fn parse_setting(
     settings: &mut Defaults,
     key: &str,
-    value: &Value<'_>,
+    value: &TomlValue<'_>,
     recipients: &Recipients,
-    urls: &Urls,
-) -> Result<bool, Wrong> {
+    urls: &UrlCache,
+) -> Result<bool, UnlocatedFault> {
     match key {
-        "url" => settings.url = Some(urls.read(value)?),
+        "url" => settings.url = Some(urls.parse(value)?),
         "leeway" => settings.leeway = Some(value::span(value)?),
         "timeout" => settings.timeout = Some(value::span(value)?),
-        "ca_file" => settings.ca_file = Some(value::absolute(value)?),
-        "env" => settings.env = env(value)?,
-        "recipients" => settings.recipients = Some(recipient_names(value, recipients)?),
+        "ca_file" => settings.ca_file = Some(value::absolute_path(value)?),
+        "env" => settings.env = parse_env(value)?,
+        "recipients" => settings.recipients = Some(parse_recipient_names(value, recipients)?),
         _ => return Ok(false),
     }
     Ok(true)
 }
 
-/// What `own` leaves open, filled from `defaults`.
-pub(super) fn fill(own: Defaults, defaults: &Defaults) -> Defaults {
+/// Fills the settings that `own` does not declare from `defaults`.
+pub(super) fn fill_from_defaults(own: Defaults, defaults: &Defaults) -> Defaults {
     let mut env = defaults.env.clone();
     env.extend(own.env);
     Defaults {
@@ -59,26 +65,26 @@ pub(super) fn fill(own: Defaults, defaults: &Defaults) -> Defaults {
     }
 }
 
-impl Urls {
-    fn read(&self, value: &Value<'_>) -> Result<ApiUrl, Wrong> {
+impl UrlCache {
+    fn parse(&self, value: &TomlValue<'_>) -> Result<ApiUrl, UnlocatedFault> {
         let text = value::text(value)?;
         if let Some(url) = self.0.borrow().get(text) {
             return Ok(url.clone());
         }
-        let url: ApiUrl = text.parse().map_err(|error: UrlError| wrong(value, error))?;
+        let url: ApiUrl = text.parse().map_err(|error: UrlError| fault_at(value, error))?;
         self.0.borrow_mut().insert(text.to_owned(), url.clone());
         Ok(url)
     }
 }
 
-fn env(value: &Value<'_>) -> Result<BTreeMap<String, EnvTemplate>, Wrong> {
+fn parse_env(value: &TomlValue<'_>) -> Result<BTreeMap<String, EnvTemplate>, UnlocatedFault> {
     let mut env = BTreeMap::new();
-    value::each(value::table(value)?, |key, value| {
-        check_env_name(&key.text).map_err(|error| Wrong::new(key.at, error))?;
+    value::for_each_entry(value::table(value)?, |key, value| {
+        check_env_name(&key.text).map_err(|error| UnlocatedFault::new(key.at, error))?;
         let text = value::text(value)?;
-        // No environment can hold it.
+        // No environment variable can hold a NUL.
         if text.contains('\0') {
-            return Err(wrong(value, Problem::ControlCharacters));
+            return Err(fault_at(value, StoreProblem::ControlCharacters));
         }
         env.insert(key.text.to_string(), EnvTemplate(text.to_owned()));
         Ok(())
@@ -86,21 +92,21 @@ fn env(value: &Value<'_>) -> Result<BTreeMap<String, EnvTemplate>, Wrong> {
     Ok(env)
 }
 
-fn recipient_names(value: &Value<'_>, recipients: &Recipients) -> Result<Vec<RecipientName>, Wrong> {
+fn parse_recipient_names(value: &TomlValue<'_>, recipients: &Recipients) -> Result<Vec<RecipientName>, UnlocatedFault> {
     let texts = value::texts(value)?;
     if texts.is_empty() {
-        return Err(wrong(value, Problem::Empty));
+        return Err(fault_at(value, StoreProblem::Empty));
     }
     texts
         .into_iter()
         .map(|(item, text)| {
-            let name: RecipientName = text.parse().map_err(|error: NameError| wrong(item, error))?;
+            let name: RecipientName = text.parse().map_err(|error: NameError| fault_at(item, error))?;
             if recipients.contains_key(&name) {
                 return Ok(name);
             }
-            let near = || value::nearest(text, recipients.keys().map(RecipientName::as_str));
-            let near = if recipients.len() <= MOST_COMPARED { near() } else { None };
-            Err(wrong(item, Problem::UnknownRecipient { near }))
+            let nearest = || value::nearest_match(text, recipients.keys().map(RecipientName::as_str));
+            let similar = if recipients.len() <= MAX_COMPARED_RECIPIENTS { nearest() } else { None };
+            Err(fault_at(item, StoreProblem::UnknownRecipient { similar }))
         })
         .collect()
 }

@@ -1,9 +1,9 @@
 use super::*;
-use crate::disk::{self, Privacy, Rules};
-use crate::profile::{ClearKey, SecretPlace, Span};
+use crate::disk::{self, Privacy, ReadRules};
+use crate::profile::{PlaintextKey, SecretLocation, Span};
 use std::path::PathBuf;
 
-/// Stands for a secret in every bad file; no fault may show it.
+/// Secret in every invalid file; no fault may show it.
 const CANARY: &str = "c4n4ry-s3cr3t";
 
 const GOOD: &str = r#"
@@ -40,8 +40,8 @@ secret = { file = "secrets/x" }
 secret.env = "X_SECRET"
 "#;
 
-fn parse(text: &str, folder: &Path) -> Result<Store, StoreError> {
-    super::parse(&Arc::new(text.to_owned()), folder)
+fn parse(text: &str, directory: &Path) -> Result<Store, StoreError> {
+    super::parse(&Arc::new(text.to_owned()), directory)
 }
 
 fn store(text: &str) -> Store {
@@ -52,7 +52,7 @@ fn profile(text: &str) -> Profile {
     store(text).profiles.remove(0).profile.unwrap()
 }
 
-/// The fault of a text, be it the file's or that of its first faulty profile.
+/// Returns the fault of the file, or of its first faulty profile.
 fn fault(text: &str) -> Fault {
     match parse(text, Path::new("/store")) {
         Err(StoreError(fault)) => fault,
@@ -74,12 +74,12 @@ fn a_store_is_read_with_its_defaults_in_the_order_of_the_file() {
     let env: Vec<(&str, &str)> = zeta.env.iter().map(|(name, value)| (name.as_str(), value.0.as_str())).collect();
     assert_eq!(env, [("TENANT", "{shortname}"), ("WHO", "zeta")]);
     assert_eq!(zeta.sealed.as_ref().map(|note| note.since.to_string()), Some("2026-11-23".to_owned()));
-    assert_eq!(zeta.secret, SecretPlace::Sealed("-----BEGIN AGE ENCRYPTED FILE-----\n".to_owned().into()));
-    assert_eq!(profiles[1].secret, SecretPlace::Clear(vec![ClearKey::Netosecret]));
+    assert_eq!(zeta.secret, SecretLocation::Sealed("-----BEGIN AGE ENCRYPTED FILE-----\n".to_owned().into()));
+    assert_eq!(profiles[1].secret, SecretLocation::Plaintext(vec![PlaintextKey::Netosecret]));
     assert_eq!(profiles[1].timeout, Span::from_seconds(30));
-    assert_eq!(profiles[2].secret, SecretPlace::Command(["pass", "show", "x"].map(str::to_owned).to_vec()));
-    assert_eq!(profiles[3].secret, SecretPlace::File(PathBuf::from("/store/secrets/x")));
-    assert_eq!(profiles[4].secret, SecretPlace::Env("X_SECRET".to_owned()));
+    assert_eq!(profiles[2].secret, SecretLocation::Command(["pass", "show", "x"].map(str::to_owned).to_vec()));
+    assert_eq!(profiles[3].secret, SecretLocation::File(PathBuf::from("/store/secrets/x")));
+    assert_eq!(profiles[4].secret, SecretLocation::Env("X_SECRET".to_owned()));
 }
 
 #[test]
@@ -95,19 +95,19 @@ fn line_ends_and_byte_order_mark_do_not_matter() {
 #[test]
 fn what_is_clear_wins_and_needs_nothing_else() {
     let both = profile("version=1\n[profiles.a]\nnetosecret='x'\nsecret='sealed'\nappkey='y'");
-    assert_eq!(both.secret, SecretPlace::Clear(vec![ClearKey::Netosecret, ClearKey::Appkey]));
+    assert_eq!(both.secret, SecretLocation::Plaintext(vec![PlaintextKey::Netosecret, PlaintextKey::Appkey]));
     assert_eq!(both.url.to_string(), "https://api.netography.com/api/v1");
     let skeleton = profile("version=1\nprofiles.a.url='https://x.example'");
-    assert_eq!((skeleton.secret, skeleton.shortname), (SecretPlace::None, None));
+    assert_eq!((skeleton.secret, skeleton.shortname), (SecretLocation::None, None));
 }
 
-/// A text, and of its fault the line, the column, the key and the sentence. `URL` stands for a
-/// line with a good url. What each key takes is shown by the stores in `tests/stores/`; here stands what they do not show.
+/// Texts, each with the line, column, key and message of its fault. `URL` means a line with a valid URL. The stores in
+/// `tests/stores/` show what each key takes; this table has the other cases.
 const FAULTS: [(&str, usize, usize, &str, &str); 38] = [
     // A later format may have any other key.
     ("version = 2\nnew = 1", 1, 11, "version", "this version of the format is not known here"),
     ("version = 1\nc4n4rys3cr3tc4n4rys3cr3tc4n4rys3cr3tc4n4ry = 1", 2, 1, "", "unknown key"),
-    // Of several faults the first.
+    // The first of several faults is reported.
     (
         "version = 1\n[defaults]\nlee = '1s'\nurl = 'http://x.example'",
         3,
@@ -123,7 +123,7 @@ const FAULTS: [(&str, usize, usize, &str, &str); 38] = [
         "profiles.a.secret",
         "must be a sealed text or a table that names a source",
     ),
-    // A secret that lacks what it is bound to, at the name of its profile.
+    // A secret without the keys to which it is bound: the position is the name of its profile.
     ("version = 1\n[profiles.a]\nURL\nsecret = 'c4n4ry-s3cr3t'", 2, 11, "profiles.a", "'shortname' is missing"),
     (
         "version = 1\n[profiles.a]\nURL\nshortname='a'\nsecret = 'c4n4ry-s3cr3t'",
@@ -146,7 +146,7 @@ const FAULTS: [(&str, usize, usize, &str, &str); 38] = [
         "profiles.a.password",
         "stands beside 'appkey', which excludes it",
     ),
-    // Columns count characters, and a path ends before what is no plain word.
+    // Columns count characters, and a path ends before a part that is not a plain word.
     ("version = 1\n[profiles.a]\nURL\ntags = 'é', 1", 4, 11, "profiles.a.tags", "the line goes on where it should end"),
     ("version = 1\n[profiles.a]\nURL\ntags = ['é', 1]", 4, 14, "profiles.a.tags", "must be a list of texts"),
     (
@@ -156,7 +156,7 @@ const FAULTS: [(&str, usize, usize, &str, &str); 38] = [
         "profiles.a.env",
         "the name of a variable holds letters, digits and '_' and does not start with a digit",
     ),
-    // Not TOML, or not such as means something.
+    // Text that is not TOML, or TOML without a meaning.
     (
         "version = 1\n[profiles.a]\nURL\n[profiles.a]\nsecret = 'c4n4ry-s3cr3t'",
         4,
@@ -287,12 +287,12 @@ fn r48_a_fault_has_its_place_its_key_and_no_value() {
     for (text, line, column, key, sentence) in FAULTS {
         let text = text.replace("\nURL", "\nurl = 'https://x.example'");
         let fault = fault(&text);
-        let found = (fault.place.line, fault.place.column, fault.key.as_str(), fault.problem.to_string());
+        let found = (fault.position.line, fault.position.column, fault.key.as_str(), fault.problem.to_string());
         if found != (line, column, key, sentence.to_owned()) {
             differing.push(format!("{text}\n  {found:?}"));
         }
-        let told = format!("{fault} {fault:?}");
-        assert!(!told.contains(CANARY) && !told.contains("c4n4ry"), "{told}");
+        let message = format!("{fault} {fault:?}");
+        assert!(!message.contains(CANARY) && !message.contains("c4n4ry"), "{message}");
     }
     assert!(differing.is_empty(), "{}", differing.join("\n"));
 }
@@ -315,13 +315,13 @@ fn a_fault_of_one_profile_leaves_the_others() {
 
 #[test]
 fn r43_what_is_no_utf8_is_told_with_its_byte() {
-    let told = |bytes: &[u8]| decode(bytes.to_vec()).map_err(|error| error.to_string());
-    assert_eq!(told(b"a\nb\xff"), Err("line 2, column 2: byte 3 is not UTF-8".to_owned()));
+    let message = |bytes: &[u8]| decode(bytes.to_vec()).map_err(|error| error.to_string());
+    assert_eq!(message(b"a\nb\xff"), Err("line 2, column 2: byte 3 is not UTF-8".to_owned()));
     for utf16 in [&b"\xff\xfev\0e\0"[..], b"\xfe\xff\0v", b"v\0e\0", b"\0v\0e"] {
-        assert_eq!(told(utf16), Err("line 1, column 1: the file is UTF-16, not UTF-8".to_owned()));
+        assert_eq!(message(utf16), Err("line 1, column 1: the file is UTF-16, not UTF-8".to_owned()));
     }
-    assert_eq!(told(b"\xef\xbb\xbfx"), Ok("\u{feff}x".to_owned()));
-    assert_eq!(told(b""), Ok(String::new()));
+    assert_eq!(message(b"\xef\xbb\xbfx"), Ok("\u{feff}x".to_owned()));
+    assert_eq!(message(b""), Ok(String::new()));
 }
 
 #[test]
@@ -337,11 +337,11 @@ fn r43_depth_is_an_error_before_it_is_a_danger() {
         (format!("version = 1\nx = {}", format!("{{{}a=", "a.".repeat(60)).repeat(70)), ""),
     ] {
         let fault = fault(&text);
-        assert_eq!((fault.problem, fault.key.as_str()), (Problem::TooDeep, key));
+        assert_eq!((fault.problem, fault.key.as_str()), (StoreProblem::TooDeep, key));
     }
     let floats = "1.5, ".repeat(500);
     let wide = format!("version = 1\nx = [{floats}]\ny = [\n{}]", "1.5,\n".repeat(500));
-    assert_eq!(fault(&wide).problem, Problem::UnknownKey { near: None });
+    assert_eq!(fault(&wide).problem, StoreProblem::UnknownKey { similar: None });
 }
 
 #[test]
@@ -349,10 +349,10 @@ fn conflict_markers_name_the_profiles_between_them() {
     let text = "version = 1\n[profiles.a]\nx = 1\n<<<<<<< HEAD\ny = 'c4n4ry'\n[profiles.b]\n||||||| base\n=======\n[profiles.'c']\n\
                 [profiles]\nd.url = 'x'\n>>>>>>> it's theirs\ne.url = 'x'\n[profiles.f]\n";
     let found = fault(text);
-    assert_eq!((found.place, found.key.as_str()), (Place { line: 4, column: 1 }, ""));
+    assert_eq!((found.position, found.key.as_str()), (FilePosition { line: 4, column: 1 }, ""));
     assert_eq!(found.problem.to_string(), "conflict markers of a merge around a, b, c, d");
     let sealed = "version = 1\r\n[profiles.a]\r\nsecret = '''\r\n<<<<<<< ours\r\nc4n4ry\r\n=======\r\nx\r\n>>>>>>> theirs\r\n'''\r\n";
-    assert_eq!(fault(sealed).problem, Problem::ConflictMarkers { profiles: vec!["a".to_owned()] });
+    assert_eq!(fault(sealed).problem, StoreProblem::ConflictMarkers { profiles: vec!["a".to_owned()] });
     assert_eq!(
         profile("version = 1\n[profiles.a]\nurl = 'https://x'\ndescription = '''\n=======\n<<<<<<< \n'''").tags.len(),
         0
@@ -364,7 +364,7 @@ fn a_marker_that_was_left_over_is_told_as_one() {
     for line in ["<<<<<<< HEAD", "||||||| 4a5b6c7", "=======", ">>>>>>> c4n4ry"] {
         for after in ["", "\nx = 'c4n4ry'"] {
             let found = fault(&format!("version = 1\n[profiles.a]\n{line}{after}"));
-            assert_eq!((found.place, found.key.as_str()), (Place { line: 3, column: 1 }, ""), "{line}");
+            assert_eq!((found.position, found.key.as_str()), (FilePosition { line: 3, column: 1 }, ""), "{line}");
             assert_eq!(found.problem.to_string(), "conflict markers of a merge");
         }
     }
@@ -373,10 +373,10 @@ fn a_marker_that_was_left_over_is_told_as_one() {
 #[test]
 fn of_many_profiles_in_a_conflict_some_are_named() {
     let headers = |count: usize| (0..count).map(|n| format!("[profiles.p{n}]\n")).collect::<Vec<_>>().concat();
-    let told = |count| fault(&format!("<<<<<<< a\n{}=======\n>>>>>>> b\n", headers(count))).problem.to_string();
+    let message = |count| fault(&format!("<<<<<<< a\n{}=======\n>>>>>>> b\n", headers(count))).problem.to_string();
     let ten = "conflict markers of a merge around p0, p1, p2, p3, p4, p5, p6, p7, p8, p9";
-    assert_eq!(told(10), ten);
-    assert_eq!(told(5_010), format!("{ten} and 5000 more"));
+    assert_eq!(message(10), ten);
+    assert_eq!(message(5_010), format!("{ten} and 5000 more"));
 }
 
 #[test]
@@ -385,8 +385,8 @@ fn among_very_many_recipients_the_near_one_is_not_looked_for() {
         let recipients = (0..count).map(|n| format!("r{n} = 'age1x'\n")).collect::<Vec<_>>().concat();
         fault(&format!("version = 1\n[recipients]\n{recipients}[defaults]\nrecipients = ['rr7']")).problem
     };
-    assert!(matches!(near(100), Problem::UnknownRecipient { near: Some(_) }));
-    assert_eq!(near(101), Problem::UnknownRecipient { near: None });
+    assert!(matches!(near(100), StoreProblem::UnknownRecipient { similar: Some(_) }));
+    assert_eq!(near(101), StoreProblem::UnknownRecipient { similar: None });
 }
 
 #[test]
@@ -395,12 +395,13 @@ fn many_faults_cost_one_pass() {
     let backwards =
         (0..20_000).rev().map(|n| format!("[profiles.p{n}.env]\nPATH = 'x'\n")).collect::<Vec<_>>().concat();
     let store = store(&format!("version = 1\n{header}{backwards}"));
-    let lines: Vec<usize> = store.profiles.iter().map(|entry| entry.profile.as_ref().unwrap_err().place.line).collect();
+    let lines: Vec<usize> =
+        store.profiles.iter().map(|entry| entry.profile.as_ref().unwrap_err().position.line).collect();
     assert_eq!((lines[0], lines[19_999]), (80_001, 40_003));
 }
 
-/// What is told of a text, be it of the file or of its profiles.
-fn told(text: &str) -> String {
+/// Returns the message about a text, for the file or for its profiles.
+fn message(text: &str) -> String {
     match parse(text, Path::new("/store")) {
         Err(error) => format!("{error} {error:?}"),
         Ok(store) => {
@@ -411,15 +412,15 @@ fn told(text: &str) -> String {
 
 #[test]
 fn r48_whatever_is_cut_or_slips_in_no_value_is_told() {
-    let any = Rules { cap: 64 << 20, privacy: Privacy::Any };
+    let any = ReadRules { cap: 64 << 20, privacy: Privacy::Any };
     let mut texts = 0;
-    for folder in ["invalid", "valid"] {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stores").join(folder);
-        for file in std::fs::read_dir(folder).unwrap() {
+    for directory in ["invalid", "valid"] {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stores").join(directory);
+        for file in std::fs::read_dir(directory).unwrap() {
             let path = file.unwrap().path();
             let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
             let text = String::from_utf8(disk::read(&path, any).unwrap()).unwrap();
-            // Without the head, which says what is told.
+            // Skips the head, which contains the message.
             let is_head = |line: &&str| line.starts_with("# exit ") || line.starts_with("# hint: ");
             let text = text.split_inclusive('\n').skip_while(is_head).collect::<Vec<_>>().concat();
             for (at, letter) in text.char_indices() {
@@ -428,10 +429,10 @@ fn r48_whatever_is_cut_or_slips_in_no_value_is_told() {
                 for part in
                     [before, &[before, after].concat(), &[before, "\"", rest].concat(), &[before, "\n", rest].concat()]
                 {
-                    let told = told(part);
-                    // A name that stands in quotes is plain without them, and a name is told.
+                    let message = message(part);
+                    // A name in quotes is valid without them, and a message may show a name.
                     let is_name = name.starts_with("name-");
-                    assert!(is_name || !told.to_lowercase().contains("canary"), "{name}: {told}\n{part}");
+                    assert!(is_name || !message.to_lowercase().contains("canary"), "{name}: {message}\n{part}");
                     texts += 1;
                 }
             }
@@ -444,5 +445,5 @@ fn r48_whatever_is_cut_or_slips_in_no_value_is_told() {
 #[should_panic(expected = "a key that is read is described")]
 fn a_key_that_is_read_and_not_described_fails_every_test_that_has_it() {
     let table = tree::parse("nosuch = 1").unwrap();
-    let _ = value::each_of(&table, &format::PROFILE, |_, _| Ok(true));
+    let _ = value::for_each_known(&table, &format::PROFILE, |_, _| Ok(true));
 }

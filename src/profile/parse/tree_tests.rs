@@ -1,4 +1,4 @@
-//! The tree against the one that the parser's own crate builds, for texts of every kind.
+//! Compares the tree with the tree of the `toml` crate, for texts of every kind.
 
 use super::*;
 use proptest::prelude::*;
@@ -6,24 +6,25 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// A table as text, in the order of its keys: each key and value with its place.
-fn ours(table: &Table<'_>) -> String {
-    let entry =
-        |(key, value): &(Key<'_>, Value<'_>)| (key.text.to_string(), format!("{} = {}", key.at, our_value(value)));
+/// Renders a table in the order of its keys: each key and value with its position.
+fn ours(table: &TomlTable<'_>) -> String {
+    let entry = |(key, value): &(TomlKey<'_>, TomlValue<'_>)| {
+        (key.text.to_string(), format!("{} = {}", key.at, our_value(value)))
+    };
     format!("{:?}", table.entries().iter().map(entry).collect::<BTreeMap<_, _>>())
 }
 
-fn our_value(value: &Value<'_>) -> String {
+fn our_value(value: &TomlValue<'_>) -> String {
     let shown = match &value.kind {
-        Kind::Text(text) => format!("{text:?}"),
-        Kind::Integer(digits) => format!("integer {digits}"),
-        Kind::Float => "float".to_owned(),
-        Kind::Flag(flag) => flag.to_string(),
-        Kind::Date(date) => date.to_string(),
-        Kind::List(items) => items.iter().map(our_value).collect(),
-        // The places of the headers but the first are kept by the other tree alone.
-        Kind::Tables(tables) => tables.iter().map(ours).collect(),
-        Kind::Table(table) => return format!("{} {}", value.at, ours(table)),
+        TomlKind::Text(text) => format!("{text:?}"),
+        TomlKind::Integer(digits) => format!("integer {digits}"),
+        TomlKind::Float => "float".to_owned(),
+        TomlKind::Flag(flag) => flag.to_string(),
+        TomlKind::Date(date) => date.to_string(),
+        TomlKind::List(items) => items.iter().map(our_value).collect(),
+        // Only the `toml` crate keeps the positions of the headers after the first.
+        TomlKind::Tables(tables) => tables.iter().map(ours).collect(),
+        TomlKind::Table(table) => return format!("{} {}", value.at, ours(table)),
     };
     format!("{} {shown}", value.at)
 }
@@ -55,19 +56,19 @@ fn their_value(value: &Spanned<DeValue<'_>>) -> String {
     format!("{} {shown}", value.span().start)
 }
 
-/// What both make of a text: the tree, or the first error with its place.
+/// Checks that both parsers return the same tree, or the same first error at the same position.
 fn check(text: &str, piece: usize) {
     let own = match parse_in_pieces(text, piece) {
-        // The other one would go on.
-        Err(TreeError::TooDeep(_)) => return,
-        Err(TreeError::Syntax(error)) => Err(error),
+        // The `toml` crate would continue.
+        Err(TomlError::TooDeep(_)) => return,
+        Err(TomlError::Syntax(error)) => Err(error),
         Ok(table) => Ok(ours(&table)),
     };
     match (own, DeTable::parse(text)) {
         (Ok(own), Ok(other)) => assert_eq!(own, theirs(other.get_ref()), "{text}"),
         (Err(own), Err(other)) => {
             let (at, start) = (own.unexpected().map(|span| span.start()), other.span().map(|span| span.start));
-            // The other one looks at the header of a list's table only when it has read the lines below.
+            // The `toml` crate checks the header of a list's table only after the lines below it.
             if text.contains("[[") && at < start {
                 return;
             }
@@ -78,7 +79,7 @@ fn check(text: &str, piece: usize) {
     }
 }
 
-/// Lines of every kind, good and bad.
+/// Lines of every kind, valid and invalid.
 const LINES: [&str; 54] = [
     "a = 1",
     "b = \"x\"",
@@ -155,7 +156,7 @@ proptest! {
     }
 }
 
-/// The ways to declare and to continue a table.
+/// Ways to declare and to continue a table.
 const WAYS: [&str; 13] = [
     "[a]",
     "[a.b]",
@@ -185,9 +186,9 @@ fn each_way_to_go_on_makes_the_same_tree() {
 
 #[test]
 fn many_entries_are_found_too() {
-    let lines: Vec<String> = (0..3 * FEW).map(|number| format!("[t.k{number}]\nx = {number}\n")).collect();
+    let lines: Vec<String> = (0..3 * MAX_SCANNED).map(|number| format!("[t.k{number}]\nx = {number}\n")).collect();
     let lines = lines.concat();
-    check(&lines, PIECE);
-    check(&(lines.clone() + "[t.k2]\n"), PIECE);
-    check(&(lines + "[t.k40.y]\n[t]\nk3.x = 1\n"), PIECE);
+    check(&lines, PIECE_TOKENS);
+    check(&(lines.clone() + "[t.k2]\n"), PIECE_TOKENS);
+    check(&(lines + "[t.k40.y]\n[t]\nk3.x = 1\n"), PIECE_TOKENS);
 }

@@ -1,140 +1,140 @@
-//! One value of the file as the type that its key takes.
+//! Converts a value of the file to the type that its key takes.
 
 use super::env_name::is_variable;
-use super::fault::{Wrong, keep_first};
-use super::tree::{Entry, Key, Kind, Table, Value};
-use super::{EnvNameError, Problem};
-use crate::profile::format::Form;
-use crate::profile::{Span, SpanError, near};
+use super::fault::{UnlocatedFault, keep_earliest};
+use super::tree::{TomlEntry, TomlKey, TomlKind, TomlTable, TomlValue};
+use super::{EnvNameError, StoreProblem};
+use crate::profile::format::TableSpec;
+use crate::profile::{Span, SpanError, near_matches};
 use std::borrow::Borrow;
 use std::path::{Path, PathBuf};
 
-/// The fault of a value itself.
-pub(super) fn wrong(value: &Value<'_>, problem: impl Into<Problem>) -> Wrong {
-    Wrong::new(value.at, problem)
+/// Returns a fault at the position of a value.
+pub(super) fn fault_at(value: &TomlValue<'_>, problem: impl Into<StoreProblem>) -> UnlocatedFault {
+    UnlocatedFault::new(value.at, problem)
 }
 
-fn wrong_type(value: &Value<'_>, wanted: &'static str) -> Wrong {
-    wrong(value, Problem::Type { wanted })
+fn type_fault(value: &TomlValue<'_>, expected: &'static str) -> UnlocatedFault {
+    fault_at(value, StoreProblem::Type { expected })
 }
 
-/// The fault of a key that means nothing beside those of `form`.
-fn unknown(key: &Key<'_>, form: &Form) -> Wrong {
-    Wrong::new(key.at, Problem::UnknownKey { near: nearest(&key.text, form.names()) })
+/// Returns the fault of a key that `spec` does not have.
+fn unknown_key(key: &TomlKey<'_>, spec: &TableSpec) -> UnlocatedFault {
+    UnlocatedFault::new(key.at, StoreProblem::UnknownKey { similar: nearest_match(&key.text, spec.key_names()) })
 }
 
-/// The one of `known` that `text` comes closest to, if any comes close.
-pub(super) fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    // Comparing takes time and space by both lengths, and no known word is nearly as long.
+/// Returns the word in `known` that is most similar to `text`, if any is similar.
+pub(super) fn nearest_match<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    // A comparison costs time and memory by both lengths, and known words are much shorter.
     if text.len() > 64 {
         return None;
     }
-    near(text, known).first().map(|near| (*near).to_owned())
+    near_matches(text, known).first().map(|best| (*best).to_owned())
 }
 
-pub(super) fn text<'a>(value: &'a Value<'_>) -> Result<&'a str, Wrong> {
-    of_text(value).ok_or_else(|| wrong_type(value, "a text"))
+pub(super) fn text<'a>(value: &'a TomlValue<'_>) -> Result<&'a str, UnlocatedFault> {
+    as_text(value).ok_or_else(|| type_fault(value, "a text"))
 }
 
-fn of_text<'a>(value: &'a Value<'_>) -> Option<&'a str> {
-    if let Kind::Text(text) = &value.kind { Some(text) } else { None }
+fn as_text<'a>(value: &'a TomlValue<'_>) -> Option<&'a str> {
+    if let TomlKind::Text(text) = &value.kind { Some(text) } else { None }
 }
 
-/// A text that is sent or exported as one word.
-pub(super) fn word(value: &Value<'_>) -> Result<String, Wrong> {
+/// Parses a text that is sent or exported as one word: not empty, no control characters.
+pub(super) fn single_line(value: &TomlValue<'_>) -> Result<String, UnlocatedFault> {
     let text = text(value)?;
     if text.is_empty() {
-        return Err(wrong(value, Problem::Empty));
+        return Err(fault_at(value, StoreProblem::Empty));
     }
     if text.chars().any(char::is_control) {
-        return Err(wrong(value, Problem::ControlCharacters));
+        return Err(fault_at(value, StoreProblem::ControlCharacters));
     }
     Ok(text.to_owned())
 }
 
-pub(super) fn flag(value: &Value<'_>) -> Result<bool, Wrong> {
-    if let Kind::Flag(flag) = value.kind { Ok(flag) } else { Err(wrong_type(value, "true or false")) }
+pub(super) fn flag(value: &TomlValue<'_>) -> Result<bool, UnlocatedFault> {
+    if let TomlKind::Flag(flag) = value.kind { Ok(flag) } else { Err(type_fault(value, "true or false")) }
 }
 
-pub(super) fn table<'a, 'i>(value: &'a Value<'i>) -> Result<&'a Table<'i>, Wrong> {
-    if let Kind::Table(table) = &value.kind { Ok(table) } else { Err(wrong_type(value, "a table")) }
+pub(super) fn table<'a, 'i>(value: &'a TomlValue<'i>) -> Result<&'a TomlTable<'i>, UnlocatedFault> {
+    if let TomlKind::Table(table) = &value.kind { Ok(table) } else { Err(type_fault(value, "a table")) }
 }
 
-/// A list of texts, each with its place.
-pub(super) fn texts<'a, 'i>(value: &'a Value<'i>) -> Result<Vec<(&'a Value<'i>, &'a str)>, Wrong> {
-    let wanted = "a list of texts";
-    let Kind::List(list) = &value.kind else { return Err(wrong_type(value, wanted)) };
-    list.iter().map(|item| Ok((item, of_text(item).ok_or_else(|| wrong_type(item, wanted))?))).collect()
+/// Parses a list of texts. Returns each text with its value, which has its position.
+pub(super) fn texts<'a, 'i>(value: &'a TomlValue<'i>) -> Result<Vec<(&'a TomlValue<'i>, &'a str)>, UnlocatedFault> {
+    let expected = "a list of texts";
+    let TomlKind::List(list) = &value.kind else { return Err(type_fault(value, expected)) };
+    list.iter().map(|item| Ok((item, as_text(item).ok_or_else(|| type_fault(item, expected))?))).collect()
 }
 
-pub(super) fn list(value: &Value<'_>) -> Result<Vec<String>, Wrong> {
+pub(super) fn owned_texts(value: &TomlValue<'_>) -> Result<Vec<String>, UnlocatedFault> {
     Ok(texts(value)?.into_iter().map(|(_, text)| text.to_owned()).collect())
 }
 
-pub(super) fn span(value: &Value<'_>) -> Result<Span, Wrong> {
+pub(super) fn span(value: &TomlValue<'_>) -> Result<Span, UnlocatedFault> {
     match &value.kind {
-        Kind::Integer(_) | Kind::Float => Err(wrong(value, SpanError::Unit)),
-        Kind::Text(text) => text.parse().map_err(|error: SpanError| wrong(value, error)),
-        _ => Err(wrong_type(value, "a length of time such as \"30s\"")),
+        TomlKind::Integer(_) | TomlKind::Float => Err(fault_at(value, SpanError::Unit)),
+        TomlKind::Text(text) => text.parse().map_err(|error: SpanError| fault_at(value, error)),
+        _ => Err(type_fault(value, "a length of time such as \"30s\"")),
     }
 }
 
-/// A path that means the same wherever neto is started.
-pub(super) fn absolute(value: &Value<'_>) -> Result<PathBuf, Wrong> {
+/// Parses an absolute path, which does not depend on the working directory.
+pub(super) fn absolute_path(value: &TomlValue<'_>) -> Result<PathBuf, UnlocatedFault> {
     let path = Path::new(text(value)?);
-    if path.is_absolute() { Ok(path.to_owned()) } else { Err(wrong(value, Problem::NotAbsolute)) }
+    if path.is_absolute() { Ok(path.to_owned()) } else { Err(fault_at(value, StoreProblem::NotAbsolute)) }
 }
 
-/// The name of any variable, to be read.
-pub(super) fn variable(value: &Value<'_>) -> Result<String, Wrong> {
+/// Parses the name of any variable that neto is to read.
+pub(super) fn variable(value: &TomlValue<'_>) -> Result<String, UnlocatedFault> {
     let name = text(value)?;
-    if is_variable(name) { Ok(name.to_owned()) } else { Err(wrong(value, EnvNameError::Form)) }
+    if is_variable(name) { Ok(name.to_owned()) } else { Err(fault_at(value, EnvNameError::Form)) }
 }
 
-pub(super) fn hex16(value: &Value<'_>) -> Result<String, Wrong> {
+pub(super) fn hex16(value: &TomlValue<'_>) -> Result<String, UnlocatedFault> {
     let text = text(value)?;
-    let hex = text.len() == 16 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    if hex { Ok(text.to_owned()) } else { Err(wrong(value, Problem::Hex)) }
+    let is_hex = text.len() == 16 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    if is_hex { Ok(text.to_owned()) } else { Err(fault_at(value, StoreProblem::Hex)) }
 }
 
-/// A day without a time.
-pub(super) fn date(value: &Value<'_>) -> Result<jiff::civil::Date, Wrong> {
-    let found = match &value.kind {
-        Kind::Date(found) if found.time.is_none() && found.offset.is_none() => found.date,
+/// Parses a date without a time.
+pub(super) fn date(value: &TomlValue<'_>) -> Result<jiff::civil::Date, UnlocatedFault> {
+    let date = match &value.kind {
+        TomlKind::Date(datetime) if datetime.time.is_none() && datetime.offset.is_none() => datetime.date,
         _ => None,
     };
-    let day = |date: toml::value::Date| {
+    let to_day = |date: toml::value::Date| {
         let part = |number: u8| i8::try_from(number).ok();
         jiff::civil::Date::new(i16::try_from(date.year).ok()?, part(date.month)?, part(date.day)?).ok()
     };
-    found.and_then(day).ok_or_else(|| wrong_type(value, "a date such as 2026-11-23"))
+    date.and_then(to_day).ok_or_else(|| type_fault(value, "a date such as 2026-11-23"))
 }
 
-/// Reads every entry of a table that has the keys of `form`; `read` says whether it knows the key. The two are held
-/// against each other wherever that costs no user time.
-pub(super) fn each_of<'i>(
-    table: &Table<'i>,
-    form: &Form,
-    mut read: impl FnMut(&str, &Value<'i>) -> Result<bool, Wrong>,
-) -> Result<(), Wrong> {
-    each(table, |key, value| {
+/// Calls `read` for every entry of a table; `read` returns whether it knows the key. Debug builds check that `read`
+/// and `spec` know the same keys.
+pub(super) fn for_each_known<'i>(
+    table: &TomlTable<'i>,
+    spec: &TableSpec,
+    mut read: impl FnMut(&str, &TomlValue<'i>) -> Result<bool, UnlocatedFault>,
+) -> Result<(), UnlocatedFault> {
+    for_each_entry(table, |key, value| {
         let known = read(&key.text, value)?;
-        debug_assert_eq!(known, form.has(&key.text), "a key that is read is described, and the other way round");
-        if known { Ok(()) } else { Err(unknown(key, form)) }
+        debug_assert_eq!(known, spec.has_key(&key.text), "a key that is read is described, and the other way round");
+        if known { Ok(()) } else { Err(unknown_key(key, spec)) }
     })
 }
 
-/// Reads every entry of a table; of several faults the first in the file is told, wherever parts of
-/// the table stand.
-pub(super) fn each<'i, E: Borrow<Entry<'i>>>(
+/// Calls `read` for every entry of a table. Returns the fault that comes first in the file, in any order of the
+/// entries.
+pub(super) fn for_each_entry<'i, E: Borrow<TomlEntry<'i>>>(
     entries: impl IntoIterator<Item = E>,
-    mut read: impl FnMut(&Key<'i>, &Value<'i>) -> Result<(), Wrong>,
-) -> Result<(), Wrong> {
+    mut read: impl FnMut(&TomlKey<'i>, &TomlValue<'i>) -> Result<(), UnlocatedFault>,
+) -> Result<(), UnlocatedFault> {
     let mut first = None;
     for entry in entries {
         let (key, value) = entry.borrow();
         if let Err(error) = read(key, value) {
-            keep_first(&mut first, error.under(&key.text));
+            keep_earliest(&mut first, error.under(&key.text));
         }
     }
     first.map_or(Ok(()), Err)
