@@ -1,6 +1,6 @@
-//! age files in memory: closed to recipients, opened with identities, never larger than a cap.
+//! Encrypts age files to recipients and decrypts them with identities, in memory and up to a size cap.
 //!
-//! age's own error texts are not shown: some hold characters that a terminal must not get.
+//! age's own error texts are never shown: some contain characters that are unsafe for a terminal.
 
 use super::{PayloadError, PluginError};
 use age::armor::{ArmoredReader, ArmoredWriter, Format};
@@ -8,81 +8,81 @@ use age::{DecryptError, Decryptor, EncryptError, Encryptor, Identity, Recipient}
 use std::io::{self, Read as _, Write as _};
 use zeroize::Zeroizing;
 
-/// The most that is opened, in bytes of plaintext.
+/// Largest plaintext that is decrypted, in bytes.
 const PLAINTEXT_CAP: u64 = 256 * 1024;
 
-/// The most that is looked at, in bytes of text: the plaintext's cap in base64, and room for the header.
-const TEXT_CAP: usize = 640 * 1024;
+/// Largest armored text that is parsed, in bytes: [`PLAINTEXT_CAP`] in base64, plus the header.
+const ARMORED_CAP: usize = 640 * 1024;
 
-/// The most that a header may have, in bytes and in lines: room for [`MOST_RECIPIENTS`]. age reads a header
-/// anew for each of its lines, so that a few hundred KiB of short ones would take it minutes.
+/// Largest header in bytes and in lines, enough for [`MAX_RECIPIENTS`]. age rescans the whole header for each line, so a
+/// few hundred KiB of short lines would take minutes.
 const HEADER_CAP: usize = 128 * 1024;
-const HEADER_LINES: usize = 2_500;
+const HEADER_LINE_CAP: usize = 2_500;
 
-/// The most keys that one secret is sealed to; each takes two lines of the header.
-pub(super) const MOST_RECIPIENTS: usize = 1_000;
+/// Largest number of recipients of one secret; each recipient takes two lines of the header.
+pub(super) const MAX_RECIPIENTS: usize = 1_000;
 
-/// Why a sealed text does not open.
+/// Reasons why a sealed text cannot be decrypted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// No age file at all.
+    /// The text is not an age file.
     #[error("the sealed text is no age file")]
     NotAge,
-    /// An age file of a format that is newer than this program.
+    /// The age format version is newer than this program.
     #[error("the sealed text is an age file of an unknown version")]
     NewerFormat,
-    /// Sealed to others, or damaged in the one place where that looks the same.
+    /// Encrypted to other recipients, or damaged in a part of the header where the two cases look alike.
     #[error("none of the keys at hand opens the sealed text")]
     WrongIdentity,
-    /// Sealed to a passphrase instead of keys.
+    /// Encrypted with a passphrase instead of recipients.
     #[error("the sealed text is sealed to a passphrase, not to keys")]
     NeedsPassphrase,
-    /// Changed or cut since it was sealed.
+    /// Altered or truncated since the text was sealed.
     #[error("the sealed text is damaged")]
     Damaged,
-    /// Larger than anything that neto seals.
+    /// Larger than any text that neto seals.
     #[error("the sealed text is larger than anything that neto seals")]
     TooLarge,
-    /// The plugin that holds the key did not open it.
+    /// The plugin that holds the key failed to decrypt the text.
     #[error(transparent)]
     Plugin(#[from] PluginError),
-    /// It opens, but holds something else than a sealed profile.
+    /// Decryption succeeded, but the plaintext is not the payload of a sealed profile.
     #[error("what is sealed is not what neto seals: {0}")]
     Payload(#[from] PayloadError),
 }
 
-/// Closes `plain` to all of `recipients`; with `Format::AsciiArmor` the result is a text.
-pub(super) fn close(plain: &[u8], recipients: &[&dyn Recipient], format: Format) -> Result<Vec<u8>, EncryptError> {
+/// Encrypts `plain` to all `recipients`; with `Format::AsciiArmor` the result is text.
+pub(super) fn encrypt(plain: &[u8], recipients: &[&dyn Recipient], format: Format) -> Result<Vec<u8>, EncryptError> {
     let encryptor = Encryptor::with_recipients(recipients.iter().copied())?;
     let mut writer = encryptor.wrap_output(ArmoredWriter::wrap_output(Vec::new(), format)?)?;
     writer.write_all(plain)?;
-    // Without both of these the file is cut in silence.
+    // Without both calls the file is truncated without an error.
     Ok(writer.finish()?.finish()?)
 }
 
-/// Opens an armored age file with the first of `identities` that fits. Blanks around it do not matter.
-pub(super) fn open_text<'a>(
+/// Decrypts an armored age file with the first matching identity. Whitespace around the armor is ignored.
+pub(super) fn decrypt_armored<'a>(
     text: &str,
     identities: impl Iterator<Item = &'a dyn Identity>,
 ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-    open_bytes(&without_armor(text)?, identities)
+    decrypt_binary(&remove_armor(text)?, identities)
 }
 
-/// Whether a text is an age file that is sealed to keys, as far as that can be told without one.
+/// Checks that a text is an age file encrypted to recipients, as far as possible without an identity.
 ///
 /// # Errors
-/// [`OpenError`], but never that of a wrong identity.
+/// [`OpenError`], but never [`OpenError::WrongIdentity`].
 pub fn check_sealed(text: &str) -> Result<(), OpenError> {
-    let bytes = without_armor(text)?;
+    let bytes = remove_armor(text)?;
     check_header(&bytes)?;
     if Decryptor::new_buffered(&bytes[..])?.is_scrypt() { Err(OpenError::NeedsPassphrase) } else { Ok(()) }
 }
 
-fn without_armor(text: &str) -> Result<Vec<u8>, OpenError> {
-    if text.len() > TEXT_CAP {
+fn remove_armor(text: &str) -> Result<Vec<u8>, OpenError> {
+    if text.len() > ARMORED_CAP {
         return Err(OpenError::TooLarge);
     }
-    // Only the blanks that armor may have around it, so that a flipped bit does not pass for one.
+    // Only whitespace that may surround armor is trimmed, so that a flipped bit is not mistaken for whitespace.
     let text = text.trim_matches([' ', '\t', '\r', '\n']);
     if !text.starts_with("-----BEGIN AGE ENCRYPTED FILE-----") {
         return Err(OpenError::NotAge);
@@ -92,8 +92,8 @@ fn without_armor(text: &str) -> Result<Vec<u8>, OpenError> {
     Ok(bytes)
 }
 
-/// Opens a binary age file with the first of `identities` that fits.
-pub(super) fn open_bytes<'a>(
+/// Decrypts a binary age file with the first matching identity.
+pub(super) fn decrypt_binary<'a>(
     bytes: &[u8],
     identities: impl Iterator<Item = &'a dyn Identity>,
 ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
@@ -103,7 +103,7 @@ pub(super) fn open_bytes<'a>(
         return Err(OpenError::NeedsPassphrase);
     }
     let reader = decryptor.decrypt(identities)?;
-    // Reserved at once: a vector that grows leaves copies of the plaintext behind.
+    // Reserved at once: a growing vector leaves copies of the plaintext in memory.
     let mut plain = Zeroizing::new(Vec::with_capacity(bytes.len()));
     let count = reader.take(PLAINTEXT_CAP + 1).read_to_end(&mut plain).map_err(|_| OpenError::Damaged)?;
     if count as u64 > PLAINTEXT_CAP { Err(OpenError::TooLarge) } else { Ok(plain) }
@@ -118,7 +118,7 @@ fn check_header(bytes: &[u8]) -> Result<(), OpenError> {
     let header = &start[..end.unwrap_or(start.len())];
     let lines = header.split(|byte| *byte == b'\n').count();
     let cut = end.is_none() && bytes.len() > HEADER_CAP;
-    if cut || lines > HEADER_LINES { Err(OpenError::TooLarge) } else { Ok(()) }
+    if cut || lines > HEADER_LINE_CAP { Err(OpenError::TooLarge) } else { Ok(()) }
 }
 
 impl From<DecryptError> for OpenError {
@@ -143,17 +143,17 @@ mod tests {
     use age::x25519;
 
     fn open(text: &str, identity: &x25519::Identity) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-        open_text(text, std::iter::once(identity as &dyn Identity))
+        decrypt_armored(text, std::iter::once(identity as &dyn Identity))
     }
 
-    fn close_text(plain: &[u8], recipient: &dyn Recipient) -> String {
-        String::from_utf8(close(plain, &[recipient], Format::AsciiArmor).unwrap()).unwrap()
+    fn encrypt_text(plain: &[u8], recipient: &dyn Recipient) -> String {
+        String::from_utf8(encrypt(plain, &[recipient], Format::AsciiArmor).unwrap()).unwrap()
     }
 
     #[test]
     fn what_is_closed_opens_again_with_its_key_alone() {
         let (own, other) = (x25519::Identity::generate(), x25519::Identity::generate());
-        let text = close_text(b"canary", &own.to_public());
+        let text = encrypt_text(b"canary", &own.to_public());
         assert_eq!(open(&text, &own).unwrap().as_slice(), b"canary");
         assert_eq!(open(&format!("\n {}\n\n", text.replace('\n', "\r\n")), &own).unwrap().as_slice(), b"canary");
         assert_eq!(open(&text, &other), Err(OpenError::WrongIdentity));
@@ -162,18 +162,18 @@ mod tests {
     #[test]
     fn r52_what_does_not_open_says_why() {
         let own = x25519::Identity::generate();
-        let text = close_text(b"canary", &own.to_public());
+        let text = encrypt_text(b"canary", &own.to_public());
         let mut passphrase = age::scrypt::Recipient::new("x".to_owned().into());
         passphrase.set_work_factor(1);
         let newer = "-----BEGIN AGE ENCRYPTED FILE-----\nYWdlLWVuY3J5cHRpb24ub3JnL3Y5CnRleHQgb2YgYSBsYXRlciB0aW1lCg==\n-----END AGE ENCRYPTED FILE-----\n";
-        let large = close_text(&vec![0; 256 * 1024 + 1], &own.to_public());
+        let large = encrypt_text(&vec![0; 256 * 1024 + 1], &own.to_public());
         for (text, error) in [
             ("", OpenError::NotAge),
             ("canary", OpenError::NotAge),
             ("-----BEGIN PGP MESSAGE-----", OpenError::NotAge),
             (&text[..text.len() / 2], OpenError::Damaged),
             (&text.replacen('\n', "\n=", 2), OpenError::Damaged),
-            (&close_text(b"x", &passphrase), OpenError::NeedsPassphrase),
+            (&encrypt_text(b"x", &passphrase), OpenError::NeedsPassphrase),
             (newer, OpenError::NewerFormat),
             (&large, OpenError::TooLarge),
             (&"-".repeat(700_000), OpenError::TooLarge),
@@ -191,7 +191,7 @@ mod tests {
             let header = format!("age-encryption.org/v1\n{}", stanza.repeat(count));
             for end in ["", "--- AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n0123456789abcdef0123456789abcdef"] {
                 let bytes = format!("{header}{end}");
-                let opened = open_bytes(bytes.as_bytes(), std::iter::once(&own as &dyn Identity));
+                let opened = decrypt_binary(bytes.as_bytes(), std::iter::once(&own as &dyn Identity));
                 assert_eq!(opened, Err(OpenError::TooLarge), "{count}");
             }
         }
@@ -201,8 +201,8 @@ mod tests {
     fn as_many_recipients_as_are_sealed_to_open_again() {
         let own = x25519::Identity::generate();
         let key = own.to_public();
-        let keys: Vec<&dyn Recipient> = std::iter::repeat_n(&key as &dyn Recipient, MOST_RECIPIENTS).collect();
-        let bytes = close(b"canary", &keys, Format::Binary).unwrap();
-        assert_eq!(open_bytes(&bytes, std::iter::once(&own as &dyn Identity)).unwrap().as_slice(), b"canary");
+        let keys: Vec<&dyn Recipient> = std::iter::repeat_n(&key as &dyn Recipient, MAX_RECIPIENTS).collect();
+        let bytes = encrypt(b"canary", &keys, Format::Binary).unwrap();
+        assert_eq!(decrypt_binary(&bytes, std::iter::once(&own as &dyn Identity)).unwrap().as_slice(), b"canary");
     }
 }

@@ -1,89 +1,89 @@
-//! What a secret is bound to: the open fields of its profile, and how two of them differ.
+//! Binding of a secret to the public fields of its profile, and the differences between two bindings.
 
 use super::{CredentialId, NetoSecret};
-use crate::disk::{self, DiskError, Privacy, Rules};
+use crate::disk::{self, DiskError, Privacy, ReadRules};
 use crate::profile::{ApiUrl, Profile, ProfileName, SealedNote, hex};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
-/// The largest file of root certificates; the system's own has some 250 KiB.
+/// Largest file of root certificates, in bytes; the system's own file has about 250 KiB.
 const CA_FILE_CAP: u64 = 4 * 1024 * 1024;
 
-/// Who a credential belongs to.
+/// Account that a credential belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Account {
     /// An API key of a tenant.
     ApiKey {
-        /// The tenant.
+        /// Shortname of the tenant.
         shortname: String,
-        /// The key's name.
+        /// Name of the API key.
         appname: String,
     },
     /// A person.
     Person {
-        /// Who signs in.
+        /// Name that the person logs in with.
         username: String,
     },
 }
 
-/// The fields that a sealed secret repeats and that must not change without the one who sealed it.
+/// Profile fields that a sealed secret repeats. These fields must not change unless the secret is sealed again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
-    /// The profile's name.
+    /// Name of the profile.
     pub profile: ProfileName,
-    /// Where the credential may be sent.
+    /// API URL that the credential may be sent to.
     pub url: ApiUrl,
-    /// Whose it is.
+    /// Account of the credential.
     pub account: Account,
-    /// SHA-256, in hex, of what the profile's `ca_file` holds; `None` without one.
+    /// SHA-256, in hex, of the contents of the profile's `ca_file`; `None` if the profile has no `ca_file`.
     pub ca_sha256: Option<String>,
 }
 
-/// Why a profile has nothing to bind to.
+/// Reasons why no binding can be computed for a profile.
 #[derive(Debug, thiserror::Error)]
 pub enum BindingError {
-    /// A field that every profile with a credential has.
+    /// The profile lacks a field that a credential requires.
     #[error("the profile '{profile}' declares no {field}")]
     Missing {
-        /// Which profile.
+        /// Name of the profile.
         profile: ProfileName,
-        /// Which field.
+        /// Key of the missing field.
         field: &'static str,
     },
     /// The file of root certificates cannot be read.
     #[error("the ca_file of the profile '{profile}' cannot be used: {error}")]
     CaFile {
-        /// Which profile.
+        /// Name of the profile.
         profile: ProfileName,
-        /// What is wrong with the file.
+        /// Reason why the file cannot be read.
         error: DiskError,
     },
 }
 
-/// One field in which a secret and its profile do not agree. None of these fields is secret.
+/// Field in which a secret and its profile differ. Values of these fields are never secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// The field's key.
+pub struct BindingDifference {
+    /// Key of the field.
     pub field: &'static str,
-    /// What goes with the secret; absent when the field is.
-    pub held: Option<String>,
-    /// What the profile declares today; absent when the field is.
+    /// Value that belongs to the secret; `None` if the secret has no such field.
+    pub in_secret: Option<String>,
+    /// Value that the profile declares now; `None` if the profile has no such field.
     pub declared: Option<String>,
 }
 
-/// A secret that does not belong to the profile as it is declared; at least one difference.
+/// Error for a secret that does not belong to its profile as declared now; holds at least one difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {
-    /// Where they differ.
-    pub differences: Vec<Difference>,
+    /// Fields in which the secret and the profile differ.
+    pub differences: Vec<BindingDifference>,
 }
 
 impl Account {
-    /// Whose credential `profile` declares.
+    /// Returns the account that `profile` declares.
     ///
     /// # Errors
-    /// [`BindingError::Missing`] names the field that is not there.
-    pub fn of(profile: &Profile) -> Result<Self, BindingError> {
+    /// [`BindingError::Missing`] names the missing field.
+    pub fn from_profile(profile: &Profile) -> Result<Self, BindingError> {
         if let Some(username) = &profile.username {
             return Ok(Self::Person { username: username.clone() });
         }
@@ -103,14 +103,14 @@ impl Account {
 }
 
 impl Binding {
-    /// What a secret of `profile` is bound to today; reads the profile's `ca_file`.
+    /// Computes the binding of `profile` as declared now; reads the profile's `ca_file`.
     ///
     /// # Errors
     /// [`BindingError`] when a field is missing or the file cannot be read.
-    pub fn of(profile: &Profile) -> Result<Self, BindingError> {
-        let account = Account::of(profile)?;
+    pub fn from_profile(profile: &Profile) -> Result<Self, BindingError> {
+        let account = Account::from_profile(profile)?;
         let ca = profile.ca_file.as_ref().map(|path| {
-            let rules = Rules { cap: CA_FILE_CAP, privacy: Privacy::Any };
+            let rules = ReadRules { cap: CA_FILE_CAP, privacy: Privacy::Any };
             let bytes = disk::read(path, rules);
             bytes.map_err(|error| BindingError::CaFile { profile: profile.name.clone(), error })
         });
@@ -118,8 +118,8 @@ impl Binding {
         Ok(Self { profile: profile.name.clone(), url: profile.url.clone(), account, ca_sha256 })
     }
 
-    /// Where `self`, which goes with a secret, and `declared` differ.
-    pub(super) fn differences(&self, declared: &Self) -> Vec<Difference> {
+    /// Returns the fields in which `self` (stored with a secret) and `declared` (the profile now) differ.
+    pub(super) fn differences(&self, declared: &Self) -> Vec<BindingDifference> {
         let [shortname, appname, username] = self.account.fields();
         let [shortname_now, appname_now, username_now] = declared.account.fields();
         let (url, url_now) = (self.url.to_string(), declared.url.to_string());
@@ -131,30 +131,33 @@ impl Binding {
             ("username", username, username_now),
             ("ca_file", self.ca_sha256.as_deref(), declared.ca_sha256.as_deref()),
         ];
-        differing(&fields)
+        unequal_fields(&fields)
     }
 }
 
 impl Mismatch {
-    /// A failure when there is any difference.
-    pub(super) fn unless_equal(differences: Vec<Difference>) -> Result<(), Self> {
+    /// Fails if `differences` is not empty.
+    pub(super) fn ensure_none(differences: Vec<BindingDifference>) -> Result<(), Self> {
         if differences.is_empty() { Ok(()) } else { Err(Self { differences }) }
     }
 }
 
-/// Those of (field, held, declared) in which the two differ.
-pub(super) fn differing(fields: &[(&'static str, Option<&str>, Option<&str>)]) -> Vec<Difference> {
-    let unequal = fields.iter().filter(|(_, held, declared)| held != declared);
+/// Returns the entries of (field, value in the secret, declared value) whose values differ.
+pub(super) fn unequal_fields(fields: &[(&'static str, Option<&str>, Option<&str>)]) -> Vec<BindingDifference> {
     let owned = |value: Option<&str>| value.map(str::to_owned);
-    unequal
-        .map(|(field, held, declared)| Difference { field, held: owned(*held), declared: owned(*declared) })
-        .collect()
+    let unequal = fields.iter().filter(|(_, in_secret, declared)| in_secret != declared);
+    let difference = |(field, in_secret, declared): &(&'static str, Option<&str>, Option<&str>)| BindingDifference {
+        field,
+        in_secret: owned(*in_secret),
+        declared: owned(*declared),
+    };
+    unequal.map(difference).collect()
 }
 
-/// Where a NETOSECRET and the profile that it is to serve differ.
-pub(super) fn compare(secret: &NetoSecret, profile: &Profile) -> Vec<Difference> {
+/// Returns the fields in which a NETOSECRET and `profile` differ.
+pub(super) fn compare_netosecret(secret: &NetoSecret, profile: &Profile) -> Vec<BindingDifference> {
     let (url, url_now) = (secret.url.to_string(), profile.url.to_string());
-    differing(&[
+    unequal_fields(&[
         ("url", Some(&url), Some(&url_now)),
         ("shortname", Some(&secret.shortname), profile.shortname.as_deref()),
         ("appname", Some(&secret.appname), profile.appname.as_deref()),
@@ -162,18 +165,18 @@ pub(super) fn compare(secret: &NetoSecret, profile: &Profile) -> Vec<Difference>
     ])
 }
 
-/// Where a seal and the note beside it in clear differ.
-pub(super) fn compare_note(id: &CredentialId, to: &str, note: Option<&SealedNote>) -> Vec<Difference> {
+/// Returns the fields in which a sealed payload and the plaintext `sealed` table beside it differ.
+pub(super) fn compare_note(id: &CredentialId, to: &str, note: Option<&SealedNote>) -> Vec<BindingDifference> {
     let (note_id, note_to) = (note.map(|note| note.id.as_str()), note.map(|note| note.to.as_str()));
-    differing(&[("sealed.id", Some(id.as_str()), note_id), ("sealed.to", Some(to), note_to)])
+    unequal_fields(&[("sealed.id", Some(id.as_str()), note_id), ("sealed.to", Some(to), note_to)])
 }
 
-impl fmt::Display for Difference {
-    /// Reads on from "bound to another" and the like: `url ('x', while the profile declares 'y')`.
+impl fmt::Display for BindingDifference {
+    /// Completes a phrase such as "bound to another": `url ('x', while the profile declares 'y')`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown =
+        let quoted =
             |value: &Option<String>| value.as_ref().map_or_else(|| "none".to_owned(), |value| format!("'{value}'"));
-        write!(f, "{} ({}, while the profile declares {})", self.field, shown(&self.held), shown(&self.declared))
+        write!(f, "{} ({}, while the profile declares {})", self.field, quoted(&self.in_secret), quoted(&self.declared))
     }
 }
 
@@ -191,10 +194,10 @@ impl std::error::Error for Mismatch {}
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::profile::{SecretPlace, Span};
+    use crate::profile::{SecretLocation, Span};
     use std::collections::BTreeMap;
 
-    /// A sealed profile that declares nothing of note.
+    /// Returns a sealed profile without optional settings.
     pub(in crate::secret) fn profile() -> Profile {
         Profile {
             name: "acme".parse().unwrap(),
@@ -210,20 +213,20 @@ pub(super) mod tests {
             ca_file: None,
             env: BTreeMap::new(),
             recipients: None,
-            secret: SecretPlace::Sealed(String::new().into()),
+            secret: SecretLocation::Sealed(String::new().into()),
             sealed: None,
         }
     }
 
     #[test]
     fn every_bound_field_counts_and_is_named_with_both_values() {
-        let sealed = Binding::of(&profile()).unwrap();
+        let sealed = Binding::from_profile(&profile()).unwrap();
         assert_eq!(sealed.differences(&sealed), []);
         let other = |change: fn(&mut Profile)| {
             let mut profile = profile();
             change(&mut profile);
-            let differences = sealed.differences(&Binding::of(&profile).unwrap());
-            Mismatch::unless_equal(differences).unwrap_err().to_string()
+            let differences = sealed.differences(&Binding::from_profile(&profile).unwrap());
+            Mismatch::ensure_none(differences).unwrap_err().to_string()
         };
         assert_eq!(
             other(|profile| profile.url = "https://evil.example".parse().unwrap()),
@@ -241,7 +244,7 @@ pub(super) mod tests {
     fn spellings_of_one_url_are_one_binding() {
         let mut spelled = profile();
         spelled.url = "https://API.example/api/v1/".parse().unwrap();
-        assert_eq!(Binding::of(&spelled).unwrap(), Binding::of(&profile()).unwrap());
+        assert_eq!(Binding::from_profile(&spelled).unwrap(), Binding::from_profile(&profile()).unwrap());
     }
 
     #[test]
@@ -250,13 +253,14 @@ pub(super) mod tests {
         let path = folder.path().join("ca.pem");
         let mut with_roots = profile();
         with_roots.ca_file = Some(path.clone());
-        assert!(matches!(Binding::of(&with_roots), Err(BindingError::CaFile { .. })));
+        assert!(matches!(Binding::from_profile(&with_roots), Err(BindingError::CaFile { .. })));
         disk::replace(&path, b"abc", disk::Durability::Atomic).unwrap();
-        let one = Binding::of(&with_roots).unwrap();
-        let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(one.ca_sha256.as_deref(), Some(known));
+        let binding = Binding::from_profile(&with_roots).unwrap();
+        let sha256_of_abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(binding.ca_sha256.as_deref(), Some(sha256_of_abc));
         disk::replace(&path, b"abd", disk::Durability::Atomic).unwrap();
-        let fields: Vec<_> = one.differences(&Binding::of(&with_roots).unwrap()).iter().map(|d| d.field).collect();
+        let fields: Vec<_> =
+            binding.differences(&Binding::from_profile(&with_roots).unwrap()).iter().map(|d| d.field).collect();
         assert_eq!(fields, ["ca_file"]);
     }
 
@@ -265,7 +269,7 @@ pub(super) mod tests {
         for (missing, field) in [(true, "shortname"), (false, "appname")] {
             let mut profile = profile();
             *(if missing { &mut profile.shortname } else { &mut profile.appname }) = None;
-            let error = Binding::of(&profile).unwrap_err().to_string();
+            let error = Binding::from_profile(&profile).unwrap_err().to_string();
             assert_eq!(error, format!("the profile 'acme' declares no {field}"));
         }
     }

@@ -1,6 +1,7 @@
-//! Running the program that prints a NETOSECRET: without a shell, within a time limit, its output shown to nobody.
+//! Runs a program that prints a NETOSECRET: without a shell, within a time limit, and without showing its output.
 
-use super::source::SourceEnvironment;
+use crate::environment::Environment;
+use crate::platform;
 use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -9,114 +10,114 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
-/// The most that is read, in bytes.
+/// Largest output of a program, in bytes.
 const OUTPUT_CAP: usize = 64 * 1024;
 
-/// How often the program is looked at.
-const TICK: Duration = Duration::from_millis(10);
+/// Interval between checks whether the program has ended.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// How long output may still come once the program has ended: a helper that it left behind (an agent)
-/// may hold the pipe open for ever.
+/// Time to wait for further output after the program has ended. A background process that the program started (an
+/// agent) may keep the pipe open forever.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// Why a program yielded nothing. It never holds an argument or a line of output.
+/// Reasons why a program returned no output. Never contains an argument or a line of output.
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramError {
-    /// No word at all.
+    /// The command is an empty list.
     #[error("no program is named")]
     NoProgram,
-    /// Neither absolute nor a bare name, so that it would depend on the working directory.
+    /// The program is neither an absolute path nor a bare name, so the result would depend on the working directory.
     #[error("'{0}' is neither an absolute path nor the name of a program on PATH")]
     Relative(String),
-    /// On no folder of `PATH`, or nothing at the absolute path.
+    /// The program is in no directory of `PATH`, or no file exists at the absolute path.
     #[error("'{0}' was not found")]
     NotFound(String),
-    /// It is there, but the system does not start it.
-    #[error("'{program}' could not be run: {}", crate::disk::plain(source))]
+    /// The program exists, but the system cannot start it.
+    #[error("'{program}' could not be run: {}", crate::disk::os_message(source))]
     Run {
         /// The program as declared.
         program: String,
-        /// What the system said.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// It ended with a failure of its own.
-    #[error("'{program}' failed ({})", ending(*status))]
+    /// The program exited with a failure status.
+    #[error("'{program}' failed ({})", describe_status(*status))]
     Failed {
         /// The program as declared.
         program: String,
-        /// How it ended.
+        /// Exit status of the program.
         status: ExitStatus,
     },
-    /// It took too long and was ended.
+    /// The program exceeded the time limit and was killed.
     #[error("'{program}' was ended after {} s without an answer", limit.as_secs())]
     TimedOut {
         /// The program as declared.
         program: String,
-        /// How long it was given.
+        /// Time limit.
         limit: Duration,
     },
-    /// It printed more than any NETOSECRET has.
+    /// The program printed more than the largest possible NETOSECRET.
     #[error("'{0}' printed more than 64 KiB")]
     TooMuch(String),
 }
 
-/// What comes from the thread that reads.
-pub(super) enum Piece {
+/// Message from the thread that reads a program's output.
+pub(super) enum OutputChunk {
     Bytes(Zeroizing<Vec<u8>>),
     End,
 }
 
-/// How many pieces may wait to be looked at; a program that prints faster waits as well.
-pub(super) const MOST_PIECES: usize = 16;
+/// Largest number of unprocessed chunks; a program that prints faster is blocked.
+pub(super) const MAX_CHUNKS: usize = 16;
 
-/// Runs the program `argv` and returns what it printed. Its standard error is neto's own; it has no input.
+/// Runs the program `argv` and returns its standard output. The program inherits standard error and has no input.
 pub(super) fn run(
     argv: &[String],
-    environment: &SourceEnvironment,
+    environment: &Environment,
     limit: Duration,
 ) -> Result<Zeroizing<Vec<u8>>, ProgramError> {
     let (program, arguments) = argv.split_first().ok_or(ProgramError::NoProgram)?;
-    let path = find(program, environment.get("PATH"))?;
-    let failed = |source| ProgramError::Run { program: program.clone(), source };
+    let path = find_program(program, environment.get("PATH"))?;
+    let run_error = |source| ProgramError::Run { program: program.clone(), source };
     let mut command = Command::new(path);
-    command.args(arguments).env_clear().envs(environment.of_child());
+    command.args(arguments).env_clear().envs(environment.for_child());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
-    let mut child = command.spawn().map_err(failed)?;
-    let (sender, pieces) = mpsc::sync_channel(MOST_PIECES);
+    let mut child = command.spawn().map_err(run_error)?;
+    let (sender, chunks) = mpsc::sync_channel(MAX_CHUNKS);
     if let Some(output) = child.stdout.take() {
-        // Not joined: it ends with the pipe, which a helper left behind may keep open.
-        std::thread::spawn(move || read_pieces(output, &sender));
+        // Not joined: the thread ends when the pipe closes, and a background process may keep the pipe open.
+        std::thread::spawn(move || read_chunks(output, &sender));
     }
-    let waited = wait(&mut child, &pieces, limit, program);
-    if waited.is_err() {
-        // It may have ended by itself meanwhile; either way nothing of it is left.
+    let outcome = collect_output(&mut child, &chunks, limit, program);
+    if outcome.is_err() {
+        // Errors are ignored because the program may have ended in the meantime.
         let _ = child.kill();
         let _ = child.wait();
     }
-    let (status, output) = waited?;
+    let (status, output) = outcome?;
     if status.success() { Ok(output) } else { Err(ProgramError::Failed { program: program.clone(), status }) }
 }
 
-fn wait(
+fn collect_output(
     child: &mut Child,
-    pieces: &Receiver<Piece>,
+    chunks: &Receiver<OutputChunk>,
     limit: Duration,
     program: &str,
 ) -> Result<(ExitStatus, Zeroizing<Vec<u8>>), ProgramError> {
-    // Reserved at once: a vector that grows leaves copies of the secret behind.
+    // Reserved at once: a growing vector leaves copies of the secret in memory.
     let mut output = Zeroizing::new(Vec::with_capacity(OUTPUT_CAP));
     let start = Instant::now();
     let mut closed = false;
     let mut ended: Option<(ExitStatus, Instant)> = None;
     loop {
-        let piece = if closed { Err(RecvTimeoutError::Timeout) } else { pieces.recv_timeout(TICK) };
-        match piece {
-            Ok(Piece::Bytes(bytes)) if output.len() + bytes.len() > OUTPUT_CAP => {
+        let chunk = if closed { Err(RecvTimeoutError::Timeout) } else { chunks.recv_timeout(POLL_INTERVAL) };
+        match chunk {
+            Ok(OutputChunk::Bytes(bytes)) if output.len() + bytes.len() > OUTPUT_CAP => {
                 return Err(ProgramError::TooMuch(program.to_owned()));
             }
-            Ok(Piece::Bytes(bytes)) => output.extend_from_slice(&bytes),
-            Ok(Piece::End) | Err(RecvTimeoutError::Disconnected) => closed = true,
-            Err(RecvTimeoutError::Timeout) if closed => std::thread::sleep(TICK),
+            Ok(OutputChunk::Bytes(bytes)) => output.extend_from_slice(&bytes),
+            Ok(OutputChunk::End) | Err(RecvTimeoutError::Disconnected) => closed = true,
+            Err(RecvTimeoutError::Timeout) if closed => std::thread::sleep(POLL_INTERVAL),
             Err(RecvTimeoutError::Timeout) => {}
         }
         if ended.is_none() {
@@ -134,30 +135,30 @@ fn wait(
     }
 }
 
-/// Hands on what a program prints until it closes its output or nobody listens any more.
-pub(super) fn read_pieces(mut output: impl Read, sender: &SyncSender<Piece>) {
+/// Sends a program's output to `sender` until the output is closed or the receiver is dropped.
+pub(super) fn read_chunks(mut output: impl Read, sender: &SyncSender<OutputChunk>) {
     let mut buffer = Zeroizing::new([0; 4096]);
     loop {
-        let piece = match output.read(buffer.as_mut_slice()) {
-            Ok(0) => Piece::End,
-            Ok(count) => Piece::Bytes(Zeroizing::new(buffer[..count].to_vec())),
+        let chunk = match output.read(buffer.as_mut_slice()) {
+            Ok(0) => OutputChunk::End,
+            Ok(count) => OutputChunk::Bytes(Zeroizing::new(buffer[..count].to_vec())),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(_) => Piece::End,
+            Err(_) => OutputChunk::End,
         };
-        let end = matches!(piece, Piece::End);
-        // Nobody listens any more: the program was given up.
-        if sender.send(piece).is_err() || end {
+        let is_end = matches!(chunk, OutputChunk::End);
+        // Sending fails if the receiver is gone because the caller stopped waiting.
+        if sender.send(chunk).is_err() || is_end {
             return;
         }
     }
 }
 
-/// Where a program lies: as given when absolute, else on the absolute folders of `PATH`, never in the
-/// working directory, where a git checkout may have put one.
+/// Returns the path of a program: an absolute path as given, a bare name from the absolute directories of `PATH`.
+/// The working directory is never searched, because a git checkout may contain a program of that name.
 ///
 /// # Errors
 /// [`ProgramError::NotFound`] or [`ProgramError::Relative`].
-pub fn find(program: &str, path: Option<&OsStr>) -> Result<PathBuf, ProgramError> {
+pub fn find_program(program: &str, path: Option<&OsStr>) -> Result<PathBuf, ProgramError> {
     let not_found = || ProgramError::NotFound(program.to_owned());
     if Path::new(program).is_absolute() {
         return Some(PathBuf::from(program)).filter(|file| file.is_file()).ok_or_else(not_found);
@@ -166,36 +167,25 @@ pub fn find(program: &str, path: Option<&OsStr>) -> Result<PathBuf, ProgramError
         return Err(ProgramError::Relative(program.to_owned()));
     }
     let name = format!("{program}{}", std::env::consts::EXE_SUFFIX);
-    let folders = std::env::split_paths(path.unwrap_or_default()).filter(|folder| folder.is_absolute());
-    folders.map(|folder| folder.join(&name)).find(|file| is_program(file)).ok_or_else(not_found)
+    let directories = std::env::split_paths(path.unwrap_or_default()).filter(|directory| directory.is_absolute());
+    directories.map(|directory| directory.join(&name)).find(|file| platform::is_program(file)).ok_or_else(not_found)
 }
 
-#[cfg(unix)]
-fn is_program(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_program(file: &Path) -> bool {
-    file.is_file()
-}
-
-/// How a program ended, in words: `exit code 3`.
-pub(super) fn ending(status: ExitStatus) -> String {
-    #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+/// Describes an exit status for a message: `exit code 3`.
+pub(super) fn describe_status(status: ExitStatus) -> String {
+    if let Some(signal) = platform::exit_signal(status) {
         return format!("ended by signal {signal}");
     }
     status.code().map_or_else(|| "without an exit code".to_owned(), |code| format!("exit code {code}"))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 
-    fn environment(variables: &[(&str, &str)]) -> SourceEnvironment {
-        SourceEnvironment::new(variables.iter().map(|(name, value)| (name.into(), value.into())))
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        Environment::new(variables.iter().map(|(name, value)| (name.into(), value.into())))
     }
 
     fn sh(script: &str, limit: Duration) -> Result<Zeroizing<Vec<u8>>, ProgramError> {
@@ -220,12 +210,12 @@ mod tests {
 
     #[test]
     fn each_failure_names_the_program_and_nothing_it_printed() {
-        for (script, wanted) in [
+        for (script, expected) in [
             ("echo canary; exit 3", "'sh' failed (exit code 3)"),
             ("echo canary; kill -9 $$", "'sh' failed (ended by signal 9)"),
             ("while :; do echo canary; done", "'sh' printed more than 64 KiB"),
         ] {
-            assert_eq!(sh(script, LONG).unwrap_err().to_string(), wanted, "{script}");
+            assert_eq!(sh(script, LONG).unwrap_err().to_string(), expected, "{script}");
         }
         let error = sh("exec sleep 60", Duration::ZERO).unwrap_err();
         assert_eq!(error.to_string(), "'sh' was ended after 0 s without an answer");
@@ -241,9 +231,10 @@ mod tests {
 
     #[test]
     fn a_program_is_absolute_or_on_path_but_never_beside_us() {
-        let message = |program: &str, path: &str| find(program, Some(OsStr::new(path))).unwrap_err().to_string();
-        assert!(find("sh", Some(OsStr::new("/nowhere:/usr/bin:/bin"))).is_ok());
-        assert!(find("/bin/sh", None).is_ok());
+        let message =
+            |program: &str, path: &str| find_program(program, Some(OsStr::new(path))).unwrap_err().to_string();
+        assert!(find_program("sh", Some(OsStr::new("/nowhere:/usr/bin:/bin"))).is_ok());
+        assert!(find_program("/bin/sh", None).is_ok());
         assert_eq!(message("sh", ".::bin"), "'sh' was not found");
         assert_eq!(message("/nowhere/sh", "/bin"), "'/nowhere/sh' was not found");
         assert_eq!(message("./sh", "/bin"), "'./sh' is neither an absolute path nor the name of a program on PATH");

@@ -1,85 +1,85 @@
-//! What proves to the server who asks: the two secrets of an API key, or a person's password.
+//! Credentials that authenticate to the server: the two secrets of an API key, or a person's password.
 
-use super::fields::Fields;
-use super::{FieldFault, Json, JsonFault, Secret};
+use super::fields::JsonFields;
+use super::{FieldFault, Json, JsonError, Secret};
 use std::fmt;
 use std::str::FromStr;
 
-/// The secret part of a profile; the open part is its binding's account.
+/// Secret part of a profile's credential; [`Account`](super::Account) is the public part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credential {
-    /// Of an API key.
+    /// Secrets of an API key.
     ApiKey {
-        /// The key.
+        /// Secret of the API key.
         appkey: Secret,
-        /// The account's secret, which signs the request token.
+        /// Shared secret of the tenant, which signs the request token.
         sharedsecret: Secret,
     },
-    /// Of a person.
+    /// Secret of a person.
     Person {
-        /// The password.
+        /// Password of the person.
         password: Secret,
     },
 }
 
-/// Why a JSON text is no credential.
+/// Reasons why a JSON text is not a credential.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialError {
-    /// No strict JSON.
+    /// The text is not strict JSON.
     #[error("the credential is {0}")]
-    Json(#[from] JsonFault),
-    /// JSON, but no object.
+    Json(#[from] JsonError),
+    /// The JSON value is not an object.
     #[error("the credential is {found}, not a JSON object")]
     NotObject {
-        /// What it is instead.
+        /// Kind of the JSON value.
         found: &'static str,
     },
-    /// A field that is not as it must be.
+    /// A field is missing or invalid.
     #[error("in the credential {0}")]
     Field(#[from] FieldFault),
-    /// A field that no credential has; its cleaned name.
+    /// The object has an unknown field of this sanitized name.
     #[error("the credential has the unknown field '{0}'")]
     Unknown(String),
 }
 
 impl Credential {
-    /// Reads `{"appkey": ..., "sharedsecret": ...}` or `{"password": ...}`, as scripts pipe it in.
+    /// Parses `{"appkey": ..., "sharedsecret": ...}` or `{"password": ...}`, the format that scripts pipe to neto.
     ///
     /// # Errors
-    /// [`CredentialError`], which never holds a value.
+    /// [`CredentialError`], which never contains a field's value.
     pub fn parse(text: &str) -> Result<Self, CredentialError> {
         let json = Json::parse(text)?;
         let found = json.kind();
-        let mut fields = Fields::of(json).ok_or(CredentialError::NotObject { found })?;
+        let mut fields = JsonFields::from_json(json).ok_or(CredentialError::NotObject { found })?;
         let credential = if fields.has("password") {
-            Self::Person { password: fields.text("password")? }
+            Self::Person { password: fields.take_text("password")? }
         } else {
-            Self::ApiKey { appkey: fields.text("appkey")?, sharedsecret: fields.text("sharedsecret")? }
+            Self::ApiKey { appkey: fields.take_text("appkey")?, sharedsecret: fields.take_text("sharedsecret")? }
         };
-        match fields.rest().pop() {
+        match fields.remaining_names().pop() {
             Some(name) => Err(CredentialError::Unknown(name)),
             None => Ok(credential),
         }
     }
 }
 
-/// What tells one credential of a profile from the next: 16 hex digits, random, not secret.
+/// Identifier that distinguishes successive credentials of a profile: 16 random hex digits, not secret.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CredentialId(String);
 
-/// A text that is not 16 lower-case hex digits.
+/// Error for a text that is not 16 lowercase hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a credential's id has 16 lower-case hex digits")]
 pub struct CredentialIdError;
 
 impl CredentialId {
-    /// A new one, for a new credential.
+    /// Generates a random identifier for a new credential.
     #[must_use]
     pub fn random() -> Self {
         Self(format!("{:016x}", rand::random::<u64>()))
     }
 
-    /// The digits.
+    /// Returns the hex digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(Credential::parse(r#"{"password":"p"}"#), Ok(Credential::Person { password: secret("p") }));
         let missing = FieldFault { name: "sharedsecret", problem: FieldProblem::Missing };
         for (text, error) in [
-            ("k", CredentialError::Json(JsonFault::Syntax { line: 1, column: 1 })),
+            ("k", CredentialError::Json(JsonError::Syntax { line: 1, column: 1 })),
             (r#""k""#, CredentialError::NotObject { found: "a text" }),
             (r#"{"appkey":"k"}"#, CredentialError::Field(missing)),
             (r#"{"password":"p","appkey":"k"}"#, CredentialError::Unknown("appkey".to_owned())),
@@ -128,8 +128,8 @@ mod tests {
         let (one, other) = (CredentialId::random(), CredentialId::random());
         assert_ne!(one, other);
         assert_eq!(one.to_string().parse(), Ok(one));
-        for bad in ["", "5f0c9a3e7b1d2c4", "5F0C9A3E7B1D2C44", "5f0c9a3e7b1d2c4g", "5f0c9a3e7b1d2c445"] {
-            assert_eq!(bad.parse::<CredentialId>(), Err(CredentialIdError), "{bad}");
+        for invalid in ["", "5f0c9a3e7b1d2c4", "5F0C9A3E7B1D2C44", "5f0c9a3e7b1d2c4g", "5f0c9a3e7b1d2c445"] {
+            assert_eq!(invalid.parse::<CredentialId>(), Err(CredentialIdError), "{invalid}");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The device key: closes what lies on this machine alone, so that reading a cached token asks nothing.
+//! Device key of this machine: encrypts cached tokens, so that reading a cached token needs no prompt.
 
-use super::age_file::{close, open_bytes};
+use super::age_file::{decrypt_binary, encrypt};
 use super::{Identities, IdentityError, OpenError, SealError, Secret};
 use crate::profile::hex;
 use age::armor::Format;
@@ -16,100 +16,100 @@ use std::fmt;
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroizing;
 
-/// Keeps the key of the tags apart from every other use of the device key.
+/// HMAC label that separates the key of the tags from all other uses of the device key.
 const TAG_LABEL: &[u8] = b"neto device tag v1";
 
-/// How the line begins that notes the public half in the key's file, as age's own key files have it.
-const PUBLIC_LINE: &str = "# public key: ";
+/// Prefix of the public key line in the key file; age's own key files use the same prefix.
+const PUBLIC_KEY_PREFIX: &str = "# public key: ";
 
-/// The key of this machine.
+/// Device key of this machine.
 pub struct DeviceKey {
     identity: x25519::Identity,
-    /// The same with its public half, as its file notes it.
-    whole: Option<KeyPair>,
+    /// Key pair with the public key from the file, if the file contains a well-formed public key.
+    key_pair: Option<KeyPair>,
 }
 
-/// An age key with its public half at hand. age's own computes that anew each time it opens something, which would be a
-/// tenth of what a cached token costs.
+/// X25519 identity with a precomputed public key. age's own identity computes the public key at each decryption. That
+/// would be a tenth of the cost of a cached token.
 struct KeyPair {
     secret: StaticSecret,
     public: PublicKey,
 }
 
-/// Why a text is no device key's file, said of "it".
+/// Reasons why a text is not a device key file; each message starts with "it".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DeviceKeyError {
-    /// Not even an age identity file.
+    /// The text is not an age identity file.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    /// More than the one key that a machine has.
+    /// The file does not consist of a single native key.
     #[error("it holds more than one key")]
     SeveralKeys,
 }
 
 impl DeviceKey {
-    /// A new key.
+    /// Generates a device key.
     #[must_use]
     pub fn generate() -> Self {
-        Self { identity: x25519::Identity::generate(), whole: None }
+        Self { identity: x25519::Identity::generate(), key_pair: None }
     }
 
-    /// Reads the device key's file: an age identity file with exactly one native key.
+    /// Parses the device key file: an age identity file with exactly one native key.
     ///
     /// # Errors
-    /// [`DeviceKeyError`] names the line, never what is in it.
+    /// [`DeviceKeyError`], which contains a line number but never the line's text.
     pub fn parse(text: &str) -> Result<Self, DeviceKeyError> {
-        let identity = Identities::parse(text)?.into_only().ok_or(DeviceKeyError::SeveralKeys)?;
-        let whole = text.lines().find_map(|line| KeyPair::new(&identity, line.strip_prefix(PUBLIC_LINE)?));
-        Ok(Self { identity, whole })
+        let identity = Identities::parse(text)?.into_single_native().ok_or(DeviceKeyError::SeveralKeys)?;
+        let key_pair = text.lines().find_map(|line| KeyPair::new(&identity, line.strip_prefix(PUBLIC_KEY_PREFIX)?));
+        Ok(Self { identity, key_pair })
     }
 
-    /// The text of the device key's file.
+    /// Returns the text of the device key file.
     #[must_use]
     pub fn render(&self) -> Secret {
         let (key, public) = (self.identity.to_string(), self.identity.to_public());
         let key = key.expose_secret();
-        Secret::new(format!("# opens the token cache of this machine\n{PUBLIC_LINE}{public}\n{key}\n"))
+        Secret::new(format!("# opens the token cache of this machine\n{PUBLIC_KEY_PREFIX}{public}\n{key}\n"))
     }
 
-    /// Closes `plain` to this machine, as a binary age file.
+    /// Encrypts `plain` to this machine, as a binary age file.
     ///
     /// # Errors
-    /// [`SealError::Age`] when age cannot.
+    /// [`SealError::Age`] when age fails.
     pub fn seal(&self, plain: &[u8]) -> Result<Vec<u8>, SealError> {
-        close(plain, &[&self.identity.to_public()], Format::Binary).map_err(|_| SealError::Age)
+        encrypt(plain, &[&self.identity.to_public()], Format::Binary).map_err(|_| SealError::Age)
     }
 
-    /// Opens what this machine closed; at most 256 KiB.
+    /// Decrypts an age file that this machine encrypted, up to 256 KiB of plaintext.
     ///
     /// # Errors
     /// [`OpenError`], never [`OpenError::Payload`].
     pub fn open(&self, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-        // A public half that was noted wrong opens nothing; the key alone does.
-        let whole = self.whole.iter().map(|pair| pair as &dyn Identity);
-        open_bytes(sealed, whole.chain(std::iter::once(&self.identity as &dyn Identity)))
+        // If the public key in the file is wrong, the key pair decrypts nothing, but age's own identity still does.
+        let key_pair = self.key_pair.iter().map(|pair| pair as &dyn Identity);
+        decrypt_binary(sealed, key_pair.chain(std::iter::once(&self.identity as &dyn Identity)))
     }
 
-    /// A tag in hex of something secret, which tells equal from different and, without this key, nothing
-    /// else: HMAC-SHA-256 under a key derived from this one.
+    /// Computes a hex tag of a secret: HMAC-SHA-256 with a key derived from the device key. Equal secrets have equal
+    /// tags; without the device key a tag reveals nothing else.
     #[must_use]
     pub fn tag(&self, secret: &[u8]) -> String {
-        let own = self.identity.to_string();
-        let derived = Zeroizing::new(<[u8; 32]>::from(mac(own.expose_secret().as_bytes(), TAG_LABEL)));
-        hex(&mac(derived.as_slice(), secret))
+        let device_key = self.identity.to_string();
+        let tag_key = Zeroizing::new(<[u8; 32]>::from(hmac_sha256(device_key.expose_secret().as_bytes(), TAG_LABEL)));
+        hex(&hmac_sha256(tag_key.as_slice(), secret))
     }
 }
 
 impl KeyPair {
-    /// Nothing where the public half is no such key.
+    /// Returns `None` if `public` is not an age public key.
     fn new(identity: &x25519::Identity, public: &str) -> Option<Self> {
         let secret = key_bytes(identity.to_string().expose_secret(), "AGE-SECRET-KEY-")?;
         Some(Self { secret: StaticSecret::from(*secret), public: PublicKey::from(*key_bytes(public, "age")?) })
     }
 }
 
-/// Opens an `X25519` stanza as <https://c2sp.org/age#x25519-recipient-stanza> has it; leaves whatever looks odd to age's own
-/// identity, which comes after it.
+/// Unwraps an `X25519` stanza as specified in <https://c2sp.org/age#x25519-recipient-stanza>. A stanza that looks odd is
+/// left to age's own identity, which is tried next.
 impl Identity for KeyPair {
     fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, DecryptError>> {
         let [share] = stanza.args.as_slice() else { return None };
@@ -128,11 +128,11 @@ impl Identity for KeyPair {
     }
 }
 
-/// The bytes of a key that is spelled in bech32 after this prefix.
+/// Decodes a bech32 key with this prefix.
 fn key_bytes(text: &str, prefix: &str) -> Option<Zeroizing<[u8; 32]>> {
-    let right = |found: &str| if found == prefix { Ok(()) } else { Err(()) };
-    let whole = |bytes: Zeroizing<Vec<u8>>| bytes.as_slice().try_into().map(Zeroizing::new).map_err(|_| ());
-    bech32_decode(text, |_| (), |found| right(found.as_str()), |_, bytes| whole(Zeroizing::new(bytes.collect()))).ok()
+    let to_array = |bytes: Zeroizing<Vec<u8>>| bytes.as_slice().try_into().map(Zeroizing::new).map_err(|_| ());
+    let check = |found: &str| if found == prefix { Ok(()) } else { Err(()) };
+    bech32_decode(text, |_| (), |hrp| check(hrp.as_str()), |_, bytes| to_array(Zeroizing::new(bytes.collect()))).ok()
 }
 
 impl fmt::Debug for DeviceKey {
@@ -141,8 +141,8 @@ impl fmt::Debug for DeviceKey {
     }
 }
 
-fn mac(key: &[u8], message: &[u8]) -> hmac::digest::Output<Sha256> {
-    // HMAC takes a key of any length, so this always is one.
+fn hmac_sha256(key: &[u8], message: &[u8]) -> hmac::digest::Output<Sha256> {
+    // HMAC accepts a key of any length, so the fallback is never used.
     let mut mac = Hmac::<Sha256>::new_from_slice(key)
         .unwrap_or_else(|_| Hmac::new(&hmac::digest::Key::<Hmac<Sha256>>::default()));
     mac.update(message);
@@ -171,13 +171,13 @@ mod tests {
         let text = made.render();
         let own = DeviceKey::parse(text.reveal()).unwrap();
         let sealed = made.seal(b"canary").unwrap();
-        let pair = own.whole.as_ref().map(|pair| pair as &dyn Identity);
-        assert_eq!(open_bytes(&sealed, pair.into_iter()).unwrap().as_slice(), b"canary");
+        let pair = own.key_pair.as_ref().map(|pair| pair as &dyn Identity);
+        assert_eq!(decrypt_binary(&sealed, pair.into_iter()).unwrap().as_slice(), b"canary");
         let public = made.identity.to_public().to_string();
         for noted in [DeviceKey::generate().identity.to_public().to_string(), String::new(), "age1".to_owned()] {
             let key = DeviceKey::parse(&text.reveal().replace(&public, &noted)).unwrap();
             assert_eq!(key.open(&sealed).unwrap().as_slice(), b"canary", "{noted}");
-            // It is sealed to the key, not to what is noted.
+            // `seal` encrypts to the public key derived from the secret key, not to the public key in the file.
             assert_eq!(made.open(&key.seal(b"canary").unwrap()).unwrap().as_slice(), b"canary");
         }
     }

@@ -1,115 +1,116 @@
-//! The fields of a JSON object, taken one by one, each with its own reason when it is not as it must be.
+//! Takes fields out of a JSON object one by one and checks each; an error names the field and the problem.
 
-use super::json::clean_name;
+use super::json::sanitize_name;
 use super::{Json, Secret};
 use crate::profile::UrlError;
 use std::collections::BTreeMap;
 
-/// One field that is not as it must be.
+/// Error for a missing or invalid field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the field '{name}' {problem}")]
 pub struct FieldFault {
-    /// Which field.
+    /// Name of the field.
     pub name: &'static str,
-    /// What is wrong with it.
+    /// Problem of the field.
     pub problem: FieldProblem,
 }
 
-/// What is wrong with a field; never its value.
+/// Problem of a field; never contains the field's value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FieldProblem {
-    /// It is not there.
+    /// The field is missing.
     #[error("is missing")]
     Missing,
-    /// It has another type.
-    #[error("is {found}, not {wanted}")]
+    /// The field has the wrong type.
+    #[error("is {found}, not {expected}")]
     Type {
-        /// What kind of value it must be.
-        wanted: &'static str,
-        /// What kind of value it is.
+        /// Expected kind of value.
+        expected: &'static str,
+        /// Actual kind of value.
         found: &'static str,
     },
-    /// A text without a character.
+    /// The text is empty.
     #[error("is empty")]
     Empty,
-    /// Line ends, tabs, escapes and their kin.
+    /// The text contains control characters such as line ends, tabs and escapes.
     #[error("holds control characters")]
     Control,
-    /// No address that neto sends a credential to.
+    /// The text is not a URL that neto sends a credential to.
     #[error("is no usable address: {0}")]
     Url(UrlError),
-    /// A text of another form than this field has.
+    /// The text does not have the format of this field.
     #[error("is not of the form that it must have")]
     Form,
 }
 
-/// What is left of an object as its fields are taken.
-pub(super) struct Fields(BTreeMap<String, Json>);
+/// Fields of a JSON object that were not taken yet.
+pub(super) struct JsonFields(BTreeMap<String, Json>);
 
-impl Fields {
-    /// The fields of an object; `None` for any other value.
-    pub(super) fn of(json: Json) -> Option<Self> {
+impl JsonFields {
+    /// Returns the fields of an object; `None` for any other value.
+    pub(super) fn from_json(json: Json) -> Option<Self> {
         if let Json::Object(fields) = json { Some(Self(fields)) } else { None }
     }
 
-    /// Takes a field out, whatever it is.
-    pub(super) fn take(&mut self, name: &'static str) -> Result<Json, FieldFault> {
+    /// Takes a field with a value of any kind.
+    pub(super) fn take_field(&mut self, name: &'static str) -> Result<Json, FieldFault> {
         self.0.remove(name).ok_or(FieldFault { name, problem: FieldProblem::Missing })
     }
 
-    /// Takes a text: not empty, without control characters.
-    pub(super) fn text(&mut self, name: &'static str) -> Result<Secret, FieldFault> {
-        check_text(self.take(name)?).map_err(|problem| FieldFault { name, problem })
+    /// Takes a text that is not empty and has no control characters.
+    pub(super) fn take_text(&mut self, name: &'static str) -> Result<Secret, FieldFault> {
+        check_text(self.take_field(name)?).map_err(|problem| FieldFault { name, problem })
     }
 
-    /// Takes a text that is no secret and parses it; a parser's failure is [`FieldProblem::Form`].
-    pub(super) fn parsed<T: std::str::FromStr>(&mut self, name: &'static str) -> Result<T, FieldFault> {
-        self.text(name)?.reveal().parse().map_err(|_| FieldFault { name, problem: FieldProblem::Form })
+    /// Takes a text that is not secret and parses it; a parse error becomes [`FieldProblem::Form`].
+    pub(super) fn take_parsed<T: std::str::FromStr>(&mut self, name: &'static str) -> Result<T, FieldFault> {
+        self.take_text(name)?.reveal().parse().map_err(|_| FieldFault { name, problem: FieldProblem::Form })
     }
 
-    /// Takes an address.
-    pub(super) fn url(&mut self, name: &'static str) -> Result<crate::profile::ApiUrl, FieldFault> {
-        let text = self.text(name)?;
+    /// Takes an API URL.
+    pub(super) fn take_url(&mut self, name: &'static str) -> Result<crate::profile::ApiUrl, FieldFault> {
+        let text = self.take_text(name)?;
         text.reveal().parse().map_err(|error| FieldFault { name, problem: FieldProblem::Url(error) })
     }
 
-    /// Takes a text that is no secret, where it is there; `null` is not.
-    pub(super) fn open(&mut self, name: &'static str) -> Result<Option<String>, FieldFault> {
+    /// Takes an optional text that is not secret; `null` counts as missing.
+    pub(super) fn take_optional_text(&mut self, name: &'static str) -> Result<Option<String>, FieldFault> {
         match self.0.get(name) {
             None | Some(Json::Null) => Ok(None),
-            Some(_) => Ok(Some(self.text(name)?.reveal().to_owned())),
+            Some(_) => Ok(Some(self.take_text(name)?.reveal().to_owned())),
         }
     }
 
-    /// Takes a list of texts that are no secrets; also one text with `;` between them. Empty where it is not there.
-    pub(super) fn list(&mut self, name: &'static str) -> Result<Vec<String>, FieldFault> {
-        let words = match self.0.remove(name) {
+    /// Takes a list of texts that are not secret: an array, or a single text with `;` as separator. A missing field or
+    /// `null` is an empty list.
+    pub(super) fn take_list(&mut self, name: &'static str) -> Result<Vec<String>, FieldFault> {
+        let texts = match self.0.remove(name) {
             None | Some(Json::Null) => return Ok(Vec::new()),
             Some(Json::List(items)) => items.into_iter().map(check_text).collect::<Result<Vec<_>, _>>(),
             Some(other) => check_text(other).map(|text| vec![text]),
         };
-        let words = words.map_err(|problem| FieldFault { name, problem })?;
-        let words = words.iter().flat_map(|word| word.reveal().split(';')).map(str::trim);
-        Ok(words.filter(|word| !word.is_empty()).map(str::to_owned).collect())
+        let texts = texts.map_err(|problem| FieldFault { name, problem })?;
+        let items = texts.iter().flat_map(|text| text.reveal().split(';')).map(str::trim);
+        Ok(items.filter(|item| !item.is_empty()).map(str::to_owned).collect())
     }
 
-    /// Whether a field of that name is there and not yet taken.
+    /// Whether a field of this name exists and was not taken yet.
     pub(super) fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
 
-    /// The names of what was not taken, cleaned.
-    pub(super) fn rest(self) -> Vec<String> {
-        self.0.keys().map(|name| clean_name(name)).collect()
+    /// Returns the sanitized names of the fields that were not taken.
+    pub(super) fn remaining_names(self) -> Vec<String> {
+        self.0.keys().map(|name| sanitize_name(name)).collect()
     }
 }
 
-/// A text that is there: not empty, without control characters.
+/// Checks that a JSON value is a text that is not empty and has no control characters.
 pub(super) fn check_text(json: Json) -> Result<Secret, FieldProblem> {
     match json {
         Json::Text(text) if text.is_empty() => Err(FieldProblem::Empty),
         Json::Text(text) if text.reveal().chars().any(char::is_control) => Err(FieldProblem::Control),
         Json::Text(text) => Ok(text),
-        other => Err(FieldProblem::Type { wanted: "a text", found: other.kind() }),
+        other => Err(FieldProblem::Type { expected: "a text", found: other.kind() }),
     }
 }

@@ -1,6 +1,6 @@
-//! Identities: the keys that open secrets, as an age identity file holds them.
+//! Identities: the keys of an age identity file, which decrypt secrets.
 //!
-//! What a passphrase protects is opened before it comes here.
+//! Knows nothing of passphrases: a protected identity file is decrypted before it is parsed here.
 
 use super::Secret;
 use super::plugin::{PluginIdentity, PluginRecipient};
@@ -10,67 +10,68 @@ use jiff::Timestamp;
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// One key of an identity file.
+/// Key of an identity file.
 #[derive(Clone)]
-enum Key {
+enum IdentityKey {
     /// `AGE-SECRET-KEY-1...`
     Native(x25519::Identity),
-    /// `AGE-PLUGIN-NAME-1...`, and its public key where a comment above it tells that, as plugins write it.
+    /// `AGE-PLUGIN-NAME-1...`, with its public key if a comment above the key names it, as plugins write it.
     Plugin(PluginIdentity, Option<PluginRecipient>),
 }
 
-/// The keys of one identity file, at least one.
+/// Keys of an identity file; at least one.
 #[derive(Clone)]
-pub struct Identities(Vec<Key>);
+pub struct Identities(Vec<IdentityKey>);
 
-/// Why a text is no identity file that opens secrets here, said of "it". Lines count from 1.
+/// Reasons why a text is not a supported identity file. Messages refer to the file as "it"; lines count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
-    /// Comments and blank lines alone.
+    /// The file has only comments and blank lines.
     #[error("it holds no key")]
     NoKey,
-    /// A key of a kind that came after this program.
+    /// The line is an age key of a kind that this version of neto does not support.
     #[error("line {line} is an age key of a kind that this version of neto does not know")]
     Unsupported {
-        /// The line.
+        /// Line number.
         line: usize,
     },
-    /// A private key of SSH.
+    /// The file has a private SSH key.
     #[error("it holds an SSH key, not an age identity")]
     Ssh,
-    /// A public key where the secret one belongs.
+    /// The line is a public key instead of a secret key.
     #[error("line {line} is a public key where the secret one belongs")]
     PublicKey {
-        /// The line.
+        /// Line number.
         line: usize,
     },
-    /// Anything else.
+    /// The line is not an age key.
     #[error("line {line} is no age key")]
-    Line {
-        /// The line.
+    InvalidLine {
+        /// Line number.
         line: usize,
     },
 }
 
 impl Identities {
-    /// Reads an age identity file: a key a line, comments with `#`, blank lines.
+    /// Parses an age identity file: one key per line, comments that start with `#`, blank lines.
     ///
     /// # Errors
-    /// [`IdentityError`] names the line, never what is in it.
+    /// [`IdentityError`], which contains a line number but never the line's text.
     pub fn parse(text: &str) -> Result<Self, IdentityError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let (mut keys, mut told) = (Vec::new(), None);
+        let (mut keys, mut plugin_recipient) = (Vec::new(), None);
         for (index, line) in text.lines().map(str::trim).enumerate() {
             if let Some(comment) = line.strip_prefix('#') {
-                told = comment.split_whitespace().last().and_then(|word| PluginRecipient::parse(word).ok()).or(told);
+                let last_word = comment.split_whitespace().last();
+                plugin_recipient = last_word.and_then(|word| PluginRecipient::parse(word).ok()).or(plugin_recipient);
             } else if !line.is_empty() {
-                keys.push(parse_key(line, index + 1, &mut told)?);
+                keys.push(parse_key(line, index + 1, &mut plugin_recipient)?);
             }
         }
         if keys.is_empty() { Err(IdentityError::NoKey) } else { Ok(Self(keys)) }
     }
 
-    /// A new key: the text of its identity file, as `age-keygen` writes it, and the public key.
+    /// Generates a key; returns its identity file's text, as `age-keygen` writes it, and its public key.
     #[must_use]
     pub fn generate(now: Timestamp) -> (Secret, String) {
         let key = x25519::Identity::generate();
@@ -82,52 +83,53 @@ impl Identities {
         (Secret::new(text), public)
     }
 
-    /// The public keys that others seal to, in the order of the file; that of a plugin's key as far as the file tells it.
+    /// Returns the public keys in the order of the file. A plugin's key is included only if the file contains its public
+    /// key.
     #[must_use]
     pub fn public_keys(&self) -> Vec<String> {
-        let public = |key: &Key| match key {
-            Key::Native(identity) => Some(identity.to_public().to_string()),
-            Key::Plugin(_, recipient) => recipient.as_ref().map(|recipient| recipient.as_str().to_owned()),
+        let public = |key: &IdentityKey| match key {
+            IdentityKey::Native(identity) => Some(identity.to_public().to_string()),
+            IdentityKey::Plugin(_, recipient) => recipient.as_ref().map(|recipient| recipient.as_str().to_owned()),
         };
         self.0.iter().filter_map(public).collect()
     }
 
-    /// The keys that are in the file itself, as age takes them.
-    pub(super) fn native(&self) -> impl Iterator<Item = &dyn age::Identity> {
+    /// Returns the native keys, which age uses without a plugin.
+    pub(super) fn native_keys(&self) -> impl Iterator<Item = &dyn age::Identity> {
         self.0.iter().filter_map(|key| match key {
-            Key::Native(identity) => Some(identity as &dyn age::Identity),
-            Key::Plugin(..) => None,
+            IdentityKey::Native(identity) => Some(identity as &dyn age::Identity),
+            IdentityKey::Plugin(..) => None,
         })
     }
 
-    /// The keys that plugins hold.
-    pub(super) fn of_plugins(&self) -> impl Iterator<Item = &PluginIdentity> {
+    /// Returns the keys that belong to plugins.
+    pub(super) fn plugin_keys(&self) -> impl Iterator<Item = &PluginIdentity> {
         self.0.iter().filter_map(|key| match key {
-            Key::Native(_) => None,
-            Key::Plugin(identity, _) => Some(identity),
+            IdentityKey::Native(_) => None,
+            IdentityKey::Plugin(identity, _) => Some(identity),
         })
     }
 
-    /// The programs of the plugins that hold keys, such as `age-plugin-yubikey`, in the order of the file.
+    /// Returns the programs of the plugins that own keys, such as `age-plugin-yubikey`, in the order of the file.
     #[must_use]
-    pub fn programs(&self) -> Vec<String> {
-        let mut programs: Vec<String> = self.of_plugins().map(|identity| identity.plugin().program()).collect();
+    pub fn plugin_programs(&self) -> Vec<String> {
+        let mut programs: Vec<String> = self.plugin_keys().map(|identity| identity.plugin().program()).collect();
         programs.dedup();
         programs
     }
 
-    /// Whether a plugin holds one of the keys, so that opening may want a touch or a PIN each time.
+    /// Whether a plugin owns at least one key, so that each decryption may require a touch or a PIN.
     #[must_use]
-    pub fn need_plugins(&self) -> bool {
-        self.of_plugins().next().is_some()
+    pub fn has_plugin_keys(&self) -> bool {
+        self.plugin_keys().next().is_some()
     }
 
-    /// The one native key; nothing when there are more.
-    pub(super) fn into_only(mut self) -> Option<x25519::Identity> {
+    /// Returns the only key if it is native; `None` for a plugin's key or several keys.
+    pub(super) fn into_single_native(mut self) -> Option<x25519::Identity> {
         let last = self.0.pop().filter(|_| self.0.is_empty());
         match last? {
-            Key::Native(identity) => Some(identity),
-            Key::Plugin(..) => None,
+            IdentityKey::Native(identity) => Some(identity),
+            IdentityKey::Plugin(..) => None,
         }
     }
 }
@@ -138,14 +140,18 @@ impl fmt::Debug for Identities {
     }
 }
 
-/// A key; `told` is the public key that the comments above it tell.
-fn parse_key(text: &str, line: usize, told: &mut Option<PluginRecipient>) -> Result<Key, IdentityError> {
+/// Parses a key; `plugin_recipient` is the public key from the comments above the key.
+fn parse_key(
+    text: &str,
+    line: usize,
+    plugin_recipient: &mut Option<PluginRecipient>,
+) -> Result<IdentityKey, IdentityError> {
     if let Ok(identity) = text.parse() {
-        return Ok(Key::Native(identity));
+        return Ok(IdentityKey::Native(identity));
     }
     if let Ok(identity) = PluginIdentity::parse(text) {
-        let own = told.take().filter(|recipient| recipient.plugin() == identity.plugin());
-        return Ok(Key::Plugin(identity, own));
+        let recipient = plugin_recipient.take().filter(|recipient| recipient.plugin() == identity.plugin());
+        return Ok(IdentityKey::Plugin(identity, recipient));
     }
     let upper = Zeroizing::new(text.to_ascii_uppercase());
     Err(match upper.as_str() {
@@ -154,7 +160,7 @@ fn parse_key(text: &str, line: usize, told: &mut Option<PluginRecipient>) -> Res
         }
         upper if upper.starts_with("-----BEGIN") && upper.contains("PRIVATE KEY") => IdentityError::Ssh,
         upper if upper.starts_with("AGE1") => IdentityError::PublicKey { line },
-        _ => IdentityError::Line { line },
+        _ => IdentityError::InvalidLine { line },
     })
 }
 
@@ -177,14 +183,14 @@ mod tests {
 
     #[test]
     fn what_is_no_identity_is_told_by_line_alone() {
-        let (good, _) = Identities::generate(Timestamp::UNIX_EPOCH);
-        let damaged = good.reveal().replace("KEY-1", "KEY-1Q");
+        let (valid, _) = Identities::generate(Timestamp::UNIX_EPOCH);
+        let damaged = valid.reveal().replace("KEY-1", "KEY-1Q");
         for (text, error) in [
             ("", IdentityError::NoKey),
             ("# a comment\n\n", IdentityError::NoKey),
-            ("\n\ncanary", IdentityError::Line { line: 3 }),
-            (damaged.as_str(), IdentityError::Line { line: 3 }),
-            ("#\nAGE-PLUGIN-YUBIKEY-1QQQ", IdentityError::Line { line: 2 }),
+            ("\n\ncanary", IdentityError::InvalidLine { line: 3 }),
+            (damaged.as_str(), IdentityError::InvalidLine { line: 3 }),
+            ("#\nAGE-PLUGIN-YUBIKEY-1QQQ", IdentityError::InvalidLine { line: 2 }),
             ("AGE-SECRET-KEY-PQ-1QQQ", IdentityError::Unsupported { line: 1 }),
             ("-----BEGIN OPENSSH PRIVATE KEY-----\n", IdentityError::Ssh),
             ("age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj", IdentityError::PublicKey { line: 1 }),

@@ -1,6 +1,6 @@
-//! JSON read strictly: no key twice in an object, at most 64 levels deep, texts kept as secrets.
+//! Strict JSON parser: no duplicate keys in an object, at most 64 levels of nesting, strings kept as secrets.
 //!
-//! serde's own errors quote the value they stumbled over; a fault here holds a place or a key.
+//! serde's own errors quote the invalid value. A [`JsonError`] contains only a position or a key.
 
 use super::Secret;
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
@@ -8,10 +8,10 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// How many objects and arrays may lie in one another.
-const DEEPEST: usize = 64;
+/// Maximum nesting of objects and arrays.
+const MAX_DEPTH: usize = 64;
 
-/// A JSON value. Every text in it is taken for a secret, as most of what is read here is.
+/// JSON value. Every string is kept as a [`Secret`], because most of the JSON parsed here contains secrets.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Json {
     /// `null`
@@ -30,40 +30,45 @@ pub enum Json {
     Object(BTreeMap<String, Json>),
 }
 
-/// Why a text is no strict JSON.
+/// Reason why a text is not strict JSON.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum JsonFault {
-    /// Not JSON; the place counts from 1, in bytes within the line.
+pub enum JsonError {
+    /// Not JSON.
     #[error("not JSON (line {line}, column {column})")]
     Syntax {
-        /// The line, from 1.
+        /// Line number, from 1.
         line: usize,
-        /// The column, from 1, in bytes.
+        /// Column, from 1, in bytes.
         column: usize,
     },
-    /// One key twice in one object; which value holds would be a guess. The key is cleaned.
-    #[error("JSON with the key '{0}' twice")]
-    Duplicate(String),
+    /// Duplicate key in an object. Choosing one of its values would be a guess.
+    #[error("JSON with the key '{key}' twice")]
+    Duplicate {
+        /// The key, sanitized.
+        key: String,
+        /// Nesting level of the object; 1 for the outermost.
+        level: usize,
+    },
     /// More than 64 levels.
     #[error("JSON nested more than 64 levels deep")]
     TooDeep,
 }
 
 impl Json {
-    /// Reads one JSON document.
+    /// Parses one JSON document.
     ///
     /// # Errors
-    /// [`JsonFault`], which never holds a value.
-    pub fn parse(text: &str) -> Result<Self, JsonFault> {
-        let fault = RefCell::new(None);
+    /// [`JsonError`], which never contains a value.
+    pub fn parse(text: &str) -> Result<Self, JsonError> {
+        let strict_error = RefCell::new(None);
         let mut reader = serde_json::Deserializer::from_str(text);
-        let value = Level { depth: 0, fault: &fault }.deserialize(&mut reader);
-        value
-            .and_then(|value| reader.end().map(|()| value))
-            .map_err(|error| fault.take().unwrap_or(JsonFault::Syntax { line: error.line(), column: error.column() }))
+        let value = StrictVisitor { depth: 0, error: &strict_error }.deserialize(&mut reader);
+        value.and_then(|value| reader.end().map(|()| value)).map_err(|error| {
+            strict_error.take().unwrap_or(JsonError::Syntax { line: error.line(), column: error.column() })
+        })
     }
 
-    /// What kind of value this is, as a message says it.
+    /// Returns the kind of the value, as used in messages.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -77,38 +82,39 @@ impl Json {
     }
 }
 
-/// A name from foreign JSON as it may be shown: control and invisible characters as `?`, at most 64 characters.
-pub(super) fn clean_name(name: &str) -> String {
-    let hidden = |c: char| {
+/// Sanitizes a name from foreign JSON for display. Control and invisible characters become `?`; at most 64 characters
+/// are kept.
+pub(super) fn sanitize_name(name: &str) -> String {
+    let is_unsafe = |c: char| {
         c.is_control()
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     };
-    name.chars().take(64).map(|c| if hidden(c) { '?' } else { c }).collect()
+    name.chars().take(64).map(|c| if is_unsafe(c) { '?' } else { c }).collect()
 }
 
-/// What reads one value: how deep it lies, and where to say what serde's error cannot.
+/// Deserializer of one value. `error` receives the [`JsonError`] that serde's own error type cannot carry.
 #[derive(Clone, Copy)]
-struct Level<'a> {
+struct StrictVisitor<'a> {
     depth: usize,
-    fault: &'a RefCell<Option<JsonFault>>,
+    error: &'a RefCell<Option<JsonError>>,
 }
 
-impl Level<'_> {
-    fn refuse<E: serde::de::Error>(self, fault: JsonFault) -> E {
-        self.fault.replace(Some(fault));
+impl StrictVisitor<'_> {
+    fn fail<E: serde::de::Error>(self, error: JsonError) -> E {
+        self.error.replace(Some(error));
         E::custom("refused")
     }
 
-    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
-        if self.depth == DEEPEST {
-            Err(self.refuse(JsonFault::TooDeep))
+    fn nested<E: serde::de::Error>(self) -> Result<Self, E> {
+        if self.depth == MAX_DEPTH {
+            Err(self.fail(JsonError::TooDeep))
         } else {
             Ok(Self { depth: self.depth + 1, ..self })
         }
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Level<'_> {
+impl<'de> DeserializeSeed<'de> for StrictVisitor<'_> {
     type Value = Json;
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
@@ -116,7 +122,7 @@ impl<'de> DeserializeSeed<'de> for Level<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Level<'_> {
+impl<'de> Visitor<'de> for StrictVisitor<'_> {
     type Value = Json;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -152,22 +158,22 @@ impl<'de> Visitor<'de> for Level<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
-        let level = self.deeper()?;
+        let visitor = self.nested()?;
         let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(level)? {
+        while let Some(item) = items.next_element_seed(visitor)? {
             list.push(item);
         }
         Ok(Json::List(list))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
-        let level = self.deeper()?;
+        let visitor = self.nested()?;
         let mut object = BTreeMap::new();
         while let Some(key) = entries.next_key::<String>()? {
             if object.contains_key(&key) {
-                return Err(self.refuse(JsonFault::Duplicate(clean_name(&key))));
+                return Err(self.fail(JsonError::Duplicate { key: sanitize_name(&key), level: visitor.depth }));
             }
-            object.insert(key, entries.next_value_seed(level)?);
+            object.insert(key, entries.next_value_seed(visitor)?);
         }
         Ok(Json::Object(object))
     }
@@ -198,13 +204,13 @@ mod tests {
         let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert!(Json::parse(&nested(64)).is_ok());
         for (text, fault) in [
-            ("", JsonFault::Syntax { line: 1, column: 0 }),
-            ("{} x", JsonFault::Syntax { line: 1, column: 4 }),
-            ("{\n 'canary'", JsonFault::Syntax { line: 2, column: 2 }),
-            (r#"{"a": 1, "\u0061": 2}"#, JsonFault::Duplicate("a".to_owned())),
-            (r#"[{"\u001b[2J": 1, "\u001b[2J": 2}]"#, JsonFault::Duplicate("?[2J".to_owned())),
-            (nested(65).as_str(), JsonFault::TooDeep),
-            (nested(100_000).as_str(), JsonFault::TooDeep),
+            ("", JsonError::Syntax { line: 1, column: 0 }),
+            ("{} x", JsonError::Syntax { line: 1, column: 4 }),
+            ("{\n 'canary'", JsonError::Syntax { line: 2, column: 2 }),
+            (r#"{"a": 1, "\u0061": 2}"#, JsonError::Duplicate { key: "a".to_owned(), level: 1 }),
+            (r#"[{"\u001b[2J": 1, "\u001b[2J": 2}]"#, JsonError::Duplicate { key: "?[2J".to_owned(), level: 2 }),
+            (nested(65).as_str(), JsonError::TooDeep),
+            (nested(100_000).as_str(), JsonError::TooDeep),
         ] {
             assert_eq!(Json::parse(text), Err(fault), "{text:.40}");
         }

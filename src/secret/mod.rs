@@ -1,8 +1,7 @@
-//! What is hidden: secrets in memory, the keys that open them, the sealed text, and what was trusted.
+//! Secrets: in memory, sealed with age (encrypted and bound to a profile), and from external sources.
 //!
-//! Owns the type that a secret lives in, NETOSECRET, age (key files, recipients, seal and open),
-//! the binding of a sealed secret to its profile, sources elsewhere, files of credentials, and the memory
-//! of what this machine trusted. Knows nothing of the store's text, of tokens or of the network.
+//! Owns NETOSECRET, key files, recipients, sealing and opening, bindings, external sources, imports and the trust store.
+//! Knows nothing of the profile store's text, tokens or the network.
 
 mod age_file;
 mod binding;
@@ -20,6 +19,7 @@ mod payload;
 mod plugin;
 mod prompter;
 mod recipient;
+mod redactor;
 mod seal;
 #[cfg(test)]
 mod seal_tests;
@@ -28,21 +28,22 @@ mod trust;
 mod value;
 
 pub use age_file::{OpenError, check_sealed};
-pub use binding::{Account, Binding, BindingError, Difference, Mismatch};
-pub use command::{ProgramError, find as find_program};
+pub use binding::{Account, Binding, BindingDifference, BindingError, Mismatch};
+pub use command::{ProgramError, find_program};
 pub use credential::{Credential, CredentialError, CredentialId, CredentialIdError};
 pub use device::{DeviceKey, DeviceKeyError};
 pub use fields::{FieldFault, FieldProblem};
 pub use identity::{Identities, IdentityError};
-pub use json::{Json, JsonFault};
-pub use keys::{Found, IdentityPlace, KeyError, KeyFolder, KeyText, Protected};
+pub use json::{Json, JsonError};
+pub use keys::{IdentityFile, IdentityLocation, KeyDirectory, KeyError, LoadedIdentity, ProtectedIdentity};
 pub use netosecret::{NetoSecret, NetoSecretError};
 pub use passphrase::PassphraseError;
 pub use payload::PayloadError;
 pub use plugin::{PluginError, PluginKeyError};
-pub use prompter::{Asker, Unanswered};
-pub use recipient::{RecipientError, check_recipient, plugin_of, recipients_tag};
-pub use seal::{Opened, SealError, Sealed, open, seal};
-pub use source::{SourceEnvironment, SourceError, fetch};
-pub use trust::{Change, Memory, MemoryError, Verdict};
+pub use prompter::{Prompter, PrompterError};
+pub use redactor::Redactor;
+pub use recipient::{RecipientError, check_recipient, plugin_program, recipients_tag};
+pub use seal::{OpenedSecret, SealError, SealedSecret, open, seal};
+pub use source::{SourceError, fetch_netosecret};
+pub use trust::{TrustChange, TrustError, TrustStatus, TrustStore};
 pub use value::Secret;

@@ -1,75 +1,75 @@
-//! NETOSECRET: an API key with the address of its API in one text, as the portal shows it.
+//! NETOSECRET: an API key and its API URL in one text, as the portal shows them.
 //!
-//! The format is in the published API reference: base64 of a JSON object with exactly the keys
-//! `url`, `shortname`, `appname`, `appkey` and `sharedsecret`. Spellings seen in the wild are read too.
+//! The published API reference defines the format: base64 of a JSON object with exactly the keys
+//! `url`, `shortname`, `appname`, `appkey` and `sharedsecret`. Common variants of the text are accepted too.
 
-use super::fields::Fields;
-use super::{Credential, FieldFault, Json, JsonFault, Secret};
+use super::fields::JsonFields;
+use super::{Credential, FieldFault, Json, JsonError, Secret};
 use crate::profile::ApiUrl;
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
 use serde::Serialize;
 use zeroize::{Zeroize as _, Zeroizing};
 
-/// The longest text that is looked at, in bytes; a real one has some 300.
-const LONGEST: usize = 64 * 1024;
+/// Largest text that is parsed, in bytes; a typical NETOSECRET has about 300 bytes.
+const MAX_LEN: usize = 64 * 1024;
 
-/// What people paste before the value, once blanks are gone.
+/// Assignments that users paste before the value, without whitespace.
 const PREFIXES: [&str; 3] = ["exportNETOSECRET=", "$env:NETOSECRET=", "NETOSECRET="];
 
-/// What people paste around it: as typed, and as word processors and chats turn it.
+/// Quotes that users paste around the value: typed quotes, and typographic quotes from word processors and chats.
 const QUOTES: [(char, char); 5] =
     [('"', '"'), ('\'', '\''), ('`', '`'), ('\u{201c}', '\u{201d}'), ('\u{2018}', '\u{2019}')];
 
-/// A credential of a tenant with the address where it holds.
+/// Credential of a tenant with its API URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetoSecret {
-    /// The API's address.
+    /// URL of the API.
     pub url: ApiUrl,
-    /// The tenant.
+    /// Shortname of the tenant.
     pub shortname: String,
-    /// The API key's name.
+    /// Name of the API key.
     pub appname: String,
-    /// The API key.
+    /// Secret of the API key.
     pub appkey: Secret,
-    /// The account's signing secret.
+    /// Shared secret of the tenant, which signs the request token.
     pub sharedsecret: Secret,
-    /// The names of further fields, cleaned; nothing else is kept of them.
+    /// Sanitized names of unknown fields; their values are dropped.
     pub ignored: Vec<String>,
 }
 
-/// The step at which a text turned out to be no NETOSECRET.
+/// Reasons why a text is not a NETOSECRET, by parsing step.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NetoSecretError {
-    /// Nothing but blanks and quotes.
+    /// The text has only whitespace and quotes.
     #[error("the NETOSECRET is empty")]
     Empty,
-    /// More than 64 KiB.
+    /// The text is longer than 64 KiB.
     #[error("the NETOSECRET is longer than 64 KiB")]
     TooLong,
-    /// Not base64, in either alphabet; also a text that was cut within four characters.
+    /// The text is not base64 in either alphabet. A text truncated within a group of four characters counts too.
     #[error("the NETOSECRET is not base64")]
     Base64,
-    /// Base64 of something that is not UTF-8.
+    /// The decoded bytes are not UTF-8.
     #[error("the NETOSECRET is base64, but not of UTF-8 text")]
     Utf8,
-    /// Base64 of something that is no strict JSON.
+    /// The decoded text is not strict JSON.
     #[error("the NETOSECRET is base64, but not of the right text: {0}")]
-    Json(#[from] JsonFault),
-    /// JSON, but no object.
+    Json(#[from] JsonError),
+    /// The JSON value is not an object.
     #[error("the NETOSECRET is base64 of JSON, but of {found}, not of an object")]
     NotObject {
-        /// What it is instead.
+        /// Kind of the JSON value.
         found: &'static str,
     },
-    /// A field that is not as it must be.
+    /// A field is missing or invalid.
     #[error("in the NETOSECRET {0}")]
     Field(#[from] FieldFault),
 }
 
-/// The JSON inside, in the order that neto writes it.
+/// JSON object of a NETOSECRET, with the fields in the order that neto writes.
 #[derive(Serialize)]
-struct Wire<'a> {
+struct NetoSecretJson<'a> {
     url: &'a str,
     shortname: &'a str,
     appname: &'a str,
@@ -78,74 +78,74 @@ struct Wire<'a> {
 }
 
 impl NetoSecret {
-    /// Reads a pasted text in any of its spellings: wrapped, with blanks, quoted, after
-    /// `export NETOSECRET=`, in either alphabet, padded or not.
+    /// Parses a pasted text in any variant: wrapped, with whitespace, quoted, after
+    /// `export NETOSECRET=`, in either base64 alphabet, padded or not.
     ///
     /// # Errors
-    /// [`NetoSecretError`] says which step failed, never a value.
+    /// [`NetoSecretError`], which names the failed step and never contains a value.
     pub fn parse(text: &str) -> Result<Self, NetoSecretError> {
         let json = decode(text)?;
         let json = Json::parse(std::str::from_utf8(&json).map_err(|_| NetoSecretError::Utf8)?)?;
         let found = json.kind();
-        let mut fields = Fields::of(json).ok_or(NetoSecretError::NotObject { found })?;
+        let mut fields = JsonFields::from_json(json).ok_or(NetoSecretError::NotObject { found })?;
         Ok(Self {
-            url: fields.url("url")?,
-            shortname: fields.text("shortname")?.reveal().to_owned(),
-            appname: fields.text("appname")?.reveal().to_owned(),
-            appkey: fields.text("appkey")?,
-            sharedsecret: fields.text("sharedsecret")?,
-            ignored: fields.rest(),
+            url: fields.take_url("url")?,
+            shortname: fields.take_text("shortname")?.reveal().to_owned(),
+            appname: fields.take_text("appname")?.reveal().to_owned(),
+            appkey: fields.take_text("appkey")?,
+            sharedsecret: fields.take_text("sharedsecret")?,
+            ignored: fields.remaining_names(),
         })
     }
 
-    /// Reads one that was kept as a secret since it was found.
+    /// Parses a NETOSECRET that is held as a [`Secret`].
     ///
     /// # Errors
     /// As [`parse`](Self::parse).
-    pub(super) fn of(text: &Secret) -> Result<Self, NetoSecretError> {
+    pub(super) fn from_secret(text: &Secret) -> Result<Self, NetoSecretError> {
         Self::parse(text.reveal())
     }
 
-    /// The text in the one spelling that neto writes: standard base64, padded, the address with `/api/v1`.
+    /// Returns the canonical text: standard base64 with padding, and the URL with `/api/v1`.
     #[must_use]
     pub fn render(&self) -> Secret {
-        let wire = Wire {
+        let wire = NetoSecretJson {
             url: &self.url.with_version(),
             shortname: &self.shortname,
             appname: &self.appname,
             appkey: self.appkey.reveal(),
             sharedsecret: self.sharedsecret.reveal(),
         };
-        // Five texts always become JSON, and a vector never refuses bytes.
+        // Serializing five strings into a vector cannot fail.
         let json = Zeroizing::new(serde_json::to_vec(&wire).unwrap_or_default());
         Secret::new(BASE64_STANDARD.encode(&json))
     }
 
-    /// The two secrets in it.
+    /// Returns the two secrets as a credential.
     #[must_use]
     pub fn credential(&self) -> Credential {
         Credential::ApiKey { appkey: self.appkey.clone(), sharedsecret: self.sharedsecret.clone() }
     }
 }
 
-/// From whatever was pasted to the bytes of the JSON.
+/// Decodes a pasted text to the bytes of the JSON object.
 fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, NetoSecretError> {
-    if text.len() > LONGEST {
+    if text.len() > MAX_LEN {
         return Err(NetoSecretError::TooLong);
     }
     let mut compact = Zeroizing::new(String::with_capacity(text.len()));
     compact.extend(text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '\u{feff}' | '\u{200b}')));
-    let bare = strip(&compact);
+    let bare = strip_wrapping(&compact);
     if bare.is_empty() {
         return Err(NetoSecretError::Empty);
     }
-    let standard = |c| match c {
+    let to_standard = |c| match c {
         '-' => '+',
         '_' => '/',
         other => other,
     };
     let mut digits = Zeroizing::new(String::with_capacity(bare.len()));
-    digits.extend(bare.chars().map(standard));
+    digits.extend(bare.chars().map(to_standard));
     let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len()));
     if BASE64_STANDARD_NO_PAD.decode_vec(digits.as_str(), &mut bytes).is_err() {
         bytes.zeroize();
@@ -154,9 +154,9 @@ fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, NetoSecretError> {
     Ok(bytes)
 }
 
-/// Without quotes, assignment and padding. The prefixes hold a `=` in their middle, so none of them can
-/// be the start of a value.
-fn strip(text: &str) -> &str {
+/// Strips quotes, assignment and padding. A base64 value cannot start with an assignment: a value has `=` only at its
+/// end, as padding.
+fn strip_wrapping(text: &str) -> &str {
     let unquoted = unquote(text);
     let value = PREFIXES.iter().find_map(|prefix| unquoted.strip_prefix(prefix)).unwrap_or(unquoted);
     unquote(value).trim_end_matches('=')
@@ -164,8 +164,8 @@ fn strip(text: &str) -> &str {
 
 fn unquote(text: &str) -> &str {
     let text = text.trim_end_matches(';');
-    let inside = |(open, close): &(char, char)| text.strip_prefix(*open)?.strip_suffix(*close);
-    QUOTES.iter().find_map(inside).unwrap_or(text)
+    let inner = |(open, close): &(char, char)| text.strip_prefix(*open)?.strip_suffix(*close);
+    QUOTES.iter().find_map(inner).unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -174,7 +174,7 @@ mod tests {
     use crate::secret::FieldProblem;
     use proptest::prelude::*;
 
-    /// From the published reference, unpadded as printed there.
+    /// Sample from the published API reference, without padding as printed there.
     const SAMPLE: &str = "ewogICJ1cmwiOiAiaHR0cHM6Ly9hcGkubmV0b2dyYXBoeS5jb20vYXBpL3YxIiwKICAic2hvcnRuYW1lIjogIm15c2hvcnRuYW1lIiwKICAiYXBwbmFtZSI6ICJteWFwcG5hbWUiLAogICJzaGFyZWRzZWNyZXQiOiAibXlzaGFyZWRzZWNyZXQiLAogICJhcHBrZXkiOiAibXlhcHBrZXkiCn0";
 
     fn sample() -> NetoSecret {
@@ -240,8 +240,8 @@ mod tests {
             json[name] = serde_json::from_str(value).unwrap();
             encode(&json.to_string())
         };
-        let number = FieldProblem::Type { wanted: "a text", found: "a number" };
-        for (text, wanted) in [
+        let number = FieldProblem::Type { expected: "a text", found: "a number" };
+        for (text, expected) in [
             (String::new(), NetoSecretError::Empty),
             (" \"\" ".to_owned(), NetoSecretError::Empty),
             ("A".repeat(70_000), NetoSecretError::TooLong),
@@ -250,12 +250,12 @@ mod tests {
             (format!("{SAMPLE}=A"), NetoSecretError::Base64),
             (r#"{"url": "https://a.example"}"#.to_owned(), NetoSecretError::Base64),
             (BASE64_STANDARD.encode([0xff, 0xfe]), NetoSecretError::Utf8),
-            (encode("canary"), NetoSecretError::Json(JsonFault::Syntax { line: 1, column: 1 })),
+            (encode("canary"), NetoSecretError::Json(JsonError::Syntax { line: 1, column: 1 })),
             (
                 encode(r#"{"appkey":"x","appkey":"y"}"#),
-                NetoSecretError::Json(JsonFault::Duplicate("appkey".to_owned())),
+                NetoSecretError::Json(JsonError::Duplicate { key: "appkey".to_owned(), level: 1 }),
             ),
-            (encode(&"[".repeat(500)), NetoSecretError::Json(JsonFault::TooDeep)),
+            (encode(&"[".repeat(500)), NetoSecretError::Json(JsonError::TooDeep)),
             (encode("[]"), NetoSecretError::NotObject { found: "an array" }),
             (encode("{}"), field("url", FieldProblem::Missing)),
             (encode(r#"{"url":"https://a.example"}"#), field("shortname", FieldProblem::Missing)),
@@ -269,7 +269,7 @@ mod tests {
             ),
         ] {
             let error = NetoSecret::parse(&text).unwrap_err();
-            assert_eq!(error, wanted, "{text:.60}");
+            assert_eq!(error, expected, "{text:.60}");
             assert!(!error.to_string().contains("canary"), "{error}");
         }
     }
@@ -282,7 +282,7 @@ mod tests {
         assert!(!format!("{read:?}").contains("canary"));
     }
 
-    /// How a text may be re-spelled on its way through portals, mails and shells.
+    /// Rewrites a NETOSECRET as portals, mails and shells may do.
     fn respell(text: &str, urlsafe: bool, pad: bool, wrap: usize, end: usize, quote: usize, prefix: usize) -> String {
         let alphabet = if urlsafe { text.replace('+', "-").replace('/', "_") } else { text.to_owned() };
         let padded = if pad { alphabet } else { alphabet.trim_end_matches('=').to_owned() };

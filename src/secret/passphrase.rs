@@ -1,6 +1,6 @@
-//! A key file that a passphrase protects, as `age -p` makes it: an age file with one scrypt stanza.
+//! Key files encrypted with a passphrase, in the format of `age -p`: an age file with one scrypt stanza.
 //!
-//! Owns how much work a guess costs, and how much work a file may demand. Knows nothing of who is asked.
+//! Owns the scrypt work factor of new files and the largest accepted one. Knows nothing of prompting.
 
 use super::Secret;
 use age::armor::{ArmoredReader, ArmoredWriter, Format};
@@ -8,64 +8,64 @@ use age::{DecryptError, Decryptor, Encryptor, scrypt};
 use std::io::{self, Read as _, Write as _};
 use zeroize::Zeroizing;
 
-/// The work of one guess, as the power of two that scrypt takes: fixed rather than measured, so that what a fast
-/// machine writes a slow one still opens (128 MiB and some tenths of a second). The value is OWASP's.
-const WORK: u8 = 17;
+/// Work factor of new files, as scrypt's power of two (128 MiB and some tenths of a second per guess). Fixed rather than
+/// measured, so that a slow machine can decrypt the file of a fast machine. The value is the recommendation of OWASP.
+const WORK_FACTOR: u8 = 17;
 
-/// The most work that a file may demand (1 GiB, some seconds): room for what `age -p` and `rage -p` write.
-const MOST_WORK: u8 = 20;
+/// Largest accepted work factor (1 GiB, some seconds), enough for files of `age -p` and `rage -p`.
+const MAX_WORK_FACTOR: u8 = 20;
 
-/// The most that such a file holds, in bytes.
-const CAP: u64 = 64 * 1024;
+/// Size limit of the decrypted key file, in bytes.
+const PLAINTEXT_CAP: u64 = 64 * 1024;
 
-/// Why a protected key file stays closed, said of "it".
+/// Reasons why a key file cannot be encrypted or decrypted. Messages refer to the file as "it".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PassphraseError {
-    /// Another passphrase opens it, or it was changed where that looks the same.
+    /// The passphrase is wrong, or the file was altered in a part where the two cases look alike.
     #[error("the passphrase does not open it")]
     Wrong,
-    /// An empty one protects nothing.
+    /// The passphrase is empty and would protect nothing.
     #[error("the passphrase is empty")]
     Empty,
-    /// Opening it would take minutes or more memory than there is.
-    #[error("it demands 2^{0} units of work, and at most 2^{MOST_WORK} are done")]
+    /// Decryption would take minutes, or more memory than is available.
+    #[error("it demands 2^{0} units of work, and at most 2^{MAX_WORK_FACTOR} are done")]
     TooMuchWork(u8),
-    /// An age file, but sealed to keys.
+    /// The age file is encrypted to recipients, not with a passphrase.
     #[error("it is sealed to keys, not to a passphrase")]
     NoPassphrase,
-    /// Changed or cut since it was written.
+    /// The file was altered or truncated.
     #[error("it is damaged")]
     Damaged,
-    /// age itself failed.
+    /// age failed to encrypt the file.
     #[error("it could not be protected")]
     Age,
 }
 
-/// Whether the bytes look like an age file, armored or not, instead of keys in clear.
+/// Whether the bytes look like an age file, armored or not, instead of plaintext keys.
 pub(super) fn is_protected(bytes: &[u8]) -> bool {
     bytes.trim_ascii_start().starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----")
         || bytes.starts_with(b"age-encryption.org/")
 }
 
-/// Closes `plain` with a passphrase; the result is armored text.
+/// Encrypts `plain` with a passphrase; the result is armored text.
 pub(super) fn protect(plain: &Secret, passphrase: &Secret) -> Result<Secret, PassphraseError> {
     if passphrase.is_empty() {
         return Err(PassphraseError::Empty);
     }
     let mut recipient = scrypt::Recipient::new(passphrase.reveal().to_owned().into());
-    recipient.set_work_factor(WORK);
+    recipient.set_work_factor(WORK_FACTOR);
     let encryptor = Encryptor::with_recipients(std::iter::once(&recipient as &dyn age::Recipient))
         .map_err(|_| PassphraseError::Age)?;
-    let written = (|| -> io::Result<Vec<u8>> {
+    let encrypted = (|| -> io::Result<Vec<u8>> {
         let mut writer = encryptor.wrap_output(ArmoredWriter::wrap_output(Vec::new(), Format::AsciiArmor)?)?;
         writer.write_all(plain.reveal().as_bytes())?;
         writer.finish()?.finish()
     })();
-    let text = written.ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let text = encrypted.ok().and_then(|bytes| String::from_utf8(bytes).ok());
     text.map(Secret::new).ok_or(PassphraseError::Age)
 }
 
-/// Opens what a passphrase closed.
+/// Decrypts a key file with its passphrase.
 pub(super) fn open(bytes: &[u8], passphrase: &Secret) -> Result<Secret, PassphraseError> {
     let decryptor =
         Decryptor::new_buffered(ArmoredReader::new(bytes.trim_ascii_start())).map_err(|_| PassphraseError::Damaged)?;
@@ -73,16 +73,16 @@ pub(super) fn open(bytes: &[u8], passphrase: &Secret) -> Result<Secret, Passphra
         return Err(PassphraseError::NoPassphrase);
     }
     let mut identity = scrypt::Identity::new(passphrase.reveal().to_owned().into());
-    identity.set_max_work_factor(MOST_WORK);
+    identity.set_max_work_factor(MAX_WORK_FACTOR);
     let reader = decryptor.decrypt(std::iter::once(&identity as &dyn age::Identity)).map_err(|error| match error {
         DecryptError::ExcessiveWork { required, .. } => PassphraseError::TooMuchWork(required),
         DecryptError::InvalidHeader | DecryptError::Io(_) => PassphraseError::Damaged,
         _ => PassphraseError::Wrong,
     })?;
-    // Reserved at once: a vector that grows leaves copies of the keys behind.
+    // Reserved at once: a growing vector leaves copies of the keys in memory.
     let mut plain = Zeroizing::new(Vec::with_capacity(bytes.len()));
-    let count = reader.take(CAP).read_to_end(&mut plain).map_err(|_| PassphraseError::Damaged)?;
-    if count as u64 == CAP {
+    let count = reader.take(PLAINTEXT_CAP).read_to_end(&mut plain).map_err(|_| PassphraseError::Damaged)?;
+    if count as u64 == PLAINTEXT_CAP {
         return Err(PassphraseError::Damaged);
     }
     let text = std::str::from_utf8(&plain).map_err(|_| PassphraseError::Damaged)?;

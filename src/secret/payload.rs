@@ -1,48 +1,50 @@
-//! What a seal holds: strict JSON with the credential and everything that it is bound to.
+//! Payload of a sealed secret: strict JSON with the credential and its binding.
 
-use super::fields::{Fields, check_text};
-use super::{Account, Binding, Credential, CredentialId, FieldFault, FieldProblem, Json, JsonFault, Opened, SealError};
+use super::fields::{JsonFields, check_text};
+use super::{
+    Account, Binding, Credential, CredentialId, FieldFault, FieldProblem, Json, JsonError, OpenedSecret, SealError,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-/// The version of the payload that this program writes and reads.
+/// Payload version that this program writes and reads.
 const VERSION: u8 = 1;
 
-/// Why what was sealed is no payload of a profile; never a value.
+/// Reasons why a decrypted text is not a payload; never contains a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PayloadError {
-    /// Bytes that are no text.
+    /// The bytes are not UTF-8 text.
     #[error("no UTF-8 text")]
     Utf8,
-    /// No strict JSON.
+    /// The text is not strict JSON.
     #[error(transparent)]
-    Json(#[from] JsonFault),
-    /// JSON, but no object.
+    Json(#[from] JsonError),
+    /// The JSON value is not an object.
     #[error("{found}, not an object")]
     NotObject {
-        /// What it is instead.
+        /// Kind of the JSON value.
         found: &'static str,
     },
-    /// Made by a newer neto, or by none.
+    /// The version is not 1: written by a newer neto, or by another program.
     #[error("a version other than 1")]
     Version,
-    /// A field that is not as it must be.
+    /// A field is missing or invalid.
     #[error(transparent)]
     Field(#[from] FieldFault),
-    /// A field that no payload has; its cleaned name.
+    /// The object has an unknown field of this sanitized name.
     #[error("the unknown field '{0}'")]
     Unknown(String),
 }
 
-/// The payload in the order that neto writes it.
+/// JSON object of the payload, with the fields in the order that neto writes.
 #[derive(Serialize)]
-struct Wire<'a> {
+struct PayloadJson<'a> {
     v: u8,
     profile: &'a str,
     url: &'a str,
     #[serde(flatten)]
-    account: WireAccount<'a>,
+    account: PayloadAccount<'a>,
     ca_sha256: Option<&'a str>,
     id: &'a str,
     recipients: &'a [String],
@@ -51,15 +53,15 @@ struct Wire<'a> {
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum WireAccount<'a> {
+enum PayloadAccount<'a> {
     ApiKey { shortname: &'a str, appname: &'a str, appkey: &'a str, sharedsecret: &'a str },
     Person { username: &'a str, password: &'a str },
 }
 
-/// More than the fields of a payload take, in bytes, beside the recipients.
-const ROOM: usize = 8 * 1024;
+/// Initial capacity for all fields except the recipients, in bytes; larger than these fields ever are.
+const FIELDS_CAPACITY: usize = 8 * 1024;
 
-/// The payload as it is sealed; `recipients` are sorted and without repeats.
+/// Renders the payload; `recipients` must be sorted and without duplicates.
 pub(super) fn render(
     binding: &Binding,
     credential: &Credential,
@@ -69,14 +71,14 @@ pub(super) fn render(
 ) -> Result<Zeroizing<Vec<u8>>, SealError> {
     let account = match (&binding.account, credential) {
         (Account::ApiKey { shortname, appname }, Credential::ApiKey { appkey, sharedsecret }) => {
-            WireAccount::ApiKey { shortname, appname, appkey: appkey.reveal(), sharedsecret: sharedsecret.reveal() }
+            PayloadAccount::ApiKey { shortname, appname, appkey: appkey.reveal(), sharedsecret: sharedsecret.reveal() }
         }
         (Account::Person { username }, Credential::Person { password }) => {
-            WireAccount::Person { username, password: password.reveal() }
+            PayloadAccount::Person { username, password: password.reveal() }
         }
-        _ => return Err(SealError::OtherKind),
+        _ => return Err(SealError::KindMismatch),
     };
-    let wire = Wire {
+    let wire = PayloadJson {
         v: VERSION,
         profile: binding.profile.as_str(),
         url: &binding.url.with_version(),
@@ -86,62 +88,64 @@ pub(super) fn render(
         recipients,
         sealed_at: Timestamp::from_second(now.as_second()).unwrap_or(now).to_string(),
     };
-    // Reserved at once: a vector that grows leaves copies of the secrets behind.
+    // Reserved at once: a growing vector leaves copies of the secrets in memory.
     let mut payload =
-        Zeroizing::new(Vec::with_capacity(ROOM + recipients.iter().map(|key| key.len() + 4).sum::<usize>()));
+        Zeroizing::new(Vec::with_capacity(FIELDS_CAPACITY + recipients.iter().map(|key| key.len() + 4).sum::<usize>()));
     serde_json::to_writer(&mut *payload, &wire).map_err(|_| SealError::Age)?;
     Ok(payload)
 }
 
-/// Reads a payload; every field must be there, of its type, and no other.
-pub(super) fn parse(bytes: &[u8]) -> Result<Opened, PayloadError> {
+/// Parses a payload; each field is required and must have its type, and unknown fields are errors.
+pub(super) fn parse(bytes: &[u8]) -> Result<OpenedSecret, PayloadError> {
     let json = Json::parse(std::str::from_utf8(bytes).map_err(|_| PayloadError::Utf8)?)?;
     let found = json.kind();
-    let mut fields = Fields::of(json).ok_or(PayloadError::NotObject { found })?;
-    // The version first: a later one may have other fields.
-    if fields.take("v")? != Json::Integer(VERSION.into()) {
+    let mut fields = JsonFields::from_json(json).ok_or(PayloadError::NotObject { found })?;
+    // The version is checked first, because later versions may have other fields.
+    if fields.take_field("v")? != Json::Integer(VERSION.into()) {
         return Err(PayloadError::Version);
     }
     let (account, credential) = take_account(&mut fields)?;
     let binding = Binding {
-        profile: fields.parsed("profile")?,
-        url: fields.url("url")?,
+        profile: fields.take_parsed("profile")?,
+        url: fields.take_url("url")?,
         account,
         ca_sha256: take_ca_sha256(&mut fields)?,
     };
-    let opened = Opened {
+    let opened = OpenedSecret {
         binding,
         credential,
-        id: fields.parsed("id")?,
+        id: fields.take_parsed("id")?,
         recipients: take_recipients(&mut fields)?,
-        sealed_at: fields.parsed("sealed_at")?,
+        sealed_at: fields.take_parsed("sealed_at")?,
     };
-    match fields.rest().pop() {
+    match fields.remaining_names().pop() {
         Some(name) => Err(PayloadError::Unknown(name)),
         None => Ok(opened),
     }
 }
 
-fn take_account(fields: &mut Fields) -> Result<(Account, Credential), FieldFault> {
-    let open = |fields: &mut Fields, name| fields.text(name).map(|text| text.reveal().to_owned());
+fn take_account(fields: &mut JsonFields) -> Result<(Account, Credential), FieldFault> {
+    let public_text = |fields: &mut JsonFields, name| fields.take_text(name).map(|text| text.reveal().to_owned());
     if fields.has("username") {
-        let account = Account::Person { username: open(fields, "username")? };
-        return Ok((account, Credential::Person { password: fields.text("password")? }));
+        let account = Account::Person { username: public_text(fields, "username")? };
+        return Ok((account, Credential::Person { password: fields.take_text("password")? }));
     }
-    let account = Account::ApiKey { shortname: open(fields, "shortname")?, appname: open(fields, "appname")? };
-    let credential = Credential::ApiKey { appkey: fields.text("appkey")?, sharedsecret: fields.text("sharedsecret")? };
+    let account =
+        Account::ApiKey { shortname: public_text(fields, "shortname")?, appname: public_text(fields, "appname")? };
+    let credential =
+        Credential::ApiKey { appkey: fields.take_text("appkey")?, sharedsecret: fields.take_text("sharedsecret")? };
     Ok((account, credential))
 }
 
-fn take_ca_sha256(fields: &mut Fields) -> Result<Option<String>, FieldFault> {
+fn take_ca_sha256(fields: &mut JsonFields) -> Result<Option<String>, FieldFault> {
     let name = "ca_sha256";
-    match fields.take(name)? {
+    match fields.take_field(name)? {
         Json::Null => Ok(None),
         other => {
             let digest = check_text(other).map_err(|problem| FieldFault { name, problem })?;
-            let hex =
+            let is_sha256 =
                 digest.len() == 64 && digest.reveal().bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-            if hex {
+            if is_sha256 {
                 Ok(Some(digest.reveal().to_owned()))
             } else {
                 Err(FieldFault { name, problem: FieldProblem::Form })
@@ -150,12 +154,12 @@ fn take_ca_sha256(fields: &mut Fields) -> Result<Option<String>, FieldFault> {
     }
 }
 
-fn take_recipients(fields: &mut Fields) -> Result<Vec<String>, FieldFault> {
+fn take_recipients(fields: &mut JsonFields) -> Result<Vec<String>, FieldFault> {
     let fault = |problem| FieldFault { name: "recipients", problem };
-    let keys = match fields.take("recipients")? {
+    let keys = match fields.take_field("recipients")? {
         Json::List(keys) if keys.is_empty() => return Err(fault(FieldProblem::Empty)),
         Json::List(keys) => keys,
-        other => return Err(fault(FieldProblem::Type { wanted: "an array of texts", found: other.kind() })),
+        other => return Err(fault(FieldProblem::Type { expected: "an array of texts", found: other.kind() })),
     };
     keys.into_iter().map(|key| check_text(key).map(|key| key.reveal().to_owned()).map_err(fault)).collect()
 }
@@ -164,14 +168,14 @@ fn take_recipients(fields: &mut Fields) -> Result<Vec<String>, FieldFault> {
 mod tests {
     use super::*;
 
-    const GOOD: &str = r#"{"v":1,"profile":"acme","url":"https://api.netography.com/api/v1","shortname":"acme","appname":"soc","appkey":"canary","sharedsecret":"canary","ca_sha256":null,"id":"5f0c9a3e7b1d2c44","recipients":["age1x"],"sealed_at":"2026-11-23T17:04:00Z"}"#;
+    const VALID: &str = r#"{"v":1,"profile":"acme","url":"https://api.netography.com/api/v1","shortname":"acme","appname":"soc","appkey":"canary","sharedsecret":"canary","ca_sha256":null,"id":"5f0c9a3e7b1d2c44","recipients":["age1x"],"sealed_at":"2026-11-23T17:04:00Z"}"#;
 
     #[test]
     fn the_payload_is_the_json_of_the_contract() {
-        let read = parse(GOOD.as_bytes()).unwrap();
+        let read = parse(VALID.as_bytes()).unwrap();
         let written = render(&read.binding, &read.credential, &read.id, &read.recipients, read.sealed_at).unwrap();
-        assert_eq!(std::str::from_utf8(&written).unwrap(), GOOD);
-        let person = GOOD.replace(
+        assert_eq!(std::str::from_utf8(&written).unwrap(), VALID);
+        let person = VALID.replace(
             r#""shortname":"acme","appname":"soc","appkey":"canary","sharedsecret":"canary""#,
             r#""username":"alice","password":"canary""#,
         );
@@ -184,12 +188,12 @@ mod tests {
     #[test]
     fn any_other_shape_is_refused_without_a_value() {
         let field = |name, problem| PayloadError::Field(FieldFault { name, problem });
-        let found = |found| FieldProblem::Type { wanted: "a text", found };
-        for (from, to, wanted) in [
+        let found = |found| FieldProblem::Type { expected: "a text", found };
+        for (from, to, expected) in [
             (r#""v":1"#, r#""v":2"#, PayloadError::Version),
             (r#""v":1"#, r#""v":"1""#, PayloadError::Version),
             (r#""v":1,"#, "", field("v", FieldProblem::Missing)),
-            (r#""v":1"#, r#""v":1,"v":1"#, PayloadError::Json(JsonFault::Duplicate("v".to_owned()))),
+            (r#""v":1"#, r#""v":1,"v":1"#, PayloadError::Json(JsonError::Duplicate { key: "v".to_owned(), level: 1 })),
             (r#""v":1"#, r#""v":1,"role":"canary""#, PayloadError::Unknown("role".to_owned())),
             (r#""v":1"#, r#""v":1,"username":5"#, field("username", found("a number"))),
             (r#""v":1"#, r#""v":1,"username":"alice","password":"p""#, PayloadError::Unknown("shortname".to_owned())),
@@ -207,10 +211,10 @@ mod tests {
             ("2026-11-23T17:04:00Z", "canary", field("sealed_at", FieldProblem::Form)),
             ("https:", "http:", field("url", FieldProblem::Url(crate::profile::UrlError::Insecure))),
         ] {
-            let text = GOOD.replacen(from, to, 1);
-            assert_ne!(text, GOOD, "{from}");
+            let text = VALID.replacen(from, to, 1);
+            assert_ne!(text, VALID, "{from}");
             let error = parse(text.as_bytes()).map(|_| ()).unwrap_err();
-            assert_eq!(error, wanted, "{to}");
+            assert_eq!(error, expected, "{to}");
             assert!(!error.to_string().contains("canary"), "{error}");
         }
         assert_eq!(parse(&[0xff]).map(|_| ()), Err(PayloadError::Utf8));

@@ -1,72 +1,73 @@
-//! Who is asked when a key does not open by itself: for the passphrase of an identity, or by an age plugin.
+//! Prompts that decryption may need: the passphrase of an identity, and the messages and questions of age plugins.
 //!
-//! The room names the questions; a command fulfils them at the terminal. Nothing here reads or prints.
+//! Owns the trait only; a command implements the prompts at the terminal.
 
 use super::Secret;
 
-/// Answers what only a person (or a file that they named) can answer. Never called while a lock is held.
-pub trait Asker {
-    /// Whether there is nobody at all, as for who holds a lock: then no plugin is started, since it may want a touch.
-    fn is_nobody(&self) -> bool {
+/// Prompts that only the user, or a file that the user named, can answer. Never called while a lock is held.
+pub trait Prompter {
+    /// Whether no prompt can be answered, for example while a lock is held. Then no plugin is started, because a plugin
+    /// may require a touch.
+    fn is_unavailable(&self) -> bool {
         false
     }
 
-    /// The passphrase of the identity at `place`; `wrong` after one that did not open it.
+    /// Asks for the passphrase of the identity at `location`; `retry` is true after a wrong passphrase.
     ///
     /// # Errors
-    /// [`Unanswered`].
-    fn passphrase(&self, place: &str, wrong: bool) -> Result<Secret, Unanswered>;
+    /// [`PrompterError`] if no passphrase is given.
+    fn passphrase(&self, location: &str, retry: bool) -> Result<Secret, PrompterError>;
 
-    /// What the plugin `plugin` wants the user to know: `touch your key`. Foreign text, to be cleaned.
-    fn told_by_plugin(&self, plugin: &str, text: &str);
+    /// Shows a message of the plugin `plugin`, such as `touch your key`. Implementations must sanitize `text`.
+    fn plugin_message(&self, plugin: &str, text: &str);
 
-    /// Something that the plugin asks for: a PIN (`hidden`), or the name of a slot.
+    /// Asks for input that the plugin requests: a PIN (`hidden`), or the name of a slot.
     ///
     /// # Errors
-    /// [`Unanswered`].
-    fn asked_by_plugin(&self, plugin: &str, prompt: &str, hidden: bool) -> Result<Secret, Unanswered>;
+    /// [`PrompterError`] if no input is given.
+    fn plugin_input(&self, plugin: &str, prompt: &str, hidden: bool) -> Result<Secret, PrompterError>;
 
-    /// Whether the user chooses `yes`, where the plugin asks for a decision.
+    /// Asks the user to decide between the plugin's labels `yes` and `no`; returns whether the user chose `yes`.
     ///
     /// # Errors
-    /// [`Unanswered`].
-    fn decided_for_plugin(&self, plugin: &str, prompt: &str, yes: &str, no: Option<&str>) -> Result<bool, Unanswered>;
+    /// [`PrompterError`] if no decision is given.
+    fn plugin_confirm(&self, plugin: &str, prompt: &str, yes: &str, no: Option<&str>) -> Result<bool, PrompterError>;
 }
 
-/// Why a question got no answer.
+/// Reasons why a prompt got no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unanswered {
-    /// Standard input is no terminal, and no file was named.
+pub enum PrompterError {
+    /// Standard input is not a terminal, and the user named no file.
     #[error("there is nobody to ask: standard input is not a terminal")]
-    Nobody,
-    /// Ctrl-C or SIGINT.
+    Unavailable,
+    /// Interrupted by Ctrl-C or SIGINT.
     #[error("interrupted")]
     Interrupted,
-    /// SIGTERM.
+    /// Terminated by SIGTERM.
     #[error("terminated")]
     Terminated,
-    /// Anything else, in words that hold no answer.
+    /// Another failure; the text never contains an answer.
     #[error("{0}")]
     Failed(String),
 }
 
-/// Nobody is there: every question stays without an answer, and what plugins tell is not heard.
-impl Asker for () {
-    fn is_nobody(&self) -> bool {
+/// Prompter without a user: every prompt fails, and messages of plugins are dropped.
+impl Prompter for () {
+    fn is_unavailable(&self) -> bool {
         true
     }
 
-    fn passphrase(&self, _: &str, _: bool) -> Result<Secret, Unanswered> {
-        Err(Unanswered::Nobody)
+    fn passphrase(&self, _: &str, _: bool) -> Result<Secret, PrompterError> {
+        Err(PrompterError::Unavailable)
     }
 
-    fn told_by_plugin(&self, _: &str, _: &str) {}
+    fn plugin_message(&self, _: &str, _: &str) {}
 
-    fn asked_by_plugin(&self, _: &str, _: &str, _: bool) -> Result<Secret, Unanswered> {
-        Err(Unanswered::Nobody)
+    fn plugin_input(&self, _: &str, _: &str, _: bool) -> Result<Secret, PrompterError> {
+        Err(PrompterError::Unavailable)
     }
 
-    fn decided_for_plugin(&self, _: &str, _: &str, _: &str, _: Option<&str>) -> Result<bool, Unanswered> {
-        Err(Unanswered::Nobody)
+    fn plugin_confirm(&self, _: &str, _: &str, _: &str, _: Option<&str>) -> Result<bool, PrompterError> {
+        Err(PrompterError::Unavailable)
     }
 }

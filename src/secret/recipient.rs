@@ -1,12 +1,12 @@
-//! Public keys that secrets are sealed to, as the store has them.
+//! Recipients: public keys that secrets are encrypted to, in the format of the profile store.
 
 use super::plugin::PluginRecipient;
 use crate::profile::hex;
 use age::x25519;
 use sha2::{Digest as _, Sha256};
 
-/// Keys whose every shared secret is zero, as they are spelled: the points of small order on the curve
-/// in all their encodings. Anybody can open what is sealed to one, and age panics rather than do it.
+/// Keys for which every shared secret is zero: the points of small order on the curve, in all encodings. Anybody could
+/// decrypt a secret encrypted to such keys, and age panics instead of encrypting to them.
 const SMALL_ORDER: [&str; 14] = [
     "age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq5cu47z",
     "age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqzqqsuwj9m",
@@ -24,36 +24,36 @@ const SMALL_ORDER: [&str; 14] = [
     "age1amlllllllllllllllllllllllllllllllllllllllllllllllllsam3fc4",
 ];
 
-/// Why a text is no public key that neto seals to.
+/// Reasons why a text is not a valid recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RecipientError {
-    /// The secret half of a key: it must not be where a public key goes.
+    /// The text is a secret key instead of a public key.
     #[error("this is a secret key, which must be shown to nobody; the public key starts with age1")]
     SecretKey,
-    /// An SSH key.
+    /// The text is an SSH key.
     #[error("this is an SSH key; the public key must be age's own, which starts with age1")]
     Ssh,
-    /// A key of age itself that the age library here cannot seal to.
+    /// The text is an age key of a type that this age library does not support.
     #[error("this kind of age key is not supported; supported are keys that age-keygen makes, and those of plugins")]
     Unsupported,
-    /// A key that anybody could open.
+    /// The key is weak: anybody could decrypt a secret encrypted to it.
     #[error("this key is no key of anybody: what is sealed to it everybody can open")]
     Weak,
-    /// Anything else, a mistyped key for one.
+    /// The text is not a key, for example because of a typing error.
     #[error("this is no age public key (a character may be missing or mistyped)")]
     Form,
 }
 
-/// Checks that `key` is a public key that secrets can be sealed to.
+/// Checks that `key` is a valid recipient.
 ///
 /// # Errors
-/// [`RecipientError`] tells why it is not.
+/// [`RecipientError`] with the reason why the key is invalid.
 pub fn check_recipient(key: &str) -> Result<(), RecipientError> {
     parse(key).map(|_| ())
 }
 
-/// First 16 hex digits of the SHA-256 of the sorted keys, joined by line feeds: what a store says in clear
-/// about whom a secret is sealed to. Order and repeats of `keys` do not matter.
+/// Returns the first 16 hex digits of the SHA-256 of the sorted keys, joined by line feeds. The store records this tag in
+/// plaintext beside each sealed secret. The order and duplicates of `keys` do not matter.
 #[must_use]
 pub fn recipients_tag(keys: &[String]) -> String {
     let mut sorted: Vec<&str> = keys.iter().map(String::as_str).collect();
@@ -64,27 +64,27 @@ pub fn recipients_tag(keys: &[String]) -> String {
     tag
 }
 
-/// The program that sealing to `key` runs; none for a key of age itself, or for no key.
+/// Returns the plugin program that encrypting to `key` runs; `None` for a native key or an invalid key.
 #[must_use]
-pub fn plugin_of(key: &str) -> Option<String> {
+pub fn plugin_program(key: &str) -> Option<String> {
     PluginRecipient::parse(key).ok().map(|recipient| recipient.plugin().program())
 }
 
-/// A public key.
+/// Public key of a recipient.
 pub(super) enum PublicKey {
-    /// One that age itself seals to.
+    /// Key that age supports without a plugin.
     Native(x25519::Recipient),
-    /// One that a plugin seals to.
+    /// Key of a plugin.
     Plugin(PluginRecipient),
 }
 
-/// Reads a public key.
+/// Parses a public key.
 pub(super) fn parse(key: &str) -> Result<PublicKey, RecipientError> {
     if SMALL_ORDER.contains(&key) {
         return Err(RecipientError::Weak);
     }
     match key.parse::<x25519::Recipient>() {
-        // Keys are compared as text everywhere, so each has one spelling.
+        // Keys are compared as text everywhere, so only the canonical spelling is valid.
         Ok(parsed) if parsed.to_string() == key => return Ok(PublicKey::Native(parsed)),
         _ => {}
     }
@@ -96,13 +96,13 @@ pub(super) fn parse(key: &str) -> Result<PublicKey, RecipientError> {
 
 fn diagnose(key: &str) -> RecipientError {
     let lower = key.trim_start().to_ascii_lowercase();
-    // A bech32 text names its type before its last `1`: age1pq1..., age1tag1..., age1yubikey1...
-    let typed = |rest: &str| rest.rsplit_once('1').is_some_and(|(kind, data)| !kind.is_empty() && data.len() > 6);
+    // A bech32 text has its type before its last `1`: age1pq1..., age1tag1..., age1yubikey1...
+    let has_type = |rest: &str| rest.rsplit_once('1').is_some_and(|(kind, data)| !kind.is_empty() && data.len() > 6);
     if lower.starts_with("age-secret-key-") || lower.starts_with("age-plugin-") {
         RecipientError::SecretKey
     } else if lower.starts_with("ssh-") || lower.starts_with("ecdsa-") {
         RecipientError::Ssh
-    } else if lower.strip_prefix("age1").is_some_and(typed) {
+    } else if lower.strip_prefix("age1").is_some_and(has_type) {
         RecipientError::Unsupported
     } else {
         RecipientError::Form

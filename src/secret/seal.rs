@@ -1,14 +1,15 @@
-//! Sealing a profile's credential to its recipients, opening it, and checking that it still belongs there.
+//! Seals a profile's credential to its recipients, opens a sealed credential, and checks that it belongs to the profile.
 
 use super::binding::compare_note;
 use super::plugin::{PluginIdentities, PluginRecipients};
 use super::recipient::PublicKey;
 use super::{
-    Asker, Binding, Credential, CredentialId, Identities, Mismatch, OpenError, PayloadError, PluginError,
-    RecipientError, SourceEnvironment, Unanswered,
+    Binding, Credential, CredentialId, Identities, Mismatch, OpenError, PayloadError, PluginError, Prompter,
+    PrompterError, RecipientError,
 };
 use super::{age_file, payload, recipient, recipients_tag};
-use crate::profile::{Edit, ProfileName, SealedNote, Section, Value};
+use crate::environment::Environment;
+use crate::profile::{Edit, EditValue, ProfileName, SealedNote, Section};
 use age::EncryptError;
 use age::armor::Format;
 use jiff::Timestamp;
@@ -16,90 +17,90 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-/// A credential as the store has it: the armored text, and what stands beside it in clear.
+/// Sealed credential as stored: the armored text, and the plaintext `sealed` table beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Sealed {
-    /// An armored age file, with a line end.
+pub struct SealedSecret {
+    /// Armored age file, with a final line end.
     pub text: String,
-    /// The inline table `sealed`.
+    /// Inline table `sealed`.
     pub note: SealedNote,
 }
 
-/// Why something cannot be sealed.
+/// Reasons why a credential cannot be sealed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
-    /// Nobody to seal to.
+    /// The list of recipients is empty.
     #[error("there is no recipient to seal the secret to")]
     NoRecipients,
-    /// More than 1,000 keys.
+    /// More than 1,000 recipients.
     #[error("a secret is sealed to at most 1000 recipients")]
     TooManyRecipients,
-    /// A key that cannot be sealed to.
+    /// A recipient's key is invalid.
     #[error("the recipient key '{key}' cannot be sealed to: {error}")]
     Recipient {
-        /// The key; cut where it is not a public one.
+        /// Text of the key; a placeholder if the text is a secret key.
         key: String,
-        /// What is wrong with it.
+        /// Reason why the key is invalid.
         error: RecipientError,
     },
-    /// A password for an API key's profile, or the other way round.
+    /// A password for a profile with an API key, or the other way round.
     #[error("the credential is of another kind than the profile")]
-    OtherKind,
-    /// The plugin of a recipient did not seal to it.
+    KindMismatch,
+    /// The plugin of a recipient failed to encrypt.
     #[error(transparent)]
     Plugin(#[from] PluginError),
-    /// Keys that cannot stand beside each other, such as one that withstands quantum computers and one that does not.
+    /// The keys cannot be combined in one age file, such as a post-quantum key and a classic key.
     #[error("a secret cannot be sealed to all of these recipients together: their keys are of kinds that do not mix")]
-    Mixed,
-    /// age itself failed.
+    IncompatibleRecipients,
+    /// age failed to encrypt.
     #[error("the secret could not be sealed")]
     Age,
 }
 
-/// What was in a seal.
+/// Payload of an opened secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Opened {
-    /// What it was bound to when it was sealed.
+pub struct OpenedSecret {
+    /// Binding at the time of sealing.
     pub binding: Binding,
-    /// The credential.
+    /// Credential of the profile.
     pub credential: Credential,
-    /// Which credential of the profile this is.
+    /// Identifier of this credential among the profile's credentials.
     pub id: CredentialId,
-    /// The public keys that it was sealed to.
+    /// Public keys that the secret was sealed to.
     pub recipients: Vec<String>,
-    /// When it was sealed, in whole seconds.
+    /// Time of sealing, in whole seconds.
     pub sealed_at: Timestamp,
 }
 
-impl Sealed {
-    /// The two keys of a sealed profile, in the order that the store shows them.
+impl SealedSecret {
+    /// Returns the TOML keys `sealed` and `secret` with their values, in the order of the store.
     #[must_use]
-    pub fn entries(&self) -> [(&'static str, Value); 2] {
+    pub fn toml_entries(&self) -> [(&'static str, EditValue); 2] {
         let note = vec![
-            ("id".to_owned(), Value::Text(self.note.id.clone())),
-            ("to".to_owned(), Value::Text(self.note.to.clone())),
-            ("since".to_owned(), Value::Date(self.note.since)),
+            ("id".to_owned(), EditValue::Text(self.note.id.clone())),
+            ("to".to_owned(), EditValue::Text(self.note.to.clone())),
+            ("since".to_owned(), EditValue::Date(self.note.since)),
         ];
-        [("sealed", Value::Table(note)), ("secret", Value::Block(self.text.clone()))]
+        [("sealed", EditValue::Table(note)), ("secret", EditValue::Multiline(self.text.clone()))]
     }
 
-    /// The same as changes of a profile that is there.
+    /// Returns the edits that write both TOML keys to an existing profile.
     #[must_use]
     pub fn edits(&self, name: &ProfileName) -> Vec<Edit> {
         let section = Section::Profile(name.clone());
         let set =
-            |(key, value): (&str, Value)| Edit::Set { section: section.clone(), key: vec![key.to_owned()], value };
-        self.entries().map(set).into()
+            |(key, value): (&str, EditValue)| Edit::Set { section: section.clone(), key: vec![key.to_owned()], value };
+        self.toml_entries().map(set).into()
     }
 }
 
-/// Seals `credential`, which came on the day `since`, bound to `binding`, to all of the keys `recipients`.
+/// Seals `credential` to the keys `recipients` and binds it to `binding`; `since` is the day the credential was obtained.
 ///
-/// A plugin that a key needs gets `environment` and no answer: no key of neto's asks anything while it seals.
+/// A plugin that a key needs runs with `environment`; its questions stay unanswered, because sealing never prompts.
 ///
 /// # Errors
-/// [`SealError`] when a key is no recipient, there is none, or credential and account are of two kinds.
+/// [`SealError`] if a key is invalid, `recipients` is empty, or the credential and the account are of different kinds.
 pub fn seal(
     binding: &Binding,
     credential: &Credential,
@@ -107,111 +108,117 @@ pub fn seal(
     since: Date,
     recipients: &[String],
     now: Timestamp,
-    environment: &SourceEnvironment,
-) -> Result<Sealed, SealError> {
+    environment: &Environment,
+) -> Result<SealedSecret, SealError> {
     let mut keys = recipients.to_vec();
     keys.sort_unstable();
     keys.dedup();
     if keys.is_empty() {
         return Err(SealError::NoRecipients);
     }
-    if keys.len() > age_file::MOST_RECIPIENTS {
+    if keys.len() > age_file::MAX_RECIPIENTS {
         return Err(SealError::TooManyRecipients);
     }
-    let parsed = keys.iter().map(|key| recipient::parse(key).map_err(|error| refuse(key, error)));
+    let parsed = keys.iter().map(|key| recipient::parse(key).map_err(|error| recipient_error(key, error)));
     let parsed = parsed.collect::<Result<Vec<PublicKey>, _>>()?;
     let plain = payload::render(binding, credential, id, &keys, now)?;
-    let sealed = close(&plain, &parsed, environment)?;
+    let sealed = encrypt(&plain, &parsed, environment)?;
     let text = String::from_utf8(sealed).map_err(|_| SealError::Age)?;
-    Ok(Sealed { text, note: SealedNote { id: id.to_string(), to: recipients_tag(&keys), since } })
+    Ok(SealedSecret { text, note: SealedNote { id: id.to_string(), to: recipients_tag(&keys), since } })
 }
 
-fn close(plain: &[u8], keys: &[PublicKey], environment: &SourceEnvironment) -> Result<Vec<u8>, SealError> {
-    let of_plugins = keys.iter().filter_map(|key| match key {
+fn encrypt(plain: &[u8], keys: &[PublicKey], environment: &Environment) -> Result<Vec<u8>, SealError> {
+    let plugin_recipients = keys.iter().filter_map(|key| match key {
         PublicKey::Native(_) => None,
         PublicKey::Plugin(recipient) => Some(recipient),
     });
-    let plugins = PluginRecipients::by_plugin(of_plugins, &(), environment);
-    let native = keys.iter().filter_map(|key| match key {
+    let plugins = PluginRecipients::by_plugin(plugin_recipients, &(), environment);
+    let native_recipients = keys.iter().filter_map(|key| match key {
         PublicKey::Native(recipient) => Some(recipient as &dyn age::Recipient),
         PublicKey::Plugin(_) => None,
     });
-    let all: Vec<_> = native.chain(plugins.iter().map(|plugin| plugin as &dyn age::Recipient)).collect();
-    age_file::close(plain, &all, Format::AsciiArmor).map_err(|error| {
+    let all: Vec<_> = native_recipients.chain(plugins.iter().map(|plugin| plugin as &dyn age::Recipient)).collect();
+    age_file::encrypt(plain, &all, Format::AsciiArmor).map_err(|error| {
         match (plugins.iter().find_map(PluginRecipients::failure), error) {
             (Some(failure), _) => SealError::Plugin(failure),
-            (None, EncryptError::IncompatibleRecipients { .. }) => SealError::Mixed,
+            (None, EncryptError::IncompatibleRecipients { .. }) => SealError::IncompatibleRecipients,
             _ => SealError::Age,
         }
     })
 }
 
-/// Opens a sealed text. What it holds counts only after [`Opened::check`]. The keys in the identity file come first;
-/// plugins are started, with `environment`, only where those do not open it and there is somebody to ask.
+/// Opens a sealed text. The result must not be used before [`OpenedSecret::check_binding`] succeeds. Native keys are
+/// tried first. Plugins are started, with `environment`, only if no native key matches and `prompter` is available.
 ///
 /// # Errors
-/// [`OpenError`] tells a wrong identity from a damaged text and from a payload of another shape.
+/// [`OpenError`], which distinguishes a wrong identity, a damaged text and an invalid payload.
 pub fn open(
     text: &str,
     identities: &Identities,
-    asker: &dyn Asker,
-    environment: &SourceEnvironment,
-) -> Result<Opened, OpenError> {
-    let plain = match age_file::open_text(text, identities.native()) {
-        Err(OpenError::WrongIdentity) if identities.need_plugins() => {
-            open_by_plugin(text, identities, asker, environment)?
+    prompter: &dyn Prompter,
+    environment: &Environment,
+) -> Result<OpenedSecret, OpenError> {
+    let plain = match age_file::decrypt_armored(text, identities.native_keys()) {
+        Err(OpenError::WrongIdentity) if identities.has_plugin_keys() => {
+            open_with_plugins(text, identities, prompter, environment)?
         }
         outcome => outcome?,
     };
-    Ok(Opened::parse(&plain)?)
+    Ok(OpenedSecret::parse(&plain)?)
 }
 
-fn open_by_plugin(
+fn open_with_plugins(
     text: &str,
     identities: &Identities,
-    asker: &dyn Asker,
-    environment: &SourceEnvironment,
+    prompter: &dyn Prompter,
+    environment: &Environment,
 ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-    if let Some(first) = identities.of_plugins().next().filter(|_| asker.is_nobody()) {
-        return Err(PluginError::Unanswered { program: first.plugin().program(), why: Unanswered::Nobody }.into());
+    if let Some(first) = identities.plugin_keys().next().filter(|_| prompter.is_unavailable()) {
+        return Err(
+            PluginError::Unanswered { program: first.plugin().program(), why: PrompterError::Unavailable }.into()
+        );
     }
-    let plugins = PluginIdentities::by_plugin(identities.of_plugins(), asker, environment);
-    let opened = age_file::open_text(text, plugins.iter().map(|plugin| plugin as &dyn age::Identity));
+    let plugins = PluginIdentities::by_plugin(identities.plugin_keys(), prompter, environment);
+    let opened = age_file::decrypt_armored(text, plugins.iter().map(|plugin| plugin as &dyn age::Identity));
     let failure = plugins.iter().find_map(PluginIdentities::failure);
     opened.map_err(|error| failure.map_or(error, OpenError::Plugin))
 }
 
-impl Opened {
-    /// Reads what a seal holds: every field must be there, of its type, and no other.
+impl OpenedSecret {
+    /// Parses a payload; each field is required and must have its type, and unknown fields are errors.
     ///
     /// # Errors
-    /// [`PayloadError`], which never holds a value.
+    /// [`PayloadError`], which never contains a value.
     pub fn parse(payload: &[u8]) -> Result<Self, PayloadError> {
         payload::parse(payload)
     }
 
-    /// The payload as neto writes it.
+    /// Renders the payload as neto writes it.
     ///
     /// # Errors
-    /// [`SealError::OtherKind`] when credential and account are of two kinds.
+    /// [`SealError::KindMismatch`] if the credential and the account are of different kinds.
     pub fn render(&self) -> Result<Zeroizing<Vec<u8>>, SealError> {
         payload::render(&self.binding, &self.credential, &self.id, &self.recipients, self.sealed_at)
     }
 
-    /// Whether this secret belongs to the profile as it is declared today, and to the note beside it, which
-    /// has to be there.
+    /// Checks that this secret belongs to the profile as declared now, and to the `sealed` table beside it. A missing
+    /// `sealed` table is a mismatch.
     ///
     /// # Errors
     /// [`Mismatch`] names every field that differs, with both values.
-    pub fn check<'a>(&self, today: &Binding, note: impl Into<Option<&'a SealedNote>>) -> Result<(), Mismatch> {
-        let mut differences = self.binding.differences(today);
+    pub fn check_binding<'a>(
+        &self,
+        declared: &Binding,
+        note: impl Into<Option<&'a SealedNote>>,
+    ) -> Result<(), Mismatch> {
+        let mut differences = self.binding.differences(declared);
         differences.extend(compare_note(&self.id, &recipients_tag(&self.recipients), note.into()));
-        Mismatch::unless_equal(differences)
+        Mismatch::ensure_none(differences)
     }
 }
 
-/// A mistyped key helps when it is shown; a secret one must not be.
-fn refuse(key: &str, error: RecipientError) -> SealError {
+/// Builds the error for an invalid key. A mistyped key is shown, a secret key is not.
+fn recipient_error(key: &str, error: RecipientError) -> SealError {
     let shown = if error == RecipientError::SecretKey { "AGE-SECRET-KEY-..." } else { key };
     SealError::Recipient { key: shown.to_owned(), error }
 }

@@ -1,9 +1,10 @@
-//! Sealing against tampering, moving, other keys and the `age` program.
+//! Tests of sealing: tampering, moving to other profiles, other keys, and compatibility with the `age` program.
 
 use super::{
-    Account, Binding, Credential, CredentialId, Identities, OpenError, Opened, PayloadError, SealError, Sealed, Secret,
-    SourceEnvironment, age_file, payload, recipients_tag,
+    Account, Binding, Credential, CredentialId, Identities, OpenError, OpenedSecret, PayloadError, SealError,
+    SealedSecret, Secret, age_file, payload, recipients_tag,
 };
+use crate::environment::Environment;
 use crate::profile::SealedNote;
 use age::armor::Format;
 use jiff::Timestamp;
@@ -13,7 +14,7 @@ use proptest::test_runner::Config;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Seals with nothing around.
+/// Seals with an empty environment.
 fn seal(
     binding: &Binding,
     credential: &Credential,
@@ -21,13 +22,13 @@ fn seal(
     since: Date,
     keys: &[String],
     now: Timestamp,
-) -> Result<Sealed, SealError> {
-    super::seal(binding, credential, id, since, keys, now, &SourceEnvironment::new([]))
+) -> Result<SealedSecret, SealError> {
+    super::seal(binding, credential, id, since, keys, now, &Environment::new([]))
 }
 
-/// Opens with nothing around and nobody to ask.
-fn open(text: &str, identities: &Identities) -> Result<Opened, OpenError> {
-    super::open(text, identities, &(), &SourceEnvironment::new([]))
+/// Opens with an empty environment and without a user.
+fn open(text: &str, identities: &Identities) -> Result<OpenedSecret, OpenError> {
+    super::open(text, identities, &(), &Environment::new([]))
 }
 
 fn now() -> Timestamp {
@@ -54,7 +55,7 @@ fn credential() -> Credential {
     Credential::ApiKey { appkey: secret("canary-appkey"), sharedsecret: secret("canary-shared") }
 }
 
-fn sealed_to(keys: &[String]) -> Sealed {
+fn sealed_to(keys: &[String]) -> SealedSecret {
     let id = "5f0c9a3e7b1d2c44".parse().unwrap();
     seal(&binding(), &credential(), &id, "2026-11-23".parse().unwrap(), keys, now()).unwrap()
 }
@@ -72,7 +73,7 @@ fn what_is_sealed_opens_for_each_recipient_and_belongs_to_its_profile() {
     keys.sort_unstable();
     for reader in [&alice, &bob] {
         let opened = open(&sealed.text, reader).unwrap();
-        assert_eq!(opened.check(&binding(), &sealed.note), Ok(()));
+        assert_eq!(opened.check_binding(&binding(), &sealed.note), Ok(()));
         assert_eq!((opened.binding, opened.credential), (binding(), credential()));
         assert_eq!((&opened.recipients, opened.sealed_at), (&keys, now()));
     }
@@ -88,7 +89,7 @@ fn a_persons_password_is_sealed_alike() {
     let since = "2026-11-23".parse().unwrap();
     let sealed = seal(&binding, &password, &id, since, std::slice::from_ref(&key), now()).unwrap();
     assert_eq!(open(&sealed.text, &alice).unwrap().credential, password);
-    assert_eq!(seal(&binding, &credential(), &id, since, &[key], now()), Err(SealError::OtherKind));
+    assert_eq!(seal(&binding, &credential(), &id, since, &[key], now()), Err(SealError::KindMismatch));
 }
 
 #[test]
@@ -112,7 +113,7 @@ fn a_note_of_another_seal_or_none_is_told() {
     let sealed = sealed_to(&[key]);
     let opened = open(&sealed.text, &alice).unwrap();
     let fields = |note: Option<&SealedNote>| {
-        let error = opened.check(&binding(), note).unwrap_err();
+        let error = opened.check_binding(&binding(), note).unwrap_err();
         error.differences.iter().map(|difference| difference.field).collect::<Vec<_>>()
     };
     assert_eq!(fields(Some(&SealedNote { id: "0".repeat(16), ..sealed.note.clone() })), ["sealed.id"]);
@@ -120,7 +121,7 @@ fn a_note_of_another_seal_or_none_is_told() {
     assert_eq!(fields(None), ["sealed.id", "sealed.to"]);
 }
 
-/// no single bit of the text matters not, and no cut but that of the last line end.
+/// each flipped bit and each truncation fails, except the truncation of the last line end.
 #[test]
 fn r50_every_flipped_bit_and_every_cut_fails() {
     let (_, alice, key) = identity();
@@ -142,7 +143,7 @@ fn r50_every_flipped_bit_and_every_cut_fails() {
 fn what_is_sealed_but_no_payload_is_told_apart() {
     let (_, alice, key) = identity();
     let recipient: age::x25519::Recipient = key.parse().unwrap();
-    let text = age_file::close(b"{\"v\":9}", &[&recipient], Format::AsciiArmor).unwrap();
+    let text = age_file::encrypt(b"{\"v\":9}", &[&recipient], Format::AsciiArmor).unwrap();
     let error = open(std::str::from_utf8(&text).unwrap(), &alice).unwrap_err();
     assert_eq!(error, OpenError::Payload(PayloadError::Version));
 }
@@ -150,7 +151,7 @@ fn what_is_sealed_but_no_payload_is_told_apart() {
 proptest! {
     #![proptest_config(Config { cases: 64, failure_persistence: None, ..Config::default() })]
 
-    /// a seal of one profile never passes for another.
+    /// a secret sealed for one profile is never valid for another profile.
     #[test]
     fn r51_a_seal_belongs_to_one_profile(
         profiles in prop::array::uniform2("[a-c]"), hosts in prop::array::uniform2("[a-c]\\.example"),
@@ -171,12 +172,12 @@ proptest! {
         let (_, alice, key) = identity();
         let sealed = seal(&binding(0), &credential, &CredentialId::random(), "2026-11-23".parse().unwrap(), &[key], now()).unwrap();
         let opened = open(&sealed.text, &alice).unwrap();
-        prop_assert_eq!(opened.check(&binding(0), &sealed.note), Ok(()));
-        prop_assert_eq!(opened.check(&binding(1), &sealed.note).is_ok(), binding(0) == binding(1));
+        prop_assert_eq!(opened.check_binding(&binding(0), &sealed.note), Ok(()));
+        prop_assert_eq!(opened.check_binding(&binding(1), &sealed.note).is_ok(), binding(0) == binding(1));
     }
 }
 
-/// What the `age` program makes of its input, or nothing where it is not installed.
+/// Runs the `age` program and returns its output; `None` if `age` is not installed.
 fn age(arguments: &[&str], input: &Path) -> Option<Vec<u8>> {
     let input = std::fs::File::open(input).unwrap();
     match Command::new("age").args(arguments).stdin(input).stderr(Stdio::inherit()).output() {

@@ -1,55 +1,69 @@
-//! A text that must not be seen: no Display, no Serialize, a Debug that tells nothing, wiped when dropped.
+//! Secret text: no `Display`, no `Serialize`, a `Debug` that reveals nothing, wiped from memory when dropped.
 
 use age::secrecy::{ExposeSecret as _, SecretString};
 use std::fmt;
 use zeroize::Zeroize as _;
 
-/// A secret text. [`Secret::reveal`] is the only way to what it holds.
+/// Maximum length of a token, in bytes.
+const MAX_TOKEN_BYTES: usize = 16_384;
+
+/// Secret text. [`Secret::reveal`] is the only access to the plaintext.
 ///
 /// ```
-/// let secret = neto::secret::Secret::new("canary".to_owned());
+/// let secret = neto::internals::secret::Secret::new("canary".to_owned());
 /// assert_eq!(format!("{secret:?}"), "[redacted]");
 /// ```
-/// It cannot be shown,
+/// `Secret` does not implement `Display`:
 /// ```compile_fail,E0277
-/// let secret = neto::secret::Secret::new("canary".to_owned());
+/// let secret = neto::internals::secret::Secret::new("canary".to_owned());
 /// format!("{secret}");
 /// ```
-/// and no JSON is made of it.
+/// `Secret` does not implement `Serialize`:
 /// ```compile_fail,E0277
-/// let secret = neto::secret::Secret::new("canary".to_owned());
+/// let secret = neto::internals::secret::Secret::new("canary".to_owned());
 /// let _ = serde_json::to_string(&secret);
 /// ```
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// Takes a text in; its own memory is wiped, so that one copy remains.
+    /// Copies `text` into a secret and wipes the original, so that a single copy remains.
     #[must_use]
     pub fn new(mut text: String) -> Self {
-        // `into_boxed_str` may move the bytes and leave the old ones behind, so copy and wipe.
+        // `into_boxed_str` may move the bytes and leave the old bytes in memory, so copy and wipe.
         let secret = Self(SecretString::from(Box::<str>::from(text.as_str())));
         text.zeroize();
         secret
     }
 
-    /// The plaintext, for the one who sends or seals it.
+    /// Returns the plaintext, to send or to seal.
     #[must_use]
     pub fn reveal(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// Its length in bytes.
+    /// Length in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.reveal().len()
     }
 
-    /// Whether there is nothing in it.
+    /// Checks for the form of the API's tokens: `[A-Za-z0-9._~+/=-]{1,16384}`.
+    #[must_use]
+    pub fn is_token(&self) -> bool {
+        (1..=MAX_TOKEN_BYTES).contains(&self.len()) && self.reveal().chars().all(is_token_character)
+    }
+
+    /// Whether the text is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.reveal().is_empty()
     }
+}
+
+/// Returns true for the characters that the API's tokens consist of.
+pub(super) fn is_token_character(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "._~+/=-".contains(character)
 }
 
 impl From<String> for Secret {

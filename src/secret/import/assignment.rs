@@ -1,22 +1,22 @@
-//! One assignment, in the spellings of shells, of `.env` files and of Python.
+//! Assignments in the syntax of shells, `.env` files and Python.
 
 use super::quote::Language;
 
-/// What may stand before the name.
+/// Keywords that may precede the name.
 const KEYWORDS: [&str; 5] = ["export ", "declare -x ", "readonly ", "set ", "$env:"];
 
-/// A line that assigns something.
+/// Line that assigns a value to a variable.
 pub(super) struct Assignment<'a> {
-    /// To what.
+    /// Name of the variable.
     pub(super) name: &'a str,
-    /// Where in the line the value starts.
-    pub(super) value: usize,
-    /// By whom it is to be read.
+    /// Offset of the value in the line, in bytes.
+    pub(super) value_start: usize,
+    /// Language whose quoting rules the value follows.
     pub(super) language: Language,
 }
 
 impl<'a> Assignment<'a> {
-    /// The assignment that a line is, if it is one.
+    /// Parses a line. Returns `None` if the line is not an assignment.
     pub(super) fn find(line: &'a str) -> Option<Self> {
         let mut rest = line.trim_start();
         let mut language = Language::Shell;
@@ -31,10 +31,10 @@ impl<'a> Assignment<'a> {
             language = Language::Python;
         }
         let value = equals.strip_prefix('=').filter(|value| !value.starts_with('='))?.trim_start_matches([' ', '\t']);
-        Some(Self { name, value: line.len() - value.len(), language })
+        Some(Self { name, value_start: line.len() - value.len(), language })
     }
 
-    /// Whether it has the name of a constant; any other may be a variable of a program.
+    /// Returns true if the name has no lower-case letter. Other names may be variables of a program.
     pub(super) fn is_constant(&self) -> bool {
         !self.name.bytes().any(|byte| byte.is_ascii_lowercase())
     }
@@ -57,7 +57,7 @@ mod tests {
             ("NAME=", "NAME", "", Language::Shell),
         ] {
             let found = Assignment::find(line).unwrap();
-            assert_eq!((found.name, &line[found.value..], found.language), (name, value, language), "{line}");
+            assert_eq!((found.name, &line[found.value_start..], found.language), (name, value, language), "{line}");
         }
         for line in ["", "=x", "if x == y:", "payload = {", "'appkey': APPKEY,", "A B=x", "ewogICJ1", "export é=x"] {
             let found = Assignment::find(line).map(|found| found.name);

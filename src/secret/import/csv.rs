@@ -1,149 +1,157 @@
-//! CSV as spreadsheets write it: a header line, columns in any order, between them commas, semicolons or tabs.
+//! CSV as spreadsheets write it: a header line, then columns in any order, separated by commas, semicolons or tabs.
 
-use super::{Entry, Form, Import, ImportError, Place, Problem, Wrong, field};
-use crate::secret::json::clean_name;
+use super::{EntryError, EntryLocation, EntryProblem, Import, ImportEntry, ImportError, ImportFormat, field};
+use crate::secret::json::sanitize_name;
 use crate::secret::{Json, Secret};
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
-/// What stands between columns.
+/// Characters that may separate columns.
 const SEPARATORS: [char; 3] = [',', ';', '\t'];
 
-/// The longest header line, in bytes.
-const LONGEST: usize = 64 * 1024;
+/// Longest header line, in bytes.
+const MAX_HEADER_LEN: usize = 64 * 1024;
 
-/// The columns without which there is no API key.
-const NEEDED: [&str; 4] = ["shortname", "appname", "appkey", "sharedsecret"];
+/// Columns that every API key requires.
+const REQUIRED_COLUMNS: [&str; 4] = ["shortname", "appname", "appkey", "sharedsecret"];
 
-/// The header line of a text, and what follows it.
-pub(super) struct Header<'a> {
+/// Header line of a text, and the rows after it.
+pub(super) struct CsvHeader<'a> {
     separator: char,
     columns: Vec<String>,
     rows: Rows<'a>,
 }
 
-impl<'a> Header<'a> {
-    /// The header line, where the text starts with one.
+impl<'a> CsvHeader<'a> {
+    /// Parses the header line. Returns `None` if the text does not start with a header line.
     ///
     /// # Errors
-    /// [`ImportError::Header`] for one whose columns do not do.
+    /// [`ImportError::Header`] if columns are misspelled, duplicate or missing.
     pub(super) fn find(text: &'a str) -> Option<Result<Self, ImportError>> {
-        let (told, text, line) = told_separator(text);
+        let (declared, text, line) = declared_separator(text);
         let mut lines = text.split('\n').filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
-        if lines.next().is_none_or(|line| line.len() > LONGEST) {
+        if lines.next().is_none_or(|line| line.len() > MAX_HEADER_LEN) {
             return None;
         }
-        let candidates = SEPARATORS.into_iter().filter(|separator| told.is_none_or(|told| told == *separator));
+        let candidates =
+            SEPARATORS.into_iter().filter(|separator| declared.is_none_or(|declared| declared == *separator));
         let headers = candidates.filter_map(|separator| {
             let mut rows = Rows { rest: text, line, separator };
             let columns: Vec<String> = rows.next()?.1.ok()?.iter().map(|cell| cell.trim().to_owned()).collect();
-            let known = columns.iter().filter(|column| means(column).is_some()).count();
+            let known = columns.iter().filter(|column| nearest_field(column).is_some()).count();
             Some((known, Self { separator, columns, rows }))
         });
-        // Of several the first with the most, so that a comma comes before what may stand in one cell.
+        // The first separator wins a tie, so that a comma comes before characters that may be part of a cell.
         let (known, header) = headers.reduce(|best, next| if next.0 > best.0 { next } else { best })?;
-        let one_word = header.columns.len() == 1 && field::of_key(&header.columns[0]) == Some("netosecret");
-        if header.columns.iter().any(|column| column.contains('=')) || (known < 2 && !one_word) {
+        let is_netosecret_list = header.columns.len() == 1 && field::from_key(&header.columns[0]) == Some("netosecret");
+        if header.columns.iter().any(|column| column.contains('=')) || (known < 2 && !is_netosecret_list) {
             return None;
         }
-        Some(header.checked())
+        Some(header.validate())
     }
 
-    /// Refuses columns that are mistyped, there twice, or missing.
-    fn checked(self) -> Result<Self, ImportError> {
-        let mut faults = Vec::new();
+    /// Rejects misspelled, duplicate and missing columns.
+    fn validate(self) -> Result<Self, ImportError> {
+        let mut problems = Vec::new();
         let mut fields: Vec<&str> = Vec::new();
         for column in &self.columns {
-            let fault = match (field::of_key(column), field::near_key(column)) {
+            let problem = match (field::from_key(column), field::closest_to_key(column)) {
                 (Some(field), _) if fields.contains(&field) => format!("has the column '{field}' twice"),
                 (Some(field), _) => {
                     fields.push(field);
                     continue;
                 }
                 (None, Some(near)) => {
-                    format!("has the unknown column '{}' (did you mean '{near}'?)", clean_name(column))
+                    format!("has the unknown column '{}' (did you mean '{near}'?)", sanitize_name(column))
                 }
                 (None, None) => continue,
             };
-            faults.push(fault);
+            problems.push(problem);
         }
-        if faults.is_empty() && !fields.contains(&"netosecret") && !fields.contains(&"password") {
-            let missing = NEEDED.iter().filter(|needed| !fields.contains(needed));
-            faults.extend(missing.map(|column| format!("lacks the column '{column}'")));
+        if problems.is_empty() && !fields.contains(&"netosecret") && !fields.contains(&"password") {
+            let missing = REQUIRED_COLUMNS.iter().filter(|column| !fields.contains(column));
+            problems.extend(missing.map(|column| format!("lacks the column '{column}'")));
         }
-        if faults.is_empty() { Ok(self) } else { Err(ImportError::Header(faults)) }
+        if problems.is_empty() { Ok(self) } else { Err(ImportError::Header(problems)) }
     }
 }
 
-/// The column that a word of the header is, or nearly is.
-fn means(column: &str) -> Option<&'static str> {
-    field::of_key(column).or_else(|| field::near_key(column))
+/// Returns the field that a column names or nearly names.
+fn nearest_field(column: &str) -> Option<&'static str> {
+    field::from_key(column).or_else(|| field::closest_to_key(column))
 }
 
-/// The separator that a first line `sep=;` tells spreadsheets, and what follows it with the number of its line.
-fn told_separator(text: &str) -> (Option<char>, &str, usize) {
-    let told = SEPARATORS.into_iter().find_map(|separator| {
+/// Parses a first line such as `sep=;`, which declares the separator for spreadsheets. Returns the separator, the text
+/// after that line, and the line number of that text.
+fn declared_separator(text: &str) -> (Option<char>, &str, usize) {
+    let declared = SEPARATORS.into_iter().find_map(|separator| {
         let (line, rest) = text.split_once('\n')?;
         (line.strip_prefix("sep=") == Some(separator.encode_utf8(&mut [0; 4]))).then_some((separator, rest))
     });
-    told.map_or((None, text, 1), |(separator, rest)| (Some(separator), rest, 2))
+    declared.map_or((None, text, 1), |(separator, rest)| (Some(separator), rest, 2))
 }
 
-/// Reads all rows.
-pub(super) fn read(header: &Header<'_>) -> Import {
+/// Parses all rows.
+pub(super) fn read(header: &CsvHeader<'_>) -> Import {
     let rows = Rows { separator: header.separator, ..header.rows };
     let mut ignored: Vec<String> = header
         .columns
         .iter()
-        .filter(|name| !name.is_empty() && means(name).is_none())
-        .map(|name| clean_name(name))
+        .filter(|name| !name.is_empty() && nearest_field(name).is_none())
+        .map(|name| sanitize_name(name))
         .collect();
-    let found: Vec<_> = rows.filter_map(|(line, cells)| entry(header, line, cells)).collect();
-    ignored.extend(found.iter().flatten().flat_map(|entry| entry.ignored.clone()));
-    Import { form: Form::Csv, found, ignored }
+    let entries: Vec<_> = rows.filter_map(|(line, cells)| parse_row(header, line, cells)).collect();
+    ignored.extend(entries.iter().flatten().flat_map(|entry| entry.ignored.clone()));
+    Import { format: ImportFormat::Csv, entries, ignored }
 }
 
-/// What a row comes to; nothing where all its cells are empty.
-fn entry(header: &Header<'_>, line: usize, cells: Result<Cells, Fault>) -> Option<Result<Entry, Wrong>> {
-    let place = Place::Line(line);
-    let wrong = |problem| Some(Err(Wrong { place: Place::Line(line), problem }));
-    let column = |at: usize| header.columns.get(at).map_or_else(|| format!("{}", at + 1), |name| clean_name(name));
+/// Parses a row. Returns `None` if all cells are empty.
+fn parse_row(
+    header: &CsvHeader<'_>,
+    line: usize,
+    cells: Result<Cells, RowError>,
+) -> Option<Result<ImportEntry, EntryError>> {
+    let location = EntryLocation::Line(line);
+    let failed = |problem| Some(Err(EntryError { location: EntryLocation::Line(line), problem }));
+    let column_name =
+        |at: usize| header.columns.get(at).map_or_else(|| format!("{}", at + 1), |name| sanitize_name(name));
     let cells = match cells {
         Ok(cells) => cells,
-        Err(Fault::Open { column: at }) => return wrong(Problem::OpenCell(column(at))),
-        Err(Fault::Behind { column: at }) => return wrong(Problem::BehindQuote(column(at))),
+        Err(RowError::UnclosedQuote { column: at }) => return failed(EntryProblem::UnclosedCell(column_name(at))),
+        Err(RowError::TextAfterQuote { column: at }) => return failed(EntryProblem::TextAfterQuote(column_name(at))),
     };
     if cells.iter().all(|cell| cell.trim().is_empty()) {
         return None;
     }
     if cells.iter().skip(header.columns.len()).any(|cell| !cell.trim().is_empty()) {
-        return wrong(Problem::Cells { found: cells.len(), wanted: header.columns.len() });
+        return failed(EntryProblem::TooManyCells { found: cells.len(), wanted: header.columns.len() });
     }
     let mut fields = BTreeMap::new();
     for (column, cell) in header.columns.iter().zip(&cells) {
-        let Some(field) = field::of_key(column) else { continue };
-        // Blanks around a cell are the spreadsheet's; those of a password may be its own.
+        let Some(field) = field::from_key(column) else { continue };
+        // Blanks around a cell come from the spreadsheet, but a password may start or end with blanks.
         let text = if field == "password" { cell } else { cell.trim() };
         if !text.is_empty() {
             fields.insert(field.to_owned(), Json::Text(Secret::new(text.to_owned())));
         }
     }
-    Some(Entry::read(place, fields))
+    Some(ImportEntry::from_fields(location, fields))
 }
 
-/// The cells of one row.
+/// Cells of one row.
 type Cells = Vec<Zeroizing<String>>;
 
-/// What is wrong with how a row is written.
+/// Quoting error in a row. Columns count from 0.
 #[derive(Debug, PartialEq, Eq)]
-enum Fault {
-    /// The quote of the nth cell, from 0, is not closed; everything that follows is behind it.
-    Open { column: usize },
-    /// Something follows the quote of the nth cell.
-    Behind { column: usize },
+enum RowError {
+    /// The quote of a cell is not closed, so that the rest of the text is part of that cell.
+    UnclosedQuote { column: usize },
+    /// Text follows the closing quote of a cell.
+    TextAfterQuote { column: usize },
 }
 
-/// The rows of a text, each with the number of its first line. Lines that are blank, or start with `#`, are none.
+/// Iterator over the rows of a text, each with the number of its first line. Skips blank lines and lines that start
+/// with `#`.
 struct Rows<'a> {
     rest: &'a str,
     line: usize,
@@ -151,7 +159,7 @@ struct Rows<'a> {
 }
 
 impl Iterator for Rows<'_> {
-    type Item = (usize, Result<Cells, Fault>);
+    type Item = (usize, Result<Cells, RowError>);
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -159,38 +167,38 @@ impl Iterator for Rows<'_> {
             if !line.trim().is_empty() && !line.starts_with('#') {
                 break;
             }
-            self.pass(line.len() + 1);
+            self.advance(line.len() + 1);
         }
         let number = self.line;
-        let (cells, length) = row(self.rest, self.separator);
-        self.pass(length);
+        let (cells, length) = split_row(self.rest, self.separator);
+        self.advance(length);
         Some((number, cells))
     }
 }
 
 impl Rows<'_> {
-    /// Goes on behind so many bytes.
-    fn pass(&mut self, length: usize) {
-        let (passed, rest) = self.rest.split_at(length.min(self.rest.len()));
-        self.line += passed.matches('\n').count();
+    /// Skips `length` bytes and counts their lines.
+    fn advance(&mut self, length: usize) {
+        let (consumed, rest) = self.rest.split_at(length.min(self.rest.len()));
+        self.line += consumed.matches('\n').count();
         self.rest = rest;
     }
 }
 
-/// The first row of a text, and how many bytes it takes with its line end.
-fn row(text: &str, separator: char) -> (Result<Cells, Fault>, usize) {
+/// Splits the first row of a text into cells. Also returns the length of the row in bytes, with its line end.
+fn split_row(text: &str, separator: char) -> (Result<Cells, RowError>, usize) {
     let mut cells = Cells::new();
     let mut at = 0;
     loop {
-        let (cell, length) = match cell(&text[at..], separator) {
-            Ok(read) => read,
-            Err(open) => {
+        let (cell, length) = match split_cell(&text[at..], separator) {
+            Ok(cell) => cell,
+            Err(is_unclosed) => {
                 let column = cells.len();
                 let line = text[at..].find('\n').map_or(text.len(), |end| at + end + 1);
-                return if open {
-                    (Err(Fault::Open { column }), text.len())
+                return if is_unclosed {
+                    (Err(RowError::UnclosedQuote { column }), text.len())
                 } else {
-                    (Err(Fault::Behind { column }), line)
+                    (Err(RowError::TextAfterQuote { column }), line)
                 };
             }
         };
@@ -204,8 +212,9 @@ fn row(text: &str, separator: char) -> (Result<Cells, Fault>, usize) {
     }
 }
 
-/// The first cell of a text, and how many bytes it takes; an open quote is true, text behind one is false.
-fn cell(text: &str, separator: char) -> Result<(Zeroizing<String>, usize), bool> {
+/// Parses the first cell of a text, and returns the cell's length in bytes. The error is true for an unclosed quote,
+/// and false for text after a closing quote.
+fn split_cell(text: &str, separator: char) -> Result<(Zeroizing<String>, usize), bool> {
     let end = |from: usize| text[from..].find([separator, '\n']).map_or(text.len(), |end| from + end);
     let start = text.len() - text.trim_start_matches(' ').len();
     if !text[start..].starts_with('"') {
@@ -220,7 +229,7 @@ fn cell(text: &str, separator: char) -> Result<(Zeroizing<String>, usize), bool>
         if !text[at..].starts_with('"') {
             break;
         }
-        // Two of them stand for one.
+        // A doubled quote stands for one quote.
         cell.push('"');
         at += 1;
     }

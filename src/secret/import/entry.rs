@@ -1,128 +1,128 @@
-//! One credential as it stands in a file, from its fields, or what is wrong with it.
+//! Entries of a credential file: builds an entry from its fields, or returns why the entry is invalid.
 
 use super::field;
 use crate::profile::{ApiUrl, NameError, ProfileName};
-use crate::secret::fields::Fields;
-use crate::secret::json::clean_name;
-use crate::secret::{Account, Credential, FieldFault, FieldProblem, Json, JsonFault, NetoSecret, NetoSecretError};
+use crate::secret::fields::JsonFields;
+use crate::secret::json::sanitize_name;
+use crate::secret::{Account, Credential, FieldFault, FieldProblem, Json, JsonError, NetoSecret, NetoSecretError};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// A credential, with what the file says of its profile.
+/// Credential and profile settings from a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// Where it stands.
-    pub place: Place,
-    /// What its profile is to be called, where the file says it.
+pub struct ImportEntry {
+    /// Position in the file.
+    pub location: EntryLocation,
+    /// Profile name, if the file gives a name.
     pub name: Option<ProfileName>,
-    /// The API's address, where the file says it.
+    /// API URL, if the file gives a URL.
     pub url: Option<ApiUrl>,
-    /// Who signs in.
+    /// Account that logs in.
     pub account: Account,
-    /// With what.
+    /// Secrets of the account.
     pub credential: Credential,
     /// Labels.
     pub tags: Vec<String>,
     /// Free text.
     pub description: Option<String>,
-    /// The names, cleaned, of further fields; nothing else is kept of them.
+    /// Sanitized names of unknown fields, whose values are dropped.
     pub(super) ignored: Vec<String>,
 }
 
-/// Where in a file something stands.
+/// Position of an entry in a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
-    /// In the line, from 1.
+pub enum EntryLocation {
+    /// Line number, from 1.
     Line(usize),
-    /// In the item of the list, from 1.
+    /// Number of the item in a JSON list, from 1.
     Item(usize),
-    /// Under the key, cleaned.
+    /// Sanitized key in a JSON object.
     Key(String),
-    /// It is the whole.
-    Whole,
+    /// The JSON document itself.
+    Document,
 }
 
-/// Something that should be a credential and is none.
+/// Invalid entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wrong {
-    /// Where it stands.
-    pub place: Place,
-    /// Why it is none.
-    pub problem: Problem,
+pub struct EntryError {
+    /// Position in the file.
+    pub location: EntryLocation,
+    /// Reason why the entry is invalid.
+    pub problem: EntryProblem,
 }
 
-/// Why something is no credential; never a value.
+/// Reason why an entry is invalid; never contains a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
-    /// A text that is no NETOSECRET.
+pub enum EntryProblem {
+    /// Text that is not a NETOSECRET.
     #[error(transparent)]
     Netosecret(#[from] NetoSecretError),
-    /// A field that is not as it must be.
+    /// Invalid or missing field.
     #[error(transparent)]
     Field(#[from] FieldFault),
-    /// A field that is not there, and a key that may be meant for it; cleaned.
+    /// Missing field, while an unknown key has a similar name.
     #[error("the field '{missing}' is missing, and there is a '{near}'")]
-    Near {
-        /// The field.
+    Misspelled {
+        /// Name of the missing field.
         missing: &'static str,
-        /// The key.
+        /// Sanitized name of the similar key.
         near: String,
     },
-    /// A line that is no JSON.
+    /// Line that is not strict JSON.
     #[error(transparent)]
-    Json(#[from] JsonFault),
-    /// A name that no profile can have.
+    Json(#[from] JsonError),
+    /// Invalid profile name.
     #[error("the field 'name' is no profile's name: {0}")]
     Name(NameError),
-    /// Something else than fields or a NETOSECRET.
+    /// JSON value that is neither an object nor a NETOSECRET.
     #[error("it is {found}, not an object or a NETOSECRET")]
-    NoFields {
-        /// What it is instead.
+    NotAnObject {
+        /// Kind of the value.
         found: &'static str,
     },
     /// Two keys for one field.
     #[error("the field '{0}' is there twice")]
-    Twice(&'static str),
-    /// A field beside a NETOSECRET that says otherwise.
+    Duplicate(&'static str),
+    /// Field that differs from the same field of the entry's NETOSECRET.
     #[error("the field '{0}' is not that of the NETOSECRET beside it")]
-    Disagrees(&'static str),
-    /// A person's field beside those of an API key.
+    Conflict(&'static str),
+    /// Field of a person (user name or password) in the entry of an API key.
     #[error("the field '{0}' is a person's, and others are of an API key")]
-    OtherKind(&'static str),
-    /// A variable whose quote is not closed; cleaned.
+    MixedKinds(&'static str),
+    /// Sanitized name of a variable whose quote is not closed.
     #[error("the quote of {0} is not closed")]
-    OpenQuote(String),
-    /// A variable whose value a program works out; cleaned.
+    UnclosedQuote(String),
+    /// Sanitized name of a variable whose value is an expression.
     #[error("the value of {0} is no plain text")]
     Expression(String),
-    /// A cell of a CSV whose quote is not closed.
+    /// CSV column with an unclosed quote.
     #[error("the quote of the column '{0}' is not closed")]
-    OpenCell(String),
-    /// A cell of a CSV with text behind its quote.
+    UnclosedCell(String),
+    /// CSV column with text after the closing quote.
     #[error("the column '{0}' goes on behind its quote")]
-    BehindQuote(String),
-    /// More cells than columns.
+    TextAfterQuote(String),
+    /// CSV row with more cells than columns.
     #[error("it has {found} cells, and the header line {wanted}")]
-    Cells {
-        /// How many it has.
+    TooManyCells {
+        /// Number of cells in the row.
         found: usize,
-        /// How many the header has.
+        /// Number of columns in the header.
         wanted: usize,
     },
 }
 
-impl Entry {
-    /// Whether another place has the very same credential; of the addresses nothing is said.
+impl ImportEntry {
+    /// Returns true if the account and the secrets are equal. URLs are not compared.
     #[must_use]
     pub fn is_same_credential(&self, other: &Self) -> bool {
         (&self.account, &self.credential) == (&other.account, &other.credential)
     }
 
-    /// The entry of a NETOSECRET alone.
-    pub(super) fn of(place: Place, secret: NetoSecret) -> Self {
+    /// Builds the entry of a NETOSECRET without further fields.
+    pub(super) fn from_netosecret(location: EntryLocation, secret: NetoSecret) -> Self {
         let credential = secret.credential();
         Self {
-            place,
+            location,
             name: None,
             url: Some(secret.url),
             account: Account::ApiKey { shortname: secret.shortname, appname: secret.appname },
@@ -133,105 +133,116 @@ impl Entry {
         }
     }
 
-    /// The entry of fields under whatever names.
-    pub(super) fn read(place: Place, fields: BTreeMap<String, Json>) -> Result<Self, Wrong> {
-        let at = place.clone();
-        read(place, fields).map_err(|problem| Wrong { place: at, problem })
+    /// Builds an entry from fields under any of their names.
+    pub(super) fn from_fields(location: EntryLocation, fields: BTreeMap<String, Json>) -> Result<Self, EntryError> {
+        parse_fields(location.clone(), fields).map_err(|problem| EntryError { location, problem })
     }
 }
 
-fn read(place: Place, fields: BTreeMap<String, Json>) -> Result<Entry, Problem> {
-    let (mut fields, others) = by_their_one_name(fields)?;
-    let name = fields.open("name")?.map(|name| name.parse::<ProfileName>()).transpose().map_err(Problem::Name)?;
-    let (tags, description) = (fields.list("tags")?, fields.open("description")?);
-    let mut entry = credential(place, &mut fields).map_err(|problem| with_near(problem, &others))?;
-    entry.ignored.extend(others.iter().map(|name| clean_name(name)));
-    Ok(Entry { name, tags, description, ..entry })
+fn parse_fields(location: EntryLocation, fields: BTreeMap<String, Json>) -> Result<ImportEntry, EntryProblem> {
+    let (mut fields, unknown_keys) = with_canonical_names(fields)?;
+    let name = fields
+        .take_optional_text("name")?
+        .map(|name| name.parse::<ProfileName>())
+        .transpose()
+        .map_err(EntryProblem::Name)?;
+    let (tags, description) = (fields.take_list("tags")?, fields.take_optional_text("description")?);
+    let mut entry =
+        parse_credential(location, &mut fields).map_err(|problem| suggest_misspelled_key(problem, &unknown_keys))?;
+    entry.ignored.extend(unknown_keys.iter().map(|name| sanitize_name(name)));
+    Ok(ImportEntry { name, tags, description, ..entry })
 }
 
-/// The known fields, each under its one name, and the keys that are none. What is `null` is not there.
-fn by_their_one_name(fields: BTreeMap<String, Json>) -> Result<(Fields, Vec<String>), Problem> {
-    let (mut known, mut others) = (BTreeMap::new(), Vec::new());
+/// Returns the known fields under their canonical names, and the unknown keys. Drops fields that are `null`.
+fn with_canonical_names(fields: BTreeMap<String, Json>) -> Result<(JsonFields, Vec<String>), EntryProblem> {
+    let (mut known, mut unknown_keys) = (BTreeMap::new(), Vec::new());
     for (key, value) in fields.into_iter().filter(|(_, value)| *value != Json::Null) {
-        match field::of_key(&key) {
-            Some(field) if known.insert(field.to_owned(), value).is_some() => return Err(Problem::Twice(field)),
+        match field::from_key(&key) {
+            Some(field) if known.insert(field.to_owned(), value).is_some() => {
+                return Err(EntryProblem::Duplicate(field));
+            }
             Some(_) => {}
-            None => others.push(key),
+            None => unknown_keys.push(key),
         }
     }
-    let fields = Fields::of(Json::Object(known)).ok_or(Problem::NoFields { found: "nothing" })?;
-    Ok((fields, others))
+    let fields = JsonFields::from_json(Json::Object(known)).ok_or(EntryProblem::NotAnObject { found: "nothing" })?;
+    Ok((fields, unknown_keys))
 }
 
-fn credential(place: Place, fields: &mut Fields) -> Result<Entry, Problem> {
+fn parse_credential(location: EntryLocation, fields: &mut JsonFields) -> Result<ImportEntry, EntryProblem> {
     if fields.has("netosecret") {
-        return beside_netosecret(place, fields);
+        return parse_with_netosecret(location, fields);
     }
-    let url = if fields.has("url") { Some(fields.url("url")?) } else { None };
-    let person = ["username", "password"].into_iter().find(|name| fields.has(name));
-    let (account, credential) = if let Some(name) = person {
-        if API_KEY.iter().any(|other| fields.has(other)) {
-            return Err(Problem::OtherKind(name));
+    let url = if fields.has("url") { Some(fields.take_url("url")?) } else { None };
+    let person_field = ["username", "password"].into_iter().find(|name| fields.has(name));
+    let (account, credential) = if let Some(name) = person_field {
+        if API_KEY_FIELDS.iter().any(|field| fields.has(field)) {
+            return Err(EntryProblem::MixedKinds(name));
         }
-        let username = needed(fields, "username")?;
-        (Account::Person { username }, Credential::Person { password: fields.text("password")? })
+        let username = required_text(fields, "username")?;
+        (Account::Person { username }, Credential::Person { password: fields.take_text("password")? })
     } else {
-        let account = Account::ApiKey { shortname: needed(fields, "shortname")?, appname: needed(fields, "appname")? };
-        let appkey = fields.text("appkey")?;
-        (account, Credential::ApiKey { appkey, sharedsecret: fields.text("sharedsecret")? })
+        let account = Account::ApiKey {
+            shortname: required_text(fields, "shortname")?,
+            appname: required_text(fields, "appname")?,
+        };
+        let appkey = fields.take_text("appkey")?;
+        (account, Credential::ApiKey { appkey, sharedsecret: fields.take_text("sharedsecret")? })
     };
     let (name, tags, description, ignored) = (None, Vec::new(), None, Vec::new());
-    Ok(Entry { place, name, url, account, credential, tags, description, ignored })
+    Ok(ImportEntry { location, name, url, account, credential, tags, description, ignored })
 }
 
-/// The fields that are of an API key alone.
-const API_KEY: [&str; 4] = ["shortname", "appname", "appkey", "sharedsecret"];
+/// Fields that only an API key has.
+const API_KEY_FIELDS: [&str; 4] = ["shortname", "appname", "appkey", "sharedsecret"];
 
-/// A NETOSECRET says everything; what stands beside it has to say the same.
-fn beside_netosecret(place: Place, fields: &mut Fields) -> Result<Entry, Problem> {
-    let secret = NetoSecret::of(&fields.text("netosecret")?)?;
+/// Builds an entry from a NETOSECRET. Further fields must agree with the NETOSECRET.
+fn parse_with_netosecret(location: EntryLocation, fields: &mut JsonFields) -> Result<ImportEntry, EntryProblem> {
+    let secret = NetoSecret::from_secret(&fields.take_text("netosecret")?)?;
     if let Some(name) = ["username", "password"].into_iter().find(|name| fields.has(name)) {
-        return Err(Problem::OtherKind(name));
+        return Err(EntryProblem::MixedKinds(name));
     }
-    let url = if fields.has("url") { Some(fields.url("url")?) } else { None };
-    let (shortname, appname) = (fields.open("shortname")?, fields.open("appname")?);
-    let appkey = fields.has("appkey").then(|| fields.text("appkey")).transpose()?;
-    let sharedsecret = fields.has("sharedsecret").then(|| fields.text("sharedsecret")).transpose()?;
-    for (name, agrees) in [
+    let url = if fields.has("url") { Some(fields.take_url("url")?) } else { None };
+    let (shortname, appname) = (fields.take_optional_text("shortname")?, fields.take_optional_text("appname")?);
+    let appkey = fields.has("appkey").then(|| fields.take_text("appkey")).transpose()?;
+    let sharedsecret = fields.has("sharedsecret").then(|| fields.take_text("sharedsecret")).transpose()?;
+    for (name, is_equal) in [
         ("url", url.is_none_or(|url| url == secret.url)),
         ("shortname", shortname.is_none_or(|shortname| shortname == secret.shortname)),
         ("appname", appname.is_none_or(|appname| appname == secret.appname)),
         ("appkey", appkey.is_none_or(|appkey| appkey == secret.appkey)),
         ("sharedsecret", sharedsecret.is_none_or(|sharedsecret| sharedsecret == secret.sharedsecret)),
     ] {
-        if !agrees {
-            return Err(Problem::Disagrees(name));
+        if !is_equal {
+            return Err(EntryProblem::Conflict(name));
         }
     }
-    Ok(Entry::of(place, secret))
+    Ok(ImportEntry::from_netosecret(location, secret))
 }
 
-fn needed(fields: &mut Fields, name: &'static str) -> Result<String, Problem> {
+fn required_text(fields: &mut JsonFields, name: &'static str) -> Result<String, EntryProblem> {
     let missing = FieldFault { name, problem: FieldProblem::Missing };
-    Ok(fields.open(name)?.ok_or(missing)?)
+    Ok(fields.take_optional_text(name)?.ok_or(missing)?)
 }
 
-/// A mistyped key helps more than the field that is missing.
-fn with_near(problem: Problem, others: &[String]) -> Problem {
-    let Problem::Field(FieldFault { name: missing, problem: FieldProblem::Missing }) = problem else { return problem };
-    match others.iter().find(|other| field::near_key(other) == Some(missing)) {
-        Some(near) => Problem::Near { missing, near: clean_name(near) },
+/// Adds the unknown key that is probably a misspelling of the missing field.
+fn suggest_misspelled_key(problem: EntryProblem, unknown_keys: &[String]) -> EntryProblem {
+    let EntryProblem::Field(FieldFault { name: missing, problem: FieldProblem::Missing }) = problem else {
+        return problem;
+    };
+    match unknown_keys.iter().find(|key| field::closest_to_key(key) == Some(missing)) {
+        Some(near) => EntryProblem::Misspelled { missing, near: sanitize_name(near) },
         None => problem,
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for EntryLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line(line) => write!(f, "line {line}"),
             Self::Item(item) => write!(f, "item {item}"),
             Self::Key(key) => write!(f, "'{key}'"),
-            Self::Whole => f.write_str("the object"),
+            Self::Document => f.write_str("the object"),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! The fields of a credential by all the names that they have in files.
+//! Fields of a credential, and all names that files use for them.
 
-use crate::profile::near;
+use crate::profile::near_matches;
 
-/// Every field, each under its one name.
+/// Canonical names of all fields.
 pub(super) const FIELDS: [&str; 11] = [
     "name",
     "shortname",
@@ -17,11 +17,11 @@ pub(super) const FIELDS: [&str; 11] = [
     "password",
 ];
 
-/// The longest key that is compared with them, in bytes.
-const LONGEST: usize = 64;
+/// Longest key that is checked for a misspelling, in bytes.
+const MAX_KEY_LEN: usize = 64;
 
-/// Further names: as the portal's pages, the recipes and neto's own lists call them.
-const OTHERS: [(&str, &str); 6] = [
+/// Other normalized names of fields, as used by the portal's pages, the recipes and neto's own lists.
+const ALIASES: [(&str, &str); 6] = [
     ("profile", "name"),
     ("tag", "tags"),
     ("apisharedsecret", "sharedsecret"),
@@ -30,8 +30,8 @@ const OTHERS: [(&str, &str); 6] = [
     ("apibaseurl", "url"),
 ];
 
-/// The fields that a variable may end in, the longer ones first, so that `API_URL` is not the url of `API_`.
-const VARIABLES: [(&str, &str); 14] = [
+/// Suffixes of variable names, longest first. Otherwise `API_URL` would be the url of `API_`.
+const VARIABLE_SUFFIXES: [(&str, &str); 14] = [
     ("API_SHARED_SECRET", "sharedsecret"),
     ("API_BASE_URL", "url"),
     ("SHARED_SECRET", "sharedsecret"),
@@ -48,38 +48,38 @@ const VARIABLES: [(&str, &str); 14] = [
     ("URL", "url"),
 ];
 
-/// The field that a column or key means, whatever its case, and whether it is written in one word or several.
-pub(super) fn of_key(key: &str) -> Option<&'static str> {
-    let plain = plain(key);
-    let known = FIELDS.into_iter().find(|field| *field == plain);
-    known.or_else(|| OTHERS.into_iter().find(|(other, _)| *other == plain).map(|(_, field)| field))
+/// Returns the field that a column or key names, ignoring case, blanks, `_` and `-`.
+pub(super) fn from_key(key: &str) -> Option<&'static str> {
+    let normalized = normalize(key);
+    let known = FIELDS.into_iter().find(|field| *field == normalized);
+    known.or_else(|| ALIASES.into_iter().find(|(alias, _)| *alias == normalized).map(|(_, field)| field))
 }
 
-/// The field that a column or key nearly means.
-pub(super) fn near_key(key: &str) -> Option<&'static str> {
-    // What is much longer is nothing mistyped, and to compare it takes long.
-    if key.len() > LONGEST {
+/// Returns the field with the name closest to a misspelled column or key.
+pub(super) fn closest_to_key(key: &str) -> Option<&'static str> {
+    // A longer key is not a misspelling, and the comparison would be slow.
+    if key.len() > MAX_KEY_LEN {
         return None;
     }
-    let best = *near(&plain(key), FIELDS).first()?;
+    let best = *near_matches(&normalize(key), FIELDS).first()?;
     FIELDS.into_iter().find(|field| *field == best)
 }
 
-/// What a variable holds, with what stands before that: `ACME_APP_KEY` is the appkey of `ACME_`, and the connectors'
-/// `NETO__API__APP_NAME` the appname of `NETO__API__`.
-pub(super) fn of_variable(name: &str) -> Option<(String, &'static str)> {
+/// Splits the name of a variable into a prefix and a field. `ACME_APP_KEY` is the appkey of `ACME_`; the connectors'
+/// `NETO__API__APP_NAME` is the appname of `NETO__API__`.
+pub(super) fn from_variable(name: &str) -> Option<(String, &'static str)> {
     let name = name.to_ascii_uppercase();
-    let ends = |(end, field): (&str, &'static str)| {
-        let before = name.strip_suffix(end)?;
-        (before.is_empty() || before.ends_with('_')).then_some((before, field))
+    let strip_suffix = |(suffix, field): (&str, &'static str)| {
+        let prefix = name.strip_suffix(suffix)?;
+        (prefix.is_empty() || prefix.ends_with('_')).then_some((prefix, field))
     };
-    let (before, field) = VARIABLES.into_iter().find_map(ends)?;
-    // `ACME_API_APP_KEY` goes with `ACME_API_URL`, whose `API` is a part of the field.
-    let before = before.strip_suffix("API_").filter(|rest| rest.is_empty() || rest.ends_with('_')).unwrap_or(before);
-    Some((before.to_owned(), field))
+    let (prefix, field) = VARIABLE_SUFFIXES.into_iter().find_map(strip_suffix)?;
+    // `ACME_API_APP_KEY` must get the prefix of `ACME_API_URL`, where `API_` is part of the suffix.
+    let prefix = prefix.strip_suffix("API_").filter(|rest| rest.is_empty() || rest.ends_with('_')).unwrap_or(prefix);
+    Some((prefix.to_owned(), field))
 }
 
-fn plain(key: &str) -> String {
+fn normalize(key: &str) -> String {
     key.trim().chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
 }
 
@@ -102,10 +102,10 @@ mod tests {
             ("contact", None),
             ("", None),
         ] {
-            assert_eq!(of_key(key), field, "{key}");
+            assert_eq!(from_key(key), field, "{key}");
         }
         assert_eq!(
-            (near_key("Short nam"), near_key("apkey"), near_key("contact")),
+            (closest_to_key("Short nam"), closest_to_key("apkey"), closest_to_key("contact")),
             (Some("shortname"), Some("appkey"), None)
         );
     }
@@ -130,8 +130,8 @@ mod tests {
             ("MYURL", None),
             ("NETO_TOKEN", None),
         ] {
-            let found = of_variable(name);
-            assert_eq!(found.as_ref().map(|(before, field)| (before.as_str(), *field)), wanted, "{name}");
+            let found = from_variable(name);
+            assert_eq!(found.as_ref().map(|(prefix, field)| (prefix.as_str(), *field)), wanted, "{name}");
         }
     }
 }

@@ -1,68 +1,68 @@
-//! JSON: an object with the fields, a list of such objects, objects by name, and NETOSECRETs in the place of any of them;
-//! also an object a line.
+//! JSON format: an object of fields, a list of objects, objects by profile name, or one object per line. A NETOSECRET
+//! may replace an object.
 
-use super::{Entry, Form, Import, ImportError, Place, Problem, Wrong, field};
+use super::{EntryError, EntryLocation, EntryProblem, Import, ImportEntry, ImportError, ImportFormat, field};
 use crate::profile::ProfileName;
-use crate::secret::json::clean_name;
+use crate::secret::json::sanitize_name;
 use crate::secret::{Json, NetoSecret};
 use std::collections::BTreeMap;
 
-/// Reads a text that starts with a brace or a bracket.
+/// Parses a text that starts with `{` or `[`.
 pub(super) fn read(text: &str) -> Result<Import, ImportError> {
-    let found = match Json::parse(text) {
+    let entries: Vec<_> = match Json::parse(text) {
         Ok(Json::List(items)) => {
-            items.into_iter().enumerate().map(|(at, item)| value(Place::Item(at + 1), item)).collect()
+            items.into_iter().enumerate().map(|(at, item)| parse_value(EntryLocation::Item(at + 1), item)).collect()
         }
-        Ok(Json::Object(fields)) => object(fields),
-        Ok(other) => vec![value(Place::Whole, other)],
-        Err(fault) => by_line(text).ok_or(ImportError::Json(fault))?,
+        Ok(Json::Object(fields)) => parse_object(fields),
+        Ok(other) => vec![parse_value(EntryLocation::Document, other)],
+        Err(error) => parse_lines(text).ok_or(ImportError::Json(error))?,
     };
-    let ignored = found.iter().flatten().flat_map(|entry| entry.ignored.clone()).collect();
-    Ok(Import { form: Form::Json, found, ignored })
+    let ignored = entries.iter().flatten().flat_map(|entry| entry.ignored.clone()).collect();
+    Ok(Import { format: ImportFormat::Json, entries, ignored })
 }
 
-/// An object a line, as `jq -c` writes them; nothing unless the first line is one.
-fn by_line(text: &str) -> Option<Vec<Result<Entry, Wrong>>> {
+/// Parses one object per line, as written by `jq -c`. Returns `None` if the first line is not an object.
+fn parse_lines(text: &str) -> Option<Vec<Result<ImportEntry, EntryError>>> {
     let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).peekable();
     let (_, first) = lines.peek()?;
     if !matches!(Json::parse(first), Ok(Json::Object(_))) {
         return None;
     }
-    let read = |(at, line)| match Json::parse(line) {
-        Ok(json) => value(Place::Line(at + 1), json),
-        Err(fault) => Err(Wrong { place: Place::Line(at + 1), problem: fault.into() }),
+    let parse_line = |(at, line)| match Json::parse(line) {
+        Ok(json) => parse_value(EntryLocation::Line(at + 1), json),
+        Err(error) => Err(EntryError { location: EntryLocation::Line(at + 1), problem: error.into() }),
     };
-    Some(lines.map(read).collect())
+    Some(lines.map(parse_line).collect())
 }
 
-/// The fields of one credential, or credentials by name.
-fn object(fields: BTreeMap<String, Json>) -> Vec<Result<Entry, Wrong>> {
-    let nested = fields.values().any(|value| matches!(value, Json::Object(_)));
-    let known = fields.keys().any(|key| field::of_key(key).is_some());
-    if known && !nested {
-        return vec![Entry::read(Place::Whole, fields)];
+/// Parses the fields of one credential, or credentials by profile name.
+fn parse_object(fields: BTreeMap<String, Json>) -> Vec<Result<ImportEntry, EntryError>> {
+    let has_nested = fields.values().any(|value| matches!(value, Json::Object(_)));
+    let has_known_key = fields.keys().any(|key| field::from_key(key).is_some());
+    if has_known_key && !has_nested {
+        return vec![ImportEntry::from_fields(EntryLocation::Document, fields)];
     }
-    fields.into_iter().map(|(name, value)| by_name(&name, value)).collect()
+    fields.into_iter().map(|(name, value)| parse_named(&name, value)).collect()
 }
 
-fn by_name(key: &str, json: Json) -> Result<Entry, Wrong> {
-    let place = Place::Key(clean_name(key));
-    let entry = value(place.clone(), json)?;
+fn parse_named(key: &str, json: Json) -> Result<ImportEntry, EntryError> {
+    let location = EntryLocation::Key(sanitize_name(key));
+    let entry = parse_value(location.clone(), json)?;
     let name: ProfileName = match key.parse() {
         Ok(name) => name,
-        Err(error) => return Err(Wrong { place, problem: Problem::Name(error) }),
+        Err(error) => return Err(EntryError { location, problem: EntryProblem::Name(error) }),
     };
-    Ok(Entry { name: entry.name.or(Some(name)), ..entry })
+    Ok(ImportEntry { name: entry.name.or(Some(name)), ..entry })
 }
 
-fn value(place: Place, json: Json) -> Result<Entry, Wrong> {
+fn parse_value(location: EntryLocation, json: Json) -> Result<ImportEntry, EntryError> {
     let problem = match json {
-        Json::Object(fields) => return Entry::read(place, fields),
-        Json::Text(text) => match NetoSecret::of(&text) {
-            Ok(secret) => return Ok(Entry::of(place, secret)),
+        Json::Object(fields) => return ImportEntry::from_fields(location, fields),
+        Json::Text(text) => match NetoSecret::from_secret(&text) {
+            Ok(secret) => return Ok(ImportEntry::from_netosecret(location, secret)),
             Err(error) => error.into(),
         },
-        other => Problem::NoFields { found: other.kind() },
+        other => EntryProblem::NotAnObject { found: other.kind() },
     };
-    Err(Wrong { place, problem })
+    Err(EntryError { location, problem })
 }

@@ -1,13 +1,13 @@
-//! The credentials of many tenants out of one text, in the forms in which they lie about.
+//! Import of the credentials of many tenants from one text, in any of the formats that people keep them in.
 //!
-//! Owns which form a text has and what stands in each of its places. Knows no store: what an entry is called there, and
-//! what becomes of it, is not decided here. No error holds a value.
+//! Owns the detection of the format and the parsing of every entry. Knows no profile store: the caller chooses profile
+//! names and what to do with each entry. No error contains a value.
 //!
-//! - `text`: bytes as people save them, to text;
-//! - `lines`: NETOSECRETs a line each, `.env` files, and the constants of a script, with `assignment` for one
-//!   `NAME=VALUE` and `quote` for its value;
+//! - `text`: decodes the bytes of a file;
+//! - `lines`: one NETOSECRET per line, `.env` files, and constants of a script; `assignment` parses `NAME=VALUE`, and
+//!   `quote` parses its value;
 //! - `json` and `csv`;
-//! - `field`: the fields by all their names; `entry`: what they come to.
+//! - `field`: all names of the fields; `entry`: an entry from its fields.
 
 mod assignment;
 mod csv;
@@ -20,72 +20,72 @@ mod quote;
 mod tests;
 mod text;
 
-pub use entry::{Entry, Place, Problem, Wrong};
+pub use entry::{EntryError, EntryLocation, EntryProblem, ImportEntry};
 pub use text::TextError;
 
-use super::JsonFault;
+use super::JsonError;
 use std::fmt;
 
-/// The form of a text.
+/// Format of a text with credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// NETOSECRETs, on lines of their own.
+pub enum ImportFormat {
+    /// NETOSECRETs, each on its own lines.
     Lines,
     /// `NAME=VALUE`: a `.env` file, or the constants of a script.
     Assignments,
-    /// Objects.
+    /// JSON objects or NETOSECRETs.
     Json,
-    /// A header line and a row each.
+    /// Header line, then one row per credential.
     Csv,
 }
 
-/// What was found in a text.
+/// Entries and format of a text.
 #[derive(Debug)]
 pub struct Import {
-    /// The form that it has.
-    pub form: Form,
-    /// Everything that is a credential or should be one, in the order of the text.
-    pub found: Vec<Result<Entry, Wrong>>,
-    /// The names, cleaned, of what stands beside and is not kept.
+    /// Format of the text.
+    pub format: ImportFormat,
+    /// Valid and invalid entries, in the order of the text.
+    pub entries: Vec<Result<ImportEntry, EntryError>>,
+    /// Sanitized names of fields and variables that are not imported.
     pub ignored: Vec<String>,
 }
 
-/// Why nothing can be taken from a text as a whole.
+/// Reason why a text as a whole cannot be imported.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {
-    /// Bytes that are no text.
+    /// Bytes that are not text.
     #[error(transparent)]
     Text(#[from] TextError),
-    /// None of the forms.
+    /// Text in an unknown format.
     #[error("no form of credentials that neto knows")]
     Unknown,
-    /// A form without a credential in it.
+    /// Known format without a credential.
     #[error("{0} without a credential in it")]
-    Empty(Form),
-    /// JSON that cannot be read.
+    Empty(ImportFormat),
+    /// Invalid JSON.
     #[error("{0}")]
-    Json(JsonFault),
-    /// Columns of a CSV that do not do; a sentence each.
+    Json(JsonError),
+    /// CSV header with invalid columns; one clause for each problem.
     #[error("the header line {}", .0.join(", and "))]
     Header(Vec<String>),
 }
 
 impl Import {
-    /// Reads everything. The form is seen from the text alone.
+    /// Parses a text. The format is detected from the text alone.
     ///
     /// # Errors
-    /// [`ImportError`] where the text as a whole is not to be read; what is wrong in one place is in `found`.
+    /// [`ImportError`] if the text as a whole cannot be parsed. Errors of single entries are in `entries`.
     pub fn read(bytes: Vec<u8>) -> Result<Self, ImportError> {
         let text = text::decode(bytes)?;
         let mut import = if text.trim_start().starts_with(['{', '[']) {
             json::read(&text)?
-        } else if let Some(header) = csv::Header::find(&text) {
+        } else if let Some(header) = csv::CsvHeader::find(&text) {
             csv::read(&header?)
         } else {
             lines::read(&text).ok_or(ImportError::Unknown)?
         };
-        if import.found.is_empty() {
-            return Err(ImportError::Empty(import.form));
+        if import.entries.is_empty() {
+            return Err(ImportError::Empty(import.format));
         }
         import.ignored.sort();
         import.ignored.dedup();
@@ -93,7 +93,7 @@ impl Import {
     }
 }
 
-impl fmt::Display for Form {
+impl fmt::Display for ImportFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Lines => "lines of NETOSECRETs",

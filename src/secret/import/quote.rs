@@ -1,141 +1,142 @@
-//! The value of an assignment: taken where it is plain text in a shell, in a `.env` file or in Python, and refused where
-//! a program would have to work it out.
+//! Values of assignments. Accepts plain text of a shell, a `.env` file or Python. Refuses values that a program would
+//! have to evaluate.
 
 use zeroize::Zeroizing;
 
-/// The quotes that shells and Python know, and those that word processors make of them.
+/// Opening and closing quotes of shells and Python, and the typographic quotes of word processors.
 const QUOTES: [(char, char); 4] = [('\'', '\''), ('"', '"'), ('\u{201c}', '\u{201d}'), ('\u{2018}', '\u{2019}')];
 
-/// Room for any real value, in bytes.
-const ROOM: usize = 4096;
+/// Initial size of a buffer, enough for any real value, in bytes.
+const INITIAL_CAPACITY: usize = 4096;
 
-/// A value, and how many bytes of the text it takes.
-pub(super) struct Value {
+/// Parsed value of an assignment, and the number of bytes consumed up to the end of the line.
+pub(super) struct AssignedValue {
     pub(super) text: Zeroizing<String>,
-    pub(super) length: usize,
+    pub(super) consumed: usize,
 }
 
-/// Why a value cannot be taken.
+/// Reason why a value is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unfit {
-    /// Its quote is nowhere closed.
-    Open,
-    /// It is an expression, or holds one.
+pub(super) enum ValueError {
+    /// A quote is not closed.
+    UnclosedQuote,
+    /// The value is or contains an expression.
     Expression,
 }
 
-/// Who wrote it, as far as that matters.
+/// Language whose quoting rules a value follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Language {
     /// `NAME=VALUE`: a shell, or a `.env` file.
     Shell,
-    /// `NAME = VALUE`: Python; a `.env` file too, but then without backslashes and dollars.
+    /// `NAME = VALUE`: Python, or a `.env` file whose values contain no backslash and no dollar sign.
     Python,
 }
 
-/// Reads the value at the start of `rest`, which follows an equals sign and its blanks.
-pub(super) fn read(rest: &str, language: Language) -> Result<Value, Unfit> {
+/// Parses the value at the start of `rest`, the text after an equals sign and blanks.
+pub(super) fn read(rest: &str, language: Language) -> Result<AssignedValue, ValueError> {
     match QUOTES.iter().find(|(open, _)| rest.starts_with(*open)) {
-        Some(_) => quoted(rest, language),
-        None => bare(rest),
+        Some(_) => parse_quoted(rest, language),
+        None => parse_bare(rest),
     }
 }
 
-/// Whether the value at the start of `rest` stands in quotes.
+/// Returns true if `rest` starts with a quote.
 pub(super) fn is_quoted(rest: &str) -> bool {
     QUOTES.iter().any(|(open, _)| rest.starts_with(*open))
 }
 
-/// Up to the end of the line, without a comment.
-fn bare(rest: &str) -> Result<Value, Unfit> {
+/// Parses an unquoted value, which ends at a comment or at the end of the line.
+fn parse_bare(rest: &str) -> Result<AssignedValue, ValueError> {
     let line = rest.split('\n').next().unwrap_or_default();
     let value = if line.starts_with('#') { "" } else { line.split(" #").next().unwrap_or_default() };
     let value = value.trim().trim_end_matches(';');
     let mut characters = value.chars().peekable();
     while let Some(character) = characters.next() {
-        let works = match character {
+        let is_expression = match character {
             '(' | ')' | '[' | ']' | '{' | '}' | '`' | '"' | '\'' | '\\' => true,
             '$' => starts_expansion(characters.peek().copied()),
             _ => false,
         };
-        if works {
-            return Err(Unfit::Expression);
+        if is_expression {
+            return Err(ValueError::Expression);
         }
     }
-    Ok(Value { text: Zeroizing::new(value.to_owned()), length: line.len() })
+    Ok(AssignedValue { text: Zeroizing::new(value.to_owned()), consumed: line.len() })
 }
 
-/// One word of quoted pieces: `'it'\''s'`.
-fn quoted(rest: &str, language: Language) -> Result<Value, Unfit> {
-    // Reserved at once: a text that grows leaves copies of itself behind.
-    let mut text = Zeroizing::new(String::with_capacity(rest.len().min(ROOM)));
-    let mut left = rest;
-    while let Some(first) = left.chars().next() {
-        let after = &left[first.len_utf8()..];
+/// Parses one word made of quoted pieces: `'it'\''s'`.
+fn parse_quoted(rest: &str, language: Language) -> Result<AssignedValue, ValueError> {
+    // Reserved at once: a growing string leaves copies of the secret in memory.
+    let mut text = Zeroizing::new(String::with_capacity(rest.len().min(INITIAL_CAPACITY)));
+    let mut remaining = rest;
+    while let Some(first) = remaining.chars().next() {
+        let after = &remaining[first.len_utf8()..];
         if let Some((_, close)) = QUOTES.iter().find(|(open, _)| *open == first) {
-            left = piece(after, (first, *close), language, &mut text)?;
+            remaining = parse_quoted_piece(after, (first, *close), language, &mut text)?;
         } else if first == '\\' && language == Language::Shell {
-            let next = after.chars().next().filter(|next| *next != '\n').ok_or(Unfit::Expression)?;
+            let next = after.chars().next().filter(|next| *next != '\n').ok_or(ValueError::Expression)?;
             text.push(next);
-            left = &after[next.len_utf8()..];
+            remaining = &after[next.len_utf8()..];
         } else {
             break;
         }
     }
-    let line = left.split('\n').next().unwrap_or_default();
+    let line = remaining.split('\n').next().unwrap_or_default();
     let tail = line.trim_start();
     if !(tail.is_empty() || tail.starts_with(['#', ';'])) {
-        return Err(Unfit::Expression);
+        return Err(ValueError::Expression);
     }
-    let length = rest.len() - left.len() + line.len();
-    Ok(Value { text, length })
+    let consumed = rest.len() - remaining.len() + line.len();
+    Ok(AssignedValue { text, consumed })
 }
 
-/// What stands between quotes, put to `text`; what follows the closing one.
-fn piece<'a>(
-    mut left: &'a str,
+/// Appends the text between quotes to `text`, and returns the text after the closing quote.
+fn parse_quoted_piece<'a>(
+    mut remaining: &'a str,
     (open, close): (char, char),
     language: Language,
     text: &mut String,
-) -> Result<&'a str, Unfit> {
-    let shell_double = language == Language::Shell && open == '"';
-    let escapes = shell_double || (language == Language::Python && open.is_ascii());
-    while let Some(character) = left.chars().next() {
-        left = &left[character.len_utf8()..];
+) -> Result<&'a str, ValueError> {
+    let is_shell_double = language == Language::Shell && open == '"';
+    let has_escapes = is_shell_double || (language == Language::Python && open.is_ascii());
+    while let Some(character) = remaining.chars().next() {
+        remaining = &remaining[character.len_utf8()..];
         if character == close {
-            return Ok(left);
+            return Ok(remaining);
         }
-        let next = left.chars().next();
+        let next = remaining.chars().next();
         match (character, next) {
-            ('\\', Some(next)) if escapes => {
-                if let Some(meant) = escaped(next, language) {
-                    text.push(meant);
-                    left = &left[next.len_utf8()..];
+            ('\\', Some(next)) if has_escapes => {
+                if let Some(unescaped) = unescape(next, language) {
+                    text.push(unescaped);
+                    remaining = &remaining[next.len_utf8()..];
                 } else {
                     text.push('\\');
                 }
             }
-            ('`', _) if shell_double => return Err(Unfit::Expression),
-            ('$', next) if shell_double && starts_expansion(next) => return Err(Unfit::Expression),
+            ('`', _) if is_shell_double => return Err(ValueError::Expression),
+            ('$', next) if is_shell_double && starts_expansion(next) => return Err(ValueError::Expression),
             _ => text.push(character),
         }
     }
-    Err(Unfit::Open)
+    Err(ValueError::UnclosedQuote)
 }
 
-/// What a backslash makes of the character behind it; nothing where it stands for itself.
-fn escaped(next: char, language: Language) -> Option<char> {
+/// Returns the character that an escape sequence means. Returns `None` if the backslash is literal.
+fn unescape(next: char, language: Language) -> Option<char> {
     match next {
         '\\' | '"' => Some(next),
         '$' | '`' if language == Language::Shell => Some(next),
         '\'' if language == Language::Python => Some(next),
-        // In a shell two characters; in Python and most `.env` readers one, which no credential holds.
+        // Two literal characters in a shell. One control character in Python and most `.env` parsers; no credential
+        // contains control characters.
         'n' | 'r' | 't' if language == Language::Python => Some('\n'),
         _ => None,
     }
 }
 
-/// Whether a dollar before this character stands for something else.
+/// Returns true if a dollar sign before this character starts an expansion.
 fn starts_expansion(next: Option<char>) -> bool {
     next.is_some_and(|next| next.is_ascii_alphanumeric() || "_({*@#?$!-".contains(next))
 }
@@ -145,7 +146,7 @@ mod tests {
     use super::*;
     use Language::{Python, Shell};
 
-    fn value(text: &str, language: Language) -> Result<String, Unfit> {
+    fn value(text: &str, language: Language) -> Result<String, ValueError> {
         read(text, language).map(|value| value.text.to_string())
     }
 
@@ -181,20 +182,20 @@ mod tests {
     #[test]
     fn what_a_program_works_out_is_refused() {
         for (text, language, wanted) in [
-            ("$(pass show acme)", Shell, Unfit::Expression),
-            ("${APPKEY:-x}", Shell, Unfit::Expression),
-            ("a$b", Shell, Unfit::Expression),
-            ("`pass`", Shell, Unfit::Expression),
-            ("\"a$b\"", Shell, Unfit::Expression),
-            ("\"${A}\"", Shell, Unfit::Expression),
-            ("\"`a`\"", Shell, Unfit::Expression),
-            ("'a' 'b'", Shell, Unfit::Expression),
-            ("'a'b", Shell, Unfit::Expression),
-            ("os.environ[\"A\"]", Python, Unfit::Expression),
-            ("\"a\" + b", Python, Unfit::Expression),
-            ("'abc", Shell, Unfit::Open),
-            ("\"abc\\\"", Shell, Unfit::Open),
-            ("'it'\\''s", Shell, Unfit::Open),
+            ("$(pass show acme)", Shell, ValueError::Expression),
+            ("${APPKEY:-x}", Shell, ValueError::Expression),
+            ("a$b", Shell, ValueError::Expression),
+            ("`pass`", Shell, ValueError::Expression),
+            ("\"a$b\"", Shell, ValueError::Expression),
+            ("\"${A}\"", Shell, ValueError::Expression),
+            ("\"`a`\"", Shell, ValueError::Expression),
+            ("'a' 'b'", Shell, ValueError::Expression),
+            ("'a'b", Shell, ValueError::Expression),
+            ("os.environ[\"A\"]", Python, ValueError::Expression),
+            ("\"a\" + b", Python, ValueError::Expression),
+            ("'abc", Shell, ValueError::UnclosedQuote),
+            ("\"abc\\\"", Shell, ValueError::UnclosedQuote),
+            ("'it'\\''s", Shell, ValueError::UnclosedQuote),
         ] {
             assert_eq!(value(text, language), Err(wanted), "{text}");
         }
@@ -203,7 +204,7 @@ mod tests {
     #[test]
     fn the_whole_line_is_consumed() {
         for (text, length) in [("abc # x\nrest", 7), ("'a\nb' # x\nrest", 9), ("'a';\nrest", 4)] {
-            assert_eq!(read(text, Shell).unwrap().length, length, "{text}");
+            assert_eq!(read(text, Shell).unwrap().consumed, length, "{text}");
         }
     }
 }

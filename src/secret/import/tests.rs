@@ -1,5 +1,4 @@
-//! Every form in every spelling; what is wrong in each, and that no message holds a value; and that what is written comes
-//! back from any form.
+//! Tests of every format in every spelling: parsing, errors without values, and round trips through each format.
 
 use super::*;
 use crate::secret::{Account, Credential, FieldFault, FieldProblem, NetoSecret, NetoSecretError, Secret};
@@ -7,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use proptest::prelude::*;
 
-/// A NETOSECRET of a tenant; its secrets hold the word that no message may.
+/// Returns a NETOSECRET of a tenant. Its secrets contain `canary`, which no message may contain.
 fn netosecret(shortname: &str) -> String {
     let json = format!(
         r#"{{"url":"https://a.example","shortname":"{shortname}","appname":"soc","appkey":"canary-key","sharedsecret":"canary-secret"}}"#
@@ -19,27 +18,28 @@ fn read(text: &str) -> Result<Import, ImportError> {
     Import::read(text.as_bytes().to_vec())
 }
 
-/// Where and of which tenant each entry is, or what is wrong there.
-fn places(text: &str) -> Vec<String> {
-    let told = |found: &Result<Entry, Wrong>| match found {
-        Ok(Entry { place, name, account: Account::ApiKey { shortname, .. }, .. }) => {
+/// Returns the location and the tenant of each entry, or its error.
+fn describe_entries(text: &str) -> Vec<String> {
+    let describe = |found: &Result<ImportEntry, EntryError>| match found {
+        Ok(ImportEntry { location, name, account: Account::ApiKey { shortname, .. }, .. }) => {
             let name = name.as_ref().map(|name| format!(" as {name}")).unwrap_or_default();
-            format!("{place} {shortname}{name}")
+            format!("{location} {shortname}{name}")
         }
-        Ok(Entry { place, account: Account::Person { username }, .. }) => format!("{place} {username}"),
-        Err(Wrong { place, problem }) => format!("{place}: {problem}"),
+        Ok(ImportEntry { location, account: Account::Person { username }, .. }) => format!("{location} {username}"),
+        Err(EntryError { location, problem }) => format!("{location}: {problem}"),
     };
-    let told = read(text).unwrap_or_else(|error| panic!("{error}: {text}")).found.iter().map(told).collect::<Vec<_>>();
-    assert!(told.iter().all(|line| !line.contains("canary")), "{told:?}");
-    told
+    let lines =
+        read(text).unwrap_or_else(|error| panic!("{error}: {text}")).entries.iter().map(describe).collect::<Vec<_>>();
+    assert!(lines.iter().all(|line| !line.contains("canary")), "{lines:?}");
+    lines
 }
 
-/// The five fields, in clear as files have them.
+/// Assignments of the five fields in plaintext.
 const FIELDS: &str =
     "APPNAME='soc'\nAPPKEY='canary-key'\nSHORTNAME='acme'\nSHARED_SECRET='canary-secret'\nURL='https://a.example'\n";
 
-fn acme() -> Entry {
-    Entry::of(Place::Line(1), NetoSecret::parse(&netosecret("acme")).unwrap())
+fn acme() -> ImportEntry {
+    ImportEntry::from_netosecret(EntryLocation::Line(1), NetoSecret::parse(&netosecret("acme")).unwrap())
 }
 
 #[test]
@@ -47,44 +47,44 @@ fn every_form_of_one_credential_is_the_same() {
     let n = netosecret("acme");
     let wrapped =
         |end: &str| n.as_bytes().chunks(60).map(|line| String::from_utf8_lossy(line) + end).collect::<String>();
-    for (form, text) in [
-        (Form::Lines, n.clone()),
-        (Form::Lines, format!("# mine\n\n  \"{n}\"  \n")),
-        (Form::Lines, wrapped("\n")),
-        (Form::Lines, wrapped("\r\n")),
-        (Form::Lines, format!("{n} # acme\n")),
-        (Form::Lines, n.trim_end_matches('=').replace('+', "-").replace('/', "_")),
-        (Form::Assignments, format!("NETOSECRET={n}\n")),
-        (Form::Assignments, format!("NETOSECRET={}", wrapped("\n"))),
-        (Form::Assignments, format!("NETOSECRET='{}'\n", wrapped("\n"))),
-        (Form::Assignments, format!("export NETOSECRET='{n}' # mine\nexport OTHER=x\n")),
-        (Form::Assignments, format!("$env:NETOSECRET = \"{n}\"")),
-        (Form::Assignments, format!("DATABASE_URL=x\nACME_NETOSECRET=\"{n}\"\nAPP_NAME=web\n")),
-        (Form::Assignments, FIELDS.to_owned()),
-        (Form::Assignments, format!("#!/bin/bash\nset -e\n{FIELDS}if [ -f x ]; then\n  token=`cat x`\nfi\n")),
-        (Form::Assignments, FIELDS.replace('=', " = ").replace("URL = 'https://a.example", "url = \"https://a.example/api/v1/auth/token").replace("token'", "token\"")),
-        (Form::Assignments, FIELDS.replace("URL=", "API_BASE_URL=").replace('\n', ";\n")),
-        (Form::Assignments, FIELDS.replace('\'', "").replace("APP", "NETO__API__APP_").replace("SH", "NETO__API__SH").replace("URL", "NETO__API__URL")),
-        (Form::Json, format!("[\"{n}\"]")),
-        (Form::Json, format!("{{\"netosecret\": \"{n}\"}}")),
-        (Form::Json, r#"{"shortname":"acme","appname":"soc","appkey":"canary-key","sharedsecret":"canary-secret","url":"https://a.example/"}"#.to_owned()),
-        (Form::Json, r#" [{"shortName":"acme","app_name":"soc","appKey":"canary-key","Shared Secret":"canary-secret","apiUrl":"https://a.example","tags":null}]"#.to_owned()),
-        (Form::Csv, "shortname,appname,appkey,sharedsecret,url\nacme,soc,canary-key,canary-secret,https://a.example\n".to_owned()),
-        (Form::Csv, "url;shared secret;App Key;APP_NAME;Short-Name\r\n\r\nhttps://a.example;\"canary-secret\"; canary-key ;soc;acme;;\r\n;;;;\r\n".to_owned()),
-        (Form::Csv, "sep=\t\n# ours\nnetosecret\turl\n".to_owned() + &n + "\t\n"),
-        (Form::Csv, format!("netosecret\n{n}\n")),
-        (Form::Csv, format!("netosecret,shortname,appkey\n{n},acme,canary-key\n")),
+    for (format, text) in [
+        (ImportFormat::Lines, n.clone()),
+        (ImportFormat::Lines, format!("# mine\n\n  \"{n}\"  \n")),
+        (ImportFormat::Lines, wrapped("\n")),
+        (ImportFormat::Lines, wrapped("\r\n")),
+        (ImportFormat::Lines, format!("{n} # acme\n")),
+        (ImportFormat::Lines, n.trim_end_matches('=').replace('+', "-").replace('/', "_")),
+        (ImportFormat::Assignments, format!("NETOSECRET={n}\n")),
+        (ImportFormat::Assignments, format!("NETOSECRET={}", wrapped("\n"))),
+        (ImportFormat::Assignments, format!("NETOSECRET='{}'\n", wrapped("\n"))),
+        (ImportFormat::Assignments, format!("export NETOSECRET='{n}' # mine\nexport OTHER=x\n")),
+        (ImportFormat::Assignments, format!("$env:NETOSECRET = \"{n}\"")),
+        (ImportFormat::Assignments, format!("DATABASE_URL=x\nACME_NETOSECRET=\"{n}\"\nAPP_NAME=web\n")),
+        (ImportFormat::Assignments, FIELDS.to_owned()),
+        (ImportFormat::Assignments, format!("#!/bin/bash\nset -e\n{FIELDS}if [ -f x ]; then\n  token=`cat x`\nfi\n")),
+        (ImportFormat::Assignments, FIELDS.replace('=', " = ").replace("URL = 'https://a.example", "url = \"https://a.example/api/v1/auth/token").replace("token'", "token\"")),
+        (ImportFormat::Assignments, FIELDS.replace("URL=", "API_BASE_URL=").replace('\n', ";\n")),
+        (ImportFormat::Assignments, FIELDS.replace('\'', "").replace("APP", "NETO__API__APP_").replace("SH", "NETO__API__SH").replace("URL", "NETO__API__URL")),
+        (ImportFormat::Json, format!("[\"{n}\"]")),
+        (ImportFormat::Json, format!("{{\"netosecret\": \"{n}\"}}")),
+        (ImportFormat::Json, r#"{"shortname":"acme","appname":"soc","appkey":"canary-key","sharedsecret":"canary-secret","url":"https://a.example/"}"#.to_owned()),
+        (ImportFormat::Json, r#" [{"shortName":"acme","app_name":"soc","appKey":"canary-key","Shared Secret":"canary-secret","apiUrl":"https://a.example","tags":null}]"#.to_owned()),
+        (ImportFormat::Csv, "shortname,appname,appkey,sharedsecret,url\nacme,soc,canary-key,canary-secret,https://a.example\n".to_owned()),
+        (ImportFormat::Csv, "url;shared secret;App Key;APP_NAME;Short-Name\r\n\r\nhttps://a.example;\"canary-secret\"; canary-key ;soc;acme;;\r\n;;;;\r\n".to_owned()),
+        (ImportFormat::Csv, "sep=\t\n# ours\nnetosecret\turl\n".to_owned() + &n + "\t\n"),
+        (ImportFormat::Csv, format!("netosecret\n{n}\n")),
+        (ImportFormat::Csv, format!("netosecret,shortname,appkey\n{n},acme,canary-key\n")),
     ] {
         let import = read(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
-        assert_eq!(import.form, form, "{text}");
+        assert_eq!(import.format, format, "{text}");
         assert_eq!(import.ignored, [""; 0], "{text}");
-        let [Ok(entry)] = &import.found[..] else { panic!("{:?} of {text}", import.found) };
-        let wanted = Entry { place: entry.place.clone(), ..acme() };
+        let [Ok(entry)] = &import.entries[..] else { panic!("{:?} of {text}", import.entries) };
+        let wanted = ImportEntry { location: entry.location.clone(), ..acme() };
         assert_eq!(*entry, wanted, "{text}");
         let marks = ["\u{feff}".to_owned() + &text].map(String::into_bytes);
         let utf16 = |unit: fn(u16) -> [u8; 2]| format!("\u{feff}{text}").encode_utf16().flat_map(unit).collect::<Vec<u8>>();
         for bytes in marks.into_iter().chain([utf16(u16::to_le_bytes), utf16(u16::to_be_bytes)]) {
-            let found = Import::read(bytes).unwrap().found;
+            let found = Import::read(bytes).unwrap().entries;
             assert_eq!(found, [Ok(wanted.clone())], "{text}");
         }
     }
@@ -112,7 +112,7 @@ fn several_are_found_where_they_stand() {
         (format!("NETOSECRET={a}\n{b}\n"), vec!["line 1 acme", "line 2 beta"]),
         (format!("{FIELDS}{FIELDS}"), vec!["line 1 acme", "line 6 acme"]),
         (format!("X=y\n{prefixed}{FIELDS}"), vec!["line 2 beta", "line 7 acme"]),
-        // In each of the three lengths of the padding.
+        // All three lengths of base64 padding.
         (["a", "bb", "ccc"].map(netosecret).join("\n"), vec!["line 1 a", "line 2 bb", "line 3 ccc"]),
         (
             format!(
@@ -137,7 +137,7 @@ fn several_are_found_where_they_stand() {
             vec!["line 2: the field 'shortname' holds control characters", "line 6 c, \"d\" as m"],
         ),
     ] {
-        let found = places(&text);
+        let found = describe_entries(&text);
         assert_eq!(found, wanted, "{text}");
     }
 }
@@ -194,7 +194,7 @@ fn what_is_wrong_is_told_with_its_place_and_never_its_value() {
         ),
         ("[{\"username\":\"alice\"}]".to_owned(), "item 1: the field 'password' is missing"),
     ] {
-        assert_eq!(places(&text), [wanted], "{text}");
+        assert_eq!(describe_entries(&text), [wanted], "{text}");
     }
 }
 
@@ -207,10 +207,10 @@ fn what_is_wrong_with_the_whole_is_told_once() {
         ("canary canary\n", ImportError::Unknown),
         ("acme,soc,canary-key,canary-secret\n", ImportError::Unknown),
         ("APP_NAME=web\nAPP_KEY=canary\nDATABASE_URL=canary\n", ImportError::Unknown),
-        ("[]", ImportError::Empty(Form::Json)),
-        ("shortname,appname,appkey,sharedsecret\n\n", ImportError::Empty(Form::Csv)),
-        ("[canary]", ImportError::Json(JsonFault::Syntax { line: 1, column: 2 })),
-        ("{\"a\":1,\"a\":2}", ImportError::Json(JsonFault::Duplicate("a".to_owned()))),
+        ("[]", ImportError::Empty(ImportFormat::Json)),
+        ("shortname,appname,appkey,sharedsecret\n\n", ImportError::Empty(ImportFormat::Csv)),
+        ("[canary]", ImportError::Json(JsonError::Syntax { line: 1, column: 2 })),
+        ("{\"a\":1,\"a\":2}", ImportError::Json(JsonError::Duplicate { key: "a".to_owned(), level: 1 })),
         (
             "name;shortnam;appname;appkey;sharedsecret;contact\n",
             header(&["has the unknown column 'shortnam' (did you mean 'shortname'?)"]),
@@ -222,7 +222,7 @@ fn what_is_wrong_with_the_whole_is_told_once() {
         ("netosecret,url,API URL\n", header(&["has the column 'url' twice"])),
         ("a\0b", ImportError::Text(TextError::Nul)),
     ] {
-        assert_eq!(read(text).map(|import| import.found).unwrap_err(), wanted, "{text}");
+        assert_eq!(read(text).map(|import| import.entries).unwrap_err(), wanted, "{text}");
     }
     for (bytes, error) in [
         (&b"name,\xe9"[..], TextError::Encoding { at: 5 }),
@@ -230,14 +230,14 @@ fn what_is_wrong_with_the_whole_is_told_once() {
         (b"\xff\xfea\0b", TextError::Utf16 { at: 4 }),
         (b"\xfe\xff\0a\xd8\0\0b", TextError::Utf16 { at: 4 }),
     ] {
-        assert_eq!(Import::read(bytes.to_vec()).map(|import| import.found).unwrap_err(), ImportError::Text(error));
+        assert_eq!(Import::read(bytes.to_vec()).map(|import| import.entries).unwrap_err(), ImportError::Text(error));
     }
 }
 
 #[test]
 fn what_is_not_kept_is_named() {
     let csv = "shortname,appname,appkey,sharedsecret,contact,\nacme,soc,k,s,canary,canary\n";
-    assert_eq!(read(csv).unwrap().found.len(), 1);
+    assert_eq!(read(csv).unwrap().entries.len(), 1);
     for (text, wanted) in [
         (csv, vec!["contact"]),
         (r#"{"shortname":"a","appname":"b","appkey":"c","sharedsecret":"d","role":"canary","note":{}}"#, vec![]),
@@ -247,8 +247,8 @@ fn what_is_not_kept_is_named() {
     }
 }
 
-/// One entry in each form.
-fn spell(entry: &Entry, form: usize) -> String {
+/// Renders an entry in the format with this number.
+fn spell(entry: &ImportEntry, form: usize) -> String {
     let (Account::ApiKey { shortname, appname }, Credential::ApiKey { appkey, sharedsecret }) =
         (&entry.account, &entry.credential)
     else {
@@ -295,10 +295,10 @@ proptest! {
     ) {
         let [shortname, appname, appkey, sharedsecret] = names;
         let (account, credential) = (Account::ApiKey { shortname, appname }, Credential::ApiKey { appkey: Secret::new(appkey), sharedsecret: Secret::new(sharedsecret) });
-        let entry = Entry { account, credential, ..acme() };
-        let found = read(&spell(&entry, form)).unwrap().found;
+        let entry = ImportEntry { account, credential, ..acme() };
+        let found = read(&spell(&entry, form)).unwrap().entries;
         let [Ok(read)] = &found[..] else { panic!("{found:?}") };
-        prop_assert_eq!(read, &Entry { place: read.place.clone(), ..entry });
+        prop_assert_eq!(read, &ImportEntry { location: read.location.clone(), ..entry });
     }
 
     #[test]
@@ -313,8 +313,14 @@ proptest! {
 #[test]
 fn a_missing_field_is_a_fault_of_its_name() {
     let missing = FieldFault { name: "appkey", problem: FieldProblem::Missing };
-    let found = read(&FIELDS.replace("APPKEY", "X")).unwrap().found;
-    assert_eq!(found, [Err(Wrong { place: Place::Line(1), problem: Problem::Field(missing) })]);
-    let found = read("NETOSECRET=").unwrap().found;
-    assert_eq!(found, [Err(Wrong { place: Place::Line(1), problem: Problem::Netosecret(NetoSecretError::Empty) })]);
+    let found = read(&FIELDS.replace("APPKEY", "X")).unwrap().entries;
+    assert_eq!(found, [Err(EntryError { location: EntryLocation::Line(1), problem: EntryProblem::Field(missing) })]);
+    let found = read("NETOSECRET=").unwrap().entries;
+    assert_eq!(
+        found,
+        [Err(EntryError {
+            location: EntryLocation::Line(1),
+            problem: EntryProblem::Netosecret(NetoSecretError::Empty)
+        })]
+    );
 }

@@ -1,43 +1,43 @@
-//! Bytes as editors and spreadsheets save them, to text with plain line ends.
+//! Decodes the files of editors and spreadsheets to text with `\n` line ends.
 
 use zeroize::Zeroizing;
 
-/// Why bytes are no text.
+/// Reason why bytes are not text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
     /// Neither UTF-8 nor marked as UTF-16.
     #[error("not UTF-8, nor UTF-16 with a byte-order mark (at byte {at})")]
     Encoding {
-        /// The first wrong byte, from 0.
+        /// Offset of the first invalid byte, from 0.
         at: usize,
     },
-    /// UTF-16 that is cut, or holds half a character.
+    /// UTF-16 that is truncated, or contains an unpaired surrogate.
     #[error("damaged UTF-16 (at byte {at})")]
     Utf16 {
-        /// The first wrong byte, from 0.
+        /// Offset of the first invalid byte, from 0.
         at: usize,
     },
-    /// NULs: UTF-16 without its mark, or no text at all.
+    /// NUL bytes: UTF-16 without a byte-order mark, or a binary file.
     #[error("no text: it holds NUL bytes (UTF-16 wants a byte-order mark)")]
     Nul,
 }
 
-/// UTF-8 with or without a byte-order mark, or UTF-16 with one; every line end becomes a line feed.
+/// Decodes UTF-8 with or without a byte-order mark, and UTF-16 with a byte-order mark. Every line end becomes `\n`.
 pub(super) fn decode(bytes: Vec<u8>) -> Result<Zeroizing<String>, TextError> {
     let bytes = Zeroizing::new(bytes);
     let text = match bytes[..] {
         [0xff, 0xfe, ref rest @ ..] => utf16(rest, u16::from_le_bytes)?,
         [0xfe, 0xff, ref rest @ ..] => utf16(rest, u16::from_be_bytes)?,
         [0xef, 0xbb, 0xbf, ref rest @ ..] => utf8(rest, 3)?,
-        ref all => utf8(all, 0)?,
+        ref bytes => utf8(bytes, 0)?,
     };
-    if text.contains('\0') { Err(TextError::Nul) } else { Ok(plain_line_ends(text)) }
+    if text.contains('\0') { Err(TextError::Nul) } else { Ok(normalize_line_ends(text)) }
 }
 
-fn utf8(bytes: &[u8], mark: usize) -> Result<Zeroizing<String>, TextError> {
+fn utf8(bytes: &[u8], mark_len: usize) -> Result<Zeroizing<String>, TextError> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(Zeroizing::new(text.to_owned())),
-        Err(error) => Err(TextError::Encoding { at: mark + error.valid_up_to() }),
+        Err(error) => Err(TextError::Encoding { at: mark_len + error.valid_up_to() }),
     }
 }
 
@@ -46,7 +46,7 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Zeroizing<String>, Te
     if !rest.is_empty() {
         return Err(TextError::Utf16 { at: 2 + pairs.len() * 2 });
     }
-    // Three bytes of UTF-8 are the most that a unit becomes; a text that grows leaves copies of itself behind.
+    // One UTF-16 unit becomes at most three bytes of UTF-8. A growing string would leave copies of secrets in memory.
     let mut text = Zeroizing::new(String::with_capacity(pairs.len() * 3));
     let mut at = 2;
     for character in char::decode_utf16(pairs.iter().map(|pair| unit(*pair))) {
@@ -57,17 +57,17 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Zeroizing<String>, Te
     Ok(text)
 }
 
-fn plain_line_ends(text: Zeroizing<String>) -> Zeroizing<String> {
+fn normalize_line_ends(text: Zeroizing<String>) -> Zeroizing<String> {
     if !text.contains('\r') {
         return text;
     }
-    let mut plain = Zeroizing::new(String::with_capacity(text.len()));
+    let mut normalized = Zeroizing::new(String::with_capacity(text.len()));
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
-        let both = character == '\r' && characters.peek() == Some(&'\n');
-        if !both {
-            plain.push(if character == '\r' { '\n' } else { character });
+        let is_crlf = character == '\r' && characters.peek() == Some(&'\n');
+        if !is_crlf {
+            normalized.push(if character == '\r' { '\n' } else { character });
         }
     }
-    plain
+    normalized
 }

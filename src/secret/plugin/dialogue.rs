@@ -1,178 +1,191 @@
-//! What is said to a plugin and what it says, but for its result: errors, and what it asks of the user.
+//! Dialogue with a plugin: sends keys and stanzas, collects errors, and forwards questions to the user. The callers
+//! handle the results.
 
-use super::error::{PluginError, cut, line, strike};
+use super::error::{PluginError, join_messages, truncate};
 use super::key::{PluginIdentity, PluginRecipient};
-use super::process::{Machine, Process};
-use super::stanza::Command;
-use super::{Host, PluginName};
-use crate::secret::{Secret, Unanswered};
+use super::process::{PluginProcess, StateMachine};
+use super::stanza::PluginCommand;
+use super::{PluginHost, PluginName};
+use crate::secret::{PrompterError, Redactor};
 use age_core::format::{FileKey, Stanza};
 use age_core::secrecy::ExposeSecret as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-/// How much of a public key shows in front of what a plugin says of it.
-const KEY_SHOWN: usize = 24;
+/// Most characters of a public key shown before the plugin's error about that key.
+const MAX_KEY_PREFIX: usize = 24;
 
-/// One conversation with one process.
+/// Minimum length of a redacted answer, in bytes. The gap left by a shorter answer would reveal it.
+const MIN_REDACTED_BYTES: usize = 4;
+
+/// Dialogue with one plugin process.
 pub(super) struct Dialogue<'a> {
-    host: Host<'a>,
+    host: PluginHost<'a>,
     plugin: &'a PluginName,
-    process: Process,
-    /// What must not come back in the plugin's words: answers given in hiding, identities.
-    secrets: Vec<Secret>,
-    /// The public keys, for errors that name one by its place.
+    process: PluginProcess,
+    /// Redactor for the plugin's texts; it knows the hidden answers and identities.
+    redactor: Redactor,
+    /// Public keys in the order sent, for errors that refer to a key by index.
     recipients: Vec<&'a str>,
-    /// What it said of its failure.
-    said: Vec<String>,
-    /// The first question without an answer.
-    unanswered: Option<Unanswered>,
+    /// Errors reported by the plugin, redacted.
+    errors: Vec<String>,
+    /// Reason why the first unanswered question got no answer.
+    unanswered: Option<PrompterError>,
 }
 
-/// What becomes of a word that not every conversation knows.
-pub(super) enum Taken {
-    /// It was understood.
-    Yes,
-    /// It is unknown, and the plugin may go on without it.
-    No,
-    /// It breaks the protocol in this way.
-    Breach(&'static str),
+/// Result of handling a command that belongs to only one state machine.
+pub(super) enum CommandOutcome {
+    /// The command was valid.
+    Handled,
+    /// The command is unknown; the plugin may continue without it.
+    Unsupported,
+    /// The command violates the protocol, as the text describes.
+    Violation(&'static str),
 }
 
 impl<'a> Dialogue<'a> {
     /// Starts the plugin.
-    pub(super) fn start(plugin: &'a PluginName, machine: Machine, host: Host<'a>) -> Result<Self, PluginError> {
-        let process = Process::start(plugin, machine, host.environment, host.patience)?;
-        let (secrets, recipients, said) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { host, plugin, process, secrets, recipients, said, unanswered: None })
+    pub(super) fn start(
+        plugin: &'a PluginName,
+        machine: StateMachine,
+        host: PluginHost<'a>,
+    ) -> Result<Self, PluginError> {
+        let process = PluginProcess::start(plugin, machine, host.environment, host.timeouts)?;
+        let (redactor, recipients, errors) = Default::default();
+        Ok(Self { host, plugin, process, redactor, recipients, errors, unanswered: None })
     }
 
-    /// A key to open with.
+    /// Sends an identity to decrypt with.
     pub(super) fn add_identity(&mut self, identity: &PluginIdentity) {
-        self.process.say(["add-identity", identity.text().reveal()], b"");
-        self.secrets.push(identity.text().clone());
+        self.process.send(["add-identity", identity.text().reveal()], b"");
+        self.redactor.add(identity.text().clone());
     }
 
-    /// A key to seal to.
+    /// Sends a recipient to encrypt to.
     pub(super) fn add_recipient(&mut self, recipient: &'a PluginRecipient) {
-        self.process.say(["add-recipient", recipient.as_str()], b"");
+        self.process.send(["add-recipient", recipient.as_str()], b"");
         self.recipients.push(recipient.as_str());
     }
 
-    /// A stanza of the one file.
+    /// Sends a stanza of the file.
     pub(super) fn add_stanza(&self, stanza: &Stanza) {
-        let words = ["recipient-stanza", "0", &stanza.tag].into_iter();
-        self.process.say(words.chain(stanza.args.iter().map(String::as_str)), &stanza.body);
+        let line = ["recipient-stanza", "0", &stanza.tag].into_iter();
+        self.process.send(line.chain(stanza.args.iter().map(String::as_str)), &stanza.body);
     }
 
-    /// The key to seal, and that neto minds which stanzas may stand together.
+    /// Sends the file key to encrypt, and announces that neto supports labels, which restrict combinations of
+    /// recipients.
     pub(super) fn add_file_key(&self, file_key: &FileKey) {
-        self.process.say(["extension-labels"], b"");
-        self.process.say(["wrap-file-key"], file_key.expose_secret());
+        self.process.send(["extension-labels"], b"");
+        self.process.send(["wrap-file-key"], file_key.expose_secret());
     }
 
-    /// Lets the plugin speak until it is done; `take` gets what it says besides errors and questions.
-    pub(super) fn listen(&mut self, mut take: impl FnMut(Command) -> Taken) -> Result<(), PluginError> {
-        self.process.say(["done"], b"");
+    /// Handles the plugin's commands until the plugin is done. `handle` gets all commands besides errors, messages and
+    /// questions.
+    pub(super) fn listen(
+        &mut self,
+        mut handle: impl FnMut(PluginCommand) -> CommandOutcome,
+    ) -> Result<(), PluginError> {
+        self.process.send(["done"], b"");
         loop {
-            let command = self.process.hear()?;
+            let command = self.process.receive()?;
             match command.name.as_str() {
                 "done" => break,
-                "error" => self.note(&command),
-                "msg" => self.tell(&command),
-                "confirm" => self.decide(&command)?,
-                "request-public" => self.ask(&command, false)?,
-                "request-secret" => self.ask(&command, true)?,
-                _ => match take(command) {
-                    Taken::Yes => self.process.say(["ok"], b""),
-                    Taken::No => self.process.say(["unsupported"], b""),
-                    Taken::Breach(what) => return Err(self.process.breach(what)),
+                "error" => self.record_error(&command),
+                "msg" => self.show_message(&command),
+                "confirm" => self.request_decision(&command)?,
+                "request-public" => self.request_value(&command, false)?,
+                "request-secret" => self.request_value(&command, true)?,
+                _ => match handle(command) {
+                    CommandOutcome::Handled => self.process.send(["ok"], b""),
+                    CommandOutcome::Unsupported => self.process.send(["unsupported"], b""),
+                    CommandOutcome::Violation(what) => return Err(self.process.protocol_error(what)),
                 },
             }
         }
-        self.process.end();
+        self.process.finish();
         Ok(())
     }
 
-    /// Whether the plugin said of something that it failed.
+    /// Returns true if the plugin reported an error.
     pub(super) fn has_errors(&self) -> bool {
-        !self.said.is_empty()
+        !self.errors.is_empty()
     }
 
-    /// Why there is no result, if a missing answer or the plugin says so.
+    /// Returns the failure caused by a missing answer or reported by the plugin.
     pub(super) fn failure(&self) -> Option<PluginError> {
         let program = self.process.program().to_owned();
         if let Some(why) = self.unanswered.clone() {
             return Some(PluginError::Unanswered { program, why });
         }
-        self.has_errors().then(|| PluginError::Said { program, text: line(&self.said) })
+        self.has_errors().then(|| PluginError::Reported { program, text: join_messages(&self.errors) })
     }
 
-    /// There is a result, and it is not what it should be.
-    pub(super) fn breach(&self, what: &'static str) -> PluginError {
-        self.process.breach(what)
+    /// Returns the error for a result that violates the protocol.
+    pub(super) fn protocol_error(&self, what: &'static str) -> PluginError {
+        self.process.protocol_error(what)
     }
 
-    fn note(&mut self, command: &Command) {
-        let text = self.words(&command.body);
-        let about = match command.arguments.as_slice() {
-            [kind, place] if kind == "recipient" => {
-                place.parse().ok().and_then(|place: usize| self.recipients.get(place))
+    fn record_error(&mut self, command: &PluginCommand) {
+        let text = self.redacted_text(&command.body);
+        let recipient = match command.arguments.as_slice() {
+            [kind, index] if kind == "recipient" => {
+                index.parse().ok().and_then(|index: usize| self.recipients.get(index))
             }
             _ => None,
         };
-        self.said.push(about.map_or(text.clone(), |key| format!("{}: {text}", cut(key, KEY_SHOWN))));
-        self.process.say(["ok"], b"");
+        self.errors.push(recipient.map_or(text.clone(), |key| format!("{}: {text}", truncate(key, MAX_KEY_PREFIX))));
+        self.process.send(["ok"], b"");
     }
 
-    fn tell(&self, command: &Command) {
-        self.host.asker.told_by_plugin(&self.plugin.to_string(), &self.words(&command.body));
-        self.process.say(["ok"], b"");
+    fn show_message(&self, command: &PluginCommand) {
+        self.host.prompter.plugin_message(&self.plugin.to_string(), &self.redacted_text(&command.body));
+        self.process.send(["ok"], b"");
     }
 
-    fn ask(&mut self, command: &Command, hidden: bool) -> Result<(), PluginError> {
-        let prompt = self.words(&command.body);
-        let answer = self.host.asker.asked_by_plugin(&self.plugin.to_string(), &prompt, hidden);
-        let Some(answer) = self.answered(answer)? else { return Ok(()) };
-        self.process.say(["ok"], answer.reveal().as_bytes());
-        if hidden {
-            self.secrets.push(answer);
+    fn request_value(&mut self, command: &PluginCommand, hidden: bool) -> Result<(), PluginError> {
+        let prompt = self.redacted_text(&command.body);
+        let answer = self.host.prompter.plugin_input(&self.plugin.to_string(), &prompt, hidden);
+        let Some(answer) = self.accept_answer(answer)? else { return Ok(()) };
+        self.process.send(["ok"], answer.reveal().as_bytes());
+        if hidden && answer.len() >= MIN_REDACTED_BYTES {
+            self.redactor.add(answer);
         }
         Ok(())
     }
 
-    fn decide(&mut self, command: &Command) -> Result<(), PluginError> {
-        let choice = |text: &String| STANDARD_NO_PAD.decode(text).ok().map(|text| self.words(&text));
-        let choices = command.arguments.iter().map(choice).collect::<Option<Vec<_>>>();
+    fn request_decision(&mut self, command: &PluginCommand) -> Result<(), PluginError> {
+        let decode = |text: &String| STANDARD_NO_PAD.decode(text).ok().map(|text| self.redacted_text(&text));
+        let choices = command.arguments.iter().map(decode).collect::<Option<Vec<_>>>();
         let (yes, no) = match choices.as_deref() {
             Some([yes]) => (yes, None),
             Some([yes, no]) => (yes, Some(no.as_str())),
-            _ => return Err(self.process.breach("it asks for a decision without saying between what")),
+            _ => return Err(self.process.protocol_error("it asks for a decision without saying between what")),
         };
-        let prompt = self.words(&command.body);
-        let decision = self.host.asker.decided_for_plugin(&self.plugin.to_string(), &prompt, yes, no);
-        if let Some(chosen) = self.answered(decision)? {
-            self.process.say(["ok", if chosen { "yes" } else { "no" }], b"");
+        let prompt = self.redacted_text(&command.body);
+        let decision = self.host.prompter.plugin_confirm(&self.plugin.to_string(), &prompt, yes, no);
+        if let Some(is_yes) = self.accept_answer(decision)? {
+            self.process.send(["ok", if is_yes { "yes" } else { "no" }], b"");
         }
         Ok(())
     }
 
-    /// The answer, if there is one; else the plugin gets to know that, unless a signal ends it all.
-    fn answered<T>(&mut self, answer: Result<T, Unanswered>) -> Result<Option<T>, PluginError> {
+    /// Returns the answer, or informs the plugin that there is no answer. A signal ends the dialogue with an error.
+    fn accept_answer<T>(&mut self, answer: Result<T, PrompterError>) -> Result<Option<T>, PluginError> {
         match answer {
             Ok(answer) => Ok(Some(answer)),
-            Err(why @ (Unanswered::Interrupted | Unanswered::Terminated)) => {
+            Err(why @ (PrompterError::Interrupted | PrompterError::Terminated)) => {
                 Err(PluginError::Unanswered { program: self.process.program().to_owned(), why })
             }
             Err(why) => {
                 self.unanswered.get_or_insert(why);
-                self.process.say(["fail"], b"");
+                self.process.send(["fail"], b"");
                 Ok(None)
             }
         }
     }
 
-    fn words(&self, text: &[u8]) -> String {
-        strike(&String::from_utf8_lossy(text), self.secrets.iter())
+    fn redacted_text(&self, text: &[u8]) -> String {
+        self.redactor.redact(&String::from_utf8_lossy(text))
     }
 }

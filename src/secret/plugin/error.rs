@@ -1,112 +1,100 @@
-//! Why a plugin did not do what it was asked for.
+//! Errors of plugins, and the text of the errors that plugins report.
 
-use crate::secret::{Secret, Unanswered};
+use crate::secret::PrompterError;
 use std::time::Duration;
 
-/// The most characters of what a plugin says of its failure that are kept.
-const MOST: usize = 500;
+/// Most characters kept of the errors that a plugin reports.
+const MAX_MESSAGE_CHARS: usize = 500;
 
-/// What stands where a secret stood.
-const STRUCK: &str = "[redacted]";
-
-/// The shortest secret that is struck out: a shorter one would be given away by what is missing.
-const SHORTEST: usize = 4;
-
-/// Why a plugin did not open or seal. It names the program; what the plugin itself said is one line of at
-/// most 500 characters, still with whatever else a plugin may put into it, but without an answer that was
-/// given to it in hiding and without an identity.
+/// Reason why a plugin did not decrypt or encrypt, with the name of the program. The plugin's own text is one line of
+/// at most 500 characters. Hidden answers and identities are redacted from this text; the caller must sanitize the
+/// text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PluginError {
-    /// On no absolute folder of `PATH`.
+    /// The program is in no absolute directory of `PATH`.
     #[error("the program '{program}' was not found")]
     Missing {
         /// `age-plugin-NAME`.
         program: String,
     },
-    /// It is there, but the system does not start it.
+    /// The program exists, but the system cannot start it.
     #[error("'{program}' could not be run: {reason}")]
     Run {
         /// `age-plugin-NAME`.
         program: String,
-        /// What the system said.
+        /// Error message of the system.
         reason: String,
     },
-    /// It ended in the middle.
+    /// The program exited, or closed its output, before the end of the dialogue.
     #[error("'{program}' ended too early ({ending})")]
     Ended {
         /// `age-plugin-NAME`.
         program: String,
-        /// How: `exit code 3`.
+        /// Description of the end: `exit code 3`.
         ending: String,
     },
-    /// It took too long and was ended.
+    /// The program sent no command within the time limit and was killed.
     #[error("'{program}' was ended after {} s without an answer", limit.as_secs())]
-    Silent {
+    TimedOut {
         /// `age-plugin-NAME`.
         program: String,
-        /// How long it was given.
+        /// Time limit.
         limit: Duration,
     },
-    /// It said more than any plugin has to say, and was ended.
+    /// The program sent more than any plugin needs to send and was killed.
     #[error("'{program}' was ended because it says too much")]
-    TooMuch {
+    TooMuchOutput {
         /// `age-plugin-NAME`.
         program: String,
     },
-    /// It does not do what the protocol of plugins says.
+    /// The program violated the plugin protocol.
     #[error("'{program}' does not keep to the protocol of age plugins: {what}")]
     Protocol {
         /// `age-plugin-NAME`.
         program: String,
-        /// What it did.
+        /// Description of the violation.
         what: &'static str,
     },
-    /// It says why it cannot.
+    /// The program reported errors.
     #[error("'{program}' says: {text}")]
-    Said {
+    Reported {
         /// `age-plugin-NAME`.
         program: String,
-        /// Its words.
+        /// Text of the errors.
         text: String,
     },
-    /// It asked for something that it did not get.
+    /// The program asked a question and got no answer.
     #[error("'{program}' asked for something: {why}")]
     Unanswered {
         /// `age-plugin-NAME`.
         program: String,
-        /// Why it did not get it.
-        why: Unanswered,
+        /// Reason for the missing answer.
+        why: PrompterError,
     },
 }
 
 impl PluginError {
-    /// The signal that ended a question, if that is why: then nothing else is to be tried.
+    /// Returns the signal that ended a question. After a signal, no other key may be tried.
     #[must_use]
-    pub fn stopped(&self) -> Option<&Unanswered> {
+    pub fn stop_signal(&self) -> Option<&PrompterError> {
         match self {
-            Self::Unanswered { why: why @ (Unanswered::Interrupted | Unanswered::Terminated), .. } => Some(why),
+            Self::Unanswered { why: why @ (PrompterError::Interrupted | PrompterError::Terminated), .. } => Some(why),
             _ => None,
         }
     }
 }
 
-/// Several things that a plugin said of its failure, in one line.
-pub(super) fn line(said: &[String]) -> String {
-    let line = said.iter().flat_map(|text| text.split_whitespace().chain(std::iter::once(";")));
+/// Joins the errors that a plugin reported into one line.
+pub(super) fn join_messages(messages: &[String]) -> String {
+    let line = messages.iter().flat_map(|text| text.split_whitespace().chain(std::iter::once(";")));
     let line = line.collect::<Vec<_>>().join(" ").replace(" ;", ";");
-    cut(line.trim_end_matches(';'), MOST)
+    truncate(line.trim_end_matches(';'), MAX_MESSAGE_CHARS)
 }
 
-/// At most so many characters; what was cut shows as `…`.
-pub(super) fn cut(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
+/// Truncates a text to `max_chars` characters, the last of which is then `…`.
+pub(super) fn truncate(text: &str, max_chars: usize) -> String {
+    match text.char_indices().nth(max_chars) {
         None => text.to_owned(),
-        Some(_) => text.chars().take(most - 1).chain(std::iter::once('…')).collect(),
+        Some(_) => text.chars().take(max_chars - 1).chain(std::iter::once('…')).collect(),
     }
-}
-
-/// The text without these secrets.
-pub(super) fn strike<'a>(text: &str, secrets: impl Iterator<Item = &'a Secret>) -> String {
-    let secrets = secrets.filter(|secret| secret.len() >= SHORTEST);
-    secrets.fold(text.to_owned(), |text, secret| text.replace(secret.reveal(), STRUCK))
 }

@@ -1,14 +1,16 @@
-//! age plugins: programs that hold keys, such as those in hardware, and open and seal with them for neto.
+//! age plugins: programs that hold keys (in hardware, for example), and decrypt and encrypt with them for neto.
 //!
-//! Owns how their keys are spelled and neto's side of the age plugin protocol. That of the age crate is not
-//! used: its plugins inherit the whole environment, and with it the keys of neto; it prints file keys where
-//! `AGEDEBUG` says so; and it waits for a plugin's answer without a limit, and for its end not at all.
-//! Whether this machine trusts a plugin is decided before.
+//! Owns the spelling of plugin keys and neto's side of the age plugin protocol. The caller decides whether this machine
+//! trusts a plugin.
 //!
-//! - `key`: what identities and recipients of plugins look like;
-//! - `identities`, `recipients`: all of one plugin, as age takes them;
-//! - `dialogue`: what both of them say to a plugin, and what it asks of the user;
-//! - `process`, `stanza`: the program that runs, and the words that go to and fro.
+//! The client of the age crate is not used. Its plugins inherit the whole environment, and with it the keys of neto. It
+//! prints file keys if `AGEDEBUG` requests that. It waits for a plugin's answer without a time limit, and does not wait
+//! until the plugin exits.
+//!
+//! - `key`: the text form of identities and recipients;
+//! - `identities`, `recipients`: all keys of one plugin, as implementations of age's traits;
+//! - `dialogue`: the exchange with a plugin that both share, with its errors and its questions to the user;
+//! - `process`, `stanza`: the running program, and the format of the commands in both directions.
 
 mod dialogue;
 mod error;
@@ -27,25 +29,26 @@ pub use key::PluginKeyError;
 pub(super) use key::{PluginIdentity, PluginName, PluginRecipient};
 pub(super) use recipients::PluginRecipients;
 
-use super::{Asker, SourceEnvironment};
-use process::{PATIENCE, Patience};
+use super::Prompter;
+use crate::environment::Environment;
+use process::{PluginTimeouts, TIMEOUTS};
 
-/// What a plugin finds around it: who answers its questions, its variables, neto's patience.
+/// Context of a plugin: the prompter for its questions, its environment variables, and time limits.
 #[derive(Clone, Copy)]
-struct Host<'a> {
-    asker: &'a dyn Asker,
-    environment: &'a SourceEnvironment,
-    patience: Patience,
+struct PluginHost<'a> {
+    prompter: &'a dyn Prompter,
+    environment: &'a Environment,
+    timeouts: PluginTimeouts,
 }
 
-impl<'a> Host<'a> {
-    fn new(asker: &'a dyn Asker, environment: &'a SourceEnvironment) -> Self {
-        Self { asker, environment, patience: PATIENCE }
+impl<'a> PluginHost<'a> {
+    fn new(prompter: &'a dyn Prompter, environment: &'a Environment) -> Self {
+        Self { prompter, environment, timeouts: TIMEOUTS }
     }
 }
 
-/// The keys by their plugins, in the order in which both come.
-fn grouped<'a, K>(
+/// Groups keys by plugin, in the order of first occurrence.
+fn group_by_plugin<'a, K>(
     keys: impl IntoIterator<Item = &'a K>,
     plugin: fn(&K) -> &PluginName,
 ) -> Vec<(&'a PluginName, Vec<&'a K>)> {

@@ -1,197 +1,207 @@
-//! The process of a plugin: started without neto's own keys, heard for a limited time, never left behind.
+//! Process of a plugin: started without neto's own keys, subject to time limits, always ended.
 //!
-//! Its standard error is neto's own: a plugin says there why it does not start. Its working directory is the
-//! root of the file system, so that nothing in a git checkout lies beside it.
+//! A plugin inherits standard error, where it prints why it cannot start. Its working directory is the root of the file
+//! system, outside any git checkout.
 
 use super::error::PluginError;
 use super::key::PluginName;
-use super::stanza::{self, Command, Prefix};
+use super::stanza::{self, PluginCommand, StanzaScan};
 use crate::disk;
-use crate::secret::command::{self, MOST_PIECES, Piece, read_pieces};
-use crate::secret::source::SourceEnvironment;
+use crate::environment::Environment;
+use crate::secret::command::{self, MAX_CHUNKS, OutputChunk, read_chunks};
 use std::io::Write as _;
 use std::process::{Child, ChildStdin, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
-/// The most that a plugin may say in all, in bytes.
-const MOST: usize = 1024 * 1024;
+/// Most bytes that a plugin may send in total.
+const MAX_OUTPUT: usize = 1024 * 1024;
 
-/// The most that one word of it may have; keys and their stanzas have a few KiB.
-const MOST_AT_ONCE: usize = 64 * 1024;
+/// Most bytes of one command; keys and their stanzas have a few KiB.
+const MAX_STANZA_LEN: usize = 64 * 1024;
 
-/// The most words; a header has fewer lines than that.
-const MOST_WORDS: usize = 4_000;
+/// Most commands that a plugin may send; the header of an age file has fewer lines.
+const MAX_COMMANDS: usize = 4_000;
 
-/// How often a silent plugin is looked at.
-const TICK: Duration = Duration::from_millis(100);
+/// Interval at which a silent plugin is checked for exit and timeout.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How often a plugin that ends is looked at.
-const ENDING_TICK: Duration = Duration::from_millis(2);
+/// Interval at which an exiting plugin is checked.
+const EXIT_POLL_INTERVAL: Duration = Duration::from_millis(2);
 
-/// What is wrong with a plugin that prints anything else.
-const NO_STANZA: &str = "what it says is no age stanza";
+/// Error text for a plugin that sends anything but stanzas.
+const NOT_A_STANZA: &str = "what it says is no age stanza";
 
-/// How long neto waits for a plugin.
+/// Time limits for a plugin.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
-    /// For its next word while nothing is asked; it may itself wait for a touch of the key.
-    pub(super) word: Duration,
-    /// For its end once all is said.
-    pub(super) end: Duration,
+pub(super) struct PluginTimeouts {
+    /// Time until the next command, without the time for questions to the user. The plugin may wait for a touch of the
+    /// key.
+    pub(super) answer: Duration,
+    /// Time until the plugin exits after the dialogue.
+    pub(super) exit: Duration,
 }
 
-/// What plugins get.
-pub(super) const PATIENCE: Patience = Patience { word: Duration::from_secs(120), end: Duration::from_secs(2) };
+/// Time limits in the product.
+pub(super) const TIMEOUTS: PluginTimeouts =
+    PluginTimeouts { answer: Duration::from_secs(120), exit: Duration::from_secs(2) };
 
-/// The two things that a plugin does.
+/// State machines of the plugin protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Machine {
-    /// Opens with identities.
+pub(super) enum StateMachine {
+    /// Decrypts with identities.
     Identity,
-    /// Seals to recipients.
+    /// Encrypts to recipients.
     Recipient,
 }
 
-/// A plugin that runs. Dropping it ends it.
-pub(super) struct Process {
+/// Running plugin. Dropping the value kills the process.
+pub(super) struct PluginProcess {
     program: String,
     child: Child,
-    /// To the thread that writes; nothing more is said once it is gone.
-    words: Option<Sender<Zeroizing<Vec<u8>>>>,
-    pieces: Receiver<Piece>,
-    heard: Zeroizing<Vec<u8>>,
-    /// Of all that was heard, the bytes and the words.
-    total: usize,
-    taken: usize,
-    patience: Patience,
+    /// Queue of the writer thread; `None` after neto has sent its last stanza.
+    outgoing: Option<Sender<Zeroizing<Vec<u8>>>>,
+    incoming: Receiver<OutputChunk>,
+    buffer: Zeroizing<Vec<u8>>,
+    received_bytes: usize,
+    received_commands: usize,
+    timeouts: PluginTimeouts,
 }
 
-impl Process {
-    /// Starts the plugin's program, which lies on an absolute folder of `PATH`.
+impl PluginProcess {
+    /// Starts the plugin's program from an absolute directory of `PATH`.
     pub(super) fn start(
         plugin: &PluginName,
-        machine: Machine,
-        environment: &SourceEnvironment,
-        patience: Patience,
+        machine: StateMachine,
+        environment: &Environment,
+        timeouts: PluginTimeouts,
     ) -> Result<Self, PluginError> {
         let program = plugin.program();
-        let path = command::find(&program, environment.get("PATH"));
+        let path = command::find_program(&program, environment.get("PATH"));
         let path = path.map_err(|_| PluginError::Missing { program: program.clone() })?;
         let mut command = std::process::Command::new(&path);
-        command.arg(machine.argument()).env_clear().envs(environment.of_child());
+        command.arg(machine.argument()).env_clear().envs(environment.for_child());
         command.current_dir(path.ancestors().last().unwrap_or(&path));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
-        let failed = |error| PluginError::Run { program: program.clone(), reason: disk::plain(&error) };
+        let failed = |error| PluginError::Run { program: program.clone(), reason: disk::os_message(&error) };
         let mut child = command.spawn().map_err(failed)?;
-        let (sender, pieces) = mpsc::sync_channel(MOST_PIECES);
+        let (sender, incoming) = mpsc::sync_channel(MAX_CHUNKS);
         if let Some(output) = child.stdout.take() {
-            // Neither thread is joined: each ends with its pipe, which a helper left behind may keep open.
-            std::thread::spawn(move || read_pieces(output, &sender));
+            // The threads are not joined. Each ends with its pipe, which a remaining child of the plugin may keep open.
+            std::thread::spawn(move || read_chunks(output, &sender));
         }
-        let (words, to_say) = mpsc::channel();
+        let (outgoing, stanzas) = mpsc::channel();
         if let Some(input) = child.stdin.take() {
-            std::thread::spawn(move || write_words(input, &to_say));
+            std::thread::spawn(move || write_stanzas(input, &stanzas));
         }
-        // Room for all that is ever held: a vector that grows leaves copies of a file key behind.
-        let heard = Zeroizing::new(Vec::with_capacity(2 * MOST_AT_ONCE));
-        Ok(Self { program, child, words: Some(words), pieces, heard, total: 0, taken: 0, patience })
+        // Reserved for the largest content: a growing vector leaves copies of a file key in memory.
+        let buffer = Zeroizing::new(Vec::with_capacity(2 * MAX_STANZA_LEN));
+        Ok(Self {
+            program,
+            child,
+            outgoing: Some(outgoing),
+            incoming,
+            buffer,
+            received_bytes: 0,
+            received_commands: 0,
+            timeouts,
+        })
     }
 
-    /// Says something, without waiting until it is heard.
-    pub(super) fn say<'a>(&self, words: impl IntoIterator<Item = &'a str>, body: &[u8]) {
-        if let Some(sender) = &self.words {
-            // Whether the plugin still listens shows in what it says next.
-            let _ = sender.send(stanza::render(words, body));
+    /// Sends a stanza, without waiting until the plugin reads it.
+    pub(super) fn send<'a>(&self, parts: impl IntoIterator<Item = &'a str>, body: &[u8]) {
+        if let Some(sender) = &self.outgoing {
+            // Ignored: `receive` notices a plugin that no longer reads.
+            let _ = sender.send(stanza::render(parts, body));
         }
     }
 
-    /// The plugin's next word.
-    pub(super) fn hear(&mut self) -> Result<Command, PluginError> {
+    /// Waits for the plugin's next command.
+    pub(super) fn receive(&mut self) -> Result<PluginCommand, PluginError> {
         let start = Instant::now();
-        let mut ended = false;
+        let mut has_exited = false;
         loop {
-            match stanza::measure(&self.heard) {
-                Prefix::Whole(_) if self.taken == MOST_WORDS => return Err(self.too_much()),
-                Prefix::Whole(length) => return self.take(length),
-                Prefix::Other => return Err(self.breach(NO_STANZA)),
-                Prefix::Part if self.heard.len() > MOST_AT_ONCE => return Err(self.too_much()),
-                Prefix::Part => {}
+            match stanza::scan(&self.buffer) {
+                StanzaScan::Complete(_) if self.received_commands == MAX_COMMANDS => return Err(self.too_much_output()),
+                StanzaScan::Complete(length) => return self.take_command(length),
+                StanzaScan::NotAStanza => return Err(self.protocol_error(NOT_A_STANZA)),
+                StanzaScan::Incomplete if self.buffer.len() > MAX_STANZA_LEN => return Err(self.too_much_output()),
+                StanzaScan::Incomplete => {}
             }
-            match self.pieces.recv_timeout(TICK) {
-                Ok(Piece::Bytes(bytes)) => {
-                    self.total += bytes.len();
-                    if self.total > MOST {
-                        return Err(self.too_much());
+            match self.incoming.recv_timeout(POLL_INTERVAL) {
+                Ok(OutputChunk::Bytes(bytes)) => {
+                    self.received_bytes += bytes.len();
+                    if self.received_bytes > MAX_OUTPUT {
+                        return Err(self.too_much_output());
                     }
-                    self.heard.extend_from_slice(&bytes);
+                    self.buffer.extend_from_slice(&bytes);
                 }
-                Ok(Piece::End) | Err(RecvTimeoutError::Disconnected) => return Err(self.gone()),
-                // A helper that the plugin left behind may hold its output open.
-                Err(RecvTimeoutError::Timeout) if ended => return Err(self.gone()),
-                Err(RecvTimeoutError::Timeout) => ended = matches!(self.child.try_wait(), Ok(Some(_))),
+                Ok(OutputChunk::End) | Err(RecvTimeoutError::Disconnected) => return Err(self.ended_early()),
+                // A remaining child of the plugin may keep the output open.
+                Err(RecvTimeoutError::Timeout) if has_exited => return Err(self.ended_early()),
+                Err(RecvTimeoutError::Timeout) => has_exited = matches!(self.child.try_wait(), Ok(Some(_))),
             }
-            if start.elapsed() > self.patience.word {
-                return Err(PluginError::Silent { program: self.program.clone(), limit: self.patience.word });
+            if start.elapsed() > self.timeouts.answer {
+                return Err(PluginError::TimedOut { program: self.program.clone(), limit: self.timeouts.answer });
             }
         }
     }
 
-    /// Lets the plugin end by itself: nothing more is said to it.
-    pub(super) fn end(&mut self) {
-        self.words = None;
-        let _ = self.wait(self.patience.end);
+    /// Closes the plugin's input and waits until the plugin exits, within the time limit.
+    pub(super) fn finish(&mut self) {
+        self.outgoing = None;
+        let _ = self.wait_for_exit(self.timeouts.exit);
     }
 
-    /// The plugin does not do what the protocol says.
-    pub(super) fn breach(&self, what: &'static str) -> PluginError {
+    /// Returns the error for a violation of the protocol.
+    pub(super) fn protocol_error(&self, what: &'static str) -> PluginError {
         PluginError::Protocol { program: self.program.clone(), what }
     }
 
-    /// Its program, as errors name it.
+    /// Returns the name of the program, as used in errors.
     pub(super) fn program(&self) -> &str {
         &self.program
     }
 
-    fn take(&mut self, length: usize) -> Result<Command, PluginError> {
-        let command = stanza::parse(&self.heard[..length]);
-        self.heard.drain(..length);
-        self.taken += 1;
-        command.ok_or_else(|| self.breach(NO_STANZA))
+    fn take_command(&mut self, length: usize) -> Result<PluginCommand, PluginError> {
+        let command = stanza::parse(&self.buffer[..length]);
+        self.buffer.drain(..length);
+        self.received_commands += 1;
+        command.ok_or_else(|| self.protocol_error(NOT_A_STANZA))
     }
 
-    fn too_much(&self) -> PluginError {
-        PluginError::TooMuch { program: self.program.clone() }
+    fn too_much_output(&self) -> PluginError {
+        PluginError::TooMuchOutput { program: self.program.clone() }
     }
 
-    /// It ended, or closed its output, with something still to say.
-    fn gone(&mut self) -> PluginError {
-        let status = self.wait(self.patience.end);
-        let ending = status.map_or_else(|| "it closed its output".to_owned(), command::ending);
+    /// Returns the error for a plugin that exited or closed its output before the end of the dialogue.
+    fn ended_early(&mut self) -> PluginError {
+        let status = self.wait_for_exit(self.timeouts.exit);
+        let ending = status.map_or_else(|| "it closed its output".to_owned(), command::describe_status);
         PluginError::Ended { program: self.program.clone(), ending }
     }
 
-    fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
+    fn wait_for_exit(&mut self, limit: Duration) -> Option<ExitStatus> {
         let start = Instant::now();
         loop {
             match self.child.try_wait() {
-                Ok(None) if start.elapsed() < limit => std::thread::sleep(ENDING_TICK),
+                Ok(None) if start.elapsed() < limit => std::thread::sleep(EXIT_POLL_INTERVAL),
                 status => return status.ok().flatten(),
             }
         }
     }
 }
 
-impl Drop for Process {
+impl Drop for PluginProcess {
     fn drop(&mut self) {
-        // It may have ended by itself; either way nothing of it is left.
+        // The plugin may have exited by itself; in both cases no process remains.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-impl Machine {
+impl StateMachine {
     fn argument(self) -> &'static str {
         match self {
             Self::Identity => "--age-plugin=identity-v1",
@@ -200,11 +210,11 @@ impl Machine {
     }
 }
 
-/// Writes until nothing more is to be said or the plugin no longer listens. In a thread, since a plugin
-/// that does not listen would hold neto for ever.
-fn write_words(mut input: ChildStdin, words: &Receiver<Zeroizing<Vec<u8>>>) {
-    for word in words {
-        if input.write_all(&word).is_err() {
+/// Writes stanzas until the queue closes or the plugin no longer reads. Runs in a thread, because a plugin that does
+/// not read would block neto forever.
+fn write_stanzas(mut input: ChildStdin, stanzas: &Receiver<Zeroizing<Vec<u8>>>) {
+    for stanza in stanzas {
+        if input.write_all(&stanza).is_err() {
             return;
         }
     }

@@ -1,60 +1,64 @@
-//! Sealing with a plugin: state machine `recipient-v1`.
+//! Encryption with a plugin: state machine `recipient-v1`.
 
-use super::dialogue::{Dialogue, Taken};
-use super::process::Machine;
-use super::stanza::Command;
-use super::{Host, PluginError, PluginName, PluginRecipient, grouped};
-use crate::secret::{Asker, SourceEnvironment};
+use super::dialogue::{CommandOutcome, Dialogue};
+use super::process::StateMachine;
+use super::stanza::PluginCommand;
+use super::{PluginError, PluginHost, PluginName, PluginRecipient, group_by_plugin};
+use crate::environment::Environment;
+use crate::secret::Prompter;
 use age::EncryptError;
 use age_core::format::{FileKey, Stanza};
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::io;
 
-/// The recipients of one plugin, as age takes them. Each file that is sealed to them is one process.
+/// Recipients of one plugin, as an [`age::Recipient`]. Encrypting a file starts one process.
 pub(in crate::secret) struct PluginRecipients<'a> {
     plugin: &'a PluginName,
     recipients: Vec<&'a PluginRecipient>,
-    pub(super) host: Host<'a>,
+    pub(super) host: PluginHost<'a>,
     failure: RefCell<Option<PluginError>>,
 }
 
-/// What a plugin gives for a file key.
+/// File key that a plugin encrypted.
 #[derive(Default)]
-struct Wrapped {
+struct WrappedKey {
     stanzas: Vec<Stanza>,
     labels: Option<HashSet<String>>,
 }
 
 impl<'a> PluginRecipients<'a> {
-    /// One for each plugin, in the order in which the plugins come.
+    /// Groups recipients by plugin, in the order of first occurrence.
     pub(in crate::secret) fn by_plugin(
         recipients: impl IntoIterator<Item = &'a PluginRecipient>,
-        asker: &'a dyn Asker,
-        environment: &'a SourceEnvironment,
+        prompter: &'a dyn Prompter,
+        environment: &'a Environment,
     ) -> Vec<Self> {
-        let host = Host::new(asker, environment);
-        let groups = grouped(recipients, PluginRecipient::plugin).into_iter();
+        let host = PluginHost::new(prompter, environment);
+        let groups = group_by_plugin(recipients, PluginRecipient::plugin).into_iter();
         groups.map(|(plugin, recipients)| Self { plugin, recipients, host, failure: RefCell::default() }).collect()
     }
 
-    /// Why the plugin did not seal the last file; nothing when it did. age is told no more than that it failed.
+    /// Returns why the plugin did not encrypt the last file, if it failed. The age crate learns only that encryption
+    /// failed.
     pub(in crate::secret) fn failure(&self) -> Option<PluginError> {
         self.failure.borrow().clone()
     }
 
-    fn wrap(&self, file_key: &FileKey) -> Result<Wrapped, PluginError> {
-        let mut dialogue = Dialogue::start(self.plugin, Machine::Recipient, self.host)?;
+    fn wrap(&self, file_key: &FileKey) -> Result<WrappedKey, PluginError> {
+        let mut dialogue = Dialogue::start(self.plugin, StateMachine::Recipient, self.host)?;
         for recipient in &self.recipients {
             dialogue.add_recipient(recipient);
         }
         dialogue.add_file_key(file_key);
-        let mut wrapped = Wrapped::default();
-        dialogue.listen(|command| take(command, &mut wrapped))?;
+        let mut wrapped = WrappedKey::default();
+        dialogue.listen(|command| handle(command, &mut wrapped))?;
         if !wrapped.stanzas.is_empty() && !dialogue.has_errors() {
             return Ok(wrapped);
         }
-        Err(dialogue.failure().unwrap_or_else(|| dialogue.breach("it gives neither a sealed file key nor an error")))
+        Err(dialogue
+            .failure()
+            .unwrap_or_else(|| dialogue.protocol_error("it gives neither a sealed file key nor an error")))
     }
 }
 
@@ -63,31 +67,31 @@ impl age::Recipient for PluginRecipients<'_> {
         let wrapped = self.wrap(file_key);
         self.failure.replace(wrapped.as_ref().err().cloned());
         match wrapped {
-            Ok(Wrapped { stanzas, labels }) => Ok((stanzas, labels.unwrap_or_default())),
+            Ok(WrappedKey { stanzas, labels }) => Ok((stanzas, labels.unwrap_or_default())),
             Err(_) => Err(io::Error::other("a plugin failed").into()),
         }
     }
 }
 
-fn take(mut command: Command, wrapped: &mut Wrapped) -> Taken {
+fn handle(mut command: PluginCommand, wrapped: &mut WrappedKey) -> CommandOutcome {
     match command.name.as_str() {
         "recipient-stanza" => {
             let mut arguments = command.arguments.into_iter();
             let (Some("0"), Some(tag)) = (arguments.next().as_deref(), arguments.next()) else {
-                return Taken::Breach("it seals a file key that it was not given");
+                return CommandOutcome::Violation("it seals a file key that it was not given");
             };
             let body = std::mem::take(&mut *command.body);
             wrapped.stanzas.push(Stanza { tag, args: arguments.collect(), body });
-            Taken::Yes
+            CommandOutcome::Handled
         }
         "labels" => {
             let count = command.arguments.len();
             let labels: HashSet<String> = command.arguments.into_iter().collect();
             if labels.len() < count || wrapped.labels.replace(labels).is_some() {
-                return Taken::Breach("it gives labels twice");
+                return CommandOutcome::Violation("it gives labels twice");
             }
-            Taken::Yes
+            CommandOutcome::Handled
         }
-        _ => Taken::No,
+        _ => CommandOutcome::Unsupported,
     }
 }

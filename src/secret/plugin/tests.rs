@@ -1,10 +1,10 @@
-//! The plugin client against a real plugin, `tests/plugin/toy.rs`, in all its moods.
+//! Tests of the plugin client with a real plugin, `tests/plugin/toy.rs`, in all modes of that plugin.
 
-use super::error::strike;
-use super::process::{PATIENCE, Patience};
+use super::process::{PluginTimeouts, TIMEOUTS};
 use super::{PluginError, PluginIdentities, PluginIdentity, PluginRecipient, PluginRecipients};
+use crate::environment::Environment;
 use crate::secret::age_file::{self, OpenError};
-use crate::secret::{Asker, Secret, SourceEnvironment, Unanswered};
+use crate::secret::{Prompter, PrompterError, Secret};
 use age::armor::Format;
 use age::x25519;
 use bech32::{Bech32, Hrp};
@@ -19,7 +19,7 @@ use toy::{TOY_PIN, Toy};
 #[allow(clippy::disallowed_methods, reason = "the tests' own file, which writes where no product does")]
 mod toy;
 
-/// Two of neto's own variables that no plugin may see, and one that it may.
+/// Three variables of neto that no plugin may see, and `SEEN`, which a plugin gets.
 const VARIABLES: [(&str, &str); 4] = [
     ("NETO_IDENTITY", "canary"),
     ("NETO_IDENTITY_FILE", "canary"),
@@ -29,68 +29,68 @@ const VARIABLES: [(&str, &str); 4] = [
 
 const SOON: Duration = Duration::from_millis(200);
 
-/// Where the plugin will not say a word.
-const HASTE: Patience = Patience { word: SOON, ..PATIENCE };
+/// Time limits for a plugin that sends nothing.
+const SHORT_TIMEOUT: PluginTimeouts = PluginTimeouts { answer: SOON, ..TIMEOUTS };
 
-/// A user who answers in this order, and what was told and asked.
+/// User who gives these answers in order, and the messages and questions received.
 #[derive(Default)]
 struct User {
-    answers: RefCell<VecDeque<Result<&'static str, Unanswered>>>,
-    heard: RefCell<Vec<String>>,
+    answers: RefCell<VecDeque<Result<&'static str, PrompterError>>>,
+    received: RefCell<Vec<String>>,
 }
 
 impl User {
-    fn new(answers: &[Result<&'static str, Unanswered>]) -> Self {
-        Self { answers: RefCell::new(answers.iter().cloned().collect()), heard: RefCell::default() }
+    fn new(answers: &[Result<&'static str, PrompterError>]) -> Self {
+        Self { answers: RefCell::new(answers.iter().cloned().collect()), received: RefCell::default() }
     }
 
-    fn hear(&self, text: String) -> Result<&'static str, Unanswered> {
-        self.heard.borrow_mut().push(text);
-        self.answers.borrow_mut().pop_front().unwrap_or(Err(Unanswered::Nobody))
+    fn answer(&self, text: String) -> Result<&'static str, PrompterError> {
+        self.received.borrow_mut().push(text);
+        self.answers.borrow_mut().pop_front().unwrap_or(Err(PrompterError::Unavailable))
     }
 }
 
-impl Asker for User {
-    fn passphrase(&self, _: &str, _: bool) -> Result<Secret, Unanswered> {
+impl Prompter for User {
+    fn passphrase(&self, _: &str, _: bool) -> Result<Secret, PrompterError> {
         unreachable!("no plugin asks for the passphrase of an identity")
     }
 
-    fn told_by_plugin(&self, plugin: &str, text: &str) {
-        self.heard.borrow_mut().push(format!("{plugin} tells: {text}"));
+    fn plugin_message(&self, plugin: &str, text: &str) {
+        self.received.borrow_mut().push(format!("{plugin} tells: {text}"));
     }
 
-    fn asked_by_plugin(&self, plugin: &str, prompt: &str, hidden: bool) -> Result<Secret, Unanswered> {
+    fn plugin_input(&self, plugin: &str, prompt: &str, hidden: bool) -> Result<Secret, PrompterError> {
         let how = if hidden { "in hiding" } else { "openly" };
-        self.hear(format!("{plugin} asks {how}: {prompt}")).map(|answer| Secret::new(answer.to_owned()))
+        self.answer(format!("{plugin} asks {how}: {prompt}")).map(|answer| Secret::new(answer.to_owned()))
     }
 
-    fn decided_for_plugin(&self, plugin: &str, prompt: &str, yes: &str, no: Option<&str>) -> Result<bool, Unanswered> {
-        self.hear(format!("{plugin} offers: {prompt} {yes:?} {no:?}")).map(|answer| answer == "yes")
+    fn plugin_confirm(&self, plugin: &str, prompt: &str, yes: &str, no: Option<&str>) -> Result<bool, PrompterError> {
+        self.answer(format!("{plugin} offers: {prompt} {yes:?} {no:?}")).map(|answer| answer == "yes")
     }
 }
 
-/// The toy on a PATH, and a file where it reports.
+/// Toy plugin on a `PATH`, and the directory of the file where the plugin reports.
 struct World {
     toy: Toy,
-    folder: tempfile::TempDir,
-    environment: SourceEnvironment,
+    directory: tempfile::TempDir,
+    environment: Environment,
 }
 
-/// What came of opening: the plaintext or age's view, and the plugin's.
+/// Result of decryption: the plaintext or age's error, and the plugin's failure.
 type Opening = (Result<Vec<u8>, OpenError>, Option<PluginError>);
 
 impl World {
     fn new() -> Self {
-        let (toy, folder) = (Toy::new(), tempfile::tempdir().unwrap());
+        let (toy, directory) = (Toy::new(), tempfile::tempdir().unwrap());
         let path = format!("{}:/usr/bin:/bin", toy.folder().display());
-        let report = folder.path().join("report");
+        let report = directory.path().join("report");
         let own = [("PATH", path.as_str()), ("TOY_REPORT", report.to_str().unwrap())];
         let variables = VARIABLES.iter().chain(&own).map(|(name, value)| (name.into(), value.into()));
-        let environment = SourceEnvironment::new(variables.collect::<Vec<_>>());
-        Self { toy, folder, environment }
+        let environment = Environment::new(variables.collect::<Vec<_>>());
+        Self { toy, directory, environment }
     }
 
-    /// Seals `canary` to native keys and to toy keys.
+    /// Encrypts `canary` to native keys and to toy keys.
     fn seal(&self, native: &[x25519::Recipient], toys: &[&str], user: &User) -> (Option<Vec<u8>>, Option<PluginError>) {
         let keys = toys.iter().map(|data| PluginRecipient::parse(&self.toy.key(data).recipient).unwrap());
         let keys: Vec<_> = keys.collect();
@@ -98,11 +98,11 @@ impl World {
         assert_eq!(toys.len(), 1);
         let native = native.iter().map(|key| key as &dyn age::Recipient);
         let all: Vec<&dyn age::Recipient> = native.chain(toys.iter().map(|key| key as _)).collect();
-        let sealed = age_file::close(b"canary", &all, Format::Binary).ok();
+        let sealed = age_file::encrypt(b"canary", &all, Format::Binary).ok();
         (sealed, toys[0].failure())
     }
 
-    /// What is sealed to these names.
+    /// Returns `canary` encrypted to these toy keys.
     fn sealed(&self, toys: &[&str]) -> Vec<u8> {
         let (sealed, failure) = self.seal(&[], toys, &User::default());
         assert_eq!(failure, None);
@@ -111,43 +111,43 @@ impl World {
     }
 
     fn open(&self, sealed: &[u8], toys: &[&str], user: &User) -> Opening {
-        self.open_in(sealed, toys, user, PATIENCE, None)
+        self.open_in(sealed, toys, user, TIMEOUTS, None)
     }
 
-    /// Opens with toy keys, whose plugin gets so much patience, and then with a native one.
+    /// Decrypts with toy keys, under these time limits, and then with a native key.
     fn open_in(
         &self,
         sealed: &[u8],
         toys: &[&str],
         user: &User,
-        patience: Patience,
+        timeouts: PluginTimeouts,
         native: Option<&x25519::Identity>,
     ) -> Opening {
         let keys = toys.iter().map(|data| PluginIdentity::parse(&self.toy.key(data).identity).unwrap());
         let keys: Vec<_> = keys.collect();
         let mut toys = PluginIdentities::by_plugin(&keys, user, &self.environment);
         assert_eq!(toys.len(), 1);
-        toys[0].host.patience = patience;
+        toys[0].host.timeouts = timeouts;
         let native = native.into_iter().map(|key| key as &dyn age::Identity);
-        let opened = age_file::open_bytes(sealed, toys.iter().map(|key| key as _).chain(native));
+        let opened = age_file::decrypt_binary(sealed, toys.iter().map(|key| key as _).chain(native));
         (opened.map(|plain| plain.to_vec()), toys[0].failure())
     }
 
     fn report_file(&self) -> PathBuf {
-        self.folder.path().join("report")
+        self.directory.path().join("report")
     }
 
-    /// What the plugin reported in lines that begin with this word; without the word.
+    /// Returns the rest of every report line whose first word is `word`.
     fn reported(&self, word: &str) -> Vec<String> {
-        let rules = crate::disk::Rules { cap: 1 << 20, privacy: crate::disk::Privacy::NotWritable };
+        let rules = crate::disk::ReadRules { cap: 1 << 20, privacy: crate::disk::Privacy::NotWritable };
         let text = String::from_utf8(crate::disk::read(&self.report_file(), rules).unwrap()).unwrap();
         let lines = text.lines().filter_map(|line| line.split_once(' ')).filter(|(first, _)| *first == word);
         lines.map(|(_, rest)| rest.to_owned()).collect()
     }
 
-    /// No process of the plugin is left, not even one that nobody waited for.
+    /// Asserts that no process of the plugin remains, not even a zombie.
     #[track_caller]
-    fn nothing_is_left(&self) {
+    fn assert_no_process_left(&self) {
         let processes = self.reported("pid");
         assert!(!processes.is_empty());
         for process in processes {
@@ -165,7 +165,7 @@ fn refused(message: &str) -> (Result<Vec<u8>, OpenError>, Option<String>) {
     (Err(OpenError::WrongIdentity), Some(message.to_owned()))
 }
 
-fn in_words((opened, failure): Opening) -> (Result<Vec<u8>, OpenError>, Option<String>) {
+fn with_message((opened, failure): Opening) -> (Result<Vec<u8>, OpenError>, Option<String>) {
     (opened, failure.map(|failure| failure.to_string()))
 }
 
@@ -180,7 +180,7 @@ fn what_a_plugin_sealed_it_opens_with_one_process_for_all_its_keys() {
     for keys in [&["alice"][..], &["bob"], &["eve", "bob"]] {
         assert_eq!(world.open(&sealed, keys, &User::default()), opened(), "{keys:?}");
     }
-    let native = age_file::open_bytes(&sealed, std::iter::once(&own as &dyn age::Identity));
+    let native = age_file::decrypt_binary(&sealed, std::iter::once(&own as &dyn age::Identity));
     assert_eq!(native.unwrap().as_slice(), b"canary");
     std::fs::remove_file(world.report_file()).unwrap();
     let user = User::default();
@@ -189,10 +189,10 @@ fn what_a_plugin_sealed_it_opens_with_one_process_for_all_its_keys() {
     let stanzas = world.reported("stanza");
     assert_eq!(stanzas.iter().filter(|stanza| *stanza == "toy").count(), 2, "{stanzas:?}");
     assert!(stanzas.contains(&"X25519".to_owned()), "{stanzas:?}");
-    assert_eq!(*user.heard.borrow(), [""; 0]);
-    // The plugin was let go on to its own end, and waited for.
+    assert_eq!(*user.received.borrow(), [""; 0]);
+    // The plugin exited by itself, and neto waited for its exit.
     assert_eq!(world.reported("end"), ["after 0 bytes"]);
-    world.nothing_is_left();
+    world.assert_no_process_left();
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn keys_go_to_the_plugin_of_their_name_in_the_order_of_the_names() {
         PluginRecipient::parse(&text).unwrap()
     };
     let keys = [key("b", b"1"), key("a", b"2"), key("b", b"3"), key("aa", b"4")];
-    let groups = super::grouped(&keys, PluginRecipient::plugin);
+    let groups = super::group_by_plugin(&keys, PluginRecipient::plugin);
     let groups: Vec<_> = groups.into_iter().map(|(plugin, keys)| (plugin.program(), keys)).collect();
     let wanted = [("b", vec![&keys[0], &keys[2]]), ("a", vec![&keys[1]]), ("aa", vec![&keys[3]])];
     assert_eq!(groups, wanted.map(|(plugin, keys)| (format!("age-plugin-{plugin}"), keys)));
@@ -229,11 +229,11 @@ fn keys_go_to_the_plugin_of_their_name_in_the_order_of_the_names() {
 fn what_a_plugin_asks_the_user_answers() {
     let world = World::new();
     let sealed = world.sealed(&["alice"]);
-    let nobody = || Err(Unanswered::Nobody);
+    let nobody = || Err(PrompterError::Unavailable);
     let unasked = "'age-plugin-toy' asked for something: there is nobody to ask: standard input is not a terminal";
     let (asked, chosen) =
         ("toy asks in hiding: PIN of alice:", "toy offers: use the toy? \"Use it\" Some(\"Skip it\")");
-    for (mode, answer, heard, wanted) in [
+    for (mode, answer, received, wanted) in [
         ("touch", None, "toy tells: touch the \u{1b}[1mtoy\u{1b}[0m now", None),
         ("pin", Some(Ok(TOY_PIN)), asked, None),
         ("pin", Some(Ok("31415")), asked, Some("'age-plugin-toy' says: the PIN is wrong")),
@@ -241,7 +241,7 @@ fn what_a_plugin_asks_the_user_answers() {
         ("pin", Some(nobody()), asked, Some(unasked)),
         (
             "pin",
-            Some(Err(Unanswered::Failed("the terminal is gone".to_owned()))),
+            Some(Err(PrompterError::Failed("the terminal is gone".to_owned()))),
             asked,
             Some("'age-plugin-toy' asked for something: the terminal is gone"),
         ),
@@ -256,14 +256,14 @@ fn what_a_plugin_asks_the_user_answers() {
         let found = world.open(&sealed, &[&format!("alice:{mode}")], &user);
         match wanted {
             None => assert_eq!(found, opened(), "{mode} {answer:?}"),
-            Some(wanted) => assert_eq!(in_words(found), refused(wanted), "{mode} {answer:?}"),
+            Some(wanted) => assert_eq!(with_message(found), refused(wanted), "{mode} {answer:?}"),
         }
-        assert_eq!(*user.heard.borrow(), [heard], "{mode} {answer:?}");
+        assert_eq!(*user.received.borrow(), [received], "{mode} {answer:?}");
     }
     let confirmed = world.reported("confirmed");
     assert_eq!(confirmed, ["ok yes", "ok no", "fail", "ok yes"]);
     assert_eq!(world.reported("touched"), ["ok"]);
-    world.nothing_is_left();
+    world.assert_no_process_left();
 }
 
 #[test]
@@ -272,7 +272,7 @@ fn a_question_without_an_answer_is_no_hindrance_where_another_key_opens() {
     let sealed = world.sealed(&["alice"]);
     let user = User::default();
     assert_eq!(world.open(&sealed, &["alice:pin", "alice"], &user), opened());
-    assert_eq!(user.heard.borrow().len(), 1);
+    assert_eq!(user.received.borrow().len(), 1);
 }
 
 #[test]
@@ -280,24 +280,24 @@ fn r18_a_signal_at_a_question_ends_it_all_and_is_told() {
     let (world, own) = (World::new(), x25519::Identity::generate());
     let (sealed, _) = world.seal(&[own.to_public()], &["alice"], &User::default());
     let sealed = sealed.unwrap();
-    for why in [Unanswered::Interrupted, Unanswered::Terminated] {
+    for why in [PrompterError::Interrupted, PrompterError::Terminated] {
         for mode in ["pin", "slot", "confirm"] {
             let user = User::new(&[Err(why.clone())]);
             let key = format!("alice:{mode}");
-            // Neither the next question is asked, nor the native key behind it tried that would open the file.
-            let (found, failure) = world.open_in(&sealed, &[&key, "alice:pin"], &user, PATIENCE, Some(&own));
-            assert_eq!(user.heard.borrow().len(), 1, "{mode}");
+            // The next question is not asked, and the native key, which could decrypt the file, is not tried.
+            let (found, failure) = world.open_in(&sealed, &[&key, "alice:pin"], &user, TIMEOUTS, Some(&own));
+            assert_eq!(user.received.borrow().len(), 1, "{mode}");
             assert_eq!(found, Err(OpenError::Damaged), "age is told that reading failed");
-            assert_eq!(failure.unwrap().stopped(), Some(&why));
+            assert_eq!(failure.unwrap().stop_signal(), Some(&why));
             let user = User::new(&[Err(why.clone())]);
             let (sealed, failure) = world.seal(&[], &[&key], &user);
             assert_eq!(sealed, None);
-            assert_eq!(failure.unwrap().stopped(), Some(&why));
+            assert_eq!(failure.unwrap().stop_signal(), Some(&why));
         }
     }
     let failure = world.open(&sealed, &["alice:pin"], &User::default()).1.unwrap();
-    assert_eq!(failure.stopped(), None, "{failure}");
-    world.nothing_is_left();
+    assert_eq!(failure.stop_signal(), None, "{failure}");
+    world.assert_no_process_left();
 }
 
 #[test]
@@ -321,36 +321,36 @@ fn a_plugin_that_misbehaves_is_ended_and_told_of() {
     let silent = "was ended after 0 s without an answer";
     let much = "was ended because it says too much";
     let cases = [
-        ("hang", silent, HASTE),
-        ("deaf", silent, HASTE),
-        ("drip", silent, HASTE),
-        ("die", "ended too early (exit code 3)", PATIENCE),
-        ("die-early", "ended too early (exit code 3)", PATIENCE),
-        ("killed", "ended too early (ended by signal 6)", PATIENCE),
-        ("orphan", "ended too early (exit code 3)", PATIENCE),
-        ("key-and-die", "ended too early (exit code 3)", PATIENCE),
-        ("garbage", &no_stanza, PATIENCE),
-        ("steering", &no_stanza, PATIENCE),
-        ("bytes", &no_stanza, PATIENCE),
-        ("base64", &no_stanza, PATIENCE),
-        ("endless-line", much, PATIENCE),
-        ("endless-body", much, PATIENCE),
-        ("endless-words", much, PATIENCE),
-        ("flood", much, PATIENCE),
-        ("short-key", &length, PATIENCE),
-        ("long-key", &length, PATIENCE),
-        ("other-file", &other, PATIENCE),
-        ("no-file", &other, PATIENCE),
-        ("both-keys", &format!("{PROTOCOL}it gives more than one file key"), PATIENCE),
-        ("confirm-none", &choices, PATIENCE),
-        ("confirm-many", &choices, PATIENCE),
-        ("confirm-text", &choices, PATIENCE),
-        ("error", "says: out of order", PATIENCE),
+        ("hang", silent, SHORT_TIMEOUT),
+        ("deaf", silent, SHORT_TIMEOUT),
+        ("drip", silent, SHORT_TIMEOUT),
+        ("die", "ended too early (exit code 3)", TIMEOUTS),
+        ("die-early", "ended too early (exit code 3)", TIMEOUTS),
+        ("killed", "ended too early (ended by signal 6)", TIMEOUTS),
+        ("orphan", "ended too early (exit code 3)", TIMEOUTS),
+        ("key-and-die", "ended too early (exit code 3)", TIMEOUTS),
+        ("garbage", &no_stanza, TIMEOUTS),
+        ("steering", &no_stanza, TIMEOUTS),
+        ("bytes", &no_stanza, TIMEOUTS),
+        ("base64", &no_stanza, TIMEOUTS),
+        ("endless-line", much, TIMEOUTS),
+        ("endless-body", much, TIMEOUTS),
+        ("endless-words", much, TIMEOUTS),
+        ("flood", much, TIMEOUTS),
+        ("short-key", &length, TIMEOUTS),
+        ("long-key", &length, TIMEOUTS),
+        ("other-file", &other, TIMEOUTS),
+        ("no-file", &other, TIMEOUTS),
+        ("both-keys", &format!("{PROTOCOL}it gives more than one file key"), TIMEOUTS),
+        ("confirm-none", &choices, TIMEOUTS),
+        ("confirm-many", &choices, TIMEOUTS),
+        ("confirm-text", &choices, TIMEOUTS),
+        ("error", "says: out of order", TIMEOUTS),
     ];
-    for (mode, wanted, patience) in cases {
-        let found = world.open_in(&sealed, &[&format!("alice:{mode}")], &User::default(), patience, None);
-        assert_eq!(in_words(found), refused(&format!("'age-plugin-toy' {wanted}")), "{mode}");
-        world.nothing_is_left();
+    for (mode, wanted, timeouts) in cases {
+        let found = world.open_in(&sealed, &[&format!("alice:{mode}")], &User::default(), timeouts, None);
+        assert_eq!(with_message(found), refused(&format!("'age-plugin-toy' {wanted}")), "{mode}");
+        world.assert_no_process_left();
     }
     for helper in world.reported("helper") {
         let helper = rustix::process::Pid::from_raw(helper.parse().unwrap()).unwrap();
@@ -367,20 +367,22 @@ fn a_plugin_may_say_as_much_as_any_has_to_say_and_no_more() {
         let found = world.open(&sealed, &[&format!("alice:{enough}")], &User::default());
         assert_eq!(found, opened(), "{enough}");
         let found = world.open(&sealed, &[&format!("alice:{too_much}")], &User::default());
-        assert_eq!(in_words(found), refused("'age-plugin-toy' was ended because it says too much"), "{too_much}");
+        assert_eq!(with_message(found), refused("'age-plugin-toy' was ended because it says too much"), "{too_much}");
     }
-    world.nothing_is_left();
+    world.assert_no_process_left();
 }
 
 #[test]
 fn a_plugin_that_closes_its_output_or_stays_is_ended() {
     let world = World::new();
     let sealed = world.sealed(&["alice"]);
-    let found = world.open_in(&sealed, &["alice:linger"], &User::default(), Patience { end: SOON, ..PATIENCE }, None);
+    let found =
+        world.open_in(&sealed, &["alice:linger"], &User::default(), PluginTimeouts { exit: SOON, ..TIMEOUTS }, None);
     assert_eq!(found, opened());
-    let found = world.open_in(&sealed, &["alice:close"], &User::default(), Patience { end: SOON, ..PATIENCE }, None);
-    assert_eq!(in_words(found), refused("'age-plugin-toy' ended too early (it closed its output)"));
-    world.nothing_is_left();
+    let found =
+        world.open_in(&sealed, &["alice:close"], &User::default(), PluginTimeouts { exit: SOON, ..TIMEOUTS }, None);
+    assert_eq!(with_message(found), refused("'age-plugin-toy' ended too early (it closed its output)"));
+    world.assert_no_process_left();
 }
 
 #[test]
@@ -394,15 +396,15 @@ fn a_wrong_file_key_opens_nothing() {
 #[test]
 fn a_plugin_that_does_not_listen_does_not_hold_neto() {
     let world = World::new();
-    // More than any pipe takes.
+    // More than the buffer of any pipe.
     let own = x25519::Identity::generate().to_public();
     let (sealed, _) = world.seal(&vec![own; 900], &["alice"], &User::default());
     let sealed = sealed.unwrap();
     assert!(sealed.len() > 80 * 1024);
     assert_eq!(world.open(&sealed, &["alice"], &User::default()), opened());
-    let found = world.open_in(&sealed, &["alice:deaf"], &User::default(), HASTE, None);
-    assert_eq!(in_words(found), refused("'age-plugin-toy' was ended after 0 s without an answer"));
-    world.nothing_is_left();
+    let found = world.open_in(&sealed, &["alice:deaf"], &User::default(), SHORT_TIMEOUT, None);
+    assert_eq!(with_message(found), refused("'age-plugin-toy' was ended after 0 s without an answer"));
+    world.assert_no_process_left();
 }
 
 #[test]
@@ -412,7 +414,7 @@ fn a_plugin_that_fails_leaves_the_file_to_the_next_identity() {
     let sealed = sealed.unwrap();
     for mode in ["die", "garbage", "error", "pin"] {
         let key = format!("alice:{mode}");
-        let (found, failure) = world.open_in(&sealed, &[&key], &User::default(), PATIENCE, Some(&own));
+        let (found, failure) = world.open_in(&sealed, &[&key], &User::default(), TIMEOUTS, Some(&own));
         assert_eq!(found.unwrap(), b"canary", "{mode}");
         assert!(failure.is_some(), "{mode}");
     }
@@ -425,20 +427,20 @@ fn r55_a_plugin_is_found_on_absolute_folders_of_the_path_alone() {
     let (identity, recipient) = (PluginIdentity::parse(&key.identity), PluginRecipient::parse(&key.recipient));
     let (identity, recipient) = ([identity.unwrap()], [recipient.unwrap()]);
     let sealed = world.sealed(&["alice"]);
-    // From here to the folder of the toy, as a checkout could hold one.
+    // Relative path to the toy's directory, as a checkout could contain.
     let up = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).components().skip(1).map(|_| "..").collect::<PathBuf>();
     let relative = up.join(world.toy.folder().strip_prefix("/").unwrap());
     assert!(relative.join("age-plugin-toy").exists());
     for path in ["/nowhere", "", ".", relative.to_str().unwrap()] {
-        let environment = SourceEnvironment::new([("PATH".into(), path.into())]);
+        let environment = Environment::new([("PATH".into(), path.into())]);
         let toys = PluginIdentities::by_plugin(&identity, &(), &environment);
-        let found = age_file::open_bytes(&sealed, toys.iter().map(|key| key as _));
+        let found = age_file::decrypt_binary(&sealed, toys.iter().map(|key| key as _));
         assert_eq!(found, Err(OpenError::WrongIdentity), "{path}");
         let missing = PluginError::Missing { program: "age-plugin-toy".to_owned() };
         assert_eq!(missing.to_string(), "the program 'age-plugin-toy' was not found");
         assert_eq!(toys[0].failure(), Some(missing.clone()), "{path}");
         let toys = PluginRecipients::by_plugin(&recipient, &(), &environment);
-        assert!(age_file::close(b"canary", &[&toys[0]], Format::Binary).is_err(), "{path}");
+        assert!(age_file::encrypt(b"canary", &[&toys[0]], Format::Binary).is_err(), "{path}");
         assert_eq!(toys[0].failure(), Some(missing), "{path}");
     }
 }
@@ -446,14 +448,14 @@ fn r55_a_plugin_is_found_on_absolute_folders_of_the_path_alone() {
 #[test]
 fn a_program_that_does_not_start_is_told_of() {
     use std::os::unix::fs::PermissionsExt as _;
-    let (world, folder) = (World::new(), tempfile::tempdir().unwrap());
-    let path = folder.path().join("age-plugin-toy");
+    let (world, directory) = (World::new(), tempfile::tempdir().unwrap());
+    let path = directory.path().join("age-plugin-toy");
     crate::disk::replace(&path, b"\x7fELF no program", crate::disk::Durability::Atomic).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let environment = SourceEnvironment::new([("PATH".into(), folder.path().into())]);
+    let environment = Environment::new([("PATH".into(), directory.path().into())]);
     let key = [PluginRecipient::parse(&world.toy.key("alice").recipient).unwrap()];
     let toys = PluginRecipients::by_plugin(&key, &(), &environment);
-    assert!(age_file::close(b"canary", &[&toys[0]], Format::Binary).is_err());
+    assert!(age_file::encrypt(b"canary", &[&toys[0]], Format::Binary).is_err());
     let failure = toys[0].failure().unwrap().to_string();
     assert_eq!(failure, "'age-plugin-toy' could not be run: exec format error");
 }
@@ -485,7 +487,7 @@ fn a_plugin_that_cannot_seal_says_why() {
         let (sealed, failure) = world.seal(&[], keys, &User::default());
         assert_eq!(sealed, None, "{keys:?}");
         assert_eq!(failure.unwrap().to_string(), format!("'age-plugin-toy' {wanted}"), "{keys:?}");
-        world.nothing_is_left();
+        world.assert_no_process_left();
     }
     assert_eq!(world.reported("run"), vec!["recipient-v1"; cases.len()]);
     let user = User::new(&[Ok(TOY_PIN)]);
@@ -509,21 +511,20 @@ fn keys_that_must_not_stand_together_are_not_sealed_to_together() {
 fn what_a_plugin_says_of_its_failure_is_short_and_holds_no_secret() {
     let world = World::new();
     let sealed = world.sealed(&["alice"]);
-    let said = |mode: &str, user: &User| {
+    let reported_error = |mode: &str, user: &User| {
         let (found, failure) = world.open(&sealed, &[&format!("alice:{mode}")], user);
         assert_eq!(found, Err(OpenError::WrongIdentity), "{mode}");
         let failure = failure.unwrap().to_string();
         failure.strip_prefix("'age-plugin-toy' says: ").unwrap_or_else(|| panic!("{failure}")).to_owned()
     };
-    let long = said("long-error", &User::default());
+    let long = reported_error("long-error", &User::default());
     assert_eq!((long.chars().count(), long.ends_with('\u{2026}')), (500, true), "{long}");
-    assert_eq!(said("errors", &User::default()), "one; two hint: run 'rm -r x'; three; four");
+    assert_eq!(reported_error("errors", &User::default()), "one; two hint: run 'rm -r x'; three; four");
     let user = User::new(&[Ok("141421")]);
-    assert_eq!(said("echo", &user), "[redacted] is no PIN of [redacted]");
-    assert_eq!(user.heard.borrow().last().unwrap(), "toy tells: you typed [redacted]");
-    // What is missing would tell what was typed.
-    let short = Secret::new("abc".to_owned());
-    assert_eq!(strike("the alphabet: abcdef", std::iter::once(&short)), "the alphabet: abcdef");
+    assert_eq!(reported_error("echo", &user), "[redacted] is no PIN of [redacted]");
+    assert_eq!(user.received.borrow().last().unwrap(), "toy tells: you typed [redacted]");
+    // The gap would reveal the short answer.
+    assert_eq!(reported_error("echo", &User::new(&[Ok("abc")])), "abc is no PIN of [redacted]");
 }
 
 #[test]
@@ -531,7 +532,7 @@ fn neto_and_the_age_program_open_each_others_files_with_a_plugin() {
     let world = World::new();
     let key = world.toy.key("alice");
     let file = |name: &str, bytes: &[u8]| {
-        let path = world.folder.path().join(name);
+        let path = world.directory.path().join(name);
         crate::disk::replace(&path, bytes, crate::disk::Durability::Atomic).unwrap();
         path
     };
