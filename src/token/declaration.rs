@@ -1,72 +1,75 @@
-//! What the store declared when a token was last held against it: as long as the store is that very file, nobody need
-//! read it to know whom the token is for, however many profiles it has.
+//! Profile as the store declared it, recorded inside the token file. While the store is unchanged, commands learn from
+//! the recorded declaration who the token is for. They need not read the store, however many profiles it has.
 
 use super::CachedToken;
-use crate::disk::{Locked, Sighting, Stamp};
-use crate::profile::{Profile, SecretPlace};
+use crate::disk::{LockGuard, Stamp, StampedRead};
+use crate::profile::{Profile, SecretLocation};
 use serde::{Deserialize, Serialize};
 
-/// The longest declaration that is kept beside a token, in bytes of JSON; a profile with a longer one is read from the
-/// store each time.
-const LONGEST: usize = 64 * 1024;
+/// Maximum size of a recorded declaration, in bytes of JSON. A profile with a longer declaration is read from the store
+/// each time.
+const MAX_DECLARATION_BYTES: usize = 64 * 1024;
 
-/// The store as a run read it.
+/// State of the store when this process read it.
 #[derive(Debug, Clone, Copy)]
-pub struct Reading {
-    /// Which file it was.
-    pub file: Sighting,
-    /// Whether it wants every profile to be named.
+pub struct StoreReading {
+    /// Store file at the time of reading.
+    pub file: StampedRead,
+    /// True if the store requires every command to name its profile.
     pub explicit: bool,
 }
 
-/// One profile as one store file declares it.
+/// Profile as one version of the store file declares it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Declaration {
-    /// The file.
+pub struct ProfileDeclaration {
+    /// Store file that declares the profile.
     pub store: Stamp,
-    /// Whether it wants every profile to be named.
+    /// True if the store requires every command to name its profile.
     pub explicit: bool,
-    /// The profile, with the defaults filled in.
+    /// Profile with its defaults filled in.
     pub profile: Profile,
 }
 
-impl Reading {
-    /// Whether there may be something to remember of `profile`, which was read so, that its token does not.
+impl StoreReading {
+    /// Returns true if `profile`, as read from this store file, can be recorded and `token` does not record it yet.
     #[must_use]
-    pub fn is_news(&self, profile: &Profile, token: &CachedToken) -> bool {
-        let known = token.declaration.as_ref().is_some_and(|declaration| self.file.is_of(declaration.store));
-        stands_alone(profile) && !known
+    pub fn has_new_declaration(&self, profile: &Profile, token: &CachedToken) -> bool {
+        let known = token.declaration.as_ref().is_some_and(|declaration| self.file.matches(declaration.store));
+        is_declared_by_store_alone(profile) && !known
     }
 
-    /// What to remember of `profile`, which was read so; nothing where the stamp of the file may stand for another
-    /// content, where the content alone does not say what the profile is, or where it is too long.
+    /// Returns the declaration to record with the token of `profile`.
+    ///
+    /// Returns `None` if the store changed too recently for its stamp to identify its content. Also returns `None` if
+    /// the profile depends on more than that content, or if its JSON is too long.
     #[must_use]
-    pub fn declaration(&self, profile: &Profile, held: &Locked) -> Option<Box<Declaration>> {
-        let store = self.file.settled(held).filter(|_| stands_alone(profile))?;
-        let declaration = Box::new(Declaration { store, explicit: self.explicit, profile: profile.clone() });
+    pub fn declaration(&self, profile: &Profile, guard: &LockGuard) -> Option<Box<ProfileDeclaration>> {
+        let store = self.file.stable_stamp(guard).filter(|_| is_declared_by_store_alone(profile))?;
+        let declaration = Box::new(ProfileDeclaration { store, explicit: self.explicit, profile: profile.clone() });
         let length = serde_json::to_vec(&declaration).ok()?.len();
-        (length <= LONGEST).then_some(declaration)
+        (length <= MAX_DECLARATION_BYTES).then_some(declaration)
     }
 }
 
-/// Whether the store's content alone says what the profile is.
-fn stands_alone(profile: &Profile) -> bool {
-    // One comes from elsewhere; the other's path starts at the store's folder, which can be moved with all that is in it.
-    !profile.name.is_env() && !matches!(profile.secret, SecretPlace::File(_))
+/// Returns true if the store's content alone determines the profile.
+fn is_declared_by_store_alone(profile: &Profile) -> bool {
+    // The environment profile comes from elsewhere. A secret file's path is relative to the store's directory, which
+    // can be moved with all its content.
+    !profile.name.is_env() && !matches!(profile.secret, SecretLocation::File(_))
 }
 
-impl Declaration {
-    /// The reading that this stands for.
+impl ProfileDeclaration {
+    /// Returns the store state that this declaration was recorded from.
     #[must_use]
-    pub fn reading(&self) -> Reading {
-        Reading { file: Sighting::known(self.store), explicit: self.explicit }
+    pub fn reading(&self) -> StoreReading {
+        StoreReading { file: StampedRead::of_known_content(self.store), explicit: self.explicit }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::{self, Lock, Privacy, Rules};
+    use crate::disk::{self, Lock, Privacy, ReadRules};
     use crate::profile::{ProfileName, Store, StoreFile};
     use crate::secret::Secret;
     use crate::token::{Fingerprint, Lifetime};
@@ -75,13 +78,13 @@ mod tests {
 
     const TEXT: &[u8] = b"version = 1\n[profiles.a]\nurl = \"https://x.example\"\nsecret = { env = \"X\" }\n";
 
-    /// The store that a file of the list of good ones holds.
+    /// Loads a store file that contains `text`.
     fn store(text: &[u8]) -> (tempfile::TempDir, Store) {
-        let folder = tempfile::tempdir().unwrap();
-        let file = StoreFile::new(folder.path().join("profiles.toml"), folder.path().join("locks"));
-        assert!(file.save_new(&file.lock().attempt().unwrap().unwrap(), text).unwrap());
+        let directory = tempfile::tempdir().unwrap();
+        let file = StoreFile::new(directory.path().join("profiles.toml"), directory.path().join("locks"));
+        assert!(file.save_new(&file.lock().try_lock().unwrap().unwrap(), text).unwrap());
         let store = file.load().unwrap().unwrap();
-        (folder, store)
+        (directory, store)
     }
 
     #[test]
@@ -93,7 +96,8 @@ mod tests {
             if path.extension().is_none_or(|end| end != "toml") {
                 continue;
             }
-            let (_folder, store) = store(&disk::read(&path, Rules { cap: 1 << 20, privacy: Privacy::Any }).unwrap());
+            let (_directory, store) =
+                store(&disk::read(&path, ReadRules { cap: 1 << 20, privacy: Privacy::Any }).unwrap());
             for profile in store.profiles.into_iter().filter_map(|entry| entry.profile.ok()) {
                 let json = serde_json::to_string(&profile).unwrap();
                 assert_eq!(serde_json::from_str::<Profile>(&json).unwrap(), profile, "{}", path.display());
@@ -105,32 +109,32 @@ mod tests {
 
     #[test]
     fn what_was_read_a_moment_after_a_change_is_not_remembered() {
-        let (folder, store) = store(TEXT);
-        let held = Lock::new(folder.path().join("lock")).attempt().unwrap().unwrap();
-        let reading = Reading { file: store.seen.unwrap(), explicit: true };
+        let (directory, store) = store(TEXT);
+        let guard = Lock::new(directory.path().join("lock")).try_lock().unwrap().unwrap();
+        let reading = StoreReading { file: store.stamped_read.unwrap(), explicit: true };
         let profile = store.profiles[0].profile.clone().unwrap();
-        assert_eq!(reading.declaration(&profile, &held), None);
-        let store = fs::metadata(folder.path().join("profiles.toml")).unwrap();
-        let known = Declaration { store: crate::disk::Stamp::of(&store).unwrap(), explicit: true, profile };
-        assert_eq!(known.reading().declaration(&known.profile, &held).as_deref(), Some(&known));
+        assert_eq!(reading.declaration(&profile, &guard), None);
+        let store = fs::metadata(directory.path().join("profiles.toml")).unwrap();
+        let known = ProfileDeclaration { store: crate::disk::Stamp::of(&store).unwrap(), explicit: true, profile };
+        assert_eq!(known.reading().declaration(&known.profile, &guard).as_deref(), Some(&known));
         let others = [
-            Profile { secret: SecretPlace::File("/netosecret".into()), ..known.profile.clone() },
+            Profile { secret: SecretLocation::File("/netosecret".into()), ..known.profile.clone() },
             Profile { name: ProfileName::env(), ..known.profile.clone() },
-            Profile { description: Some("x".repeat(LONGEST)), ..known.profile.clone() },
+            Profile { description: Some("x".repeat(MAX_DECLARATION_BYTES)), ..known.profile.clone() },
         ];
         for other in others {
-            assert_eq!(known.reading().declaration(&other, &held), None, "{}", other.name);
+            assert_eq!(known.reading().declaration(&other, &guard), None, "{}", other.name);
         }
     }
 
     #[test]
     fn what_is_known_or_cannot_be_is_no_news() {
-        let (_folder, store) = store(TEXT);
+        let (_directory, store) = store(TEXT);
         let profile = store.profiles[0].profile.clone().unwrap();
         let stamp =
             |device: u64| serde_json::json!({"device": device, "inode": 1, "size": 1, "modified": 1, "changed": 1});
         let [seen, other] = [1, 2].map(|device| serde_json::from_value::<Stamp>(stamp(device)).unwrap());
-        let reading = Reading { file: Sighting::known(seen), explicit: false };
+        let reading = StoreReading { file: StampedRead::of_known_content(seen), explicit: false };
         let token = |store: Option<Stamp>| CachedToken {
             profile: profile.name.clone(),
             fingerprint: Fingerprint::of(&profile.url, &[], &[]),
@@ -141,12 +145,16 @@ mod tests {
             },
             access: Secret::new("token".to_owned()),
             refresh: None,
-            declaration: store.map(|store| Box::new(Declaration { store, explicit: false, profile: profile.clone() })),
+            declaration: store
+                .map(|store| Box::new(ProfileDeclaration { store, explicit: false, profile: profile.clone() })),
         };
-        assert!(reading.is_news(&profile, &token(None)) && reading.is_news(&profile, &token(Some(other))));
-        assert!(!reading.is_news(&profile, &token(Some(seen))));
-        let file = Profile { secret: SecretPlace::File("/netosecret".into()), ..profile.clone() };
+        assert!(
+            reading.has_new_declaration(&profile, &token(None))
+                && reading.has_new_declaration(&profile, &token(Some(other)))
+        );
+        assert!(!reading.has_new_declaration(&profile, &token(Some(seen))));
+        let file = Profile { secret: SecretLocation::File("/netosecret".into()), ..profile.clone() };
         let env = Profile { name: ProfileName::env(), ..profile.clone() };
-        assert!(!reading.is_news(&file, &token(None)) && !reading.is_news(&env, &token(None)));
+        assert!(!reading.has_new_declaration(&file, &token(None)) && !reading.has_new_declaration(&env, &token(None)));
     }
 }

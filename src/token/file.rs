@@ -1,8 +1,8 @@
-//! One file a profile: a line of JSON in clear for lists, then the same and the tokens, sealed to the
-//! device key. The clear line is not believed where a token is used: what is sealed must agree.
+//! Token file of a profile: one plaintext line of JSON for listings, then a record encrypted with the device key. The
+//! encrypted record repeats the plaintext fields and adds the tokens. Code that uses a token requires both to agree.
 
-use super::{Declaration, Fingerprint, Lifetime};
-use crate::disk::{self, DiskError, Durability, Privacy, Rules};
+use super::{Fingerprint, Lifetime, ProfileDeclaration};
+use crate::disk::{self, DiskError, Durability, Privacy, ReadRules};
 use crate::profile::ProfileName;
 use crate::secret::{DeviceKey, Secret};
 use jiff::Timestamp;
@@ -15,61 +15,61 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use zeroize::{Zeroize as _, Zeroizing};
 
-/// Two tokens of 16 KiB, their JSON and the sealing fit with room to spare.
-const RULES: Rules = Rules { cap: 256 * 1024, privacy: Privacy::Own };
+/// Two tokens of 16 KiB, their JSON and the encryption overhead fit easily.
+const RULES: ReadRules = ReadRules { cap: 256 * 1024, privacy: Privacy::Own };
 
-/// More than the clear line ever takes, and less than a file.
-const LONGEST_LINE: usize = 512;
+/// Upper bound for the length of the plaintext line, smaller than the whole file.
+const MAX_HEADER_BYTES: usize = 512;
 
-/// The end of every token file's name.
+/// Suffix of every token file's name.
 const SUFFIX: &str = ".token";
 
-/// The longest token that is taken, from the server and from the cache.
-const LONGEST_TOKEN: usize = 16_384;
 
-/// The folder of the token files.
+/// Directory of the token files.
 #[derive(Debug)]
-pub struct TokenFolder {
+pub struct TokenDirectory {
     path: PathBuf,
-    /// Leftovers of killed runs are looked for once a run.
-    cleared: AtomicBool,
+    /// True once this process removed the leftovers of killed processes, which it does at most once.
+    has_cleared_leftovers: AtomicBool,
 }
 
-/// A token as it was granted to a profile.
+/// Token that was granted to a profile.
 #[derive(Debug, Clone)]
 pub struct CachedToken {
-    /// The profile that it was granted to.
+    /// Profile that the token was granted to.
     pub profile: ProfileName,
-    /// What it was granted for.
+    /// Url, account and credential that the token was granted for.
     pub fingerprint: Fingerprint,
-    /// From when to when it lives.
+    /// Start and end of the token's validity.
     pub lifetime: Lifetime,
-    /// The bearer token.
+    /// Access token.
     pub access: Secret,
-    /// What renews it, until it is burnt.
+    /// Refresh token; absent once used.
     pub refresh: Option<RefreshToken>,
-    /// What the store declared when the token was last held against it; absent where that is in doubt.
-    pub declaration: Option<Box<Declaration>>,
+    /// Profile as the store declared it when the token was last checked against the store. Absent if the declaration is
+    /// in doubt.
+    pub declaration: Option<Box<ProfileDeclaration>>,
 }
 
-/// A refresh token; it works once.
+/// Refresh token, which the server accepts once.
 #[derive(Debug, Clone)]
 pub struct RefreshToken(pub Secret);
 
-/// Why a token file is no use. It is never an error of the command: the file is replaced.
+/// Reason why a token file cannot be used. Commands do not fail with it: they replace the file.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenFileError {
-    /// It cannot be read, is not private, or is no plain file.
+    /// The file cannot be read, is not private, or is not a regular file.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// It is not what neto wrote, or was sealed to another device key.
+    /// The content was not written by neto, or was encrypted with another device key.
     #[error("{} is damaged or was written with another device key", .0.display())]
     Damaged(PathBuf),
 }
 
-/// What a token file says: the first line all but the tokens, what is sealed below it everything.
+/// Content of a token file: the plaintext line has all fields except the tokens and the declaration. The encrypted
+/// record has all fields.
 #[derive(Serialize, Deserialize)]
-struct Record {
+struct TokenRecord {
     profile: String,
     fingerprint: Fingerprint,
     #[serde(with = "second::required")]
@@ -86,65 +86,65 @@ struct Record {
     declaration: Option<Box<RawValue>>,
 }
 
-impl TokenFolder {
-    /// The folder at `path`, which is made when the first token is saved.
+impl TokenDirectory {
+    /// Uses the directory at `path`, which is created when the first token is saved.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
-        Self { path, cleared: AtomicBool::new(false) }
+        Self { path, has_cleared_leftovers: AtomicBool::new(false) }
     }
 
-    /// The folder itself.
+    /// Returns the path of the directory.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The file of a profile's token.
+    /// Returns the path of a profile's token file.
     #[must_use]
-    pub fn file(&self, profile: &ProfileName) -> PathBuf {
+    pub fn file_path(&self, profile: &ProfileName) -> PathBuf {
         self.path.join([profile.as_str(), SUFFIX].concat())
     }
 
-    /// What the clear line says of a profile's token, for lists; nothing when there is none or it is for
-    /// something else than `fingerprint`.
+    /// Reads the lifetime of a profile's token from the plaintext line, for listings. Returns `None` if there is no
+    /// token, or if the token was issued for another profile or `fingerprint`.
     ///
     /// # Errors
-    /// [`TokenFileError`] when the file is there and of no use.
+    /// [`TokenFileError`] if the file exists and is unusable.
     pub fn load_lifetime(
         &self,
         profile: &ProfileName,
         fingerprint: &Fingerprint,
     ) -> Result<Option<Lifetime>, TokenFileError> {
-        let path = self.file(profile);
-        let Some(bytes) = present(disk::read_start(&path, RULES, LONGEST_LINE))? else { return Ok(None) };
-        let (header, _) = split(&path, &bytes)?;
+        let path = self.file_path(profile);
+        let Some(bytes) = absent_as_none(disk::read_start(&path, RULES, MAX_HEADER_BYTES))? else { return Ok(None) };
+        let (header, _) = split_header(&path, &bytes)?;
         let fits = header.profile == profile.as_str() && header.fingerprint == *fingerprint;
         Ok(fits.then(|| header.lifetime()))
     }
 
-    /// The token of a profile, opened, whatever it is for; nothing when there is none, or no `device` key to open it,
-    /// which is asked for only where there is a file.
+    /// Reads and decrypts the token of a profile, without checking which credential it was issued for. Returns `None`
+    /// if there is no token file, or no `device` key to decrypt the file. The key is requested only if there is a file.
     ///
     /// # Errors
-    /// [`TokenFileError`] when the file is there and of no use.
+    /// [`TokenFileError`] if the file exists and is unusable.
     pub fn load<'d>(
         &self,
         profile: &ProfileName,
         device: impl FnOnce() -> Option<&'d DeviceKey>,
     ) -> Result<Option<CachedToken>, TokenFileError> {
-        let path = self.file(profile);
-        let Some(bytes) = present(disk::read(&path, RULES))? else { return Ok(None) };
+        let path = self.file_path(profile);
+        let Some(bytes) = absent_as_none(disk::read(&path, RULES))? else { return Ok(None) };
         let Some(device) = device() else { return Ok(None) };
         let damaged = || TokenFileError::Damaged(path.clone());
-        let (header, sealed) = split(&path, &bytes)?;
+        let (header, sealed) = split_header(&path, &bytes)?;
         let opened = device.open(sealed).map_err(|_| damaged())?;
-        let mut body: Record = serde_json::from_slice(&opened).map_err(|_| damaged())?;
-        let token = |text: String| if is_token(&text) { Ok(Secret::new(text)) } else { Err(damaged()) };
+        let mut body: TokenRecord = serde_json::from_slice(&opened).map_err(|_| damaged())?;
+        let token = |text: String| Some(Secret::new(text)).filter(Secret::is_token).ok_or_else(damaged);
         let access = token(body.access_token.take().ok_or_else(damaged)?)?;
         let refresh = body.refresh_token.take().map(token).transpose()?.map(RefreshToken);
-        let declaration: Option<Box<Declaration>> =
+        let declaration: Option<Box<ProfileDeclaration>> =
             body.declaration.take().and_then(|json| serde_json::from_str(json.get()).ok());
-        if !body.is_same(&header) {
+        if !body.agrees_with(&header) {
             return Err(damaged());
         }
         if header.profile != profile.as_str() {
@@ -160,33 +160,33 @@ impl TokenFolder {
         }))
     }
 
-    /// Writes a token over the one there was.
+    /// Writes a token file, replacing the profile's earlier token.
     ///
     /// # Errors
-    /// [`DiskError`] when it cannot be written; what was there stays.
+    /// [`DiskError`] if the file cannot be written; an earlier token file remains.
     pub fn save(&self, token: &CachedToken, device: &DeviceKey, durability: Durability) -> Result<(), DiskError> {
-        let path = self.file(&token.profile);
+        let path = self.file_path(&token.profile);
         disk::replace(&path, &render(token, device, &path)?, durability)?;
-        if !self.cleared.swap(true, Ordering::Relaxed) {
-            disk::clear_leftovers(&self.path);
+        if !self.has_cleared_leftovers.swap(true, Ordering::Relaxed) {
+            disk::remove_stale_temp_files(&self.path);
         }
         Ok(())
     }
 
-    /// Forgets the token of a profile; says whether there was one.
+    /// Removes the token file of a profile; returns true if the file existed.
     ///
     /// # Errors
-    /// [`DiskError`] when it is there and cannot be removed.
+    /// [`DiskError`] if the file exists and cannot be removed.
     pub fn remove(&self, profile: &ProfileName) -> Result<bool, DiskError> {
-        disk::remove(&self.file(profile))
+        disk::remove(&self.file_path(profile))
     }
 
-    /// The profiles that have a token file, in the order of their names.
+    /// Returns the profiles that have a token file, sorted by name.
     ///
     /// # Errors
-    /// [`DiskError`] when the folder is there and cannot be read.
+    /// [`DiskError`] if the directory exists and cannot be read.
     pub fn profiles(&self) -> Result<Vec<ProfileName>, DiskError> {
-        let files = match disk::names(&self.path) {
+        let files = match disk::entry_names(&self.path) {
             Err(error) if error.is_absent() => return Ok(Vec::new()),
             files => files?,
         };
@@ -200,14 +200,7 @@ impl TokenFolder {
     }
 }
 
-/// Whether a text can be a token: what the bearer scheme allows, and not absurdly long.
-#[must_use]
-pub fn is_token(text: &str) -> bool {
-    (1..=LONGEST_TOKEN).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._~+/=-".contains(&byte))
-}
-
-fn present(read: Result<Vec<u8>, DiskError>) -> Result<Option<Vec<u8>>, TokenFileError> {
+fn absent_as_none(read: Result<Vec<u8>, DiskError>) -> Result<Option<Vec<u8>>, TokenFileError> {
     match read {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.is_absent() => Ok(None),
@@ -215,7 +208,7 @@ fn present(read: Result<Vec<u8>, DiskError>) -> Result<Option<Vec<u8>>, TokenFil
     }
 }
 
-fn split<'a>(path: &Path, bytes: &'a [u8]) -> Result<(Record, &'a [u8]), TokenFileError> {
+fn split_header<'a>(path: &Path, bytes: &'a [u8]) -> Result<(TokenRecord, &'a [u8]), TokenFileError> {
     let damaged = || TokenFileError::Damaged(path.to_path_buf());
     let end = bytes.iter().position(|byte| *byte == b'\n').ok_or_else(damaged)?;
     let header = serde_json::from_slice(&bytes[..end]).map_err(|_| damaged())?;
@@ -223,28 +216,28 @@ fn split<'a>(path: &Path, bytes: &'a [u8]) -> Result<(Record, &'a [u8]), TokenFi
 }
 
 fn render(token: &CachedToken, device: &DeviceKey, path: &Path) -> Result<Vec<u8>, DiskError> {
-    let cannot = |error: String| DiskError::io("write", path, io::Error::other(error));
-    let mut record = Record::header(token);
-    let mut bytes = serde_json::to_vec(&record).map_err(|error| cannot(error.to_string()))?;
+    let write_error = |error: String| DiskError::io("write", path, io::Error::other(error));
+    let mut record = TokenRecord::without_tokens(token);
+    let mut bytes = serde_json::to_vec(&record).map_err(|error| write_error(error.to_string()))?;
     bytes.push(b'\n');
     record.declaration = token.declaration.as_ref().and_then(|declaration| to_raw_value(declaration).ok());
     record.access_token = Some(token.access.reveal().to_owned());
     record.refresh_token = token.refresh.as_ref().map(|refresh| refresh.0.reveal().to_owned());
-    // Reserved at once: a vector that grows leaves copies of the tokens behind.
+    // Capacity is reserved in advance: a vector that grows leaves copies of the tokens in memory.
     let lengths = [&record.access_token, &record.refresh_token].map(|text| text.as_ref().map_or(0, String::len));
     let declared = record.declaration.as_ref().map_or(0, |json| json.get().len());
-    let mut clear = Zeroizing::new(Vec::with_capacity(lengths.iter().sum::<usize>() + declared + 1024));
-    let written = serde_json::to_writer(&mut *clear, &record);
+    let mut plaintext = Zeroizing::new(Vec::with_capacity(lengths.iter().sum::<usize>() + declared + 1024));
+    let written = serde_json::to_writer(&mut *plaintext, &record);
     record.access_token.zeroize();
     record.refresh_token.zeroize();
-    written.map_err(|error| cannot(error.to_string()))?;
-    bytes.extend(device.seal(&clear).map_err(|error| cannot(error.to_string()))?);
+    written.map_err(|error| write_error(error.to_string()))?;
+    bytes.extend(device.seal(&plaintext).map_err(|error| write_error(error.to_string()))?);
     Ok(bytes)
 }
 
-impl Record {
-    /// What stands in clear.
-    fn header(token: &CachedToken) -> Self {
+impl TokenRecord {
+    /// Returns the record for the plaintext line.
+    fn without_tokens(token: &CachedToken) -> Self {
         let Lifetime { obtained_at, expires_at, refresh_expires_at } = token.lifetime;
         Self {
             profile: token.profile.to_string(),
@@ -258,8 +251,8 @@ impl Record {
         }
     }
 
-    /// Whether both say the same, and neither of them a token.
-    fn is_same(&self, other: &Self) -> bool {
+    /// Returns true if both records have the same plaintext fields and neither has a token.
+    fn agrees_with(&self, other: &Self) -> bool {
         let tokens = |record: &Self| record.access_token.is_some() || record.refresh_token.is_some();
         self.profile == other.profile
             && self.fingerprint == other.fingerprint

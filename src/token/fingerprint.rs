@@ -1,23 +1,23 @@
-//! What a token was issued for, as one value: when any of it changes, the token is not used again.
+//! Fingerprint of everything a token was issued for. If any part changes, the token is not used again.
 
 use crate::profile::{ApiUrl, hex};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// The SHA-256 over url, account and credential, in hex.
+/// SHA-256 over url, account and credential, in hex.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fingerprint(String);
 
 impl Fingerprint {
-    /// `account` is shortname and appname, or username; `credential` is the credential's id, or the
-    /// declaration of the source that yields it. Never a secret.
+    /// Computes the fingerprint. `account` is shortname and appname, or username. `credential` is the credential's id,
+    /// or the declaration of the secret source. No argument is a secret.
     #[must_use]
     pub fn of(url: &ApiUrl, account: &[&str], credential: &[&str]) -> Self {
         let mut hash = Sha256::new();
         let groups: [&[&str]; 3] = [&[&url.with_version()], account, credential];
         for group in groups {
-            // Lengths first, so that no two lists of parts run into the same bytes.
+            // Each list and part is preceded by its length, so that different lists never give the same bytes.
             hash.update((group.len() as u64).to_be_bytes());
             for part in group {
                 hash.update((part.len() as u64).to_be_bytes());

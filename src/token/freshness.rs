@@ -1,123 +1,127 @@
-//! When a token may be used, and what a list says of it.
+//! Validity of a token at a given time, and the token state that listings show.
 
 use crate::profile::Span;
 use jiff::{SignedDuration, Timestamp};
 use std::fmt;
 
-/// How far behind `obtained_at` the clock may be before nothing it says of a token is believed.
+/// Largest amount by which the clock may be behind `obtained_at`. If the clock is further behind, no time is trusted.
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_secs(5);
 
-/// From when to when a token and its refresh token live, by this machine's clock.
+/// Validity of an access token and its refresh token, by this machine's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetime {
-    /// Before the request for it was sent, in whole seconds.
+    /// Time just before the token was requested, in whole seconds.
     pub obtained_at: Timestamp,
-    /// `obtained_at` and the `expires_in` of the answer.
+    /// `obtained_at` plus the `expires_in` of the answer.
     pub expires_at: Timestamp,
-    /// The same for the refresh token; absent when there is none.
+    /// Expiry of the refresh token; absent if there is none.
     pub refresh_expires_at: Option<Timestamp>,
 }
 
-/// Why a token may not be used now; said of it.
+/// Reason why a token must not be used now. Displays as a predicate of the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unfit {
-    /// The clock is behind the time that it came at.
-    FromTheFuture,
-    /// It has expired.
+pub enum StaleReason {
+    /// The clock is behind the time when the token was obtained.
+    IssuedInFuture,
+    /// The token has expired.
     Expired,
-    /// It expires within the margin.
+    /// The token expires within the margin.
     AboutToExpire,
 }
 
-/// What a list says of a cached token, judged by the clock alone.
+/// State of a cached token, judged by the clock alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum State {
-    /// Good.
+pub enum TokenState {
+    /// Valid.
     Valid,
-    /// Good, with less than a tenth of its life left.
+    /// Valid, with less than a tenth of its lifetime remaining.
     Expiring,
-    /// Expired, but its refresh token lives.
+    /// Expired, with a valid refresh token.
     Renewable,
     /// Expired.
     Expired,
-    /// There is none.
+    /// No token is cached.
     None,
 }
 
 impl Lifetime {
-    /// The whole life of the token.
+    /// Returns the total lifetime of the token.
     #[must_use]
-    pub fn whole(&self) -> SignedDuration {
+    pub fn duration(&self) -> SignedDuration {
         self.expires_at.duration_since(self.obtained_at)
     }
 
-    /// What is left at `now`; negative when past.
+    /// Returns the remaining lifetime at `now`; negative after expiry.
     #[must_use]
-    pub fn left(&self, now: Timestamp) -> SignedDuration {
+    pub fn remaining(&self, now: Timestamp) -> SignedDuration {
         self.expires_at.duration_since(now)
     }
 
-    /// Whether the token may be used: it ends later than the margin (the leeway, at most a tenth of its
-    /// life) and the clock has not been set back before it was obtained.
+    /// Returns true if the token may be used at `now`. The token must expire later than the margin: the leeway, at most
+    /// a tenth of the lifetime. The clock must not have been set back to before the token was obtained.
     #[must_use]
     pub fn is_usable(&self, now: Timestamp, leeway: Span) -> bool {
-        self.unfit(now, leeway).is_none()
+        self.stale_reason(now, leeway).is_none()
     }
 
-    /// Why it may not be used; nothing where it may.
+    /// Returns why the token must not be used, or `None` if it may be used.
     #[must_use]
-    pub fn unfit(&self, now: Timestamp, leeway: Span) -> Option<Unfit> {
-        match self.left(now) {
-            _ if !self.clock_is_sane(now) => Some(Unfit::FromTheFuture),
-            left if !left.is_positive() => Some(Unfit::Expired),
-            left if left <= self.margin(leeway) => Some(Unfit::AboutToExpire),
+    pub fn stale_reason(&self, now: Timestamp, leeway: Span) -> Option<StaleReason> {
+        match self.remaining(now) {
+            _ if !self.is_clock_plausible(now) => Some(StaleReason::IssuedInFuture),
+            remaining if !remaining.is_positive() => Some(StaleReason::Expired),
+            remaining if remaining <= self.margin(leeway) => Some(StaleReason::AboutToExpire),
             _ => None,
         }
     }
 
-    /// Whether the refresh token may be used.
+    /// Returns true if the refresh token may be used.
     #[must_use]
     pub fn is_renewable(&self, now: Timestamp) -> bool {
-        self.clock_is_sane(now) && self.refresh_expires_at.is_some_and(|end| end > now)
+        self.is_clock_plausible(now) && self.refresh_expires_at.is_some_and(|end| end > now)
     }
 
-    /// What a list says.
+    /// Returns the state that listings show.
     #[must_use]
-    pub fn state(&self, now: Timestamp) -> State {
-        let left = self.left(now);
-        if left.is_positive() && self.clock_is_sane(now) {
-            if left.as_secs().saturating_mul(10) < self.whole().as_secs() { State::Expiring } else { State::Valid }
+    pub fn state(&self, now: Timestamp) -> TokenState {
+        let remaining = self.remaining(now);
+        if remaining.is_positive() && self.is_clock_plausible(now) {
+            if remaining.as_secs().saturating_mul(10) < self.duration().as_secs() {
+                TokenState::Expiring
+            } else {
+                TokenState::Valid
+            }
         } else if self.is_renewable(now) {
-            State::Renewable
+            TokenState::Renewable
         } else {
-            State::Expired
+            TokenState::Expired
         }
     }
 
     fn margin(&self, leeway: Span) -> SignedDuration {
-        let tenth = SignedDuration::from_millis(i64::try_from(self.whole().as_millis() / 10).unwrap_or(i64::MAX));
+        let tenth = SignedDuration::from_millis(i64::try_from(self.duration().as_millis() / 10).unwrap_or(i64::MAX));
         SignedDuration::from_secs(i64::try_from(leeway.seconds()).unwrap_or(i64::MAX)).min(tenth)
     }
 
-    fn clock_is_sane(&self, now: Timestamp) -> bool {
+    fn is_clock_plausible(&self, now: Timestamp) -> bool {
         self.obtained_at.duration_since(now) <= CLOCK_SLACK
     }
 }
 
-impl fmt::Display for Unfit {
+impl fmt::Display for StaleReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::FromTheFuture => "came later than the clock says it is now",
+            Self::IssuedInFuture => "came later than the clock says it is now",
             Self::Expired => "has expired",
             Self::AboutToExpire => "expires within the leeway",
         })
     }
 }
 
-impl State {
-    /// The word that lists and scripts use.
+impl TokenState {
+    /// Returns the name used in listings and scripts.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Valid => "valid",
             Self::Expiring => "expiring",
@@ -163,27 +167,27 @@ mod tests {
     #[test]
     fn why_it_may_not_be_used() {
         let minute = Span::from_seconds(60);
-        for (now, unfit) in [
+        for (now, reason) in [
             (0, None),
-            (3540, Some(Unfit::AboutToExpire)),
-            (3599, Some(Unfit::AboutToExpire)),
-            (3600, Some(Unfit::Expired)),
-            (-6, Some(Unfit::FromTheFuture)),
+            (3540, Some(StaleReason::AboutToExpire)),
+            (3599, Some(StaleReason::AboutToExpire)),
+            (3600, Some(StaleReason::Expired)),
+            (-6, Some(StaleReason::IssuedInFuture)),
         ] {
-            assert_eq!(life(3600, None).unfit(at(now), minute), unfit, "{now}");
+            assert_eq!(life(3600, None).stale_reason(at(now), minute), reason, "{now}");
         }
     }
 
     #[test]
     fn a_list_says() {
         for (now, refresh, state) in [
-            (0, None, State::Valid),
-            (3240, None, State::Valid),
-            (3241, None, State::Expiring),
-            (3600, None, State::Expired),
-            (3600, Some(7200), State::Renewable),
-            (7200, Some(7200), State::Expired),
-            (-100, Some(7200), State::Expired),
+            (0, None, TokenState::Valid),
+            (3240, None, TokenState::Valid),
+            (3241, None, TokenState::Expiring),
+            (3600, None, TokenState::Expired),
+            (3600, Some(7200), TokenState::Renewable),
+            (7200, Some(7200), TokenState::Expired),
+            (-100, Some(7200), TokenState::Expired),
         ] {
             assert_eq!(life(3600, refresh).state(at(now)), state, "{now} {refresh:?}");
         }

@@ -1,14 +1,13 @@
-//! What was granted: the cached token of a profile, its file, and how fresh it is.
+//! Cached access token of a profile: its file, its lifetime and what it was issued for.
 //!
-//! Owns the format of `tokens/NAME.token` and the rule of when a token may be used. Knows nothing of
-//! where tokens come from.
+//! Owns the format of `tokens/NAME.token` and the rule for when a token may be used. Does not request tokens.
 
 mod declaration;
 mod file;
 mod fingerprint;
 mod freshness;
 
-pub use declaration::{Declaration, Reading};
-pub use file::{CachedToken, RefreshToken, TokenFileError, TokenFolder, is_token};
+pub use declaration::{ProfileDeclaration, StoreReading};
+pub use file::{CachedToken, RefreshToken, TokenDirectory, TokenFileError};
 pub use fingerprint::Fingerprint;
-pub use freshness::{Lifetime, State};
+pub use freshness::{Lifetime, TokenState};
