@@ -1,10 +1,10 @@
-//! The API keys of a tenant: the calls about them, and what is believed of the answers. Facts come from the published
+//! API keys of a tenant: the calls that manage them, and the parsers of the answers. Facts come from the published
 //! reference ("API Keys").
 //!
-//! A regeneration "does not do a diff: you must send the complete object", so a key is asked for, and its roles are known,
-//! before it is regenerated.
+//! A regeneration "does not do a diff: you must send the complete object". So a key and its roles are always read
+//! before the key is regenerated.
 
-use super::list_answer::{self, Listed};
+use super::list_answer::{self, ListAnswer};
 use super::{ApiPath, Call, Method, PathError};
 use crate::secret::Secret;
 use jiff::{SignedDuration, Timestamp};
@@ -12,45 +12,45 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
-/// Where the keys of the tenant are that asks.
-const KEYS: &str = "/api/v1/api-keys";
+/// Path of the calling tenant's keys.
+const KEYS_PATH: &str = "/api/v1/api-keys";
 
-/// The longest name of a key that is believed, in bytes.
-const LONGEST: usize = 255;
+/// Maximum length of a key's name that is accepted, in bytes.
+const MAX_APPNAME_BYTES: usize = 255;
 
-/// The longest appkey that is believed, in bytes.
-const LONGEST_APPKEY: usize = 16_384;
+/// Maximum length of an appkey that is accepted, in bytes.
+const MAX_APPKEY_BYTES: usize = 16_384;
 
-/// What is known of one key; never the key itself.
+/// Metadata of one API key, without the key itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
-    /// Its name. Any text of 1 to 255 bytes: what a server says is not checked further.
+    /// Name of the key: any text of 1 to 255 bytes, not validated further.
     pub appname: String,
-    /// Free text; empty where the server has none.
+    /// Free text; empty if the server has none.
     pub description: String,
-    /// What it may do; absent where the server does not say, which is not the same as nothing.
+    /// Roles of the key; absent if the server does not say, which differs from an empty list.
     pub roles: Option<Vec<String>>,
-    /// When a token was last got with it, to the second; absent for never.
+    /// Time of the last login with the key, to the second; absent for never.
     pub last_login: Option<Timestamp>,
-    /// The address that it was last used from; absent for never.
+    /// IP address of the last use; absent for never.
     pub last_ip: Option<String>,
 }
 
-/// The complete object of one key, as it is made and regenerated; not the key itself.
+/// Complete definition of one key, as sent to create or regenerate the key, without the key itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyTerms {
-    /// Its name.
+    /// Name of the key.
     pub appname: String,
-    /// Free text; empty where there is none.
+    /// Free text; empty if the server has none.
     pub description: String,
-    /// What it may do.
+    /// Roles of the key.
     pub roles: Vec<String>,
 }
 
-/// A key in an answer. Every field is optional in the reference.
+/// Key in an answer. Every field is optional in the reference.
 #[derive(Deserialize)]
-struct Wire {
+struct ApiKeyWire {
     appname: Option<String>,
     description: Option<String>,
     roles: Option<Vec<String>>,
@@ -58,14 +58,14 @@ struct Wire {
     last_ip: Option<String>,
 }
 
-/// A new key in an answer.
+/// New key in an answer.
 #[derive(Deserialize)]
-struct Issued {
+struct IssuedKey {
     appname: Option<String>,
     appkey: Option<String>,
 }
 
-/// What a regeneration is sent: its path names the key.
+/// Body of a regeneration request, whose path names the key.
 #[derive(Serialize)]
 struct Regeneration<'a> {
     description: &'a str,
@@ -73,73 +73,73 @@ struct Regeneration<'a> {
 }
 
 impl ApiKey {
-    /// Where the keys of the tenant are that asks.
+    /// Returns the path that lists the calling tenant's keys.
     #[must_use]
-    pub fn list() -> ApiPath {
-        ApiPath::fixed(KEYS)
+    pub fn list_path() -> ApiPath {
+        ApiPath::from_static(KEYS_PATH)
     }
 
-    /// Where the key `appname` is.
+    /// Returns the path of the key `appname`.
     ///
     /// # Errors
-    /// [`PathError`] for a name that cannot stand in a path.
-    pub fn place(appname: &str) -> Result<ApiPath, PathError> {
-        place(appname, "")
+    /// [`PathError`] if the name cannot be part of a path.
+    pub fn path_of(appname: &str) -> Result<ApiPath, PathError> {
+        key_path(appname, "")
     }
 
-    /// The call that removes the key `appname`.
+    /// Returns the call that deletes the key `appname`.
     ///
     /// # Errors
-    /// As [`ApiKey::place`].
+    /// See [`ApiKey::path_of`].
     pub fn remove(appname: &str) -> Result<Call, PathError> {
-        Ok(Call { method: Method::DELETE, ..Call::get(Self::place(appname)?) })
+        Ok(Call { method: Method::DELETE, ..Call::get(Self::path_of(appname)?) })
     }
 
-    /// Reads the body of [`ApiKey::list`].
+    /// Parses the answer to [`ApiKey::list_path`].
     ///
     /// # Errors
-    /// What is wrong with it, as a sentence about "it" without its content.
-    pub fn parse_list(body: &[u8]) -> Result<Listed<Self>, &'static str> {
-        Listed::parse(body, Self::read)
+    /// Description of the problem, as a sentence about "it" that quotes nothing from the body.
+    pub fn parse_list(body: &[u8]) -> Result<ListAnswer<Self>, &'static str> {
+        ListAnswer::parse(body, Self::read)
     }
 
-    fn read(wire: Wire) -> Option<Self> {
+    fn read(wire: ApiKeyWire) -> Option<Self> {
         Some(Self {
-            appname: wire.appname.filter(|appname| (1..=LONGEST).contains(&appname.len()))?,
+            appname: wire.appname.filter(|appname| (1..=MAX_APPNAME_BYTES).contains(&appname.len()))?,
             description: wire.description.unwrap_or_default(),
             roles: wire.roles,
-            last_login: wire.last_login.map(instant).transpose().ok()?.flatten(),
+            last_login: wire.last_login.map(parse_last_login).transpose().ok()?.flatten(),
             last_ip: wire.last_ip.filter(|address| !address.is_empty()),
         })
     }
 }
 
 impl KeyTerms {
-    /// The call that gives the key another appkey in place of the one that it has, and leaves it as it is otherwise.
+    /// Returns the call that replaces the key's appkey and changes nothing else.
     ///
     /// # Errors
-    /// As [`ApiKey::place`].
+    /// See [`ApiKey::path_of`].
     pub fn regenerate(&self) -> Result<Call, PathError> {
-        let whole = Regeneration { description: &self.description, roles: &self.roles };
-        Ok(writing(Method::PUT, place(&self.appname, "/regen")?, &whole))
+        let body = Regeneration { description: &self.description, roles: &self.roles };
+        Ok(json_call(Method::PUT, key_path(&self.appname, "/regen")?, &body))
     }
 
-    /// The call that makes the key.
+    /// Returns the call that creates the key.
     ///
     /// # Errors
-    /// As [`ApiKey::place`]: a name that no other call could name would make a key that nobody can change.
+    /// See [`ApiKey::path_of`]: a key with a name that no path can contain could never be changed again.
     pub fn create(&self) -> Result<Call, PathError> {
-        ApiKey::place(&self.appname)?;
-        Ok(writing(Method::POST, ApiKey::list(), self))
+        ApiKey::path_of(&self.appname)?;
+        Ok(json_call(Method::POST, ApiKey::list_path(), self))
     }
 
-    /// Reads the body of [`ApiKey::place`] of the key `appname`.
+    /// Parses the answer to [`ApiKey::path_of`] for the key `appname`.
     ///
     /// # Errors
-    /// As [`ApiKey::parse_list`]; also where the roles are not said.
+    /// See [`ApiKey::parse_list`]; also if the answer has no roles.
     pub fn parse(appname: &str, body: &[u8]) -> Result<Self, &'static str> {
-        let wire: Wire = list_answer::one(body, Some)?;
-        is_about(appname, wire.appname.as_deref())?;
+        let wire: ApiKeyWire = list_answer::parse_one(body, Some)?;
+        check_appname(appname, wire.appname.as_deref())?;
         Ok(Self {
             appname: appname.to_owned(),
             description: wire.description.unwrap_or_default(),
@@ -147,15 +147,15 @@ impl KeyTerms {
         })
     }
 
-    /// Reads the appkey out of the answer to one of the two calls.
+    /// Parses the appkey in the answer to a creation or regeneration.
     ///
     /// # Errors
-    /// As [`ApiKey::parse_list`].
+    /// See [`ApiKey::parse_list`].
     pub fn parse_appkey(&self, body: &[u8]) -> Result<Secret, &'static str> {
-        let issued: Issued = list_answer::one(body, Some)?;
-        is_about(&self.appname, issued.appname.as_deref())?;
+        let issued: IssuedKey = list_answer::parse_one(body, Some)?;
+        check_appname(&self.appname, issued.appname.as_deref())?;
         let appkey = Secret::new(issued.appkey.ok_or("it holds no appkey")?);
-        let fits = (1..=LONGEST_APPKEY).contains(&appkey.len());
+        let fits = (1..=MAX_APPKEY_BYTES).contains(&appkey.len());
         if fits && !appkey.reveal().chars().any(char::is_control) {
             Ok(appkey)
         } else {
@@ -164,31 +164,31 @@ impl KeyTerms {
     }
 }
 
-/// The path of one key, or of what lies below it.
-fn place(appname: &str, below: &str) -> Result<ApiPath, PathError> {
-    let mut path = format!("{KEYS}/");
+/// Returns the path of one key, followed by `below`.
+fn key_path(appname: &str, below: &str) -> Result<ApiPath, PathError> {
+    let mut path = format!("{KEYS_PATH}/");
     for byte in appname.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => path.push(char::from(byte)),
             _ => _ = write!(path, "%{byte:02X}"),
         }
     }
-    // An empty name would be the path of all keys.
+    // An empty name would give the path of all keys.
     if appname.is_empty() { Err(PathError::Empty) } else { (path + below).parse() }
 }
 
-fn writing(method: Method, path: ApiPath, body: &impl Serialize) -> Call {
+fn json_call(method: Method, path: ApiPath, body: &impl Serialize) -> Call {
     let json = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    // Texts and lists of texts alone, which are always JSON.
+    // The body has only strings and lists of strings, so its serialization cannot fail.
     Call { method, path, headers: vec![json], body: Some(serde_json::to_vec(body).unwrap_or_default()) }
 }
 
-fn is_about(appname: &str, told: Option<&str>) -> Result<(), &'static str> {
-    if told.is_none_or(|told| told == appname) { Ok(()) } else { Err("it is about another key") }
+fn check_appname(appname: &str, answered: Option<&str>) -> Result<(), &'static str> {
+    if answered.is_none_or(|answered| answered == appname) { Ok(()) } else { Err("it is about another key") }
 }
 
-/// A time as the reference has it, in seconds since the epoch; 0 is never.
-fn instant(seconds: f64) -> Result<Option<Timestamp>, jiff::Error> {
+/// Converts a time in the reference's form, seconds since the epoch; 0 means never.
+fn parse_last_login(seconds: f64) -> Result<Option<Timestamp>, jiff::Error> {
     if seconds == 0.0 {
         return Ok(None);
     }
@@ -221,7 +221,7 @@ mod tests {
         };
         let bare = r#"{"appname": "soc", "last_ip": ""}"#;
         let body = format!(r#"{{"meta": {{"code": 200}}, "data": [{one}, {bare}, {{"description": "d"}}]}}"#);
-        let listed = Listed { rows: vec![whole, key(None)], unread: 1 };
+        let listed = ListAnswer { rows: vec![whole, key(None)], unreadable: 1 };
         assert_eq!(ApiKey::parse_list(body.as_bytes()), Ok(listed));
     }
 
@@ -253,19 +253,19 @@ mod tests {
 
     #[test]
     fn the_calls_are_those_of_the_reference() {
-        let told = |call: Call| {
+        let render = |call: Call| {
             let body = call.body.map(|body| String::from_utf8(body).unwrap()).unwrap_or_default();
-            format!("{} {} {body}", call.method, call.path.whole())
+            format!("{} {} {body}", call.method, call.path.as_str())
         };
         let named = "/api/v1/api-keys/soc%20automation";
-        assert_eq!(ApiKey::place("soc automation").unwrap().whole(), named);
-        assert_eq!(told(ApiKey::remove("soc automation").unwrap()), format!("DELETE {named} "));
+        assert_eq!(ApiKey::path_of("soc automation").unwrap().as_str(), named);
+        assert_eq!(render(ApiKey::remove("soc automation").unwrap()), format!("DELETE {named} "));
         let complete = r#"{"description":"d \"q\"","roles":["admin"]}"#;
-        assert_eq!(told(terms().regenerate().unwrap()), format!("PUT {named}/regen {complete}"));
+        assert_eq!(render(terms().regenerate().unwrap()), format!("PUT {named}/regen {complete}"));
         let whole = r#"{"appname":"soc automation","description":"d \"q\"","roles":["admin"]}"#;
-        assert_eq!(told(terms().create().unwrap()), format!("POST /api/v1/api-keys {whole}"));
+        assert_eq!(render(terms().create().unwrap()), format!("POST /api/v1/api-keys {whole}"));
         for strange in ["", ".", "..", "a/b"] {
-            assert!(ApiKey::place(strange).is_err(), "{strange:?} would be another place");
+            assert!(ApiKey::path_of(strange).is_err(), "{strange:?} would be another place");
             assert!(KeyTerms { appname: strange.to_owned(), ..terms() }.create().is_err(), "{strange:?}");
         }
     }
@@ -301,6 +301,6 @@ mod tests {
         for wrong in [r#""""#, r#""a\nb""#, r#""a\u0000""#, "5", "null", r#"["k"]"#] {
             assert!(parse(wrong, &own).is_err(), "{wrong}");
         }
-        assert!(parse(&format!("\"{}\"", "k".repeat(LONGEST_APPKEY + 1)), &own).is_err());
+        assert!(parse(&format!("\"{}\"", "k".repeat(MAX_APPKEY_BYTES + 1)), &own).is_err());
     }
 }

@@ -1,7 +1,11 @@
-//! A call with a bearer token, and its answer as it comes.
+//! API call with an access token, and its answer as a stream.
 
-use super::client::{Client, Connection, Label, Manner, Try, pause, pause_after, redirect};
-use super::redact::Redactor;
+use super::client::{
+    Attempt, CallOptions, Client, ConnectionPolicy, RequestLabel, redirect_target, retry_delay,
+    retry_delay_after_status,
+};
+use super::server_text::error_message;
+use crate::secret::Redactor;
 use super::transport;
 use super::{ApiPath, FusionError};
 use crate::profile::ApiUrl;
@@ -12,7 +16,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-/// Headers that belong to one connection, says RFC 9110, and two that never became standard.
+/// Headers for a single connection according to RFC 9110, and two that never became standard.
 pub const HOP_BY_HOP: [&str; 9] = [
     "connection",
     "keep-alive",
@@ -25,21 +29,21 @@ pub const HOP_BY_HOP: [&str; 9] = [
     "upgrade",
 ];
 
-/// What is asked of the API.
+/// Call to the API.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// `GET` and the like.
+    /// HTTP method.
     pub method: Method,
-    /// Where.
+    /// Path and query.
     pub path: ApiPath,
-    /// In place of neto's own of the same name, which are `Accept` (JSON), `Accept-Encoding` (`identity`) and
-    /// `User-Agent`; `Authorization` is not among them.
+    /// Headers that replace neto's own of the same name: `Accept` (JSON), `Accept-Encoding` (`identity`) and
+    /// `User-Agent`. Must not contain `Authorization`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// As it is sent; absent for none.
+    /// Body, sent unchanged; `None` sends no body.
     pub body: Option<Vec<u8>>,
 }
 
-/// An answer whose body is still to be read.
+/// Answer whose body is not read yet.
 #[derive(Debug)]
 pub struct Reply {
     response: Response,
@@ -47,68 +51,82 @@ pub struct Reply {
     clock_skew: Option<i64>,
     retry_after: Option<u64>,
     redactor: Redactor,
-    patience: Duration,
+    chunk_timeout: Duration,
 }
 
 impl Call {
-    /// A `GET` without anything else.
+    /// Creates a `GET` without headers and body.
     #[must_use]
     pub fn get(path: ApiPath) -> Self {
         Self { method: Method::GET, path, headers: Vec::new(), body: None }
     }
 
-    /// Whether it only reads.
+    /// Returns true if the call is read-only.
     #[must_use]
-    pub fn reads(&self) -> bool {
-        self.path.reads(&self.method)
+    pub fn is_read_only(&self) -> bool {
+        self.path.is_read_only(&self.method)
     }
 }
 
 impl Client {
-    /// Makes a call. One that only reads is tried as often as a login; one that writes is sent once, unless it is certain
-    /// that nothing was sent. The timeout is for the answer's head; its body may take as long as it keeps coming.
+    /// Sends a call. A read-only call is retried like a login. A writing call is retried only if it certainly was not
+    /// sent. The timeout applies to the head of the answer; the body may take as long as data keeps arriving.
     ///
     /// # Errors
-    /// What came of the last try without any answer. An answer is one, whatever its status.
+    /// Error of the last attempt if there was no answer. An answer with any status is a result.
     pub async fn call(
         &self,
         url: &ApiUrl,
-        bearer: &Secret,
+        token: &Secret,
         call: &Call,
-        manner: Manner<'_>,
+        options: CallOptions<'_>,
     ) -> Result<Reply, FusionError> {
-        let label = Label { method: call.method.as_str(), path: call.path.without_query() };
-        let reads = call.reads();
-        let again = |outcome: &Result<Reply, FusionError>, number| match outcome {
-            Ok(reply) if reads => pause_after(reply.status().as_u16(), reply.retry_after, number, manner.in_turn),
-            Err(error) if reads || error.was_never_sent() => pause(error, number, manner.in_turn),
+        let label = RequestLabel { method: call.method.as_str(), path: call.path.without_query() };
+        let is_read_only = call.is_read_only();
+        let delay_after = |outcome: &Result<Reply, FusionError>, attempt_number| match outcome {
+            Ok(reply) if is_read_only => retry_delay_after_status(
+                reply.status().as_u16(),
+                reply.retry_after,
+                attempt_number,
+                options.shares_rate_limit,
+            ),
+            Err(error) if is_read_only || error.was_never_sent() => {
+                retry_delay(error, attempt_number, options.shares_rate_limit)
+            }
             _ => None,
         };
-        let ask = async |this: &Try<'_>| send(bearer, call, this, manner.timeout).await;
-        let connection = if reads { Connection::Kept } else { Connection::Fresh };
-        self.tried(url, &label, manner, connection, ask, again).await
+        let send_attempt = async |attempt: &Attempt<'_>| send(token, call, attempt, options.timeout).await;
+        let connection = if is_read_only { ConnectionPolicy::Reuse } else { ConnectionPolicy::New };
+        self.send_with_retries(url, &label, options, connection, send_attempt, delay_after).await
     }
 }
 
-async fn send(bearer: &Secret, call: &Call, this: &Try<'_>, patience: Duration) -> Result<Reply, FusionError> {
-    let redactor = Redactor::new(vec![bearer.clone()]);
+async fn send(
+    token: &Secret,
+    call: &Call,
+    attempt: &Attempt<'_>,
+    chunk_timeout: Duration,
+) -> Result<Reply, FusionError> {
+    let redactor = Redactor::new(vec![token.clone()]);
     let mut headers: HeaderMap = call.headers.iter().cloned().collect();
-    headers.insert(AUTHORIZATION, authorization(bearer)?);
-    let request = this.way.http.request(call.method.clone(), this.url.join(call.path.whole())).headers(headers);
+    headers.insert(AUTHORIZATION, authorization(token)?);
+    let request =
+        attempt.route.http.request(call.method.clone(), attempt.url.join(call.path.as_str())).headers(headers);
     let request = match &call.body {
         Some(body) => request.body(body.clone()),
         None => request,
     };
-    let response = request.send().await.map_err(|error| transport::explain(&error, &this.way, &redactor))?;
-    this.note(&response);
-    let (clock_skew, retry_after) = (this.skew(&response), this.retry_after());
-    Ok(Reply { response, host: this.way.whom(), clock_skew, retry_after, redactor, patience })
+    let response =
+        request.send().await.map_err(|error| transport::classify_error(&error, &attempt.route, &redactor))?;
+    attempt.record_head(&response);
+    let (clock_skew, retry_after) = (attempt.clock_skew(&response), attempt.retry_after());
+    Ok(Reply { response, host: attempt.route.host_with_proxy(), clock_skew, retry_after, redactor, chunk_timeout })
 }
 
-/// The header that carries a token.
-pub(super) fn authorization(bearer: &Secret) -> Result<HeaderValue, FusionError> {
+/// Returns the `Authorization` header with an access token.
+pub(super) fn authorization(token: &Secret) -> Result<HeaderValue, FusionError> {
     let mut text = Zeroizing::new(b"Bearer ".to_vec());
-    text.extend_from_slice(bearer.reveal().as_bytes());
+    text.extend_from_slice(token.reveal().as_bytes());
     let mut value = HeaderValue::from_bytes(&text)
         .map_err(|_| FusionError::Setup { what: "the token has characters that no header takes" })?;
     value.set_sensitive(true);
@@ -116,42 +134,42 @@ pub(super) fn authorization(bearer: &Secret) -> Result<HeaderValue, FusionError>
 }
 
 impl Reply {
-    /// The status.
+    /// Returns the HTTP status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.response.status()
     }
 
-    /// The version of HTTP that the server spoke.
+    /// Returns the HTTP version of the answer.
     #[must_use]
     pub fn version(&self) -> Version {
         self.response.version()
     }
 
-    /// The headers, as they came.
+    /// Returns the headers, unchanged.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         self.response.headers()
     }
 
-    /// The next piece of the body, as it came; nothing at its end.
+    /// Returns the next chunk of the body, unchanged, or `None` at its end.
     ///
     /// # Errors
-    /// `Unreachable` where it breaks off, `Timeout` where nothing comes for as long as a request may take.
+    /// `Unreachable` if the body breaks off, `Timeout` if no data arrives within the timeout of the call.
     pub async fn chunk(&mut self) -> Result<Option<impl AsRef<[u8]> + use<>>, FusionError> {
         let host = || self.host.clone();
-        match timeout(self.patience, self.response.chunk()).await {
+        match timeout(self.chunk_timeout, self.response.chunk()).await {
             Ok(Ok(chunk)) => Ok(chunk),
             Ok(Err(_)) => Err(FusionError::Unreachable { host: host(), why: "its answer breaks off".to_owned() }),
-            Err(_) => Err(FusionError::Timeout { host: host(), seconds: self.patience.as_secs() }),
+            Err(_) => Err(FusionError::Timeout { host: host(), seconds: self.chunk_timeout.as_secs() }),
         }
     }
 
-    /// The whole body.
+    /// Reads the whole body.
     ///
     /// # Errors
-    /// As [`Reply::chunk`]; `TooLarge` where it is larger than `cap` bytes.
-    pub async fn whole(&mut self, cap: usize) -> Result<Vec<u8>, FusionError> {
+    /// Errors of [`Reply::chunk`]; `TooLarge` if the body is larger than `cap` bytes.
+    pub async fn read_body(&mut self, cap: usize) -> Result<Vec<u8>, FusionError> {
         let mut body = Vec::new();
         while let Some(chunk) = self.chunk().await? {
             body.extend_from_slice(chunk.as_ref());
@@ -162,23 +180,23 @@ impl Reply {
         Ok(body)
     }
 
-    /// A success that holds nothing of use; `what` is a sentence about "it".
+    /// Returns the error for a success with an unusable body; `what` is a sentence about "it".
     #[must_use]
-    pub fn unusable(&self, what: &'static str) -> FusionError {
+    pub fn unusable_error(&self, what: &'static str) -> FusionError {
         FusionError::Unusable { host: self.host.clone(), what }
     }
 
-    /// What an answer means that is no success; `body` as far as it was read. A 3xx that leads nowhere (a 304, say) is a
-    /// refusal like any other.
+    /// Returns the error for an answer that is no success; `body` as far as it was read. A 3xx without a target (for
+    /// example a 304) is an ordinary refusal.
     #[must_use]
-    pub fn refusal(&self, body: &[u8]) -> FusionError {
+    pub fn refusal_error(&self, body: &[u8]) -> FusionError {
         let (host, status) = (self.host.clone(), self.status().as_u16());
-        match redirect(&self.response, &self.redactor) {
+        match redirect_target(&self.response, &self.redactor) {
             Some(to) if self.status().is_redirection() => FusionError::Redirect { host, status, to: Some(to) },
             _ => FusionError::Refusal {
                 host,
                 status,
-                message: self.redactor.message(body),
+                message: error_message(&self.redactor, body),
                 clock_skew: self.clock_skew.filter(|_| status == 401),
                 retry_after: self.retry_after,
             },

@@ -1,10 +1,12 @@
-//! One question to the server and its answer: how often it is asked, at what pace, and what a refusal means.
+//! Client for the servers of the API: sends a request, retries within limits, and maps the answer to a result or an
+//! error.
 
-use super::rate_limit::Pace;
-use super::redact::Redactor;
-use super::request::Request;
-use super::transport::{self, Route, Tls, Way};
-use super::{FusionError, Grant, Login, Proxies};
+use super::rate_limit::RateLimit;
+use super::server_text::{error_message, redacted_line};
+use crate::secret::Redactor;
+use super::request::AuthRequest;
+use super::transport::{self, Route, Tls, TransportKind};
+use super::{FusionError, Grant, LoginCredential, Proxies};
 use crate::clock::Clock;
 use crate::profile::ApiUrl;
 use crate::secret::Secret;
@@ -21,239 +23,260 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 use zeroize::Zeroizing;
 
-/// How often a login is tried in all.
-const TRIES: u32 = 3;
-/// The same where the server wants to be asked more slowly, and all of the run take turns.
-const TURNS: u32 = 10;
-/// The pause before the second try, where the server names none; the third waits three times as long.
-const PAUSE: Duration = Duration::from_millis(250);
-/// The most of an answer's body that is read, in bytes.
+/// Maximum number of attempts of a login or of a read-only call.
+const MAX_ATTEMPTS: u32 = 3;
+/// Maximum number of attempts if the server answers 429 and the requests of this process share its rate limit.
+const MAX_RATE_LIMITED_ATTEMPTS: u32 = 10;
+/// Delay before the second attempt if the server names none; the delay before the third is three times as long.
+const FIRST_BACKOFF: Duration = Duration::from_millis(250);
+/// Maximum size of an answer's body, in bytes.
 const BODY_CAP: usize = 1024 * 1024;
-/// The most that an answer's headers may take, in bytes.
+/// Maximum size of an answer's headers, in bytes.
 const HEADER_CAP: usize = 64 * 1024;
-/// No request takes longer than this, whatever a profile says.
-const LONGEST: Duration = Duration::from_secs(24 * 3_600);
-/// From this difference on, in seconds, the clocks are said to differ.
-const SKEW: i64 = 30;
+/// Maximum timeout of a request, whatever a profile says.
+const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 3_600);
+/// Clock difference that is tolerated, in seconds. A larger difference is reported.
+const SKEW_TOLERANCE: i64 = 30;
 
-/// Who is told of each request, for `--verbose`. What it gets is all that may be shown of one.
-pub trait Progress {
-    /// A request came to an end after `millis` milliseconds; without a `status` there was no answer.
-    /// `attempt` counts from 1.
-    fn asked(&self, method: &str, host: &str, path: &str, attempt: u32, status: Option<u16>, millis: u128);
+/// Observer of requests, for `--verbose`. Its arguments are all that may be shown of a request.
+pub trait RequestObserver {
+    /// Reports an attempt that ended after `millis` milliseconds. `status` is `None` if there was no answer. `attempt`
+    /// counts from 1.
+    fn request_ended(&self, method: &str, host: &str, path: &str, attempt: u32, status: Option<u16>, millis: u128);
 
-    /// The server says that it is asked too much; nothing more is sent to it for so long.
-    fn rests(&self, _host: &str, _pause: Duration) {}
+    /// Reports that the server limits the rate of requests: none is sent to it for the duration of `pause`.
+    fn server_paused(&self, _host: &str, _pause: Duration) {}
 }
 
-/// Nobody is told.
-impl Progress for () {
-    fn asked(&self, _: &str, _: &str, _: &str, _: u32, _: Option<u16>, _: u128) {}
+/// Ignores all reports.
+impl RequestObserver for () {
+    fn request_ended(&self, _: &str, _: &str, _: &str, _: u32, _: Option<u16>, _: u128) {}
 }
 
-/// Asks the servers at the end of one route: those on this machine, or those beyond it. Costs some
-/// milliseconds to make: make it when a request is due, and share it between profiles with the same roots.
+/// HTTP client either for servers on this machine or for servers beyond it. Creation takes some milliseconds: create a
+/// client when a request is due, and share it between profiles with the same root certificates.
 #[derive(Debug)]
 pub struct Client {
-    loopback: bool,
+    is_loopback: bool,
     proxies: Proxies,
     ca_pem: Option<Vec<u8>>,
     tls: OnceLock<Tls>,
-    plain: Made,
-    encrypted: Made,
-    /// By the proxy.
-    tunnelled: Made,
-    /// By host.
-    paces: RefCell<HashMap<String, Rc<Pace>>>,
-    /// Whether a server answered already, so that there may be a connection from before.
-    answered: Cell<bool>,
+    plain: HttpClients,
+    encrypted: HttpClients,
+    /// Clients that use the proxy.
+    tunnelled: HttpClients,
+    /// Rate limits by host.
+    rate_limits: RefCell<HashMap<String, Rc<RateLimit>>>,
+    /// True once a server answered, so that a reused connection is possible.
+    has_answered: Cell<bool>,
 }
 
-/// The library's clients for one way.
+/// HTTP clients of the library for one route.
 #[derive(Debug, Default)]
-struct Made {
-    kept: OnceLock<reqwest::Client>,
-    fresh: OnceLock<reqwest::Client>,
+struct HttpClients {
+    reusing: OnceLock<reqwest::Client>,
+    single_use: OnceLock<reqwest::Client>,
 }
 
-/// By which connection a question goes. One from before may be dead, and then nobody knows whether it was sent.
+/// Rule for reusing a connection. A reused connection may be broken, and then it is unknown whether the request was
+/// sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Connection {
-    /// One from before if there is any; what may be asked twice is, where that breaks.
-    Kept,
-    /// A new one, for what may not be asked twice.
-    Fresh,
+pub(super) enum ConnectionPolicy {
+    /// Reuses an open connection if there is one. If the connection breaks, requests that may be repeated are sent
+    /// again.
+    Reuse,
+    /// Opens a new connection, for requests that must not be sent twice.
+    New,
 }
 
-/// How a question is timed and told, the same for all of its tries.
+/// Options of a call, the same for all of its attempts.
 #[derive(Clone, Copy)]
-pub struct Manner<'a> {
-    /// For one question with its tries.
+pub struct CallOptions<'a> {
+    /// Time limit for all attempts together.
     pub timeout: Duration,
-    /// The time.
+    /// Clock that gives the current time.
     pub clock: Clock,
-    /// Whether all questions of this run take turns once the server complained of one. Who asks for one tenant alone does
-    /// not.
-    pub in_turn: bool,
-    /// Who is told of each try.
-    pub tell: &'a dyn Progress,
+    /// True if all requests of this process wait for the shared rate limit after a 429. False for a command that works
+    /// on one tenant only.
+    pub shares_rate_limit: bool,
+    /// Observer that gets a report of each attempt.
+    pub observer: &'a dyn RequestObserver,
 }
 
-/// One try: whom it asks, and what is known of the answer so far.
-pub(super) struct Try<'a> {
-    pub(super) way: Way<'a>,
+/// One attempt: its route and url, and the values from the head of the answer so far.
+pub(super) struct Attempt<'a> {
+    pub(super) route: Route<'a>,
     pub(super) url: &'a ApiUrl,
     clock: Clock,
     status: Cell<Option<u16>>,
     retry_after: Cell<Option<u64>>,
 }
 
-/// How a try is told: method, and path without a query.
-pub(super) struct Label<'a> {
+/// Method and path, without the query, of a request in reports.
+pub(super) struct RequestLabel<'a> {
     pub(super) method: &'a str,
     pub(super) path: &'a str,
 }
 
 impl Client {
-    /// For the API at `url` and others like it, trusting the system's root certificates (`SSL_CERT_FILE`
-    /// and `SSL_CERT_DIR` name others) and those in `ca_pem`.
+    /// Creates a client for the API at `url` and for others of the same kind: on this machine, or beyond it. Trusts the
+    /// system's root certificates (`SSL_CERT_FILE` and `SSL_CERT_DIR` replace them) and the certificates in `ca_pem`.
     ///
     /// # Errors
-    /// `NoRoots`, where https finds no root certificates; `CaFile`, where `ca_pem` holds something else;
-    /// `ProxySetting`, where a proxy is named that cannot be used.
+    /// - `NoRoots` if https finds no root certificates.
+    /// - `CaFile` if `ca_pem` is not a list of certificates.
+    /// - `ProxySetting` if the environment names an unusable proxy.
     pub fn new(url: &ApiUrl, ca_pem: Option<&[u8]>, proxies: &Proxies) -> Result<Self, FusionError> {
         let client = Self {
-            loopback: url.is_loopback(),
+            is_loopback: url.is_loopback(),
             proxies: proxies.clone(),
             ca_pem: ca_pem.map(<[u8]>::to_vec),
             tls: OnceLock::new(),
-            plain: Made::default(),
-            encrypted: Made::default(),
-            tunnelled: Made::default(),
-            paces: RefCell::default(),
-            answered: Cell::new(false),
+            plain: HttpClients::default(),
+            encrypted: HttpClients::default(),
+            tunnelled: HttpClients::default(),
+            rate_limits: RefCell::default(),
+            has_answered: Cell::new(false),
         };
-        client.way(url, Connection::Kept)?;
+        client.route(url, ConnectionPolicy::Reuse)?;
         Ok(client)
     }
 
-    /// Asks for a bearer token with a credential. Tried up to three times within the timeout, with a new
-    /// request token each time, where no connection came about, or on 502, 503, 504, or a 429 with a
-    /// `Retry-After` that fits.
+    /// Requests an access token with a credential, in at most three attempts within the timeout. Each attempt has a new
+    /// request token.
+    ///
+    /// An attempt is repeated if no connection was made, and on 502, 503 and 504. It is also repeated on a 429 whose
+    /// `Retry-After` fits into the timeout.
     ///
     /// # Errors
-    /// Whatever the last try came to; `Setup` where `url` lies on this machine and the client was made for
-    /// others, or the reverse.
-    pub async fn login(&self, url: &ApiUrl, login: &Login<'_>, manner: Manner<'_>) -> Result<Grant, FusionError> {
-        let label = Label { method: "POST", path: login.path() };
-        let ask = async |this: &Try<'_>| exchange(&Request::login(login, manner.clock.now())?, this).await;
-        let again =
-            |outcome: &Result<Grant, FusionError>, number| pause(outcome.as_ref().err()?, number, manner.in_turn);
-        self.tried(url, &label, manner, Connection::Kept, ask, again).await
-    }
-
-    /// Asks for a new pair of tokens with a refresh token. Sent once, whatever happens: a second use
-    /// can end the session. [`FusionError::was_never_sent`] tells whether the token is still unused.
-    ///
-    /// # Errors
-    /// What the one try came to; `Setup` as for a login.
-    pub async fn refresh(&self, url: &ApiUrl, token: &Secret, manner: Manner<'_>) -> Result<Grant, FusionError> {
-        let request = Request::refresh(token, manner.clock.now());
-        let label = Label { method: "POST", path: request.path };
-        let ask = async |this: &Try<'_>| exchange(&request, this).await;
-        self.tried(url, &label, manner, Connection::Fresh, ask, |_, _| None).await
-    }
-
-    /// Asks until `again` names no pause, the tries are used up, or the time is over. Waiting for a turn does not count:
-    /// it is the pace of all that the server complained of.
-    pub(super) async fn tried<T>(
+    /// Error of the last attempt. `Setup` if the client was made for this machine and `url` is beyond it, or the
+    /// reverse.
+    pub async fn login(
         &self,
         url: &ApiUrl,
-        label: &Label<'_>,
-        manner: Manner<'_>,
-        connection: Connection,
-        ask: impl AsyncFn(&Try<'_>) -> Result<T, FusionError>,
-        again: impl Fn(&Result<T, FusionError>, u32) -> Option<Duration>,
+        login: &LoginCredential<'_>,
+        options: CallOptions<'_>,
+    ) -> Result<Grant, FusionError> {
+        let label = RequestLabel { method: "POST", path: login.path() };
+        let send_attempt = async |attempt: &Attempt<'_>| {
+            request_grant(&AuthRequest::login(login, options.clock.now())?, attempt).await
+        };
+        let delay_after = |outcome: &Result<Grant, FusionError>, attempt_number| {
+            retry_delay(outcome.as_ref().err()?, attempt_number, options.shares_rate_limit)
+        };
+        self.send_with_retries(url, &label, options, ConnectionPolicy::Reuse, send_attempt, delay_after).await
+    }
+
+    /// Requests new tokens with a refresh token. The request is sent once: a second use of the token can end the
+    /// session. [`FusionError::was_never_sent`] says whether the token is still unused.
+    ///
+    /// # Errors
+    /// Error of the one attempt; `Setup` as for a login.
+    pub async fn refresh(&self, url: &ApiUrl, token: &Secret, options: CallOptions<'_>) -> Result<Grant, FusionError> {
+        let request = AuthRequest::refresh(token, options.clock.now());
+        let label = RequestLabel { method: "POST", path: request.path };
+        let send_attempt = async |attempt: &Attempt<'_>| request_grant(&request, attempt).await;
+        self.send_with_retries(url, &label, options, ConnectionPolicy::New, send_attempt, |_, _| None).await
+    }
+
+    /// Sends a request until `delay_after` returns `None`, the attempts are used up, or the timeout is over. The wait
+    /// for the shared rate limit does not count towards the timeout: requests of all tenants cause it.
+    pub(super) async fn send_with_retries<T>(
+        &self,
+        url: &ApiUrl,
+        label: &RequestLabel<'_>,
+        options: CallOptions<'_>,
+        connection: ConnectionPolicy,
+        send_attempt: impl AsyncFn(&Attempt<'_>) -> Result<T, FusionError>,
+        delay_after: impl Fn(&Result<T, FusionError>, u32) -> Option<Duration>,
     ) -> Result<T, FusionError> {
-        let mut this = Try {
-            way: self.way(url, connection)?,
+        let mut attempt = Attempt {
+            route: self.route(url, connection)?,
             url,
-            clock: manner.clock,
+            clock: options.clock,
             status: Cell::default(),
             retry_after: Cell::default(),
         };
-        let pace = self.pace(&this.way.host);
-        if manner.in_turn {
-            pace.turn(&this.way.host).await?;
+        let rate_limit = self.rate_limit(&attempt.route.host);
+        if options.shares_rate_limit {
+            rate_limit.wait_turn(&attempt.route.host).await?;
         }
-        let mut deadline = Instant::now() + manner.timeout.min(LONGEST);
-        let (mut number, mut anew) = (1, false);
+        let mut deadline = Instant::now() + options.timeout.min(MAX_TIMEOUT);
+        let (mut attempt_number, mut has_reconnected) = (1, false);
         loop {
-            (this.status, this.retry_after) = Default::default();
-            let sent = Instant::now();
-            let outcome = timeout_at(deadline, ask(&this)).await.unwrap_or_else(|_| {
-                Err(FusionError::Timeout { host: this.way.whom(), seconds: manner.timeout.as_secs() })
+            (attempt.status, attempt.retry_after) = Default::default();
+            let sent_at = Instant::now();
+            let outcome = timeout_at(deadline, send_attempt(&attempt)).await.unwrap_or_else(|_| {
+                Err(FusionError::Timeout { host: attempt.route.host_with_proxy(), seconds: options.timeout.as_secs() })
             });
-            let from_before = connection == Connection::Kept && self.answered.get();
-            let status = this.status.get();
-            self.answered.set(self.answered.get() || status.is_some());
-            manner.tell.asked(label.method, &this.way.host, label.path, number, status, sent.elapsed().as_millis());
-            let rest = status.and_then(|status| pace.heard(sent, status, this.retry_after()));
-            if let Some(rest) = rest.filter(|_| manner.in_turn) {
-                manner.tell.rests(&this.way.host, rest);
+            let may_reuse = connection == ConnectionPolicy::Reuse && self.has_answered.get();
+            let status = attempt.status.get();
+            self.has_answered.set(self.has_answered.get() || status.is_some());
+            options.observer.request_ended(
+                label.method,
+                &attempt.route.host,
+                label.path,
+                attempt_number,
+                status,
+                sent_at.elapsed().as_millis(),
+            );
+            let pause = status.and_then(|status| rate_limit.record_answer(sent_at, status, attempt.retry_after()));
+            if let Some(pause) = pause.filter(|_| options.shares_rate_limit) {
+                options.observer.server_paused(&attempt.route.host, pause);
             }
-            let tries = if manner.in_turn && status == Some(429) { TURNS } else { TRIES };
-            let pause = match &outcome {
-                // Whatever else is kept from before may be dead as well.
-                Err(FusionError::Unreachable { .. }) if from_before && !anew => {
-                    (this.way, anew) = (self.way(url, Connection::Fresh)?, true);
+            let max_attempts =
+                if options.shares_rate_limit && status == Some(429) { MAX_RATE_LIMITED_ATTEMPTS } else { MAX_ATTEMPTS };
+            let delay = match &outcome {
+                // Other open connections may be broken as well.
+                Err(FusionError::Unreachable { .. }) if may_reuse && !has_reconnected => {
+                    (attempt.route, has_reconnected) = (self.route(url, ConnectionPolicy::New)?, true);
                     Some(Duration::ZERO)
                 }
-                _ => again(&outcome, number),
+                _ => delay_after(&outcome, attempt_number),
             };
-            match pause {
-                Some(pause) if number < tries && Instant::now() + pause < deadline => sleep(pause).await,
+            match delay {
+                Some(delay) if attempt_number < max_attempts && Instant::now() + delay < deadline => sleep(delay).await,
                 _ => return outcome,
             }
-            number += 1;
-            if manner.in_turn {
-                let began = Instant::now();
-                if pace.turn(&this.way.host).await.is_err() {
+            attempt_number += 1;
+            if options.shares_rate_limit {
+                let wait_began = Instant::now();
+                if rate_limit.wait_turn(&attempt.route.host).await.is_err() {
                     return outcome;
                 }
-                deadline += began.elapsed();
+                deadline += wait_began.elapsed();
             }
         }
     }
 
-    fn pace(&self, host: &str) -> Rc<Pace> {
-        self.paces.borrow_mut().entry(host.to_owned()).or_default().clone()
+    fn rate_limit(&self, host: &str) -> Rc<RateLimit> {
+        self.rate_limits.borrow_mut().entry(host.to_owned()).or_default().clone()
     }
 
-    fn way(&self, url: &ApiUrl, connection: Connection) -> Result<Way<'_>, FusionError> {
-        let route = Route::to(url);
-        if route.loopback != self.loopback {
+    fn route(&self, url: &ApiUrl, connection: ConnectionPolicy) -> Result<Route<'_>, FusionError> {
+        let kind = TransportKind::for_url(url);
+        if kind.is_loopback != self.is_loopback {
             return Err(FusionError::Setup { what: "the connection was made ready for another kind of url" });
         }
-        let proxy = self.proxies.towards(url)?;
-        let made = match (route.encrypted, proxy) {
+        let proxy = self.proxies.proxy_for(url)?;
+        let clients = match (kind.is_encrypted, proxy) {
             (false, _) => &self.plain,
             (true, None) => &self.encrypted,
             (true, Some(_)) => &self.tunnelled,
         };
-        let (made, keep) = match connection {
-            Connection::Kept => (&made.kept, true),
-            Connection::Fresh => (&made.fresh, false),
+        let (client, reuse_connections) = match connection {
+            ConnectionPolicy::Reuse => (&clients.reusing, true),
+            ConnectionPolicy::New => (&clients.single_use, false),
         };
-        if made.get().is_none() {
-            let tls = if route.encrypted { self.tls()?.clone() } else { Tls::unused()? };
-            let _ = made.set(transport::build(route, proxy, tls, keep)?);
+        if client.get().is_none() {
+            let tls = if kind.is_encrypted { self.tls()?.clone() } else { Tls::without_roots()? };
+            let _ = client.set(transport::build_http_client(kind, proxy, tls, reuse_connections)?);
         }
-        let http = made.get().ok_or(FusionError::Setup { what: "the HTTP client was lost" })?;
-        Ok(Way { http, host: url.authority().to_owned(), proxy })
+        let http = client.get().ok_or(FusionError::Setup { what: "the HTTP client was lost" })?;
+        Ok(Route { http, host: url.authority().to_owned(), proxy })
     }
 
-    /// Made once, since reading the system's certificates takes longer than all the rest.
+    /// Returns the TLS configuration. It is built once because loading the system's certificates is slow.
     fn tls(&self) -> Result<&Tls, FusionError> {
         match self.tls.get() {
             Some(tls) => Ok(tls),
@@ -262,74 +285,74 @@ impl Client {
     }
 }
 
-impl Try<'_> {
-    /// Takes note of an answer's head.
-    pub(super) fn note(&self, response: &Response) {
+impl Attempt<'_> {
+    /// Records status and `Retry-After` of an answer.
+    pub(super) fn record_head(&self, response: &Response) {
         self.status.set(Some(response.status().as_u16()));
         self.retry_after.set(retry_after(response, self.clock.now()));
     }
 
-    /// How long the server wants to be left alone, in seconds.
+    /// Returns the `Retry-After` of the answer, in seconds.
     pub(super) fn retry_after(&self) -> Option<u64> {
         self.retry_after.get()
     }
 
-    /// By how many seconds our clock is ahead of the server's, if that is worth a word.
-    pub(super) fn skew(&self, response: &Response) -> Option<i64> {
-        header(response, &DATE).and_then(|date| skew(date, self.clock.now()))
+    /// Returns by how many seconds this machine's clock is ahead of the server's, if the difference is worth reporting.
+    pub(super) fn clock_skew(&self, response: &Response) -> Option<i64> {
+        header(response, &DATE).and_then(|date| clock_skew(date, self.clock.now()))
     }
 }
 
-async fn exchange(request: &Request, this: &Try<'_>) -> Result<Grant, FusionError> {
-    let response = this
-        .way
+async fn request_grant(request: &AuthRequest, attempt: &Attempt<'_>) -> Result<Grant, FusionError> {
+    let response = attempt
+        .route
         .http
-        .post(this.url.join(request.path))
+        .post(attempt.url.join(request.path))
         .header(CONTENT_TYPE, request.content_type)
         .body(request.body.reveal().to_owned())
         .send()
         .await
-        .map_err(|error| transport::explain(&error, &this.way, &request.redactor))?;
-    this.note(&response);
+        .map_err(|error| transport::classify_error(&error, &attempt.route, &request.redactor))?;
+    attempt.record_head(&response);
     if response.status() != 200 {
-        return Err(refusal(response, request, this).await);
+        return Err(login_refusal(response, request, attempt).await);
     }
-    let unusable = |what| FusionError::Unusable { host: this.way.host.clone(), what };
-    let body = read(response).await.map_err(unusable)?;
+    let unusable = |what| FusionError::Unusable { host: attempt.route.host.clone(), what };
+    let body = read_body(response).await.map_err(unusable)?;
     Grant::parse(&body, request.made_at).map_err(unusable)
 }
 
-/// What an answer means that is not a 200.
-async fn refusal(response: Response, request: &Request, this: &Try<'_>) -> FusionError {
+/// Returns the error for an answer other than a 200.
+async fn login_refusal(response: Response, request: &AuthRequest, attempt: &Attempt<'_>) -> FusionError {
     let status = response.status().as_u16();
-    let to = redirect(&response, &request.redactor);
-    let clock_skew = this.skew(&response);
-    // The status is worth more than its words: where they cannot be read, it stands alone.
+    let to = redirect_target(&response, &request.redactor);
+    let clock_skew = attempt.clock_skew(&response);
+    // The status matters more than the message: if the message cannot be read, it stays empty.
     let message = match status {
         300..400 => String::new(),
-        _ => read(response).await.map(|body| request.redactor.message(&body)).unwrap_or_default(),
+        _ => read_body(response).await.map(|body| error_message(&request.redactor, &body)).unwrap_or_default(),
     };
-    let host = this.way.host.clone();
+    let host = attempt.route.host.clone();
     match status {
         300..400 => FusionError::Redirect { host, status, to },
         400 | 401 | 403 => {
             FusionError::Rejected { host, status, message, clock_skew: clock_skew.filter(|_| status == 401) }
         }
-        _ => FusionError::Status { host, status, message, retry_after: this.retry_after() },
+        _ => FusionError::Status { host, status, message, retry_after: attempt.retry_after() },
     }
 }
 
-/// Where a redirect leads, fit to be shown.
-pub(super) fn redirect(response: &Response, redactor: &Redactor) -> Option<String> {
-    header(response, &LOCATION).and_then(|to| place(response, to)).map(|to| redactor.show(&to))
+/// Returns the target of a redirect, sanitized for display.
+pub(super) fn redirect_target(response: &Response, redactor: &Redactor) -> Option<String> {
+    header(response, &LOCATION).and_then(|to| resolve_location(response, to)).map(|to| redacted_line(redactor, &to))
 }
 
 fn retry_after(response: &Response, now: Timestamp) -> Option<u64> {
     header(response, &RETRY_AFTER).and_then(|value| seconds_until(value, now))
 }
 
-/// The body, as long as it is plain and short.
-async fn read(mut response: Response) -> Result<Zeroizing<Vec<u8>>, &'static str> {
+/// Reads the body, unless it is compressed or too large.
+async fn read_body(mut response: Response) -> Result<Zeroizing<Vec<u8>>, &'static str> {
     let headers: usize = response.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     if headers > HEADER_CAP {
         return Err("its headers are larger than 64 KiB");
@@ -348,40 +371,49 @@ async fn read(mut response: Response) -> Result<Zeroizing<Vec<u8>>, &'static str
     Ok(body)
 }
 
-/// How long to wait before the next try, besides for a turn where it is taken `in_turn`; `None`: there is to be none.
-pub(super) fn pause(error: &FusionError, number: u32, in_turn: bool) -> Option<Duration> {
+/// Returns the delay before the next attempt, or `None` if there is no retry. The wait for the shared rate limit is not
+/// part of the delay.
+pub(super) fn retry_delay(error: &FusionError, attempt_number: u32, shares_rate_limit: bool) -> Option<Duration> {
     match error {
-        FusionError::Status { status, retry_after, .. } => pause_after(*status, *retry_after, number, in_turn),
-        FusionError::NotSent { .. } | FusionError::Proxy { denied: false, .. } => Some(usual_pause(number)),
+        FusionError::Status { status, retry_after, .. } => {
+            retry_delay_after_status(*status, *retry_after, attempt_number, shares_rate_limit)
+        }
+        FusionError::NotSent { .. } | FusionError::Proxy { denied: false, .. } => Some(backoff(attempt_number)),
         _ => None,
     }
 }
 
-/// The same after an answer with this status; `retry_after` in seconds.
-pub(super) fn pause_after(status: u16, retry_after: Option<u64>, number: u32, in_turn: bool) -> Option<Duration> {
+/// Returns the delay after an answer with this status; `retry_after` is in seconds.
+pub(super) fn retry_delay_after_status(
+    status: u16,
+    retry_after: Option<u64>,
+    attempt_number: u32,
+    shares_rate_limit: bool,
+) -> Option<Duration> {
     match (status, retry_after) {
-        (429, _) | (503, Some(_)) if in_turn => Some(Duration::ZERO),
-        (429 | 502..=504, Some(seconds)) => Some(Duration::from_secs(seconds).min(LONGEST)),
-        (502..=504, None) => Some(usual_pause(number)),
+        (429, _) | (503, Some(_)) if shares_rate_limit => Some(Duration::ZERO),
+        (429 | 502..=504, Some(seconds)) => Some(Duration::from_secs(seconds).min(MAX_TIMEOUT)),
+        (502..=504, None) => Some(backoff(attempt_number)),
         _ => None,
     }
 }
 
-/// Many processes that were refused together should not come back together.
-fn usual_pause(number: u32) -> Duration {
-    (PAUSE * 3_u32.pow(number - 1)).mul_f64(rand::rng().random_range(0.5..1.0))
+/// Returns the delay if the server names none. The delay is random, so that processes refused together do not retry
+/// together.
+fn backoff(attempt_number: u32) -> Duration {
+    (FIRST_BACKOFF * 3_u32.pow(attempt_number - 1)).mul_f64(rand::rng().random_range(0.5..1.0))
 }
 
 fn header<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
     response.headers().get(name)?.to_str().ok()
 }
 
-/// Where a `Location` leads, without user info, query and fragment.
-fn place(response: &Response, location: &str) -> Option<String> {
+/// Resolves a `Location` to an address without user info, query and fragment.
+fn resolve_location(response: &Response, location: &str) -> Option<String> {
     let mut to = response.url().join(location).ok()?;
     to.set_query(None);
     to.set_fragment(None);
-    // Only where there is one: an address without a host cannot have it, nor have it taken away.
+    // Only if there is user info: for an address without a host, these calls fail.
     if !to.username().is_empty() || to.password().is_some() {
         to.set_username("").ok()?;
         to.set_password(None).ok()?;
@@ -389,7 +421,7 @@ fn place(response: &Response, location: &str) -> Option<String> {
     Some(to.into())
 }
 
-/// `Retry-After`: seconds, or a date, which is compared with our clock.
+/// Parses `Retry-After`: seconds, or a date, which is compared with this machine's clock.
 fn seconds_until(value: &str, now: Timestamp) -> Option<u64> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
@@ -399,10 +431,10 @@ fn seconds_until(value: &str, now: Timestamp) -> Option<u64> {
     Some(u64::try_from(wait).unwrap_or(0))
 }
 
-/// By how many seconds our clock is ahead of the server's, if that is worth a word.
-fn skew(date: &str, now: Timestamp) -> Option<i64> {
+/// Returns by how many seconds this machine's clock is ahead of the server's, if the difference is worth reporting.
+fn clock_skew(date: &str, now: Timestamp) -> Option<i64> {
     let ahead = now.as_second() - parse_date(date)?.as_second();
-    (ahead.abs() > SKEW).then_some(ahead)
+    (ahead.abs() > SKEW_TOLERANCE).then_some(ahead)
 }
 
 fn parse_date(text: &str) -> Option<Timestamp> {

@@ -1,4 +1,4 @@
-//! The client against a server on loopback that plays a script of raw answers.
+//! Tests of the client against a loopback server that plays a script of raw answers.
 
 use super::*;
 use std::cell::RefCell;
@@ -9,13 +9,13 @@ use tokio::net::TcpListener;
 
 const GOOD: &str = r#"{"access_token":"a.b.c","expires_in":3600,"refresh_token":"r.s.t","refresh_expires_in":7200}"#;
 
-/// What the server does with one connection once it has read the request.
+/// Action of the server on one connection, after reading the request.
 #[derive(Clone)]
-enum Step {
-    Say(Vec<u8>),
-    /// Says this, then a byte now and then, and never ends.
+enum ServerAction {
+    Send(Vec<u8>),
+    /// Sends this text, then a byte now and then, without end.
     Drip(&'static str),
-    /// Says this until the client has enough.
+    /// Sends the text, then the bytes repeatedly, until the client closes the connection.
     Forever(&'static str, Vec<u8>),
 }
 
@@ -24,22 +24,22 @@ struct Server {
     seen: Arc<Mutex<Vec<String>>>,
 }
 
-fn say(status: u16, headers: &str, body: &str) -> Step {
+fn answer(status: u16, headers: &str, body: &str) -> ServerAction {
     let length = body.len();
-    Step::Say(format!("HTTP/1.1 {status} X\r\n{headers}Content-Length: {length}\r\n\r\n{body}").into_bytes())
+    ServerAction::Send(format!("HTTP/1.1 {status} X\r\n{headers}Content-Length: {length}\r\n\r\n{body}").into_bytes())
 }
 
-fn raw(text: &str) -> Step {
-    Step::Say(text.as_bytes().to_vec())
+fn raw(text: &str) -> ServerAction {
+    ServerAction::Send(text.as_bytes().to_vec())
 }
 
 impl Server {
-    /// Plays the steps in turn, one a connection; the last one again and again.
-    async fn start(steps: Vec<Step>) -> Self {
-        Self::listen(steps, None, "http://127.0.0.1").await
+    /// Plays the steps in order, one for each connection, and repeats the last.
+    async fn start(actions: Vec<ServerAction>) -> Self {
+        Self::listen(actions, None, "http://127.0.0.1").await
     }
 
-    async fn listen(steps: Vec<Step>, tls: Option<tokio_rustls::TlsAcceptor>, base: &str) -> Self {
+    async fn listen(actions: Vec<ServerAction>, tls: Option<tokio_rustls::TlsAcceptor>, base: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("{base}:{}/api/v1", listener.local_addr().unwrap().port()).parse().unwrap();
         let seen = Arc::new(Mutex::new(vec![]));
@@ -47,12 +47,12 @@ impl Server {
         tokio::spawn(async move {
             for count in 0.. {
                 let (stream, _) = listener.accept().await.unwrap();
-                let step = steps[count.min(steps.len() - 1)].clone();
+                let action = actions[count.min(actions.len() - 1)].clone();
                 match &tls {
-                    None => drop(tokio::spawn(play(stream, step, log.clone()))),
+                    None => drop(tokio::spawn(play(stream, action, log.clone()))),
                     Some(tls) => {
                         let Ok(stream) = tls.accept(stream).await else { continue };
-                        tokio::spawn(play(stream, step, log.clone()));
+                        tokio::spawn(play(stream, action, log.clone()));
                     }
                 }
             }
@@ -65,19 +65,19 @@ impl Server {
     }
 }
 
-async fn play(mut stream: impl AsyncRead + AsyncWrite + Unpin, step: Step, log: Arc<Mutex<Vec<String>>>) {
+async fn play(mut stream: impl AsyncRead + AsyncWrite + Unpin, action: ServerAction, log: Arc<Mutex<Vec<String>>>) {
     let Some(request) = read_request(&mut stream).await else { return };
     log.lock().unwrap().push(request);
-    match step {
-        Step::Say(text) => drop(stream.write_all(&text).await),
-        Step::Drip(text) => {
+    match action {
+        ServerAction::Send(text) => drop(stream.write_all(&text).await),
+        ServerAction::Drip(text) => {
             let mut said = stream.write_all(text.as_bytes()).await;
             while said.is_ok() {
                 sleep(Duration::from_millis(20)).await;
                 said = stream.write_all(b"a").await;
             }
         }
-        Step::Forever(text, again) => {
+        ServerAction::Forever(text, again) => {
             let mut said = stream.write_all(text.as_bytes()).await;
             while said.is_ok() {
                 said = stream.write_all(&again).await;
@@ -102,10 +102,10 @@ async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
 }
 
 #[derive(Default)]
-struct Told(RefCell<Vec<String>>);
+struct RecordedRequests(RefCell<Vec<String>>);
 
-impl Progress for Told {
-    fn asked(&self, method: &str, _host: &str, path: &str, attempt: u32, status: Option<u16>, _millis: u128) {
+impl RequestObserver for RecordedRequests {
+    fn request_ended(&self, method: &str, _host: &str, path: &str, attempt: u32, status: Option<u16>, _millis: u128) {
         self.0.borrow_mut().push(format!("{method} {path} {attempt} {}", status.unwrap_or(0)));
     }
 }
@@ -121,12 +121,13 @@ async fn login_within(
     url: &ApiUrl,
     ca: Option<&[u8]>,
     timeout: Duration,
-    tell: &dyn Progress,
+    observer: &dyn RequestObserver,
 ) -> Result<Grant, FusionError> {
     let (appkey, sharedsecret) = (secret("canary-appkey-1"), secret("canary-shared-1"));
-    let login = Login::ApiKey { shortname: "acme", appname: "soc", appkey: &appkey, sharedsecret: &sharedsecret };
+    let login =
+        LoginCredential::ApiKey { shortname: "acme", appname: "soc", appkey: &appkey, sharedsecret: &sharedsecret };
     Client::new(url, ca, &Proxies::default())?
-        .login(url, &login, Manner { timeout, clock: NOW, in_turn: false, tell })
+        .login(url, &login, CallOptions { timeout, clock: NOW, shares_rate_limit: false, observer })
         .await
 }
 
@@ -134,14 +135,18 @@ async fn login(server: &Server) -> Result<Grant, FusionError> {
     login_within(&server.url, None, WAIT, &()).await
 }
 
-async fn refresh(server: &Server, tell: &dyn Progress) -> Result<Grant, FusionError> {
+async fn refresh(server: &Server, observer: &dyn RequestObserver) -> Result<Grant, FusionError> {
     Client::new(&server.url, None, &Proxies::default())?
-        .refresh(&server.url, &secret("r+1/2="), Manner { timeout: WAIT, clock: NOW, in_turn: false, tell })
+        .refresh(
+            &server.url,
+            &secret("r+1/2="),
+            CallOptions { timeout: WAIT, clock: NOW, shares_rate_limit: false, observer },
+        )
         .await
 }
 
-/// An address at which nobody listens.
-async fn nobody() -> Server {
+/// Returns a server address at which no server listens.
+async fn unused_address() -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port()).parse().unwrap();
     Server { url, seen: Arc::default() }
@@ -149,9 +154,9 @@ async fn nobody() -> Server {
 
 #[tokio::test]
 async fn a_login_with_a_key_sends_what_the_reference_says_and_nothing_else() {
-    let server = Server::start(vec![say(200, "", GOOD)]).await;
-    let told = Told::default();
-    let grant = login_within(&server.url, None, WAIT, &told).await.unwrap();
+    let server = Server::start(vec![answer(200, "", GOOD)]).await;
+    let requests = RecordedRequests::default();
+    let grant = login_within(&server.url, None, WAIT, &requests).await.unwrap();
     assert_eq!((grant.access.reveal(), grant.lifetime, grant.obtained_at), ("a.b.c", Some(3_600), NOW.now()));
     let seen = server.seen().remove(0);
     let (head, body) = seen.split_once("\r\n\r\n").unwrap();
@@ -165,17 +170,17 @@ async fn a_login_with_a_key_sends_what_the_reference_says_and_nothing_else() {
     }
     let body: serde_json::Map<String, serde_json::Value> = serde_json::from_str(body).unwrap();
     assert_eq!(body.keys().collect::<Vec<_>>(), ["jwt"]);
-    assert_eq!(*told.0.borrow(), ["POST /api/v1/auth/token 1 200"]);
+    assert_eq!(*requests.0.borrow(), ["POST /api/v1/auth/token 1 200"]);
 }
 
 #[tokio::test]
 async fn a_person_and_a_refresh_send_forms() {
-    let server = Server::start(vec![say(200, "", GOOD)]).await;
+    let server = Server::start(vec![answer(200, "", GOOD)]).await;
     let password = secret("p&=+ é");
-    let login = Login::Person { username: "bob@example.com", password: &password };
+    let login = LoginCredential::Person { username: "bob@example.com", password: &password };
     Client::new(&server.url, None, &Proxies::default())
         .unwrap()
-        .login(&server.url, &login, Manner { timeout: WAIT, clock: NOW, in_turn: false, tell: &() })
+        .login(&server.url, &login, CallOptions { timeout: WAIT, clock: NOW, shares_rate_limit: false, observer: &() })
         .await
         .unwrap();
     refresh(&server, &()).await.unwrap();
@@ -191,10 +196,11 @@ async fn a_person_and_a_refresh_send_forms() {
 
 #[tokio::test]
 async fn r29_a_login_is_tried_three_times_with_a_new_token_each() {
-    let server = Server::start(vec![say(503, "", ""), say(429, "Retry-After: 0\r\n", ""), say(200, "", GOOD)]).await;
+    let server =
+        Server::start(vec![answer(503, "", ""), answer(429, "Retry-After: 0\r\n", ""), answer(200, "", GOOD)]).await;
     login(&server).await.unwrap();
     assert_eq!(server.seen().iter().collect::<BTreeSet<_>>().len(), 3, "each request differs");
-    let down = Server::start(vec![say(502, "", "gone fishing")]).await;
+    let down = Server::start(vec![answer(502, "", "gone fishing")]).await;
     let expected =
         FusionError::Status { host: host(&down), status: 502, message: "gone fishing".to_owned(), retry_after: None };
     assert_eq!(login(&down).await.unwrap_err(), expected);
@@ -224,7 +230,7 @@ async fn r29_everything_else_is_asked_once() {
         (429, "Retry-After: soon\r\n"),
         (429, "Retry-After: Wed, 15 Nov 2023 22:13:20 GMT\r\n"),
     ] {
-        let server = Server::start(vec![say(status, headers, "")]).await;
+        let server = Server::start(vec![answer(status, headers, "")]).await;
         let error = login(&server).await.unwrap_err();
         assert_eq!(server.seen().len(), 1, "{status} {headers}");
         assert_eq!(error.is_rejection(), [400, 401, 403].contains(&status), "{error:?}");
@@ -240,36 +246,36 @@ async fn r29_everything_else_is_asked_once() {
 
 #[tokio::test]
 async fn a_refresh_is_sent_once_whatever_comes() {
-    for step in [
-        say(503, "", ""),
-        say(429, "Retry-After: 0\r\n", ""),
+    for action in [
+        answer(503, "", ""),
+        answer(429, "Retry-After: 0\r\n", ""),
         raw(""),
         raw("HTTP/1.1 200 X\r\nContent-Length: 9\r\n\r\n{"),
     ] {
-        let server = Server::start(vec![step]).await;
+        let server = Server::start(vec![action]).await;
         assert!(!refresh(&server, &()).await.unwrap_err().was_never_sent());
         assert_eq!(server.seen().len(), 1);
     }
-    let told = Told::default();
-    assert!(refresh(&nobody().await, &told).await.unwrap_err().was_never_sent());
-    assert_eq!(*told.0.borrow(), ["POST /api/auth/bearer/refresh 1 0"]);
+    let requests = RecordedRequests::default();
+    assert!(refresh(&unused_address().await, &requests).await.unwrap_err().was_never_sent());
+    assert_eq!(*requests.0.borrow(), ["POST /api/auth/bearer/refresh 1 0"]);
 }
 
 #[tokio::test]
 async fn without_a_connection_nothing_is_sent_and_a_login_tries_again() {
-    let server = nobody().await;
-    let told = Told::default();
-    let error = login_within(&server.url, None, WAIT, &told).await.unwrap_err();
+    let server = unused_address().await;
+    let requests = RecordedRequests::default();
+    let error = login_within(&server.url, None, WAIT, &requests).await.unwrap_err();
     assert_eq!(error, FusionError::NotSent { host: host(&server), why: "connection refused".to_owned() });
-    assert_eq!(told.0.borrow().len(), 3);
+    assert_eq!(requests.0.borrow().len(), 3);
 }
 
 #[tokio::test]
 async fn r27_redirects_are_told_and_not_followed() {
-    let elsewhere = Server::start(vec![say(200, "", GOOD)]).await;
+    let elsewhere = Server::start(vec![answer(200, "", GOOD)]).await;
     for status in [300, 301, 302, 303, 304, 307, 308] {
         let to = format!("Location: {}/x\u{1b}?token=1#y\r\n", elsewhere.url.join("").replace("//", "//user:pass@"));
-        let server = Server::start(vec![say(status, &to.replace('\u{1b}', ""), "")]).await;
+        let server = Server::start(vec![answer(status, &to.replace('\u{1b}', ""), "")]).await;
         let expected = FusionError::Redirect { host: host(&server), status, to: Some(elsewhere.url.join("/x")) };
         assert_eq!(login(&server).await.unwrap_err(), expected);
         assert_eq!((server.seen().len(), elsewhere.seen().len()), (1, 0));
@@ -284,20 +290,20 @@ async fn r28_and_r30_answers_that_cannot_be_read_are_not_usable() {
         format!("X-Pad: {}\r\n", "x".repeat(7_000)).repeat(10),
         GOOD.len()
     );
-    for (step, what) in [
+    for (action, what) in [
         (raw(&format!("{head}Content-Length: 900\r\n\r\n{GOOD}")), "it breaks off"),
         (raw(&format!("{head}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{GOOD}\r\n", GOOD.len())), "it breaks off"),
         (
             raw(&format!("{head}Content-Encoding: gzip\r\nContent-Length: {}\r\n\r\n{GOOD}", GOOD.len())),
             "it is compressed, though that was not asked for",
         ),
-        (say(200, "", "<html></html>"), "it is not one JSON object"),
-        (say(200, "", ""), "it is not one JSON object"),
-        (say(200, "", &" ".repeat(BODY_CAP + 1)), "it is larger than 1 MiB"),
-        (Step::Forever("HTTP/1.1 200 X\r\n\r\n", vec![b' '; 65_536]), "it is larger than 1 MiB"),
+        (answer(200, "", "<html></html>"), "it is not one JSON object"),
+        (answer(200, "", ""), "it is not one JSON object"),
+        (answer(200, "", &" ".repeat(BODY_CAP + 1)), "it is larger than 1 MiB"),
+        (ServerAction::Forever("HTTP/1.1 200 X\r\n\r\n", vec![b' '; 65_536]), "it is larger than 1 MiB"),
         (raw(&big), "its headers are larger than 64 KiB"),
     ] {
-        let server = Server::start(vec![step]).await;
+        let server = Server::start(vec![action]).await;
         assert_eq!(login(&server).await.unwrap_err(), FusionError::Unusable { host: host(&server), what });
         assert_eq!(server.seen().len(), 1, "{what}");
     }
@@ -306,7 +312,7 @@ async fn r28_and_r30_answers_that_cannot_be_read_are_not_usable() {
         assert!(matches!(login(&server).await, Err(FusionError::Unreachable { .. })), "{nonsense}");
     }
     let padded = format!("{GOOD}{}", " ".repeat(BODY_CAP - GOOD.len()));
-    assert!(login(&Server::start(vec![say(200, "Content-Encoding: identity\r\n", &padded)]).await).await.is_ok());
+    assert!(login(&Server::start(vec![answer(200, "Content-Encoding: identity\r\n", &padded)]).await).await.is_ok());
 }
 
 #[tokio::test]
@@ -317,7 +323,7 @@ async fn r28_the_timeout_covers_the_whole_exchange() {
         "HTTP/1.1 200 X\r\nContent-Length: 900\r\n\r\n{",
         "HTTP/1.1 503 X\r\n\r\n",
     ] {
-        let server = Server::start(vec![Step::Drip(text)]).await;
+        let server = Server::start(vec![ServerAction::Drip(text)]).await;
         let error = login_within(&server.url, None, Duration::from_millis(200), &()).await.unwrap_err();
         assert_eq!(error, FusionError::Timeout { host: host(&server), seconds: 0 }, "{text}");
         assert_eq!(server.seen().len(), 1);
@@ -334,7 +340,7 @@ async fn r21_and_r32_a_rejection_says_why_without_our_secrets() {
         ("yesterday", None),
     ] {
         let body = r#"{"status":401,"name":"Unauthorized","message":"bad key canary-appkey-1\u001b[2J, eyJhbGciOiJIUzI1NiJ9.x"}"#;
-        let server = Server::start(vec![say(401, &format!("Date: {date}\r\n"), body)]).await;
+        let server = Server::start(vec![answer(401, &format!("Date: {date}\r\n"), body)]).await;
         let message = "bad key [redacted][2J, [redacted]".to_owned();
         assert_eq!(
             login(&server).await.unwrap_err(),
@@ -345,7 +351,7 @@ async fn r21_and_r32_a_rejection_says_why_without_our_secrets() {
 
 #[tokio::test]
 async fn r21_the_clocks_are_compared_for_a_401_alone() {
-    let server = Server::start(vec![say(403, "Date: Tue, 14 Nov 2023 21:13:20 GMT\r\n", "")]).await;
+    let server = Server::start(vec![answer(403, "Date: Tue, 14 Nov 2023 21:13:20 GMT\r\n", "")]).await;
     assert!(matches!(login(&server).await, Err(FusionError::Rejected { clock_skew: None, .. })));
 }
 
@@ -353,18 +359,26 @@ async fn r21_the_clocks_are_compared_for_a_401_alone() {
 async fn r26_a_proxy_is_asked_beyond_this_machine_alone() {
     let dead = |_: &str| Some(std::ffi::OsStr::new("http://user:canary-proxy-1@127.0.0.1:1"));
     let proxies = Proxies::new(dead);
-    let here = Server::start(vec![say(200, "", GOOD)]).await;
+    let here = Server::start(vec![answer(200, "", GOOD)]).await;
     let client = Client::new(&here.url, None, &proxies).unwrap();
     client
-        .refresh(&here.url, &secret("refresh-token-1"), Manner { timeout: WAIT, clock: NOW, in_turn: false, tell: &() })
+        .refresh(
+            &here.url,
+            &secret("refresh-token-1"),
+            CallOptions { timeout: WAIT, clock: NOW, shares_rate_limit: false, observer: &() },
+        )
         .await
         .unwrap();
-    // The proxy listens nowhere; without it, the name would not even resolve.
+    // Nothing listens at the proxy's address; without the proxy, the name would not even resolve.
     let url: ApiUrl = "https://fusion.invalid".parse().unwrap();
     let (pem, _) = certificate("localhost", false);
     let client = Client::new(&url, Some(pem.as_bytes()), &proxies).unwrap();
     let error = client
-        .refresh(&url, &secret("refresh-token-1"), Manner { timeout: WAIT, clock: NOW, in_turn: false, tell: &() })
+        .refresh(
+            &url,
+            &secret("refresh-token-1"),
+            CallOptions { timeout: WAIT, clock: NOW, shares_rate_limit: false, observer: &() },
+        )
         .await
         .unwrap_err();
     let text = "the proxy 127.0.0.1:1 gives no connection to fusion.invalid: connection refused";
@@ -373,37 +387,46 @@ async fn r26_a_proxy_is_asked_beyond_this_machine_alone() {
 
 #[tokio::test]
 async fn r24_localhost_is_this_machine_without_asking_dns() {
-    let server = Server::listen(vec![say(200, "", GOOD)], None, "http://localhost").await;
+    let server = Server::listen(vec![answer(200, "", GOOD)], None, "http://localhost").await;
     login(&server).await.unwrap();
 }
 
 #[tokio::test]
 async fn one_client_serves_several_urls_of_one_kind_and_no_other() {
-    let (here, there) = (Server::start(vec![say(200, "", GOOD)]).await, Server::start(vec![say(200, "", GOOD)]).await);
+    let (here, there) =
+        (Server::start(vec![answer(200, "", GOOD)]).await, Server::start(vec![answer(200, "", GOOD)]).await);
     let (pem, acceptor) = certificate("localhost", false);
-    let encrypted = Server::listen(vec![say(200, "", GOOD)], Some(acceptor), "https://localhost").await;
+    let encrypted = Server::listen(vec![answer(200, "", GOOD)], Some(acceptor), "https://localhost").await;
     let client = Client::new(&here.url, Some(pem.as_bytes()), &Proxies::default()).unwrap();
     for server in [&here, &there, &encrypted] {
         client
-            .refresh(&server.url, &secret("r"), Manner { timeout: WAIT, clock: NOW, in_turn: false, tell: &() })
+            .refresh(
+                &server.url,
+                &secret("r"),
+                CallOptions { timeout: WAIT, clock: NOW, shares_rate_limit: false, observer: &() },
+            )
             .await
             .unwrap();
         assert_eq!(server.seen().len(), 1);
     }
-    // It would go by the wrong way: a proxy, or none.
+    // A client for loopback would send to this url by the wrong route.
     let beyond: ApiUrl = "https://api.netography.com".parse().unwrap();
     let error = client
-        .refresh(&beyond, &secret("r"), Manner { timeout: WAIT, clock: NOW, in_turn: false, tell: &() })
+        .refresh(
+            &beyond,
+            &secret("r"),
+            CallOptions { timeout: WAIT, clock: NOW, shares_rate_limit: false, observer: &() },
+        )
         .await
         .unwrap_err();
     assert!(matches!(error, FusionError::Setup { .. }));
 }
 
-/// A certificate for `name`, made now, and what a server needs to show it.
+/// Creates a certificate for `name` and the TLS acceptor of a server with it.
 fn certificate(name: &str, expired: bool) -> (String, tokio_rustls::TlsAcceptor) {
     let mut wanted = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
     let key = rcgen::KeyPair::generate().unwrap();
-    // A subject of its own: else one authority would be taken for another with the same name.
+    // Each certificate has its own subject; otherwise two authorities with the same name would be confused.
     wanted.distinguished_name.push(rcgen::DnType::CommonName, format!("{:?}", key.public_key_raw()));
     if expired {
         wanted.not_after = rcgen::date_time_ymd(2020, 1, 1);
@@ -430,17 +453,17 @@ async fn r25_only_a_certificate_that_is_trusted_valid_and_for_this_host_sees_a_r
         ("other.example", false, true, Some("its certificate is for another name")),
     ] {
         let (pem, acceptor) = certificate(name, expired);
-        let server = Server::listen(vec![say(200, "", GOOD)], Some(acceptor), "https://localhost").await;
+        let server = Server::listen(vec![answer(200, "", GOOD)], Some(acceptor), "https://localhost").await;
         let ca = if trusted { &pem } else { &good };
-        let told = Told::default();
-        let outcome = login_within(&server.url, Some(ca.as_bytes()), WAIT, &told).await;
+        let requests = RecordedRequests::default();
+        let outcome = login_within(&server.url, Some(ca.as_bytes()), WAIT, &requests).await;
         let said = outcome.as_ref().err().map(|error| match error {
             FusionError::Tls { fault, .. } => fault.to_string(),
             other => panic!("{other:?}"),
         });
         assert_eq!(said.as_deref(), why);
         assert_eq!(server.seen().len(), usize::from(why.is_none()));
-        assert_eq!(told.0.borrow().len(), 1, "a certificate does not get better by asking again");
+        assert_eq!(requests.0.borrow().len(), 1, "a certificate does not get better by asking again");
     }
 }
 

@@ -1,27 +1,27 @@
-//! The accounts of a reseller, as its server lists them. Facts come from the published reference ("Resellers").
+//! Accounts of a reseller, as the server lists them. Facts come from the published reference ("Resellers").
 
 use super::ApiPath;
-use super::list_answer::{self, Listed};
+use super::list_answer::{self, ListAnswer};
 use serde::Deserialize;
 
-/// The longest shortname that is believed, in bytes; the reference makes new ones of 5 to 16 characters.
-const LONGEST: usize = 255;
+/// Maximum length of a shortname that is accepted, in bytes. The reference creates shortnames of 5 to 16 characters.
+const MAX_SHORTNAME_BYTES: usize = 255;
 
-/// One account.
+/// Account of a reseller's customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Customer {
-    /// The tenant. Any text of 1 to 255 bytes: what a server says is not checked further.
+    /// Shortname of the tenant: any text of 1 to 255 bytes, not validated further.
     pub shortname: String,
-    /// The shortname of the reseller right above it; absent where the server does not say.
+    /// Shortname of the direct parent reseller; absent if the server does not say.
     pub parent: Option<String>,
-    /// How many accounts lie right below it; absent where the server does not say.
+    /// Number of accounts directly below this one; absent if the server does not say.
     pub children: Option<u64>,
-    /// Whether it is a trial; absent where the server does not say.
+    /// Whether the account is a trial; absent if the server does not say.
     pub trial: Option<bool>,
 }
 
 #[derive(Deserialize)]
-struct Wire {
+struct CustomerWire {
     shortname: String,
     reseller: Option<Reseller>,
     billing: Option<Billing>,
@@ -39,45 +39,45 @@ struct Billing {
 }
 
 impl Customer {
-    /// The most accounts in one answer. The reference knows neither paging nor a filter, so an answer of so many has to be
-    /// taken as cut.
-    pub const MOST: usize = 1000;
+    /// Maximum number of accounts in one answer. The reference has neither paging nor a filter, so an answer with this
+    /// many accounts must be treated as truncated.
+    pub const MAX_PER_ANSWER: usize = 1000;
 
-    /// Where the accounts of the reseller are that asks.
+    /// Returns the path that lists the accounts of the calling reseller.
     #[must_use]
-    pub fn list() -> ApiPath {
-        ApiPath::fixed("/api/v1/customers")
+    pub fn list_path() -> ApiPath {
+        ApiPath::from_static("/api/v1/customers")
     }
 
-    /// Where one account is; nothing for a shortname that may mean another place in a path.
+    /// Returns the path of one account, or `None` if the shortname could change the meaning of a path.
     #[must_use]
-    pub fn place(shortname: &str) -> Option<ApiPath> {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        let whole = !shortname.is_empty() && shortname.bytes().all(plain);
-        whole.then(|| format!("/api/v1/customer/{shortname}").parse().ok()).flatten()
+    pub fn path_of(shortname: &str) -> Option<ApiPath> {
+        let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        let is_plain = !shortname.is_empty() && shortname.bytes().all(is_unreserved);
+        is_plain.then(|| format!("/api/v1/customer/{shortname}").parse().ok()).flatten()
     }
 
-    /// Reads the body of [`Customer::list`].
+    /// Parses the answer to [`Customer::list_path`].
     ///
     /// # Errors
-    /// What is wrong with it, as a sentence about "it" without its content.
-    pub fn parse_list(body: &[u8]) -> Result<Listed<Self>, &'static str> {
-        Listed::parse(body, Self::read)
+    /// Description of the problem, as a sentence about "it" that quotes nothing from the body.
+    pub fn parse_list(body: &[u8]) -> Result<ListAnswer<Self>, &'static str> {
+        ListAnswer::parse(body, Self::read)
     }
 
-    /// Reads the body of [`Customer::place`].
+    /// Parses the answer to [`Customer::path_of`].
     ///
     /// # Errors
-    /// As [`Customer::parse_list`].
+    /// See [`Customer::parse_list`].
     pub fn parse(body: &[u8]) -> Result<Self, &'static str> {
-        list_answer::one(body, Self::read)
+        list_answer::parse_one(body, Self::read)
     }
 
-    fn read(wire: Wire) -> Option<Self> {
-        let believed = |text: &String| (1..=LONGEST).contains(&text.len());
+    fn read(wire: CustomerWire) -> Option<Self> {
+        let is_acceptable = |text: &String| (1..=MAX_SHORTNAME_BYTES).contains(&text.len());
         let (parent, children) = wire.reseller.map_or((None, None), |reseller| (reseller.parent, reseller.children));
         let parent = parent.filter(|parent| !parent.is_empty());
-        let fits = believed(&wire.shortname) && parent.as_ref().is_none_or(believed);
+        let fits = is_acceptable(&wire.shortname) && parent.as_ref().is_none_or(is_acceptable);
         let trial = wire.billing.and_then(|billing| billing.trial);
         fits.then_some(Self { shortname: wire.shortname, parent, children, trial })
     }
@@ -101,15 +101,15 @@ mod tests {
         let acme =
             Customer { parent: Some("msp".to_owned()), children: Some(2), trial: Some(true), ..customer("acme") };
         let rows = vec![acme.clone(), customer("globex"), customer("hooli")];
-        assert_eq!(Customer::parse_list(body), Ok(Listed { rows, unread: 0 }));
+        assert_eq!(Customer::parse_list(body), Ok(ListAnswer { rows, unreadable: 0 }));
         let one = br#"{"data": {"shortname": "acme", "reseller": {"parent": "msp", "children": 2}, "billing": {"trial": true}}}"#;
         assert_eq!(Customer::parse(one), Ok(acme));
-        assert_eq!(Customer::parse_list(br#"{"data": []}"#), Ok(Listed { rows: Vec::new(), unread: 0 }));
+        assert_eq!(Customer::parse_list(br#"{"data": []}"#), Ok(ListAnswer { rows: Vec::new(), unreadable: 0 }));
     }
 
     #[test]
     fn a_bad_row_is_counted_and_the_others_are_read() {
-        let long = format!(r#"{{"shortname": "{}"}}"#, "x".repeat(LONGEST + 1));
+        let long = format!(r#"{{"shortname": "{}"}}"#, "x".repeat(MAX_SHORTNAME_BYTES + 1));
         let bad = [
             "5",
             "null",
@@ -125,7 +125,10 @@ mod tests {
         ];
         for row in bad {
             let body = format!(r#"{{"data": [{{"shortname": "acme"}}, {row}]}}"#);
-            assert_eq!(Customer::parse_list(body.as_bytes()), Ok(Listed { rows: vec![customer("acme")], unread: 1 }));
+            assert_eq!(
+                Customer::parse_list(body.as_bytes()),
+                Ok(ListAnswer { rows: vec![customer("acme")], unreadable: 1 })
+            );
             let body = format!(r#"{{"data": [{row}]}}"#);
             assert!(Customer::parse_list(body.as_bytes()).is_err(), "{row}");
         }
@@ -150,9 +153,9 @@ mod tests {
 
     #[test]
     fn only_a_plain_shortname_has_a_place() {
-        assert_eq!(Customer::place("acme-1.x_~").unwrap().whole(), "/api/v1/customer/acme-1.x_~");
+        assert_eq!(Customer::path_of("acme-1.x_~").unwrap().as_str(), "/api/v1/customer/acme-1.x_~");
         for shortname in ["", ".", "..", "a/b", "a?b", "a%2fb", "a b", "ä"] {
-            assert_eq!(Customer::place(shortname), None, "{shortname}");
+            assert_eq!(Customer::path_of(shortname), None, "{shortname}");
         }
     }
 }

@@ -1,10 +1,9 @@
-//! A request of another program, passed on as it came with the real bearer, and its answer as it comes.
+//! Forwards another program's request unchanged with the real access token, and streams the answer back.
 //!
-//! Owns how such a request is sent and when it is given up. Which requests are passed on at all, and what of them, is
-//! for the caller to say.
+//! Owns how a request is sent and when it is given up. The caller decides which requests and headers are forwarded.
 
-use super::client::{Client, Connection, Label, Manner, Try};
-use super::redact::Redactor;
+use super::client::{Attempt, CallOptions, Client, ConnectionPolicy, RequestLabel};
+use crate::secret::Redactor;
 use super::{ApiPath, FusionError, call, transport};
 use crate::profile::ApiUrl;
 use crate::secret::Secret;
@@ -20,72 +19,72 @@ use std::time::Duration;
 use tokio::time::timeout;
 use url::Url;
 
-/// An upload may take this long, as long as it goes on.
-const LONGEST: Duration = Duration::from_secs(24 * 3_600);
+/// Maximum duration of an upload that keeps sending data.
+const MAX_UPLOAD_DURATION: Duration = Duration::from_secs(24 * 3_600);
 
-/// An answer whose body is still to come, as the server sent it.
-pub type Passed = hyper::Response<reqwest::Body>;
+/// Answer of the server, whose body is still to come.
+pub type ForwardedResponse = hyper::Response<reqwest::Body>;
 
-/// What a request asks for.
+/// Head of a request to forward.
 #[derive(Debug, Clone)]
-pub struct Head {
-    /// `GET` and the like.
+pub struct ForwardHead {
+    /// HTTP method.
     pub method: Method,
-    /// Where.
+    /// Path and query.
     pub path: ApiPath,
-    /// As they are sent; `Authorization` is not among them.
+    /// Headers, sent unchanged. Must not contain `Authorization`.
     pub headers: HeaderMap,
 }
 
-/// The body of a request.
+/// Body of a request to forward.
 #[derive(Debug)]
-pub enum Upload {
-    /// All of it, so that it can be sent again.
-    Whole(Bytes),
-    /// As it comes; it can be sent once.
-    Stream(Stream),
+pub enum ForwardBody {
+    /// Complete body, which can be sent again.
+    Buffered(Bytes),
+    /// Body that is sent while it arrives, only once.
+    Streamed(StreamedBody),
 }
 
-/// A body on its way.
+/// Body that is still arriving.
 #[derive(Debug)]
-pub struct Stream {
+pub struct StreamedBody {
     body: Incoming,
-    flow: Arc<Flow>,
+    progress: Arc<StreamProgress>,
 }
 
-/// How far a body on its way has come.
+/// Progress of a body that is still arriving.
 #[derive(Debug, Default)]
-pub struct Flow {
+pub struct StreamProgress {
     bytes: AtomicUsize,
-    is_over: AtomicBool,
+    is_complete: AtomicBool,
 }
 
-impl Head {
-    /// Whether the request only reads.
+impl ForwardHead {
+    /// Returns true if the request is read-only.
     #[must_use]
-    pub fn reads(&self) -> bool {
-        self.path.reads(&self.method)
+    pub fn is_read_only(&self) -> bool {
+        self.path.is_read_only(&self.method)
     }
 }
 
-impl Upload {
-    /// A body that is sent as it comes, and how far it has come.
+impl ForwardBody {
+    /// Creates a body that is sent while it arrives. Returns the body and its progress.
     #[must_use]
-    pub fn stream(body: Incoming) -> (Self, Arc<Flow>) {
-        let flow = Arc::new(Flow::default());
-        (Self::Stream(Stream { body, flow: Arc::clone(&flow) }), flow)
+    pub fn streamed(body: Incoming) -> (Self, Arc<StreamProgress>) {
+        let progress = Arc::new(StreamProgress::default());
+        (Self::Streamed(StreamedBody { body, progress: Arc::clone(&progress) }), progress)
     }
 }
 
-impl Flow {
-    /// Whether the last of it has come.
+impl StreamProgress {
+    /// Returns true if the body has arrived completely.
     #[must_use]
-    pub fn is_over(&self) -> bool {
-        self.is_over.load(Ordering::Relaxed)
+    pub fn is_complete(&self) -> bool {
+        self.is_complete.load(Ordering::Relaxed)
     }
 }
 
-impl Body for Stream {
+impl Body for StreamedBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -97,10 +96,10 @@ impl Body for Stream {
         match &frame {
             Some(Ok(frame)) => {
                 let count = frame.data_ref().map_or(0, Bytes::len);
-                self.flow.bytes.fetch_add(count, Ordering::Relaxed);
-                self.flow.is_over.store(self.body.is_end_stream(), Ordering::Relaxed);
+                self.progress.bytes.fetch_add(count, Ordering::Relaxed);
+                self.progress.is_complete.store(self.body.is_end_stream(), Ordering::Relaxed);
             }
-            _ => self.flow.is_over.store(true, Ordering::Relaxed),
+            _ => self.progress.is_complete.store(true, Ordering::Relaxed),
         }
         Poll::Ready(frame)
     }
@@ -115,73 +114,82 @@ impl Body for Stream {
 }
 
 impl Client {
-    /// Passes a request on. One that only reads goes by a connection from before if there is one, and once more where
-    /// that broke; everything else is sent once by a new one. A body on its way may take as long as it keeps coming.
+    /// Forwards a request. A read-only request reuses an open connection, and is sent again if that connection was
+    /// broken. Any other request is sent once over a new connection. A streamed body may take as long as data keeps
+    /// arriving.
     ///
     /// # Errors
-    /// Whatever left it without any answer. An answer is one, whatever its status.
-    pub async fn pass(
+    /// Error if there was no answer. An answer with any status is a result.
+    pub async fn forward(
         &self,
         url: &ApiUrl,
-        bearer: &Secret,
-        head: &Head,
-        upload: Upload,
-        manner: Manner<'_>,
-    ) -> Result<Passed, FusionError> {
-        let label = Label { method: head.method.as_str(), path: head.path.without_query() };
-        let never = |_: &Result<Passed, FusionError>, _| None;
-        match upload {
-            Upload::Whole(body) => {
-                let connection = if head.reads() { Connection::Kept } else { Connection::Fresh };
-                let ask = async |this: &Try<'_>| send(bearer, head, body.clone().into(), this).await;
-                self.tried(url, &label, manner, connection, ask, never).await
+        token: &Secret,
+        head: &ForwardHead,
+        body: ForwardBody,
+        options: CallOptions<'_>,
+    ) -> Result<ForwardedResponse, FusionError> {
+        let label = RequestLabel { method: head.method.as_str(), path: head.path.without_query() };
+        let no_retry = |_: &Result<ForwardedResponse, FusionError>, _| None;
+        match body {
+            ForwardBody::Buffered(body) => {
+                let connection = if head.is_read_only() { ConnectionPolicy::Reuse } else { ConnectionPolicy::New };
+                let send_attempt = async |attempt: &Attempt<'_>| send(token, head, body.clone().into(), attempt).await;
+                self.send_with_retries(url, &label, options, connection, send_attempt, no_retry).await
             }
-            Upload::Stream(stream) => {
-                let (flow, stream) = (Arc::clone(&stream.flow), Cell::new(Some(stream)));
-                let ask = async |this: &Try<'_>| {
+            ForwardBody::Streamed(stream) => {
+                let (progress, stream) = (Arc::clone(&stream.progress), Cell::new(Some(stream)));
+                let send_attempt = async |attempt: &Attempt<'_>| {
                     let stream = stream.take().ok_or(FusionError::Setup { what: "its body was sent already" })?;
-                    let sending = send(bearer, head, reqwest::Body::wrap(stream), this);
-                    unless_stalled(sending, &flow, manner.timeout).await.unwrap_or_else(|| {
-                        Err(FusionError::Timeout { host: this.way.whom(), seconds: manner.timeout.as_secs() })
+                    let sending = send(token, head, reqwest::Body::wrap(stream), attempt);
+                    unless_stalled(sending, &progress, options.timeout).await.unwrap_or_else(|| {
+                        Err(FusionError::Timeout {
+                            host: attempt.route.host_with_proxy(),
+                            seconds: options.timeout.as_secs(),
+                        })
                     })
                 };
-                let patient = Manner { timeout: LONGEST, ..manner };
-                self.tried(url, &label, patient, Connection::Fresh, ask, never).await
+                let upload_options = CallOptions { timeout: MAX_UPLOAD_DURATION, ..options };
+                self.send_with_retries(url, &label, upload_options, ConnectionPolicy::New, send_attempt, no_retry).await
             }
         }
     }
 }
 
-async fn send(bearer: &Secret, head: &Head, body: reqwest::Body, this: &Try<'_>) -> Result<Passed, FusionError> {
-    let address = Url::parse(&this.url.join(head.path.whole()))
+async fn send(
+    token: &Secret,
+    head: &ForwardHead,
+    body: reqwest::Body,
+    attempt: &Attempt<'_>,
+) -> Result<ForwardedResponse, FusionError> {
+    let address = Url::parse(&attempt.url.join(head.path.as_str()))
         .map_err(|_| FusionError::Setup { what: "its address cannot be read" })?;
     let mut request = reqwest::Request::new(head.method.clone(), address);
     request.headers_mut().clone_from(&head.headers);
-    request.headers_mut().insert(AUTHORIZATION, call::authorization(bearer)?);
-    // A body of nothing would be announced with its length, also by a GET.
-    let is_nothing = body.as_bytes().is_some_and(<[u8]>::is_empty);
-    if !(is_nothing && head.reads()) {
+    request.headers_mut().insert(AUTHORIZATION, call::authorization(token)?);
+    // An empty body would add a `Content-Length` header, even to a GET.
+    let is_empty = body.as_bytes().is_some_and(<[u8]>::is_empty);
+    if !(is_empty && head.is_read_only()) {
         *request.body_mut() = Some(body);
     }
-    let redactor = || Redactor::new(vec![bearer.clone()]);
-    let sent = this.way.http.execute(request).await;
-    let response = sent.map_err(|error| transport::explain(&error, &this.way, &redactor()))?;
-    this.note(&response);
+    let redactor = || Redactor::new(vec![token.clone()]);
+    let sent = attempt.route.http.execute(request).await;
+    let response = sent.map_err(|error| transport::classify_error(&error, &attempt.route, &redactor()))?;
+    attempt.record_head(&response);
     Ok(response.into())
 }
 
-/// What comes of `sending`, unless nothing of the body goes for so long, nor any answer comes.
-async fn unless_stalled<T>(sending: impl Future<Output = T>, flow: &Flow, patience: Duration) -> Option<T> {
+/// Returns the result of `sending`, or `None` if for `limit` neither the body advances nor an answer arrives.
+async fn unless_stalled<T>(sending: impl Future<Output = T>, progress: &StreamProgress, limit: Duration) -> Option<T> {
     let mut sending = pin!(sending);
-    let mut seen = flow.bytes.load(Ordering::Relaxed);
+    let mut bytes_before = progress.bytes.load(Ordering::Relaxed);
     loop {
-        if let Ok(sent) = timeout(patience, &mut sending).await {
+        if let Ok(sent) = timeout(limit, &mut sending).await {
             return Some(sent);
         }
-        let now = flow.bytes.load(Ordering::Relaxed);
-        if now == seen {
+        let bytes_now = progress.bytes.load(Ordering::Relaxed);
+        if bytes_now == bytes_before {
             return None;
         }
-        seen = now;
+        bytes_before = bytes_now;
     }
 }

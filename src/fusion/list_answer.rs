@@ -1,56 +1,55 @@
-//! What the answers about accounts and keys come in: `{"meta": {...}, "data": ...}`, says the reference.
+//! Envelope of the answers about accounts and keys: `{"meta": {...}, "data": ...}`, according to the reference.
 //!
-//! Owns that one row which cannot be read does not spoil the others, and is counted. Fields that neto does not use may
-//! be there or not.
+//! A row that cannot be parsed is counted and does not affect other rows. Fields that neto does not use may be absent.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-/// A list as the server gave it.
+/// List from an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed<T> {
-    /// What could be read, in the server's order.
+pub struct ListAnswer<T> {
+    /// Rows that were parsed, in the server's order.
     pub rows: Vec<T>,
-    /// How many rows could not be read.
-    pub unread: usize,
+    /// Number of rows that could not be parsed.
+    pub unreadable: usize,
 }
 
 #[derive(Deserialize)]
-struct Wrapped<'a> {
+struct DataWrapper<'a> {
     #[serde(borrow)]
     data: Option<&'a RawValue>,
 }
 
-impl<T> Listed<T> {
-    /// Reads the list that a body wraps; `read` makes something of what a row says, or nothing.
+impl<T> ListAnswer<T> {
+    /// Parses the list in a body. `read` converts a row, or returns `None` if the row is invalid.
     pub(super) fn parse<W: DeserializeOwned>(body: &[u8], read: impl Fn(W) -> Option<T>) -> Result<Self, &'static str> {
         let data = data(body)?;
-        let whole: Vec<&RawValue> = serde_json::from_str(data.get()).map_err(|_| "its data is no list")?;
+        let raw_rows: Vec<&RawValue> = serde_json::from_str(data.get()).map_err(|_| "its data is no list")?;
         let rows: Vec<T> =
-            whole.iter().filter_map(|row| serde_json::from_str(row.get()).ok().and_then(&read)).collect();
-        if rows.is_empty() && !whole.is_empty() {
+            raw_rows.iter().filter_map(|row| serde_json::from_str(row.get()).ok().and_then(&read)).collect();
+        if rows.is_empty() && !raw_rows.is_empty() {
             return Err("no row of its list can be read");
         }
-        Ok(Self { unread: whole.len() - rows.len(), rows })
+        Ok(Self { unreadable: raw_rows.len() - rows.len(), rows })
     }
 
-    /// How many rows the server gave.
+    /// Returns the number of rows in the answer.
     #[must_use]
-    pub fn whole(&self) -> usize {
-        self.rows.len() + self.unread
+    pub fn total(&self) -> usize {
+        self.rows.len() + self.unreadable
     }
 }
 
-/// Reads the one thing that a body wraps, also as a list of one.
-pub(super) fn one<W: DeserializeOwned, T>(body: &[u8], read: impl Fn(W) -> Option<T>) -> Result<T, &'static str> {
+/// Parses the single object in a body, which may also be wrapped in a list.
+pub(super) fn parse_one<W: DeserializeOwned, T>(body: &[u8], read: impl Fn(W) -> Option<T>) -> Result<T, &'static str> {
     let data = data(body)?.get();
-    let one = serde_json::from_str(data).or_else(|_| serde_json::from_str(data).map(|[one]: [W; 1]| one));
-    one.ok().and_then(read).ok_or("its data cannot be read")
+    let value = serde_json::from_str(data).or_else(|_| serde_json::from_str(data).map(|[one]: [W; 1]| one));
+    value.ok().and_then(read).ok_or("its data cannot be read")
 }
 
-/// serde's own words quote what was read, so none of them is kept.
+/// Returns the `data` field. serde's messages are dropped because they quote the input.
 fn data(body: &[u8]) -> Result<&RawValue, &'static str> {
-    let wrapped: Wrapped<'_> = serde_json::from_slice(body).map_err(|_| "it is not one JSON object")?;
+    let wrapped: DataWrapper<'_> = serde_json::from_slice(body).map_err(|_| "it is not one JSON object")?;
     wrapped.data.ok_or("it holds no data")
 }

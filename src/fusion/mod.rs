@@ -1,8 +1,7 @@
-//! Asking the server: request tokens, the shapes of its answers, and the HTTP client.
+//! HTTP client of the Fusion API: request tokens, requests and their answers.
 //!
-//! Owns what goes over the wire to a Fusion API and what of an answer is believed. Knows nothing of
-//! stores, caches or locks: it is told whom to ask with what, and says what came of it. Facts about
-//! the API come from its published reference ("Authentication").
+//! Owns what is sent to a server and which parts of an answer are accepted. Does not know stores, caches or locks: the
+//! caller passes the url and the credential. Facts about the API come from its published reference ("Authentication").
 
 mod api_keys;
 mod call;
@@ -15,7 +14,7 @@ mod path;
 mod probe;
 mod proxy;
 mod rate_limit;
-mod redact;
+mod server_text;
 mod request;
 mod request_token;
 mod token_answer;
@@ -23,17 +22,17 @@ mod transport;
 
 pub use api_keys::{ApiKey, KeyTerms};
 pub use call::{Call, HOP_BY_HOP, Reply};
-pub use client::{Client, Manner, Progress};
+pub use client::{CallOptions, Client, RequestObserver};
 pub use customers::Customer;
 pub use error::{FusionError, TlsFault};
-pub use forward::{Flow, Head, Passed, Upload};
-pub use list_answer::Listed;
+pub use forward::{ForwardBody, ForwardHead, ForwardedResponse, StreamProgress};
+pub use list_answer::ListAnswer;
 pub use path::{ApiPath, METHOD_OVERRIDES, PathError};
-pub use probe::Sight;
+pub use probe::ProbeResult;
 pub use proxy::Proxies;
-pub use request::Login;
+pub use request::LoginCredential;
 pub use request_token::Claims;
 pub use reqwest::Method;
 pub use reqwest::header::{HeaderName, HeaderValue};
-pub use token_answer::{Grant, Refresh};
-pub use transport::roots_of_system;
+pub use token_answer::{Grant, RefreshGrant};
+pub use transport::count_system_roots;

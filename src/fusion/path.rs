@@ -1,35 +1,35 @@
-//! Where a call goes below a profile's address, and whether it only reads.
+//! Path of an API call below a profile's url, and whether the call is read-only.
 //!
-//! A path is judged as it will be sent: what a server or a proxy could take for another place is refused here, so
-//! that the bearer goes nowhere else and a writing call cannot pass for a reading one.
+//! A path is checked in the form in which it is sent. A path that a server or proxy could interpret as another one is
+//! rejected. So the access token is not sent elsewhere, and a writing call cannot pass as read-only.
 
 use reqwest::Method;
 use std::str::FromStr;
 
-/// The version that a path may leave out.
+/// API version prefix, added to a path that has none.
 const VERSION: &str = "/api/v1";
-/// Below these a `POST` only reads, says the reference.
-const SEARCHES: [&str; 3] = ["/api/v1/search/", "/api/v1/stats/", "/api/v1/intel/lookup/"];
+/// Path prefixes for which a `POST` only reads, according to the reference.
+const READ_ONLY_POSTS: [&str; 3] = ["/api/v1/search/", "/api/v1/stats/", "/api/v1/intel/lookup/"];
 
-/// Headers by which some servers take a call for one of another method, so that a reading one would write.
+/// Headers that make some servers treat a request as another method. With one of them, a read-only call could write.
 pub const METHOD_OVERRIDES: [&str; 3] = ["x-http-method", "x-http-method-override", "x-method-override"];
 
-/// What stands in a path as it is, beside letters and digits, says RFC 3986. Anything else would be sent in another
-/// spelling than the one that was judged.
-const PLAIN: &[u8] = b"-._~!$&'()*+,;=:@/%";
+/// Characters that a path contains unencoded beside letters and digits, according to RFC 3986. Any other character
+/// would be sent in another spelling than the spelling that was checked.
+const UNENCODED: &[u8] = b"-._~!$&'()*+,;=:@/%";
 
 /// Path and query of a call: `/api/v1/customers?limit=10`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiPath {
-    whole: String,
-    /// Where the query begins, or the end.
-    query: usize,
+    text: String,
+    /// Index where the query begins, or the length of the text.
+    query_start: usize,
 }
 
-/// Why a text is no path of a call.
+/// Reason why a text is not a valid path of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
-    /// Nothing.
+    /// Empty path.
     #[error("the path is empty")]
     Empty,
     /// `https:...`.
@@ -40,53 +40,54 @@ pub enum PathError {
     EmptySegment,
     /// `.` or `..`, also encoded.
     #[error("the path holds a segment of dots")]
-    Dots,
+    DotSegment,
     /// A backslash or an encoded slash.
     #[error("the path holds a backslash or an encoded slash")]
     Slash,
     /// `#`.
     #[error("the path holds a '#', which is never sent; write it as %23")]
     Fragment,
-    /// What needs no encoding as `%61`, or what no name has: the path does not say what it means.
+    /// An unreserved character is encoded (`%61`), or a control character: the path hides its meaning.
     #[error("the path encodes characters that need no encoding, or controls")]
-    Disguise,
-    /// White space, control characters, or beyond ASCII.
+    AmbiguousEncoding,
+    /// White space, a control character or a non-ASCII character.
     #[error("the path holds blanks, control characters or letters beyond ASCII; percent-encode them")]
     Characters,
 }
 
 impl ApiPath {
-    /// A path that this program knows, whole and without a query.
-    pub(super) fn fixed(path: &'static str) -> Self {
-        Self { whole: path.to_owned(), query: path.len() }
+    /// Creates a path from a constant: complete and without a query.
+    pub(super) fn from_static(path: &'static str) -> Self {
+        Self { text: path.to_owned(), query_start: path.len() }
     }
 
-    /// As it is sent.
+    /// Returns path and query as sent.
     #[must_use]
-    pub fn whole(&self) -> &str {
-        &self.whole
+    pub fn as_str(&self) -> &str {
+        &self.text
     }
 
-    /// Without the query, which may hold what no log should.
+    /// Returns the path without the query, which may contain values that do not belong in a log.
     #[must_use]
     pub fn without_query(&self) -> &str {
-        &self.whole[..self.query]
+        &self.text[..self.query_start]
     }
 
-    /// A path that another program sends, as it stands: with its version, from the first slash on.
+    /// Parses the path of another program's request, which is kept unchanged: complete with its version, from the first
+    /// slash.
     ///
     /// # Errors
-    /// [`PathError`]; also for a path whose letters are encoded, since what it means is judged by its letters.
-    pub fn of_request(text: &str) -> Result<Self, PathError> {
-        let (path, query) = checked(text)?;
+    /// [`PathError`]; also for a path with encoded letters, because the checks compare letters.
+    pub fn parse_request_path(text: &str) -> Result<Self, PathError> {
+        let (path, query) = validate(text)?;
         if !path.starts_with('/') {
             return Err(PathError::Scheme);
         }
-        if !path.bytes().all(|byte| byte.is_ascii_alphanumeric() || PLAIN.contains(&byte)) {
+        if !path.bytes().all(|byte| byte.is_ascii_alphanumeric() || UNENCODED.contains(&byte)) {
             return Err(PathError::Characters);
         }
-        if path.split('/').any(is_disguised) {
-            return Err(PathError::Disguise);
+        if path.split('/').any(is_ambiguously_encoded) {
+            return Err(PathError::AmbiguousEncoding);
         }
         Ok(Self::new(path.to_owned(), query))
     }
@@ -94,15 +95,15 @@ impl ApiPath {
     fn new(path: String, query: Option<&str>) -> Self {
         let end = path.len();
         match query {
-            Some(query) => Self { whole: format!("{path}?{query}"), query: end },
-            None => Self { whole: path, query: end },
+            Some(query) => Self { text: format!("{path}?{query}"), query_start: end },
+            None => Self { text: path, query_start: end },
         }
     }
 
-    /// Whether a call only reads: a `GET` or `HEAD`, or a `POST` to what the reference calls a search.
+    /// Returns true if a call is read-only: a `GET`, a `HEAD`, or a `POST` to a path that the reference calls a search.
     #[must_use]
-    pub fn reads(&self, method: &Method) -> bool {
-        let search = || SEARCHES.iter().any(|start| self.without_query().starts_with(start));
+    pub fn is_read_only(&self, method: &Method) -> bool {
+        let search = || READ_ONLY_POSTS.iter().any(|start| self.without_query().starts_with(start));
         method == Method::GET || method == Method::HEAD || (method == Method::POST && search())
     }
 }
@@ -111,15 +112,15 @@ impl FromStr for ApiPath {
     type Err = PathError;
 
     fn from_str(text: &str) -> Result<Self, PathError> {
-        let (path, query) = checked(text)?;
+        let (path, query) = validate(text)?;
         let below = path.trim_start_matches('/');
         let version = if below == "api" || below.starts_with("api/") { "" } else { VERSION };
         Ok(Self::new(format!("{version}/{below}"), query))
     }
 }
 
-/// Path and query of a text that leads nowhere else than it says.
-fn checked(text: &str) -> Result<(&str, Option<&str>), PathError> {
+/// Splits a text into path and query, after checking that no server can interpret the path as another one.
+fn validate(text: &str) -> Result<(&str, Option<&str>), PathError> {
     let (path, query) = text.split_once('?').map_or((text, None), |(path, query)| (path, Some(query)));
     if path.trim_matches('/').is_empty() {
         return Err(PathError::Empty);
@@ -140,20 +141,20 @@ fn checked(text: &str) -> Result<(&str, Option<&str>), PathError> {
     if plain.contains('\\') || plain.contains("%2f") || plain.contains("%5c") {
         return Err(PathError::Slash);
     }
-    // Also behind a ';', since some servers take what follows one for no part of the segment.
+    // Dots before a ';' count too: some servers ignore the part of a segment after a ';'.
     let is_dots = |segment: &str| {
         let name = segment.replace("%2e", ".").replace("%3b", ";");
         matches!(name.split(';').next(), Some("." | ".."))
     };
     if plain.split('/').any(is_dots) {
-        return Err(PathError::Dots);
+        return Err(PathError::DotSegment);
     }
     Ok((path, query))
 }
 
-/// Whether a segment encodes what needs no encoding, a control, a blank at its edge, or a '%' that two digits follow, which
-/// a server may decode twice.
-fn is_disguised(segment: &str) -> bool {
+/// Returns true if a segment encodes an unreserved character, a control character, or a blank at its edge. Also true
+/// for an encoded '%' that two hex digits follow, which a server may decode twice.
+fn is_ambiguously_encoded(segment: &str) -> bool {
     let digits = |text: &str| text.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
     let encoded = segment.match_indices('%').any(|(place, _)| {
         let rest = &segment[place + 1..];
@@ -182,7 +183,7 @@ mod tests {
             ("x?u=https://y", "/api/v1/x?u=https://y"),
         ] {
             let path: ApiPath = typed.parse().unwrap();
-            assert_eq!(path.whole(), sent);
+            assert_eq!(path.as_str(), sent);
             assert_eq!(path.without_query(), sent.split('?').next().unwrap());
         }
     }
@@ -198,11 +199,11 @@ mod tests {
             ("javascript:x", PathError::Scheme),
             ("//evil.example/x", PathError::EmptySegment),
             ("/a//b", PathError::EmptySegment),
-            ("a/../b", PathError::Dots),
-            ("a/.", PathError::Dots),
-            ("a/%2E%2e/b", PathError::Dots),
-            ("search/..;/api-keys", PathError::Dots),
-            ("search/..%3b/api-keys", PathError::Dots),
+            ("a/../b", PathError::DotSegment),
+            ("a/.", PathError::DotSegment),
+            ("a/%2E%2e/b", PathError::DotSegment),
+            ("search/..;/api-keys", PathError::DotSegment),
+            ("search/..%3b/api-keys", PathError::DotSegment),
             ("a%2Fb", PathError::Slash),
             ("a%5cb", PathError::Slash),
             ("a\\b", PathError::Slash),
@@ -221,29 +222,29 @@ mod tests {
         for path in
             ["/api/v1/x", "/other?a=%61&b=//", "/api/v1/a%20b%C3%A4", "/api/v1/100%25", "/api/v1/x/", "/x;y=(1)"]
         {
-            assert_eq!(ApiPath::of_request(path).unwrap().whole(), path);
+            assert_eq!(ApiPath::parse_request_path(path).unwrap().as_str(), path);
         }
         for (path, error) in [
             ("/", PathError::Empty),
             ("api/v1/x", PathError::Scheme),
-            ("/api/v1/%61pi-keys", PathError::Disguise),
-            ("/api/v1/api-key%73", PathError::Disguise),
-            ("/api/v1/%2561pi-keys", PathError::Disguise),
-            ("/api/v1/api%2dkeys", PathError::Disguise),
-            ("/api/v1/api%2Dkeys", PathError::Disguise),
-            ("/api/v1/a%5fb", PathError::Disguise),
-            ("/api/v1/a%7Eb", PathError::Disguise),
-            ("/api/v1/x%00", PathError::Disguise),
-            ("/api/v1/..%20/x", PathError::Disguise),
-            ("/api/v1/%20api-keys", PathError::Disguise),
-            ("/api/v1/%zz", PathError::Disguise),
+            ("/api/v1/%61pi-keys", PathError::AmbiguousEncoding),
+            ("/api/v1/api-key%73", PathError::AmbiguousEncoding),
+            ("/api/v1/%2561pi-keys", PathError::AmbiguousEncoding),
+            ("/api/v1/api%2dkeys", PathError::AmbiguousEncoding),
+            ("/api/v1/api%2Dkeys", PathError::AmbiguousEncoding),
+            ("/api/v1/a%5fb", PathError::AmbiguousEncoding),
+            ("/api/v1/a%7Eb", PathError::AmbiguousEncoding),
+            ("/api/v1/x%00", PathError::AmbiguousEncoding),
+            ("/api/v1/..%20/x", PathError::AmbiguousEncoding),
+            ("/api/v1/%20api-keys", PathError::AmbiguousEncoding),
+            ("/api/v1/%zz", PathError::AmbiguousEncoding),
             ("/api/v1/x{a}", PathError::Characters),
             ("/api/v1/x|y", PathError::Characters),
             ("/api//v1", PathError::EmptySegment),
-            ("/api/%2e%2e/x", PathError::Dots),
+            ("/api/%2e%2e/x", PathError::DotSegment),
             ("/api%2fv1", PathError::Slash),
         ] {
-            assert_eq!(ApiPath::of_request(path), Err(error), "{path}");
+            assert_eq!(ApiPath::parse_request_path(path), Err(error), "{path}");
         }
     }
 
@@ -264,7 +265,7 @@ mod tests {
             (Method::DELETE, "api-keys/x", false),
             (Method::from_bytes(b"get").unwrap(), "api-keys", false),
         ] {
-            assert_eq!(path.parse::<ApiPath>().unwrap().reads(&method), reads, "{method} {path}");
+            assert_eq!(path.parse::<ApiPath>().unwrap().is_read_only(&method), reads, "{method} {path}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Which proxy stands on the way to a server, from the variables of the environment.
+//! HTTP proxy for a server, according to the environment variables.
 //!
-//! Owns the meaning of `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`. A proxy is asked for a tunnel (CONNECT) alone. One
-//! that is named and cannot be used is an error: the HTTP library would go around it in silence.
+//! Owns the meaning of `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`. A proxy is only used for a tunnel (CONNECT). An
+//! unusable proxy is an error, because the HTTP library would silently bypass it.
 
 use super::FusionError;
 use crate::profile::ApiUrl;
@@ -12,79 +12,82 @@ use std::ffi::OsStr;
 use std::net::IpAddr;
 use url::{Host, Url};
 
-/// Where a proxy is looked for, first come. `HTTP_PROXY` is not among them: plain http goes to this machine alone,
-/// and who calls a CGI program can set it.
-const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-const EXEMPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
+/// Variables that may name a proxy; the first that is set counts. `HTTP_PROXY` is not among them: plain http is used
+/// only for this machine, and the caller of a CGI program can set `HTTP_PROXY`.
+const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+const NO_PROXY_VARIABLES: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
-/// What the environment says of proxies.
+/// Proxy settings from the environment.
 #[derive(Debug, Clone, Default)]
 pub struct Proxies {
-    named: Option<(&'static str, Result<Proxy, &'static str>)>,
-    exempt: Vec<Exempt>,
+    configured: Option<(&'static str, Result<HttpProxy, &'static str>)>,
+    no_proxy_rules: Vec<NoProxyRule>,
 }
 
-/// A proxy that can be asked.
+/// Usable proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Proxy {
-    /// Host and port, to name in messages.
+pub(super) struct HttpProxy {
+    /// Host and port for messages.
     pub(super) name: String,
-    /// The variable that names it.
+    /// Environment variable that names the proxy.
     pub(super) variable: &'static str,
-    /// Without user info.
+    /// Address without user info.
     pub(super) url: Url,
-    /// What it is shown of user and password; prints as nothing.
+    /// `Proxy-Authorization` header with user and password, marked as sensitive so that it is not printed.
     pub(super) authorization: Option<HeaderValue>,
 }
 
-/// One entry of `NO_PROXY`.
+/// Entry of `NO_PROXY`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Exempt {
+enum NoProxyRule {
     All,
-    /// A name and all below it, in lower case.
+    /// Domain with all its subdomains, in lower case.
     Domain(String),
-    /// An address, or the network of so many bits around it.
+    /// Address, or the network with a prefix of this many bits.
     Network(IpAddr, u32),
 }
 
 impl Proxies {
-    /// From the variables of the process; an empty one should count as unset.
+    /// Reads the environment variables; `variable` should return `None` for an empty variable.
     pub fn new<'a>(variable: impl Fn(&str) -> Option<&'a OsStr>) -> Self {
         let first = |names: &[&'static str]| names.iter().find_map(|name| Some((*name, variable(name)?)));
-        let named = first(&VARIABLES)
-            .map(|(name, value)| (name, value.to_str().ok_or("it is not UTF-8").and_then(|text| parse(name, text))));
-        let list = first(&EXEMPTIONS).map(|(_, list)| list.to_string_lossy()).unwrap_or_default();
-        Self { named, exempt: list.split(',').filter_map(Exempt::parse).collect() }
+        let configured = first(&PROXY_VARIABLES).map(|(name, value)| {
+            (name, value.to_str().ok_or("it is not UTF-8").and_then(|text| parse_proxy(name, text)))
+        });
+        let list = first(&NO_PROXY_VARIABLES).map(|(_, list)| list.to_string_lossy()).unwrap_or_default();
+        Self { configured, no_proxy_rules: list.split(',').filter_map(NoProxyRule::parse).collect() }
     }
 
-    /// The proxy that is named, to tell of it: its variable, and its host and port without user and password.
+    /// Returns the configured proxy for display: its variable, and its host and port without user and password.
     ///
     /// # Errors
-    /// `ProxySetting` where it cannot be used.
-    pub fn named(&self) -> Result<Option<(&'static str, &str)>, FusionError> {
-        let Some((variable, proxy)) = &self.named else { return Ok(None) };
+    /// `ProxySetting` if the proxy is unusable.
+    pub fn configured(&self) -> Result<Option<(&'static str, &str)>, FusionError> {
+        let Some((variable, proxy)) = &self.configured else { return Ok(None) };
         match proxy {
             Ok(proxy) => Ok(Some((variable, &proxy.name))),
             Err(why) => Err(FusionError::ProxySetting { variable, why }),
         }
     }
 
-    /// The proxy on the way to `url`; none where the way is direct, as it always is to this machine.
+    /// Returns the proxy for `url`, or `None` for a direct connection. Connections to this machine are always direct.
     ///
     /// # Errors
-    /// `ProxySetting` where one is named that cannot be used.
-    pub(super) fn towards(&self, url: &ApiUrl) -> Result<Option<&Proxy>, FusionError> {
-        let Some((variable, proxy)) = &self.named else { return Ok(None) };
+    /// `ProxySetting` if the configured proxy is unusable.
+    pub(super) fn proxy_for(&self, url: &ApiUrl) -> Result<Option<&HttpProxy>, FusionError> {
+        let Some((variable, proxy)) = &self.configured else { return Ok(None) };
         let parsed = Url::parse(&url.with_version()).ok();
         let host = parsed.as_ref().and_then(Url::host);
-        if url.is_loopback() || host.is_some_and(|host| self.exempt.iter().any(|exempt| exempt.holds(&host))) {
+        if url.is_loopback()
+            || host.is_some_and(|host| self.no_proxy_rules.iter().any(|exempt| exempt.matches_host(&host)))
+        {
             return Ok(None);
         }
         proxy.as_ref().map(Some).map_err(|why| FusionError::ProxySetting { variable, why })
     }
 }
 
-fn parse(variable: &'static str, text: &str) -> Result<Proxy, &'static str> {
+fn parse_proxy(variable: &'static str, text: &str) -> Result<HttpProxy, &'static str> {
     let form = "it should be http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, with all but letters and digits \
                 of the password percent-encoded";
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
@@ -95,7 +98,8 @@ fn parse(variable: &'static str, text: &str) -> Result<Proxy, &'static str> {
     if !["http", "https"].contains(&url.scheme()) {
         return Err("neto takes http:// and https:// proxies alone");
     }
-    // A password with a slash, a hash or a question mark in it ends the host too early, and would then be shown.
+    // An unencoded slash, hash or question mark in a password ends the host too early. The rest of the password would
+    // then be shown as path or query.
     if !["", "/"].contains(&url.path()) || url.query().is_some() || url.fragment().is_some() {
         return Err(form);
     }
@@ -106,24 +110,24 @@ fn parse(variable: &'static str, text: &str) -> Result<Proxy, &'static str> {
     let authorization = authorization(&url);
     url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| form)?;
     let (host, port) = url.host_str().zip(url.port_or_known_default()).ok_or(form)?;
-    Ok(Proxy { name: format!("{host}:{port}"), variable, authorization, url })
+    Ok(HttpProxy { name: format!("{host}:{port}"), variable, authorization, url })
 }
 
-/// User and password as a proxy wants them; none where neither is given.
+/// Returns the header with user and password, or `None` if neither is given.
 fn authorization(url: &Url) -> Option<HeaderValue> {
     if url.username().is_empty() && url.password().is_none() {
         return None;
     }
-    let mut pair = decoded(url.username());
+    let mut pair = percent_decoded(url.username());
     pair.push(b':');
-    pair.extend(decoded(url.password().unwrap_or_default()));
+    pair.extend(percent_decoded(url.password().unwrap_or_default()));
     let mut value = HeaderValue::try_from(format!("Basic {}", BASE64_STANDARD.encode(pair))).ok()?;
     value.set_sensitive(true);
     Some(value)
 }
 
-/// The bytes that a percent-encoded text stands for; what is no encoding stands for itself.
-fn decoded(text: &str) -> Vec<u8> {
+/// Decodes a percent-encoded text; an invalid encoding stays as it is.
+fn percent_decoded(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
@@ -135,8 +139,8 @@ fn decoded(text: &str) -> Vec<u8> {
     bytes
 }
 
-impl Exempt {
-    /// An entry; nothing for an empty one.
+impl NoProxyRule {
+    /// Parses an entry; returns `None` for an empty entry.
     fn parse(entry: &str) -> Option<Self> {
         let entry = entry.trim().to_ascii_lowercase();
         if entry == "*" {
@@ -152,7 +156,7 @@ impl Exempt {
         (!name.is_empty()).then(|| Self::Domain(name.to_owned()))
     }
 
-    fn holds(&self, host: &Host<&str>) -> bool {
+    fn matches_host(&self, host: &Host<&str>) -> bool {
         match (self, host) {
             (Self::All, _) => true,
             (Self::Domain(domain), Host::Domain(name)) => {
@@ -178,8 +182,8 @@ mod tests {
         Proxies::new(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsStr::new(*value)))
     }
 
-    fn towards(variables: &[(&str, &str)], url: &str) -> Result<Option<String>, FusionError> {
-        proxies(variables).towards(&url.parse().unwrap()).map(|proxy| proxy.map(|proxy| proxy.name.clone()))
+    fn proxy_for(variables: &[(&str, &str)], url: &str) -> Result<Option<String>, FusionError> {
+        proxies(variables).proxy_for(&url.parse().unwrap()).map(|proxy| proxy.map(|proxy| proxy.name.clone()))
     }
 
     #[test]
@@ -194,10 +198,10 @@ mod tests {
         ];
         let named = ["one:1", "two:2", "three:443", "[::1]:80"].map(|name| Some(name.to_owned()));
         for (from, name) in named.into_iter().chain([None, None]).enumerate() {
-            assert_eq!(towards(&all[from..], "https://api.example"), Ok(name), "{from}");
+            assert_eq!(proxy_for(&all[from..], "https://api.example"), Ok(name), "{from}");
         }
         for loopback in ["http://127.0.0.1:1", "https://127.9.9.9", "https://localhost", "https://[::1]"] {
-            assert_eq!(towards(&all, loopback), Ok(None), "{loopback}");
+            assert_eq!(proxy_for(&all, loopback), Ok(None), "{loopback}");
         }
     }
 
@@ -209,13 +213,13 @@ mod tests {
             ("user:p@ss@proxy:1", b"user:p@ss"),
             ("http://:p%ff@proxy:1", b":p\xff"),
         ] {
-            let proxy = parse("HTTPS_PROXY", text).unwrap();
+            let proxy = parse_proxy("HTTPS_PROXY", text).unwrap();
             let wanted = format!("Basic {}", BASE64_STANDARD.encode(pair));
             assert_eq!(proxy.authorization.as_ref().unwrap().to_str().unwrap(), wanted, "{text}");
             assert_eq!((proxy.name.as_str(), proxy.url.as_str()), ("proxy:1", "http://proxy:1/"), "{text}");
             assert!(!format!("{proxy:?}").contains(&wanted), "{proxy:?}");
         }
-        assert_eq!(parse("HTTPS_PROXY", "http://proxy:1").unwrap().authorization, None);
+        assert_eq!(parse_proxy("HTTPS_PROXY", "http://proxy:1").unwrap().authorization, None);
     }
 
     #[test]
@@ -243,12 +247,12 @@ mod tests {
             "http://pr\"oxy",
             "/etc/proxy",
         ] {
-            let outcome = towards(&[("HTTPS_PROXY", bad), ("ALL_PROXY", "http://good:1")], "https://api.example");
+            let outcome = proxy_for(&[("HTTPS_PROXY", bad), ("ALL_PROXY", "http://good:1")], "https://api.example");
             let Err(FusionError::ProxySetting { variable: "HTTPS_PROXY", why }) = outcome else {
                 panic!("{bad}: {outcome:?}")
             };
             assert!(!why.contains("12") && !why.contains("pa/"), "{why}");
-            assert_eq!(towards(&[("HTTPS_PROXY", bad)], "https://localhost"), Ok(None), "{bad}");
+            assert_eq!(proxy_for(&[("HTTPS_PROXY", bad)], "https://localhost"), Ok(None), "{bad}");
         }
     }
 
@@ -277,10 +281,10 @@ mod tests {
             ("fd00::/8", "https://[fe80::1]", false),
             ("::/0", "https://10.0.0.1", false),
         ] {
-            let way = towards(&[("HTTPS_PROXY", "http://proxy:1"), ("no_proxy", list)], url).unwrap();
-            assert_eq!(way.is_none(), exempt, "{list} {url}");
+            let proxy = proxy_for(&[("HTTPS_PROXY", "http://proxy:1"), ("no_proxy", list)], url).unwrap();
+            assert_eq!(proxy.is_none(), exempt, "{list} {url}");
         }
         let upper = [("HTTPS_PROXY", "garbage://x"), ("NO_PROXY", "api.example"), ("no_proxy", "other")];
-        assert_eq!(towards(&upper, "https://api.example"), Ok(None));
+        assert_eq!(proxy_for(&upper, "https://api.example"), Ok(None));
     }
 }

@@ -1,52 +1,51 @@
-//! How fast one server is asked: once it says that this is too much, every request of the run to it waits and the next
-//! ones come further apart, whichever tenant was told so.
+//! Rate limit for the requests of this process to one server. After a 429, all requests to the server wait, whichever
+//! tenant got the 429. Later requests keep a gap between them.
 
 use super::FusionError;
 use std::cell::Cell;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// How long all hold back after a 429 that names no time.
-const PAUSE: Duration = Duration::from_secs(1);
-/// Once a server has complained for so long without any other answer, nobody waits for a turn any more.
-const LONGEST: Duration = Duration::from_secs(300);
-/// The first gap between two requests, and the widest.
-const GAP: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
-/// A gap shorter than this is none.
-const SHORTEST: Duration = Duration::from_millis(2);
-/// A rest that ends so much later than the one before is another one.
-const SAME: Duration = Duration::from_millis(500);
+/// Pause after a 429 without `Retry-After`.
+const DEFAULT_PAUSE: Duration = Duration::from_secs(1);
+/// Longest time in which every answer is a 429, or a 503 with `Retry-After`. A request that would wait beyond it fails.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(300);
+/// First gap between two requests, and the widest.
+const GAP_BOUNDS: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
+/// Smallest gap; a shorter gap becomes zero.
+const MIN_GAP: Duration = Duration::from_millis(2);
+/// A pause is reported only if it ends later than the previous pause by more than this.
+const SAME_PAUSE: Duration = Duration::from_millis(500);
 
-/// The pace towards one server.
+/// Rate limit of one server.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
-    /// Before this nothing is sent.
-    rest_until: Cell<Option<Instant>>,
-    /// Between two requests; zero as long as nobody complained.
+pub(super) struct RateLimit {
+    /// No request is sent before this instant (set by a 429, or a 503 with `Retry-After`).
+    paused_until: Cell<Option<Instant>>,
+    /// Gap between two requests; zero until the first 429.
     gap: Cell<Duration>,
-    /// When the next request may be sent, as far as the gap is concerned.
-    next: Cell<Option<Instant>>,
-    /// When it was last slowed down: what was sent before then is the same complaint.
-    slowed: Cell<Option<Instant>>,
-    /// The first complaint since the last answer that was none.
-    complains_since: Cell<Option<Instant>>,
+    /// Earliest time of the next request, according to the gap.
+    next_request_at: Cell<Option<Instant>>,
+    /// Time when the gap was last widened. A 429 to a request sent before this time does not widen it again.
+    slowed_at: Cell<Option<Instant>>,
+    /// Time of the first 429, or 503 with `Retry-After`, since the last other answer.
+    limited_since: Cell<Option<Instant>>,
 }
 
-impl Pace {
+impl RateLimit {
     /// Waits until a request may be sent to `host`.
     ///
     /// # Errors
-    /// `Status` 429, without anything being sent, where the server has wanted to be left alone for five minutes, or will
-    /// have.
-    pub(super) async fn turn(&self, host: &str) -> Result<(), FusionError> {
+    /// `Status` 429, without sending a request, if the server limits requests for more than five minutes in a row.
+    pub(super) async fn wait_turn(&self, host: &str) -> Result<(), FusionError> {
         loop {
             let now = Instant::now();
-            let due = self.rest_until.get().max(self.next.get()).unwrap_or(now);
+            let due = self.paused_until.get().max(self.next_request_at.get()).unwrap_or(now);
             if due <= now {
-                self.next.set(Some(now + self.gap.get()));
+                self.next_request_at.set(Some(now + self.gap.get()));
                 return Ok(());
             }
-            if self.complains_since.get().is_some_and(|since| due > since + LONGEST) {
+            if self.limited_since.get().is_some_and(|since| due > since + GIVE_UP_AFTER) {
                 let retry_after = Some((due - now).as_secs());
                 let message = "it said so to an earlier request".to_owned();
                 return Err(FusionError::Status { host: host.to_owned(), status: 429, message, retry_after });
@@ -55,35 +54,35 @@ impl Pace {
         }
     }
 
-    /// Takes note of an answer to what was sent at `sent`; `retry_after` in seconds. Where all are to hold back from now on,
-    /// for how long.
-    pub(super) fn heard(&self, sent: Instant, status: u16, retry_after: Option<u64>) -> Option<Duration> {
+    /// Records the answer to a request sent at `sent`; `retry_after` is in seconds. Returns the pause for all requests
+    /// if a new one starts.
+    pub(super) fn record_answer(&self, sent: Instant, status: u16, retry_after: Option<u64>) -> Option<Duration> {
         match (status, retry_after) {
             (429, _) => {
-                if self.slowed.get().is_none_or(|slowed| sent > slowed) {
-                    self.gap.set((self.gap.get() * 2).clamp(GAP[0], GAP[1]));
-                    self.slowed.set(Some(Instant::now()));
+                if self.slowed_at.get().is_none_or(|slowed| sent > slowed) {
+                    self.gap.set((self.gap.get() * 2).clamp(GAP_BOUNDS[0], GAP_BOUNDS[1]));
+                    self.slowed_at.set(Some(Instant::now()));
                 }
-                self.rest(retry_after.map_or(PAUSE, Duration::from_secs))
+                self.pause(retry_after.map_or(DEFAULT_PAUSE, Duration::from_secs))
             }
-            (503, Some(seconds)) => self.rest(Duration::from_secs(seconds)),
+            (503, Some(seconds)) => self.pause(Duration::from_secs(seconds)),
             _ => {
                 let shorter = self.gap.get().mul_f64(0.97);
-                self.gap.set(if shorter < SHORTEST { Duration::ZERO } else { shorter });
-                self.complains_since.set(None);
+                self.gap.set(if shorter < MIN_GAP { Duration::ZERO } else { shorter });
+                self.limited_since.set(None);
                 None
             }
         }
     }
 
-    fn rest(&self, pause: Duration) -> Option<Duration> {
+    fn pause(&self, pause: Duration) -> Option<Duration> {
         let now = Instant::now();
-        self.complains_since.set(self.complains_since.get().or(Some(now)));
-        // A year is as good as for ever, and can be added.
+        self.limited_since.set(self.limited_since.get().or(Some(now)));
+        // Capped at a year, so that the addition cannot overflow.
         let until = now + pause.min(Duration::from_secs(365 * 86_400));
-        let before = self.rest_until.get();
-        self.rest_until.set(before.max(Some(until)));
-        before.is_none_or(|before| until > before + SAME).then_some(pause)
+        let before = self.paused_until.get();
+        self.paused_until.set(before.max(Some(until)));
+        before.is_none_or(|before| until > before + SAME_PAUSE).then_some(pause)
     }
 }
 
@@ -91,47 +90,47 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// How long `count` turns take in all, by a clock that only waiting moves.
-    async fn turns(pace: &Pace, count: u32) -> Duration {
+    /// Returns the total wait of `count` turns, with a paused clock that only waiting advances.
+    async fn total_wait(rate_limit: &RateLimit, count: u32) -> Duration {
         let began = Instant::now();
         for _ in 0..count {
-            pace.turn("h").await.unwrap();
+            rate_limit.wait_turn("h").await.unwrap();
         }
         began.elapsed()
     }
 
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_until_somebody_is_told_to() {
-        let pace = Pace::default();
-        assert_eq!(turns(&pace, 1_000).await, Duration::ZERO);
-        assert_eq!(pace.heard(Instant::now(), 429, Some(7)), Some(Duration::from_secs(7)));
-        assert_eq!(pace.heard(Instant::now(), 429, Some(7)), None, "that was said");
-        assert_eq!(turns(&pace, 1).await, Duration::from_secs(7), "whoever comes next");
-        assert_eq!(turns(&pace, 11).await, 11 * GAP[0], "and then they come apart");
-        pace.heard(Instant::now(), 503, Some(2));
-        assert!(turns(&pace, 1).await >= Duration::from_secs(2), "a server that is down wants its rest too");
+        let rate_limit = RateLimit::default();
+        assert_eq!(total_wait(&rate_limit, 1_000).await, Duration::ZERO);
+        assert_eq!(rate_limit.record_answer(Instant::now(), 429, Some(7)), Some(Duration::from_secs(7)));
+        assert_eq!(rate_limit.record_answer(Instant::now(), 429, Some(7)), None, "that was said");
+        assert_eq!(total_wait(&rate_limit, 1).await, Duration::from_secs(7), "whoever comes next");
+        assert_eq!(total_wait(&rate_limit, 11).await, 11 * GAP_BOUNDS[0], "and then they come apart");
+        rate_limit.record_answer(Instant::now(), 503, Some(2));
+        assert!(total_wait(&rate_limit, 1).await >= Duration::from_secs(2), "a server that is down wants its rest too");
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_burst_of_complaints_slows_down_once_and_success_speeds_up_again() {
-        let pace = Pace::default();
+        let rate_limit = RateLimit::default();
         let sent = Instant::now();
         tokio::time::advance(Duration::from_millis(50)).await;
-        (0..64).for_each(|_| _ = pace.heard(sent, 429, None));
-        assert_eq!(pace.gap.get(), GAP[0]);
+        (0..64).for_each(|_| _ = rate_limit.record_answer(sent, 429, None));
+        assert_eq!(rate_limit.gap.get(), GAP_BOUNDS[0]);
         tokio::time::advance(Duration::from_secs(2)).await;
-        pace.heard(Instant::now(), 429, None);
-        assert_eq!(pace.gap.get(), 2 * GAP[0]);
-        (0..200).for_each(|_| _ = pace.heard(Instant::now(), 200, None));
-        assert_eq!(pace.gap.get(), Duration::ZERO);
+        rate_limit.record_answer(Instant::now(), 429, None);
+        assert_eq!(rate_limit.gap.get(), 2 * GAP_BOUNDS[0]);
+        (0..200).for_each(|_| _ = rate_limit.record_answer(Instant::now(), 200, None));
+        assert_eq!(rate_limit.gap.get(), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_would_wait_too_long_is_told_at_once() {
-        let pace = Pace::default();
-        pace.heard(Instant::now(), 429, Some(u64::MAX));
+        let rate_limit = RateLimit::default();
+        rate_limit.record_answer(Instant::now(), 429, Some(u64::MAX));
         let began = Instant::now();
-        let error = pace.turn("h").await.unwrap_err();
+        let error = rate_limit.wait_turn("h").await.unwrap_err();
         assert!(matches!(error, FusionError::Status { status: 429, retry_after: Some(300..), .. }), "{error}");
         assert_eq!(began.elapsed(), Duration::ZERO);
     }
@@ -139,12 +138,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_complains_for_five_minutes_is_given_up_and_any_other_answer_starts_anew() {
         for (other, waits) in [(None, false), (Some(200), true)] {
-            let pace = Pace::default();
+            let rate_limit = RateLimit::default();
             for status in [Some(429), other, Some(429)].into_iter().flatten() {
-                pace.heard(Instant::now(), status, Some(200).filter(|_| status == 429));
+                rate_limit.record_answer(Instant::now(), status, Some(200).filter(|_| status == 429));
                 tokio::time::advance(Duration::from_secs(150)).await;
             }
-            assert_eq!(pace.turn("h").await.is_ok(), waits);
+            assert_eq!(rate_limit.wait_turn("h").await.is_ok(), waits);
         }
     }
 }

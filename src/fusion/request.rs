@@ -1,28 +1,28 @@
-//! What is sent: the three documented ways to ask for a bearer token.
+//! Authentication requests: the three documented ways to get an access token.
 
-use super::redact::Redactor;
+use crate::secret::Redactor;
 use super::{FusionError, request_token};
 use crate::secret::Secret;
 use jiff::Timestamp;
 use url::form_urlencoded::Serializer;
 
-/// Whose login it is.
+/// Credential for a login.
 #[derive(Debug, Clone, Copy)]
-pub enum Login<'a> {
-    /// An API key of a tenant: `POST /api/v1/auth/token`.
+pub enum LoginCredential<'a> {
+    /// API key of a tenant: `POST /api/v1/auth/token`.
     ApiKey {
-        /// The tenant.
+        /// Shortname of the tenant.
         shortname: &'a str,
-        /// The key's name.
+        /// Name of the key.
         appname: &'a str,
-        /// The key.
+        /// The API key.
         appkey: &'a Secret,
         /// Signs the request token; is never sent.
         sharedsecret: &'a Secret,
     },
-    /// A person: `POST /api/auth/bearer/token`.
+    /// User with a password: `POST /api/auth/bearer/token`.
     Person {
-        /// The account's name.
+        /// User name.
         username: &'a str,
         /// The password.
         password: &'a Secret,
@@ -30,19 +30,19 @@ pub enum Login<'a> {
 }
 
 /// One request, ready to be sent once.
-pub(super) struct Request {
-    /// From the API's base on; without a query, so that it may be shown.
+pub(super) struct AuthRequest {
+    /// Path below the API's base url, without a query, so that it may be shown.
     pub(super) path: &'static str,
     pub(super) content_type: &'static str,
     pub(super) body: Secret,
-    /// Strikes out of any answer what this request must not bring to light.
+    /// Redacts the secrets of this request from answers.
     pub(super) redactor: Redactor,
-    /// Before the request is sent; what it grants is counted from here.
+    /// Time just before the request is sent; lifetimes count from it.
     pub(super) made_at: Timestamp,
 }
 
-impl Login<'_> {
-    /// Where it is asked.
+impl LoginCredential<'_> {
+    /// Returns the path of the login request.
     pub(super) fn path(&self) -> &'static str {
         match self {
             Self::ApiKey { .. } => "/api/v1/auth/token",
@@ -54,33 +54,33 @@ impl Login<'_> {
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-impl Request {
-    /// A login as of `now`, with a request token of its own.
-    pub(super) fn login(login: &Login<'_>, now: Timestamp) -> Result<Self, FusionError> {
+impl AuthRequest {
+    /// Creates a login request at `now`, with a new request token.
+    pub(super) fn login(login: &LoginCredential<'_>, now: Timestamp) -> Result<Self, FusionError> {
         match *login {
-            Login::ApiKey { shortname, appname, appkey, sharedsecret } => {
-                let token = request_token::render(shortname, appname, appkey, sharedsecret, now)?;
-                // A JWT holds nothing that JSON would have to escape.
+            LoginCredential::ApiKey { shortname, appname, appkey, sharedsecret } => {
+                let token = request_token::sign(shortname, appname, appkey, sharedsecret, now)?;
+                // A JWT has no character that JSON would escape.
                 let body = Secret::new(format!("{{\"jwt\":\"{}\"}}", token.reveal()));
                 let redactor = Redactor::new(vec![token, appkey.clone(), sharedsecret.clone()]);
                 Ok(Self { path: login.path(), content_type: JSON, body, redactor, made_at: now })
             }
-            Login::Person { username, password } => {
-                let body = form(&[("username", username), ("password", password.reveal())]);
+            LoginCredential::Person { username, password } => {
+                let body = form_body(&[("username", username), ("password", password.reveal())]);
                 let redactor = Redactor::new(vec![password.clone()]);
                 Ok(Self { path: login.path(), content_type: FORM, body, redactor, made_at: now })
             }
         }
     }
 
-    /// A refresh: note the path without a version.
+    /// Creates a refresh request; its path has no API version.
     pub(super) fn refresh(token: &Secret, now: Timestamp) -> Self {
-        let body = form(&[("refresh_token", token.reveal())]);
+        let body = form_body(&[("refresh_token", token.reveal())]);
         let redactor = Redactor::new(vec![token.clone()]);
         Self { path: "/api/auth/bearer/refresh", content_type: FORM, body, redactor, made_at: now }
     }
 }
 
-fn form(fields: &[(&str, &str)]) -> Secret {
+fn form_body(fields: &[(&str, &str)]) -> Secret {
     Secret::new(Serializer::new(String::new()).extend_pairs(fields).finish())
 }

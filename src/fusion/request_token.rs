@@ -1,8 +1,8 @@
-//! The request token: a JWT that proves the sharedsecret without sending it; made for the server, and read where neto
-//! stands in for it.
+//! Request token: a JWT that proves the sharedsecret without sending it. neto signs request tokens for the server. The
+//! decoy verifies those of its clients.
 //!
-//! From the published reference: `alg` HS256, keyed with the bytes of `sharedsecret`, with exactly
-//! the claims `iat`, `jti`, `appname`, `appkey` and `shortname`.
+//! From the published reference: `alg` HS256, keyed with the bytes of `sharedsecret`, with exactly the claims `iat`,
+//! `jti`, `appname`, `appkey` and `shortname`.
 
 use super::FusionError;
 use crate::secret::Secret;
@@ -17,11 +17,12 @@ use rand::rngs::SysRng;
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::Sha256;
 
-/// A `jti` has this bit and lower ones alone: at least 2^52, and below 2^53, so that readers that
-/// keep numbers as floats keep it exact.
-const JTI_TOP: u64 = 1 << 52;
+/// Highest bit of a `jti`, always set. So a `jti` is at least 2^52 and below 2^53, and readers that store numbers as
+/// floats keep it exact.
+const JTI_TOP_BIT: u64 = 1 << 52;
 
-/// jsonwebtoken's own back ends bring `rsa` or aws-lc; HS256 is all that this API takes.
+/// Crypto provider with HS256 only, the one algorithm of this API. jsonwebtoken's own back ends depend on `rsa` or
+/// aws-lc.
 static PROVIDER: CryptoProvider = CryptoProvider {
     signer_factory: |algorithm, key| match algorithm {
         Algorithm::HS256 => Ok(Box::new(Hs256(key.as_bytes().to_vec().into()))),
@@ -35,7 +36,7 @@ static PROVIDER: CryptoProvider = CryptoProvider {
 };
 
 #[derive(Serialize)]
-struct OwnClaims<'a> {
+struct OutgoingClaims<'a> {
     iat: i64,
     jti: u64,
     appname: &'a str,
@@ -43,24 +44,24 @@ struct OwnClaims<'a> {
     shortname: &'a str,
 }
 
-/// What a request token says, once its signature was found good.
+/// Claims of a request token whose signature was verified.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claims {
-    /// When it was made, in seconds since 1970 by its maker's clock.
+    /// Creation time in seconds since 1970, by its creator's clock.
     pub iat: i64,
-    /// Anything but nothing: recipes draw numbers, libraries write texts.
+    /// Unique ID, a number or a string: recipes use numbers, libraries use strings. The value is discarded.
     #[serde(deserialize_with = "number_or_text")]
     pub jti: (),
-    /// The key's name.
+    /// Name of the API key.
     pub appname: String,
-    /// The key.
+    /// The API key.
     pub appkey: String,
-    /// The tenant.
+    /// Shortname of the tenant.
     pub shortname: String,
 }
 
-/// The key of a signature, wiped when dropped.
+/// Signing key, wiped from memory when dropped.
 struct Hs256(zeroize::Zeroizing<Vec<u8>>);
 
 impl Signer<Vec<u8>> for Hs256 {
@@ -92,17 +93,17 @@ impl JwtVerifier for Hs256 {
 }
 
 impl Claims {
-    /// What a token says that `sharedsecret` signed; nothing for any other text. Whether it is recent, and whose key it
-    /// names, is the caller's to judge.
+    /// Returns the claims of a request token signed with `sharedsecret`, or `None` for any other text. The caller
+    /// checks that the token is recent and that it names the right key.
     #[must_use]
-    pub fn read(token: &str, sharedsecret: &Secret) -> Option<Self> {
+    pub fn verify(token: &str, sharedsecret: &Secret) -> Option<Self> {
         let _ = PROVIDER.install_default();
-        let mut rules = Validation::new(Algorithm::HS256);
-        // It has none of the claims that the library knows.
-        rules.required_spec_claims.clear();
-        rules.validate_exp = false;
+        let mut validation = Validation::new(Algorithm::HS256);
+        // Request tokens have none of the claims that the library validates.
+        validation.required_spec_claims.clear();
+        validation.validate_exp = false;
         let key = DecodingKey::from_secret(sharedsecret.reveal().as_bytes());
-        decode::<Self>(token, &key, &rules).ok().map(|token| token.claims)
+        decode::<Self>(token, &key, &validation).ok().map(|token| token.claims)
     }
 }
 
@@ -114,25 +115,26 @@ fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::E
     Err(serde::de::Error::custom("neither a number nor a text"))
 }
 
-/// A request token as of `now`, good for one request: its `jti` is drawn anew each time.
-pub(super) fn render(
+/// Signs a request token with `now` as its time. A token is valid for one request: each has a new random `jti`.
+pub(super) fn sign(
     shortname: &str,
     appname: &str,
     appkey: &Secret,
     sharedsecret: &Secret,
     now: Timestamp,
 ) -> Result<Secret, FusionError> {
-    // The first one stays; a second call is refused, which is as well.
+    // Only the first call installs the provider; later calls fail, which is harmless.
     let _ = PROVIDER.install_default();
-    let claims = OwnClaims { iat: now.as_second(), jti: draw_jti()?, appname, appkey: appkey.reveal(), shortname };
+    let claims =
+        OutgoingClaims { iat: now.as_second(), jti: random_jti()?, appname, appkey: appkey.reveal(), shortname };
     encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(sharedsecret.reveal().as_bytes()))
         .map(Secret::new)
         .map_err(|_| FusionError::Setup { what: "the request token cannot be signed" })
 }
 
-fn draw_jti() -> Result<u64, FusionError> {
+fn random_jti() -> Result<u64, FusionError> {
     let drawn = SysRng.try_next_u64().map_err(|_| FusionError::Setup { what: "the system gives no random numbers" })?;
-    Ok(JTI_TOP | (drawn & (JTI_TOP - 1)))
+    Ok(JTI_TOP_BIT | (drawn & (JTI_TOP_BIT - 1)))
 }
 
 #[cfg(test)]
@@ -145,7 +147,7 @@ mod tests {
     fn token() -> String {
         let secret = |text: &str| Secret::new(text.to_owned());
         let now = Timestamp::from_millisecond(1_700_000_000_999).unwrap();
-        render("acme", "soc \"1\"", &secret("key"), &secret("shared"), now).unwrap().reveal().to_owned()
+        sign("acme", "soc \"1\"", &secret("key"), &secret("shared"), now).unwrap().reveal().to_owned()
     }
 
     #[test]
@@ -170,17 +172,17 @@ mod tests {
     #[test]
     fn what_is_read_was_signed_with_the_secret_and_has_five_claims() {
         let secret = |text: &str| Secret::new(text.to_owned());
-        let claims = Claims::read(&token(), &secret("shared")).unwrap();
+        let claims = Claims::verify(&token(), &secret("shared")).unwrap();
         let said = (claims.iat, &*claims.appname, &*claims.appkey, &*claims.shortname);
         assert_eq!(said, (1_700_000_000, "soc \"1\"", "key", "acme"));
-        assert!(Claims::read(&token(), &secret("other")).is_none());
+        assert!(Claims::verify(&token(), &secret("other")).is_none());
 
         let signed = |algorithm, claims: serde_json::Value| {
             encode(&Header::new(algorithm), &claims, &EncodingKey::from_secret(b"shared")).ok()
         };
         let five = serde_json::json!({"iat": 1, "jti": "a text", "appname": "a", "appkey": "k", "shortname": "s"});
         let read =
-            |claims: serde_json::Value| Claims::read(&signed(Algorithm::HS256, claims).unwrap(), &secret("shared"));
+            |claims: serde_json::Value| Claims::verify(&signed(Algorithm::HS256, claims).unwrap(), &secret("shared"));
         assert!(read(five.clone()).is_some());
         for (name, value) in [("jti", serde_json::Value::Null), ("iat", "1".into()), ("more", 1.into())] {
             let mut other = five.clone();
@@ -190,21 +192,21 @@ mod tests {
         let mut fewer = five.clone();
         fewer.as_object_mut().unwrap().remove("appkey");
         assert!(read(fewer).is_none());
-        // Neither unsigned nor signed in another way.
+        // Unsigned tokens and other algorithms are rejected.
         let text = |value: &str| URL_SAFE_NO_PAD.encode(value);
         let unsigned = format!("{}.{}.", text(r#"{"alg":"none"}"#), text(&five.to_string()));
         for other in [unsigned.as_str(), "", "a.b.c", "a.b.c.d"] {
-            assert!(Claims::read(other, &secret("shared")).is_none(), "{other}");
+            assert!(Claims::verify(other, &secret("shared")).is_none(), "{other}");
         }
         assert!(signed(Algorithm::HS384, five).is_none(), "no other algorithm is built in");
     }
 
     #[test]
     fn r23_jti_is_drawn_from_2_to_the_52_numbers() {
-        let drawn: BTreeSet<u64> = (0..1_000).map(|_| draw_jti().unwrap()).collect();
+        let drawn: BTreeSet<u64> = (0..1_000).map(|_| random_jti().unwrap()).collect();
         assert_eq!(drawn.len(), 1_000);
         assert!(drawn.iter().all(|jti| (1 << 52..1 << 53).contains(jti)));
-        // Each lower bit is used.
+        // Every lower bit occurs.
         assert_eq!(drawn.iter().fold(0, |all, jti| all | jti), (1 << 53) - 1);
     }
 
@@ -212,7 +214,7 @@ mod tests {
     fn no_key_is_too_short_or_too_long() {
         for length in [1, 63, 64, 65, 4_096] {
             let key = Secret::new("k".repeat(length));
-            assert!(render("a", "b", &key, &key, Timestamp::UNIX_EPOCH).is_ok());
+            assert!(sign("a", "b", &key, &key, Timestamp::UNIX_EPOCH).is_ok());
         }
     }
 }

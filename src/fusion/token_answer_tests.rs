@@ -1,4 +1,4 @@
-//! Answers good, bad and odd, and what becomes of each (R-30, R-31).
+//! Valid, invalid and unusual answers, and the result of parsing each (R-30, R-31).
 
 use super::*;
 
@@ -178,7 +178,7 @@ fn words_that_are_no_numbers_are_taken_out_of_values_alone() {
         (r#"{"a":"\\","b":NaN}"#, r#"{"a":"\\","b":null}"#),
         ("NaN\"\\", "null\"\\"),
     ] {
-        assert_eq!(without_non_numbers(text), mended);
+        assert_eq!(non_numbers_to_null(text), mended);
     }
 }
 

@@ -1,10 +1,11 @@
-//! The HTTP client as neto wants it, and what its errors mean.
+//! Setup of the HTTP client, and the meaning of its errors.
 //!
-//! Owns TLS, roots, proxies and name resolution. Only https with verified certificates, or this
-//! machine; no redirect is followed and no request is sent a second time from here.
+//! Owns TLS, root certificates, proxies and name resolution. Allows only https with verified certificates, or this
+//! machine. This layer follows no redirect and sends no request twice.
 
-use super::proxy::Proxy;
-use super::redact::Redactor;
+use super::proxy::HttpProxy;
+use super::server_text::redacted_line;
+use crate::secret::Redactor;
 use super::{FusionError, TlsFault};
 use crate::profile::ApiUrl;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue};
@@ -17,44 +18,44 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// For the connection with its proxy and TLS.
-const CONNECT: Duration = Duration::from_secs(10);
-const BROKEN: FusionError = FusionError::Setup { what: "the HTTP client cannot be built" };
-/// How long a connection is kept for the next request: less than servers keep theirs.
-const IDLE: Duration = Duration::from_secs(1);
+/// Time limit for making the connection, including proxy and TLS.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const CLIENT_BUILD_FAILED: FusionError = FusionError::Setup { what: "the HTTP client cannot be built" };
+/// Time for which an unused connection is kept; shorter than servers keep theirs.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 const USER_AGENT: &str = concat!("neto/", env!("CARGO_PKG_VERSION"));
-/// How the library's error of a tunnel begins, and what it ends with on a 407. Its type has no public name; the
-/// tests with a proxy notice another wording.
-const TUNNEL: &str = "tunnel error: ";
-const DENIED: &str = "proxy authorization required";
+/// Prefix of the library's tunnel error, and its suffix after a 407. The error's type is not public; the tests with a
+/// proxy detect changed texts.
+const TUNNEL_ERROR_PREFIX: &str = "tunnel error: ";
+const TUNNEL_DENIED_SUFFIX: &str = "proxy authorization required";
 
-/// What a client is made for.
+/// Kind of connection that an HTTP client is built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Route {
-    /// To this machine: by no proxy and without asking DNS.
-    pub(super) loopback: bool,
-    /// By https; plain http goes to this machine alone.
-    pub(super) encrypted: bool,
+pub(super) struct TransportKind {
+    /// True for this machine: without a proxy and without DNS.
+    pub(super) is_loopback: bool,
+    /// True for https; plain http is only used for this machine.
+    pub(super) is_encrypted: bool,
 }
 
-impl Route {
-    pub(super) fn to(url: &ApiUrl) -> Self {
-        Self { loopback: url.is_loopback(), encrypted: url.with_version().starts_with("https:") }
+impl TransportKind {
+    pub(super) fn for_url(url: &ApiUrl) -> Self {
+        Self { is_loopback: url.is_loopback(), is_encrypted: url.with_version().starts_with("https:") }
     }
 }
 
-/// Whom a request goes to, and by what.
-pub(super) struct Way<'a> {
+/// Route of a request: the HTTP client, the host and the proxy.
+pub(super) struct Route<'a> {
     pub(super) http: &'a reqwest::Client,
-    /// Host, and port where it is not the usual one, to name in messages.
+    /// Host for messages, with the port unless it is the default.
     pub(super) host: String,
-    /// None: directly.
-    pub(super) proxy: Option<&'a Proxy>,
+    /// Proxy; `None` for a direct connection.
+    pub(super) proxy: Option<&'a HttpProxy>,
 }
 
-impl Way<'_> {
-    /// The host, and the proxy too where there is one: either may be to blame.
-    pub(super) fn whom(&self) -> String {
+impl Route<'_> {
+    /// Returns the host, and the proxy if there is one, because either can be the cause of an error.
+    pub(super) fn host_with_proxy(&self) -> String {
         match self.proxy {
             Some(proxy) => format!("{} (by the proxy {})", self.host, proxy.name),
             None => self.host.clone(),
@@ -62,71 +63,78 @@ impl Way<'_> {
     }
 }
 
-/// How TLS is spoken, with the sessions that servers let resume.
+/// TLS configuration, including the sessions that servers allow to resume.
 #[derive(Debug, Clone)]
 pub(super) struct Tls(ClientConfig);
 
 impl Tls {
-    /// Trusts the system's roots and those in `ca_pem`, the content of a profile's `ca_file`.
+    /// Creates a configuration that trusts the system's root certificates and those in `ca_pem`, the content of a
+    /// profile's `ca_file`.
     pub(super) fn new(ca_pem: Option<&[u8]>) -> Result<Self, FusionError> {
-        tls(roots(ca_pem)?)
+        tls_config(root_certificates(ca_pem)?)
     }
 
-    /// For plain http, which needs no roots.
-    pub(super) fn unused() -> Result<Self, FusionError> {
-        tls(RootCertStore::empty())
+    /// Creates a configuration for plain http, which needs no root certificates.
+    pub(super) fn without_roots() -> Result<Self, FusionError> {
+        tls_config(RootCertStore::empty())
     }
 }
 
-/// A client for a route, by this proxy or directly; `keep` keeps connections for the next request.
-pub(super) fn build(route: Route, proxy: Option<&Proxy>, tls: Tls, keep: bool) -> Result<reqwest::Client, FusionError> {
+/// Builds an HTTP client for one kind of connection, through a proxy or directly.
+pub(super) fn build_http_client(
+    kind: TransportKind,
+    proxy: Option<&HttpProxy>,
+    tls: Tls,
+    reuse_connections: bool,
+) -> Result<reqwest::Client, FusionError> {
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls.0)
         .user_agent(USER_AGENT)
-        .default_headers(headers())
+        .default_headers(default_headers())
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .retry(reqwest::retry::never())
-        .connect_timeout(CONNECT)
-        // The library reads the variables by itself else, and goes around a proxy that it does not understand.
+        .connect_timeout(CONNECT_TIMEOUT)
+        // Otherwise the library reads the proxy variables itself, and bypasses a proxy that it does not understand.
         .no_proxy()
-        .pool_idle_timeout(IDLE);
-    if !keep {
+        .pool_idle_timeout(IDLE_TIMEOUT);
+    if !reuse_connections {
         builder = builder.pool_max_idle_per_host(0);
     }
-    if route.loopback {
-        let here = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
-        builder = builder.resolve_to_addrs("localhost", &here);
+    if kind.is_loopback {
+        let loopback_addresses =
+            [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
+        builder = builder.resolve_to_addrs("localhost", &loopback_addresses);
     }
     if let Some(proxy) = proxy {
-        let made = reqwest::Proxy::all(proxy.url.clone()).map_err(|_| BROKEN)?;
+        let library_proxy = reqwest::Proxy::all(proxy.url.clone()).map_err(|_| CLIENT_BUILD_FAILED)?;
         builder = builder.proxy(match &proxy.authorization {
-            Some(authorization) => made.custom_http_auth(authorization.clone()),
-            None => made,
+            Some(authorization) => library_proxy.custom_http_auth(authorization.clone()),
+            None => library_proxy,
         });
     }
-    builder.build().map_err(|_| BROKEN)
+    builder.build().map_err(|_| CLIENT_BUILD_FAILED)
 }
 
-fn headers() -> HeaderMap {
+fn default_headers() -> HeaderMap {
     HeaderMap::from_iter([
         (ACCEPT, HeaderValue::from_static("application/json")),
         (ACCEPT_ENCODING, HeaderValue::from_static("identity")),
     ])
 }
 
-/// TLS 1.2 or 1.3 by ring, named explicitly so that no process-wide default matters; keys are logged nowhere.
-fn tls(roots: RootCertStore) -> Result<Tls, FusionError> {
+/// Configures TLS 1.2 and 1.3 with ring, explicitly, so that no process-wide default matters. Keys are never logged.
+fn tls_config(roots: RootCertStore) -> Result<Tls, FusionError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|_| BROKEN)?;
+    let builder = builder.map_err(|_| CLIENT_BUILD_FAILED)?;
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Tls(config))
 }
 
-/// The system's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` name others) and those of the profile.
-fn roots(ca_pem: Option<&[u8]>) -> Result<RootCertStore, FusionError> {
+/// Loads the system's root certificates (`SSL_CERT_FILE` and `SSL_CERT_DIR` replace them) and adds the profile's.
+fn root_certificates(ca_pem: Option<&[u8]>) -> Result<RootCertStore, FusionError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(pem) = ca_pem {
@@ -145,49 +153,49 @@ fn roots(ca_pem: Option<&[u8]>) -> Result<RootCertStore, FusionError> {
     Ok(roots)
 }
 
-/// How many root certificates neto finds without a profile's `ca_file`.
+/// Returns the number of root certificates found without a profile's `ca_file`.
 #[must_use]
-pub fn roots_of_system() -> usize {
-    roots(None).map_or(0, |roots| roots.len())
+pub fn count_system_roots() -> usize {
+    root_certificates(None).map_or(0, |roots| roots.len())
 }
 
-/// What an error of the HTTP library means for the question whether anything was sent.
-pub(super) fn explain(error: &reqwest::Error, way: &Way<'_>, redactor: &Redactor) -> FusionError {
-    let host = way.whom();
+/// Converts an error of the HTTP library, according to whether anything was sent.
+pub(super) fn classify_error(error: &reqwest::Error, route: &Route<'_>, redactor: &Redactor) -> FusionError {
+    let host = route.host_with_proxy();
     let causes = causes(error);
-    let words = || redactor.show(&deepest(&causes));
+    let text_of_deepest = || redacted_line(redactor, &deepest_cause(&causes));
     if !error.is_connect() {
-        return FusionError::Unreachable { host, why: words() };
+        return FusionError::Unreachable { host, why: text_of_deepest() };
     }
-    let tls = causes.iter().find_map(|cause| cause.downcast_ref::<rustls::Error>()).map(verdict);
-    let tunnel = causes.iter().map(ToString::to_string).find(|text| text.starts_with(TUNNEL));
-    if let (Some(proxy), Some(tunnel)) = (way.proxy, tunnel) {
-        let denied = tunnel.ends_with(DENIED);
+    let tls = causes.iter().find_map(|cause| cause.downcast_ref::<rustls::Error>()).map(tls_fault);
+    let tunnel = causes.iter().map(ToString::to_string).find(|text| text.starts_with(TUNNEL_ERROR_PREFIX));
+    if let (Some(proxy), Some(tunnel)) = (route.proxy, tunnel) {
+        let denied = tunnel.ends_with(TUNNEL_DENIED_SUFFIX);
         let why = match tls {
             _ if denied => "it wants another user and password (status 407)".to_owned(),
             Some(fault) => fault.to_string(),
             None if error.is_dns() => "its name cannot be resolved".to_owned(),
-            None => redactor.show(&tunnel_fault(&deepest(&causes))),
+            None => redacted_line(redactor, &tunnel_failure(&deepest_cause(&causes))),
         };
-        let (host, variable) = (way.host.clone(), proxy.variable);
+        let (host, variable) = (route.host.clone(), proxy.variable);
         return FusionError::Proxy { proxy: proxy.name.clone(), variable, host, why, denied };
     }
     if let Some(fault) = tls {
         return FusionError::Tls { host, fault };
     }
     let why = if error.is_timeout() {
-        format!("it was not made within {} s", CONNECT.as_secs())
+        format!("it was not made within {} s", CONNECT_TIMEOUT.as_secs())
     } else if error.is_dns() {
         "the name of the host cannot be resolved".to_owned()
     } else {
-        words()
+        text_of_deepest()
     };
     FusionError::NotSent { host, why }
 }
 
-/// What the library says of a tunnel, in words for a user.
-fn tunnel_fault(deepest: &str) -> String {
-    match deepest.strip_prefix(TUNNEL) {
+/// Returns the library's tunnel error in words for a user.
+fn tunnel_failure(deepest: &str) -> String {
+    match deepest.strip_prefix(TUNNEL_ERROR_PREFIX) {
         Some("unsuccessful") => "it refuses, or is no proxy",
         Some("unexpected end of file") => "it ended the connection",
         Some("proxy response headers too long") => "its answer is too long",
@@ -197,7 +205,8 @@ fn tunnel_fault(deepest: &str) -> String {
     .to_owned()
 }
 
-/// The error and all that lies behind it; also inside `io::Error`, whose `source` passes its own content over.
+/// Returns the causes of an error, from the first to the deepest. Includes the inner error of an `io::Error`, whose
+/// `source` skips it.
 fn causes(error: &reqwest::Error) -> Vec<&(dyn Error + 'static)> {
     let mut causes: Vec<&(dyn Error + 'static)> = vec![];
     let mut next = error.source();
@@ -209,18 +218,19 @@ fn causes(error: &reqwest::Error) -> Vec<&(dyn Error + 'static)> {
     causes
 }
 
-/// The deepest cause says it best. None of them knows an address with its user, or a body.
-fn deepest(causes: &[&(dyn Error + 'static)]) -> String {
+/// Returns the text of the deepest cause, which is the most precise. No cause contains user info of an address, or a
+/// body.
+fn deepest_cause(causes: &[&(dyn Error + 'static)]) -> String {
     let text = causes.last().map_or_else(|| "no cause is known".to_owned(), ToString::to_string);
     text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
-fn verdict(error: &rustls::Error) -> TlsFault {
+fn tls_fault(error: &rustls::Error) -> TlsFault {
     use rustls::Error::{AlertReceived, InvalidCertificate, PeerIncompatible as Incompatible};
     match error {
         InvalidCertificate(error) => certificate_fault(error),
         AlertReceived(AlertDescription::ProtocolVersion)
-        | Incompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => TlsFault::Old,
+        | Incompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => TlsFault::OldVersion,
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => TlsFault::NoTls,
         other => TlsFault::Other(other.to_string()),
     }
@@ -232,13 +242,13 @@ fn certificate_fault(error: &CertificateError) -> TlsFault {
         NotValidYetContext, Other, UnknownIssuer,
     };
     match error {
-        // A bad signature: by another authority of the same name.
-        UnknownIssuer | BadSignature => TlsFault::Authority,
+        // A bad signature comes from another authority of the same name.
+        UnknownIssuer | BadSignature => TlsFault::UnknownAuthority,
         Expired | ExpiredContext { .. } => TlsFault::Expired,
-        NotValidYet | NotValidYetContext { .. } => TlsFault::NotYet,
-        NotValidForName | NotValidForNameContext { .. } => TlsFault::Name,
-        // The library has no other name for it.
-        Other(other) if other.to_string().contains("CaUsedAsEndEntity") => TlsFault::OwnAuthority,
+        NotValidYet | NotValidYetContext { .. } => TlsFault::NotYetValid,
+        NotValidForName | NotValidForNameContext { .. } => TlsFault::WrongName,
+        // The library has no variant for this case.
+        Other(other) if other.to_string().contains("CaUsedAsEndEntity") => TlsFault::AuthorityCertificate,
         other => TlsFault::Other(format!("its certificate cannot be used ({other})")),
     }
 }
