@@ -1,199 +1,225 @@
-//! A call of the API with a profile's token, which is renewed once where the server does not take it.
+//! API calls with a profile's token, which is replaced once if the server refuses the token.
 
-use super::{Access, Declared, Granted, Session, SessionError, Want};
-use crate::fusion::{ApiPath, Call, FusionError, Head, Manner, Passed, Reply, Sight, Upload};
-use crate::profile::{Profile, SecretPlace};
-use crate::token::State;
+use super::error::SessionError;
+use super::pipeline::Session;
+use super::request::{AccessToken, LoadedProfile, TokenOrigin, TokenRequest};
+use crate::fusion::{
+    ApiPath, Call, CallOptions, ForwardBody, ForwardHead, ForwardedResponse, FusionError, ProbeResult, Reply,
+};
+use crate::profile::{Profile, SecretLocation};
+use crate::token::TokenState;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// What a server says of a cached token.
+/// Result of checking a cached token against the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// It takes it, whatever it made of the call.
-    Taken,
-    /// It does not: a 401.
+pub enum TokenCheck {
+    /// The server accepts the token, whatever the status of the call.
+    Accepted,
+    /// The server refuses the token with a 401.
     Refused,
-    /// It was not asked: the cache has none that may be used.
-    Unusable(State),
+    /// The cache has no usable token, so no request was sent.
+    Unusable(TokenState),
 }
 
-/// The most of an answer that is read as a whole, in bytes: some thousand accounts with all that a server says of them.
-const CAP: usize = 16 * 1024 * 1024;
+/// Maximum size of an answer that is read as a whole, in bytes. Some thousand accounts with all their fields fit.
+const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
 impl Session<'_> {
-    /// Reads something of the API: what `parse` makes of a success, or says is wrong with "it".
+    /// Reads from the API and parses the body of a success. `parse` returns the reason if the body is invalid.
     ///
     /// # Errors
-    /// [`SessionError`]; `Forbidden` where the server takes the token and not the call.
+    /// [`SessionError`]; `Forbidden` if the server accepts the token but forbids the call.
     pub async fn read<T>(
         &self,
-        declared: Declared<'_>,
+        loaded: LoadedProfile<'_>,
         path: ApiPath,
         parse: impl FnOnce(&[u8]) -> Result<T, &'static str>,
     ) -> Result<T, SessionError> {
-        let reply = self.ask(declared, Want::default(), &Call::get(path)).await?;
-        understood(reply, parse).await.map_err(|error| match error {
+        let reply = self.call(loaded, TokenRequest::default(), &Call::get(path)).await?;
+        parse_reply(reply, parse).await.map_err(|error| match error {
             FusionError::Status { status: 403, .. } => SessionError::Forbidden(error),
             error => error.into(),
         })
     }
 
-    /// Makes one call on an event loop of its own, and does `then` with the answer while its body comes.
+    /// Makes one call on a new event loop and runs `then` on the answer while the body arrives.
     ///
     /// # Errors
     /// [`SessionError`].
-    pub fn ask_alone<T>(
+    pub fn call_blocking<T>(
         &self,
-        declared: Declared<'_>,
-        want: Want,
+        loaded: LoadedProfile<'_>,
+        request: TokenRequest,
         call: &Call,
         then: impl AsyncFnOnce(Reply) -> T,
     ) -> Result<T, SessionError> {
-        self.block_on(async { Ok(then(self.ask(declared, want, call).await?).await) })?
+        self.block_on(async { Ok(then(self.call(loaded, request, call).await?).await) })?
     }
 
-    /// Makes a call. Where the server answers 401 to a token that is not fresh from a login, a new one is got; then a
-    /// call that only reads is made again. For one that writes the answer stands, whether or not there is a new token.
+    /// Makes a call. If the server answers 401 to a token that is not from a fresh login, a new token is obtained. A
+    /// reading call is then repeated. A writing call is not repeated; its answer is returned with or without a new
+    /// token.
     ///
     /// # Errors
-    /// [`SessionError`]; an answer is no error, whatever its status.
-    pub async fn ask(&self, declared: Declared<'_>, want: Want, call: &Call) -> Result<Reply, SessionError> {
-        let access = self.obtain(declared, want).await?;
-        let reply = self.ask_with(declared.profile, &access, call).await?;
-        if reply.status() != 401 || access.origin == Granted::Login {
+    /// [`SessionError`]; an answer of any status is not an error.
+    pub async fn call(
+        &self,
+        loaded: LoadedProfile<'_>,
+        request: TokenRequest,
+        call: &Call,
+    ) -> Result<Reply, SessionError> {
+        let access = self.obtain(loaded, request).await?;
+        let reply = self.call_with_token(loaded.profile, &access, call).await?;
+        if reply.status() != 401 || access.origin == TokenOrigin::Login {
             return Ok(reply);
         }
-        self.watcher.trace(&|| format!("{}: the server did not take the token", declared.profile.name));
-        let renewed = self.replace(declared, want, &access).await;
-        if call.reads() {
-            return self.ask_with(declared.profile, &renewed?, call).await;
+        self.reporter.trace(&|| format!("{}: the server did not take the token", loaded.profile.name));
+        let renewed = self.replace_refused(loaded, request, &access).await;
+        if call.is_read_only() {
+            return self.call_with_token(loaded.profile, &renewed?, call).await;
         }
         if let Err(error) = renewed {
-            self.watcher.trace(&|| format!("{}: there is no other token: {error}", declared.profile.name));
+            self.reporter.trace(&|| format!("{}: there is no other token: {error}", loaded.profile.name));
         }
         Ok(reply)
     }
 
-    /// Makes a call with this very token.
+    /// Makes a call with the given token.
     ///
     /// # Errors
-    /// [`SessionError`]; `Vault` where the server or its roots are not those that this machine trusts, `Unsure` where a
-    /// call that writes may have been carried out without an answer.
-    pub async fn ask_with(&self, profile: &Profile, access: &Access, call: &Call) -> Result<Reply, SessionError> {
-        self.ask_in(self.manner(profile), profile, access, call).await
+    /// [`SessionError`]. `Vault` if this machine does not trust the server or its root certificates. `OutcomeUnknown`
+    /// if a writing call may have been carried out without an answer.
+    pub async fn call_with_token(
+        &self,
+        profile: &Profile,
+        access: &AccessToken,
+        call: &Call,
+    ) -> Result<Reply, SessionError> {
+        self.call_with_options(self.call_options(profile), profile, access, call).await
     }
 
-    /// What the server says of the cached token of `profile`, within `patience` at most. The token is neither renewed nor
-    /// forgotten.
+    /// Asks the server about the cached token of `profile`, within `patience` at most. The token is neither refreshed
+    /// nor removed.
     ///
     /// # Errors
-    /// [`SessionError`], where the server could not be asked, or said nothing of the token: a redirect, a 429 or a 5xx.
-    pub async fn check(&self, profile: &Profile, call: &Call, patience: Duration) -> Result<Verdict, SessionError> {
-        self.breathe().await;
+    /// [`SessionError`] if the server cannot be reached, or answers with a redirect, a 429 or a 5xx.
+    pub async fn check_cached(
+        &self,
+        profile: &Profile,
+        call: &Call,
+        timeout: Duration,
+    ) -> Result<TokenCheck, SessionError> {
+        self.yield_turn().await;
         let cached = self.cached(profile);
         let now = self.clock.now();
         let Some(token) = cached.as_ref().filter(|token| token.lifetime.is_usable(now, profile.leeway)) else {
-            return Ok(Verdict::Unusable(cached.map_or(State::None, |token| token.lifetime.state(now))));
+            return Ok(TokenCheck::Unusable(cached.map_or(TokenState::None, |token| token.lifetime.state(now))));
         };
-        let manner = self.manner(profile);
-        let manner = Manner { timeout: manner.timeout.min(patience), ..manner };
-        let reply = self.ask_in(manner, profile, &Access::cached(token), call).await?;
+        let manner = self.call_options(profile);
+        let manner = CallOptions { timeout: manner.timeout.min(timeout), ..manner };
+        let reply = self.call_with_options(manner, profile, &AccessToken::from_cache(token), call).await?;
         match reply.status().as_u16() {
-            401 => Ok(Verdict::Refused),
-            429 | 300..=399 | 500.. => Err(reply.refusal(&[]).of_own_call().into()),
-            _ => Ok(Verdict::Taken),
+            401 => Ok(TokenCheck::Refused),
+            429 | 300..=399 | 500.. => Err(reply.refusal_error(&[]).into_own_call_error().into()),
+            _ => Ok(TokenCheck::Accepted),
         }
     }
 
-    /// How the server of `profile` answers a call without any credential, within `patience` at most.
+    /// Sends a call without any credential to the server of `profile`, within `patience` at most.
     ///
     /// # Errors
-    /// [`SessionError`], where it does not.
-    pub async fn probe(&self, profile: &Profile, call: &Call, patience: Duration) -> Result<Sight, SessionError> {
-        self.breathe().await;
-        let manner = self.manner(profile);
-        let manner = Manner { timeout: manner.timeout.min(patience), ..manner };
+    /// [`SessionError`] if the server does not answer.
+    pub async fn probe(&self, profile: &Profile, call: &Call, timeout: Duration) -> Result<ProbeResult, SessionError> {
+        self.yield_turn().await;
+        let manner = self.call_options(profile);
+        let manner = CallOptions { timeout: manner.timeout.min(timeout), ..manner };
         Ok(self.client(profile)?.probe(&profile.url, &call.path, manner).await?)
     }
 
-    async fn ask_in(
+    async fn call_with_options(
         &self,
-        manner: Manner<'_>,
+        manner: CallOptions<'_>,
         profile: &Profile,
-        access: &Access,
+        access: &AccessToken,
         call: &Call,
     ) -> Result<Reply, SessionError> {
         self.check_server(profile, access.origin)?;
         let client = self.client(profile)?;
         let answer = client.call(&profile.url, &access.token, call, manner).await;
-        answer.map_err(|error| unanswered(error, call.reads()))
+        answer.map_err(|error| call_error(error, call.is_read_only()))
     }
 
-    /// Passes a request of another program on, with a token whose server was [checked](Self::check_server).
+    /// Forwards a request of another program. The token's server must be [checked](Self::check_server) before.
     ///
     /// # Errors
-    /// As [`ask_with`](Self::ask_with).
-    pub async fn pass(
+    /// As [`call_with_token`](Self::call_with_token).
+    pub async fn forward(
         &self,
         profile: &Profile,
-        access: &Access,
-        head: &Head,
-        upload: Upload,
-    ) -> Result<Passed, SessionError> {
+        access: &AccessToken,
+        head: &ForwardHead,
+        upload: ForwardBody,
+    ) -> Result<ForwardedResponse, SessionError> {
         let client = self.client(profile)?;
-        let answer = client.pass(&profile.url, &access.token, head, upload, self.manner(profile)).await;
-        answer.map_err(|error| unanswered(error, head.reads()))
+        let answer = client.forward(&profile.url, &access.token, head, upload, self.call_options(profile)).await;
+        answer.map_err(|error| call_error(error, head.is_read_only()))
     }
 
-    /// Another token than the one that was not taken: one that came meanwhile, or a new one.
+    /// Returns another token after the server refused one: a token cached meanwhile, or a new token.
     ///
     /// # Errors
     /// [`SessionError`].
-    pub async fn replace(&self, declared: Declared<'_>, want: Want, refused: &Access) -> Result<Access, SessionError> {
-        let seen = self.cached(declared.profile);
+    pub async fn replace_refused(
+        &self,
+        loaded: LoadedProfile<'_>,
+        request: TokenRequest,
+        refused: &AccessToken,
+    ) -> Result<AccessToken, SessionError> {
+        let seen = self.cached(loaded.profile);
         if seen.as_ref().is_some_and(|token| token.access != refused.token) {
-            return self.obtain(declared, want).await;
+            return self.obtain(loaded, request).await;
         }
-        if !want.force {
-            // The user did not force it, so a pause that the server wants binds.
-            self.check_pause(declared.profile, self.failures.load(&declared.profile.name).as_ref())?;
+        if !request.force {
+            // Without `--force`, the server's `Retry-After` applies.
+            self.check_pause(loaded.profile, self.failures.load(&loaded.profile.name).as_ref())?;
         }
-        self.renew(declared, Want { force: true, ..want }, seen).await
+        self.renew(loaded, TokenRequest { force: true, ..request }, seen).await
     }
 
-    /// A token was granted by a server that was trusted then. What the profile says of the server now may come from
-    /// somebody who edits the store: the url is part of what the token was issued for, the roots are not.
+    /// Checks that this machine trusts the profile's server and root certificates for a token of this origin. The
+    /// profile may have been edited since a cached token was issued. The token's fingerprint covers the URL, but not
+    /// the root certificates.
     ///
     /// # Errors
     /// [`SessionError::Vault`].
-    pub fn check_server(&self, profile: &Profile, origin: Granted) -> Result<(), SessionError> {
-        if profile.name.is_env() || origin == Granted::Login {
+    pub fn check_server(&self, profile: &Profile, origin: TokenOrigin) -> Result<(), SessionError> {
+        if profile.name.is_env() || origin == TokenOrigin::Login {
             return Ok(());
         }
         self.vault.check_trust(profile)?;
-        if profile.ca_file.is_some() && matches!(profile.secret, SecretPlace::Sealed(_)) {
-            // What the file holds is known to the seal alone.
-            self.vault.credential(profile, self.watcher, self.watcher)?;
+        if profile.ca_file.is_some() && matches!(profile.secret, SecretLocation::Sealed(_)) {
+            // Only the seal is bound to the contents of the `ca_file`.
+            self.vault.login(profile, self.reporter, self.reporter)?;
         }
         Ok(())
     }
 }
 
-/// What the answer to a call of neto's own says: what `parse` makes of a success, or says is wrong with "it".
-pub(super) async fn understood<T>(
+/// Returns the parsed body of a success, or an error for any other status. The call is one of neto's own.
+pub(super) async fn parse_reply<T>(
     mut reply: Reply,
     parse: impl FnOnce(&[u8]) -> Result<T, &'static str>,
 ) -> Result<T, FusionError> {
-    let body = reply.whole(CAP).await.map(Zeroizing::new).map_err(FusionError::of_own_call);
+    let body = reply.read_body(MAX_ANSWER).await.map(Zeroizing::new).map_err(FusionError::into_own_call_error);
     if reply.status().is_success() {
-        return parse(&body?).map_err(|what| reply.unusable(what));
+        return parse(&body?).map_err(|what| reply.unusable_error(what));
     }
-    // A refusal is one, also where its words break off.
-    Err(reply.refusal(&body.unwrap_or_default()).of_own_call())
+    // A refusal is reported even if its body is cut off.
+    Err(reply.refusal_error(&body.unwrap_or_default()).into_own_call_error())
 }
 
-/// What it means that no answer came to a call.
-fn unanswered(error: FusionError, reads: bool) -> SessionError {
-    if error.leaves_open() && !reads { SessionError::Unsure(error) } else { error.into() }
+/// Returns the error for a call without an answer: `OutcomeUnknown` if a writing call may have been carried out.
+fn call_error(error: FusionError, reads: bool) -> SessionError {
+    if error.is_outcome_unknown() && !reads { SessionError::OutcomeUnknown(error) } else { error.into() }
 }

@@ -1,77 +1,78 @@
-//! The token files of one run and the device key that opens them.
+//! Token files of one run, and the device key that decrypts them.
 //!
-//! Owns that neither is read twice for one look: who wants to know whom a token is for opens it, and the pipeline
-//! takes it from there.
+//! Reads the device key once. Keeps a token that was decrypted for its declaration, so that the pipeline need not
+//! decrypt the token again.
 
 use crate::profile::ProfileName;
-use crate::secret::{DeviceKey, KeyError, KeyFolder};
-use crate::token::{CachedToken, Declaration, TokenFileError, TokenFolder};
+use crate::secret::{DeviceKey, KeyDirectory, KeyError};
+use crate::token::{CachedToken, ProfileDeclaration, TokenDirectory, TokenFileError};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::path::PathBuf;
 
-/// The cached tokens of one store.
+/// Cached tokens of one store.
 pub struct TokenCache {
-    files: TokenFolder,
-    keys: KeyFolder,
+    files: TokenDirectory,
+    keys: KeyDirectory,
     device: OnceCell<Result<DeviceKey, KeyError>>,
-    /// Whether a device key that is not there stays so.
-    only_read: Cell<bool>,
-    /// The token that was opened for its declaration, until somebody takes it.
+    /// Whether a missing device key is not created.
+    is_read_only: Cell<bool>,
+    /// Token that was decrypted for its declaration, until [`TokenCache::load`] returns it.
     opened: RefCell<Option<CachedToken>>,
 }
 
 impl TokenCache {
-    /// The token files in `folder`, opened with the device key in `keys`. Reads nothing yet.
+    /// Creates a cache for the token files in `directory` and the device key in `keys`. Reads no file.
     #[must_use]
-    pub fn new(folder: PathBuf, keys: KeyFolder) -> Self {
-        let (only_read, opened) = (Cell::new(false), RefCell::default());
-        Self { files: TokenFolder::new(folder), keys, device: OnceCell::new(), only_read, opened }
+    pub fn new(directory: PathBuf, keys: KeyDirectory) -> Self {
+        let (is_read_only, opened) = (Cell::new(false), RefCell::default());
+        Self { files: TokenDirectory::new(directory), keys, device: OnceCell::new(), is_read_only, opened }
     }
 
-    /// From now on this run makes no device key, for who only looks.
-    pub fn only_read(&self) {
-        self.only_read.set(true);
+    /// Keeps this run from creating a device key.
+    pub fn set_read_only(&self) {
+        self.is_read_only.set(true);
     }
 
-    /// The token files.
+    /// Returns the token files.
     #[must_use]
-    pub fn files(&self) -> &TokenFolder {
+    pub fn files(&self) -> &TokenDirectory {
         &self.files
     }
 
-    /// What the token of `profile` remembers of the store; nothing when there is no token, or it cannot be opened,
-    /// which is for the pipeline to tell.
+    /// Returns the profile's declaration that is saved with the cached token. Returns `None` without a token, and also
+    /// if the token cannot be decrypted: the pipeline reports that error.
     #[must_use]
-    pub fn declaration(&self, profile: &ProfileName) -> Option<Box<Declaration>> {
-        let token = self.files.load(profile, || self.device().ok()).ok()??;
+    pub fn declaration(&self, profile: &ProfileName) -> Option<Box<ProfileDeclaration>> {
+        let token = self.files.load(profile, || self.device_key().ok()).ok()??;
         let declaration = token.declaration.clone();
         self.opened.replace(Some(token));
         declaration
     }
 
-    /// The token of `profile` as it lies there, or as it was opened before in this run.
+    /// Returns the cached token of `profile`, reusing the token that this run decrypted before.
     ///
     /// # Errors
-    /// [`TokenFileError`] when the file is there and of no use.
-    pub(super) fn take(&self, profile: &ProfileName) -> Result<Option<CachedToken>, TokenFileError> {
+    /// [`TokenFileError`] if the file exists and is unusable.
+    pub(super) fn load(&self, profile: &ProfileName) -> Result<Option<CachedToken>, TokenFileError> {
         match self.opened.take().filter(|token| token.profile == *profile) {
             Some(token) => Ok(Some(token)),
-            None => self.files.load(profile, || self.device().ok()),
+            None => self.files.load(profile, || self.device_key().ok()),
         }
     }
 
-    /// The device key, read once a run and made when there is none (but see [`TokenCache::only_read`]).
+    /// Returns the device key. The key is read once a run and created if it is missing, except after
+    /// [`TokenCache::set_read_only`].
     ///
     /// # Errors
-    /// [`KeyError`] when it can be neither read nor made.
-    pub fn device(&self) -> Result<&DeviceKey, &KeyError> {
-        self.device.get_or_init(|| self.load_device()).as_ref()
+    /// [`KeyError`] if the key can be neither read nor created.
+    pub fn device_key(&self) -> Result<&DeviceKey, &KeyError> {
+        self.device.get_or_init(|| self.load_device_key()).as_ref()
     }
 
-    fn load_device(&self) -> Result<DeviceKey, KeyError> {
-        if self.only_read.get() {
+    fn load_device_key(&self) -> Result<DeviceKey, KeyError> {
+        if self.is_read_only.get() {
             return self.keys.load_device()?.ok_or_else(|| KeyError::Missing(self.keys.device_file()));
         }
-        self.keys.device()
+        self.keys.load_or_create_device()
     }
 }

@@ -1,36 +1,56 @@
-//! Many profiles at once: so many requests in flight on one event loop, and no tenant that holds up another.
+//! Work on many profiles at once on one event loop. A slow tenant does not delay the other tenants.
 
-use super::{Access, Declared, Look, Session, SessionError, Want, runtime};
+use super::error::SessionError;
+use super::lookup::Lookup;
+use super::pipeline::Session;
+use super::request::{AccessToken, LoadedProfile, TokenRequest};
+use crate::platform;
 use futures_util::{StreamExt as _, stream};
 use std::num::NonZero;
 use std::ops::ControlFlow;
 
-/// How many profiles are worked on at once.
+/// Number of profiles that are worked on at once.
 pub type Jobs = NonZero<usize>;
 
 impl Session<'_> {
-    /// Tokens for several profiles, `jobs` of them in flight; `each` gets every result as it comes and says whether to go
-    /// on.
+    /// Returns a token that meets `request`: from the cache, by a refresh, or by a login. The event loop is started
+    /// only if a request is due.
     ///
     /// # Errors
-    /// [`SessionError::Runtime`]; what goes wrong with one profile goes to `each`.
-    pub fn access_each<'p>(
+    /// [`SessionError`].
+    pub fn obtain_blocking(
         &self,
-        profiles: impl IntoIterator<Item = Declared<'p>>,
-        want: Want,
-        jobs: Jobs,
-        mut each: impl FnMut(Declared<'p>, Result<Access, SessionError>) -> ControlFlow<()>,
-    ) -> Result<(), SessionError> {
-        let obtain = async |declared| (declared, self.obtain(declared, want).await);
-        self.each(profiles, jobs, obtain, |(declared, result)| each(declared, result))
+        loaded: LoadedProfile<'_>,
+        request: TokenRequest,
+    ) -> Result<AccessToken, SessionError> {
+        match self.lookup(loaded, request)? {
+            Lookup::Hit(access) => Ok(access),
+            Lookup::Miss(seen) => self.block_on(self.renew(loaded, request, seen))?,
+        }
     }
 
-    /// Does `work` for several things, `jobs` of them at once; `each` gets every result as it comes, in no order. Once it
-    /// breaks, what is in flight is dropped.
+    /// Gets tokens for several profiles, `jobs` of them at once. `each` receives every result as it arrives and returns
+    /// whether to continue.
+    ///
+    /// # Errors
+    /// [`SessionError::Runtime`]; an error of a single profile goes to `each`.
+    pub fn obtain_each<'p>(
+        &self,
+        profiles: impl IntoIterator<Item = LoadedProfile<'p>>,
+        request: TokenRequest,
+        jobs: Jobs,
+        mut each: impl FnMut(LoadedProfile<'p>, Result<AccessToken, SessionError>) -> ControlFlow<()>,
+    ) -> Result<(), SessionError> {
+        let obtain = async |loaded| (loaded, self.obtain(loaded, request).await);
+        self.run_each(profiles, jobs, obtain, |(loaded, result)| each(loaded, result))
+    }
+
+    /// Runs `work` on several items, `jobs` of them at once. `each` receives the results as they arrive, in any order.
+    /// Once `each` breaks, unfinished work is dropped.
     ///
     /// # Errors
     /// [`SessionError::Runtime`].
-    pub fn each<T, R>(
+    pub fn run_each<T, R>(
         &self,
         things: impl IntoIterator<Item = T>,
         jobs: Jobs,
@@ -38,12 +58,12 @@ impl Session<'_> {
         mut each: impl FnMut(R) -> ControlFlow<()>,
     ) -> Result<(), SessionError> {
         let things: Vec<T> = things.into_iter().collect();
-        self.is_fleet.set(things.len() > 1);
-        self.block_on(async { _ = self.each_here(things, jobs, work, &mut each).await })
+        self.is_concurrent.set(things.len() > 1);
+        self.block_on(async { _ = self.run_each_in_loop(things, jobs, work, &mut each).await })
     }
 
-    /// The same on the event loop that there is; says whether `each` broke.
-    pub(super) async fn each_here<T, R>(
+    /// Runs `work` like [`Session::run_each`], but on the current event loop. Returns whether `each` broke.
+    pub(super) async fn run_each_in_loop<T, R>(
         &self,
         things: impl IntoIterator<Item = T>,
         jobs: Jobs,
@@ -57,38 +77,41 @@ impl Session<'_> {
         ControlFlow::Continue(())
     }
 
-    /// Does `work` on an event loop of its own.
+    /// Runs `work` on a new event loop.
     ///
     /// # Errors
     /// [`SessionError::Runtime`].
     pub fn block_on<T>(&self, work: impl Future<Output = T>) -> Result<T, SessionError> {
         let runtime = runtime()?;
         let done = runtime.block_on(work);
-        // A command that is the source of a secret may still run for something that was dropped, and the system may still
-        // look for the address of a name.
+        // Dropped work may have left a secret command or a name lookup running in a background thread.
         runtime.shutdown_background();
         Ok(done)
     }
 
-    /// A token for a profile, from the cache, with the refresh token or by a login.
+    /// Returns a token for a profile: from the cache, by a refresh, or by a login.
     ///
     /// # Errors
     /// [`SessionError`].
-    pub async fn obtain(&self, declared: Declared<'_>, want: Want) -> Result<Access, SessionError> {
-        self.breathe().await;
-        match self.look(declared, want)? {
-            Look::Usable(access) => Ok(access),
-            Look::Stale(seen) => self.renew(declared, want, seen).await,
+    pub async fn obtain(&self, loaded: LoadedProfile<'_>, request: TokenRequest) -> Result<AccessToken, SessionError> {
+        self.yield_turn().await;
+        match self.lookup(loaded, request)? {
+            Lookup::Hit(access) => Ok(access),
+            Lookup::Miss(seen) => self.renew(loaded, request, seen).await,
         }
     }
 
-    /// Lets the event loop go round once before a profile's next piece of work, and no other's in between. Else the work
-    /// of all that are ready would be done in one go, with the requests of the first waiting for the last, and then all
-    /// would wait for the servers together.
-    pub(super) async fn breathe(&self) {
-        if self.is_fleet.get() {
-            let _turn = self.breath.lock().await;
+    /// Yields to the event loop before each profile's CPU work, so that queued requests are sent first. Without the
+    /// lock, the CPU work of all ready profiles would run before the first request is sent.
+    pub(super) async fn yield_turn(&self) {
+        if self.is_concurrent.get() {
+            let _turn = self.turn_lock.lock().await;
             tokio::task::yield_now().await;
         }
     }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, SessionError> {
+    platform::check_descriptors().map_err(SessionError::Runtime)?;
+    tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(SessionError::Runtime)
 }

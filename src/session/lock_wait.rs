@@ -1,108 +1,116 @@
-//! Waiting for another neto: trying again and again, telling the user after a second, giving up in time.
+//! Waiting for a lock that another neto process holds: retries, a message after a second, and a timeout.
 
-use crate::disk::{DiskError, Lock, Locked};
+use crate::disk::{DiskError, Lock, LockGuard};
 use rand::RngExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// After this the user is told whom neto waits for.
-const TELL_AFTER: Duration = Duration::from_secs(1);
+/// Time after which the user is told which process neto waits for.
+const REPORT_AFTER: Duration = Duration::from_secs(1);
 
-/// How long one waiter has waited and may wait.
+/// State of one wait for a lock.
 #[derive(Debug)]
-pub(super) struct Patience {
+pub(super) struct LockWait {
     began: Instant,
     limit: Duration,
-    told: bool,
-    tries: usize,
+    is_reported: bool,
+    attempts: usize,
 }
 
-/// Another neto holds a lock for too long.
+/// Another neto process held a lock beyond the timeout.
 #[derive(Debug, thiserror::Error)]
 #[error("another neto{} holds {} for over {} s", holder.map(|pid| format!(" (process {pid})")).unwrap_or_default(),
     path.display(), waited.as_secs())]
-pub struct Busy {
-    /// The lock's file.
+pub struct LockBusy {
+    /// Path of the lock file.
     pub path: PathBuf,
-    /// The process that holds it, where known.
+    /// Process that holds the lock, if known.
     pub holder: Option<u32>,
-    /// How long this one waited.
+    /// Time that this process waited.
     pub waited: Duration,
 }
 
-/// What to do after a lock was not to be had.
+/// Next step after the lock could not be acquired.
 #[derive(Debug)]
-pub(super) enum Next {
-    /// Try again after this.
+pub(super) enum WaitStep {
+    /// Retry after this time.
     Sleep(Duration),
-    /// Tell the user, then try again after this.
-    Tell(Duration),
-    /// Give up.
+    /// Report the wait to the user, then retry after this time.
+    ReportAndSleep(Duration),
+    /// Stop waiting; holds the time waited.
     GiveUp(Duration),
 }
 
-impl Patience {
-    /// Patience that ends after `limit`.
+/// Result of waiting for a lock.
+pub(super) enum LockOutcome<T> {
+    /// This process holds the lock.
+    Acquired(LockGuard),
+    /// Another process did the work during the wait, so the lock is not needed.
+    ObtainedMeanwhile(T),
+}
+
+impl LockWait {
+    /// Starts a wait that ends after `limit`.
     #[must_use]
     pub(super) fn new(limit: Duration) -> Self {
-        Self { began: Instant::now(), limit, told: false, tries: 0 }
+        Self { began: Instant::now(), limit, is_reported: false, attempts: 0 }
     }
 
-    /// Whether nobody has waited yet.
+    /// Returns whether no attempt has failed yet.
     #[must_use]
     pub(super) fn is_new(&self) -> bool {
-        self.tries == 0
+        self.attempts == 0
     }
 
-    /// What to do now that the lock was not to be had.
-    pub(super) fn next(&mut self) -> Next {
-        self.tries += 1;
+    /// Returns the next step after a failed attempt.
+    pub(super) fn next_step(&mut self) -> WaitStep {
+        self.attempts += 1;
         let waited = self.began.elapsed();
         if waited >= self.limit {
-            return Next::GiveUp(waited);
+            return WaitStep::GiveUp(waited);
         }
-        // Spread out, so that many waiters do not try in step.
+        // The pause is random, so that many waiting processes do not retry in step.
         let pause = Duration::from_millis(rand::rng().random_range(10..=50));
-        if waited >= TELL_AFTER && !self.told {
-            self.told = true;
-            return Next::Tell(pause);
+        if waited >= REPORT_AFTER && !self.is_reported {
+            self.is_reported = true;
+            return WaitStep::ReportAndSleep(pause);
         }
-        Next::Sleep(pause)
+        WaitStep::Sleep(pause)
     }
 }
 
-/// Why a lock is not had: the disk refuses, or somebody holds it for too long.
+/// Reason why a lock could not be acquired.
 #[derive(Debug, thiserror::Error)]
 pub enum AcquireError {
-    /// No lock can be made there.
+    /// The lock file cannot be created.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// It is held for too long.
+    /// Another process held the lock beyond the timeout.
     #[error(transparent)]
-    Busy(#[from] Busy),
+    Busy(#[from] LockBusy),
 }
 
-/// Waits for `lock`, blocking this thread between tries; `tell` is called once, after a second.
+/// Waits for `lock`, blocking this thread between attempts. `tell` is called once, after a second.
 ///
 /// # Errors
 /// [`AcquireError`].
-pub fn acquire(lock: &Lock, limit: Duration, tell: &dyn Fn(Option<u32>)) -> Result<Locked, AcquireError> {
-    let mut patience = Patience::new(limit);
+pub fn acquire(lock: &Lock, limit: Duration, tell: &dyn Fn(Option<u32>)) -> Result<LockGuard, AcquireError> {
+    let mut wait = LockWait::new(limit);
     loop {
-        if let Some(held) = lock.attempt()? {
+        if let Some(held) = lock.try_lock()? {
             return Ok(held);
         }
-        match patience.next() {
-            Next::Sleep(pause) => std::thread::sleep(pause),
-            Next::Tell(pause) => {
+        match wait.next_step() {
+            WaitStep::Sleep(pause) => std::thread::sleep(pause),
+            WaitStep::ReportAndSleep(pause) => {
                 tell(lock.holder());
                 std::thread::sleep(pause);
             }
-            Next::GiveUp(waited) => return Err(busy(lock, waited).into()),
+            WaitStep::GiveUp(waited) => return Err(lock_busy(lock, waited).into()),
         }
     }
 }
 
-pub(super) fn busy(lock: &Lock, waited: Duration) -> Busy {
-    Busy { path: lock.path().to_path_buf(), holder: lock.holder(), waited }
+pub(super) fn lock_busy(lock: &Lock, waited: Duration) -> LockBusy {
+    LockBusy { path: lock.path().to_path_buf(), holder: lock.holder(), waited }
 }

@@ -1,15 +1,16 @@
-//! Work on many things shared out among threads, where it is worth their start.
+//! Maps long lists on several threads.
 
 use std::num::NonZero;
 use std::thread::{Builder, available_parallelism, scope};
 
-/// A thread is not started for fewer.
-const FEWEST: usize = 512;
+/// Minimum number of items per thread.
+const MIN_ITEMS_PER_THREAD: usize = 512;
 
-/// What `work` makes of each item, in their order. A thread that the system refuses is done without.
+/// Returns the results of `work` for each item, in order. If the system refuses a thread, the calling thread does that
+/// thread's share.
 pub(super) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let all = |items: &[T]| items.iter().map(&work).collect::<Vec<R>>();
-    let wanted = items.len() / FEWEST;
+    let wanted = items.len() / MIN_ITEMS_PER_THREAD;
     if wanted < 2 {
         return all(items);
     }
@@ -34,7 +35,7 @@ mod tests {
 
     #[test]
     fn every_item_is_worked_on_once_and_in_order() {
-        for count in [0, 1, FEWEST, 2 * FEWEST, 5 * FEWEST + 3] {
+        for count in [0, 1, MIN_ITEMS_PER_THREAD, 2 * MIN_ITEMS_PER_THREAD, 5 * MIN_ITEMS_PER_THREAD + 3] {
             let items: Vec<usize> = (0..count).collect();
             assert_eq!(map(&items, |item| item + 1), (1..=count).collect::<Vec<_>>());
         }

@@ -1,155 +1,156 @@
-//! A new token under the profile's lock: second look, refresh with the burn, login.
+//! Getting a new token under the profile's lock: check the cache again, refresh, else log in.
 
-use super::lock_wait::{Next, Patience, busy};
-use super::shared_failure::Failure;
-use super::{Access, Declared, Granted, Session, SessionError, Want, Warning};
-use crate::disk::{self, DiskError, Durability, Lock, Locked, Privacy, Rules};
-use crate::fusion::{Client, Grant, Manner};
+use super::error::SessionError;
+use super::lock_wait::{LockOutcome, LockWait, WaitStep, lock_busy};
+use super::pipeline::Session;
+use super::reporter::Warning;
+use super::request::{AccessToken, LoadedProfile, TokenOrigin, TokenRequest};
+use super::shared_failure::SharedFailure;
+use super::vault::VaultError;
+use crate::disk::{self, DiskError, Durability, Lock, LockGuard, Privacy, ReadRules};
+use crate::fusion::{CallOptions, Client, Grant};
 use crate::profile::Profile;
-use crate::session::VaultError;
 use crate::token::{CachedToken, Lifetime, RefreshToken};
 use jiff::{SignedDuration, Timestamp};
 use std::fmt;
 use std::rc::Rc;
 
-/// The most that a file of root certificates may hold.
-const CA_RULES: Rules = Rules { cap: 4 * 1024 * 1024, privacy: Privacy::Any };
+/// Maximum size of a file of root certificates: 4 MiB.
+const CA_RULES: ReadRules = ReadRules { cap: 4 * 1024 * 1024, privacy: Privacy::Any };
 
-/// What lay on disk before any waiting. Whatever lies there later and is another came meanwhile: a token
-/// then satisfies `--force` and `--min-ttl` too, and a failure is adopted.
-struct Seen {
+/// Cached token and failure as read before waiting for the lock. A different token read later was obtained meanwhile,
+/// so it satisfies `--force` and `--min-ttl` too. A different failure is adopted.
+struct DiskSnapshot {
     token: Option<CachedToken>,
-    failure: Option<Failure>,
-}
-
-/// How waiting for a lock ended.
-pub(super) enum Turn<T> {
-    /// This process has it.
-    Mine(Locked),
-    /// While waiting, another process did what it was wanted for.
-    Served(T),
+    failure: Option<SharedFailure>,
 }
 
 impl Session<'_> {
-    /// A new token; `token` is what the cache holds.
+    /// Gets a new token; `token` is the cached token.
     pub(super) async fn renew(
         &self,
-        declared: Declared<'_>,
-        want: Want,
+        loaded: LoadedProfile<'_>,
+        request: TokenRequest,
         token: Option<CachedToken>,
-    ) -> Result<Access, SessionError> {
-        let profile = declared.profile;
-        let seen = Seen { token, failure: self.failures.load(&profile.name) };
-        if !want.force {
+    ) -> Result<AccessToken, SessionError> {
+        let profile = loaded.profile;
+        let seen = DiskSnapshot { token, failure: self.failures.load(&profile.name) };
+        if !request.force {
             self.check_pause(profile, seen.failure.as_ref())?;
         }
-        match self.attempt(declared, want, &seen).await {
-            Err(SessionError::Vault(error)) if error.wants_a_person() => {
-                // Nothing is asked under the lock, which was let go; whoever had it meanwhile may have served us.
-                self.vault.unlock(profile, self.watcher)?;
-                self.attempt(declared, want, &seen).await
+        match self.renew_once(loaded, request, &seen).await {
+            Err(SessionError::Vault(error)) if error.needs_interaction() => {
+                // The user is asked only after the lock was released. Another process may have obtained a token
+                // meanwhile.
+                self.vault.unlock(profile, self.reporter)?;
+                self.renew_once(loaded, request, &seen).await
             }
             outcome => outcome,
         }
     }
 
-    /// Waits for the lock and gets a token under it; fails where somebody has to be asked.
-    async fn attempt(&self, declared: Declared<'_>, want: Want, seen: &Seen) -> Result<Access, SessionError> {
-        let profile = declared.profile;
+    /// Waits for the lock and gets a token under it; fails if the user would have to be asked.
+    async fn renew_once(
+        &self,
+        loaded: LoadedProfile<'_>,
+        request: TokenRequest,
+        seen: &DiskSnapshot,
+    ) -> Result<AccessToken, SessionError> {
+        let profile = loaded.profile;
         let what = format_args!("the token of '{}'", profile.name);
-        let served = || self.served_meanwhile(profile, seen);
-        let held = match self.wait(&self.lock_of(&profile.name), what, served).await {
-            Ok(Turn::Served(token)) => return Ok(Access::cached(&token)),
-            Ok(Turn::Mine(held)) => Some(held),
-            // Nowhere to lock, and no reason to go without a token.
+        let served = || self.obtained_meanwhile(profile, seen);
+        let held = match self.wait(&self.token_lock(&profile.name), what, served).await {
+            Ok(LockOutcome::ObtainedMeanwhile(token)) => return Ok(AccessToken::from_cache(&token)),
+            Ok(LockOutcome::Acquired(held)) => Some(held),
+            // Without a lock a token can still be obtained.
             Err(SessionError::Disk(error)) if !matches!(error, DiskError::ForeignOwner { .. }) => {
-                if !self.warned_cache.replace(true) {
-                    self.watcher.warn(Warning::NoLock(&error));
+                if !self.has_warned_cache.replace(true) {
+                    self.reporter.warn(Warning::NoLock(&error));
                 }
                 None
             }
             Err(error) => return Err(error),
         };
-        if let Some(token) = self.served_meanwhile(profile, seen)? {
-            return Ok(Access::cached(&token));
+        if let Some(token) = self.obtained_meanwhile(profile, seen)? {
+            return Ok(AccessToken::from_cache(&token));
         }
         if let Some(held) = &held
-            && let Some(access) = self.finish_begun(profile, held).await?
+            && let Some(access) = self.finish_or_use_cached(profile, held).await?
         {
             return Ok(access);
         }
-        self.grant(declared, want, held.as_ref()).await
+        self.grant(loaded, request, held.as_ref()).await
     }
 
-    /// A new token, while the lock is held: with the refresh token, else by a login.
+    /// Gets a new token under the lock: with the refresh token, else by a login.
     pub(super) async fn grant(
         &self,
-        declared: Declared<'_>,
-        want: Want,
-        held: Option<&Locked>,
-    ) -> Result<Access, SessionError> {
-        let profile = declared.profile;
+        loaded: LoadedProfile<'_>,
+        request: TokenRequest,
+        held: Option<&LockGuard>,
+    ) -> Result<AccessToken, SessionError> {
+        let profile = loaded.profile;
         let refreshed = match self.cached(profile) {
-            Some(token) if !want.force => self.refresh(profile, token).await?,
+            Some(token) if !request.force => self.refresh(profile, token).await?,
             _ => None,
         };
         let (grant, origin) = match refreshed {
-            Some(grant) => (grant, Granted::Refreshed),
-            None => (self.login_and_note(profile).await?, Granted::Login),
+            Some(grant) => (grant, TokenOrigin::Refreshed),
+            None => (self.login_and_record(profile).await?, TokenOrigin::Login),
         };
-        self.breathe().await;
-        Ok(self.keep(declared, want, grant, origin, held))
+        self.yield_turn().await;
+        Ok(self.cache_grant(loaded, request, grant, origin, held))
     }
 
-    /// Fails while the server wants to be left alone, as it told whichever process asked last.
-    pub(super) fn check_pause(&self, profile: &Profile, failure: Option<&Failure>) -> Result<(), SessionError> {
+    /// Fails while the `Retry-After` that the server sent to any process has not passed.
+    pub(super) fn check_pause(&self, profile: &Profile, failure: Option<&SharedFailure>) -> Result<(), SessionError> {
         let (Some(failure), Some(fingerprint)) = (failure, self.fingerprint(profile)) else { return Ok(()) };
-        if failure.binds(&fingerprint, self.clock.now()) {
+        if failure.is_pausing(&fingerprint, self.clock.now()) {
             return Err(SessionError::Shared(failure.clone()));
         }
         Ok(())
     }
 
-    /// Waits for a lock, as long as nobody else did what it is wanted for; `what` it guards is told after a second.
+    /// Waits for a lock until `served` returns a value. After a second the user is told what is waited for.
     pub(super) async fn wait<T>(
         &self,
         lock: &Lock,
         what: fmt::Arguments<'_>,
         served: impl Fn() -> Result<Option<T>, SessionError>,
-    ) -> Result<Turn<T>, SessionError> {
-        let mut patience = Patience::new(self.lock_timeout);
+    ) -> Result<LockOutcome<T>, SessionError> {
+        let mut wait = LockWait::new(self.lock_timeout);
         loop {
-            match lock.attempt() {
+            match lock.try_lock() {
                 Ok(Some(held)) => {
-                    self.watcher.trace(&|| format!("has the lock of {what}"));
-                    return Ok(Turn::Mine(held));
+                    self.reporter.trace(&|| format!("has the lock of {what}"));
+                    return Ok(LockOutcome::Acquired(held));
                 }
                 Ok(None) => {}
                 Err(error) => return Err(SessionError::Disk(error)),
             }
-            if patience.is_new() {
-                self.watcher.trace(&|| format!("another neto has the lock of {what}; waiting"));
+            if wait.is_new() {
+                self.reporter.trace(&|| format!("another neto has the lock of {what}; waiting"));
             }
             if let Some(done) = served()? {
-                return Ok(Turn::Served(done));
+                return Ok(LockOutcome::ObtainedMeanwhile(done));
             }
-            match patience.next() {
-                Next::Sleep(pause) => tokio::time::sleep(pause).await,
-                Next::Tell(pause) => {
-                    self.watcher.waiting(&what.to_string(), lock.holder());
+            match wait.next_step() {
+                WaitStep::Sleep(pause) => tokio::time::sleep(pause).await,
+                WaitStep::ReportAndSleep(pause) => {
+                    self.reporter.waiting(&what.to_string(), lock.holder());
                     tokio::time::sleep(pause).await;
                 }
-                Next::GiveUp(waited) => return Err(busy(lock, waited).into()),
+                WaitStep::GiveUp(waited) => return Err(lock_busy(lock, waited).into()),
             }
         }
     }
 
-    /// The token that another process got since `seen`, or its failure.
-    fn served_meanwhile(&self, profile: &Profile, seen: &Seen) -> Result<Option<CachedToken>, SessionError> {
+    /// Returns the token, or the failure, that another process obtained since `seen`.
+    fn obtained_meanwhile(&self, profile: &Profile, seen: &DiskSnapshot) -> Result<Option<CachedToken>, SessionError> {
         let new = |token: &CachedToken| seen.token.as_ref().is_none_or(|seen| seen.access != token.access);
         let good = |token: &CachedToken| token.lifetime.is_usable(self.clock.now(), profile.leeway);
         if let Some(token) = self.cached(profile).filter(|token| new(token) && good(token)) {
-            self.watcher.trace(&|| format!("{}: another neto got a token meanwhile", profile.name));
+            self.reporter.trace(&|| format!("{}: another neto got a token meanwhile", profile.name));
             return Ok(Some(token));
         }
         let failure = self.failures.load(&profile.name).zip(self.fingerprint(profile));
@@ -161,36 +162,36 @@ impl Session<'_> {
         }
     }
 
-    /// A login, of which others learn when it fails.
-    async fn login_and_note(&self, profile: &Profile) -> Result<Grant, SessionError> {
+    /// Logs in and saves the outcome, so that other processes can adopt a failure.
+    async fn login_and_record(&self, profile: &Profile) -> Result<Grant, SessionError> {
         let outcome = self.login(profile).await;
         let failure = match (&outcome, self.fingerprint(profile)) {
             (Err(SessionError::Fusion(error)), Some(print)) if !error.is_local() => {
-                Err(Failure::of(error, print, self.clock.now()))
+                Err(SharedFailure::from_error(error, print, self.clock.now()))
             }
-            // What fails on this machine before anything is asked is for each process to find out.
+            // Failures on this machine before any request are not shared.
             (Err(_), _) => return outcome,
             _ => Ok(()),
         };
-        if let Err(error) = self.failures.note(&profile.name, failure.as_ref().copied()) {
-            self.watcher.trace(&|| format!("{error}; other processes will ask for themselves"));
+        if let Err(error) = self.failures.record_outcome(&profile.name, failure.as_ref().copied()) {
+            self.reporter.trace(&|| format!("{error}; other processes will ask for themselves"));
         }
         outcome
     }
 
-    /// Renews with the refresh token, if it lives. It is burnt before it is sent and never sent again,
-    /// because a server may take a second use for theft and end the session.
+    /// Refreshes with the refresh token, if that is still valid. The refresh token is removed from the disk before the
+    /// request, and never sent twice. A server may treat a second use as theft and end the session.
     async fn refresh(&self, profile: &Profile, mut token: CachedToken) -> Result<Option<Grant>, SessionError> {
         let living = token.lifetime.is_renewable(self.clock.now());
-        let (Some(RefreshToken(refresh)), Some(device)) = (token.refresh.take().filter(|_| living), self.device())
+        let (Some(RefreshToken(refresh)), Some(device)) = (token.refresh.take().filter(|_| living), self.device_key())
         else {
-            self.watcher.trace(&|| format!("{}: no refresh token that lives", profile.name));
+            self.reporter.trace(&|| format!("{}: no refresh token that lives", profile.name));
             return Ok(None);
         };
-        // A refresh opens no seal, so what it is sent to and which roots it trusts is judged by the memory alone.
-        // The memory does not know what a file of roots holds; the login looks into it, as the seal does.
+        // A refresh opens no seal, so only the trust store vouches for the server. The trust store does not cover the
+        // contents of the `ca_file`; a login checks those against the seal.
         if profile.ca_file.is_some() {
-            self.watcher.trace(&|| format!("{}: not refreshed, since a login checks its ca_file", profile.name));
+            self.reporter.trace(&|| format!("{}: not refreshed, since a login checks its ca_file", profile.name));
             return Ok(None);
         }
         if !profile.name.is_env() {
@@ -199,11 +200,11 @@ impl Session<'_> {
         let client = self.client(profile)?;
         let refresh_expires_at = token.lifetime.refresh_expires_at.take();
         if let Err(error) = self.save(&token, device, Durability::Durable) {
-            self.warn_cache(&error);
+            self.warn_not_cached(&error);
             return Ok(None);
         }
-        self.watcher.trace(&|| format!("{}: refreshing; the refresh token is off the disk", profile.name));
-        let answer = client.refresh(&profile.url, &refresh, self.manner(profile)).await;
+        self.reporter.trace(&|| format!("{}: refreshing; the refresh token is off the disk", profile.name));
+        let answer = client.refresh(&profile.url, &refresh, self.call_options(profile)).await;
         let error = match answer {
             Ok(grant) => return Ok(Some(grant)),
             Err(error) => error,
@@ -212,31 +213,31 @@ impl Session<'_> {
             token.refresh = Some(RefreshToken(refresh));
             token.lifetime.refresh_expires_at = refresh_expires_at;
             if let Err(error) = self.save(&token, device, Durability::Durable) {
-                self.warn_cache(&error);
+                self.warn_not_cached(&error);
             }
         }
-        self.watcher.warn(Warning::RefreshFailed { profile: &profile.name, error: &error });
+        self.reporter.warn(Warning::RefreshFailed { profile: &profile.name, error: &error });
         Ok(None)
     }
 
     async fn login(&self, profile: &Profile) -> Result<Grant, SessionError> {
-        self.breathe().await;
-        self.watcher.trace(&|| format!("{}: signing in", profile.name));
-        let credential = self.vault.credential_beside(profile, self.watcher).await?;
+        self.yield_turn().await;
+        self.reporter.trace(&|| format!("{}: signing in", profile.name));
+        let credential = self.vault.login_async(profile, self.reporter).await?;
         let client = self.client(profile)?;
-        Ok(client.login(&profile.url, &credential.login()?, self.manner(profile)).await?)
+        Ok(client.login(&profile.url, &credential.login_credential()?, self.call_options(profile)).await?)
     }
 
-    pub(super) fn manner(&self, profile: &Profile) -> Manner<'_> {
-        Manner {
+    pub(super) fn call_options(&self, profile: &Profile) -> CallOptions<'_> {
+        CallOptions {
             timeout: profile.timeout.duration(),
             clock: self.clock,
-            in_turn: self.is_fleet.get(),
-            tell: self.watcher,
+            shares_rate_limit: self.is_concurrent.get(),
+            observer: self.reporter,
         }
     }
 
-    /// The client for a profile's server; profiles that trust the same roots share one.
+    /// Returns the HTTP client for the profile's server. Profiles with the same `ca_file` share a client.
     pub(super) fn client(&self, profile: &Profile) -> Result<Rc<Client>, SessionError> {
         let key = (profile.url.is_loopback(), profile.ca_file.clone());
         if let Some(client) = self.clients.borrow().get(&key) {
@@ -248,15 +249,22 @@ impl Session<'_> {
         Ok(client)
     }
 
-    /// Keeps what was granted, while the lock is held. A cache that cannot be written costs the next
-    /// command a login, never this one its token.
-    fn keep(&self, declared: Declared<'_>, want: Want, grant: Grant, origin: Granted, held: Option<&Locked>) -> Access {
-        let profile = declared.profile;
+    /// Caches the granted token under the lock. If the cache cannot be written, only the next command is affected: it
+    /// has to log in.
+    fn cache_grant(
+        &self,
+        loaded: LoadedProfile<'_>,
+        request: TokenRequest,
+        grant: Grant,
+        origin: TokenOrigin,
+        held: Option<&LockGuard>,
+    ) -> AccessToken {
+        let profile = loaded.profile;
         let obtained_at = whole_second(grant.obtained_at);
         let after = |seconds: u64| after(obtained_at, seconds);
         let Some(expires_at) = grant.lifetime.and_then(after) else {
-            self.watcher.warn(Warning::NoLifetime(&profile.name));
-            return Access { token: grant.access, lifetime: None, origin, kept: false };
+            self.reporter.warn(Warning::NoLifetime(&profile.name));
+            return AccessToken { token: grant.access, lifetime: None, origin, is_cached: false };
         };
         let refresh = grant.refresh.and_then(|refresh| Some((refresh.token, after(refresh.lifetime?)?)));
         let lifetime = Lifetime {
@@ -265,25 +273,26 @@ impl Session<'_> {
             refresh_expires_at: refresh.as_ref().map(|(_, expires_at)| *expires_at),
         };
         let mut kept = false;
-        if let (Some(device), Some(fingerprint)) = (self.device(), self.fingerprint(profile)) {
+        if let (Some(device), Some(fingerprint)) = (self.device_key(), self.fingerprint(profile)) {
             let token = CachedToken {
                 profile: profile.name.clone(),
                 fingerprint,
                 lifetime,
                 access: grant.access.clone(),
                 refresh: refresh.map(|(token, _)| RefreshToken(token)),
-                declaration: declared.reading.zip(held).and_then(|(reading, held)| reading.declaration(profile, held)),
+                declaration: loaded.reading.zip(held).and_then(|(reading, held)| reading.declaration(profile, held)),
             };
             match self.save(&token, device, Durability::Atomic) {
                 Ok(()) => kept = true,
-                Err(error) => self.warn_cache(&error),
+                Err(error) => self.warn_not_cached(&error),
             }
         }
-        let left = lifetime.left(self.clock.now()).as_secs();
-        if want.min_ttl.is_some_and(|ttl| i64::try_from(ttl.seconds()).is_ok_and(|wanted| left < wanted)) {
-            self.watcher.warn(Warning::ShortLife { profile: &profile.name, whole: lifetime.whole().as_secs() });
+        let left = lifetime.remaining(self.clock.now()).as_secs();
+        if request.min_ttl.is_some_and(|ttl| i64::try_from(ttl.seconds()).is_ok_and(|wanted| left < wanted)) {
+            self.reporter
+                .warn(Warning::ShortLife { profile: &profile.name, lifetime_seconds: lifetime.duration().as_secs() });
         }
-        Access { token: grant.access, lifetime: Some(lifetime), origin, kept }
+        AccessToken { token: grant.access, lifetime: Some(lifetime), origin, is_cached: kept }
     }
 }
 

@@ -1,7 +1,9 @@
-//! The last failure of a profile's login, so that those who waited for it do not ask the same again, and
-//! a server that wants to be left alone is.
+//! Last failed login of each profile, shared between processes.
+//!
+//! Processes that waited for the failed login adopt the failure instead of logging in again. All processes observe the
+//! server's `Retry-After`.
 
-use crate::disk::{self, DiskError, Durability, Privacy, Rules};
+use crate::disk::{self, DiskError, Durability, Privacy, ReadRules};
 use crate::fusion::FusionError;
 use crate::profile::ProfileName;
 use crate::token::Fingerprint;
@@ -10,55 +12,59 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-const RULES: Rules = Rules { cap: 16 * 1024, privacy: Privacy::Own };
+const RULES: ReadRules = ReadRules { cap: 16 * 1024, privacy: Privacy::Own };
 
-/// The longest that a `Retry-After` binds other processes, in seconds.
-const LONGEST_PAUSE: u64 = 300;
+/// Maximum `Retry-After` that binds other processes, in seconds.
+const MAX_PAUSE: u64 = 300;
 
-/// A failure as another process reads it.
+/// Failed login, as saved for other processes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Failure {
-    /// Random: tells one failure from the next.
+pub struct SharedFailure {
+    /// Random number that identifies this failure.
     id: u64,
-    /// What was asked for; another credential or url is not bound by it.
+    /// Fingerprint of the request. A request with another credential or URL is not affected.
     fingerprint: Fingerprint,
-    /// Whether the server refused the credential itself.
+    /// Whether the server rejected the credential itself.
     pub rejected: bool,
-    /// What was said of it.
+    /// Error message.
     message: String,
-    /// Until when the server wants to be left alone.
+    /// End of the server's `Retry-After`.
     #[serde(with = "jiff::fmt::serde::timestamp::second::optional")]
     retry_at: Option<Timestamp>,
 }
 
-/// The folder of the failures, one file a profile. Nothing in it matters for long: what cannot be read or
-/// written there counts as none.
+/// Directory of the failures, one file per profile. Unreadable files count as missing, because no failure matters for
+/// long.
 #[derive(Debug)]
-pub(super) struct Failures(PathBuf);
+pub(super) struct SharedFailures(PathBuf);
 
-impl Failures {
-    pub(super) fn new(folder: PathBuf) -> Self {
-        Self(folder)
+impl SharedFailures {
+    pub(super) fn new(directory: PathBuf) -> Self {
+        Self(directory)
     }
 
-    pub(super) fn folder(&self) -> &Path {
+    pub(super) fn directory(&self) -> &Path {
         &self.0
     }
 
-    pub(super) fn load(&self, profile: &ProfileName) -> Option<Failure> {
+    pub(super) fn load(&self, profile: &ProfileName) -> Option<SharedFailure> {
         serde_json::from_slice(&disk::read(&self.file(profile), RULES).ok()?).ok()
     }
 
-    /// Notes what came of a login, while the profile's lock is held.
-    pub(super) fn note(&self, profile: &ProfileName, outcome: Result<(), &Failure>) -> Result<(), DiskError> {
+    /// Saves or clears the failure of a login. The caller holds the profile's lock.
+    pub(super) fn record_outcome(
+        &self,
+        profile: &ProfileName,
+        outcome: Result<(), &SharedFailure>,
+    ) -> Result<(), DiskError> {
         let file = self.file(profile);
         match outcome {
             Ok(()) => disk::remove(&file).map(drop),
             Err(failure) => {
                 let bytes = serde_json::to_vec(failure).unwrap_or_default();
                 disk::replace(&file, &bytes, Durability::Atomic)?;
-                disk::clear_leftovers(&self.0);
+                disk::remove_stale_temp_files(&self.0);
                 Ok(())
             }
         }
@@ -69,10 +75,10 @@ impl Failures {
     }
 }
 
-impl Failure {
-    /// `error` as the answer to a request for what `fingerprint` stands for.
-    pub(super) fn of(error: &FusionError, fingerprint: Fingerprint, now: Timestamp) -> Self {
-        let pause = error.retry_after().map(|seconds| seconds.min(LONGEST_PAUSE));
+impl SharedFailure {
+    /// Creates the failure of a request that was made for `fingerprint`.
+    pub(super) fn from_error(error: &FusionError, fingerprint: Fingerprint, now: Timestamp) -> Self {
+        let pause = error.retry_after().map(|seconds| seconds.min(MAX_PAUSE));
         let after = |seconds: u64| now.checked_add(SignedDuration::from_secs(i64::try_from(seconds).ok()?)).ok();
         Self {
             id: rand::random(),
@@ -83,19 +89,20 @@ impl Failure {
         }
     }
 
-    /// Whether it is about the same request and came later than `seen`.
+    /// Returns whether the failure concerns this fingerprint and is newer than `seen`.
     pub(super) fn came_after(&self, seen: Option<&Self>, fingerprint: &Fingerprint) -> bool {
         self.fingerprint == *fingerprint && seen.is_none_or(|seen| seen.id != self.id)
     }
 
-    /// Whether the server still wants to be left alone. A clock that was set back binds nobody for long.
-    pub(super) fn binds(&self, fingerprint: &Fingerprint, now: Timestamp) -> bool {
+    /// Returns whether the server's `Retry-After` has not passed yet. A clock that was set back prolongs no pause
+    /// beyond the maximum.
+    pub(super) fn is_pausing(&self, fingerprint: &Fingerprint, now: Timestamp) -> bool {
         let left = self.retry_at.map(|until| until.duration_since(now).as_secs());
-        self.fingerprint == *fingerprint && left.is_some_and(|left| (1..=LONGEST_PAUSE.cast_signed()).contains(&left))
+        self.fingerprint == *fingerprint && left.is_some_and(|left| (1..=MAX_PAUSE.cast_signed()).contains(&left))
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for SharedFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
         match self.retry_at {
@@ -117,9 +124,9 @@ mod tests {
         Fingerprint::of(&"https://api.example".parse().unwrap(), &["acme"], &[credential])
     }
 
-    fn failure(retry_after: Option<u64>) -> Failure {
+    fn failure(retry_after: Option<u64>) -> SharedFailure {
         let error = FusionError::Status { host: "h".to_owned(), status: 429, message: String::new(), retry_after };
-        Failure::of(&error, print("one"), at(0))
+        SharedFailure::from_error(&error, print("one"), at(0))
     }
 
     #[test]
@@ -133,7 +140,7 @@ mod tests {
             (Some(60), "one", -100_000, false),
             (None, "one", 1, false),
         ] {
-            assert_eq!(failure(retry_after).binds(&print(credential), at(now)), binds, "{retry_after:?} {now}");
+            assert_eq!(failure(retry_after).is_pausing(&print(credential), at(now)), binds, "{retry_after:?} {now}");
         }
     }
 
@@ -148,12 +155,12 @@ mod tests {
     #[test]
     fn it_survives_the_disk_and_goes_with_the_next_success() {
         let folder = tempfile::tempdir().unwrap();
-        let failures = Failures::new(folder.path().join("failures"));
+        let failures = SharedFailures::new(folder.path().join("failures"));
         let (profile, failure) = ("acme".parse().unwrap(), failure(Some(60)));
         assert_eq!(failures.load(&profile), None);
-        failures.note(&profile, Err(&failure)).unwrap();
+        failures.record_outcome(&profile, Err(&failure)).unwrap();
         assert_eq!(failures.load(&profile), Some(failure));
-        failures.note(&profile, Ok(())).unwrap();
+        failures.record_outcome(&profile, Ok(())).unwrap();
         assert_eq!(failures.load(&profile), None);
     }
 }

@@ -1,18 +1,18 @@
-//! From a declared profile to its credential: what this machine trusts, which identity opens it, what
-//! a source yields, and whether it is bound to this very profile.
+//! From a profile to its credential: trust, identity, secret source, and the seal's binding to the profile.
 //!
-//! Nothing is asked of the user while a lock is held: who holds one passes `&()` as the [`Asker`], and lets go of it
-//! to [`Vault::unlock`] where [`VaultError::wants_a_person`].
+//! The user is never asked while a lock is held. A caller that holds a lock passes `&()` as the [`Prompter`]. If
+//! [`VaultError::needs_interaction`], the caller releases the lock and calls [`Vault::unlock`].
 
-use super::Watcher;
-use crate::disk::{self, DiskError, Lock, Locked, Privacy, Rules};
-use crate::fusion::Login;
-use crate::profile::{Profile, ProfileName, RecipientName, SecretPlace, Store};
+use super::reporter::Reporter;
+use crate::disk::{self, DiskError, Lock, LockGuard, Privacy, ReadRules};
+use crate::environment::Environment;
+use crate::fusion::LoginCredential;
+use crate::profile::{Profile, ProfileName, RecipientName, SecretLocation, Store};
 use crate::secret::{
-    Account, Asker, Binding, BindingError, Credential, CredentialId, DeviceKey, Found, Identities, IdentityPlace,
-    KeyError, KeyText, Memory, MemoryError, Mismatch, NetoSecret, OpenError, Opened, PassphraseError, PluginError,
-    Protected, SealError, Sealed, Secret, SourceEnvironment, SourceError, Unanswered, Verdict, fetch, open, plugin_of,
-    seal,
+    Account, Binding, BindingError, Credential, CredentialId, DeviceKey, Identities, IdentityFile, IdentityLocation,
+    KeyError, LoadedIdentity, Mismatch, NetoSecret, OpenError, OpenedSecret, PassphraseError, PluginError, Prompter,
+    PrompterError, ProtectedIdentity, SealError, SealedSecret, Secret, SourceError, TrustError, TrustStatus,
+    TrustStore, fetch_netosecret, open, plugin_program, seal,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -21,263 +21,270 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// How often a passphrase is asked for.
-const TRIES: usize = 3;
+/// Number of attempts to enter a passphrase.
+const MAX_ATTEMPTS: usize = 3;
 
-/// The most that a file with a passphrase holds.
-const PASSPHRASE_RULES: Rules = Rules { cap: 64 * 1024, privacy: Privacy::Mounted };
+/// Maximum size of a passphrase file: 64 KiB.
+const PASSPHRASE_RULES: ReadRules = ReadRules { cap: 64 * 1024, privacy: Privacy::Mounted };
 
-/// What opens the secrets of one run.
+/// Access to the secrets of one run.
 pub struct Vault {
-    place: IdentityPlace,
-    /// The file that `NETO_PASSPHRASE_FILE` names.
+    identity_location: IdentityLocation,
+    /// File named by `NETO_PASSPHRASE_FILE`.
     passphrase_file: Option<PathBuf>,
-    memory_path: PathBuf,
-    environment: SourceEnvironment,
-    /// What `NETOSECRET` holds, where it is set.
+    trust_path: PathBuf,
+    environment: Environment,
+    /// Value of `NETOSECRET`, if set.
     env_secret: Option<NetoSecret>,
     identities: OnceCell<Identities>,
-    /// Whether the passphrase was asked for in vain: it is one for all profiles, and nobody is asked twice.
-    gave_up: Cell<bool>,
-    /// What plugins opened in this run, by the sealed text: each time costs the user a touch.
-    opened: RefCell<HashMap<String, Opened>>,
-    memory: OnceCell<RefCell<Memory>>,
-    /// Sealed profiles seen for the first time, to be remembered when the run ends.
+    /// Whether all passphrase attempts failed. One passphrase serves all profiles, so the user is not asked again.
+    has_given_up: Cell<bool>,
+    /// Secrets decrypted by plugins in this run, by sealed text. Each decryption may cost the user a touch.
+    opened: RefCell<HashMap<String, OpenedSecret>>,
+    trust_store: OnceCell<RefCell<TrustStore>>,
+    /// Sealed profiles seen for the first time; they are added to the trust store when the run ends.
     first_seen: RefCell<Vec<Profile>>,
-    /// Profiles that this run gave a new key, by the name and the credential that they had: who read the store before
-    /// goes on with what stands there now.
-    renewed: RefCell<HashMap<(ProfileName, String), Rc<Profile>>>,
+    /// Profiles rotated by this run, by name and old credential id. A caller that read the store earlier continues with
+    /// the new profile.
+    rotated: RefCell<HashMap<(ProfileName, String), Rc<Profile>>>,
 }
 
-/// Why a credential is not to be had.
+/// Reason why a credential is not available.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
-    /// No identity, or none that can be used.
+    /// No identity is usable.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The sealed text does not open.
+    /// The sealed text cannot be decrypted.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The profile lacks what its secret is bound to.
+    /// The profile lacks a field that its secret is bound to.
     #[error(transparent)]
     Binding(#[from] BindingError),
-    /// The secret is bound to something else than the profile declares.
+    /// The secret is bound to a value that differs from the profile.
     #[error("the secret is bound to another {0}")]
     Mismatch(Mismatch),
-    /// What a source yields is for something else than the profile declares.
+    /// The source returned a credential for a value that differs from the profile.
     #[error("its source yields a credential of another {0}")]
-    Disagrees(Mismatch),
-    /// A password for an API key's profile, or the other way round.
+    SourceMismatch(Mismatch),
+    /// The credential is a password for an API key profile, or an API key for a person's profile.
     #[error("the credential is of another kind than the profile")]
     OtherKind,
-    /// This machine trusted the profile with other fields.
+    /// Fields of the profile changed since this machine trusted the profile.
     #[error("{} changed since this machine trusted the profile", .0.join(", "))]
     Changed(Vec<String>),
-    /// The profile takes its secret from a source that this machine never trusted.
+    /// The profile takes its secret from a source that this machine does not trust.
     #[error("its secret comes from {0}, which this machine has not been told to trust")]
     UntrustedSource(String),
-    /// The source yields none.
+    /// The source returned no secret.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// A key that came into the store from elsewhere, and that this machine has not been told to trust.
+    /// The recipient was added to the store elsewhere, and this machine does not trust the recipient.
     #[error("the recipient '{0}' came into the store from elsewhere")]
-    StrangeRecipient(RecipientName),
-    /// Nobody to seal to.
+    UntrustedRecipient(RecipientName),
+    /// The store has no recipient.
     #[error("the store has no recipient to seal the secret to")]
     NoRecipient,
-    /// The memory of what was trusted cannot be used.
+    /// The trust store cannot be read or written.
     #[error(transparent)]
-    Memory(#[from] MemoryError),
+    Trust(#[from] TrustError),
     /// The file of root certificates cannot be read.
     #[error(transparent)]
     CaFile(DiskError),
 }
 
-/// A credential with the names it signs in under.
+/// Account and credential for a login.
 #[derive(Debug)]
-pub struct SignIn {
-    /// Who.
+pub struct Login {
+    /// Names that the account logs in with.
     pub account: Account,
-    /// With what.
+    /// Secrets of the account.
     pub credential: Credential,
 }
 
-impl SignIn {
-    /// As the server is asked. A credential of the other kind than its account comes from a damaged seal.
-    pub(super) fn login(&self) -> Result<Login<'_>, VaultError> {
+impl Login {
+    /// Returns the credential in the form that the server expects. Fails if the account and the credential are of
+    /// different kinds, which a damaged seal can cause.
+    pub(super) fn login_credential(&self) -> Result<LoginCredential<'_>, VaultError> {
         match (&self.account, &self.credential) {
             (Account::ApiKey { shortname, appname }, Credential::ApiKey { appkey, sharedsecret }) => {
-                Ok(Login::ApiKey { shortname, appname, appkey, sharedsecret })
+                Ok(LoginCredential::ApiKey { shortname, appname, appkey, sharedsecret })
             }
-            (Account::Person { username }, Credential::Person { password }) => Ok(Login::Person { username, password }),
+            (Account::Person { username }, Credential::Person { password }) => {
+                Ok(LoginCredential::Person { username, password })
+            }
             _ => Err(VaultError::OtherKind),
         }
     }
 }
 
 impl Vault {
-    /// A vault that has opened nothing yet.
+    /// Creates a vault without reading any file.
     #[must_use]
     pub fn new(
-        place: IdentityPlace,
+        identity_location: IdentityLocation,
         passphrase_file: Option<PathBuf>,
-        memory_path: PathBuf,
-        environment: SourceEnvironment,
+        trust_path: PathBuf,
+        environment: Environment,
         env_secret: Option<NetoSecret>,
     ) -> Self {
         Self {
-            place,
+            identity_location,
             passphrase_file,
-            memory_path,
+            trust_path,
             environment,
             env_secret,
             identities: OnceCell::new(),
-            gave_up: Cell::new(false),
+            has_given_up: Cell::new(false),
             opened: RefCell::default(),
-            memory: OnceCell::new(),
+            trust_store: OnceCell::new(),
             first_seen: RefCell::default(),
-            renewed: RefCell::default(),
+            rotated: RefCell::default(),
         }
     }
 
-    /// The identities, read once a run. A protected one is opened with the passphrase from the file that was
-    /// named for it, else with the one that `asker` gives.
+    /// Returns the identities, read once a run. An identity protected by a passphrase is decrypted with the passphrase
+    /// file if set, else with the passphrase from `asker`.
     ///
     /// # Errors
     /// [`KeyError`].
-    pub fn identities(&self, asker: &dyn Asker) -> Result<&Identities, KeyError> {
+    pub fn identities(&self, prompter: &dyn Prompter) -> Result<&Identities, KeyError> {
         if let Some(identities) = self.identities.get() {
             return Ok(identities);
         }
-        let (found, _) = self.read_identity(&self.place, asker)?;
+        let (found, _) = self.read_identity(&self.identity_location, prompter)?;
         Ok(self.identities.get_or_init(|| found.identities))
     }
 
-    /// The identity with its text, and the passphrase that protects it, for who writes it elsewhere.
+    /// Reads an identity with its text, and the passphrase that protects the identity, if any.
     ///
     /// # Errors
     /// [`KeyError`].
     pub fn read_identity(
         &self,
-        place: &IdentityPlace,
-        asker: &dyn Asker,
-    ) -> Result<(KeyText, Option<Secret>), KeyError> {
+        place: &IdentityLocation,
+        prompter: &dyn Prompter,
+    ) -> Result<(IdentityFile, Option<Secret>), KeyError> {
         match place.load()? {
-            Found::Open(found) => Ok((found, None)),
-            Found::Protected(protected) => {
-                self.unlocked(&protected, asker).map(|(found, passphrase)| (found, Some(passphrase)))
+            LoadedIdentity::Plaintext(found) => Ok((found, None)),
+            LoadedIdentity::Protected(protected) => {
+                self.unlock_identity(&protected, prompter).map(|(found, passphrase)| (found, Some(passphrase)))
             }
         }
     }
 
-    /// Where the identity of this run comes from.
+    /// Returns the location of this run's identity.
     #[must_use]
-    pub fn place(&self) -> &IdentityPlace {
-        &self.place
+    pub fn identity_location(&self) -> &IdentityLocation {
+        &self.identity_location
     }
 
-    /// The own public keys, as far as they are known without asking anybody.
+    /// Returns this machine's public keys, as far as they are known without asking the user.
     #[must_use]
     pub fn own_keys(&self) -> Vec<String> {
         match self.identities.get() {
             Some(identities) => identities.public_keys(),
-            None => self.place.public_keys(),
+            None => self.identity_location.public_keys(),
         }
     }
 
-    /// Makes ready what opens the secret of `profile`, asking the user now rather than under a lock.
+    /// Prepares to open the secret of `profile`, asking the user now instead of under a lock.
     ///
     /// # Errors
     /// [`VaultError`].
-    pub fn unlock(&self, profile: &Profile, asker: &dyn Asker) -> Result<(), VaultError> {
-        let SecretPlace::Sealed(text) = &profile.secret else { return Ok(()) };
-        if self.identities(asker)?.need_plugins() {
-            self.open(text, asker)?;
+    pub fn unlock(&self, profile: &Profile, prompter: &dyn Prompter) -> Result<(), VaultError> {
+        let SecretLocation::Sealed(text) = &profile.secret else { return Ok(()) };
+        if self.identities(prompter)?.has_plugin_keys() {
+            self.open(text, prompter)?;
         }
         Ok(())
     }
 
-    fn unlocked(&self, protected: &Protected, asker: &dyn Asker) -> Result<(KeyText, Secret), KeyError> {
+    fn unlock_identity(
+        &self,
+        protected: &ProtectedIdentity,
+        prompter: &dyn Prompter,
+    ) -> Result<(IdentityFile, Secret), KeyError> {
         if let Some(path) = &self.passphrase_file {
             let passphrase = read_passphrase(path)?;
             return Ok((protected.open(&passphrase)?, passphrase));
         }
         let mut wrong = false;
-        for _ in 0..if self.gave_up.get() { 0 } else { TRIES } {
-            let locked = |why| KeyError::Locked { place: protected.place.clone(), why };
-            let passphrase = asker.passphrase(&protected.place, wrong).map_err(locked)?;
+        for _ in 0..if self.has_given_up.get() { 0 } else { MAX_ATTEMPTS } {
+            let locked = |why| KeyError::Locked { location: protected.location.clone(), why };
+            let passphrase = prompter.passphrase(&protected.location, wrong).map_err(locked)?;
             match protected.open(&passphrase) {
                 Err(KeyError::Passphrase { error: PassphraseError::Wrong, .. }) => wrong = true,
                 outcome => return Ok((outcome?, passphrase)),
             }
         }
-        self.gave_up.set(true);
-        Err(KeyError::Passphrase { place: protected.place.clone(), error: PassphraseError::Wrong })
+        self.has_given_up.set(true);
+        Err(KeyError::Passphrase { location: protected.location.clone(), error: PassphraseError::Wrong })
     }
 
-    /// The credential of `profile`, checked against what it is bound to and what this machine trusts.
+    /// Returns the login of `profile`, after checking the seal's binding and this machine's trust.
     ///
     /// # Errors
-    /// [`VaultError`]; nothing has been sent anywhere.
-    pub fn credential(
+    /// [`VaultError`]; no request has been sent.
+    pub fn login(
         &self,
         profile: &Profile,
-        watcher: &dyn Watcher,
-        asker: &dyn Asker,
-    ) -> Result<SignIn, VaultError> {
+        reporter: &dyn Reporter,
+        prompter: &dyn Prompter,
+    ) -> Result<Login, VaultError> {
         if profile.name.is_env() {
             return self.environment_credential(profile);
         }
-        if let Some(renewed) = self.renewed(profile) {
-            return self.credential(&renewed, watcher, asker);
+        if let Some(renewed) = self.rotated_profile(profile) {
+            return self.login(&renewed, reporter, prompter);
         }
         match &profile.secret {
-            SecretPlace::Sealed(text) => {
-                let today = Binding::of(profile)?;
-                let opened = self.open(text, asker)?;
-                watcher.trace(&|| format!("{}: opened its secret", profile.name));
-                // Before the memory: a profile that its seal contradicts is not one to remember, nor to trust.
-                check_bound(&opened, &today, profile)?;
+            SecretLocation::Sealed(text) => {
+                let today = Binding::from_profile(profile)?;
+                let opened = self.open(text, prompter)?;
+                reporter.trace(&|| format!("{}: opened its secret", profile.name));
+                // Checked before trust: a profile that contradicts its seal must not be added to the trust store.
+                check_binding(&opened, &today, profile)?;
                 self.check_trust(profile)?;
-                Ok(SignIn { account: today.account, credential: opened.credential })
+                Ok(Login { account: today.account, credential: opened.credential })
             }
             place => {
                 self.check_trust(profile)?;
-                sourced(profile, fetch(place, &self.environment)?, watcher)
+                login_from_source(profile, fetch_netosecret(place, &self.environment)?, reporter)
             }
         }
     }
 
-    /// The same for who has an event loop, which goes on while a command that is the source of the secret runs. Nobody is
-    /// asked for anything.
+    /// Returns the login like [`Vault::login`], without blocking the event loop while a secret command runs.
+    /// The user is never asked.
     ///
     /// # Errors
-    /// As [`Vault::credential`].
-    pub async fn credential_beside(&self, profile: &Profile, watcher: &dyn Watcher) -> Result<SignIn, VaultError> {
-        let SecretPlace::Command(_) = &profile.secret else { return self.credential(profile, watcher, &()) };
+    /// As [`Vault::login`].
+    pub async fn login_async(&self, profile: &Profile, reporter: &dyn Reporter) -> Result<Login, VaultError> {
+        let SecretLocation::Command(_) = &profile.secret else { return self.login(profile, reporter, &()) };
         self.check_trust(profile)?;
         let (place, environment) = (profile.secret.clone(), self.environment.clone());
-        let fetched = tokio::task::spawn_blocking(move || fetch(&place, &environment)).await;
-        sourced(profile, fetched.unwrap_or(Err(SourceError::NoSource))?, watcher)
+        let fetched = tokio::task::spawn_blocking(move || fetch_netosecret(&place, &environment)).await;
+        login_from_source(profile, fetched.unwrap_or(Err(SourceError::NoSource))?, reporter)
     }
 
-    /// Opens a sealed text with this run's identity, without judging what it is bound to.
+    /// Decrypts a sealed text with this run's identities, without checking its binding.
     ///
     /// # Errors
     /// [`VaultError::Key`] or [`VaultError::Open`].
-    pub fn open(&self, text: &str, asker: &dyn Asker) -> Result<Opened, VaultError> {
+    pub fn open(&self, text: &str, prompter: &dyn Prompter) -> Result<OpenedSecret, VaultError> {
         if let Some(opened) = self.opened.borrow().get(text) {
             return Ok(opened.clone());
         }
-        let identities = self.identities(asker)?;
-        let opened = open(text, identities, asker, &self.environment)?;
-        if identities.need_plugins() {
+        let identities = self.identities(prompter)?;
+        let opened = open(text, identities, prompter, &self.environment)?;
+        if identities.has_plugin_keys() {
             self.opened.borrow_mut().insert(text.to_owned(), opened.clone());
         }
         Ok(opened)
     }
 
-    /// Seals a credential as [`seal`] does, with this run's surroundings for plugins.
+    /// Seals a credential with [`seal`], passing this run's environment to plugins.
     ///
     /// # Errors
     /// [`SealError`].
@@ -289,173 +296,175 @@ impl Vault {
         since: Date,
         keys: &[String],
         now: Timestamp,
-    ) -> Result<Sealed, SealError> {
+    ) -> Result<SealedSecret, SealError> {
         seal(binding, credential, id, since, keys, now, &self.environment)
     }
 
-    /// Whether this machine's identity opens what is sealed to `key`, as far as that is known without asking anybody.
+    /// Returns whether this machine's identity decrypts secrets sealed to `key`, as far as known without asking the
+    /// user.
     #[must_use]
-    pub fn is_own(&self, key: &str) -> bool {
+    pub fn is_own_key(&self, key: &str) -> bool {
         self.own_keys().iter().any(|mine| mine == key)
     }
 
-    /// The keys that a profile is to be sealed to. A key that came into the store from elsewhere is refused
-    /// until this machine has been told to trust it: whoever can edit the file could add their own. What the secret is
-    /// sealed to already (`inside` the seal, where nobody who only edits the file reaches) has had it; but a key that
-    /// would start a program here is trusted in so many words.
+    /// Returns the keys to seal the profile's secret to. An untrusted recipient from elsewhere is an error, because
+    /// anybody who can edit the file could add a key. Keys in `inside` are already recipients of the sealed secret and
+    /// pass. Plugin keys do not: they run a program on this machine, so each must be trusted explicitly.
     ///
     /// # Errors
-    /// [`VaultError::StrangeRecipient`] and [`VaultError::NoRecipient`].
+    /// [`VaultError::UntrustedRecipient`] and [`VaultError::NoRecipient`].
     pub fn trusted_keys(&self, store: &Store, profile: &Profile, inside: &[String]) -> Result<Vec<String>, VaultError> {
         let keys = store.recipient_keys(profile);
-        let memory = self.memory()?.borrow();
+        let trusted = self.trust_store()?.borrow();
         for (name, key) in &store.recipients {
-            let had_it = inside.contains(key) && plugin_of(key).is_none();
-            if keys.contains(key) && !had_it && !memory.knows_recipient(key) && !self.is_own(key) {
-                return Err(VaultError::StrangeRecipient(name.clone()));
+            let had_it = inside.contains(key) && plugin_program(key).is_none();
+            if keys.contains(key) && !had_it && !trusted.is_trusted_recipient(key) && !self.is_own_key(key) {
+                return Err(VaultError::UntrustedRecipient(name.clone()));
             }
         }
         if keys.is_empty() { Err(VaultError::NoRecipient) } else { Ok(keys) }
     }
 
-    /// What this machine trusts.
+    /// Returns this machine's trust store.
     ///
     /// # Errors
-    /// [`MemoryError`] when it cannot be read.
-    pub fn memory(&self) -> Result<&RefCell<Memory>, MemoryError> {
-        if let Some(memory) = self.memory.get() {
-            return Ok(memory);
+    /// [`TrustError`] if the trust store cannot be read.
+    pub fn trust_store(&self) -> Result<&RefCell<TrustStore>, TrustError> {
+        if let Some(trusted) = self.trust_store.get() {
+            return Ok(trusted);
         }
-        let loaded = Memory::load(&self.memory_path)?;
-        Ok(self.memory.get_or_init(|| RefCell::new(loaded)))
+        let loaded = TrustStore::load(&self.trust_path)?;
+        Ok(self.trust_store.get_or_init(|| RefCell::new(loaded)))
     }
 
-    /// Changes what this machine trusts: reads it again under its lock, so that nobody's change is lost.
+    /// Edits the trust store under its lock. The file is read again first, so that no change of another process is
+    /// lost.
     ///
     /// # Errors
-    /// [`MemoryError`] when it cannot be read or written.
-    pub fn change_memory(&self, _held: &Locked, change: impl FnOnce(&mut Memory)) -> Result<(), MemoryError> {
-        let mut memory = Memory::load(&self.memory_path)?;
-        change(&mut memory);
-        memory.save(&self.memory_path)?;
-        if let Some(cached) = self.memory.get() {
-            cached.replace(memory);
+    /// [`TrustError`] if the trust store cannot be read or written.
+    pub fn edit_trust_store(&self, _held: &LockGuard, change: impl FnOnce(&mut TrustStore)) -> Result<(), TrustError> {
+        let mut trusted = TrustStore::load(&self.trust_path)?;
+        change(&mut trusted);
+        trusted.save(&self.trust_path)?;
+        if let Some(cached) = self.trust_store.get() {
+            cached.replace(trusted);
         }
         Ok(())
     }
 
-    /// The lock of the memory.
+    /// Returns the lock of the trust store.
     #[must_use]
-    pub fn memory_lock(&self) -> Lock {
-        Lock::new(self.memory_path.with_extension("lock"))
+    pub fn trust_lock(&self) -> Lock {
+        Lock::new(self.trust_path.with_extension("lock"))
     }
 
-    /// The sealed profiles that this run saw for the first time, which its end remembers.
+    /// Takes the sealed profiles that this run saw for the first time. The caller adds them to the trust store.
     pub fn take_first_seen(&self) -> Vec<Profile> {
         self.first_seen.take()
     }
 
-    /// From now on `old` means `new`.
-    pub(super) fn note_renewed(&self, old: &Profile, new: &Profile) {
+    /// Records that `new` replaces `old` for the rest of this run.
+    pub(super) fn record_rotated(&self, old: &Profile, new: &Profile) {
         if let Some(note) = old.sealed.as_ref().filter(|note| Some(*note) != new.sealed.as_ref()) {
-            self.renewed.borrow_mut().insert((old.name.clone(), note.id.clone()), Rc::new(new.clone()));
+            self.rotated.borrow_mut().insert((old.name.clone(), note.id.clone()), Rc::new(new.clone()));
         }
     }
 
-    /// What `profile` is now, where this run gave it a new key since it was read.
-    pub(super) fn renewed(&self, profile: &Profile) -> Option<Rc<Profile>> {
-        let renewed = self.renewed.borrow();
+    /// Returns the current profile if this run rotated the key of `profile`.
+    pub(super) fn rotated_profile(&self, profile: &Profile) -> Option<Rc<Profile>> {
+        let renewed = self.rotated.borrow();
         if renewed.is_empty() {
             return None;
         }
         renewed.get(&(profile.name.clone(), profile.sealed.as_ref()?.id.clone())).cloned()
     }
 
-    /// A tag of what `NETOSECRET` holds, keyed so that it tells nothing of it.
+    /// Returns a keyed tag of `NETOSECRET` that does not reveal the secret.
     pub(super) fn env_tag(&self, device: &DeviceKey) -> Option<String> {
         let secret = self.env_secret.as_ref()?;
         let parts = format!("{}\0{}", secret.appkey.reveal(), secret.sharedsecret.reveal());
         Some(device.tag(zeroize::Zeroizing::new(parts).as_bytes()))
     }
 
-    fn environment_credential(&self, profile: &Profile) -> Result<SignIn, VaultError> {
+    fn environment_credential(&self, profile: &Profile) -> Result<Login, VaultError> {
         match &self.env_secret {
-            Some(secret) => Ok(sign_in(secret.clone())),
-            None => Ok(sign_in(fetch(&profile.secret, &self.environment)?)),
+            Some(secret) => Ok(login_from_secret(secret.clone())),
+            None => Ok(login_from_secret(fetch_netosecret(&profile.secret, &self.environment)?)),
         }
     }
 
-    /// The first sight of a sealed profile is trusted in silence: its seal protects it.
+    /// Checks that this machine trusts the profile. A sealed profile seen for the first time is trusted silently,
+    /// because its seal protects the profile.
     ///
     /// # Errors
-    /// As [`Vault::see_trust`].
+    /// As [`Vault::trust_status`].
     pub(super) fn check_trust(&self, profile: &Profile) -> Result<(), VaultError> {
-        if self.see_trust(profile)? == Verdict::FirstSight {
+        if self.trust_status(profile)? == TrustStatus::FirstUse {
             self.first_seen.borrow_mut().push(profile.clone());
         }
         Ok(())
     }
 
-    /// What this machine says of a profile that it does not distrust; nothing is noted of the first sight.
+    /// Returns the trust status of a profile that is not distrusted. A profile seen for the first time is not recorded.
     ///
     /// # Errors
     /// [`VaultError::Changed`] or [`VaultError::UntrustedSource`].
-    pub fn see_trust(&self, profile: &Profile) -> Result<Verdict, VaultError> {
-        match self.memory()?.borrow().verdict(profile) {
-            Verdict::Changed(changes) => {
+    pub fn trust_status(&self, profile: &Profile) -> Result<TrustStatus, VaultError> {
+        match self.trust_store()?.borrow().status(profile) {
+            TrustStatus::Changed(changes) => {
                 Err(VaultError::Changed(changes.into_iter().map(|change| change.field).collect()))
             }
-            Verdict::UntrustedSource(source) => Err(VaultError::UntrustedSource(source)),
+            TrustStatus::UntrustedSource(source) => Err(VaultError::UntrustedSource(source)),
             good => Ok(good),
         }
     }
 }
 
 impl VaultError {
-    /// Whether nothing is wrong but that this run's keys are not the ones, or that there are none.
+    /// Returns whether the only problem is that this run has no identity, or that its identities are not recipients.
     #[must_use]
-    pub fn is_for_others(&self) -> bool {
+    pub fn is_wrong_identity(&self) -> bool {
         matches!(self, Self::Key(_) | Self::Open(OpenError::WrongIdentity))
     }
 
-    /// Whether all that was missing is somebody to ask.
+    /// Returns whether the only problem is that the user could not be asked.
     #[must_use]
-    pub fn wants_a_person(&self) -> bool {
+    pub fn needs_interaction(&self) -> bool {
         matches!(
             self,
-            Self::Key(KeyError::Locked { why: Unanswered::Nobody, .. })
-                | Self::Open(OpenError::Plugin(PluginError::Unanswered { why: Unanswered::Nobody, .. }))
+            Self::Key(KeyError::Locked { why: PrompterError::Unavailable, .. })
+                | Self::Open(OpenError::Plugin(PluginError::Unanswered { why: PrompterError::Unavailable, .. }))
         )
     }
 }
 
-/// A passphrase from a file: its text without the line end.
+/// Reads a passphrase from a file, without the line end.
 ///
 /// # Errors
-/// [`KeyError::Disk`] when it cannot be read, or others can.
+/// [`KeyError::Disk`] if the file cannot be read, or if other users can read the file.
 pub fn read_passphrase(path: &Path) -> Result<Secret, KeyError> {
     let bytes = zeroize::Zeroizing::new(disk::read(path, PASSPHRASE_RULES)?);
-    // Replaced by another character, what is no UTF-8 would be another passphrase elsewhere.
+    // Lossy decoding would silently change a passphrase that is not UTF-8.
     let text = std::str::from_utf8(&bytes).map_err(|_| KeyError::PassphraseText(path.to_path_buf()))?;
     Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
-/// Fails unless the opened secret belongs to the profile as it is declared today.
+/// Checks that the opened secret belongs to the profile as declared today.
 ///
 /// # Errors
 /// [`VaultError::Mismatch`], naming the field.
-pub fn check_bound(opened: &Opened, today: &Binding, profile: &Profile) -> Result<(), VaultError> {
-    opened.check(today, profile.sealed.as_ref()).map_err(VaultError::Mismatch)
+pub fn check_binding(opened: &OpenedSecret, today: &Binding, profile: &Profile) -> Result<(), VaultError> {
+    opened.check_binding(today, profile.sealed.as_ref()).map_err(VaultError::Mismatch)
 }
 
-fn sourced(profile: &Profile, secret: NetoSecret, watcher: &dyn Watcher) -> Result<SignIn, VaultError> {
-    watcher.trace(&|| format!("{}: its source gave a NETOSECRET", profile.name));
-    secret.agrees(profile).map_err(VaultError::Disagrees)?;
-    Ok(sign_in(secret))
+fn login_from_source(profile: &Profile, secret: NetoSecret, reporter: &dyn Reporter) -> Result<Login, VaultError> {
+    reporter.trace(&|| format!("{}: its source gave a NETOSECRET", profile.name));
+    secret.check_profile(profile).map_err(VaultError::SourceMismatch)?;
+    Ok(login_from_secret(secret))
 }
 
-fn sign_in(secret: NetoSecret) -> SignIn {
-    SignIn {
+fn login_from_secret(secret: NetoSecret) -> Login {
+    Login {
         account: Account::ApiKey { shortname: secret.shortname, appname: secret.appname },
         credential: Credential::ApiKey { appkey: secret.appkey, sharedsecret: secret.sharedsecret },
     }

@@ -1,38 +1,40 @@
-//! Rotations from their beginning to their end: of many profiles at once, and of the one that somebody is about to sign in
-//! to.
+//! Complete rotations: of many profiles at once, and of one profile before its next login.
 
-use super::new_key::Now;
-use super::record::{Rotation, Stage};
-use super::store_keys::sound;
-use super::{Kind, Rotated, RotationError};
-use crate::disk::{DiskError, Locked};
+use super::new_key::StoredProfile;
+use super::record::{Rotated, Rotation, RotationKind, Stage};
+use super::store_keys::valid_profile;
+use crate::disk::{DiskError, LockGuard};
 use crate::fusion::{ApiKey, FusionError};
 use crate::profile::{Profile, ProfileName};
-use crate::session::{Access, Declared, Jobs, Session, SessionError, Want, Warning};
+use crate::session::concurrent::Jobs;
+use crate::session::error::{RotationError, SessionError};
+use crate::session::pipeline::Session;
+use crate::session::reporter::Warning;
+use crate::session::request::{AccessToken, LoadedProfile, TokenRequest};
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
-/// So many keys go into the store in one change. Until then the old ones are dead for whoever reads the store, so it is
-/// not more than are asked for in some seconds.
-const BATCH: usize = 64;
+/// Number of keys written to the store in one change. The store holds dead keys until this change, so a batch takes
+/// only some seconds.
+const BATCH_SIZE: usize = 64;
 
 impl Session<'_> {
-    /// Gives each of the profiles a new key, `jobs` of them at once; `each` gets every result as it comes, in no order. Once
-    /// it breaks no other key is changed, and what was changed is stored. Where the store cannot be written, no other key is
-    /// changed either.
+    /// Rotates the keys of several profiles, `jobs` of them at once. `each` receives the results as they arrive, in any
+    /// order. Once `each` breaks, no further key is changed, and changed keys are stored. If the store cannot be
+    /// written, no further key is changed either.
     ///
     /// # Errors
-    /// [`SessionError::Runtime`]; what goes wrong with one profile goes to `each`.
+    /// [`SessionError::Runtime`]; an error of a single profile goes to `each`.
     pub fn rotate_each(
         &self,
         profiles: &[&Profile],
-        kind: Kind,
+        kind: RotationKind,
         jobs: Jobs,
         mut each: impl FnMut(&ProfileName, Result<Rotated, SessionError>) -> ControlFlow<()>,
     ) -> Result<(), SessionError> {
-        self.is_fleet.set(profiles.len() > 1);
+        self.is_concurrent.set(profiles.len() > 1);
         self.block_on(async {
-            let mut batches = profiles.chunks(BATCH);
+            let mut batches = profiles.chunks(BATCH_SIZE);
             while let Some(batch) = batches.next() {
                 match self.rotate_batch(batch, kind, jobs, &mut each).await {
                     Ok(ControlFlow::Continue(())) => {}
@@ -49,20 +51,20 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// As many as go into the store together; whether `each` broke.
+    /// Rotates one batch and stores its keys in one change. Returns whether `each` broke.
     ///
     /// # Errors
-    /// Why the store cannot be written.
+    /// Reason why the store cannot be written.
     async fn rotate_batch(
         &self,
         batch: &[&Profile],
-        kind: Kind,
+        kind: RotationKind,
         jobs: Jobs,
         each: &mut impl FnMut(&ProfileName, Result<Rotated, SessionError>) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, Rc<SessionError>> {
         let mut answered = Vec::with_capacity(batch.len());
         let work = async |profile: &Profile| (profile.name.clone(), self.begin_or_resume(profile, kind).await);
-        let asked = self.each_here(batch.iter().copied(), jobs, work, |(name, result)| match result {
+        let asked = self.run_each_in_loop(batch.iter().copied(), jobs, work, |(name, result)| match result {
             Ok(Some(rotation)) => {
                 answered.push(rotation);
                 ControlFlow::Continue(())
@@ -71,192 +73,194 @@ impl Session<'_> {
             Err(error) => each(&name, Err(error)),
         });
         let all_asked = asked.await;
-        let stored = match self.put(&answered).await {
+        let stored = match self.store_keys(&answered).await {
             Ok(stored) => stored,
             Err(error) => {
                 let why = Rc::new(error);
                 let not_stored = || RotationError::NotStored(Rc::clone(&why)).into();
-                let told = answered.iter().try_for_each(|rotation| each(&rotation.profile, Err(not_stored())));
-                return if told.is_break() { Ok(told) } else { Err(why) };
+                let flow = answered.iter().try_for_each(|rotation| each(&rotation.profile, Err(not_stored())));
+                return if flow.is_break() { Ok(flow) } else { Err(why) };
             }
         };
         let (stored, overtaken): (Vec<_>, Vec<_>) = answered.into_iter().zip(stored).partition(|(_, stored)| *stored);
-        let told = overtaken
+        let flow = overtaken
             .iter()
             .try_for_each(|(rotation, _)| each(&rotation.profile, Err(RotationError::Overtaken.into())));
         let prove = async |(rotation, _): (Rotation, bool)| {
-            let proved = self.prove_alone(&rotation).await;
+            let proved = self.lock_and_verify(&rotation).await;
             let done = if rotation.beside.is_some() { Rotated::Beside } else { Rotated::Replaced };
             (rotation.profile, proved.map(|()| done(rotation.key.appname)))
         };
-        let proved = self.each_here(stored, jobs, prove, |(name, result)| each(&name, result)).await;
-        let broke = [all_asked, told, proved].iter().any(ControlFlow::is_break);
+        let proved = self.run_each_in_loop(stored, jobs, prove, |(name, result)| each(&name, result)).await;
+        let broke = [all_asked, flow, proved].iter().any(ControlFlow::is_break);
         Ok(if broke { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
-    /// Brings a profile as far as a new key; nothing where another neto gave it one since `profile` was read.
-    async fn begin_or_resume(&self, profile: &Profile, kind: Kind) -> Result<Option<Rotation>, SessionError> {
-        let held = self.own(&profile.name).await?;
-        let store = self.store_now()?;
-        let now = Now { store: &store, profile: sound(&store, &profile.name)? };
+    /// Begins or resumes a rotation until the new key is on disk. Returns `None` if another process rotated the key
+    /// since `profile` was read.
+    async fn begin_or_resume(&self, profile: &Profile, kind: RotationKind) -> Result<Option<Rotation>, SessionError> {
+        let held = self.lock_profile(&profile.name).await?;
+        let store = self.current_store()?;
+        let current = StoredProfile { store: &store, profile: valid_profile(&store, &profile.name)? };
         if let Some(rotation) = self.rotations.load(&profile.name)?
-            && let Some(rotation) = self.resume(rotation, now, &held).await?
+            && let Some(rotation) = self.resume(rotation, current, &held).await?
         {
             return Ok(Some(rotation));
         }
-        if now.profile.sealed.as_ref().map(|note| &note.id) != profile.sealed.as_ref().map(|note| &note.id) {
+        if current.profile.sealed.as_ref().map(|note| &note.id) != profile.sealed.as_ref().map(|note| &note.id) {
             return Ok(None);
         }
-        self.begin(now, kind, &held).await.map(Some)
+        self.begin(current, kind, &held).await.map(Some)
     }
 
-    /// Where another neto went on with it meanwhile, there is nothing left to do.
-    async fn prove_alone(&self, rotation: &Rotation) -> Result<(), SessionError> {
-        let held = self.own(&rotation.profile).await?;
-        let store = self.store_now()?;
-        self.prove(rotation, sound(&store, &rotation.profile)?, &held).await.map(drop)
+    /// Locks the profile and verifies its new key.
+    async fn lock_and_verify(&self, rotation: &Rotation) -> Result<(), SessionError> {
+        let held = self.lock_profile(&rotation.profile).await?;
+        let store = self.current_store()?;
+        self.verify_new_key(rotation, valid_profile(&store, &rotation.profile)?, &held).await.map(drop)
     }
 
-    /// Finishes what an earlier neto began for a profile that somebody is about to sign in to, while its lock is held;
-    /// nothing where there is nothing. Where it cannot be finished, a token that still does is better than none.
-    pub(in crate::session) async fn finish_begun(
+    /// Finishes the rotation before a login to the profile, under its lock. Returns `None` if no rotation is
+    /// unfinished. If the rotation cannot be finished, the cached token is returned while it is usable.
+    pub(in crate::session) async fn finish_or_use_cached(
         &self,
         profile: &Profile,
-        held: &Locked,
-    ) -> Result<Option<Access>, SessionError> {
-        if !self.rotations.has(&profile.name) {
+        held: &LockGuard,
+    ) -> Result<Option<AccessToken>, SessionError> {
+        if !self.rotations.is_begun(&profile.name) {
             return Ok(None);
         }
-        self.watcher.warn(Warning::Finishing(&profile.name));
-        let error = match self.finish(profile, held).await {
+        self.reporter.warn(Warning::Finishing(&profile.name));
+        let error = match self.try_finish(profile, held).await {
             Ok(access) => return Ok(access),
-            // The server was just asked with the cached token, and did not take it.
+            // The server has just refused the cached token.
             Err(error @ SessionError::Rotation(RotationError::Lost)) => return Err(error),
-            // Who is asked without the lock comes back.
-            Err(SessionError::Vault(error)) if error.wants_a_person() => return Err(error.into()),
+            // The caller releases the lock, asks the user and retries.
+            Err(SessionError::Vault(error)) if error.needs_interaction() => return Err(error.into()),
             Err(error) => error,
         };
-        let Some(access) = self.usable(profile) else { return Err(error) };
-        self.watcher.warn(Warning::Unfinished { profile: &profile.name, error: &error });
+        let Some(access) = self.usable_cached(profile) else { return Err(error) };
+        self.reporter.warn(Warning::Unfinished { profile: &profile.name, error: &error });
         Ok(Some(access))
     }
 
-    async fn finish(&self, profile: &Profile, held: &Locked) -> Result<Option<Access>, SessionError> {
+    async fn try_finish(&self, profile: &Profile, held: &LockGuard) -> Result<Option<AccessToken>, SessionError> {
         let name = &profile.name;
         let Some(rotation) = self.rotations.load(name)? else { return Ok(None) };
-        let store = self.store_now()?;
-        let now = Now { store: &store, profile: sound(&store, name)? };
-        let Some(rotation) = self.resume(rotation, now, held).await? else { return Ok(None) };
-        if self.put(std::slice::from_ref(&rotation)).await? != [true] {
+        let store = self.current_store()?;
+        let current = StoredProfile { store: &store, profile: valid_profile(&store, name)? };
+        let Some(rotation) = self.resume(rotation, current, held).await? else { return Ok(None) };
+        if self.store_keys(std::slice::from_ref(&rotation)).await? != [true] {
             return Err(RotationError::Overtaken.into());
         }
-        let store = self.store_now()?;
-        let now = sound(&store, name)?;
-        // Who is about to sign in read the store before.
-        self.vault.note_renewed(profile, now);
-        self.prove(&rotation, now, held).await.map(Some)
+        let store = self.current_store()?;
+        let rotated = valid_profile(&store, name)?;
+        // The login that follows uses a profile that was read before.
+        self.vault.record_rotated(profile, rotated);
+        self.verify_new_key(&rotation, rotated, held).await.map(Some)
     }
 
-    /// Finishes what an earlier neto began for a profile, for who wants its credential: that may be dead, though a cached
-    /// token is good. Nobody is asked for anything.
+    /// Finishes the rotation for a caller that needs the credential. The credential may be dead even if the cached
+    /// token is valid. The user is never asked.
     ///
     /// # Errors
-    /// [`SessionError`]; `Rotation(Unfinished)` where no server is to be asked.
-    pub async fn settle(&self, profile: &Profile, want: Want) -> Result<(), SessionError> {
-        if profile.name.is_env() || !self.rotations.has(&profile.name) {
+    /// [`SessionError`]; `Rotation(Unfinished)` with `--offline`.
+    pub async fn finish_rotation(&self, profile: &Profile, request: TokenRequest) -> Result<(), SessionError> {
+        if profile.name.is_env() || !self.rotations.is_begun(&profile.name) {
             return Ok(());
         }
-        if want.offline {
+        if request.offline {
             return Err(RotationError::Unfinished.into());
         }
-        let held = self.own(&profile.name).await?;
-        self.finish_begun(profile, &held).await.map(drop)
+        let held = self.lock_profile(&profile.name).await?;
+        self.finish_or_use_cached(profile, &held).await.map(drop)
     }
 
-    /// The same on an event loop of its own, where somebody may be asked.
+    /// Finishes the rotation like [`Session::finish_rotation`] on a new event loop; may ask the user.
     ///
     /// # Errors
-    /// As [`Session::settle`].
-    pub fn settle_alone(&self, profile: &Profile, want: Want) -> Result<(), SessionError> {
-        if self.rotations.has(&profile.name) {
-            self.vault.unlock(profile, self.watcher)?;
-            self.block_on(self.settle(profile, want))??;
+    /// As [`Session::finish_rotation`].
+    pub fn finish_rotation_blocking(&self, profile: &Profile, request: TokenRequest) -> Result<(), SessionError> {
+        if self.rotations.is_begun(&profile.name) {
+            self.vault.unlock(profile, self.reporter)?;
+            self.block_on(self.finish_rotation(profile, request))??;
         }
         Ok(())
     }
 
-    /// Removes the first key, beside which `profile` got a second one, at the server; its name.
+    /// Removes the first key of `profile` at the server, after a second key was created. Returns the name of the
+    /// removed key.
     ///
     /// # Errors
-    /// `Rotation` with `NoSecondKey`, `StillUsed` or `Unfinished`; else what the server says.
-    pub async fn finish_beside(&self, profile: &Profile) -> Result<String, SessionError> {
-        if self.rotations.has(&profile.name) {
+    /// `Rotation` with `NoSecondKey`, `StillUsed` or `Unfinished`; else the error of the request.
+    pub async fn remove_first_key(&self, profile: &Profile) -> Result<String, SessionError> {
+        if self.rotations.is_begun(&profile.name) {
             return Err(RotationError::Unfinished.into());
         }
-        let kept = self.rotations.kept(&profile.name).map_err(RotationError::Disk)?;
+        let kept = self.rotations.finished(&profile.name).map_err(RotationError::Disk)?;
         let second = kept.into_iter().find_map(|rotation| rotation.beside.clone().map(|first| (rotation, first)));
         let Some((mut rotation, first)) = second else { return Err(RotationError::NoSecondKey.into()) };
-        let store = self.store_now()?;
-        if let Some(user) = store.user_of(profile, &first) {
+        let store = self.current_store()?;
+        if let Some(user) = store.profile_with_key(profile, &first) {
             return Err(RotationError::StillUsed { user: user.name.clone(), appname: first }.into());
         }
-        let access = self.obtain(Declared { profile, reading: None }, Want::default()).await?;
+        let access = self.obtain(LoadedProfile { profile, reading: None }, TokenRequest::default()).await?;
         let call = ApiKey::remove(&first).map_err(RotationError::Name)?;
-        match self.told(profile, &access, &call, |_| Ok(())).await {
-            // It is gone already, as by a run that was ended before it could write so.
+        match self.call_and_parse(profile, &access, &call, |_| Ok(())).await {
+            // An interrupted run may have removed the key already.
             Ok(()) | Err(SessionError::Fusion(FusionError::Status { status: 404, .. })) => {}
             Err(error) => return Err(error),
         }
         rotation.beside = None;
-        self.rotations.keep(&rotation).map_err(RotationError::Disk)?;
+        self.rotations.save_finished(&rotation).map_err(RotationError::Disk)?;
         Ok(first)
     }
 
-    /// The profiles with a rotation that was begun and is not finished.
+    /// Returns the profiles with an unfinished rotation.
     ///
     /// # Errors
-    /// [`DiskError`] when they cannot be listed.
-    pub fn unfinished(&self) -> Result<Vec<ProfileName>, DiskError> {
-        self.rotations.begun()
+    /// [`DiskError`] if the directory cannot be listed.
+    pub fn unfinished_rotations(&self) -> Result<Vec<ProfileName>, DiskError> {
+        self.rotations.begun_profiles()
     }
 
-    /// Whether a rotation was begun for a profile and is not finished.
+    /// Returns whether the profile has an unfinished rotation.
     #[must_use]
-    pub fn is_begun(&self, profile: &ProfileName) -> bool {
-        self.rotations.has(profile)
+    pub fn has_unfinished_rotation(&self, profile: &ProfileName) -> bool {
+        self.rotations.is_begun(profile)
     }
 
-    /// Whether the cached token of a profile may be all that opens the way to its key.
+    /// Returns whether the profile's cached token may be the only access to its key.
     ///
     /// # Errors
-    /// [`RotationError`] when what was begun cannot be read.
-    pub fn needs_its_token(&self, profile: &ProfileName) -> Result<bool, RotationError> {
+    /// [`RotationError`] if the rotation cannot be read.
+    pub fn needs_cached_token(&self, profile: &ProfileName) -> Result<bool, RotationError> {
         Ok(self.rotations.load(profile)?.is_some_and(|rotation| rotation.stage == Stage::Asked))
     }
 
-    /// The newest key of a profile that is kept here, stored or not.
+    /// Returns the newest key of a profile that is kept on this machine, stored or not.
     ///
     /// # Errors
-    /// [`RotationError`] when it cannot be read.
+    /// [`RotationError`] if the key cannot be read.
     pub fn newest_key(&self, profile: &ProfileName) -> Result<Option<Rotation>, RotationError> {
         let begun = self.rotations.load(profile)?.filter(|rotation| rotation.sealed().is_some());
         Ok(match begun {
             Some(rotation) => Some(rotation),
-            None => self.rotations.kept(profile)?.into_iter().next(),
+            None => self.rotations.finished(profile)?.into_iter().next(),
         })
     }
 
-    /// The profile is about to have another credential, or none: what was begun for it does not matter any more. A key that
-    /// came of it is kept. The caller holds the profile's lock.
+    /// Abandons the rotation of a profile that gets another credential or none. A new key of the rotation is kept. The
+    /// caller holds the profile's lock.
     ///
     /// # Errors
-    /// [`RotationError`] when it cannot be read or removed.
-    pub fn abandon(&self, profile: &ProfileName, _held: &Locked) -> Result<(), RotationError> {
+    /// [`RotationError`] if the rotation cannot be read or removed.
+    pub fn abandon_rotation(&self, profile: &ProfileName, _held: &LockGuard) -> Result<(), RotationError> {
         match self.rotations.load(profile) {
             Ok(None) => Ok(()),
-            Ok(Some(rotation)) => Ok(self.rotations.set_aside(&rotation)?),
-            // What cannot be read is of no use to anybody.
-            Err(RotationError::Damaged(_)) => Ok(self.rotations.forget(profile)?),
+            Ok(Some(rotation)) => Ok(self.rotations.finish(&rotation)?),
+            // A damaged file cannot be resumed.
+            Err(RotationError::Damaged(_)) => Ok(self.rotations.remove(profile)?),
             Err(error) => Err(error),
         }
     }

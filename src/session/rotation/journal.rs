@@ -1,102 +1,103 @@
-//! The files of the rotations: those begun, one a profile, and the keys that came of those that are done.
+//! Files of the rotations: unfinished ones, one per profile, and the new keys of finished ones.
 
-use super::RotationError;
 use super::record::{Rotation, Stage, VERSION};
-use crate::disk::{self, DiskError, Durability, Privacy, Rules};
+use crate::disk::{self, DiskError, Durability, Privacy, ReadRules};
 use crate::profile::ProfileName;
+use crate::session::error::RotationError;
 use jiff::{SignedDuration, Timestamp};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// A credential sealed to a thousand recipients fits.
-const RULES: Rules = Rules { cap: 1024 * 1024, privacy: Privacy::Own };
+/// A credential sealed to a thousand recipients fits into 1 MiB.
+const RULES: ReadRules = ReadRules { cap: 1024 * 1024, privacy: Privacy::Own };
 
-/// The end of every file's name.
+/// Extension of all files.
 const SUFFIX: &str = ".json";
 
-/// Between the profile and the credential's id in the names of those that are done; no name of a profile holds it.
-const AT: char = '@';
+/// Separator of profile and credential id in the names of finished files. Profile names cannot contain this character.
+const SEPARATOR: char = '@';
 
-/// How long a key is kept: the store may be lost before it is pushed.
-const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Time that a finished key is kept, because the store may be lost before it is pushed.
+const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// The two folders.
+/// Directories of unfinished and of finished rotations.
 #[derive(Debug)]
-pub(in crate::session) struct Rotations {
+pub(in crate::session) struct RotationJournal {
     begun: PathBuf,
     done: PathBuf,
 }
 
-impl Rotations {
-    /// Below the folder of a store's state.
+impl RotationJournal {
+    /// Creates a journal below the state directory of a store. Reads no file.
     pub(in crate::session) fn new(state: &Path) -> Self {
         Self { begun: state.join("rotations"), done: state.join("rotated") }
     }
 
-    /// Those begun, and those done.
-    pub(in crate::session) fn folders(&self) -> [&Path; 2] {
+    /// Returns the directories of unfinished and of finished rotations.
+    pub(in crate::session) fn directories(&self) -> [&Path; 2] {
         [&self.begun, &self.done]
     }
 
-    /// What was begun for a profile and is not finished.
+    /// Reads the unfinished rotation of a profile.
     pub(super) fn load(&self, profile: &ProfileName) -> Result<Option<Rotation>, RotationError> {
         load(&self.file(profile))
     }
 
-    /// The same for those who need to know only whether there is one.
-    pub(super) fn has(&self, profile: &ProfileName) -> bool {
+    /// Returns whether a profile has an unfinished rotation, without reading the file.
+    pub(super) fn is_begun(&self, profile: &ProfileName) -> bool {
         self.file(profile).exists()
     }
 
-    /// Writes how far it came, durably.
+    /// Writes the unfinished rotation durably.
     pub(super) fn save(&self, rotation: &Rotation) -> Result<(), DiskError> {
         write(&self.file(&rotation.profile), rotation)?;
-        disk::clear_leftovers(&self.begun);
+        disk::remove_stale_temp_files(&self.begun);
         Ok(())
     }
 
-    /// Nothing was changed, or it does not matter any more.
-    pub(super) fn forget(&self, profile: &ProfileName) -> Result<(), DiskError> {
+    /// Removes the unfinished rotation, because the key is unchanged or the rotation does not matter anymore.
+    pub(super) fn remove(&self, profile: &ProfileName) -> Result<(), DiskError> {
         disk::remove_durably(&self.file(profile))
     }
 
-    /// It is done, or overtaken: what came of it is kept.
-    pub(super) fn set_aside(&self, rotation: &Rotation) -> Result<(), DiskError> {
+    /// Removes the rotation from the unfinished ones and keeps its new key, if any.
+    pub(super) fn finish(&self, rotation: &Rotation) -> Result<(), DiskError> {
         if rotation.sealed().is_some() {
-            self.keep(rotation)?;
+            self.save_finished(rotation)?;
         }
-        self.forget(&rotation.profile)
+        self.remove(&rotation.profile)
     }
 
-    /// Writes one of those that are done.
-    pub(super) fn keep(&self, rotation: &Rotation) -> Result<(), DiskError> {
+    /// Writes the new key to the directory of finished rotations.
+    pub(super) fn save_finished(&self, rotation: &Rotation) -> Result<(), DiskError> {
         let Stage::Answered(sealed) = &rotation.stage else { return Ok(()) };
-        write(&self.done.join(format!("{}{AT}{}{SUFFIX}", rotation.profile, sealed.note.id)), rotation)
+        write(&self.done.join(format!("{}{SEPARATOR}{}{SUFFIX}", rotation.profile, sealed.note.id)), rotation)
     }
 
-    /// The profiles for which something was begun and is not finished, in the order of their names.
-    pub(super) fn begun(&self) -> Result<Vec<ProfileName>, DiskError> {
+    /// Returns the profiles with an unfinished rotation, sorted by name.
+    pub(super) fn begun_profiles(&self) -> Result<Vec<ProfileName>, DiskError> {
         let name = |file: OsString| file.to_str()?.strip_suffix(SUFFIX)?.parse().ok();
-        let mut names: Vec<ProfileName> = names(&self.begun)?.into_iter().filter_map(name).collect();
+        let mut names: Vec<ProfileName> = file_names(&self.begun)?.into_iter().filter_map(name).collect();
         names.sort();
         Ok(names)
     }
 
-    /// The keys of a profile that are kept, the newest first. A file of no use counts as none.
-    pub(super) fn kept(&self, profile: &ProfileName) -> Result<Vec<Rotation>, DiskError> {
-        let own = format!("{profile}{AT}");
+    /// Reads the finished rotations of a profile, newest first. Unreadable files are skipped.
+    pub(super) fn finished(&self, profile: &ProfileName) -> Result<Vec<Rotation>, DiskError> {
+        let own = format!("{profile}{SEPARATOR}");
         let is_own = |file: &OsString| file.to_str().is_some_and(|file| file.starts_with(&own));
-        let files = names(&self.done)?.into_iter().filter(is_own);
+        let files = file_names(&self.done)?.into_iter().filter(is_own);
         let mut kept: Vec<Rotation> = files.filter_map(|file| load(&self.done.join(file)).ok()?).collect();
         kept.sort_by_key(|rotation| std::cmp::Reverse(rotation.began_at));
         Ok(kept)
     }
 
-    /// Removes what was kept for long enough. Best effort; a key that still stands beside an older one stays.
+    /// Removes finished rotations older than [`RETENTION`], ignoring errors. A second key stays until the first key is
+    /// removed.
     pub(super) fn clear_old(&self, now: Timestamp) {
-        for file in names(&self.done).unwrap_or_default() {
+        for file in file_names(&self.done).unwrap_or_default() {
             let path = self.done.join(file);
-            let is_old = |kept: &Rotation| kept.beside.is_none() && now.duration_since(kept.began_at) > KEPT;
+            let is_old = |kept: &Rotation| kept.beside.is_none() && now.duration_since(kept.began_at) > RETENTION;
             if load(&path).is_ok_and(|kept| kept.as_ref().is_some_and(is_old)) {
                 let _ = disk::remove(&path);
             }
@@ -108,8 +109,8 @@ impl Rotations {
     }
 }
 
-fn names(folder: &Path) -> Result<Vec<OsString>, DiskError> {
-    match disk::names(folder) {
+fn file_names(directory: &Path) -> Result<Vec<OsString>, DiskError> {
+    match disk::entry_names(directory) {
         Err(error) if error.is_absent() => Ok(Vec::new()),
         names => names,
     }

@@ -1,94 +1,114 @@
-//! One rotation as it lies on disk.
+//! Record of one rotation, as saved on disk.
 
 use crate::fusion::KeyTerms;
-use crate::profile::{Edit, Profile, ProfileName, Section, Value};
-use crate::secret::Sealed;
+use crate::profile::{Edit, EditValue, Profile, ProfileName, Section};
+use crate::secret::SealedSecret;
 use crate::token::Fingerprint;
 use jiff::Timestamp;
 use jiff::fmt::serde::timestamp::second;
 use serde::{Deserialize, Serialize};
 
-/// The version of the file that this program writes and reads.
+/// Version of the file format.
 pub(super) const VERSION: u8 = 1;
 
-/// What was begun, and how far it came. Nothing of it is open: the key is sealed.
+/// Kind of rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RotationKind {
+    /// Replaces the old key, which stops working at once.
+    InPlace,
+    /// Creates a second key; the old key works until it is removed.
+    Beside,
+}
+
+/// Result of rotating one profile's key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rotated {
+    /// The new key, with this name, replaced the old key.
+    Replaced(String),
+    /// The profile has a second key with this name, and the old key still works.
+    Beside(String),
+    /// Another process rotated the key while this process waited.
+    ByAnother,
+}
+
+/// Rotation and its stage. The record holds no plaintext secret; the new key is sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rotation {
     pub(super) v: u8,
-    /// Whose key.
+    /// Profile whose key is rotated.
     pub profile: ProfileName,
-    /// What its tokens were issued for when it began: url, tenant, name and credential.
+    /// Fingerprint of the profile's tokens at the start: URL, tenant, key name and credential.
     pub(super) began_with: Fingerprint,
-    /// When it began, in whole seconds.
+    /// Start of the rotation, in whole seconds.
     #[serde(with = "second::required")]
     pub began_at: Timestamp,
-    /// The name of the first key, where the new one is a second one beside it that is still to be removed.
+    /// Name of the first key, if the new key is a second key and the first is not removed yet.
     pub beside: Option<String>,
-    /// The new key, with the roles and the description that it has to keep.
+    /// Terms of the new key: the roles and the description must stay.
     pub key: KeyTerms,
-    /// How far it came.
+    /// Progress of the rotation.
     pub stage: Stage,
 }
 
-/// How far a rotation came; whether the store has the key is for the store to say.
+/// Progress of a rotation. Whether the key is stored is read from the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Stage {
-    /// The server is asked, or about to be.
+    /// The request for the key was sent, or is about to be sent.
     Asked,
-    /// The server gave a key: the credential as the store is to have it.
-    Answered(Sealed),
+    /// The server returned a key; holds the credential sealed for the store.
+    Answered(SealedSecret),
 }
 
-/// How a rotation stands to a profile.
+/// Relation of a rotation to a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// The profile has the credential that it began with.
+pub(super) enum RotationStatus {
+    /// The profile still has the credential that the rotation began with.
     Pending,
-    /// The profile has the new one.
+    /// The profile has the new credential.
     Stored,
-    /// The profile has neither.
+    /// The profile has a third credential.
     Overtaken,
 }
 
 impl Rotation {
-    /// The new credential, once it came.
+    /// Returns the new credential, if the server has returned a key.
     #[must_use]
-    pub fn sealed(&self) -> Option<&Sealed> {
+    pub fn sealed(&self) -> Option<&SealedSecret> {
         match &self.stage {
             Stage::Asked => None,
             Stage::Answered(sealed) => Some(sealed),
         }
     }
 
-    /// How it stands to the profile, whose tokens are issued for `now`.
-    pub(super) fn standing(&self, profile: &Profile, now: Option<&Fingerprint>) -> Standing {
+    /// Returns the relation to the profile, whose tokens have the fingerprint `now`.
+    pub(super) fn status_for(&self, profile: &Profile, now: Option<&Fingerprint>) -> RotationStatus {
         let id = profile.sealed.as_ref().map(|note| &note.id);
         if self.sealed().is_some_and(|sealed| Some(&sealed.note.id) == id) {
-            Standing::Stored
+            RotationStatus::Stored
         } else if now == Some(&self.began_with) {
-            Standing::Pending
+            RotationStatus::Pending
         } else {
-            Standing::Overtaken
+            RotationStatus::Overtaken
         }
     }
 
-    /// What the store is to say, once the key came.
+    /// Returns the edits that write the new key to the store; none before the server has returned a key.
     #[must_use]
     pub fn edits(&self) -> Vec<Edit> {
         let Some(sealed) = self.sealed() else { return Vec::new() };
         let appname = Edit::Set {
             section: Section::Profile(self.profile.clone()),
             key: vec!["appname".to_owned()],
-            value: Value::Text(self.key.appname.clone()),
+            value: EditValue::Text(self.key.appname.clone()),
         };
         std::iter::once(appname).chain(sealed.edits(&self.profile)).collect()
     }
 
-    /// The profile as it is declared with the new key, as far as a seal binds it.
+    /// Returns the profile with the name of the new key. All other fields that a seal binds are unchanged.
     #[must_use]
-    pub fn declared(&self, profile: &Profile) -> Profile {
+    pub fn profile_with_new_key(&self, profile: &Profile) -> Profile {
         Profile { appname: Some(self.key.appname.clone()), ..profile.clone() }
     }
 }
