@@ -1,4 +1,4 @@
-//! What the decoy answers itself: grants, and errors in the form of the API.
+//! Answers of the decoy itself: grants, and errors in the format of the API.
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -6,28 +6,28 @@ use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
-/// A short answer of JSON.
+/// Short JSON answer.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct DecoyAnswer {
     status: StatusCode,
     body: String,
-    /// When to ask again, in seconds, where the tenant's server said so.
+    /// `Retry-After` of the tenant's server, in seconds.
     retry_after: Option<u64>,
 }
 
-/// An error as the reference has it: `{"status", "name", "message"}`.
-pub(super) fn json(status: StatusCode, message: &str) -> Answer {
+/// Creates an error in the API's documented format: `{"status", "name", "message"}`.
+pub(super) fn json_error(status: StatusCode, message: &str) -> DecoyAnswer {
     let name = status.canonical_reason().unwrap_or("Error");
-    Answer::of(status, &json!({"status": status.as_u16(), "name": name, "message": message}))
+    DecoyAnswer::new(status, &json!({"status": status.as_u16(), "name": name, "message": message}))
 }
 
-impl Answer {
-    pub(super) fn of(status: StatusCode, body: &Value) -> Self {
+impl DecoyAnswer {
+    pub(super) fn new(status: StatusCode, body: &Value) -> Self {
         Self { status, body: body.to_string(), retry_after: None }
     }
 
-    /// With the time that the tenant's server wants to be left alone, in seconds.
-    pub(super) fn after(self, retry_after: Option<u64>) -> Self {
+    /// Sets the `Retry-After` header, in seconds.
+    pub(super) fn with_retry_after(self, retry_after: Option<u64>) -> Self {
         Self { retry_after, ..self }
     }
 

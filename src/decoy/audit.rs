@@ -1,4 +1,4 @@
-//! A line of JSON a request: who asked for what, and how it ended. Never a body, a header, or a value of a query.
+//! Audit log: one line of JSON per request with path, status and size. Logs no body, no header and no query value.
 
 use crate::clock::Clock;
 use crate::disk::{self, DiskError};
@@ -11,24 +11,24 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant;
 
-/// The longest name of a query that is written down, in bytes.
-const LONGEST_NAME: usize = 64;
+/// Maximum length of a query name that is logged, in bytes.
+const MAX_NAME_LENGTH: usize = 64;
 
-/// The file of the lines.
+/// Audit log file.
 #[derive(Debug)]
 pub struct Audit {
     file: PathBuf,
     clock: Clock,
-    /// Why the last line could not be written, until somebody tells it.
-    failed: RefCell<Option<DiskError>>,
+    /// Error of the last failed write, until [`Audit::take_failure`] returns the error.
+    failure: RefCell<Option<DiskError>>,
 }
 
-/// One request, written down when its answer has gone, where requests are.
+/// Log entry of one request, written when dropped at the end of the answer; `None` without an audit log.
 #[derive(Debug)]
-pub(super) struct Entry(Option<Request>);
+pub(super) struct AuditEntry(Option<AuditedRequest>);
 
 #[derive(Debug)]
-struct Request {
+struct AuditedRequest {
     audit: Rc<Audit>,
     began: Instant,
     profile: ProfileName,
@@ -39,7 +39,7 @@ struct Request {
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct AuditLine<'a> {
     time: Timestamp,
     profile: &'a ProfileName,
     method: &'a str,
@@ -50,23 +50,23 @@ struct Line<'a> {
 }
 
 impl Audit {
-    /// Lines are appended to this file, which is made private where it is not there.
+    /// Creates the log file privately if it is missing; lines are appended.
     ///
     /// # Errors
-    /// [`DiskError`] where it cannot be written, which is better known before the first request.
+    /// [`DiskError`] if the file cannot be written, so that this is reported before the first request.
     pub fn new(file: PathBuf, clock: Clock) -> Result<Self, DiskError> {
         disk::refuse_pipe(&file)?;
         disk::append(&file, b"")?;
-        Ok(Self { file, clock, failed: RefCell::default() })
+        Ok(Self { file, clock, failure: RefCell::default() })
     }
 
-    /// Why a line could not be written since this was last asked.
+    /// Takes the error of the last failed write, if any.
     pub fn take_failure(&self) -> Option<DiskError> {
-        self.failed.take()
+        self.failure.take()
     }
 
-    fn write(&self, entry: &Request) {
-        let line = Line {
+    fn write(&self, entry: &AuditedRequest) {
+        let line = AuditLine {
             time: self.clock.now(),
             profile: &entry.profile,
             method: &entry.method,
@@ -77,43 +77,43 @@ impl Audit {
         };
         let mut text = serde_json::to_string(&line).unwrap_or_default();
         text.push('\n');
-        // In one write, so that the lines of several decoys do not mix.
+        // One write per line, so that lines of several decoys do not mix.
         if let Err(error) = disk::append(&self.file, text.as_bytes()) {
-            self.failed.replace(Some(error));
+            self.failure.replace(Some(error));
         }
     }
 }
 
-impl Entry {
-    /// A request that has just come, whose answer nothing is known of.
+impl AuditEntry {
+    /// Creates the entry of a request that was not answered yet.
     pub(super) fn new(audit: Option<&Rc<Audit>>, profile: &ProfileName, method: &Method, uri: &Uri) -> Self {
-        Self(audit.map(|audit| Request {
+        Self(audit.map(|audit| AuditedRequest {
             audit: Rc::clone(audit),
             began: Instant::now(),
             profile: profile.clone(),
             method: method.to_string(),
-            path: uri.path().to_owned() + &names(uri.query().unwrap_or_default()),
+            path: uri.path().to_owned() + &query_names(uri.query().unwrap_or_default()),
             status: 0,
             bytes: 0,
         }))
     }
 
-    /// How it was answered.
-    pub(super) fn answered(&mut self, status: StatusCode) {
+    /// Sets the status of the answer.
+    pub(super) fn set_status(&mut self, status: StatusCode) {
         if let Some(request) = &mut self.0 {
             request.status = status.as_u16();
         }
     }
 
-    /// So many bytes more of the answer's body went.
-    pub(super) fn went(&mut self, bytes: usize) {
+    /// Adds bytes of the answer's body to the size.
+    pub(super) fn add_bytes(&mut self, bytes: usize) {
         if let Some(request) = &mut self.0 {
             request.bytes += bytes as u64;
         }
     }
 }
 
-impl Drop for Entry {
+impl Drop for AuditEntry {
     fn drop(&mut self) {
         if let Some(request) = self.0.take() {
             request.audit.write(&request);
@@ -121,10 +121,11 @@ impl Drop for Entry {
     }
 }
 
-/// The names of a query, without their values. A word without a value is one, and so is what is no plain name.
-fn names(query: &str) -> String {
+/// Returns the names of a query without their values. A word without a value may be a value, and is dropped like a name
+/// with unusual characters.
+fn query_names(query: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-[]".contains(&byte);
-    let is_name = |name: &str| (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(plain);
+    let is_name = |name: &str| (1..=MAX_NAME_LENGTH).contains(&name.len()) && name.bytes().all(plain);
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     let pairs = pairs.filter(|(name, value)| is_name(name) && !value.trim_matches('=').is_empty());
     let names: Vec<String> = pairs.map(|(name, _)| format!("{name}=")).collect();
@@ -145,7 +146,7 @@ mod tests {
             ("U0VDUkVU==", ""),
             ("%61=1", ""),
         ] {
-            assert_eq!(names(query), kept, "{query}");
+            assert_eq!(query_names(query), kept, "{query}");
         }
     }
 }

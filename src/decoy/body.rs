@@ -1,6 +1,6 @@
-//! The body of an answer on its way to the program: counted, and given up where nothing more comes.
+//! Body of an answer to the program: counts the bytes, and fails when the server stalls.
 
-use super::audit::Entry;
+use super::audit::AuditEntry;
 use http_body_util::{Either, Full};
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use std::error::Error;
@@ -9,30 +9,30 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
 
-/// What the decoy says itself, or what the tenant's server sends.
-type Inner = Either<Full<Bytes>, reqwest::Body>;
+/// Body of the decoy's own answer, or of the tenant's server.
+type AnswerBody = Either<Full<Bytes>, reqwest::Body>;
 
-/// An answer's body; what became of it is written down when it is gone.
-pub(super) struct Outgoing {
-    inner: Inner,
-    patience: Duration,
-    until: Pin<Box<Sleep>>,
-    entry: Entry,
+/// Body of an answer. Its log entry is written when the body is dropped.
+pub(super) struct CountedBody {
+    inner: AnswerBody,
+    idle_timeout: Duration,
+    deadline: Pin<Box<Sleep>>,
+    entry: AuditEntry,
 }
 
-/// The server sent nothing for too long.
+/// The server sent nothing within the idle timeout.
 #[derive(Debug, thiserror::Error)]
 #[error("the server sends nothing more")]
 struct Stalled;
 
-impl Outgoing {
-    /// A body that is given up when nothing of it comes for so long.
-    pub(super) fn new(inner: Inner, patience: Duration, entry: Entry) -> Self {
-        Self { inner, patience, until: Box::pin(sleep(patience)), entry }
+impl CountedBody {
+    /// Creates a body that fails after `idle_timeout` without data.
+    pub(super) fn new(inner: AnswerBody, idle_timeout: Duration, entry: AuditEntry) -> Self {
+        Self { inner, idle_timeout, deadline: Box::pin(sleep(idle_timeout)), entry }
     }
 }
 
-impl Body for Outgoing {
+impl Body for CountedBody {
     type Data = Bytes;
     type Error = Box<dyn Error + Send + Sync>;
 
@@ -41,13 +41,13 @@ impl Body for Outgoing {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(context) else {
-            ready!(self.until.as_mut().poll(context));
+            ready!(self.deadline.as_mut().poll(context));
             return Poll::Ready(Some(Err(Stalled.into())));
         };
-        let next = Instant::now() + self.patience;
-        self.until.as_mut().reset(next);
+        let next = Instant::now() + self.idle_timeout;
+        self.deadline.as_mut().reset(next);
         if let Some(Ok(frame)) = &frame {
-            self.entry.went(frame.data_ref().map_or(0, Bytes::len));
+            self.entry.add_bytes(frame.data_ref().map_or(0, Bytes::len));
         }
         Poll::Ready(frame)
     }

@@ -1,6 +1,6 @@
-//! The false credential, and what is granted to who holds it.
+//! The decoy's fake credential, and the fake tokens granted for it.
 
-use super::answer::{Answer, json};
+use super::answer::{DecoyAnswer, json_error};
 use crate::clock::Clock;
 use crate::fusion::Claims;
 use crate::profile::{ApiUrl, Profile};
@@ -18,34 +18,32 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use url::form_urlencoded;
 
-/// How long what the decoy grants is said to live, in seconds: a year, so that a program that never renews its token goes
-/// on. It ends with the decoy.
-const LIFE: i64 = 31_536_000;
+/// Lifetime of the decoy's tokens, in seconds: a year, for programs that never refresh. The tokens end with the decoy.
+const LIFETIME: i64 = 31_536_000;
 
-/// How far the clock of a request token may be off, in seconds. It is this machine's own, but a container may have one of
-/// its own.
+/// Maximum clock difference of a request token, in seconds. Host and program share a clock, but a container may not.
 const TOLERANCE: u64 = 300;
 
-/// A credential that opens one server on this machine, for as long as that runs.
+/// Credential for one local server, valid while that server runs.
 pub struct Decoy {
     secret: NetoSecret,
-    bearer: Secret,
+    access_token: Secret,
     refresh: Secret,
     clock: Clock,
 }
 
-/// The system gives no random numbers.
+/// The operating system returned no random numbers.
 #[derive(Debug, thiserror::Error)]
 #[error("the system gives no random numbers")]
-pub struct NoChance;
+pub struct NoRandomness;
 
 impl Decoy {
-    /// A new one for the server on this port, with the tenant's own names; nothing for the profile of a person, who has no
-    /// NETOSECRET.
+    /// Creates a credential for the server on this port, with the tenant's own names. Returns `None` for a person's
+    /// profile, because a NETOSECRET holds an API key.
     ///
     /// # Errors
-    /// [`NoChance`].
-    pub fn new(profile: &Profile, port: u16, clock: Clock) -> Result<Option<Self>, NoChance> {
+    /// [`NoRandomness`].
+    pub fn new(profile: &Profile, port: u16, clock: Clock) -> Result<Option<Self>, NoRandomness> {
         let (Some(shortname), Some(appname)) = (&profile.shortname, &profile.appname) else { return Ok(None) };
         let Ok(url) = format!("http://127.0.0.1:{port}").parse::<ApiUrl>() else { return Ok(None) };
         let secret = NetoSecret {
@@ -56,93 +54,93 @@ impl Decoy {
             sharedsecret: random("neto-decoy-")?,
             ignored: Vec::new(),
         };
-        Ok(Some(Self { secret, bearer: random("neto-decoy.")?, refresh: random("neto-decoy.refresh.")?, clock }))
+        Ok(Some(Self { secret, access_token: random("neto-decoy.")?, refresh: random("neto-decoy.refresh.")?, clock }))
     }
 
-    /// The false credential, with the server's address.
+    /// Returns the fake credential, with the decoy's address as URL.
     #[must_use]
     pub fn secret(&self) -> &NetoSecret {
         &self.secret
     }
 
-    /// The bearer token that the server takes.
+    /// Returns the access token that the decoy accepts.
     #[must_use]
     pub fn token(&self) -> &Secret {
-        &self.bearer
+        &self.access_token
     }
 
-    /// From now to when that is said to live.
+    /// Returns the validity period of the decoy's access token, starting now.
     #[must_use]
     pub fn lifetime(&self) -> Lifetime {
         let obtained_at = self.clock.now();
-        let expires_at = obtained_at.checked_add(SignedDuration::from_secs(LIFE)).unwrap_or(Timestamp::MAX);
+        let expires_at = obtained_at.checked_add(SignedDuration::from_secs(LIFETIME)).unwrap_or(Timestamp::MAX);
         Lifetime { obtained_at, expires_at, refresh_expires_at: None }
     }
 
-    /// Whether a request carries the decoy's bearer, and no other beside it.
-    pub(super) fn admits<'h>(&self, mut authorizations: impl Iterator<Item = &'h HeaderValue>) -> bool {
+    /// Returns whether a request has exactly one authorization header, with the decoy's access token.
+    pub(super) fn accepts_token<'h>(&self, mut authorizations: impl Iterator<Item = &'h HeaderValue>) -> bool {
         let (Some(only), None) = (authorizations.next(), authorizations.next()) else { return false };
         let Some((scheme, token)) = only.to_str().ok().and_then(|value| value.split_once(' ')) else { return false };
-        scheme.eq_ignore_ascii_case("bearer") && is_same(token.trim(), &self.bearer)
+        scheme.eq_ignore_ascii_case("bearer") && equals_secret(token.trim(), &self.access_token)
     }
 
-    /// Answers a login: the body is a request token that the decoy's secret signed.
-    pub(super) fn login(&self, body: &[u8]) -> Answer {
+    /// Answers a login. The body is a request token signed with the decoy's secret.
+    pub(super) fn login(&self, body: &[u8]) -> DecoyAnswer {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
-        struct Login {
+        struct LoginBody {
             jwt: String,
         }
-        let Ok(Login { jwt }) = serde_json::from_slice(body) else {
-            return json(StatusCode::UNAUTHORIZED, "the body is no {\"jwt\": ...}");
+        let Ok(LoginBody { jwt }) = serde_json::from_slice(body) else {
+            return json_error(StatusCode::UNAUTHORIZED, "the body is no {\"jwt\": ...}");
         };
-        let Some(claims) = Claims::read(&jwt, &self.secret.sharedsecret) else {
-            return json(StatusCode::UNAUTHORIZED, "the request token is not one of the decoy's credential");
+        let Some(claims) = Claims::verify(&jwt, &self.secret.sharedsecret) else {
+            return json_error(StatusCode::UNAUTHORIZED, "the request token is not one of the decoy's credential");
         };
         let ours = claims.shortname == self.secret.shortname
             && claims.appname == self.secret.appname
-            && is_same(&claims.appkey, &self.secret.appkey);
+            && equals_secret(&claims.appkey, &self.secret.appkey);
         if !ours {
-            return json(StatusCode::UNAUTHORIZED, "the request token names another key");
+            return json_error(StatusCode::UNAUTHORIZED, "the request token names another key");
         }
         if claims.iat.abs_diff(self.clock.now().as_second()) > TOLERANCE {
-            return json(StatusCode::UNAUTHORIZED, "the request token is not from now");
+            return json_error(StatusCode::UNAUTHORIZED, "the request token is not from now");
         }
         self.grant()
     }
 
-    /// Answers a refresh: the body is a form with the decoy's own refresh token.
-    pub(super) fn refresh(&self, body: &[u8]) -> Answer {
+    /// Answers a refresh. The body is a form with the decoy's refresh token.
+    pub(super) fn refresh(&self, body: &[u8]) -> DecoyAnswer {
         let mut fields = form_urlencoded::parse(body);
         let token = fields.find(|(name, _)| name == "refresh_token").map(|(_, token)| token);
-        if token.is_some_and(|token| is_same(&token, &self.refresh)) {
+        if token.is_some_and(|token| equals_secret(&token, &self.refresh)) {
             return self.grant();
         }
-        json(StatusCode::UNAUTHORIZED, "the refresh token is not one of the decoy's")
+        json_error(StatusCode::UNAUTHORIZED, "the refresh token is not one of the decoy's")
     }
 
-    fn grant(&self) -> Answer {
-        Answer::of(
+    fn grant(&self) -> DecoyAnswer {
+        DecoyAnswer::new(
             StatusCode::OK,
             &json!({
-                "access_token": self.bearer.reveal(),
-                "expires_in": LIFE,
+                "access_token": self.access_token.reveal(),
+                "expires_in": LIFETIME,
                 "refresh_token": self.refresh.reveal(),
-                "refresh_expires_in": LIFE,
+                "refresh_expires_in": LIFETIME,
                 "token_type": "bearer",
             }),
         )
     }
 }
 
-/// Compared by their digests, so that the time it takes tells nothing.
-fn is_same(given: &str, own: &Secret) -> bool {
+/// Compares digests, so that the time taken reveals nothing about the secret.
+fn equals_secret(given: &str, own: &Secret) -> bool {
     Sha256::digest(given) == Sha256::digest(own.reveal())
 }
 
-/// 256 bits that nobody guesses, behind a beginning by which a leak is known for what it is.
-fn random(start: &str) -> Result<Secret, NoChance> {
+/// Returns 256 random bits behind a prefix that identifies a leaked value as a decoy's.
+fn random(start: &str) -> Result<Secret, NoRandomness> {
     let mut bytes = [0; 32];
-    SysRng.try_fill_bytes(&mut bytes).map_err(|_| NoChance)?;
+    SysRng.try_fill_bytes(&mut bytes).map_err(|_| NoRandomness)?;
     Ok(Secret::new(format!("{start}{}", URL_SAFE_NO_PAD.encode(bytes))))
 }

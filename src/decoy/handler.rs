@@ -1,14 +1,14 @@
-//! One request from its arrival to its answer.
+//! Handling of one request from arrival to answer.
 
-use super::answer::{Answer, json};
-use super::audit::Entry;
-use super::body::Outgoing;
-use super::headers::{self, LeadsElsewhere};
+use super::answer::{DecoyAnswer, json_error};
+use super::audit::AuditEntry;
+use super::body::CountedBody;
+use super::endpoint::Endpoint;
+use super::headers::{self, RedirectsElsewhere};
 use super::live_token::retry_after;
-use super::rules::Wanted;
-use super::server::Site;
-use crate::fusion::{ApiPath, Flow, FusionError, Head, Passed, Upload};
-use crate::session::{Access, SessionError};
+use super::rules::RequestPurpose;
+use crate::fusion::{ApiPath, ForwardBody, ForwardHead, ForwardedResponse, FusionError, StreamProgress};
+use crate::session::{AccessToken, SessionError};
 use http_body_util::{BodyExt as _, Either, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::http::request::Parts;
@@ -18,148 +18,179 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// A reading call with a longer body, in bytes, is sent as it comes, and so only once.
-const REPEATABLE: u64 = 1024 * 1024;
+/// Maximum body of a reading call that can be repeated, in bytes. Longer bodies are streamed, and so sent only once.
+const MAX_REPEATABLE_BODY: u64 = 1024 * 1024;
 
-/// The longest body of a login or a refresh, in bytes.
-const LONGEST_LOGIN: usize = 64 * 1024;
+/// Maximum body of a login or a refresh, in bytes.
+const MAX_LOGIN_BODY: usize = 64 * 1024;
 
-/// What went wrong on the way to the tenant and back.
-enum Failure {
-    /// Before or instead of an answer.
+/// Reason why a request got no answer from the tenant.
+enum ForwardFailure {
+    /// The request failed before or instead of an answer.
     Session(Rc<SessionError>),
-    /// The program does not send the body that it announced.
+    /// The program did not send the announced body.
     Stalled,
-    /// The answer leads to another server.
-    Elsewhere,
-    /// The server goes over to another protocol, which nobody asked it to.
+    /// The answer redirects to another server.
+    RedirectsElsewhere,
+    /// The server switched protocols without a request to do so.
     Upgrade,
 }
 
-/// Answers a request to this site.
-pub(super) async fn answer(site: &Site<'_>, request: Request<Incoming>) -> Response<Outgoing> {
+/// Answers a request to this endpoint.
+pub(super) async fn answer(endpoint: &Endpoint<'_>, request: Request<Incoming>) -> Response<CountedBody> {
     let (head, body) = request.into_parts();
-    let mut entry = Entry::new(site.audit.as_ref(), &site.profile.name, &head.method, &head.uri);
-    let response = match site.rules.judge(&head, &site.decoy, site.port) {
-        Err(refusal) => own(refusal),
-        Ok(Wanted::Login) => own(granted(body, site, |body| site.decoy.login(body)).await),
-        Ok(Wanted::Refresh) => own(granted(body, site, |body| site.decoy.refresh(body)).await),
-        Ok(Wanted::Call(path)) => match pass(site, head, path, body).await {
-            Ok(passed) => passed.map(Either::Right),
-            Err(failure) => own(failure.answer()),
+    let mut entry = AuditEntry::new(endpoint.audit.as_ref(), &endpoint.profile.name, &head.method, &head.uri);
+    let response = match endpoint.policy.check_request(&head, &endpoint.decoy, endpoint.port) {
+        Err(refusal) => own_response(refusal),
+        Ok(RequestPurpose::Login) => {
+            own_response(grant_for_body(body, endpoint, |body| endpoint.decoy.login(body)).await)
+        }
+        Ok(RequestPurpose::Refresh) => {
+            own_response(grant_for_body(body, endpoint, |body| endpoint.decoy.refresh(body)).await)
+        }
+        Ok(RequestPurpose::Call(path)) => match forward(endpoint, head, path, body).await {
+            Ok(answer) => answer.map(Either::Right),
+            Err(failure) => own_response(failure.answer()),
         },
     };
-    entry.answered(response.status());
-    response.map(|body| Outgoing::new(body, site.patience(), entry))
+    entry.set_status(response.status());
+    response.map(|body| CountedBody::new(body, endpoint.idle_timeout(), entry))
 }
 
-fn own(answer: Answer) -> Response<Either<http_body_util::Full<Bytes>, reqwest::Body>> {
+fn own_response(answer: DecoyAnswer) -> Response<Either<http_body_util::Full<Bytes>, reqwest::Body>> {
     answer.response().map(Either::Left)
 }
 
-/// What the decoy grants for the whole of a body.
-async fn granted(body: Incoming, site: &Site<'_>, grant: impl FnOnce(&[u8]) -> Answer) -> Answer {
-    match timeout(site.patience(), Limited::new(body, LONGEST_LOGIN).collect()).await {
+/// Reads the whole body and returns the decoy's grant for the body.
+async fn grant_for_body(
+    body: Incoming,
+    endpoint: &Endpoint<'_>,
+    grant: impl FnOnce(&[u8]) -> DecoyAnswer,
+) -> DecoyAnswer {
+    match timeout(endpoint.idle_timeout(), Limited::new(body, MAX_LOGIN_BODY).collect()).await {
         Ok(Ok(body)) => grant(&body.to_bytes()),
-        Ok(Err(_)) => json(StatusCode::UNAUTHORIZED, "the body breaks off, or is larger than a login is"),
-        Err(_) => Failure::Stalled.answer(),
+        Ok(Err(_)) => json_error(StatusCode::UNAUTHORIZED, "the body breaks off, or is larger than a login is"),
+        Err(_) => ForwardFailure::Stalled.answer(),
     }
 }
 
-/// Passes a call on. Where the server does not take the token, another is got; then a call that only reads, and whose
-/// body is at hand, is made again, and for every other the answer stands.
-async fn pass(site: &Site<'_>, head: Parts, path: ApiPath, body: Incoming) -> Result<Passed, Failure> {
-    let access = site.bearer.get().await?;
-    let head = Head { method: head.method, path, headers: headers::for_tenant(head.headers) };
-    let whole = if head.reads() || body.is_end_stream() { short(body, site.patience()).await? } else { Err(body) };
-    let passed = match whole {
+/// Forwards a call. If the server refuses the token, another token is obtained. A reading call with a buffered body is
+/// then repeated; otherwise the answer is returned.
+async fn forward(
+    endpoint: &Endpoint<'_>,
+    head: Parts,
+    path: ApiPath,
+    body: Incoming,
+) -> Result<ForwardedResponse, ForwardFailure> {
+    let access = endpoint.live_token.get().await?;
+    let head = ForwardHead { method: head.method, path, headers: headers::for_tenant(head.headers) };
+    let buffered = if head.is_read_only() || body.is_end_stream() {
+        read_short_body(body, endpoint.idle_timeout()).await?
+    } else {
+        Err(body)
+    };
+    let answer = match buffered {
         Err(body) => {
-            let (upload, flow) = Upload::stream(body);
-            site.bearer.pass(&access, &head, upload).await.map_err(|error| stalled_or(error, &flow))?
+            let (upload, flow) = ForwardBody::streamed(body);
+            endpoint
+                .live_token
+                .forward(&access, &head, upload)
+                .await
+                .map_err(|error| body_or_server_timeout(error, &flow))?
         }
         Ok(body) => {
-            let passed = send(site, &access, &head, &body).await?;
-            if passed.status() == StatusCode::UNAUTHORIZED && head.reads() {
-                let other = site.bearer.replace(&access).await?;
+            let answer = send(endpoint, &access, &head, &body).await?;
+            if answer.status() == StatusCode::UNAUTHORIZED && head.is_read_only() {
+                let other = endpoint.live_token.replace(&access).await?;
                 return match other {
-                    Some(other) => returned(site, &head, send(site, &other, &head, &body).await?),
-                    None => returned(site, &head, passed),
+                    Some(other) => rewrite_answer(endpoint, &head, send(endpoint, &other, &head, &body).await?),
+                    None => rewrite_answer(endpoint, &head, answer),
                 };
             }
-            passed
+            answer
         }
     };
-    if passed.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(Failure::Upgrade);
+    if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(ForwardFailure::Upgrade);
     }
-    if passed.status() == StatusCode::UNAUTHORIZED {
-        // For the next call. This one's answer is what the server said.
-        let _ = site.bearer.replace(&access).await;
+    if answer.status() == StatusCode::UNAUTHORIZED {
+        // The new token is for the next call; this call returns the server's answer.
+        let _ = endpoint.live_token.replace(&access).await;
     }
-    returned(site, &head, passed)
+    rewrite_answer(endpoint, &head, answer)
 }
 
-async fn send(site: &Site<'_>, access: &Access, head: &Head, body: &Bytes) -> Result<Passed, Failure> {
-    Ok(site.bearer.pass(access, head, Upload::Whole(body.clone())).await?)
+async fn send(
+    endpoint: &Endpoint<'_>,
+    access: &AccessToken,
+    head: &ForwardHead,
+    body: &Bytes,
+) -> Result<ForwardedResponse, ForwardFailure> {
+    Ok(endpoint.live_token.forward(access, head, ForwardBody::Buffered(body.clone())).await?)
 }
 
-/// The tenant's answer as the program gets it.
-fn returned(site: &Site<'_>, head: &Head, mut passed: Passed) -> Result<Passed, Failure> {
-    let own = &site.decoy.secret().url;
-    headers::for_program(passed.headers_mut(), &site.profile.url, head.path.whole(), own)
-        .map_err(|LeadsElsewhere| Failure::Elsewhere)?;
-    Ok(passed)
+/// Rewrites the headers of the tenant's answer for the program.
+fn rewrite_answer(
+    endpoint: &Endpoint<'_>,
+    head: &ForwardHead,
+    mut answer: ForwardedResponse,
+) -> Result<ForwardedResponse, ForwardFailure> {
+    let own = &endpoint.decoy.secret().url;
+    headers::for_program(answer.headers_mut(), &endpoint.profile.url, head.path.as_str(), own)
+        .map_err(|RedirectsElsewhere| ForwardFailure::RedirectsElsewhere)?;
+    Ok(answer)
 }
 
-/// A body that is known to be short, as a whole; any other as it was.
-async fn short(body: Incoming, patience: Duration) -> Result<Result<Bytes, Incoming>, Failure> {
+/// Reads a body that is known to be short; returns any other body unread.
+async fn read_short_body(body: Incoming, idle_timeout: Duration) -> Result<Result<Bytes, Incoming>, ForwardFailure> {
     if body.is_end_stream() {
         return Ok(Ok(Bytes::new()));
     }
-    if body.size_hint().upper().is_none_or(|most| most > REPEATABLE) {
+    if body.size_hint().upper().is_none_or(|most| most > MAX_REPEATABLE_BODY) {
         return Ok(Err(body));
     }
-    match timeout(patience, body.collect()).await {
+    match timeout(idle_timeout, body.collect()).await {
         Ok(Ok(body)) => Ok(Ok(body.to_bytes())),
-        _ => Err(Failure::Stalled),
+        _ => Err(ForwardFailure::Stalled),
     }
 }
 
-fn stalled_or(error: SessionError, flow: &Arc<Flow>) -> Failure {
+fn body_or_server_timeout(error: SessionError, flow: &Arc<StreamProgress>) -> ForwardFailure {
     match error {
-        SessionError::Fusion(FusionError::Timeout { .. }) | SessionError::Unsure(FusionError::Timeout { .. })
-            if !flow.is_over() =>
+        SessionError::Fusion(FusionError::Timeout { .. })
+        | SessionError::OutcomeUnknown(FusionError::Timeout { .. })
+            if !flow.is_complete() =>
         {
-            Failure::Stalled
+            ForwardFailure::Stalled
         }
         error => error.into(),
     }
 }
 
-impl From<SessionError> for Failure {
+impl From<SessionError> for ForwardFailure {
     fn from(error: SessionError) -> Self {
         Self::Session(Rc::new(error))
     }
 }
 
-impl From<Rc<SessionError>> for Failure {
+impl From<Rc<SessionError>> for ForwardFailure {
     fn from(error: Rc<SessionError>) -> Self {
         Self::Session(error)
     }
 }
 
-impl Failure {
-    /// What the program is told.
-    fn answer(self) -> Answer {
+impl ForwardFailure {
+    /// Returns the answer for the program.
+    fn answer(self) -> DecoyAnswer {
         let error = match self {
-            Self::Stalled => return json(StatusCode::REQUEST_TIMEOUT, "the body of the request does not come"),
-            Self::Elsewhere => {
-                return json(
+            Self::Stalled => return json_error(StatusCode::REQUEST_TIMEOUT, "the body of the request does not come"),
+            Self::RedirectsElsewhere => {
+                return json_error(
                     StatusCode::BAD_GATEWAY,
                     "the server redirects to another one, where the decoy does not go",
                 );
             }
-            Self::Upgrade => return json(StatusCode::BAD_GATEWAY, "the server goes over to another protocol"),
+            Self::Upgrade => return json_error(StatusCode::BAD_GATEWAY, "the server goes over to another protocol"),
             Self::Session(error) => error,
         };
         let pause = retry_after(&error);
@@ -167,12 +198,11 @@ impl Failure {
             _ if pause.is_some() => StatusCode::SERVICE_UNAVAILABLE,
             SessionError::Fusion(FusionError::Rejected { .. }) => StatusCode::UNAUTHORIZED,
             SessionError::Shared(failure) if failure.rejected => StatusCode::UNAUTHORIZED,
-            SessionError::Fusion(FusionError::Timeout { .. }) | SessionError::Unsure(FusionError::Timeout { .. }) => {
-                StatusCode::GATEWAY_TIMEOUT
-            }
-            SessionError::Fusion(_) | SessionError::Unsure(_) => StatusCode::BAD_GATEWAY,
+            SessionError::Fusion(FusionError::Timeout { .. })
+            | SessionError::OutcomeUnknown(FusionError::Timeout { .. }) => StatusCode::GATEWAY_TIMEOUT,
+            SessionError::Fusion(_) | SessionError::OutcomeUnknown(_) => StatusCode::BAD_GATEWAY,
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
-        json(status, &error.to_string()).after(pause)
+        json_error(status, &error.to_string()).with_retry_after(pause)
     }
 }

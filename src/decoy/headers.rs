@@ -1,4 +1,4 @@
-//! Which headers belong to a connection and not to the request or answer that it carries, and where an answer leads.
+//! Forwarded headers: removes headers that concern one connection, and rewrites redirects to the decoy.
 
 use crate::fusion::HOP_BY_HOP;
 use crate::profile::ApiUrl;
@@ -7,11 +7,11 @@ use hyper::header::{
 };
 use url::Url;
 
-/// An answer that leads to another server than the tenant's.
+/// The answer redirects to another server than the tenant's.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct LeadsElsewhere;
+pub(super) struct RedirectsElsewhere;
 
-/// What of a program's headers goes on to the tenant. The body's length is told by who sends it.
+/// Returns the program's headers that are forwarded to the tenant. The client that sends the body sets its length.
 pub(super) fn for_tenant(mut headers: HeaderMap) -> HeaderMap {
     drop_hop_by_hop(&mut headers);
     for name in [HOST, AUTHORIZATION, CONTENT_LENGTH, EXPECT] {
@@ -20,29 +20,29 @@ pub(super) fn for_tenant(mut headers: HeaderMap) -> HeaderMap {
     headers
 }
 
-/// What of the tenant's headers goes back to the program: no cookie, which could be as good as a token, and redirects to
-/// the decoy's `own` address in place of the tenant's. `asked` is the path of the request.
+/// Filters the tenant's headers for the program. Cookies are removed, because a cookie may work like a token. Redirects
+/// to the tenant are rewritten to the decoy's `own` address. `asked` is the path of the request.
 pub(super) fn for_program(
     headers: &mut HeaderMap,
     tenant: &ApiUrl,
     asked: &str,
     own: &ApiUrl,
-) -> Result<(), LeadsElsewhere> {
+) -> Result<(), RedirectsElsewhere> {
     drop_hop_by_hop(headers);
     headers.remove(SET_COOKIE);
     if headers.get_all(LOCATION).iter().count() > 1 {
-        return Err(LeadsElsewhere);
+        return Err(RedirectsElsewhere);
     }
     if let Some(location) = headers.get(LOCATION) {
-        let here = location.to_str().ok().and_then(|to| rewritten(to, tenant, asked, own));
-        headers.insert(LOCATION, here.ok_or(LeadsElsewhere)?);
+        let here = location.to_str().ok().and_then(|to| rewrite_location(to, tenant, asked, own));
+        headers.insert(LOCATION, here.ok_or(RedirectsElsewhere)?);
     }
     Ok(())
 }
 
-fn rewritten(to: &str, tenant: &ApiUrl, asked: &str, own: &ApiUrl) -> Option<HeaderValue> {
+fn rewrite_location(to: &str, tenant: &ApiUrl, asked: &str, own: &ApiUrl) -> Option<HeaderValue> {
     let to = Url::parse(&tenant.join(asked)).ok()?.join(to).ok()?;
-    // In the spelling of the parser, so that the two can be compared.
+    // Normalized by the parser, so that both URLs can be compared.
     let base = Url::parse(&tenant.join("")).ok()?;
     let rest = to.as_str().strip_prefix(base.as_str().trim_end_matches('/'))?;
     if !rest.is_empty() && !rest.starts_with(['/', '?', '#']) {
@@ -134,13 +134,13 @@ mod tests {
             "javascript:x",
             "http://[",
         ] {
-            assert_eq!(at("https://api.example", to), Err(LeadsElsewhere), "{to}");
+            assert_eq!(at("https://api.example", to), Err(RedirectsElsewhere), "{to}");
         }
         assert_eq!(at("https://h.example/p", "/p/api/v1/z").as_deref(), Ok("http://127.0.0.1:9/api/v1/z"));
-        assert_eq!(at("https://h.example/p", "/other"), Err(LeadsElsewhere));
-        assert_eq!(at("https://h.example/p", "/pother"), Err(LeadsElsewhere));
+        assert_eq!(at("https://h.example/p", "/other"), Err(RedirectsElsewhere));
+        assert_eq!(at("https://h.example/p", "/pother"), Err(RedirectsElsewhere));
         let mut two = headers(&[("location", "/a")]);
         two.append(LOCATION, HeaderValue::from_static("/b"));
-        assert_eq!(for_program(&mut two, &"https://h.example".parse().unwrap(), "/", &own), Err(LeadsElsewhere));
+        assert_eq!(for_program(&mut two, &"https://h.example".parse().unwrap(), "/", &own), Err(RedirectsElsewhere));
     }
 }

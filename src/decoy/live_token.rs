@@ -1,13 +1,13 @@
-//! The real token of one profile, held as long as it is good, and renewed through the pipeline.
+//! Real token of one profile, kept in memory while it is valid, and renewed through the session.
 //!
-//! A decoy asks for it a thousand times a second; the cache on disk is asked when the one at hand does no longer do. A
-//! renewal belongs to no request: programs that go away in the middle of it end nothing, and all who wait get the one
-//! outcome, be it a failure.
+//! A decoy may serve a thousand requests a second. So the disk cache is read only when the token in memory is unusable.
+//! A renewal is independent of requests: it continues if its program disconnects, and all waiting requests get its
+//! result.
 
 use crate::clock::Clock;
-use crate::fusion::{FusionError, Head, Passed, Upload};
+use crate::fusion::{ForwardBody, ForwardHead, ForwardedResponse, FusionError};
 use crate::profile::Profile;
-use crate::session::{Access, Declared, Granted, Session, SessionError, Want};
+use crate::session::{AccessToken, LoadedProfile, Session, SessionError, TokenOrigin, TokenRequest};
 use futures_util::FutureExt as _;
 use futures_util::future::{LocalBoxFuture, Shared};
 use std::cell::RefCell;
@@ -17,121 +17,126 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// A token that was got so lately is not replaced: what the server says of it, it would say of the next one too.
-const FRESH: Duration = Duration::from_secs(10);
-/// How long a failure stands, so that not every request asks for a token in vain: one that asking again cannot help, and
-/// any other for which the server names no time.
-const REJECTED: Duration = Duration::from_secs(60);
-const FAILED: Duration = Duration::from_secs(1);
-/// No pause that a server names is longer.
-const LONGEST: Duration = Duration::from_secs(300);
+/// Age below which a refused token is not replaced, because the server would refuse the next token too.
+const MIN_REPLACE_AGE: Duration = Duration::from_secs(10);
+/// Pause before the next renewal after a failure, so that not every request starts a renewal. The longer pause is for
+/// rejections; the shorter is for failures without a `Retry-After`.
+const RETRY_AFTER_REJECTION: Duration = Duration::from_secs(60);
+const RETRY_AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// Maximum pause after a server's `Retry-After`.
+const MAX_PAUSE: Duration = Duration::from_secs(300);
 
-/// What came of a renewal.
-type Outcome = Result<Rc<Access>, Rc<SessionError>>;
+/// Result of a renewal.
+type RenewalOutcome = Result<Rc<AccessToken>, Rc<SessionError>>;
 
-/// Reads the profile of the store as it is now; nothing where there is none, or it is faulty.
-pub type Reread<'a> = &'a dyn Fn(&Profile) -> Option<Profile>;
+/// Reads the current profile from the store; `None` if the profile is missing or invalid.
+pub type ReloadProfile<'a> = &'a dyn Fn(&Profile) -> Option<Profile>;
 
-/// The real token of one profile.
-pub struct Bearer<'a> {
+/// Real access token of one profile.
+pub struct LiveToken<'a> {
     session: &'a Session<'a>,
-    reread: Reread<'a>,
+    reload_profile: ReloadProfile<'a>,
     clock: Clock,
-    state: RefCell<State<'a>>,
-    /// A renewal has begun.
+    state: RefCell<LiveState<'a>>,
+    /// Notified when a renewal begins.
     begun: Notify,
 }
 
-struct State<'a> {
+struct LiveState<'a> {
     profile: Rc<Profile>,
-    held: Option<Held>,
+    token: Option<HeldToken>,
     failed: Option<(Rc<SessionError>, Instant)>,
     renewal: Option<Renewal<'a>>,
-    /// How many renewals have begun.
+    /// Number of renewals begun.
     count: u64,
 }
 
-struct Held {
-    access: Rc<Access>,
+struct HeldToken {
+    access: Rc<AccessToken>,
     since: Instant,
 }
 
 #[derive(Clone)]
 struct Renewal<'a> {
     number: u64,
-    outcome: Shared<LocalBoxFuture<'a, Outcome>>,
+    outcome: Shared<LocalBoxFuture<'a, RenewalOutcome>>,
 }
 
-impl<'a> Bearer<'a> {
-    /// The token of this profile, which is got when it is first wanted.
+impl<'a> LiveToken<'a> {
+    /// Creates a live token; the token is obtained at first use.
     #[must_use]
-    pub fn new(session: &'a Session<'a>, profile: &Profile, reread: Reread<'a>, clock: Clock) -> Self {
+    pub fn new(session: &'a Session<'a>, profile: &Profile, reload_profile: ReloadProfile<'a>, clock: Clock) -> Self {
         let profile = Rc::new(profile.clone());
-        let state = State { profile, held: None, failed: None, renewal: None, count: 0 };
-        Self { session, reread, clock, state: RefCell::new(state), begun: Notify::new() }
+        let state = LiveState { profile, token: None, failed: None, renewal: None, count: 0 };
+        Self { session, reload_profile, clock, state: RefCell::new(state), begun: Notify::new() }
     }
 
-    /// A token that may be used now.
+    /// Returns a token that is valid now.
     ///
     /// # Errors
-    /// [`SessionError`]; `Vault` also where the server or its roots are not those that this machine trusts.
-    pub async fn get(&self) -> Outcome {
-        if let Some(access) = self.usable() {
+    /// [`SessionError`]; `Vault` also if this machine does not trust the server or its root certificates.
+    pub async fn get(&self) -> RenewalOutcome {
+        if let Some(access) = self.usable_token() {
             return Ok(access);
         }
-        self.renewed(None).await
+        self.renew(None).await
     }
 
-    /// Another token than the one that the server did not take; nothing where that was got just now.
-    pub(super) async fn replace(&self, refused: &Rc<Access>) -> Result<Option<Rc<Access>>, Rc<SessionError>> {
-        match self.usable() {
+    /// Returns another token after the server refused `refused`; `None` if `refused` is too new to be replaced.
+    pub(super) async fn replace(&self, refused: &Rc<AccessToken>) -> Result<Option<Rc<AccessToken>>, Rc<SessionError>> {
+        match self.usable_token() {
             Some(access) if access.token != refused.token => return Ok(Some(access)),
             _ if self.is_fresh(refused) => return Ok(None),
             _ => {}
         }
-        self.renewed(Some(refused)).await.map(Some)
+        self.renew(Some(refused)).await.map(Some)
     }
 
-    /// Passes a request on with this token.
-    pub(super) async fn pass(&self, access: &Access, head: &Head, upload: Upload) -> Result<Passed, SessionError> {
+    /// Forwards a request with this token.
+    pub(super) async fn forward(
+        &self,
+        access: &AccessToken,
+        head: &ForwardHead,
+        upload: ForwardBody,
+    ) -> Result<ForwardedResponse, SessionError> {
         let profile = Rc::clone(&self.state.borrow().profile);
-        self.session.pass(&profile, access, head, upload).await
+        self.session.forward(&profile, access, head, upload).await
     }
 
-    /// Brings renewals to their end, also those whose requests went away; never ends.
+    /// Drives renewals to completion, also after their requests were dropped. Never returns.
     pub(super) async fn drive(&self) -> Infallible {
         loop {
             let renewal = self.state.borrow().renewal.clone();
             match renewal {
-                Some(renewal) => drop(self.settle(&renewal).await),
+                Some(renewal) => drop(self.wait_for_renewal(&renewal).await),
                 None => self.begun.notified().await,
             }
         }
     }
 
-    /// What comes of the renewal that is under way, or else of a new one.
-    async fn renewed(&self, refused: Option<&Rc<Access>>) -> Outcome {
-        if let Some(failure) = self.standing_failure() {
+    /// Returns the result of the running renewal, or of a new one.
+    async fn renew(&self, refused: Option<&Rc<AccessToken>>) -> RenewalOutcome {
+        if let Some(failure) = self.recent_failure() {
             return Err(failure);
         }
         let renewal = self.state.borrow().renewal.clone();
-        let renewal = renewal.unwrap_or_else(|| self.begin(refused.cloned()));
-        self.settle(&renewal).await
+        let renewal = renewal.unwrap_or_else(|| self.start_renewal(refused.cloned()));
+        self.wait_for_renewal(&renewal).await
     }
 
-    fn begin(&self, refused: Option<Rc<Access>>) -> Renewal<'a> {
+    fn start_renewal(&self, refused: Option<Rc<AccessToken>>) -> Renewal<'a> {
         let mut state = self.state.borrow_mut();
-        // A new key may have come into the store meanwhile. Another tenant or server is none that this decoy stands for.
+        // The store may have a new key. A profile with another tenant or URL is not used.
         let same = |new: &Profile| new.url == state.profile.url && new.shortname == state.profile.shortname;
-        if let Some(profile) = (self.reread)(&state.profile).filter(same) {
+        if let Some(profile) = (self.reload_profile)(&state.profile).filter(same) {
             state.profile = Rc::new(profile);
         }
         let (session, profile) = (self.session, Rc::clone(&state.profile));
         let outcome = async move {
-            let declared = Declared { profile: &profile, reading: None };
+            let loaded = LoadedProfile { profile: &profile, reading: None };
             let access = match refused {
-                Some(refused) => session.replace(declared, Want::default(), &refused).await?,
-                None => session.obtain(declared, Want::default()).await?,
+                Some(refused) => session.replace_refused(loaded, TokenRequest::default(), &refused).await?,
+                None => session.obtain(loaded, TokenRequest::default()).await?,
             };
             session.check_server(&profile, access.origin)?;
             Ok(Rc::new(access))
@@ -144,57 +149,58 @@ impl<'a> Bearer<'a> {
         renewal
     }
 
-    /// Waits for a renewal; the first who knows what came of it notes that.
-    async fn settle(&self, renewal: &Renewal<'a>) -> Outcome {
+    /// Waits for a renewal; the first waiter saves the result.
+    async fn wait_for_renewal(&self, renewal: &Renewal<'a>) -> RenewalOutcome {
         let outcome = renewal.outcome.clone().await;
         let mut state = self.state.borrow_mut();
         if state.renewal.as_ref().is_some_and(|under_way| under_way.number == renewal.number) {
             state.renewal = None;
             match &outcome {
                 Ok(access) => {
-                    state.held = Some(Held { access: Rc::clone(access), since: Instant::now() });
+                    state.token = Some(HeldToken { access: Rc::clone(access), since: Instant::now() });
                     state.failed = None;
                 }
-                Err(error) => state.failed = Some((Rc::clone(error), Instant::now() + pause(error))),
+                Err(error) => state.failed = Some((Rc::clone(error), Instant::now() + failure_pause(error))),
             }
         }
         outcome
     }
 
-    fn standing_failure(&self) -> Option<Rc<SessionError>> {
+    fn recent_failure(&self) -> Option<Rc<SessionError>> {
         let state = self.state.borrow();
         state.failed.as_ref().filter(|(_, until)| Instant::now() < *until).map(|(error, _)| Rc::clone(error))
     }
 
-    /// One whose life the server did not tell is used until it is not taken.
-    fn usable(&self) -> Option<Rc<Access>> {
+    /// Returns the token in memory if it is usable. A token of unknown lifetime is used until the server refuses it.
+    fn usable_token(&self) -> Option<Rc<AccessToken>> {
         let state = self.state.borrow();
         let (now, leeway) = (self.clock.now(), state.profile.leeway);
-        let held = state.held.as_ref().map(|held| &held.access);
+        let held = state.token.as_ref().map(|held| &held.access);
         held.filter(|held| held.lifetime.is_none_or(|life| life.is_usable(now, leeway))).cloned()
     }
 
-    /// Whether it came from the server, and a moment ago.
-    fn is_fresh(&self, access: &Rc<Access>) -> bool {
+    /// Returns whether the token came from the server within [`MIN_REPLACE_AGE`].
+    fn is_fresh(&self, access: &Rc<AccessToken>) -> bool {
         let state = self.state.borrow();
-        let held = state.held.as_ref().filter(|held| held.access.token == access.token);
-        access.origin != Granted::Cached && held.is_some_and(|held| held.since.elapsed() < FRESH)
+        let held = state.token.as_ref().filter(|held| held.access.token == access.token);
+        access.origin != TokenOrigin::Cached && held.is_some_and(|held| held.since.elapsed() < MIN_REPLACE_AGE)
     }
 }
 
-/// How long a failure stands.
-fn pause(error: &SessionError) -> Duration {
+/// Returns the pause before the next renewal after this failure.
+fn failure_pause(error: &SessionError) -> Duration {
     match error {
-        SessionError::Fusion(error) if error.is_rejection() => REJECTED,
-        SessionError::Shared(failure) if failure.rejected => REJECTED,
-        error => retry_after(error).map_or(FAILED, |seconds| Duration::from_secs(seconds).clamp(FAILED, LONGEST)),
+        SessionError::Fusion(error) if error.is_rejection() => RETRY_AFTER_REJECTION,
+        SessionError::Shared(failure) if failure.rejected => RETRY_AFTER_REJECTION,
+        error => retry_after(error)
+            .map_or(RETRY_AFTER_FAILURE, |seconds| Duration::from_secs(seconds).clamp(RETRY_AFTER_FAILURE, MAX_PAUSE)),
     }
 }
 
-/// How long the server wants to be left alone, in seconds, where a failure says it.
+/// Returns the server's `Retry-After` from a failure, in seconds.
 pub(super) fn retry_after(error: &SessionError) -> Option<u64> {
     match error {
-        SessionError::Fusion(error) | SessionError::Unsure(error) => FusionError::retry_after(error),
+        SessionError::Fusion(error) | SessionError::OutcomeUnknown(error) => FusionError::retry_after(error),
         _ => None,
     }
 }

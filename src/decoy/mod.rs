@@ -1,14 +1,14 @@
-//! The decoy: a server on this machine that stands in for a tenant's API towards one program.
+//! The decoy: a local server with a fake credential, which forwards one program's requests to a tenant's API.
 //!
-//! The program gets a credential that opens nothing but this server. What it asks with it goes on to the tenant with the
-//! real bearer, which the program never sees. Owns what is believed of such a program, what of its requests is passed on,
-//! and what is kept of them in an audit. Getting and renewing the real token is the session's business, sending it
-//! `fusion`'s; who starts the program and hands it the credential is a command's.
+//! The program gets a credential that works only at this server. The server forwards the program's requests with the
+//! real access token, which the program never sees. Owns the checks of requests, the headers that are forwarded, and
+//! the audit log. The session gets the real token, `fusion` sends it, and a command starts the program.
 
 mod answer;
 mod audit;
 mod body;
 mod credential;
+mod endpoint;
 mod handler;
 mod headers;
 mod live_token;
@@ -16,7 +16,8 @@ mod rules;
 mod server;
 
 pub use audit::Audit;
-pub use credential::{Decoy, NoChance};
-pub use live_token::{Bearer, Reread};
-pub use rules::Rules;
-pub use server::{Door, Site, allow_many, serve};
+pub use credential::{Decoy, NoRandomness};
+pub use endpoint::Endpoint;
+pub use live_token::{LiveToken, ReloadProfile};
+pub use rules::RequestPolicy;
+pub use server::{Listener, serve};
