@@ -1,0 +1,26 @@
+//! Exit codes for the errors of `output` and of standard output.
+
+use super::{Code, Error};
+use crate::output::PromptError;
+use std::io;
+
+impl From<io::Error> for Error {
+    /// Converts an error of standard output. Every other file has an error with its path.
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::silent(Code::Quiet),
+            _ => Self::new(Code::System, format!("cannot write the answer: {}", crate::disk::os_message(&error))),
+        }
+    }
+}
+
+impl From<PromptError> for Error {
+    fn from(error: PromptError) -> Self {
+        match error {
+            PromptError::Interrupted => Self::silent(Code::Interrupted),
+            PromptError::Terminated => Self::silent(Code::Terminated),
+            PromptError::Terminal(_) => Self::new(Code::System, error.to_string()),
+            other => Self::new(Code::Usage, other.to_string()),
+        }
+    }
+}
