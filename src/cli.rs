@@ -93,7 +93,7 @@ pub(crate) enum Verb {
 }
 
 /// Verbs that belong together, as the first page of the help shows them.
-pub(crate) struct Group {
+pub(crate) struct VerbGroup {
     /// What stands above them.
     pub(crate) title: &'static str,
     /// Their names, in the order that people meet them.
@@ -101,12 +101,12 @@ pub(crate) struct Group {
 }
 
 /// Every verb in one group; a test keeps it so.
-pub(crate) const GROUPS: [Group; 5] = [
-    Group { title: "First steps", verbs: &["init", "profile", "use", "ls"] },
-    Group { title: "Tokens", verbs: &["login", "logout", "status", "token", "export", "exec"] },
-    Group { title: "Tenants", verbs: &["api", "discover", "keys", "rotate"] },
-    Group { title: "Keys and sharing", verbs: &["seal", "trust", "recipient", "identity"] },
-    Group { title: "Integration", verbs: &["proxy", "completions", "hook", "prompt", "schema", "doctor"] },
+pub(crate) const VERB_GROUPS: [VerbGroup; 5] = [
+    VerbGroup { title: "First steps", verbs: &["init", "profile", "use", "ls"] },
+    VerbGroup { title: "Tokens", verbs: &["login", "logout", "status", "token", "export", "exec"] },
+    VerbGroup { title: "Tenants", verbs: &["api", "discover", "keys", "rotate"] },
+    VerbGroup { title: "Keys and sharing", verbs: &["seal", "trust", "recipient", "identity"] },
+    VerbGroup { title: "Integration", verbs: &["proxy", "completions", "hook", "prompt", "schema", "doctor"] },
 ];
 
 /// Add, list, choose and change profiles

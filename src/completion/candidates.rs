@@ -1,36 +1,36 @@
-//! The answer, in the form that each shell takes.
+//! Completion results and their format for each shell.
 
-use crate::commands::completions::Shell;
+use crate::commands::completions::CompletionShell;
 use clap_complete::CompletionCandidate;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 
-/// What fits.
+/// Result of a completion.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// These.
-    Names(Vec<Offer>),
-    /// A file; the shell knows which there are.
+pub(super) enum Completion {
+    /// Candidates for the current word.
+    Candidates(Vec<ShellCandidate>),
+    /// A file; the shell completes it.
     Files,
-    /// What fits into a command line that starts at this word, the first being 0; the shell knows.
+    /// A command line that starts at the word with this index, counted from 0; the shell completes it.
     Command(usize),
 }
 
-/// One that fits.
+/// Candidate with its description.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Offer {
-    /// What stands on the line when it is taken.
+pub(super) struct ShellCandidate {
+    /// Text to insert.
     value: String,
-    /// What is said of it.
+    /// Description of the candidate.
     help: Option<String>,
 }
 
-impl Offer {
-    /// From what the engine found; nothing for what is hidden.
+impl ShellCandidate {
+    /// Converts a candidate of `clap_complete`. Returns `None` for a hidden candidate or a value that is not UTF-8.
     #[allow(clippy::needless_pass_by_value, reason = "made to be mapped over what the engine returns")]
-    pub(super) fn of(found: CompletionCandidate) -> Option<Self> {
-        let help = found.get_help().and_then(|help| help.to_string().lines().next().map(str::to_owned));
-        let value = found.get_value().to_str().filter(|_| !found.is_hide_set())?;
+    pub(super) fn from_engine(engine_candidate: CompletionCandidate) -> Option<Self> {
+        let help = engine_candidate.get_help().and_then(|help| help.to_string().lines().next().map(str::to_owned));
+        let value = engine_candidate.get_value().to_str().filter(|_| !engine_candidate.is_hide_set())?;
         Some(Self { value: value.to_owned(), help })
     }
 
@@ -39,41 +39,41 @@ impl Offer {
     }
 }
 
-/// Flags are offered to who began one, and where nothing else fits.
-pub(super) fn kept(mut offers: Vec<Offer>, current: &OsStr) -> Vec<Offer> {
-    if current.is_empty() && !offers.iter().all(Offer::is_flag) {
-        offers.retain(|offer| !offer.is_flag());
+/// Removes flags if the current word is empty and other candidates exist.
+pub(super) fn remove_unrequested_flags(mut candidates: Vec<ShellCandidate>, current: &OsStr) -> Vec<ShellCandidate> {
+    if current.is_empty() && !candidates.iter().all(ShellCandidate::is_flag) {
+        candidates.retain(|candidate| !candidate.is_flag());
     }
-    offers
+    candidates
 }
 
-impl Default for Answer {
+impl Default for Completion {
     fn default() -> Self {
-        Self::Names(Vec::new())
+        Self::Candidates(Vec::new())
     }
 }
 
-impl Answer {
-    /// Lines, the first of which says what it is about.
-    pub(super) fn render(&self, shell: Shell) -> String {
+impl Completion {
+    /// Renders the result as lines; the first line names the kind of result.
+    pub(super) fn render(&self, shell: CompletionShell) -> String {
         match self {
             Self::Files => "files\n".to_owned(),
-            Self::Command(place) => format!("command {place}\n"),
-            Self::Names(offers) => offers.iter().fold("names\n".to_owned(), |mut text, offer| {
-                line(&mut text, shell, offer);
+            Self::Command(index) => format!("command {index}\n"),
+            Self::Candidates(candidates) => candidates.iter().fold("names\n".to_owned(), |mut text, candidate| {
+                push_line(&mut text, shell, candidate);
                 text
             }),
         }
     }
 }
 
-fn line(text: &mut String, shell: Shell, Offer { value, help }: &Offer) {
+fn push_line(text: &mut String, shell: CompletionShell, ShellCandidate { value, help }: &ShellCandidate) {
     let _ = match (shell, help) {
-        (Shell::Bash, _) | (Shell::Fish | Shell::Elvish | Shell::Powershell, None) => writeln!(text, "{value}"),
-        (Shell::Fish | Shell::Elvish | Shell::Powershell, Some(help)) => writeln!(text, "{value}\t{help}"),
-        // zsh parts them at the first colon that has no backslash before it.
-        (Shell::Zsh, None) => writeln!(text, "{}", value.replace(':', "\\:")),
-        (Shell::Zsh, Some(help)) => writeln!(text, "{}:{}", value.replace(':', "\\:"), help.replace('\\', "\\\\")),
+        (CompletionShell::Bash, _) | (CompletionShell::Fish | CompletionShell::Elvish | CompletionShell::Powershell, None) => writeln!(text, "{value}"),
+        (CompletionShell::Fish | CompletionShell::Elvish | CompletionShell::Powershell, Some(help)) => writeln!(text, "{value}\t{help}"),
+        // zsh splits value and description at the first colon without a backslash.
+        (CompletionShell::Zsh, None) => writeln!(text, "{}", value.replace(':', "\\:")),
+        (CompletionShell::Zsh, Some(help)) => writeln!(text, "{}:{}", value.replace(':', "\\:"), help.replace('\\', "\\\\")),
     };
 }
 
@@ -83,13 +83,14 @@ mod tests {
 
     #[test]
     fn each_shell_gets_its_form() {
-        let offer = |value: &str, help: Option<&str>| Offer { value: value.to_owned(), help: help.map(str::to_owned) };
-        let answer = Answer::Names(vec![offer("a:b", Some("c:d \\n")), offer("e", None)]);
-        assert_eq!(answer.render(Shell::Bash), "names\na:b\ne\n");
-        assert_eq!(answer.render(Shell::Zsh), "names\na\\:b:c:d \\\\n\ne\n");
-        for shell in [Shell::Fish, Shell::Elvish, Shell::Powershell] {
+        let candidate =
+            |value: &str, help: Option<&str>| ShellCandidate { value: value.to_owned(), help: help.map(str::to_owned) };
+        let answer = Completion::Candidates(vec![candidate("a:b", Some("c:d \\n")), candidate("e", None)]);
+        assert_eq!(answer.render(CompletionShell::Bash), "names\na:b\ne\n");
+        assert_eq!(answer.render(CompletionShell::Zsh), "names\na\\:b:c:d \\\\n\ne\n");
+        for shell in [CompletionShell::Fish, CompletionShell::Elvish, CompletionShell::Powershell] {
             assert_eq!(answer.render(shell), "names\na:b\tc:d \\n\ne\n");
-            assert_eq!(Answer::Command(3).render(shell), "command 3\n");
+            assert_eq!(Completion::Command(3).render(shell), "command 3\n");
         }
     }
 }

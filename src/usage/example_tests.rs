@@ -1,45 +1,45 @@
-//! Every example of every help page is a command line that the real parser takes.
+//! Checks that the parser accepts every example of every help page.
 
-use super::help_page::WIDEST;
-use super::suggest::{at, lines};
-use super::{built, read_from, typed};
+use super::help_page::MAX_WIDTH;
+use super::suggest::{find_command, verb_lines};
+use super::{full_tree, parse_with, typed_tree};
 use crate::cli::Cli;
 use clap::Command;
 use std::ffi::OsString;
 
-/// On a terminal of 80 columns no example is broken.
-const WIDEST_EXAMPLE: usize = 80;
+/// Maximum width of an example, so that a terminal of 80 columns does not wrap it.
+const MAX_EXAMPLE_WIDTH: usize = 80;
 
-/// The lines below `Examples:` of a help page, as they stand there.
+/// Returns the lines below `Examples:` of a help page, unchanged.
 fn examples(verb: &Command) -> Vec<String> {
     let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
     let listed = help.lines().skip_while(|line| *line != "Examples:").skip(1);
     listed.take_while(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
-/// A line without its indent and the remark behind it.
-fn command(line: &str) -> &str {
+/// Returns a line without its indent and the remark after the command.
+fn without_remark(line: &str) -> &str {
     let line = line.strip_prefix("  ").expect("an indent of two");
     line.split_once("    ").map_or(line, |(command, _)| command)
 }
 
-/// The simple commands of a shell's line, as words: what `|`, `&&`, `$(` and the like stand between. Knows quotes and
-/// redirections as far as the examples use them.
-fn commands(line: &str) -> Vec<Vec<String>> {
+/// Splits a shell line at `|`, `&&`, `$(` and similar operators into simple commands, each a list of words. Supports the
+/// quotes and redirections that the examples use.
+fn split_commands(line: &str) -> Vec<Vec<String>> {
     let mut commands: Vec<Vec<String>> = vec![Vec::new()];
     let (mut word, mut quote, mut redirected) = (String::new(), None, false);
     let mut characters = line.chars().peekable();
     let end_word = |word: &mut String, redirected: &mut bool, commands: &mut Vec<Vec<String>>| {
-        let whole = std::mem::take(word);
-        if !whole.is_empty() && !std::mem::take(redirected) {
-            commands.last_mut().unwrap().push(whole);
+        let finished = std::mem::take(word);
+        if !finished.is_empty() && !std::mem::take(redirected) {
+            commands.last_mut().unwrap().push(finished);
         }
     };
     while let Some(character) = characters.next() {
         match (character, quote) {
             ('\'' | '"', None) => quote = Some(character),
             (same, Some(open)) if same == open => quote = None,
-            // What `$(` holds is a command of its own, quoted or not: prompts are in single quotes.
+            // `$(` starts a separate command, even in single quotes, because the prompt examples quote it so.
             ('$' | '<', _) if characters.next_if_eq(&'(').is_some() => {
                 (word, quote) = (String::new(), None);
                 commands.push(Vec::new());
@@ -62,52 +62,52 @@ fn commands(line: &str) -> Vec<Vec<String>> {
     commands
 }
 
-/// The command lines of neto in an example.
-fn netos(line: &str) -> Vec<Vec<String>> {
-    commands(command(line)).into_iter().filter(|words| words[0] == "neto").collect()
+/// Returns the neto command lines in an example.
+fn neto_commands(line: &str) -> Vec<Vec<String>> {
+    split_commands(without_remark(line)).into_iter().filter(|words| words[0] == "neto").collect()
 }
 
-fn parsed(words: &[String]) -> Result<Cli, clap::Error> {
+fn parse_words(words: &[String]) -> Result<Cli, clap::Error> {
     let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-    read_from(typed(&words), &words)
+    parse_with(typed_tree(&words), &words)
 }
 
 #[test]
 fn every_verb_has_two_examples_that_parse() {
-    let tree = built(WIDEST);
-    for verb in std::iter::once("neto".to_owned()).chain(lines(&tree)) {
-        let examples = examples(at(&tree, &verb).unwrap());
+    let tree = full_tree(MAX_WIDTH);
+    for verb in std::iter::once("neto".to_owned()).chain(verb_lines(&tree)) {
+        let examples = examples(find_command(&tree, &verb).unwrap());
         assert!(examples.len() >= 2, "{verb} --help has {} examples", examples.len());
         for example in &examples {
-            assert!(example.chars().count() <= WIDEST_EXAMPLE, "{verb}: too wide for 80 columns: {example}");
-            let netos = netos(example);
+            assert!(example.chars().count() <= MAX_EXAMPLE_WIDTH, "{verb}: too wide for 80 columns: {example}");
+            let netos = neto_commands(example);
             assert!(!netos.is_empty(), "{verb}: no command line of neto: {example}");
             for words in netos.iter().filter(|words| words[1] != "help") {
-                assert!(parsed(words).is_ok(), "{verb}: {example}\n{}", parsed(words).unwrap_err());
+                assert!(parse_words(words).is_ok(), "{verb}: {example}\n{}", parse_words(words).unwrap_err());
             }
         }
         let short = verb.replace("neto profile list", "neto ls").replace("neto profile use", "neto use");
         let long = verb.replace("neto ls", "neto profile list");
-        let own = |line: &String| [&verb, &short, &long].iter().any(|verb| line.contains(&***verb));
-        assert!(examples.iter().any(own), "{verb}: no example of its own");
+        let names_verb = |line: &String| [&verb, &short, &long].iter().any(|verb| line.contains(&***verb));
+        assert!(examples.iter().any(names_verb), "{verb}: no example of its own");
     }
 }
 
 #[test]
 fn remarks_of_a_page_stand_below_each_other() {
-    let tree = built(WIDEST);
-    for verb in lines(&tree) {
-        let examples = examples(at(&tree, &verb).unwrap());
-        let remarks = examples.iter().filter(|line| command(line).len() + 2 < line.len());
-        let mut places: Vec<usize> = remarks.map(|line| line.rfind("    ").unwrap() + 4).collect();
-        places.dedup();
-        assert!(places.len() <= 1, "{verb}: {examples:#?}");
+    let tree = full_tree(MAX_WIDTH);
+    for verb in verb_lines(&tree) {
+        let examples = examples(find_command(&tree, &verb).unwrap());
+        let remarks = examples.iter().filter(|line| without_remark(line).len() + 2 < line.len());
+        let mut columns: Vec<usize> = remarks.map(|line| line.rfind("    ").unwrap() + 4).collect();
+        columns.dedup();
+        assert!(columns.len() <= 1, "{verb}: {examples:#?}");
     }
 }
 
 #[test]
 fn the_splitter_knows_what_the_examples_use() {
-    for (line, wanted) in [
+    for (line, expected) in [
         ("  neto use -        back", &[&["neto", "use", "-"][..]][..]),
         ("  pass show a | neto profile add a --tag x", &[&["neto", "profile", "add", "a", "--tag", "x"]]),
         ("  eval \"$(neto export a)\"", &[&["neto", "export", "a"]]),
@@ -116,8 +116,8 @@ fn the_splitter_knows_what_the_examples_use() {
         ("  eval (neto a | slurp)     elvish", &[&["neto", "a"]]),
         ("  neto a && neto b", &[&["neto", "a"], &["neto", "b"]]),
     ] {
-        assert_eq!(netos(line), wanted, "{line}");
+        assert_eq!(neto_commands(line), expected, "{line}");
     }
-    let wrong = |line: &str| netos(line).iter().any(|words| parsed(words).is_err());
-    assert!(wrong("  neto tokn") && wrong("  neto token --bogus") && wrong("  neto status --state gone"));
+    let is_invalid = |line: &str| neto_commands(line).iter().any(|words| parse_words(words).is_err());
+    assert!(is_invalid("  neto tokn") && is_invalid("  neto token --bogus") && is_invalid("  neto status --state gone"));
 }

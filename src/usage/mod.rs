@@ -1,5 +1,4 @@
-//! Reading the command line, and saying what is wrong with it without repeating a secret that was typed
-//! there by mistake.
+//! Parsing the command line. Error messages never repeat a secret that was typed by mistake.
 
 #[cfg(test)]
 mod example_tests;
@@ -7,119 +6,117 @@ mod help_page;
 mod suggest;
 
 use crate::cli::{Cli, GlobalArgs, Verb};
-use crate::error::{Code, Error, did_you_mean};
-use crate::output::{ColorChoice, Stream, Ui};
+use crate::context::CommandLine;
+use crate::error::{Code, Error, Hint};
+use crate::output::{ColorChoice, OutputStream, Ui};
 use crate::secret::NetoSecret;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args as _, Command, CommandFactory as _, FromArgMatches as _, Subcommand as _, ValueEnum as _};
 use std::ffi::OsString;
 
-/// A word this long that clap did not expect may be a secret; it is not shown.
-const LONGEST_SHOWN: usize = 24;
+/// Maximum length of an unexpected word that a message shows. A longer word may be a secret.
+const MAX_SHOWN_LENGTH: usize = 24;
 
-/// The parsed command line; nothing after `--help` and `--version`, which are answered here.
-pub(crate) fn parse(arguments: &[OsString], ui: &mut Ui) -> Result<Option<Cli>, Error> {
-    refuse_secrets(arguments)?;
-    // Of the tree only the verb that was typed is built, and none of it is freed.
-    match read_from(typed(arguments), arguments) {
+/// Parses the command line. Prints help and version here, and returns `None` for them.
+pub(crate) fn parse(arguments: &[OsString], line: &CommandLine, ui: &mut Ui) -> Result<Option<Cli>, Error> {
+    refuse_secrets(line)?;
+    // For speed, only the typed verb is built, and the tree is never freed.
+    match parse_with(typed_tree(arguments), arguments) {
         Ok(cli) => Ok(Some(cli)),
-        Err(_) => parse_whole(arguments, ui),
+        Err(_) => parse_with_full_tree(arguments, line, ui),
     }
 }
 
-/// What comes to no run (help, a complaint) is told from the whole tree.
-fn parse_whole(arguments: &[OsString], ui: &mut Ui) -> Result<Option<Cli>, Error> {
-    ui.set_color(color(arguments));
-    let width = help_page::width(ui.columns());
-    let error = match read_from(help_page::grouped(built(width), width), arguments) {
+/// Parses the command line with the full tree, for help pages and errors.
+fn parse_with_full_tree(arguments: &[OsString], line: &CommandLine, ui: &mut Ui) -> Result<Option<Cli>, Error> {
+    ui.set_color(color_choice(line));
+    let width = help_page::page_width(ui.terminal_width());
+    let error = match parse_with(help_page::group_verbs(full_tree(width), width), arguments) {
         Ok(cli) => return Ok(Some(cli)),
         Err(error) => error,
     };
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            ui.page(Stream::Out, &error.render())?;
+            ui.print_styled(OutputStream::Out, &error.render())?;
             Ok(None)
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            ui.page(Stream::Err, &error.render())?;
+            ui.print_styled(OutputStream::Err, &error.render())?;
             Err(Error::silent(Code::Usage))
         }
-        _ => Err(explain(&error, arguments)),
+        _ => Err(usage_error(&error, line)),
     }
 }
 
-/// All of the tree, built, with pages of at most so many columns.
-fn built(width: usize) -> Command {
+/// Builds the full tree, with help pages of at most `width` columns.
+fn full_tree(width: usize) -> Command {
     let mut tree = Cli::command().term_width(width);
-    build(&mut tree);
+    build_verbs(&mut tree);
     tree
 }
 
-/// What `--color` says, in a command line that cannot be read.
-fn color(arguments: &[OsString]) -> ColorChoice {
-    let own = arguments.iter().take_while(|word| *word != "--").filter_map(|word| word.to_str());
-    let words: Vec<&str> = own.collect();
-    let beside = words.windows(2).find(|pair| pair[0] == "--color").map(|pair| pair[1]);
-    let value = beside.or_else(|| words.iter().find_map(|word| word.strip_prefix("--color=")));
-    value.and_then(|value| ColorChoice::from_str(value, false).ok()).unwrap_or_default()
+/// Returns the value of `--color` from a command line that may not parse.
+fn color_choice(line: &CommandLine) -> ColorChoice {
+    line.value("--color").and_then(|value| ColorChoice::from_str(value, false).ok()).unwrap_or_default()
 }
 
-fn read_from(tree: Command, arguments: &[OsString]) -> Result<Cli, clap::Error> {
+/// Parses with this tree, and leaks the tree and the matches.
+fn parse_with(tree: Command, arguments: &[OsString]) -> Result<Cli, clap::Error> {
     let matches = Box::leak(Box::new(tree)).try_get_matches_from_mut(arguments)?;
     Cli::from_arg_matches_mut(Box::leak(Box::new(matches)))
 }
 
-/// The tree without the verbs that are no word of the command line: none of them can be the one that is meant.
-pub(crate) fn typed(arguments: &[OsString]) -> Command {
+/// Returns the tree with only those verbs that occur as a word of the command line.
+pub(crate) fn typed_tree(arguments: &[OsString]) -> Command {
     let mut verbs = Verb::augment_subcommands(Command::default());
     let typed = verbs.get_subcommands_mut().filter(|verb| arguments.iter().any(|word| word == verb.get_name()));
     GlobalArgs::augment_args(Command::new("neto")).subcommands(typed.map(std::mem::take))
 }
 
-/// Builds all verbs, as [`Command::build`] does but for what is below `help`.
-fn build(tree: &mut Command) {
+/// Builds all verbs like [`Command::build`], except the subcommands of `help`.
+fn build_verbs(tree: &mut Command) {
     let _ = tree.render_usage();
-    tree.get_subcommands_mut().for_each(build);
+    tree.get_subcommands_mut().for_each(build_verbs);
 }
 
-/// A NETOSECRET on the command line is in the shell's history and was in the process list already.
-fn refuse_secrets(arguments: &[OsString]) -> Result<(), Error> {
-    // What follows `--` belongs to another program.
-    let own = arguments.iter().skip(1).take_while(|word| *word != "--").map(|word| word.to_string_lossy());
-    for word in own {
-        // The base64 of the word itself may end in '='.
-        let value = word.split_once('=').map_or(&*word, |(_, value)| value);
-        if word.len() > LONGEST_SHOWN && [value, &word].iter().any(|text| NetoSecret::parse(text).is_ok()) {
+/// Refuses a NETOSECRET on the command line, because the shell's history and the process list show it.
+fn refuse_secrets(line: &CommandLine) -> Result<(), Error> {
+    for word in line.words() {
+        // A word without a flag may also contain '=', at the end of its base64.
+        let value = word.split_once('=').map_or(word.as_str(), |(_, value)| value);
+        if word.len() > MAX_SHOWN_LENGTH && [value, word].iter().any(|text| NetoSecret::parse(text).is_ok()) {
             return Err(Error::new(
                 Code::Usage,
                 "a NETOSECRET was given as an argument, where the process list and the shell's history show it",
             )
-            .with_hint("neto profile add    asks for it; rotate this one if others use the machine"));
+            .with_hint(
+                Hint::command("neto profile add").remark("asks for it; rotate this one if others use the machine"),
+            ));
         }
     }
     Ok(())
 }
 
-/// clap's complaint in neto's words: its own text would repeat whatever was typed.
-fn explain(error: &clap::Error, arguments: &[OsString]) -> Error {
-    let argument = text(error, ContextKind::InvalidArg).map(|argument| plain(&argument));
-    let value = text(error, ContextKind::InvalidValue).filter(|value| !value.is_empty());
+/// Converts clap's error into a message of neto, because clap's text would repeat the typed words.
+fn usage_error(error: &clap::Error, line: &CommandLine) -> Error {
+    let argument = context_text(error, ContextKind::InvalidArg).map(|argument| argument_name(&argument));
+    let value = context_text(error, ContextKind::InvalidValue).filter(|value| !value.is_empty());
     let message = match error.kind() {
         ErrorKind::UnknownArgument if argument.as_deref().is_some_and(|word| !word.starts_with('-')) => {
-            // Who types a secret where none is taken should not read it in a log.
+            // The argument may be a secret, and the message may end up in a log.
             "one argument too many".to_owned()
         }
         ErrorKind::UnknownArgument => {
-            format!("there is no {}", argument.as_deref().map_or("such flag".to_owned(), shown))
+            format!("there is no {}", argument.as_deref().map_or("such flag".to_owned(), quote_unless_secret))
         }
         ErrorKind::InvalidSubcommand => {
-            let verb = text(error, ContextKind::InvalidSubcommand);
-            format!("there is no command {}", verb.as_deref().map_or("of that name".to_owned(), shown))
+            let verb = context_text(error, ContextKind::InvalidSubcommand);
+            format!("there is no command {}", verb.as_deref().map_or("of that name".to_owned(), quote_unless_secret))
         }
         ErrorKind::MissingRequiredArgument => format!("missing: {}", argument.unwrap_or_default()),
         ErrorKind::ArgumentConflict => {
-            let other = text(error, ContextKind::PriorArg);
-            let other = other.map_or_else(|| "another flag".to_owned(), |other| plain(&other));
+            let other = context_text(error, ContextKind::PriorArg);
+            let other = other.map_or_else(|| "another flag".to_owned(), |other| argument_name(&other));
             let argument = argument.unwrap_or_default();
             if argument == other {
                 format!("{argument} stands there twice")
@@ -133,68 +130,70 @@ fn explain(error: &clap::Error, arguments: &[OsString]) -> Error {
         ErrorKind::InvalidValue if value.is_none() => format!("{} wants a value", argument.unwrap_or_default()),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let why = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
-            // As Rust writes a range.
+            // clap writes a range like Rust.
             let why = why.replace("..=", " to ");
             format!(
                 "{} does not take {}{why}",
                 argument.unwrap_or_default(),
-                value.as_deref().map_or("that".to_owned(), shown)
+                value.as_deref().map_or("that".to_owned(), quote_unless_secret)
             )
         }
         ErrorKind::TooManyValues => format!("{} takes no more values", argument.unwrap_or_default()),
         _ => "the command line cannot be read".to_owned(),
     };
-    Error::new(Code::Usage, message).with_hint(hint(error, arguments))
+    Error::new(Code::Usage, message).with_hint(usage_hint(error, line))
 }
 
-fn hint(error: &clap::Error, arguments: &[OsString]) -> String {
-    let usage = usage(error);
+fn usage_hint(error: &clap::Error, line: &CommandLine) -> Hint {
+    let usage = usage_line(error);
     // `neto profile` of `neto profile [OPTIONS] <COMMAND>`.
     let path: Vec<&str> = usage.split(' ').take_while(|word| !word.starts_with(['[', '<', '-'])).collect();
     let path = path.join(" ");
-    let typed = |kind| text(error, kind).unwrap_or_default();
+    let typed = |kind| context_text(error, kind).unwrap_or_default();
     let near = |kind| {
-        // clap names several with the nearest last.
+        // clap lists the nearest suggestion last.
         typed(kind).rsplit(", ").filter(|near| !near.is_empty()).map(str::to_owned).collect::<Vec<String>>()
     };
-    let meant = match error.kind() {
+    let suggestions = match error.kind() {
         ErrorKind::InvalidSubcommand => {
             let (word, near) = (typed(ContextKind::InvalidSubcommand), near(ContextKind::SuggestedSubcommand));
-            suggest::verbs(&word, &path, &near, &built(help_page::WIDEST))
+            suggest::similar_verbs(&word, &path, &near, &full_tree(help_page::MAX_WIDTH))
         }
         ErrorKind::UnknownArgument => {
-            if let Some(hint) =
-                suggest::flag(&typed(ContextKind::InvalidArg), &path, arguments, &built(help_page::WIDEST))
-            {
+            if let Some(hint) = suggest::flag_hint(&typed(ContextKind::InvalidArg), &path, line, &full_tree(help_page::MAX_WIDTH)) {
                 return hint;
             }
             near(ContextKind::SuggestedArg)
         }
         _ => near(ContextKind::SuggestedValue),
     };
-    if !meant.is_empty() {
-        return did_you_mean(&meant);
+    if !suggestions.is_empty() {
+        return Hint::did_you_mean(&suggestions);
     }
-    match (text(error, ContextKind::ValidValue), error.kind()) {
-        (Some(values), _) => format!("one of {values}"),
-        (None, ErrorKind::InvalidSubcommand) => format!("{path} --help"),
-        // Its usage line would name one of the two alone.
-        (None, ErrorKind::ArgumentConflict) => format!("{path} --help    says what goes together"),
-        (None, _) if usage.is_empty() => format!("{} --help", suggest::verb(arguments, &built(help_page::WIDEST))),
-        (None, _) => usage,
+    match (context_text(error, ContextKind::ValidValue), error.kind()) {
+        (Some(values), _) => Hint::advice(format!("one of {values}")),
+        (None, ErrorKind::InvalidSubcommand) => Hint::command(format!("{path} --help")),
+        // clap's usage line would show only one of the two arguments.
+        (None, ErrorKind::ArgumentConflict) => {
+            Hint::command(format!("{path} --help")).remark("says what goes together")
+        }
+        (None, _) if usage.is_empty() => {
+            Hint::command(format!("{} --help", suggest::typed_verb(line, &full_tree(help_page::MAX_WIDTH))))
+        }
+        (None, _) => Hint::command(usage),
     }
 }
 
-/// An argument without the signs that stand around the name of one without a flag: `PROFILE` of `[PROFILE]...`.
-fn plain(argument: &str) -> String {
+/// Returns an argument without the brackets and dots around a positional name: `PROFILE` for `[PROFILE]...`.
+fn argument_name(argument: &str) -> String {
     if argument.starts_with('-') {
         return argument.to_owned();
     }
     argument.trim_end_matches("...").trim_matches(['[', ']', '<', '>']).to_owned()
 }
 
-/// How the verb is typed: `neto profile add [OPTIONS] [NAME]`; empty where clap does not say.
-fn usage(error: &clap::Error) -> String {
+/// Returns the usage line of the verb, `neto profile add [OPTIONS] [NAME]`; empty if the error has none.
+fn usage_line(error: &clap::Error) -> String {
     match error.get(ContextKind::Usage) {
         Some(ContextValue::StyledStr(usage)) => {
             let usage = usage.to_string();
@@ -204,7 +203,7 @@ fn usage(error: &clap::Error) -> String {
     }
 }
 
-fn text(error: &clap::Error, kind: ContextKind) -> Option<String> {
+fn context_text(error: &clap::Error, kind: ContextKind) -> Option<String> {
     match error.get(kind)? {
         ContextValue::String(text) => Some(text.clone()),
         ContextValue::Strings(texts) => Some(texts.join(", ")).filter(|joined| !joined.is_empty()),
@@ -212,9 +211,9 @@ fn text(error: &clap::Error, kind: ContextKind) -> Option<String> {
     }
 }
 
-/// A word that was typed, unless it may be a secret.
-fn shown(word: &str) -> String {
-    let harmless =
-        word.len() <= LONGEST_SHOWN && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.=<>[]*'".contains(&b));
-    if harmless { format!("'{word}'") } else { "what was given (not shown, it may be a secret)".to_owned() }
+/// Returns a typed word in quotes, or a placeholder if the word may be a secret.
+fn quote_unless_secret(word: &str) -> String {
+    let is_harmless =
+        word.len() <= MAX_SHOWN_LENGTH && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.=<>[]*'".contains(&b));
+    if is_harmless { format!("'{word}'") } else { "what was given (not shown, it may be a secret)".to_owned() }
 }

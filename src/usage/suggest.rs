@@ -1,16 +1,17 @@
-//! What was meant by a word or a flag that is none.
+//! Suggestions for an unknown verb or flag.
 //!
-//! Owns the words that people bring from other programs (gh, kubectl, aws-vault, git). What was typed is only compared:
-//! none of it stands in what comes out.
+//! Owns the verbs and flags of other programs (gh, kubectl, aws-vault, git) and their equivalents in neto. Typed words are
+//! only compared, and do not appear in a suggestion.
 
+use crate::context::CommandLine;
+use crate::error::Hint;
 use clap::{Arg, Command};
-use std::ffi::OsString;
 
-/// The most that is offered.
-const MOST: usize = 3;
+/// Maximum number of suggestions.
+const MAX_SUGGESTIONS: usize = 3;
 
-/// Words from elsewhere, and the lines that do here what they do there.
-const WORDS: [(&[&str], &[&str]); 23] = [
+/// Verbs of other programs, and the neto commands that do the same.
+const FOREIGN_VERBS: [(&[&str], &[&str]); 23] = [
     (&["add", "new", "create", "register"], &["neto profile add", "neto recipient add"]),
     (&["list", "ls", "get-contexts"], &["neto ls", "neto profile list", "neto recipient list"]),
     (&["profiles", "tenants", "accounts", "contexts"], &["neto ls"]),
@@ -36,8 +37,8 @@ const WORDS: [(&[&str], &[&str]); 23] = [
     (&["version"], &["neto --version"]),
 ];
 
-/// Flags from elsewhere, and what does that here.
-const FLAGS: [(&str, &str); 9] = [
+/// Flags of other programs, and the neto flags that do the same.
+const FOREIGN_FLAGS: [(&str, &str); 9] = [
     ("--json", "-o json"),
     ("--csv", "-o csv"),
     ("--debug", "--verbose"),
@@ -49,8 +50,8 @@ const FLAGS: [(&str, &str); 9] = [
     ("--context", "--profile"),
 ];
 
-/// What people call a secret where a flag takes it.
-const SECRETS: [&str; 10] = [
+/// Flags that take a secret in other programs.
+const SECRET_FLAGS: [&str; 10] = [
     "--appkey",
     "--app-key",
     "--apikey",
@@ -63,65 +64,61 @@ const SECRETS: [&str; 10] = [
     "--password",
 ];
 
-/// The lines that `word` may have meant, where it is no verb of the command at `path` (`neto`, or `neto profile`): what it
-/// means elsewhere, verbs of that name elsewhere, mistyped or `near` names of that command, near ones anywhere.
-pub(super) fn verbs(word: &str, path: &str, near: &[String], tree: &Command) -> Vec<String> {
-    let all = lines(tree);
-    let known = |line: &&&str| verb_of(line) == "neto" || all.iter().any(|full| *full == verb_of(line));
-    let words = WORDS.iter().filter(|(words, _)| words.contains(&word)).flat_map(|(_, lines)| *lines);
-    let words = nearest(path, words.filter(known).map(|line| (*line).to_owned()).collect());
-    let elsewhere: Vec<String> = all.iter().filter(|line| name_of(line) == word).cloned().collect();
-    let below = at(tree, path).into_iter().flat_map(|own| own.get_subcommands().filter(|verb| !verb.is_hide_set()));
-    // clap does not know of two letters that changed places.
-    let mistyped = crate::profile::near(word, below.map(Command::get_name));
+/// Returns the commands that an unknown `word` below the command at `path` (`neto`, or `neto profile`) may stand for. The
+/// first non-empty list wins: equivalents of the word in other programs, verbs with this name elsewhere, similar verbs of
+/// this command (or `near`, clap's suggestions), similar verbs anywhere.
+pub(super) fn similar_verbs(word: &str, path: &str, near: &[String], tree: &Command) -> Vec<String> {
+    let all = verb_lines(tree);
+    let exists = |line: &&&str| without_flags(line) == "neto" || all.iter().any(|full| *full == without_flags(line));
+    let equivalents = FOREIGN_VERBS.iter().filter(|(words, _)| words.contains(&word)).flat_map(|(_, lines)| *lines);
+    let equivalents = prefer_subcommands(path, equivalents.filter(exists).map(|line| (*line).to_owned()).collect());
+    let same_name: Vec<String> = all.iter().filter(|line| last_word(line) == word).cloned().collect();
+    let below = find_command(tree, path).into_iter().flat_map(|own| own.get_subcommands().filter(|verb| !verb.is_hide_set()));
+    // clap does not recognize two transposed letters.
+    let mistyped = crate::profile::near_matches(word, below.map(Command::get_name));
     let near = if mistyped.is_empty() { near.iter().map(String::as_str).collect() } else { mistyped };
     let near: Vec<String> = near.into_iter().map(|name| format!("{path} {name}")).collect();
-    let anywhere = || {
-        let names = crate::profile::near(word, all.iter().map(|line| name_of(line)));
-        all.iter().filter(|line| names.contains(&name_of(line))).cloned().collect()
+    let near_anywhere = || {
+        let names = crate::profile::near_matches(word, all.iter().map(|line| last_word(line)));
+        all.iter().filter(|line| names.contains(&last_word(line))).cloned().collect()
     };
-    let found = [words, elsewhere, near].into_iter().find(|lines| !lines.is_empty()).unwrap_or_else(anywhere);
-    found.into_iter().take(MOST).collect()
+    let found =
+        [equivalents, same_name, near].into_iter().find(|lines| !lines.is_empty()).unwrap_or_else(near_anywhere);
+    found.into_iter().take(MAX_SUGGESTIONS).collect()
 }
 
-/// What to do about a flag that the command at `path` does not have; nothing where no other has it either.
-pub(super) fn flag(flag: &str, path: &str, arguments: &[OsString], tree: &Command) -> Option<String> {
-    let own = at(tree, path)?;
-    // A near name would take the secret for something that is no secret.
-    if SECRETS.contains(&flag) {
+/// Returns the hint for a flag that the command at `path` does not have; `None` if no other command has it either.
+pub(super) fn flag_hint(flag: &str, path: &str, line: &CommandLine, tree: &Command) -> Option<Hint> {
+    let own = find_command(tree, path)?;
+    // A similar flag would treat the secret as a public value.
+    if SECRET_FLAGS.contains(&flag) {
         let line = if path == "neto profile set-secret" { "neto profile set-secret NAME" } else { "neto profile add" };
-        return Some(format!("{line}    asks for it; no flag takes a secret"));
+        return Some(Hint::command(line).remark("asks for it; no flag takes a secret"));
     }
-    let here = FLAGS.iter().find(|(other, _)| *other == flag).map(|(_, here)| *here);
-    if let Some(here) = here.filter(|here| has(own, here.split(' ').next().unwrap_or_default())) {
-        return Some(format!("did you mean '{here}'?"));
+    let equivalent = FOREIGN_FLAGS.iter().find(|(foreign, _)| *foreign == flag).map(|(_, equivalent)| *equivalent);
+    if let Some(equivalent) =
+        equivalent.filter(|equivalent| has_flag(own, equivalent.split(' ').next().unwrap_or_default()))
+    {
+        return Some(Hint::did_you_mean(&[equivalent]));
     }
     let owners: Vec<String> =
-        lines(tree).into_iter().filter(|line| at(tree, line).is_some_and(|verb| has(verb, flag))).collect();
-    let typed = |line: &&String| line.split(' ').skip(1).all(|name| arguments.iter().any(|word| word == name));
-    match owners.iter().find(typed) {
-        Some(line) if line != path => Some(format!("{line} {flag}    it goes behind the verb")),
+        verb_lines(tree).into_iter().filter(|line| find_command(tree, line).is_some_and(|verb| has_flag(verb, flag))).collect();
+    let is_typed = |owner: &&String| owner.split(' ').skip(1).all(|name| line.words().iter().any(|word| word == name));
+    match owners.iter().find(is_typed) {
+        Some(line) if line != path => Some(Hint::command(format!("{line} {flag}")).remark("it goes behind the verb")),
         _ if owners.is_empty() => None,
         _ => {
-            let more = if owners.len() > MOST { " and others" } else { "" };
-            Some(format!("it belongs to {}{more}", owners[..owners.len().min(MOST)].join(", ")))
+            let more = if owners.len() > MAX_SUGGESTIONS { " and others" } else { "" };
+            Some(Hint::advice(format!("it belongs to {}{more}", owners[..owners.len().min(MAX_SUGGESTIONS)].join(", "))))
         }
     }
 }
 
-/// The verb of a command line that cannot be read: `neto profile add`. Flags are passed over, and the values of those that
-/// go before a verb.
-pub(super) fn verb(arguments: &[OsString], tree: &Command) -> String {
+/// Returns the verb of a command line that does not parse: `neto profile add`. Skips flags, and the values of global
+/// flags.
+pub(super) fn typed_verb(line: &CommandLine, tree: &Command) -> String {
     let (mut path, mut command) = ("neto".to_owned(), tree);
-    let mut words = arguments.iter().skip(1).filter_map(|word| word.to_str()).take_while(|word| *word != "--");
-    while let Some(word) = words.next() {
-        if word.starts_with('-') {
-            let takes_value = |arg: &Arg| is(arg, word) && arg.get_action().takes_values();
-            if tree.get_arguments().any(takes_value) {
-                words.next();
-            }
-            continue;
-        }
+    for word in line.positionals() {
         let Some(below) = command.find_subcommand(word) else { break };
         path = format!("{path} {word}");
         command = below;
@@ -129,15 +126,15 @@ pub(super) fn verb(arguments: &[OsString], tree: &Command) -> String {
     path
 }
 
-/// Of these lines those of verbs right below the command at `path`, if there is any.
-fn nearest(path: &str, lines: Vec<String>) -> Vec<String> {
-    let below = |line: &str| verb_of(line).rsplit_once(' ').is_some_and(|(parent, _)| parent == path);
+/// Returns only the commands directly below the command at `path`, or all of them if none is there.
+fn prefer_subcommands(path: &str, lines: Vec<String>) -> Vec<String> {
+    let below = |line: &str| without_flags(line).rsplit_once(' ').is_some_and(|(parent, _)| parent == path);
     let own: Vec<String> = lines.iter().filter(|line| below(line)).cloned().collect();
     if own.is_empty() { lines } else { own }
 }
 
-/// Every verb that users see, as it is typed: `neto`, `neto profile`, `neto profile add`.
-pub(super) fn lines(tree: &Command) -> Vec<String> {
+/// Lists every visible verb as it is typed: `neto profile`, `neto profile add`.
+pub(super) fn verb_lines(tree: &Command) -> Vec<String> {
     fn below(path: &str, tree: &Command, lines: &mut Vec<String>) {
         for verb in tree.get_subcommands().filter(|verb| verb.get_name() != "help" && !verb.is_hide_set()) {
             let line = format!("{path} {}", verb.get_name());
@@ -150,26 +147,26 @@ pub(super) fn lines(tree: &Command) -> Vec<String> {
     lines
 }
 
-/// The command that is typed so.
-pub(super) fn at<'t>(tree: &'t Command, path: &str) -> Option<&'t Command> {
+/// Finds the command that is typed as `path`.
+pub(super) fn find_command<'t>(tree: &'t Command, path: &str) -> Option<&'t Command> {
     path.split(' ').skip(1).try_fold(tree, |command, name| command.find_subcommand(name))
 }
 
-/// A line without its flags.
-fn verb_of(line: &str) -> &str {
+/// Returns a command line without its flags.
+fn without_flags(line: &str) -> &str {
     line.split(" -").next().unwrap_or(line)
 }
 
-fn name_of(line: &str) -> &str {
+fn last_word(line: &str) -> &str {
     line.rsplit(' ').next().unwrap_or(line)
 }
 
-/// Whether a command has this flag, `--long` or `-s`.
-fn has(command: &Command, flag: &str) -> bool {
-    command.get_arguments().any(|arg| is(arg, flag))
+/// Checks whether a command has this flag, `--long` or `-s`.
+fn has_flag(command: &Command, flag: &str) -> bool {
+    command.get_arguments().any(|arg| is_named(arg, flag))
 }
 
-fn is(arg: &Arg, flag: &str) -> bool {
+fn is_named(arg: &Arg, flag: &str) -> bool {
     match flag.strip_prefix("--") {
         Some(long) => arg.get_long() == Some(long),
         None => arg.get_short().is_some_and(|short| flag.strip_prefix('-') == Some(short.to_string().as_str())),
@@ -178,28 +175,45 @@ fn is(arg: &Arg, flag: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{built, help_page::WIDEST};
+    use super::super::{full_tree, help_page::MAX_WIDTH};
     use super::*;
-    use crate::cli::GROUPS;
+    use crate::cli::VERB_GROUPS;
+    use crate::context::GLOBAL_FLAGS_WITH_VALUE;
+    use std::ffi::OsString;
+
+    fn command_line(words: &[&str]) -> CommandLine {
+        CommandLine::new(&["neto"].iter().chain(words).map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_global_flags_with_a_value_are_those_of_the_tree() {
+        let tree = full_tree(MAX_WIDTH);
+        let of_tree: Vec<String> = tree
+            .get_arguments()
+            .filter(|arg| arg.get_action().takes_values())
+            .map(|arg| format!("--{}", arg.get_long().unwrap()))
+            .collect();
+        assert_eq!(of_tree, GLOBAL_FLAGS_WITH_VALUE);
+    }
 
     #[test]
     fn what_is_offered_is_there() {
-        let tree = built(WIDEST);
-        let all = lines(&tree);
-        let coming = |line: &str| GROUPS.iter().any(|group| group.verbs.contains(&name_of(line)));
-        for (words, meant) in WORDS {
-            assert!(words.iter().all(|word| !word.is_empty()) && !meant.is_empty());
-            for line in meant {
+        let tree = full_tree(MAX_WIDTH);
+        let all = verb_lines(&tree);
+        let is_planned = |line: &str| VERB_GROUPS.iter().any(|group| group.verbs.contains(&last_word(line)));
+        for (words, commands) in FOREIGN_VERBS {
+            assert!(words.iter().all(|word| !word.is_empty()) && !commands.is_empty());
+            for line in commands {
                 let own = *line == "neto --version";
-                assert!(own || all.contains(&verb_of(line).to_owned()) || coming(verb_of(line)), "{line}");
+                assert!(own || all.contains(&without_flags(line).to_owned()) || is_planned(without_flags(line)), "{line}");
             }
         }
     }
 
     #[test]
     fn the_verb_is_found_behind_flags_and_their_values() {
-        let tree = built(WIDEST);
-        for (line, wanted) in [
+        let tree = full_tree(MAX_WIDTH);
+        for (line, expected) in [
             ("neto", "neto"),
             ("neto -p token login --jobs x", "neto login"),
             ("neto --store=f -q profile add acme", "neto profile add"),
@@ -207,35 +221,35 @@ mod tests {
             ("neto exec -- token", "neto exec"),
             ("neto nosuch token", "neto"),
         ] {
-            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-            assert_eq!(verb(&words, &tree), wanted, "{line}");
+            let words = command_line(&line.split(' ').skip(1).collect::<Vec<_>>());
+            assert_eq!(typed_verb(&words, &tree), expected, "{line}");
         }
     }
 
     #[test]
     fn a_flag_is_looked_for_in_the_whole_tree() {
-        let tree = built(WIDEST);
-        let told = |name: &str, path: &str, words: &[&str]| {
-            flag(name, path, &words.iter().map(OsString::from).collect::<Vec<_>>(), &tree).unwrap_or_default()
+        let tree = full_tree(MAX_WIDTH);
+        let hint_text = |name: &str, path: &str, words: &[&str]| {
+            flag_hint(name, path, &command_line(words), &tree).map(|hint| hint.to_string()).unwrap_or_default()
         };
-        assert_eq!(told("--json", "neto ls", &[]), "did you mean '-o json'?");
+        assert_eq!(hint_text("--json", "neto ls", &[]), "did you mean '-o json'?");
         assert_eq!(
-            told("--force", "neto", &["neto", "--force", "login"]),
-            "neto login --force    it goes behind the verb"
+            hint_text("--force", "neto", &["neto", "--force", "login"]),
+            "neto login --force\n(it goes behind the verb)"
         );
-        assert_eq!(told("--overlap", "neto login", &["neto", "login"]), "it belongs to neto rotate");
-        assert!(told("--tag", "neto token", &["neto", "token"]).ends_with(" and others"));
-        // Not --appname, which stands in the store in clear.
+        assert_eq!(hint_text("--overlap", "neto login", &["neto", "login"]), "it belongs to neto rotate");
+        assert!(hint_text("--tag", "neto token", &["neto", "token"]).ends_with(" and others"));
+        // --appname is not in the list, because the store contains the appname in plaintext.
         for (path, line) in [
-            ("neto profile add", "neto profile add    asks"),
-            ("neto profile set-secret", "neto profile set-secret NAME    asks"),
-            ("neto login", "neto profile add    asks"),
+            ("neto profile add", "neto profile add\n(asks"),
+            ("neto profile set-secret", "neto profile set-secret NAME\n(asks"),
+            ("neto login", "neto profile add\n(asks"),
         ] {
-            for flag in SECRETS {
-                assert!(told(flag, path, &[]).starts_with(line), "{path} {flag}");
-                assert!(!has(at(&tree, path).unwrap(), flag), "{path} {flag}");
+            for flag in SECRET_FLAGS {
+                assert!(hint_text(flag, path, &[]).starts_with(line), "{path} {flag}");
+                assert!(!has_flag(find_command(&tree, path).unwrap(), flag), "{path} {flag}");
             }
         }
-        assert_eq!(told("--bogus", "neto token", &[]), "");
+        assert_eq!(hint_text("--bogus", "neto token", &[]), "");
     }
 }
