@@ -1,174 +1,182 @@
-//! Work on several profiles: how many at once, how far it is, what is told of each, and what the failures come to.
+//! Batches, which are work on several profiles: concurrency, progress, a line per profile, and a summary of failures.
 
-use crate::error::{Code, Error};
-use crate::output::Progress;
-use crate::profile::{Profile, ProfileName, SecretPlace};
+use crate::error::{Code, Error, Hint};
+use crate::output::ProgressLine;
+use crate::profile::{Profile, ProfileName, SecretLocation};
 use crate::session::Jobs;
 use crate::workflow::Run;
-use crate::workflow::selection::Selected;
+use crate::workflow::selection::SelectedProfile;
 use clap::Args;
 use clap::builder::{RangedU64ValueParser, TypedValueParser};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
-/// The most profiles at once: each takes a connection and a lock's file, or a connection and three files of a program that
-/// runs, and a process may have 1,024 files open.
-const MOST_JOBS: u64 = 200;
+/// Maximum number of profiles at once. Each needs a connection and a lock file, or a connection and three files of a
+/// running program. A process may have 1,024 files open.
+const MAX_JOBS: u64 = 200;
 
-/// From so many profiles on, failures are told by their reason.
-const MANY: usize = 10;
+/// Number of profiles from which failures are grouped by reason.
+const MANY_PROFILES: usize = 10;
 
-/// The most names in a line.
-const MOST_NAMES: usize = 8;
+/// Maximum number of names in a line.
+const MAX_NAMES: usize = 8;
 
-/// The most reasons that are told apart: a server that numbers its refusals has one for each profile.
-const MOST_REASONS: usize = 10;
+/// Maximum number of reasons listed separately. A server that numbers its refusals gives each profile a different reason.
+const MAX_REASONS: usize = 10;
 
 /// How many profiles are worked on at once.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct JobsArgs {
     /// How many profiles at once
-    #[arg(long, value_name = "N", default_value = "16", value_parser = jobs())]
+    #[arg(long, value_name = "N", default_value = "16", value_parser = jobs_parser())]
     pub(crate) jobs: Jobs,
 }
 
-fn jobs() -> impl TypedValueParser<Value = Jobs> {
+fn jobs_parser() -> impl TypedValueParser<Value = Jobs> {
     RangedU64ValueParser::<u64>::new()
-        .range(1..=MOST_JOBS)
+        .range(1..=MAX_JOBS)
         .map(|jobs| usize::try_from(jobs).ok().and_then(Jobs::new).unwrap_or(Jobs::MIN))
 }
 
-/// One work on several profiles.
-pub(crate) struct Fleet<'a> {
+/// Work on several profiles.
+pub(crate) struct Batch<'a> {
     run: &'a Run<'a>,
-    progress: Progress<'a>,
+    progress: ProgressLine<'a>,
     count: usize,
-    lines: Lines,
-    /// How many profiles came to what, such as "signed in".
+    lines: BatchLines,
+    /// Number of profiles for each result, such as "cached".
     tally: BTreeMap<&'static str, usize>,
-    /// Those without a secret.
+    /// Profiles without a secret.
     skipped: Vec<ProfileName>,
-    /// In the order that they came.
+    /// Failed profiles, in the order of their failures.
     failures: Vec<(ProfileName, Error)>,
     stopped: Option<Error>,
 }
 
-impl<'a> Fleet<'a> {
-    /// A work on these profiles, such as "Signing in".
+impl<'a> Batch<'a> {
+    /// Starts a batch on these profiles; `activity`, such as "Exporting", labels the progress line.
     pub(crate) fn new<'p>(
         run: &'a Run<'a>,
-        what: &'static str,
+        activity: &'static str,
         names: impl ExactSizeIterator<Item = &'p ProfileName>,
     ) -> Self {
         let count = names.len();
-        let lines = Lines::new(if count < MANY { names.cloned().collect() } else { Vec::new() });
+        let lines = BatchLines::new(if count < MANY_PROFILES { names.cloned().collect() } else { Vec::new() });
         let (tally, skipped, failures) = Default::default();
-        Self { run, progress: run.ui.progress(what, count), count, lines, tally, skipped, failures, stopped: None }
+        Self { run, progress: run.ui.progress(activity, count), count, lines, tally, skipped, failures, stopped: None }
     }
 
-    /// All but those without a secret, which are of several passed over with a note.
-    pub(crate) fn without_skeletons<'p>(&mut self, mut selected: Vec<Selected<'p>>) -> Vec<Selected<'p>> {
+    /// Skips profiles without a secret with a note, if the batch has several profiles; returns the others.
+    pub(crate) fn skip_without_secret<'p>(
+        &mut self,
+        mut selected: Vec<SelectedProfile<'p>>,
+    ) -> Vec<SelectedProfile<'p>> {
         if selected.is_empty() {
             self.run.ui.note("There is no profile yet. Add one: neto profile add");
         }
-        let several = self.count > 1;
-        let bare = |one: &Selected<'_>| one.profile.as_ref().is_ok_and(|profile| profile.secret == SecretPlace::None);
-        for one in selected.extract_if(.., |one| several && bare(one)) {
-            self.done(&one.name, "skipped, it has no secret yet");
-            self.skipped.push(one.name.into_owned());
+        let has_several = self.count > 1;
+        let lacks_secret = |selected: &SelectedProfile<'_>| {
+            selected.profile.as_ref().is_ok_and(|profile| profile.secret == SecretLocation::None)
+        };
+        for skipped in selected.extract_if(.., |selected| has_several && lacks_secret(selected)) {
+            self.done_with_note(&skipped.name, "skipped, it has no secret yet");
+            self.skipped.push(skipped.name.into_owned());
         }
         selected
     }
 
-    /// The profiles that can be worked on with their credential. Of several, one without a secret is passed over with a
-    /// note; a faulty one is a failure.
-    pub(crate) fn with_secrets<'p>(&mut self, selected: Vec<Selected<'p>>) -> Vec<&'p Profile> {
+    /// Returns the valid profiles. Skips profiles without a secret like [`Self::skip_without_secret`], and counts invalid
+    /// profiles as failures.
+    pub(crate) fn with_secrets<'p>(&mut self, selected: Vec<SelectedProfile<'p>>) -> Vec<&'p Profile> {
         let mut profiles = Vec::with_capacity(selected.len());
-        for one in self.without_skeletons(selected) {
-            match one.profile {
+        for selected in self.skip_without_secret(selected) {
+            match selected.profile {
                 Ok(profile) => profiles.push(profile),
                 Err(error) => {
-                    let _ = self.failed(&one.name, error.into());
+                    let _ = self.failed(&selected.name, error.into());
                 }
             }
         }
         profiles
     }
 
-    /// Counts a profile for the line that sums up many.
-    pub(crate) fn tally(&mut self, what: &'static str) {
-        *self.tally.entry(what).or_default() += 1;
+    /// Counts a profile with this result for the summary line.
+    pub(crate) fn count_result(&mut self, result: &'static str) {
+        *self.tally.entry(result).or_default() += 1;
     }
 
-    /// One profile is done, and there is nothing to say of it.
-    pub(crate) fn step(&self) {
-        self.progress.step();
+    /// Advances the progress line by one profile.
+    pub(crate) fn step_done(&self) {
+        self.progress.step_done();
     }
 
-    /// One profile is done, and its answer says so; what is told of those after it need not wait.
-    pub(crate) fn passed(&mut self, profile: &ProfileName) {
-        self.lines.put(profile, Line::Nothing, self.run);
-        self.progress.step();
+    /// Records a profile as done without a line. Lines of later profiles no longer wait for this profile.
+    pub(crate) fn done_silently(&mut self, profile: &ProfileName) {
+        self.lines.push(profile, BatchLine::Nothing, self.run);
+        self.progress.step_done();
     }
 
-    /// Whether one failed so far.
+    /// Checks whether a profile has failed or the batch was stopped.
     pub(crate) fn has_failures(&self) -> bool {
         !self.failures.is_empty() || self.stopped.is_some()
     }
 
-    /// Whether it ends before its time.
+    /// Checks whether the batch was stopped early.
     pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.is_some()
     }
 
-    /// One profile is done; `how` says so where there is no progress to see.
-    pub(crate) fn done(&mut self, profile: &ProfileName, how: &str) {
-        if !self.progress.is_shown() {
-            self.lines.put(profile, Line::Note(format!("{profile}: {how}")), self.run);
+    /// Records a profile as done, and prints `text` about it if no progress line is visible.
+    pub(crate) fn done_with_note(&mut self, profile: &ProfileName, text: &str) {
+        if !self.progress.is_visible() {
+            self.lines.push(profile, BatchLine::Note(format!("{profile}: {text}")), self.run);
         }
-        self.progress.step();
+        self.progress.step_done();
     }
 
-    /// One profile failed. Breaks when the user wants to end it all.
+    /// Records a profile as failed. Returns `Break` if the error is an interruption or a termination.
     pub(crate) fn failed(&mut self, profile: &ProfileName, error: Error) -> ControlFlow<()> {
         if matches!(error.code(), Code::Interrupted | Code::Terminated) {
             self.stop(error);
             return ControlFlow::Break(());
         }
-        if self.count > 1 && !self.progress.is_shown() {
-            let hint = error.hint().filter(|_| self.count < MANY).map(|hint| hint.replace("NAME", profile.as_str()));
-            self.lines.put(profile, Line::Error(format!("{profile}: {}", error.message()), hint), self.run);
+        if self.count > 1 && !self.progress.is_visible() {
+            let hint = error.hint_with_name(profile.as_str()).filter(|_| self.count < MANY_PROFILES);
+            self.lines.push(profile, BatchLine::Error(format!("{profile}: {}", error.message()), hint), self.run);
         }
         self.failures.push((profile.clone(), error));
-        self.progress.failed();
+        self.progress.step_failed();
         ControlFlow::Continue(())
     }
 
-    /// It ends before its time, whatever failed so far.
+    /// Stops the batch early with this error, which replaces all failures so far.
     pub(crate) fn stop(&mut self, error: Error) {
         self.stopped = Some(error);
     }
 
-    /// What it all comes to: of many a line that sums them up; nothing, the only failure, or exit 8 with the failures by
-    /// their reasons and, after `verb`, the profiles to repeat.
-    pub(crate) fn end(self, verb: &str) -> Result<(), Error> {
-        self.end_with(|failed| match failed {
-            Some(names) => Some(format!("{verb} {names}")),
-            None => Some("run the same line again; what is done is not done twice".to_owned()),
+    /// Ends the batch. From [`MANY_PROFILES`] on, prints a summary line. The hint is `verb` with the names that failed.
+    ///
+    /// # Errors
+    /// The error that stopped the batch, or the failure of the only profile. Otherwise exit 8, with the failures grouped
+    /// by reason if the batch has many profiles.
+    pub(crate) fn finish(self, verb: &str) -> Result<(), Error> {
+        self.finish_with(|failed| match failed {
+            Some(names) => Some(Hint::command(format!("{verb} {names}"))),
+            None => Some(Hint::advice("run the same line again; what is done is not done twice")),
         })
     }
 
-    /// The same with the line to paste that `again` makes of the names that failed, sorted; they are absent where they are
-    /// many.
-    pub(crate) fn end_with(mut self, again: impl FnOnce(Option<String>) -> Option<String>) -> Result<(), Error> {
+    /// Ends the batch like [`finish`](Self::finish), with the hint that `again` makes of the sorted names that failed.
+    /// `again` receives `None` if there are more than [`MAX_NAMES`] names.
+    pub(crate) fn finish_with(mut self, again: impl FnOnce(Option<String>) -> Option<Hint>) -> Result<(), Error> {
         drop(self.progress);
-        self.lines.rest(self.run);
+        self.lines.print_remaining(self.run);
         if let Some(error) = self.stopped {
             return Err(error);
         }
-        let summary = summary(&self.tally, &self.skipped);
-        if self.count >= MANY && !summary.is_empty() {
+        let summary = tally_summary(&self.tally, &self.skipped);
+        if self.count >= MANY_PROFILES && !summary.is_empty() {
             self.run.ui.note(&summary);
         }
         match (self.count, self.failures.len()) {
@@ -178,14 +186,14 @@ impl<'a> Fleet<'a> {
                 Err(error.about(&profile))
             }
             (count, failed) => {
-                self.failures.sort_by(|(one, _), (other, _)| one.cmp(other));
+                self.failures.sort_by(|(left, _), (right, _)| left.cmp(right));
                 let mut message = format!("{failed} of {count} profiles failed");
-                if count >= MANY {
-                    message += &by_reason(&self.failures);
+                if count >= MANY_PROFILES {
+                    message += &group_by_reason(&self.failures);
                 }
                 let error = Error::new(Code::Partial, message);
                 let names: Vec<&str> = self.failures.iter().map(|(name, _)| name.as_str()).collect();
-                let hint = again((failed <= MOST_NAMES).then(|| names.join(" ")));
+                let hint = again((failed <= MAX_NAMES).then(|| names.join(" ")));
                 Err(match hint {
                     Some(hint) => error.with_hint(hint),
                     None => error,
@@ -195,69 +203,70 @@ impl<'a> Fleet<'a> {
     }
 }
 
-/// What is told of each profile. Of a few it is told in their order, as soon as it is known of all before it; of many as
-/// it comes.
-struct Lines {
+/// Lines about the profiles of a batch. With few profiles, prints the lines in the order of the profiles; with many, at
+/// once.
+struct BatchLines {
+    /// Names in their order; empty if there are many.
     order: Vec<ProfileName>,
-    lines: InOrder<Line>,
+    lines: ReorderBuffer<BatchLine>,
 }
 
-/// What comes of several things, in the order of the things: each as soon as it came of all before it.
-pub(crate) struct InOrder<T> {
+/// Reorder buffer: takes results in any order and returns them in the order of their indices.
+pub(crate) struct ReorderBuffer<T> {
     next: usize,
     waiting: BTreeMap<usize, T>,
 }
 
-enum Line {
+enum BatchLine {
     Nothing,
     Note(String),
     Error(String, Option<String>),
 }
 
-impl Lines {
+impl BatchLines {
     fn new(order: Vec<ProfileName>) -> Self {
-        Self { order, lines: InOrder::new() }
+        Self { order, lines: ReorderBuffer::new() }
     }
 
-    fn put(&mut self, profile: &ProfileName, line: Line, run: &Run<'_>) {
-        let Some(place) = self.order.iter().position(|name| name == profile) else { return line.tell(run) };
-        for line in self.lines.put(place, line) {
-            line.tell(run);
+    fn push(&mut self, profile: &ProfileName, line: BatchLine, run: &Run<'_>) {
+        let Some(index) = self.order.iter().position(|name| name == profile) else { return line.print(run) };
+        for line in self.lines.push(index, line) {
+            line.print(run);
         }
     }
 
-    /// Those that wait for one that never came.
-    fn rest(self, run: &Run<'_>) {
-        for line in self.lines.rest() {
-            line.tell(run);
+    /// Prints the lines that still wait for an earlier profile.
+    fn print_remaining(self, run: &Run<'_>) {
+        for line in self.lines.into_remaining() {
+            line.print(run);
         }
     }
 }
 
-impl<T> InOrder<T> {
+impl<T> ReorderBuffer<T> {
     pub(crate) fn new() -> Self {
         Self { next: 0, waiting: BTreeMap::new() }
     }
 
-    /// Takes what came of the thing at this place; what has its turn now.
-    pub(crate) fn put(&mut self, place: usize, thing: T) -> Vec<T> {
-        self.waiting.insert(place, thing);
+    /// Adds the result with this index, and returns the results that are next in order.
+    pub(crate) fn push(&mut self, index: usize, result: T) -> Vec<T> {
+        self.waiting.insert(index, result);
         let mut ready = Vec::new();
-        while let Some(thing) = self.waiting.remove(&self.next) {
-            ready.push(thing);
+        while let Some(result) = self.waiting.remove(&self.next) {
+            ready.push(result);
             self.next += 1;
         }
         ready
     }
 
-    /// What waits for others that never came.
-    pub(crate) fn rest(self) -> impl Iterator<Item = T> {
+    /// Returns the results that still wait for an earlier result, in order.
+    pub(crate) fn into_remaining(self) -> impl Iterator<Item = T> {
         self.waiting.into_values()
     }
 }
 
-impl Line {
-    fn tell(self, run: &Run<'_>) {
+impl BatchLine {
+    fn print(self, run: &Run<'_>) {
         match self {
             Self::Nothing => {}
             Self::Note(text) => run.ui.note(&text),
@@ -266,18 +275,18 @@ impl Line {
     }
 }
 
-/// `12 cached, 1985 signed in, 3 skipped, without a secret (acme, globex, hooli)`.
-fn summary(tally: &BTreeMap<&str, usize>, skipped: &[ProfileName]) -> String {
-    let mut parts: Vec<String> = tally.iter().map(|(what, count)| format!("{count} {what}")).collect();
+/// Returns the summary line, such as `12 cached, 3 skipped, without a secret (acme, globex, hooli)`.
+fn tally_summary(tally: &BTreeMap<&str, usize>, skipped: &[ProfileName]) -> String {
+    let mut parts: Vec<String> = tally.iter().map(|(result, count)| format!("{count} {result}")).collect();
     if !skipped.is_empty() {
         let names: Vec<&str> = skipped.iter().map(ProfileName::as_str).collect();
-        parts.push(format!("{} skipped, without a secret ({})", names.len(), some(&names)));
+        parts.push(format!("{} skipped, without a secret ({})", names.len(), first_names(&names)));
     }
     parts.join(", ")
 }
 
-/// A line for each reason, the commonest first, with the profiles and what to do.
-pub(crate) fn by_reason(failures: &[(ProfileName, Error)]) -> String {
+/// Groups the failures by reason, the most frequent first, and renders each reason with its profiles and its hint.
+pub(crate) fn group_by_reason(failures: &[(ProfileName, Error)]) -> String {
     let mut reasons: Vec<(&Error, Vec<&str>)> = Vec::new();
     for (profile, error) in failures {
         match reasons.iter_mut().find(|(first, _)| first.message() == error.message()) {
@@ -286,26 +295,45 @@ pub(crate) fn by_reason(failures: &[(ProfileName, Error)]) -> String {
         }
     }
     reasons.sort_by_key(|(_, names)| std::cmp::Reverse(names.len()));
-    let others = reasons.split_off(reasons.len().min(MOST_REASONS));
+    let others = reasons.split_off(reasons.len().min(MAX_REASONS));
     let mut lines = String::from(":");
     for (error, names) in reasons {
-        let _ = write!(lines, "\n{} x {}\n    {}", names.len(), error.message(), some(&names));
-        if let Some(hint) = error.hint() {
-            let hint = if let [name] = names[..] { hint.replace("NAME", name) } else { hint.to_owned() };
+        let _ = write!(lines, "\n{} x {}\n    {}", names.len(), error.message(), first_names(&names));
+        let hint = if let [name] = names[..] { error.hint_with_name(name) } else { error.hint() };
+        if let Some(hint) = hint {
             let _ = write!(lines, "\n    {}", hint.replace('\n', " "));
         }
     }
     if !others.is_empty() {
         let names: Vec<&str> = others.into_iter().flat_map(|(_, names)| names).collect();
-        let _ = write!(lines, "\n{} x another reason\n    {}", names.len(), some(&names));
+        let _ = write!(lines, "\n{} x another reason\n    {}", names.len(), first_names(&names));
     }
     lines
 }
 
-/// The first names, and how many more.
-pub(crate) fn some(names: &[&str]) -> String {
+/// Returns the first [`MAX_NAMES`] names and the number of further names.
+pub(crate) fn first_names(names: &[&str]) -> String {
     match names.len() {
-        ..=MOST_NAMES => names.join(", "),
-        more => format!("{} and {} more", names[..MOST_NAMES].join(", "), more - MOST_NAMES),
+        ..=MAX_NAMES => names.join(", "),
+        more => format!("{} and {} more", names[..MAX_NAMES].join(", "), more - MAX_NAMES),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_of_one_profile_names_it_in_the_hint() {
+        let failure = |name: &str, message: &str| {
+            let hint = Hint::login().remark("in a while");
+            (name.parse::<ProfileName>().unwrap(), Error::new(Code::Unreachable, message).with_hint(hint))
+        };
+        let failures = [failure("acme", "no answer"), failure("hooli", "no route"), failure("initech", "no answer")];
+        assert_eq!(
+            group_by_reason(&failures),
+            ":\n2 x no answer\n    acme, initech\n    neto login NAME (in a while)\
+             \n1 x no route\n    hooli\n    neto login hooli (in a while)"
+        );
     }
 }

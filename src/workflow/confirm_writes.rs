@@ -1,19 +1,18 @@
-//! What stands before a call that writes: the user's word where a customer is protected or several are meant, and the
-//! refusal that a script asked for.
+//! Confirmation before calls that write, and the `--read-only` and `--yes` flags.
 //!
-//! Owns when neto asks before it changes something at a server, and how the question reads. Which calls write is known
-//! to `fusion`; what they do, to nobody here.
+//! Owns the rule when neto asks before it changes something at a server, and the wording of the question. `fusion` owns
+//! the classification of calls as reading or writing.
 
-use crate::error::{Code, Error};
-use crate::output::humanize::count;
+use crate::error::{Code, Error, Hint};
+use crate::output::humanize::pluralize;
 use crate::profile::Profile;
 use crate::workflow::Run;
-use crate::workflow::batch::some;
+use crate::workflow::batch::first_names;
 use clap::Args;
 
 /// How far calls that write may go.
 #[derive(Debug, Clone, Copy, Default, Args)]
-pub(crate) struct Guard {
+pub(crate) struct ConfirmArgs {
     /// Do not ask before a call that writes
     #[arg(short, long)]
     pub(crate) yes: bool,
@@ -22,45 +21,53 @@ pub(crate) struct Guard {
     pub(crate) read_only: bool,
 }
 
-impl Guard {
-    /// Lets `call` (`DELETE /api/v1/tags/old`) be sent to these profiles. One that writes is asked about, once, where a
-    /// profile is protected or there are several.
+impl ConfirmArgs {
+    /// Confirms that `call` (`DELETE /api/v1/tags/old`) may be sent to these profiles. Asks once, and only if the call
+    /// writes and a profile is protected or there are several profiles.
     ///
     /// # Errors
-    /// Exit 2: `--read-only`, nobody to ask, or an answer that is not yes.
-    pub(crate) fn allow(self, run: &Run<'_>, call: &str, writes: bool, profiles: &[&Profile]) -> Result<(), Error> {
+    /// Exit 2: `--read-only`, no terminal, or an answer other than yes.
+    pub(crate) fn confirm_call(
+        self,
+        run: &Run<'_>,
+        call: &str,
+        writes: bool,
+        profiles: &[&Profile],
+    ) -> Result<(), Error> {
         if !writes {
             return Ok(());
         }
         if self.read_only {
             return Err(Error::new(Code::Usage, format!("--read-only refuses {call}, which writes"))
-                .with_hint("the same line without --read-only, if it may"));
+                .with_hint(Hint::advice("the same line without --read-only, if it may")));
         }
-        ask(run, self.yes, &format!("Send {call} to"), profiles, || "the same line with --yes".to_owned())
+        confirm_for_profiles(run, self.yes, &format!("Send {call} to"), profiles, || {
+            Hint::advice("the same line with --yes")
+        })
     }
 }
 
-/// Asks, once, whether `what` ("Send DELETE /api/v1/tags/old to") is meant for these profiles, where one is protected or
-/// there are several; a `yes` beforehand is an answer. `line` is the way to give it where there is nobody to ask.
+/// Asks once whether to do `action` ("Send DELETE /api/v1/tags/old to") for these profiles. Asks only if a profile is
+/// protected or there are several, and not if `yes`. `hint` tells how to confirm without a terminal.
 ///
 /// # Errors
-/// Exit 2: nobody to ask, or an answer that is not yes.
-pub(crate) fn ask(
+/// Exit 2: no terminal, or an answer other than yes.
+pub(crate) fn confirm_for_profiles(
     run: &Run<'_>,
     yes: bool,
-    what: &str,
+    action: &str,
     profiles: &[&Profile],
-    line: impl FnOnce() -> String,
+    hint: impl FnOnce() -> Hint,
 ) -> Result<(), Error> {
-    let asks = profiles.len() > 1 || profiles.iter().any(|profile| profile.protected);
-    if yes || !asks {
+    let needs_confirmation = profiles.len() > 1 || profiles.iter().any(|profile| profile.protected);
+    if yes || !needs_confirmation {
         return Ok(());
     }
-    run.confirm(&format!("{what} {}?", whom(profiles)), &line())
+    run.confirm(&format!("{action} {}?", describe_targets(profiles)), hint())
 }
 
-/// The one tenant, or how many, with those that are protected.
-fn whom(profiles: &[&Profile]) -> String {
+/// Describes the only tenant, or the number of profiles with their names and the protected names.
+fn describe_targets(profiles: &[&Profile]) -> String {
     if let [profile] = profiles {
         let tenant = profile.shortname.as_ref().or(profile.username.as_ref());
         let tenant = tenant.map_or_else(|| profile.name.as_str(), String::as_str);
@@ -69,6 +76,7 @@ fn whom(profiles: &[&Profile]) -> String {
     let names: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
     let protected: Vec<&str> =
         profiles.iter().filter(|profile| profile.protected).map(|profile| profile.name.as_str()).collect();
-    let protected = if protected.is_empty() { String::new() } else { format!("; protected: {}", some(&protected)) };
-    format!("{} ({}{protected})", count(names.len(), "profile"), some(&names))
+    let protected =
+        if protected.is_empty() { String::new() } else { format!("; protected: {}", first_names(&protected)) };
+    format!("{} ({}{protected})", pluralize(names.len(), "profile"), first_names(&names))
 }

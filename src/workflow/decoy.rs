@@ -1,13 +1,13 @@
-//! What `exec --decoy` and `proxy` share: what a program behind a decoy may do, the decoy of one profile, and the
-//! environment that goes with it.
+//! Steps that `exec --decoy` and `proxy` share: permissions of a program behind a decoy, the decoy of one profile, and
+//! the program's environment.
 
-use crate::decoy::{Audit, Bearer, Decoy, Door, NoChance, Reread, Rules, Site};
-use crate::error::{Code, Error};
+use crate::decoy::{Audit, Decoy, Endpoint, Listener, LiveToken, NoRandomness, ReloadProfile, RequestPolicy};
+use crate::error::{Code, Error, Hint};
 use crate::profile::Profile;
 use crate::secret::{Account, Credential};
-use crate::session::{Access, Granted, Session, SignIn};
+use crate::session::{AccessToken, Login, Session, TokenOrigin};
 use crate::workflow::Run;
-use crate::workflow::exported_variables::Variables;
+use crate::workflow::exported_variables::ExportedVariables;
 use clap::Args;
 use std::convert::Infallible;
 use std::future::pending;
@@ -16,17 +16,17 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// How often it is looked whether the audit could be written.
-const TICK: Duration = Duration::from_millis(250);
+/// Interval between checks for a failed write to the audit file.
+const AUDIT_CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// The address that no proxy of the environment is to be asked for.
-const HERE: &str = "127.0.0.1";
+/// Address of the decoy, which programs reach without a proxy.
+const LOOPBACK: &str = "127.0.0.1";
 
-/// The variables that name such addresses; programs read the one or the other.
-const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
+/// Variables that list addresses to reach without a proxy. Programs read either of the two.
+const NO_PROXY_VARIABLES: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
-/// The variables that come with `--with-secret` alone.
-const SEPARATE: [&str; 3] = ["NETO_APPNAME", "NETO_APPKEY", "NETO_SHARED_SECRET"];
+/// Credential variables that a program receives only with `--with-secret`.
+const CREDENTIAL_VARIABLES: [&str; 3] = ["NETO_APPNAME", "NETO_APPKEY", "NETO_SHARED_SECRET"];
 
 /// What a program behind a decoy may do.
 #[derive(Debug, Clone, Default, Args)]
@@ -47,122 +47,126 @@ pub(crate) struct DecoyArgs {
 }
 
 impl DecoyArgs {
-    /// Whether nothing was typed.
+    /// Checks whether no flag was given.
     pub(crate) fn is_empty(&self) -> bool {
         !(self.read_only || self.allow_keys || self.yes) && self.audit.is_none()
     }
 
-    /// Refuses profiles that have no NETOSECRET, asks before a protected one may be written to, and makes ready what opens
-    /// the secrets: a token ends while the program runs, and then nobody is asked. `verb` is how it was typed.
+    /// Prepares the profiles: refuses profiles without a NETOSECRET, confirms writes to protected profiles, and unlocks
+    /// the secrets. A token may expire while the program runs, and then neto cannot prompt. `verb` is the command line
+    /// for the hint.
     pub(crate) fn prepare(&self, run: &Run<'_>, profiles: &[&Profile], verb: &str) -> Result<(), Error> {
         if let Some(person) = profiles.iter().find(|profile| profile.shortname.is_none() || profile.appname.is_none()) {
-            return Err(no_netosecret().about(&person.name));
+            return Err(missing_netosecret().about(&person.name));
         }
         let protected: Vec<&str> =
             profiles.iter().filter(|profile| profile.protected).map(|profile| profile.name.as_str()).collect();
         if !protected.is_empty() && !self.yes && !self.read_only {
             let question = format!("Let the program write to the protected {}?", protected.join(", "));
-            run.confirm(&question, &format!("{verb} {} --read-only    or --yes", protected.join(" ")))?;
+            let read_only = Hint::command(format!("{verb} {} --read-only", protected.join(" ")));
+            run.confirm(&question, read_only.remark("or --yes"))?;
         }
         run.unlock(profiles.iter().copied())
     }
 
-    /// Where requests are written down.
-    pub(crate) fn audit(&self, run: &Run<'_>) -> Result<Option<Rc<Audit>>, Error> {
+    /// Opens the audit file, if `--audit` was given.
+    pub(crate) fn open_audit(&self, run: &Run<'_>) -> Result<Option<Rc<Audit>>, Error> {
         let Some(file) = &self.audit else { return Ok(None) };
         Ok(Some(Rc::new(Audit::new(run.context.absolute(file), run.context.process.clock)?)))
     }
 
-    /// The decoy of a profile behind this door, whose real token is got now, so that what is wrong is known before any
+    /// Creates the endpoint of a profile behind `listener`. Gets the real token now, so that errors appear before a
     /// program runs.
-    pub(crate) async fn site<'a>(
+    pub(crate) async fn start_endpoint<'a>(
         &self,
         run: &Run<'_>,
         session: &'a Session<'a>,
         profile: &'a Profile,
-        reread: Reread<'a>,
-        door: &Door,
+        reread: ReloadProfile<'a>,
+        listener: &Listener,
         audit: Option<Rc<Audit>>,
-    ) -> Result<Site<'a>, Error> {
+    ) -> Result<Endpoint<'a>, Error> {
         let clock = run.context.process.clock;
-        let port = door.port().map_err(|error| no_door(&error))?;
-        let decoy = Decoy::new(profile, port, clock).map_err(|error| no_chance(&error))?.ok_or_else(no_netosecret)?;
-        let bearer = Bearer::new(session, profile, reread, clock);
-        if let Err(error) = bearer.get().await {
-            // It holds on to the failure, for requests that do not come any more.
-            drop(bearer);
+        let port = listener.port().map_err(|error| listen_error(&error))?;
+        let decoy = Decoy::new(profile, port, clock)
+            .map_err(|error| randomness_error(&error))?
+            .ok_or_else(missing_netosecret)?;
+        let live_token = LiveToken::new(session, profile, reread, clock);
+        if let Err(error) = live_token.get().await {
+            // The live token keeps a reference to the error. Without the drop, `try_unwrap` would fail.
+            drop(live_token);
             return Err(Rc::try_unwrap(error)
                 .map_or_else(|shared| Error::new(Code::Unreachable, shared.to_string()), Error::from));
         }
-        let rules = Rules { read_only: self.read_only, allow_keys: self.allow_keys };
-        Ok(Site { profile, bearer, decoy, rules, audit, port })
+        let policy = RequestPolicy { read_only: self.read_only, allow_keys: self.allow_keys };
+        Ok(Endpoint { profile, live_token, decoy, policy, audit, port })
     }
 }
 
-/// The profile as the store has it now: a rotation may have given it another key since the decoy began.
-pub(crate) fn reread(run: &Run<'_>, profile: &Profile) -> Option<Profile> {
+/// Reloads the profile from the store, because a rotation may have replaced its key since the decoy started.
+pub(crate) fn reload_profile(run: &Run<'_>, profile: &Profile) -> Option<Profile> {
     let store = run.context.store_file().load().ok()??;
     store.entry(&profile.name)?.profile.clone().ok()
 }
 
-/// Opens this port, or any that is free.
-pub(crate) fn open(port: Option<u16>) -> Result<Door, Error> {
-    Door::open(port).map_err(|error| no_door(&error))
+/// Opens a listener on this port, or on any free port.
+pub(crate) fn open_listener(port: Option<u16>) -> Result<Listener, Error> {
+    Listener::open(port).map_err(|error| listen_error(&error))
 }
 
-fn no_door(error: &std::io::Error) -> Error {
-    Error::new(Code::System, format!("cannot listen on {HERE}: {}", crate::disk::plain(error)))
+fn listen_error(error: &std::io::Error) -> Error {
+    Error::new(Code::System, format!("cannot listen on {LOOPBACK}: {}", crate::disk::os_message(error)))
 }
 
-fn no_chance(error: &NoChance) -> Error {
+fn randomness_error(error: &NoRandomness) -> Error {
     Error::new(Code::System, error.to_string())
 }
 
-fn no_netosecret() -> Error {
+fn missing_netosecret() -> Error {
     Error::new(Code::Usage, "a person's profile has no NETOSECRET, so nothing can stand in for it")
-        .with_hint("name the profile of an API key")
+        .with_hint(Hint::advice("name the profile of an API key"))
 }
 
-/// The environment of a program behind a decoy: that of the profile, with the false credential and the server's address in
-/// place of the real ones, and past every proxy.
-pub(crate) fn variables(run: &Run<'_>, site: &Site<'_>, with_secret: bool) -> Variables {
-    let secret = site.decoy.secret();
-    let profile = Profile { url: secret.url.clone(), ..site.profile.clone() };
-    let access = Access {
-        token: site.decoy.token().clone(),
-        lifetime: Some(site.decoy.lifetime()),
-        origin: Granted::Login,
-        kept: false,
+/// Returns the environment of a program behind a decoy. The variables are those of the profile, with the fake credential
+/// and the decoy's address instead of the real ones. `NO_PROXY` exempts this address from proxies.
+pub(crate) fn decoy_variables(run: &Run<'_>, endpoint: &Endpoint<'_>, with_secret: bool) -> ExportedVariables {
+    let secret = endpoint.decoy.secret();
+    let profile = Profile { url: secret.url.clone(), ..endpoint.profile.clone() };
+    let token = AccessToken {
+        token: endpoint.decoy.token().clone(),
+        lifetime: Some(endpoint.decoy.lifetime()),
+        origin: TokenOrigin::Login,
+        is_cached: false,
     };
-    let sign_in = SignIn {
+    let login = Login {
         account: Account::ApiKey { shortname: secret.shortname.clone(), appname: secret.appname.clone() },
         credential: Credential::ApiKey { appkey: secret.appkey.clone(), sharedsecret: secret.sharedsecret.clone() },
     };
-    let mut variables = Variables::of(run, &profile, &access, Some(&sign_in));
+    let mut variables = ExportedVariables::from_token(run, &profile, &token, Some(&login));
     if !with_secret {
-        variables.set.retain(|(name, _)| !SEPARATE.contains(&name.as_str()));
+        variables.set.retain(|(name, _)| !CREDENTIAL_VARIABLES.contains(&name.as_str()));
     }
-    variables.set.extend(past_proxies(run));
+    variables.set.extend(no_proxy_variables(run));
     variables
 }
 
-/// `NO_PROXY` and `no_proxy` as they are, and this machine.
-fn past_proxies(run: &Run<'_>) -> impl Iterator<Item = (String, String)> {
-    let known = NO_PROXY.map(|name| run.context.process.environment.text(name));
-    let either = known[0].clone().or_else(|| known[1].clone());
-    NO_PROXY.into_iter().zip(known).map(move |(name, own)| {
-        let value = match own.or_else(|| either.clone()) {
-            // It means every address as long as it stands alone.
-            Some(every) if every.trim() == "*" => every,
-            Some(others) => format!("{others},{HERE}"),
-            None => HERE.to_owned(),
+/// Returns `NO_PROXY` and `no_proxy` with the decoy's address added to their values.
+fn no_proxy_variables(run: &Run<'_>) -> impl Iterator<Item = (String, String)> {
+    let values = NO_PROXY_VARIABLES.map(|name| run.context.process.environment.text(name));
+    let fallback = values[0].clone().or_else(|| values[1].clone());
+    NO_PROXY_VARIABLES.into_iter().zip(values).map(move |(name, value)| {
+        let value = match value.or_else(|| fallback.clone()) {
+            // `*` stands for every address, but only as the whole value.
+            Some(all) if all.trim() == "*" => all,
+            Some(addresses) => format!("{addresses},{LOOPBACK}"),
+            None => LOOPBACK.to_owned(),
         };
         (name.to_owned(), value)
     })
 }
 
-/// Warns where lines of the audit could not be written; says whether it did.
-pub(crate) fn warn_of(audit: Option<&Audit>, run: &Run<'_>) -> bool {
+/// Warns if a line could not be written to the audit file. Returns whether it warned.
+pub(crate) fn warn_audit_failed(audit: Option<&Audit>, run: &Run<'_>) -> bool {
     let failure = audit.and_then(Audit::take_failure);
     if let Some(error) = &failure {
         run.ui.warn(&format!("{error}; requests are not written down"));
@@ -170,10 +174,10 @@ pub(crate) fn warn_of(audit: Option<&Audit>, run: &Run<'_>) -> bool {
     failure.is_some()
 }
 
-/// Warns of that as soon as it happens, once; never ends.
-pub(crate) async fn watch_over(audit: Option<&Audit>, run: &Run<'_>) -> Infallible {
-    while !warn_of(audit, run) {
-        sleep(TICK).await;
+/// Checks the audit file regularly and warns once about a failed write. Never returns.
+pub(crate) async fn monitor_audit(audit: Option<&Audit>, run: &Run<'_>) -> Infallible {
+    while !warn_audit_failed(audit, run) {
+        sleep(AUDIT_CHECK_INTERVAL).await;
     }
     pending().await
 }

@@ -1,78 +1,85 @@
-//! The git repository that a store lies in, asked carefully.
+//! Git repository that contains the profile store.
 //!
-//! A checkout may hold what somebody else put there, so git is found on PATH alone and told to start no program and to
-//! believe no repository that lies inside another.
+//! A checkout may contain files from other people. So git is looked up on `PATH` only. Options forbid git to start
+//! programs and to trust a bare repository inside another repository.
 
 use crate::secret::find_program;
 use crate::workflow::Run;
-use crate::workflow::exported_variables::keys;
+use crate::workflow::exported_variables::identity_variables;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// The repository that the store lies in.
-pub(crate) struct Git {
+/// Git repository that contains the store.
+pub(crate) struct GitRepository {
     program: PathBuf,
-    /// Where it is started: a hook is in the right folder already, with variables that are relative to it.
-    folder: PathBuf,
-    /// The store, through all links.
+    /// Directory in which git runs. A git hook already has the right one, and its variables are relative to it.
+    working_directory: PathBuf,
+    /// Path of the store with all links resolved.
     pub(crate) store: PathBuf,
 }
 
-impl Git {
-    /// None where there is no git, or no repository.
-    pub(crate) fn of(run: &Run<'_>) -> Option<Self> {
+impl GitRepository {
+    /// Finds the repository; returns `None` if git or a repository is missing.
+    pub(crate) fn find(run: &Run<'_>) -> Option<Self> {
         let environment = &run.context.process.environment;
         let program = find_program("git", environment.get("PATH")).ok()?;
         let store = run.context.paths.store.canonicalize().ok()?;
-        let folder = store.parent()?;
+        let directory = store.parent()?;
         let in_hook = ["GIT_DIR", "GIT_INDEX_FILE"].iter().any(|name| environment.get(name).is_some());
-        if !in_hook && !folder.ancestors().any(|above| above.join(".git").exists()) {
+        if !in_hook && !directory.ancestors().any(|above| above.join(".git").exists()) {
             return None;
         }
-        let folder = if in_hook { run.context.process.folder.clone() } else { folder.to_path_buf() };
-        Some(Self { program, folder, store })
+        let working_directory =
+            if in_hook { run.context.process.working_directory.clone() } else { directory.to_path_buf() };
+        Some(Self { program, working_directory, store })
     }
 
-    /// Whether a merge that is not finished left the store open, as git keeps it.
+    /// Checks whether git lists the store as unmerged, in a merge with conflicts.
     ///
     /// # Errors
-    /// As [`Git::paths`].
+    /// Same as [`GitRepository::list_paths`].
     pub(crate) fn is_unmerged(&self, run: &Run<'_>) -> Result<bool, String> {
         let store = self.store.to_string_lossy();
-        Ok(!self.paths(run, &["ls-files", "--unmerged", "-z", "--", &store], &[0])?.is_empty())
+        Ok(!self.list_paths(run, &["ls-files", "--unmerged", "-z", "--", &store], &[0])?.is_empty())
     }
 
-    /// Whether git would take this file, by its whole path, with the next `git add`; not where it lies outside of the
-    /// repository, or git cannot be asked.
-    pub(crate) fn would_take(&self, run: &Run<'_>, file: &Path) -> bool {
-        // 1 says that nothing ignores it, 128 that it lies elsewhere.
-        let asked = file.to_str().and_then(|file| self.run(run, &["check-ignore", "-q", "--", file]).ok());
-        asked.is_some_and(|answer| answer.status.code() == Some(1))
+    /// Checks whether the next `git add` would add this file, given by its full path. Returns `false` if the file is
+    /// outside the repository or git fails.
+    pub(crate) fn would_add(&self, run: &Run<'_>, file: &Path) -> bool {
+        // Exit code 1: the file is not ignored. Exit code 128: the file is outside the repository.
+        let output = file.to_str().and_then(|file| self.run(run, &["check-ignore", "-q", "--", file]).ok());
+        output.is_some_and(|output| output.status.code() == Some(1))
     }
 
-    /// The paths that a question lists, separated by NULs; `fine` are the exit codes of an answer.
+    /// Runs a git command that lists paths separated by NULs, and returns the paths. `success_codes` are the exit codes
+    /// that count as success.
     ///
     /// # Errors
-    /// What git says, or why it did not run.
-    pub(crate) fn paths(&self, run: &Run<'_>, arguments: &[&str], fine: &[i32]) -> Result<Vec<String>, String> {
+    /// The first line of git's error output, or the reason why git did not run.
+    pub(crate) fn list_paths(
+        &self,
+        run: &Run<'_>,
+        arguments: &[&str],
+        success_codes: &[i32],
+    ) -> Result<Vec<String>, String> {
         let output = self.run(run, arguments)?;
-        if !output.status.code().is_some_and(|code| fine.contains(&code)) {
-            let said = String::from_utf8_lossy(&output.stderr);
-            return Err(said.lines().next().unwrap_or("it failed").to_owned());
+        if !output.status.code().is_some_and(|code| success_codes.contains(&code)) {
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            return Err(stderr.lines().next().unwrap_or("it failed").to_owned());
         }
-        let names = String::from_utf8_lossy(&output.stdout).into_owned();
-        Ok(names.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect())
+        let paths = String::from_utf8_lossy(&output.stdout).into_owned();
+        Ok(paths.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
     }
 
-    /// Asks git.
+    /// Runs git with these arguments.
     ///
     /// # Errors
-    /// Why it did not run.
+    /// The reason why git did not run.
     pub(crate) fn run(&self, run: &Run<'_>, arguments: &[&str]) -> Result<Output, String> {
         let mut git = Command::new(&self.program);
         git.args(["-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "--no-pager"]).args(arguments);
-        git.current_dir(if self.folder.is_dir() { &self.folder } else { Path::new("/") });
-        for name in keys(&run.context.process.environment) {
+        git.current_dir(if self.working_directory.is_dir() { &self.working_directory } else { Path::new("/") });
+        for name in identity_variables(&run.context.process.environment) {
             git.env_remove(name);
         }
         git.env_remove("GIT_LITERAL_PATHSPECS").env("GIT_NO_LAZY_FETCH", "1").env("GIT_OPTIONAL_LOCKS", "0");

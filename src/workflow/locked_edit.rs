@@ -1,116 +1,119 @@
-//! Changing what lies on disk under its lock: the store, the memory of what was trusted, the current
-//! profile, a cached token.
+//! Edits of files under their locks: profile store, trust store, current profile, cached tokens.
 
-use crate::disk::{Lock, Locked};
+use crate::disk::{Lock, LockGuard};
 use crate::error::Error;
 use crate::output::Volume;
 use crate::profile::{Current, Document, Edit, Profile, ProfileName};
-use crate::secret::Memory;
+use crate::secret::TrustStore;
 use crate::session::{RotationError, Session, SessionError, acquire};
 use crate::workflow::Run;
 use std::path::Path;
 
-/// Waits for a lock, telling the user after a second whom for.
-pub(crate) fn hold(run: &Run<'_>, lock: &Lock, what: &str) -> Result<Locked, Error> {
-    let tell = |holder: Option<u32>| {
-        let whom = holder.map_or_else(|| "another neto".to_owned(), |pid| format!("neto process {pid}"));
-        run.ui.note(&format!("waiting for {whom}, which holds {what}"));
+/// Waits for a lock. Prints a note after a second that names the process holding the lock.
+pub(crate) fn acquire_lock(run: &Run<'_>, lock: &Lock, what: &str) -> Result<LockGuard, Error> {
+    let print_note = |holder: Option<u32>| {
+        let holder = holder.map_or_else(|| "another neto".to_owned(), |pid| format!("neto process {pid}"));
+        run.ui.note(&format!("waiting for {holder}, which holds {what}"));
     };
-    let held = acquire(lock, run.context.globals.lock_timeout, &tell)?;
+    let held = acquire(lock, run.context.globals.lock_timeout, &print_note)?;
     run.ui.verbose(|| format!("has the lock of {what}"));
     Ok(held)
 }
 
-/// Changes the store: reads it again under its lock, so that nobody's change is lost, and writes it
-/// whole or not at all. Returns the new document.
-pub(crate) fn store(
+/// Edits the store under its lock and returns the new document. Reads the store again under the lock, so that no
+/// concurrent change is lost, and writes all edits or none.
+pub(crate) fn edit_store(
     run: &Run<'_>,
     change: impl FnOnce(&Document) -> Result<Vec<Edit>, Error>,
 ) -> Result<Document, Error> {
     let file = run.context.store_file();
-    let held = hold(run, &file.lock(), "the store")?;
+    let held = acquire_lock(run, &file.lock(), "the store")?;
     let mut before = None;
     let after = file.edit(&held, |document| {
         before = (run.ui.volume() == Volume::Verbose).then(|| document.bytes().to_vec());
         change(document)
     })?;
     if before.is_some_and(|before| before != after.bytes()) {
-        wrote(run, file.path());
+        report_written(run, file.path());
     }
     Ok(after)
 }
 
-/// Tells of a file that was written.
-pub(crate) fn wrote(run: &Run<'_>, path: &Path) {
+/// Prints the path of a written file if the output is verbose.
+pub(crate) fn report_written(run: &Run<'_>, path: &Path) {
     run.ui.verbose(|| format!("wrote {}", path.display()));
 }
 
-/// Changes what this machine trusts.
-pub(crate) fn memory(run: &Run<'_>, change: impl FnOnce(&mut Memory)) -> Result<(), Error> {
+/// Edits the trust store under its lock.
+pub(crate) fn edit_trust_store(run: &Run<'_>, change: impl FnOnce(&mut TrustStore)) -> Result<(), Error> {
     let vault = &run.context.vault;
-    let held = hold(run, &vault.memory_lock(), "the memory of what is trusted")?;
-    vault.change_memory(&held, change)?;
-    wrote(run, &run.context.paths.state.join("trust.json"));
+    let held = acquire_lock(run, &vault.trust_lock(), "the memory of what is trusted")?;
+    vault.edit_trust_store(&held, change)?;
+    report_written(run, &run.context.paths.state.join("trust.json"));
     Ok(())
 }
 
-/// What neto itself wrote is trusted by that.
-pub(crate) fn trust(run: &Run<'_>, profiles: &[Profile]) -> Result<(), Error> {
+/// Trusts profiles that neto itself wrote.
+pub(crate) fn trust_profiles(run: &Run<'_>, profiles: &[Profile]) -> Result<(), Error> {
     if profiles.is_empty() {
         return Ok(());
     }
-    memory(run, |memory| profiles.iter().for_each(|profile| memory.trust(profile)))
+    edit_trust_store(run, |trust_store| profiles.iter().for_each(|profile| trust_store.trust_profile(profile)))
 }
 
-/// Changes the current profile.
-pub(crate) fn current(run: &Run<'_>, change: impl FnOnce(Current) -> Current) -> Result<Current, Error> {
+/// Edits the current profile under its lock and returns the new value.
+pub(crate) fn edit_current_profile(run: &Run<'_>, change: impl FnOnce(Current) -> Current) -> Result<Current, Error> {
     let path = run.context.current_file();
-    let _held = hold(run, &Lock::new(run.context.paths.state.join("locks/_current.lock")), "the current profile")?;
+    let _held =
+        acquire_lock(run, &Lock::new(run.context.paths.state.join("locks/_current.lock")), "the current profile")?;
     let before = Current::load(&path)?;
     let after = change(before.clone());
     if after != before {
         after.save(&path)?;
-        wrote(run, &path);
+        report_written(run, &path);
     }
     Ok(after)
 }
 
-/// Forgets the cached token of a profile, after whoever is getting one has finished; says whether there
-/// was one.
-pub(crate) fn forget_token(
+/// Removes the cached token of a profile and returns whether there was a token. Waits until no process is getting a
+/// token for this profile.
+///
+/// # Errors
+/// Includes [`RotationError::Unfinished`] if a rotation still needs the cached token.
+pub(crate) fn remove_cached_token(
     run: &Run<'_>,
-    watch: &crate::workflow::Watch<'_>,
+    reporter: &crate::workflow::TerminalReporter<'_>,
     profile: &ProfileName,
 ) -> Result<bool, Error> {
-    let session = run.context.session(watch);
-    if !session.tokens().file(profile).exists() && !session.lock_of(profile).path().exists() {
+    let session = run.context.session(reporter);
+    if !session.token_files().file_path(profile).exists() && !session.token_lock(profile).path().exists() {
         return Ok(false);
     }
-    let _held = hold_token(run, &session, profile)?;
-    if session.needs_its_token(profile).map_err(SessionError::from)? {
+    let _held = acquire_token_lock(run, &session, profile)?;
+    if session.needs_cached_token(profile).map_err(SessionError::from)? {
         return Err(SessionError::from(RotationError::Unfinished).into());
     }
-    let removed = session.tokens().remove(profile)?;
+    let removed = session.token_files().remove(profile)?;
     if removed {
-        run.ui.verbose(|| format!("{profile}: removed {}", session.tokens().file(profile).display()));
+        run.ui.verbose(|| format!("{profile}: removed {}", session.token_files().file_path(profile).display()));
     }
     Ok(removed)
 }
 
-/// The profile got another credential, or is gone: a rotation that was begun for it does not matter any more.
+/// Abandons an unfinished rotation of a profile that was removed or received another credential.
 pub(crate) fn abandon_rotation(
     run: &Run<'_>,
-    watch: &crate::workflow::Watch<'_>,
+    reporter: &crate::workflow::TerminalReporter<'_>,
     profile: &ProfileName,
 ) -> Result<(), Error> {
-    let session = run.context.session(watch);
-    if !session.is_begun(profile) {
+    let session = run.context.session(reporter);
+    if !session.has_unfinished_rotation(profile) {
         return Ok(());
     }
-    let held = hold_token(run, &session, profile)?;
-    Ok(session.abandon(profile, &held).map_err(SessionError::from)?)
+    let held = acquire_token_lock(run, &session, profile)?;
+    Ok(session.abandon_rotation(profile, &held).map_err(SessionError::from)?)
 }
 
-fn hold_token(run: &Run<'_>, session: &Session<'_>, profile: &ProfileName) -> Result<Locked, Error> {
-    hold(run, &session.lock_of(profile), &format!("the token of '{profile}'"))
+fn acquire_token_lock(run: &Run<'_>, session: &Session<'_>, profile: &ProfileName) -> Result<LockGuard, Error> {
+    acquire_lock(run, &session.token_lock(profile), &format!("the token of '{profile}'"))
 }

@@ -14,74 +14,81 @@ pub(crate) mod sealing;
 pub(crate) mod selection;
 pub(crate) mod shell_state;
 
-pub(crate) use batch::{Fleet, JobsArgs};
-pub(crate) use confirm_writes::Guard;
-pub(crate) use reporter::Watch;
-pub(crate) use selection::{SelectArgs, WantArgs};
-#[cfg(test)]
-pub(crate) use shell_state::FIXED;
+pub(crate) use batch::{Batch, JobsArgs};
+pub(crate) use confirm_writes::ConfirmArgs;
+pub(crate) use reporter::TerminalReporter;
+pub(crate) use selection::{SelectArgs, TokenRequestArgs};
 
 use crate::context::Context;
 use crate::disk;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Hint};
 use crate::output::Ui;
 use crate::profile::{Current, Profile, ProfileName};
 use crate::secret::{KeyError, OpenError};
-use crate::session::{Access, Declared, SessionError, SignIn, VaultError, Want, Watcher as _};
-use selection::Selected;
+use crate::session::{AccessToken, LoadedProfile, Login, Reporter as _, SessionError, TokenRequest, VaultError};
+use jiff::civil::Date;
+use selection::SelectedProfile;
 use std::io::Read as _;
 use zeroize::Zeroizing;
 
-/// What every verb gets.
+/// Context and user interface of one run, which every verb receives.
 pub(crate) struct Run<'a> {
-    /// Where things lie and what is chosen.
+    /// Paths, process and profile store.
     pub(crate) context: &'a Context<'a>,
-    /// The user.
+    /// Output and prompts.
     pub(crate) ui: &'a Ui,
 }
 
-/// A token for one profile; what the run saw for the first time is remembered, and a failure names
-/// the profile.
-pub(crate) fn access(run: &Run<'_>, watch: &Watch<'_>, declared: Declared<'_>, want: Want) -> Result<Access, Error> {
-    let session = run.context.session(watch);
-    let access = session.access(declared, want).map_err(|error| Error::from(error).about(&declared.profile.name));
-    remember(run, watch);
-    access
+/// Gets an access token for one profile, and records the sealed profiles that this run saw for the first time. An error
+/// names the profile.
+pub(crate) fn obtain_token(
+    run: &Run<'_>,
+    reporter: &TerminalReporter<'_>,
+    loaded: LoadedProfile<'_>,
+    request: TokenRequest,
+) -> Result<AccessToken, Error> {
+    let session = run.context.session(reporter);
+    let token =
+        session.obtain_blocking(loaded, request).map_err(|error| Error::from(error).about(&loaded.profile.name));
+    record_first_seen(run, reporter);
+    token
 }
 
-/// Writes down the sealed profiles that this run saw for the first time. It protects later runs; that it
-/// cannot be written (a read-only container) does not stop this one.
-pub(crate) fn remember(run: &Run<'_>, watch: &Watch<'_>) {
-    let seen = run.context.vault.take_first_seen();
-    if seen.is_empty() {
+/// Adds the sealed profiles that this run saw for the first time to the trust store. The record protects later runs
+/// only. So this run continues if the file cannot be written, as in a read-only container.
+pub(crate) fn record_first_seen(run: &Run<'_>, reporter: &TerminalReporter<'_>) {
+    let first_seen = run.context.vault.take_first_seen();
+    if first_seen.is_empty() {
         return;
     }
-    let remembered = locked_edit::memory(run, |memory| seen.iter().for_each(|profile| memory.trust(profile)));
-    if let Err(error) = remembered {
-        watch.trace(&|| format!("what was trusted cannot be remembered: {}", error.message()));
+    let recorded = locked_edit::edit_trust_store(run, |trust_store| {
+        first_seen.iter().for_each(|profile| trust_store.trust_profile(profile));
+    });
+    if let Err(error) = recorded {
+        reporter.trace(&|| format!("what was trusted cannot be remembered: {}", error.message()));
     }
 }
 
-/// The credential of a profile, for those who ask for it in so many words. It comes before the token, since both may be
-/// new with a rotation that was cut off.
-pub(crate) fn sign_in(
+/// Returns the credential of a profile if `is_requested`. Call this before getting the token: finishing an interrupted
+/// rotation may replace both.
+pub(crate) fn requested_login(
     run: &Run<'_>,
-    watch: &Watch<'_>,
+    reporter: &TerminalReporter<'_>,
     profile: &Profile,
-    want: Want,
-    wanted: bool,
-) -> Result<Option<SignIn>, Error> {
-    if !wanted {
+    request: TokenRequest,
+    is_requested: bool,
+) -> Result<Option<Login>, Error> {
+    if !is_requested {
         return Ok(None);
     }
-    let settled = run.context.session(watch).settle_alone(profile, want);
-    settled.map_err(|error| Error::from(error).about(&profile.name))?;
-    let credential = run.context.vault.credential(profile, watch, watch);
-    Ok(Some(credential.map_err(|error| Error::from(error).about(&profile.name))?))
+    let finished = run.context.session(reporter).finish_rotation_blocking(profile, request);
+    finished.map_err(|error| Error::from(error).about(&profile.name))?;
+    let login = run.context.vault.login(profile, reporter, reporter);
+    Ok(Some(login.map_err(|error| Error::from(error).about(&profile.name))?))
 }
 
-/// What went wrong with a call; where the server takes the token and not the call, with this hint.
-pub(crate) fn forbidden(error: SessionError, hint: &str) -> Error {
+/// Converts the error of a call. If the server accepts the token but refuses the call, the hint is replaced by `hint`.
+pub(crate) fn replace_forbidden_hint(error: SessionError, hint: Hint) -> Error {
     match error {
         SessionError::Forbidden(_) => Error::from(error).with_hint(hint),
         error => error.into(),
@@ -89,16 +96,21 @@ pub(crate) fn forbidden(error: SessionError, hint: &str) -> Error {
 }
 
 impl Run<'_> {
-    /// Who is told and asked.
-    pub(crate) fn watch(&self) -> Watch<'_> {
-        Watch(self.ui)
+    /// Returns the current date in UTC.
+    pub(crate) fn today(&self) -> Date {
+        self.context.process.clock.today()
     }
 
-    /// Makes ready what opens the secrets of these profiles, since under the store's lock nobody is asked. What does
-    /// not open is told by who opens it.
+    /// Returns the reporter that writes to this run's terminal.
+    pub(crate) fn reporter(&self) -> TerminalReporter<'_> {
+        TerminalReporter(self.ui)
+    }
+
+    /// Prompts now for everything that opens the secrets of these profiles, because no prompt is possible under the
+    /// store's lock. Reports only a locked identity and plugin errors; later opening reports all other errors.
     pub(crate) fn unlock<'p>(&self, profiles: impl IntoIterator<Item = &'p Profile>) -> Result<(), Error> {
         for profile in profiles {
-            match self.context.vault.unlock(profile, &self.watch()) {
+            match self.context.vault.unlock(profile, &self.reporter()) {
                 Err(VaultError::Key(error @ KeyError::Locked { .. })) => return Err(error.into()),
                 Err(VaultError::Open(OpenError::Plugin(error))) => return Err(error.into()),
                 _ => {}
@@ -107,53 +119,64 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// All that comes on standard input; nothing where that is more than `cap` bytes.
-    pub(crate) fn piped(&self, cap: u64) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+    /// Reads standard input to its end; returns `None` if the input has more than `cap` bytes.
+    pub(crate) fn read_stdin(&self, cap: u64) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
         let mut bytes = Zeroizing::new(Vec::new());
         let mut stdin = self.context.process.stdin.borrow_mut();
         let read = stdin.by_ref().take(cap + 1).read_to_end(&mut bytes);
-        read.map_err(|error| Error::new(Code::System, format!("cannot read standard input: {}", disk::plain(&error))))?;
+        read.map_err(|error| {
+            Error::new(Code::System, format!("cannot read standard input: {}", disk::os_message(&error)))
+        })?;
         Ok((bytes.len() as u64 <= cap).then_some(bytes))
     }
 
-    /// What `neto use` chose, as far as it can be read: in this shell, else for all shells.
+    /// Returns the profile that `neto use` set in this shell, else for all shells. Ignores files that cannot be read.
     pub(crate) fn current_name(&self) -> Option<ProfileName> {
-        let here = shell_state::used(&self.context.process.environment).and_then(|name| name.parse().ok());
-        here.or_else(|| self.current_of_all_shells())
+        let shell_name =
+            shell_state::shell_profile(&self.context.process.environment).and_then(|name| name.parse().ok());
+        shell_name.or_else(|| self.global_current_name())
     }
 
-    /// What `neto use` set for all shells, as far as it can be read.
-    pub(crate) fn current_of_all_shells(&self) -> Option<ProfileName> {
+    /// Returns the profile that `neto use` set for all shells. Returns `None` if the file cannot be read, or the store
+    /// requires every command to name its profile.
+    pub(crate) fn global_current_name(&self) -> Option<ProfileName> {
         let store = self.context.store().ok()?;
         Current::load(&self.context.current_file()).ok()?.current.filter(|_| !store.explicit)
     }
 
-    /// The profiles that are not faulty. One that was asked for by its name fails; another is warned of.
-    pub(crate) fn sound<'a>(&self, selected: Vec<Selected<'a>>, asked: bool) -> Result<Vec<&'a Profile>, Error> {
-        let mut sound = Vec::with_capacity(selected.len());
-        for one in selected {
-            match one.profile {
-                Ok(profile) => sound.push(profile),
-                Err(error) if asked => return Err(error.into()),
+    /// Returns the valid profiles. Invalid profiles cause a warning, or an error if `is_named`.
+    pub(crate) fn valid_profiles<'a>(
+        &self,
+        selected: Vec<SelectedProfile<'a>>,
+        is_named: bool,
+    ) -> Result<Vec<&'a Profile>, Error> {
+        let mut valid = Vec::with_capacity(selected.len());
+        for selected in selected {
+            match selected.profile {
+                Ok(profile) => valid.push(profile),
+                Err(error) if is_named => return Err(error.into()),
                 Err(error) => self.ui.warn(&error.to_string()),
             }
         }
-        Ok(sound)
+        Ok(valid)
     }
 
-    /// Asks on a terminal; off one there is nobody to ask, and `line` is the way to say yes.
-    pub(crate) fn confirm(&self, question: &str, line: &str) -> Result<(), Error> {
+    /// Asks a question on the terminal.
+    ///
+    /// # Errors
+    /// Exit 2: the answer is not yes, or there is no terminal; then `hint` says how to confirm without a terminal.
+    pub(crate) fn confirm(&self, question: &str, hint: Hint) -> Result<(), Error> {
         if !self.context.process.terminal.stdin {
-            return Err(Error::new(Code::Usage, format!("{question} There is nobody to ask")).with_hint(line));
+            return Err(Error::new(Code::Usage, format!("{question} There is nobody to ask")).with_hint(hint));
         }
         if self.ui.confirm(question)? {
             return Ok(());
         }
-        Err(self.left())
+        Err(self.canceled())
     }
 
-    /// The user was asked and does not want it.
-    pub(crate) fn left(&self) -> Error {
+    /// Returns the error for an action that the user declined, after a note about it.
+    pub(crate) fn canceled(&self) -> Error {
         self.ui.note("Left as it was");
         Error::silent(Code::Usage)
     }

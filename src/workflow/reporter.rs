@@ -1,36 +1,36 @@
-//! Tells the user what the pipeline has to say, and asks what only a person knows.
+//! Reports events of requests and sessions on the terminal, and prompts for passphrases and input of age plugins.
 
-use crate::fusion::Progress;
+use crate::fusion::RequestObserver;
 use crate::output::humanize;
-use crate::output::{AskError, Ui};
-use crate::secret::{Asker, Secret, Unanswered};
-use crate::session::{Warning, Watcher};
+use crate::output::{PromptError, Ui};
+use crate::secret::{Prompter, PrompterError, Secret};
+use crate::session::{Reporter, Warning};
 use std::time::Duration;
 
-/// A rest shorter than this is over before anybody wonders.
-const WORTH_A_NOTE: Duration = Duration::from_secs(2);
+/// Shortest pause that is reported as a note. Shorter pauses appear only in verbose output.
+const MIN_NOTED_PAUSE: Duration = Duration::from_secs(2);
 
-/// The pipeline's ear and mouth for one command.
-pub(crate) struct Watch<'a>(pub(crate) &'a Ui);
+/// Reporter and prompter that use the terminal.
+pub(crate) struct TerminalReporter<'a>(pub(crate) &'a Ui);
 
-impl Progress for Watch<'_> {
-    fn asked(&self, method: &str, host: &str, path: &str, attempt: u32, status: Option<u16>, millis: u128) {
+impl RequestObserver for TerminalReporter<'_> {
+    fn request_ended(&self, method: &str, host: &str, path: &str, attempt: u32, status: Option<u16>, millis: u128) {
         self.0.verbose(|| {
-            let answer = status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
-            format!("{method} {host}{path}: {answer} in {millis} ms (try {attempt})")
+            let result = status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+            format!("{method} {host}{path}: {result} in {millis} ms (try {attempt})")
         });
     }
 
-    fn rests(&self, host: &str, pause: Duration) {
+    fn server_paused(&self, host: &str, pause: Duration) {
         let text = format!("{host} is asked too much, it says: nothing is sent to it for {} s", pause.as_secs());
-        if pause < WORTH_A_NOTE { self.0.verbose(|| text) } else { self.0.note(&text) }
+        if pause < MIN_NOTED_PAUSE { self.0.verbose(|| text) } else { self.0.note(&text) }
     }
 }
 
-impl Watcher for Watch<'_> {
+impl Reporter for TerminalReporter<'_> {
     fn waiting(&self, what: &str, holder: Option<u32>) {
-        let whom = holder.map_or_else(|| "another neto".to_owned(), |pid| format!("neto process {pid}"));
-        self.0.note(&format!("waiting for {whom}, which holds {what}"));
+        let holder = holder.map_or_else(|| "another neto".to_owned(), |pid| format!("neto process {pid}"));
+        self.0.note(&format!("waiting for {holder}, which holds {what}"));
     }
 
     fn warn(&self, warning: Warning<'_>) {
@@ -38,9 +38,9 @@ impl Watcher for Watch<'_> {
             Warning::TokenFile(error) => format!("{error}; it will be replaced"),
             Warning::NotCached(error) => format!("{error}; the token is not kept"),
             Warning::NoLock(error) => format!("{error}; going on without it"),
-            Warning::ShortLife { profile, whole } => {
-                let whole = humanize::span(whole);
-                format!("{profile}: the server gives tokens of {whole}, less than --min-ttl asks for")
+            Warning::ShortLife { profile, lifetime_seconds } => {
+                let lifetime = humanize::duration(lifetime_seconds);
+                format!("{profile}: the server gives tokens of {lifetime}, less than --min-ttl asks for")
             }
             Warning::NoLifetime(profile) => {
                 format!(
@@ -62,44 +62,44 @@ impl Watcher for Watch<'_> {
     }
 }
 
-impl Asker for Watch<'_> {
-    fn passphrase(&self, place: &str, wrong: bool) -> Result<Secret, Unanswered> {
+impl Prompter for TerminalReporter<'_> {
+    fn passphrase(&self, place: &str, wrong: bool) -> Result<Secret, PrompterError> {
         if wrong {
             self.0.note("That passphrase does not open it.");
         }
-        answer(self.0.hidden(&format!("Passphrase of {place} (not shown): ")))
+        into_secret(self.0.prompt_hidden(&format!("Passphrase of {place} (not shown): ")))
     }
 
-    fn told_by_plugin(&self, plugin: &str, text: &str) {
+    fn plugin_message(&self, plugin: &str, text: &str) {
         self.0.note(&format!("age-plugin-{plugin}: {text}"));
     }
 
-    fn asked_by_plugin(&self, plugin: &str, prompt: &str, hidden: bool) -> Result<Secret, Unanswered> {
+    fn plugin_input(&self, plugin: &str, prompt: &str, hidden: bool) -> Result<Secret, PrompterError> {
         let question = format!("age-plugin-{plugin}: {prompt}");
         if hidden {
-            answer(self.0.hidden(&format!("{question} (not shown): ")))
+            into_secret(self.0.prompt_hidden(&format!("{question} (not shown): ")))
         } else {
-            Ok(Secret::new(self.0.line(&format!("{question} "))?))
+            Ok(Secret::new(self.0.prompt_line(&format!("{question} "))?))
         }
     }
 
-    fn decided_for_plugin(&self, plugin: &str, prompt: &str, yes: &str, no: Option<&str>) -> Result<bool, Unanswered> {
+    fn plugin_confirm(&self, plugin: &str, prompt: &str, yes: &str, no: Option<&str>) -> Result<bool, PrompterError> {
         let no = no.map(|no| format!(", or n: {no}")).unwrap_or_default();
         let question = format!("age-plugin-{plugin}: {prompt} (y: {yes}{no})");
-        self.0.confirm(&question).map_err(Unanswered::from)
+        self.0.confirm(&question).map_err(PrompterError::from)
     }
 }
 
-fn answer(asked: Result<zeroize::Zeroizing<String>, AskError>) -> Result<Secret, Unanswered> {
-    Ok(Secret::new(asked?.to_string()))
+fn into_secret(answer: Result<zeroize::Zeroizing<String>, PromptError>) -> Result<Secret, PrompterError> {
+    Ok(Secret::new(answer?.to_string()))
 }
 
-impl From<AskError> for Unanswered {
-    fn from(error: AskError) -> Self {
+impl From<PromptError> for PrompterError {
+    fn from(error: PromptError) -> Self {
         match error {
-            AskError::NobodyToAsk => Self::Nobody,
-            AskError::Interrupted => Self::Interrupted,
-            AskError::Terminated => Self::Terminated,
+            PromptError::NoTerminal => Self::Unavailable,
+            PromptError::Interrupted => Self::Interrupted,
+            PromptError::Terminated => Self::Terminated,
             other => Self::Failed(other.to_string()),
         }
     }

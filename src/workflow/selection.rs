@@ -1,9 +1,9 @@
-//! The arguments by which verbs take one profile or several, and what they want of a token.
+//! Arguments by which verbs select one profile or several, and arguments for the requested token.
 
 use crate::context::ContextError;
 use crate::error::{Code, Error};
-use crate::profile::{ChoiceError, Entry, Profile, ProfileName, Selection, Span, WhenNone};
-use crate::session::Want;
+use crate::profile::{EmptySelection, Profile, ProfileEntry, ProfileName, ResolveError, Selection, Span};
+use crate::session::TokenRequest;
 use crate::workflow::Run;
 use clap::Args;
 use std::borrow::Cow;
@@ -27,49 +27,49 @@ pub(crate) struct SelectArgs {
 
 /// How good a token has to be.
 #[derive(Debug, Clone, Copy, Default, Args)]
-pub(crate) struct WantArgs {
+pub(crate) struct TokenRequestArgs {
     /// Renew unless the token is good for at least this long: 10m, 1h30m
     #[arg(long, value_name = "TIME")]
     pub(crate) min_ttl: Option<Span>,
 }
 
-/// A profile that was selected, good or faulty.
-pub(crate) struct Selected<'a> {
-    /// Its name.
+/// Selected profile, valid or invalid.
+pub(crate) struct SelectedProfile<'a> {
+    /// Name of the profile.
     pub(crate) name: Cow<'a, ProfileName>,
-    /// What it declares, or what is wrong with it.
+    /// Profile, or the reason why the profile is invalid.
     pub(crate) profile: Result<&'a Profile, ContextError>,
 }
 
 impl SelectArgs {
-    /// What was typed.
+    /// Returns the selection as it was typed.
     pub(crate) fn selection(&self) -> Selection {
         Selection { names: self.names.clone(), tags: self.tags.clone(), not_tags: self.not_tags.clone(), all: self.all }
     }
 
-    /// The selected profiles; when none was typed, every one.
+    /// Returns the selected profiles, or all profiles if the selection is empty.
     ///
     /// # Errors
-    /// When the selection fits nothing.
-    pub(crate) fn all_or<'a>(&self, run: &Run<'a>) -> Result<Vec<Selected<'a>>, Error> {
-        self.resolve(run, WhenNone::All)
+    /// The selection matches no profile.
+    pub(crate) fn resolve_or_all<'a>(&self, run: &Run<'a>) -> Result<Vec<SelectedProfile<'a>>, Error> {
+        self.resolve(run, EmptySelection::All)
     }
 
-    /// The selected profiles; when none was typed, the chosen one.
-    pub(crate) fn or_chosen<'a>(&self, run: &Run<'a>) -> Result<Vec<Selected<'a>>, Error> {
+    /// Returns the selected profiles, or the resolved profile if the selection is empty.
+    pub(crate) fn resolve_or_current<'a>(&self, run: &Run<'a>) -> Result<Vec<SelectedProfile<'a>>, Error> {
         if self.selection().is_empty() {
-            return Ok(vec![Selected::of(run, run.context.choose(None)?.name)]);
+            return Ok(vec![SelectedProfile::of(run, run.context.resolve(None)?.name)]);
         }
-        self.resolve(run, WhenNone::Refuse)
+        self.resolve(run, EmptySelection::Refuse)
     }
 
-    /// The selected profiles, which have to be named.
-    pub(crate) fn told<'a>(&self, run: &Run<'a>) -> Result<Vec<Selected<'a>>, Error> {
-        self.resolve(run, WhenNone::Refuse)
+    /// Returns the selected profiles; fails if the selection is empty.
+    pub(crate) fn resolve_named<'a>(&self, run: &Run<'a>) -> Result<Vec<SelectedProfile<'a>>, Error> {
+        self.resolve(run, EmptySelection::Refuse)
     }
 
-    /// What was typed, word by word; the name behind `--profile` as one of them.
-    pub(crate) fn words(&self, run: &Run<'_>) -> Vec<String> {
+    /// Returns the selection as arguments of a command line. The value of `--profile` counts as a name.
+    pub(crate) fn to_arguments(&self, run: &Run<'_>) -> Vec<String> {
         let flag = |flag: &str, values: &[String]| {
             values.iter().flat_map(|value| [flag.to_owned(), value.clone()]).collect::<Vec<_>>()
         };
@@ -79,62 +79,65 @@ impl SelectArgs {
         name.chain(&self.names).cloned().chain(all).chain(tags).collect()
     }
 
-    /// Whether `--all` was typed and nothing that narrows it.
-    pub(crate) fn is_everything(&self) -> bool {
+    /// Checks whether `--all` was typed without a filter.
+    pub(crate) fn is_all_profiles(&self) -> bool {
         self.all && self.names.is_empty() && self.tags.is_empty() && self.not_tags.is_empty()
     }
 
-    /// Whether a profile was asked for by its plain name, so that its fault is a failure.
-    pub(crate) fn names_one(&self) -> bool {
+    /// Checks whether the selection is a single plain name. An invalid profile is then an error instead of a warning.
+    pub(crate) fn is_single(&self) -> bool {
         self.selection().is_single()
     }
 
-    /// Whether it can mean several profiles, however many it selects: anything but one plain name, or nothing at all.
-    pub(crate) fn means_several(&self) -> bool {
+    /// Checks whether the selection can match several profiles: any selection except an empty one or a single plain
+    /// name.
+    pub(crate) fn can_select_several(&self) -> bool {
         let selection = self.selection();
         !selection.is_empty() && !selection.is_single()
     }
 
-    /// The plain name that was typed, where it means one profile; without it that is the chosen one.
-    pub(crate) fn one(&self) -> Option<&str> {
+    /// Returns the first name; `None` if no name was typed. For verbs that take one profile.
+    pub(crate) fn first_name(&self) -> Option<&str> {
         self.names.first().map(String::as_str)
     }
 
-    fn resolve<'a>(&self, run: &Run<'a>, when_none: WhenNone) -> Result<Vec<Selected<'a>>, Error> {
+    fn resolve<'a>(&self, run: &Run<'a>, when_none: EmptySelection) -> Result<Vec<SelectedProfile<'a>>, Error> {
         let mut selection = self.selection();
         if let Some(flag) = &run.context.globals.profile {
             if selection.all {
                 return Err(Error::new(Code::Usage, "--all does not go with --profile"));
             }
             if !selection.names.is_empty() && selection.names != [flag.clone()] {
-                return Err(ChoiceError::Twice.into());
+                return Err(ResolveError::TwoNames.into());
             }
             selection.names = vec![flag.clone()];
         }
-        let nothing_said = selection.is_empty() && when_none == WhenNone::All;
-        if is_env(&selection) || (nothing_said && run.context.has_netosecret_alone()?) {
-            return Ok(vec![Selected::of(run, run.context.choose(Some("env"))?.name)]);
+        let selects_all = selection.is_empty() && when_none == EmptySelection::All;
+        if is_env_profile(&selection) || (selects_all && run.context.is_env_the_only_profile()?) {
+            return Ok(vec![SelectedProfile::of(run, run.context.resolve(Some("env"))?.name)]);
         }
         let entries = selection.resolve(run.context.store()?, when_none)?;
-        let selected =
-            |entry: &'a Entry| Selected { name: Cow::Borrowed(&entry.name), profile: run.context.sound(entry) };
-        Ok(entries.into_iter().map(selected).collect())
+        let to_selected = |entry: &'a ProfileEntry| SelectedProfile {
+            name: Cow::Borrowed(&entry.name),
+            profile: run.context.valid_profile(entry),
+        };
+        Ok(entries.into_iter().map(to_selected).collect())
     }
 }
 
-impl<'a> Selected<'a> {
+impl<'a> SelectedProfile<'a> {
     fn of(run: &Run<'a>, name: ProfileName) -> Self {
         Self { profile: run.context.profile(&name), name: Cow::Owned(name) }
     }
 }
 
-/// The profile that NETOSECRET makes is in no store.
-fn is_env(selection: &Selection) -> bool {
+/// Checks whether the selection is `env`, the profile made from `NETOSECRET`, which is in no store.
+fn is_env_profile(selection: &Selection) -> bool {
     selection.is_single() && selection.names[0] == ProfileName::env().as_str()
 }
 
-impl WantArgs {
-    pub(crate) fn want(self, force: bool, offline: bool) -> Want {
-        Want { min_ttl: self.min_ttl, force, offline }
+impl TokenRequestArgs {
+    pub(crate) fn token_request(self, force: bool, offline: bool) -> TokenRequest {
+        TokenRequest { min_ttl: self.min_ttl, force, offline }
     }
 }

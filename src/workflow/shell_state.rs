@@ -1,53 +1,55 @@
-//! What the calling shell holds of neto's: what an earlier export set there, and what `neto use` chose there.
+//! State of neto in the calling shell: variables of an earlier export, and the profile that `neto use` set there.
 //!
-//! Owns the notes by which a shell remembers both (names, never a secret), and what they mean for a choice. With the
-//! hook, `neto use` sets `NETO_PROFILE` in one shell and notes that it did; so the choice outlives an export, which
-//! sets `NETO_PROFILE` as well. What an export sets is for `variables`, the hook's text for `hook`.
+//! Owns the variables that record this state (names, never a secret), and their effect on resolving the profile. With
+//! the hook, `neto use` sets `NETO_PROFILE` in one shell and records that in `NETO_SHELL_PROFILE`. The record survives an
+//! export, which sets `NETO_PROFILE` as well. `exported_variables` owns the variables of an export, `commands/hook` the
+//! hook's text.
 
-use crate::context::Environment;
+use crate::environment::Environment;
 use crate::error::Error;
 use crate::output::{EnvFormat, Shell};
-use crate::profile::{ProfileName, Sources, check_env_name};
+use crate::profile::{ProfileName, ProfileSources, check_env_name};
 use crate::workflow::Run;
 use clap::ValueEnum as _;
 use std::collections::BTreeSet;
 
-/// The variable that names the profile.
-pub(crate) const PROFILE: &str = "NETO_PROFILE";
+/// Variable that names the profile.
+pub(crate) const PROFILE_VARIABLE: &str = "NETO_PROFILE";
 
-/// The variable that holds a token.
-const TOKEN: &str = "NETO_TOKEN";
+/// Variable that holds an access token.
+const TOKEN_VARIABLE: &str = "NETO_TOKEN";
 
-/// The variable that names another store.
-pub(crate) const STORE: &str = "NETO_STORE";
+/// Variable that names the profile store.
+pub(crate) const STORE_VARIABLE: &str = "NETO_STORE";
 
-/// The variable in which an export notes what it set.
-pub(crate) const EXPORTED: &str = "NETO_EXPORTED";
+/// Variable in which an export records the names that it set.
+pub(crate) const EXPORTED_VARIABLE: &str = "NETO_EXPORTED";
 
-/// The variable in which an export makes its [`Note`] for the hook.
-pub(crate) const CHOSEN: &str = "NETO_CHOSEN";
+/// Variable in which an export records its [`ExportMarker`] for the hook.
+pub(crate) const MARKER_VARIABLE: &str = "NETO_CHOSEN";
 
-/// The variable that holds what `neto use` chose in this shell.
-pub(crate) const USED: &str = "NETO_SHELL_PROFILE";
+/// Variable that records the profile that `neto use` set in this shell.
+pub(crate) const SHELL_PROFILE_VARIABLE: &str = "NETO_SHELL_PROFILE";
 
-/// The variable that holds what was chosen before, for `neto use -`.
-pub(crate) const USED_BEFORE: &str = "NETO_SHELL_PREVIOUS";
+/// Variable that records the previous profile of this shell, for `neto use -`.
+pub(crate) const SHELL_PREVIOUS_VARIABLE: &str = "NETO_SHELL_PREVIOUS";
 
-/// The variable by which the hook's function asks for text to evaluate, set for that one call; it names the shell.
-const CALLER: &str = "_NETO_HOOK";
+/// Variable by which the hook's function requests text to evaluate. The hook sets it for one call, to the shell's name.
+const HOOK_VARIABLE: &str = "_NETO_HOOK";
 
-/// What begins such text, since a page of help may come in its place; `hook/` knows it too.
-const MARK: &str = "neto-hook:\n";
+/// First line of text for the hook. A help page, which the hook must not evaluate, lacks this line. The scripts in
+/// `commands/hook` contain the same text.
+const HOOK_TEXT_PREFIX: &str = "neto-hook:\n";
 
-/// In the place of a name, where no place says one.
-const NOBODY: &str = "-";
+/// Placeholder for a profile name in a marker, if there is no profile.
+const NO_PROFILE: &str = "-";
 
-/// What every export and failure unsets, whether or not an earlier one set it.
-pub(crate) const FIXED: [&str; 12] = [
-    PROFILE,
+/// Variables that every export and every failed export unsets, whether or not an earlier export set them.
+pub const ALWAYS_UNSET: [&str; 12] = [
+    PROFILE_VARIABLE,
     "NETO_URL",
     "NETO_SHORTNAME",
-    TOKEN,
+    TOKEN_VARIABLE,
     "NETO_TOKEN_EXPIRES_AT",
     "NETO_APPNAME",
     "NETO_APPKEY",
@@ -55,224 +57,239 @@ pub(crate) const FIXED: [&str; 12] = [
     "NETOSECRET",
     "NETO_USERNAME",
     "NETO_PASSWORD",
-    EXPORTED,
+    EXPORTED_VARIABLE,
 ];
 
-/// What a shell is to do with its variables.
+/// Changes for a shell to make to its variables.
 #[derive(Debug, Default)]
-pub(crate) struct Change {
-    /// Those to unset first.
+pub(crate) struct ShellUpdate {
+    /// Names to unset first.
     pub(crate) unset: Vec<String>,
-    /// Those to set, in this order.
+    /// Names and values to set afterwards, in this order.
     pub(crate) set: Vec<(String, String)>,
 }
 
-impl Change {
-    /// Takes away what an earlier export set, and puts back what `neto use` chose in this shell.
-    pub(crate) fn dropping(environment: &Environment) -> Self {
-        let back = used(environment).map(|name| (PROFILE.to_owned(), name));
-        Self { unset: stale(environment).into_iter().collect(), set: back.into_iter().collect() }
+impl ShellUpdate {
+    /// Returns the update that unsets an earlier export's variables and restores the profile that `neto use` set in
+    /// this shell.
+    pub(crate) fn drop_export(environment: &Environment) -> Self {
+        let restored = shell_profile(environment).map(|name| (PROFILE_VARIABLE.to_owned(), name));
+        Self { unset: names_to_unset(environment).into_iter().collect(), set: restored.into_iter().collect() }
     }
 
-    /// Whether there is nothing to do.
+    /// Checks whether the update changes nothing.
     pub(crate) fn is_empty(&self) -> bool {
         self.unset.is_empty() && self.set.is_empty()
     }
 
-    /// Whether it takes away what an earlier export set.
-    pub(crate) fn is_drop(&self) -> bool {
-        self.unset.iter().any(|name| name == EXPORTED)
+    /// Checks whether the update removes an earlier export.
+    pub(crate) fn drops_export(&self) -> bool {
+        self.unset.iter().any(|name| name == EXPORTED_VARIABLE)
     }
 
-    /// As text that this shell evaluates.
+    /// Renders the update as text that `shell` evaluates.
     pub(crate) fn render(&self, shell: Shell) -> Result<String, Error> {
-        let text = EnvFormat::Shell(shell).exports(&self.unset, &self.set);
+        let text = EnvFormat::Shell(shell).render_exports(&self.unset, &self.set);
         text.map_err(|error| Error::bug(&error.to_string()))
     }
 }
 
-/// What is to be unset so that nothing of a former export stays: the fixed names, those that it noted, and notes that
-/// are out of date. A name that no export can have set (the environment may be anybody's) is not touched.
-pub(crate) fn stale(environment: &Environment) -> BTreeSet<String> {
-    let noted = environment.text(EXPORTED).unwrap_or_default();
-    let noted = noted.split(' ').filter(|name| *name == STORE || check_env_name(name).is_ok());
-    let chosen = environment.get(CHOSEN).map(|_| CHOSEN);
-    let over = environment.get(USED).and_then(|_| used(environment).is_none().then_some(USED));
-    FIXED.iter().copied().chain(noted).chain(chosen).chain(over).map(str::to_owned).collect()
+/// Returns the names to unset so that no earlier export remains: the fixed names, the recorded names, and outdated
+/// records. Omits names that no export can set, because the environment may come from anybody.
+pub(crate) fn names_to_unset(environment: &Environment) -> BTreeSet<String> {
+    let recorded = environment.text(EXPORTED_VARIABLE).unwrap_or_default();
+    let recorded = recorded.split(' ').filter(|name| *name == STORE_VARIABLE || check_env_name(name).is_ok());
+    let marker = environment.get(MARKER_VARIABLE).map(|_| MARKER_VARIABLE);
+    let outdated = environment
+        .get(SHELL_PROFILE_VARIABLE)
+        .and_then(|_| shell_profile(environment).is_none().then_some(SHELL_PROFILE_VARIABLE));
+    ALWAYS_UNSET.iter().copied().chain(recorded).chain(marker).chain(outdated).map(str::to_owned).collect()
 }
 
-/// The same for a shell that goes on without an export: a `NETOSECRET` that none set is the user's own, and losing it
-/// would mean another profile.
-pub(crate) fn left(environment: &Environment) -> BTreeSet<String> {
-    let mut names = stale(environment);
-    let is_own = match environment.get(EXPORTED) {
+/// Returns the names to unset in a shell that continues without an export. Keeps a `NETOSECRET` that no export set:
+/// the user set that one, and without it another profile would be resolved.
+pub(crate) fn names_to_unset_on_drop(environment: &Environment) -> BTreeSet<String> {
+    let mut names = names_to_unset(environment);
+    let is_own = match environment.get(EXPORTED_VARIABLE) {
         Some(_) => !was_exported(environment, "NETOSECRET"),
-        // What `neto exec` starts has the user's own for no other profile.
-        None => held(environment) == ProfileName::env().as_str(),
+        // A child of `neto exec` has the user's own NETOSECRET only for the profile `env`.
+        None => profile_variable(environment) == ProfileName::env().as_str(),
     };
     names.retain(|name| name != "NETOSECRET" || !is_own);
     names
 }
 
-/// Whether the shell holds what belongs to a profile: from an export, or because `neto exec` started it.
-pub(crate) fn has_variables(environment: &Environment) -> bool {
-    [EXPORTED, TOKEN].iter().any(|name| environment.get(name).is_some())
+/// Checks whether the shell holds a profile's variables, from an export or from the `neto exec` that started it.
+pub(crate) fn has_profile_variables(environment: &Environment) -> bool {
+    [EXPORTED_VARIABLE, TOKEN_VARIABLE].iter().any(|name| environment.get(name).is_some())
 }
 
-/// What an earlier export set, and its note of that; nothing where there was none.
-pub(crate) fn exported(environment: &Environment) -> Vec<String> {
-    let of_export = |name: &String| name == EXPORTED || was_exported(environment, name);
-    let noted = environment.get(EXPORTED).map(|_| stale(environment)).unwrap_or_default();
-    noted.into_iter().filter(of_export).collect()
+/// Returns the names that an earlier export set, `NETO_EXPORTED` included; empty without an export.
+pub(crate) fn exported_names(environment: &Environment) -> Vec<String> {
+    let is_exported = |name: &String| name == EXPORTED_VARIABLE || was_exported(environment, name);
+    let candidates = environment.get(EXPORTED_VARIABLE).map(|_| names_to_unset(environment)).unwrap_or_default();
+    candidates.into_iter().filter(is_exported).collect()
 }
 
-/// Whether an earlier export set the variable. A `NETO_PROFILE` that was changed by hand since is the user's.
+/// Checks whether an earlier export set the variable. A `NETO_PROFILE` changed by hand after the export does not count.
 pub(crate) fn was_exported(environment: &Environment, name: &str) -> bool {
-    let listed = environment.text(EXPORTED).is_some_and(|names| names.split(' ').any(|noted| noted == name));
-    listed && !(name == PROFILE && Note::of(environment).is_some_and(|note| note.exported != held(environment)))
+    let is_recorded =
+        environment.text(EXPORTED_VARIABLE).is_some_and(|names| names.split(' ').any(|recorded| recorded == name));
+    let is_changed = || {
+        ExportMarker::from_environment(environment)
+            .is_some_and(|marker| marker.exported != profile_variable(environment))
+    };
+    is_recorded && !(name == PROFILE_VARIABLE && is_changed())
 }
 
-/// The name that `NETO_PROFILE` holds; [`NOBODY`] where it holds none.
-fn held(environment: &Environment) -> String {
+/// Returns the profile name in `NETO_PROFILE`, or [`NO_PROFILE`] if the variable holds no valid name.
+fn profile_variable(environment: &Environment) -> String {
     let is_name = |name: &String| name.parse::<ProfileName>().is_ok() || *name == ProfileName::env().as_str();
-    environment.text(PROFILE).filter(is_name).unwrap_or_else(|| NOBODY.to_owned())
+    environment.text(PROFILE_VARIABLE).filter(is_name).unwrap_or_else(|| NO_PROFILE.to_owned())
 }
 
-/// What an export notes for the hook, so that a change shows.
+/// State at the time of an export. The hook compares it with the state at each prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Note {
-    /// The profile that was chosen beside the exported one; [`NOBODY`] where none was.
-    chosen: String,
-    /// The exported profile.
+pub(crate) struct ExportMarker {
+    /// Profile that the other sources selected, whichever was exported; [`NO_PROFILE`] if none did.
+    resolved: String,
+    /// Exported profile.
     exported: String,
-    /// Where the profiles are declared; empty for the standard store.
+    /// Path of the profile store; empty for the standard store.
     store: String,
 }
 
-impl Note {
-    /// The one that the shell holds.
-    pub(crate) fn of(environment: &Environment) -> Option<Self> {
-        let text = environment.text(CHOSEN)?;
+impl ExportMarker {
+    /// Returns the marker that the shell holds; `None` if no export left a marker.
+    pub(crate) fn from_environment(environment: &Environment) -> Option<Self> {
+        let text = environment.text(MARKER_VARIABLE)?;
         let mut parts = text.splitn(3, ' ').map(str::to_owned);
-        let chosen = parts.next()?;
-        let exported = parts.next().unwrap_or_else(|| NOBODY.to_owned());
-        Some(Self { chosen, exported, store: parts.next().unwrap_or_default() })
+        let resolved = parts.next()?;
+        let exported = parts.next().unwrap_or_else(|| NO_PROFILE.to_owned());
+        Some(Self { resolved, exported, store: parts.next().unwrap_or_default() })
     }
 
-    /// The one that would be made now, if `NETO_PROFILE` is what was exported.
-    pub(crate) fn now(run: &Run<'_>) -> Self {
-        Self { chosen: chosen(run), exported: held(&run.context.process.environment), store: store(run) }
+    /// Returns the marker of the present state, with the profile in `NETO_PROFILE` as the exported profile.
+    pub(crate) fn current(run: &Run<'_>) -> Self {
+        Self {
+            resolved: resolve_beside_export(run),
+            exported: profile_variable(&run.context.process.environment),
+            store: store_marker(run),
+        }
     }
 
-    /// For the shell to hold.
-    pub(crate) fn variable(&self) -> (String, String) {
+    /// Returns the name and the value of the variable that records the marker in a shell.
+    pub(crate) fn to_variable(&self) -> (String, String) {
         let store = if self.store.is_empty() { String::new() } else { format!(" {}", self.store) };
-        (CHOSEN.to_owned(), format!("{} {}{store}", self.chosen, self.exported))
+        (MARKER_VARIABLE.to_owned(), format!("{} {}{store}", self.resolved, self.exported))
     }
 
-    /// The chosen profile.
-    pub(crate) fn chosen(&self) -> Option<&str> {
-        name_of(&self.chosen)
+    /// Returns the profile that the other sources selected, if any.
+    pub(crate) fn resolved(&self) -> Option<&str> {
+        profile_name(&self.resolved)
     }
 
-    /// The exported profile.
+    /// Returns the exported profile, if any.
     pub(crate) fn exported(&self) -> Option<&str> {
-        name_of(&self.exported)
+        profile_name(&self.exported)
     }
 
-    /// Whether both mean the same store.
-    pub(crate) fn is_of_store(&self, other: &Self) -> bool {
+    /// Checks whether both markers name the same profile store.
+    pub(crate) fn has_same_store(&self, other: &Self) -> bool {
         self.store == other.store
     }
 }
 
-/// Whose variables the shell holds, in words; nothing where they are those of this profile, which is now meant.
-pub(crate) fn exported_beside(run: &Run<'_>, meant: Option<&ProfileName>) -> Option<String> {
-    let now = Note::now(run);
-    let before = Note::of(&run.context.process.environment).unwrap_or_else(|| now.clone());
-    let is_meant = before.exported() == meant.map(ProfileName::as_str) && meant.is_some();
-    let stays = is_meant && before.exported() == now.exported() && before.is_of_store(&now);
-    let whose = before.exported().map_or_else(|| "an export".to_owned(), |name| format!("'{name}'"));
-    (!stays).then_some(whose)
+/// Describes the export whose variables the shell holds, such as `'acme'`. Returns `None` if these variables belong to
+/// `profile`, and neither the store nor `NETO_PROFILE` has changed since the export.
+pub(crate) fn other_exported_profile(run: &Run<'_>, profile: Option<&ProfileName>) -> Option<String> {
+    let now = ExportMarker::current(run);
+    let before = ExportMarker::from_environment(&run.context.process.environment).unwrap_or_else(|| now.clone());
+    let is_of_profile = before.exported() == profile.map(ProfileName::as_str) && profile.is_some();
+    let is_unchanged = is_of_profile && before.exported() == now.exported() && before.has_same_store(&now);
+    let description = before.exported().map_or_else(|| "an export".to_owned(), |name| format!("'{name}'"));
+    (!is_unchanged).then_some(description)
 }
 
-/// The store as a note has it.
-fn store(run: &Run<'_>) -> String {
+/// Returns the store's path as a marker records it.
+fn store_marker(run: &Run<'_>) -> String {
     let paths = &run.context.paths;
     if paths.named_store { paths.store.to_string_lossy().into_owned() } else { String::new() }
 }
 
-/// What `neto use` chose in this shell. Nothing where `NETO_PROFILE` was changed by hand since: that is a choice too.
-pub(crate) fn used(environment: &Environment) -> Option<String> {
-    let used = environment.text(USED).filter(|name| name.parse::<ProfileName>().is_ok())?;
-    let stands = was_exported(environment, PROFILE) || environment.text(PROFILE).as_deref() == Some(&used);
-    stands.then_some(used)
+/// Returns the profile that `neto use` set in this shell. Returns `None` if `NETO_PROFILE` was changed by hand since
+/// then, because that change selects a profile too.
+pub(crate) fn shell_profile(environment: &Environment) -> Option<String> {
+    let name = environment.text(SHELL_PROFILE_VARIABLE).filter(|name| name.parse::<ProfileName>().is_ok())?;
+    let is_in_force =
+        was_exported(environment, PROFILE_VARIABLE) || environment.text(PROFILE_VARIABLE).as_deref() == Some(&name);
+    is_in_force.then_some(name)
 }
 
-/// Who set `NETO_PROFILE`, where neto did.
-pub(crate) fn who_set_it(environment: &Environment) -> &'static str {
-    if was_exported(environment, PROFILE) {
+/// Returns a phrase for the neto command that set `NETO_PROFILE`; empty if neto did not set it.
+pub(crate) fn profile_variable_setter(environment: &Environment) -> &'static str {
+    if was_exported(environment, PROFILE_VARIABLE) {
         ", by an export"
-    } else if used(environment).is_some() {
+    } else if shell_profile(environment).is_some() {
         ", by neto use in this shell"
     } else {
         ""
     }
 }
 
-/// What each place says of the next export: what an earlier one set is no choice, else a shell that once exported a
-/// profile would never follow `neto use`.
-pub(crate) fn sources<'r>(run: &'r Run<'_>, argument: Option<&str>) -> Sources<'r> {
+/// Returns the sources that select the profile of the next export. Ignores the variables of an earlier export:
+/// otherwise a shell that once exported a profile would never follow `neto use`.
+pub(crate) fn export_sources<'r>(run: &'r Run<'_>, argument: Option<&str>) -> ProfileSources<'r> {
     let environment = &run.context.process.environment;
     let mut sources = run.context.sources(argument);
-    if was_exported(environment, PROFILE) {
-        sources.variable = used(environment);
+    if was_exported(environment, PROFILE_VARIABLE) {
+        sources.variable = shell_profile(environment);
     }
     if was_exported(environment, "NETOSECRET") {
-        sources.netosecret = false;
+        sources.has_netosecret = false;
     }
     sources
 }
 
-/// The same without what was typed.
-pub(crate) fn untyped<'r>(run: &'r Run<'_>) -> Sources<'r> {
-    Sources { argument: None, second: None, ..sources(run, None) }
+/// Returns [`export_sources`] without `PROFILE` and `--profile`.
+pub(crate) fn sources_without_argument<'r>(run: &'r Run<'_>) -> ProfileSources<'r> {
+    ProfileSources { argument: None, second_argument: None, ..export_sources(run, None) }
 }
 
-/// The name that the shell and what lies on disk say now, for comparing one moment with another: [`NOBODY`] where none
-/// does, or something wrong. The store is not read.
-fn chosen(run: &Run<'_>) -> String {
-    let meant = untyped(run).meant().ok().flatten();
-    meant.map_or_else(|| NOBODY.to_owned(), |choice| choice.name.to_string())
+/// Returns the name that the shell and the files on disk select now, for comparing two moments. Returns [`NO_PROFILE`]
+/// if no name is selected or resolving fails. Does not read the store.
+fn resolve_beside_export(run: &Run<'_>) -> String {
+    let resolved = sources_without_argument(run).resolve_name().ok().flatten();
+    resolved.map_or_else(|| NO_PROFILE.to_owned(), |resolved| resolved.name.to_string())
 }
 
-/// The name as a user reads it; nothing where nobody says one.
-fn name_of(chosen: &str) -> Option<&str> {
-    Some(chosen).filter(|name| *name != NOBODY)
+/// Returns the name; `None` for [`NO_PROFILE`].
+fn profile_name(text: &str) -> Option<&str> {
+    Some(text).filter(|name| *name != NO_PROFILE)
 }
 
-/// The shell whose hook makes this call; nothing where the program was started without it.
-pub(crate) fn caller(environment: &Environment) -> Option<Shell> {
-    environment.text(CALLER).and_then(|name| Shell::from_str(&name, false).ok())
+/// Returns the shell whose hook makes this call; `None` if the call did not come through the hook.
+pub(crate) fn hook_shell(environment: &Environment) -> Option<Shell> {
+    environment.text(HOOK_VARIABLE).and_then(|name| Shell::from_str(&name, false).ok())
 }
 
-/// Hands the hook what its shell is to evaluate.
-pub(crate) fn hand_over(run: &Run<'_>, shell: Shell, change: &Change) -> Result<(), Error> {
-    Ok(run.ui.answer(&[MARK, &change.render(shell)?].concat())?)
+/// Prints an update for the hook, which evaluates it in its shell.
+pub(crate) fn print_for_hook(run: &Run<'_>, shell: Shell, update: &ShellUpdate) -> Result<(), Error> {
+    Ok(run.ui.print(&[HOOK_TEXT_PREFIX, &update.render(shell)?].concat())?)
 }
 
-/// What an export that sets these sets besides under the hook: its note, and a choice by hand, which is about to be
-/// written over. Nothing without the hook.
-pub(crate) fn notes(run: &Run<'_>, exports: &[(String, String)]) -> Vec<(String, String)> {
+/// Returns the variables that the hook needs beside these exported ones; empty without the hook. These are the marker
+/// and a record of a `NETO_PROFILE` set by hand, which the export overwrites.
+pub(crate) fn hook_variables(run: &Run<'_>, exports: &[(String, String)]) -> Vec<(String, String)> {
     let environment = &run.context.process.environment;
-    if caller(environment).is_none() {
+    if hook_shell(environment).is_none() {
         return Vec::new();
     }
-    let by_hand = environment.text(PROFILE).filter(|_| !was_exported(environment, PROFILE));
-    let by_hand = by_hand.map(|name| (USED.to_owned(), name));
-    let exported = exports.iter().find(|(name, _)| name == PROFILE).map_or(NOBODY, |(_, value)| value);
-    let note = Note { exported: exported.to_owned(), ..Note::now(run) };
-    by_hand.into_iter().chain([note.variable()]).collect()
+    let set_by_hand = environment.text(PROFILE_VARIABLE).filter(|_| !was_exported(environment, PROFILE_VARIABLE));
+    let set_by_hand = set_by_hand.map(|name| (SHELL_PROFILE_VARIABLE.to_owned(), name));
+    let exported = exports.iter().find(|(name, _)| name == PROFILE_VARIABLE).map_or(NO_PROFILE, |(_, value)| value);
+    let marker = ExportMarker { exported: exported.to_owned(), ..ExportMarker::current(run) };
+    set_by_hand.into_iter().chain([marker.to_variable()]).collect()
 }
 
 #[cfg(test)]
@@ -285,34 +302,41 @@ mod tests {
 
     #[test]
     fn a_planted_note_unsets_nothing_that_steers() {
-        let environment = environment(&[(EXPORTED, "PATH HOME X;reboot MY_VAR NETO_STORE NETO_HOME")]);
-        let stale = stale(&environment);
-        assert!(stale.contains("MY_VAR") && stale.contains("NETO_STORE") && stale.contains("NETO_TOKEN"));
+        let environment = environment(&[(EXPORTED_VARIABLE, "PATH HOME X;reboot MY_VAR NETO_STORE NETO_HOME")]);
+        let unset = names_to_unset(&environment);
+        assert!(unset.contains("MY_VAR") && unset.contains("NETO_STORE") && unset.contains("NETO_TOKEN"));
         for kept in ["PATH", "HOME", "NETO_HOME", "X;reboot"] {
-            assert!(!stale.contains(kept), "{kept}");
+            assert!(!unset.contains(kept), "{kept}");
         }
     }
 
     #[test]
     fn what_use_chose_stands_until_neto_profile_is_changed_by_hand() {
         let exported = "NETO_PROFILE NETO_TOKEN";
-        for (variables, wanted) in [
-            (&[(USED, "acme"), (PROFILE, "acme")][..], Some("acme")),
-            (&[(USED, "acme"), (PROFILE, "other"), (EXPORTED, exported)], Some("acme")),
-            (&[(USED, "acme"), (PROFILE, "other"), (EXPORTED, "MINE")], None),
-            (&[(USED, "acme"), (PROFILE, "other")], None),
-            (&[(USED, "acme")], None),
-            (&[(USED, "$(id)"), (PROFILE, "$(id)")], None),
-            (&[(PROFILE, "acme")], None),
+        for (variables, expected) in [
+            (&[(SHELL_PROFILE_VARIABLE, "acme"), (PROFILE_VARIABLE, "acme")][..], Some("acme")),
+            (
+                &[(SHELL_PROFILE_VARIABLE, "acme"), (PROFILE_VARIABLE, "other"), (EXPORTED_VARIABLE, exported)],
+                Some("acme"),
+            ),
+            (&[(SHELL_PROFILE_VARIABLE, "acme"), (PROFILE_VARIABLE, "other"), (EXPORTED_VARIABLE, "MINE")], None),
+            (&[(SHELL_PROFILE_VARIABLE, "acme"), (PROFILE_VARIABLE, "other")], None),
+            (&[(SHELL_PROFILE_VARIABLE, "acme")], None),
+            (&[(SHELL_PROFILE_VARIABLE, "$(id)"), (PROFILE_VARIABLE, "$(id)")], None),
+            (&[(PROFILE_VARIABLE, "acme")], None),
         ] {
             let environment = environment(variables);
-            assert_eq!(used(&environment).as_deref(), wanted, "{variables:?}");
-            // Dropping puts it back, or takes the note away.
-            let change = Change::dropping(&environment);
-            let back: Vec<&str> = change.set.iter().map(|(_, value)| value.as_str()).collect();
-            assert_eq!(back, wanted.into_iter().collect::<Vec<_>>(), "{variables:?}");
-            let noted = variables.iter().any(|(name, _)| *name == USED);
-            assert_eq!(change.unset.iter().any(|name| name == USED), noted && wanted.is_none(), "{variables:?}");
+            assert_eq!(shell_profile(&environment).as_deref(), expected, "{variables:?}");
+            // Dropping the export restores the profile, or unsets an outdated record.
+            let update = ShellUpdate::drop_export(&environment);
+            let restored: Vec<&str> = update.set.iter().map(|(_, value)| value.as_str()).collect();
+            assert_eq!(restored, expected.into_iter().collect::<Vec<_>>(), "{variables:?}");
+            let is_recorded = variables.iter().any(|(name, _)| *name == SHELL_PROFILE_VARIABLE);
+            assert_eq!(
+                update.unset.iter().any(|name| name == SHELL_PROFILE_VARIABLE),
+                is_recorded && expected.is_none(),
+                "{variables:?}"
+            );
         }
     }
 }
