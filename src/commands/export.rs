@@ -1,12 +1,12 @@
-//! `neto export`: the environment of a profile as text for a shell or a file; of several as JSON.
+//! `neto export`: prints the environment of a profile for a shell or a file, or of several profiles as JSON.
 
-use crate::context::Process;
+use crate::context::{CommandLine, Process};
 use crate::disk;
-use crate::error::{Code, Error};
-use crate::output::{EnvFormat, Shell, ShellError, add_masks, json_of_several, shell_of_parent};
-use crate::workflow::exported_variables::Variables;
-use crate::workflow::shell_state::{self, Change, EXPORTED};
-use crate::workflow::{Fleet, JobsArgs, Run, SelectArgs, WantArgs, Watch, remember};
+use crate::error::{Code, Error, Hint};
+use crate::output::{EnvFormat, Shell, ShellError, environments_json, github_masks, shell_from_program};
+use crate::workflow::exported_variables::ExportedVariables;
+use crate::workflow::shell_state::{self, EXPORTED_VARIABLE, ShellUpdate};
+use crate::workflow::{Batch, JobsArgs, Run, SelectArgs, TerminalReporter, TokenRequestArgs, record_first_seen};
 use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -33,7 +33,7 @@ pub(crate) struct ExportArgs {
     #[command(flatten)]
     select: SelectArgs,
     #[command(flatten)]
-    want: WantArgs,
+    token_args: TokenRequestArgs,
     /// The shell to print for; without it the one that asks
     #[arg(long, value_enum, value_name = "SHELL", conflicts_with = "format")]
     shell: Option<Shell>,
@@ -69,176 +69,143 @@ enum FileFormat {
 /// Prints the environment.
 pub(crate) fn run(args: &ExportArgs, run: &Run<'_>) -> Result<(), Error> {
     let process = &run.context.process;
-    let format = args.form(process);
+    let format = args.env_format(process);
     if args.unset {
-        let Change { unset, set } = Change::dropping(&process.environment);
-        return Ok(run.ui.answer(&format.exports(&unset, &set).map_err(|error| unfit(&error))?)?);
+        let ShellUpdate { unset, set } = ShellUpdate::drop_export(&process.environment);
+        return Ok(run.ui.print(&format.render_exports(&unset, &set).map_err(|error| format_error(&error))?)?);
     }
-    if args.select.means_several() {
-        return several(args, run);
+    if args.select.can_select_several() {
+        return export_several(args, run);
     }
     if format == EnvFormat::Github {
-        return github(args, run);
+        return export_github(args, run);
     }
-    let (_, text) = told(args, run, format)?;
-    Ok(run.ui.answer(&text)?)
+    let (_, text) = render_environment(args, run, format)?;
+    Ok(run.ui.print(&text)?)
 }
 
-/// What a profile's environment is, and as the text of this format.
-fn told(args: &ExportArgs, run: &Run<'_>, format: EnvFormat) -> Result<(Variables, String), Error> {
+/// Returns the environment of a profile, and its text in this format.
+fn render_environment(
+    args: &ExportArgs,
+    run: &Run<'_>,
+    format: EnvFormat,
+) -> Result<(ExportedVariables, String), Error> {
     let mut variables = variables(args, run)?;
-    // What stays set in a shell, or for the steps to come, is for the next export to unset.
+    // Variables stay set in the shell or for later steps. The next export needs their names to unset them.
     if matches!(format, EnvFormat::Shell(_) | EnvFormat::Github) {
-        let names = variables.names(run);
-        variables.set.push((EXPORTED.to_owned(), names));
+        let names = variables.names_to_record(run);
+        variables.set.push((EXPORTED_VARIABLE.to_owned(), names));
     }
     if matches!(format, EnvFormat::Shell(_)) {
-        let notes = shell_state::notes(run, &variables.set);
-        variables.set.extend(notes);
+        let marker_variables = shell_state::hook_variables(run, &variables.set);
+        variables.set.extend(marker_variables);
     }
     let text = format
-        .exports(&variables.unset, &variables.set)
-        .map_err(|error| unfit(&error).with_hint("neto export --format json"))?;
+        .render_exports(&variables.unset, &variables.set)
+        .map_err(|error| format_error(&error).with_hint(Hint::command("neto export --format json")))?;
     Ok((variables, text))
 }
 
-/// Prints the environments of those of several profiles that give one, in the order of the store.
-fn several(args: &ExportArgs, run: &Run<'_>) -> Result<(), Error> {
+/// Prints the environments of several profiles in the order of the store, without the profiles that failed.
+fn export_several(args: &ExportArgs, run: &Run<'_>) -> Result<(), Error> {
     if args.format != Some(FileFormat::Json) {
         return Err(Error::new(Code::Usage, "only JSON holds the environments of several profiles")
-            .with_hint("neto export --all --format json    or name one profile"));
+            .with_hint(Hint::command("neto export --all --format json").remark("or name one profile")));
     }
-    let selected = args.select.or_chosen(run)?;
-    let mut fleet = Fleet::new(run, "Exporting", selected.iter().map(|one| &*one.name));
-    let profiles = fleet.with_secrets(selected);
+    let selected = args.select.resolve_or_current(run)?;
+    let mut batch = Batch::new(run, "Exporting", selected.iter().map(|selected| &*selected.name));
+    let profiles = batch.with_secrets(selected);
     if args.with_secret {
         run.unlock(profiles.iter().copied())?;
     }
-    let watch = Watch(run.ui);
-    let session = run.context.session(&watch);
-    let want = args.want.want(args.force, args.offline);
-    let obtain = async |(place, profile)| {
-        let variables = Variables::obtained(run, &session, profile, want, args.with_secret).await;
-        (place, profile, variables)
+    let reporter = TerminalReporter(run.ui);
+    let session = run.context.session(&reporter);
+    let token_request = args.token_args.token_request(args.force, args.offline);
+    let obtain = async |(index, profile)| {
+        let variables = ExportedVariables::obtain(run, &session, profile, token_request, args.with_secret).await;
+        (index, profile, variables)
     };
     let mut environments = BTreeMap::new();
-    session.each(profiles.into_iter().enumerate(), args.jobs.jobs, obtain, |(place, profile, variables)| {
+    session.run_each(profiles.into_iter().enumerate(), args.jobs.jobs, obtain, |(index, profile, variables)| {
         match variables {
             Ok(variables) => {
-                environments.insert(place, variables.set);
-                fleet.step();
+                environments.insert(index, variables.set);
+                batch.step_done();
             }
-            Err(error) => fleet.failed(&profile.name, error)?,
+            Err(error) => batch.failed(&profile.name, error)?,
         }
         ControlFlow::Continue(())
     })?;
-    remember(run, &watch);
-    if !fleet.is_stopped() {
+    record_first_seen(run, &reporter);
+    if !batch.is_stopped() {
         let environments: Vec<_> = environments.into_values().collect();
-        run.ui.answer(&json_of_several(&environments).map_err(|error| unfit(&error))?)?;
+        run.ui.print(&environments_json(&environments).map_err(|error| format_error(&error))?)?;
     }
-    fleet.end_with(|failed| Some(format!("neto export {} --format json", failed?)))
+    batch.finish_with(|failed| Some(Hint::command(format!("neto export {} --format json", failed?))))
 }
 
-fn unfit(error: &ShellError) -> Error {
+fn format_error(error: &ShellError) -> Error {
     Error::new(Code::Usage, error.to_string())
 }
 
-fn variables(args: &ExportArgs, run: &Run<'_>) -> Result<Variables, Error> {
-    let chosen = run.context.chosen_by(shell_state::sources(run, args.select.one()))?;
-    let profile = &chosen.profile;
-    let watch = Watch(run.ui);
-    let want = args.want.want(args.force, args.offline);
-    let sign_in = crate::workflow::sign_in(run, &watch, profile, want, args.with_secret)?;
-    let access = crate::workflow::access(run, &watch, chosen.declared(), want)?;
-    Ok(Variables::of(run, profile, &access, sign_in.as_ref()))
+fn variables(args: &ExportArgs, run: &Run<'_>) -> Result<ExportedVariables, Error> {
+    let resolved = run.context.resolve_profile_from(shell_state::export_sources(run, args.select.first_name()))?;
+    let profile = &resolved.profile;
+    let reporter = TerminalReporter(run.ui);
+    let token_request = args.token_args.token_request(args.force, args.offline);
+    let login = crate::workflow::requested_login(run, &reporter, profile, token_request, args.with_secret)?;
+    let token = crate::workflow::obtain_token(run, &reporter, resolved.loaded(), token_request)?;
+    Ok(ExportedVariables::from_token(run, profile, &token, login.as_ref()))
 }
 
-/// For GitHub's runner: masks to stdout, then assignments to the file that it reads when the step is over. When there is no
-/// environment, the steps to come, which may go on all the same, have none of an earlier tenant either.
-fn github(args: &ExportArgs, run: &Run<'_>) -> Result<(), Error> {
+/// Prints masks to stdout, then writes assignments to the file that GitHub's runner reads after the step. On failure,
+/// unsets an earlier export in that file, because later steps may still run.
+fn export_github(args: &ExportArgs, run: &Run<'_>) -> Result<(), Error> {
     let file = run.context.process.environment.get("GITHUB_ENV").map(|path| run.context.absolute(Path::new(path)));
-    let (variables, text) = told(args, run, EnvFormat::Github).inspect_err(|_| {
-        let blanks = EnvFormat::Github.exports(&shell_state::exported(&run.context.process.environment), &[]);
-        if let (Some(file), Ok(blanks)) = (&file, blanks) {
-            // That this cannot be written either changes nothing: the step fails.
-            let _ = disk::append_lines(file, blanks.as_bytes());
+    let (variables, text) = render_environment(args, run, EnvFormat::Github).inspect_err(|_| {
+        let unsets =
+            EnvFormat::Github.render_exports(&shell_state::exported_names(&run.context.process.environment), &[]);
+        if let (Some(file), Ok(unsets)) = (&file, unsets) {
+            // The step fails anyway, even if this write fails.
+            let _ = disk::append_lines(file, unsets.as_bytes());
         }
     })?;
     let secrets: Vec<&str> = variables.secrets.iter().map(String::as_str).collect();
-    // The masks go first: nothing may be able to print a secret before it is masked.
-    run.ui.answer(&add_masks(&secrets))?;
+    // Masks first, so that no secret can be printed before it is masked.
+    run.ui.print(&github_masks(&secrets))?;
     match file {
         Some(file) => Ok(disk::append_lines(&file, text.as_bytes())?),
-        None => Ok(run.ui.answer(&text)?),
+        None => Ok(run.ui.print(&text)?),
     }
 }
 
 impl ExportArgs {
-    fn form(&self, process: &Process) -> EnvFormat {
+    fn env_format(&self, process: &Process) -> EnvFormat {
         match self.format {
             Some(FileFormat::Dotenv) => EnvFormat::Dotenv,
             Some(FileFormat::Json) => EnvFormat::Json,
             Some(FileFormat::Github) => EnvFormat::Github,
-            None => EnvFormat::Shell(self.shell.unwrap_or_else(|| asking(process.parent))),
+            None => EnvFormat::Shell(self.shell.unwrap_or_else(|| calling_shell(process.parent))),
         }
     }
 }
 
-/// The shell that started this process; an unknown one is taken for `sh`.
-pub(super) fn asking(parent: fn() -> Option<String>) -> Shell {
-    parent().map_or(Shell::Sh, |name| shell_of_parent(&name))
+/// Returns the shell that started this process, and `sh` for an unknown one.
+pub(super) fn calling_shell(parent: fn() -> Option<String>) -> Shell {
+    parent().map_or(Shell::Sh, |name| shell_from_program(&name))
 }
 
-/// What a failed `export` prints on stdout: unsets and `false` in the words of the shell. Judged from the bare
-/// words, because the command line may be what is wrong. Nothing for another verb or for a file.
+/// Returns the shell text that a failed `export` prints: unsets and `false`. Reads the command line by hand, because clap
+/// may have refused it. Returns `None` for another verb and for `--format`.
 #[must_use]
-pub(crate) fn failure(process: &Process) -> Option<impl FnOnce() -> String + use<>> {
-    let words = words(process);
-    let (verb, rest) = split_verb(&words)?;
-    if verb != "export" {
+pub(crate) fn failure(process: &Process, command_line: &CommandLine) -> Option<impl FnOnce() -> String + use<>> {
+    if command_line.verb() != Some("export") || command_line.value("--format").is_some() {
         return None;
     }
-    let value = |flag: &str| {
-        let at =
-            rest.iter().position(|word| word == flag || word.strip_prefix(flag).is_some_and(|r| r.starts_with('=')))?;
-        rest[at].split_once('=').map(|(_, value)| value.to_owned()).or_else(|| rest.get(at + 1).cloned())
-    };
-    if value("--format").is_some() {
-        return None;
-    }
-    let told = value("--shell").and_then(|name| Shell::from_str(&name, true).ok());
+    let shell = command_line.value("--shell").and_then(|name| Shell::from_str(name, true).ok());
     let (environment, parent) = (process.environment.clone(), process.parent);
     Some(move || {
-        let Change { unset, set } = Change::dropping(&environment);
-        EnvFormat::Shell(told.unwrap_or_else(|| asking(parent))).failure(&unset, &set)
+        let ShellUpdate { unset, set } = ShellUpdate::drop_export(&environment);
+        EnvFormat::Shell(shell.unwrap_or_else(|| calling_shell(parent))).render_failure(&unset, &set)
     })
-}
-
-/// What was typed behind the program's name.
-fn words(process: &Process) -> Vec<String> {
-    process.arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
-}
-
-/// The verb and the words after it; flags before it, and the values of those that take one, are passed over.
-fn split_verb(words: &[String]) -> Option<(&str, &[String])> {
-    let mut at = 0;
-    while let Some(word) = words.get(at) {
-        match word.as_str() {
-            "--profile" | "--store" | "--lock-timeout" | "--color" => at += 2,
-            // `-p NAME` and `-qp NAME`; in `-pNAME` the name is there already.
-            short if !short.starts_with("--") && short.starts_with('-') && short.find('p') == Some(short.len() - 1) => {
-                at += 2;
-            }
-            flag if flag.starts_with('-') => at += 1,
-            verb => return Some((verb, &words[at + 1..])),
-        }
-    }
-    None
-}
-
-/// The verb of a command line that may be wrong.
-#[must_use]
-pub(crate) fn verb(process: &Process) -> Option<String> {
-    split_verb(&words(process)).map(|(verb, _)| verb.to_owned())
 }

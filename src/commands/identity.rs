@@ -1,9 +1,9 @@
-//! `neto identity`: the key that opens the secrets on this machine; its protection, its copy elsewhere.
+//! `neto identity`: shows, protects, backs up and restores the age identity of this machine.
 
 use crate::disk;
-use crate::error::{Code, Error};
-use crate::output::{object, quoted};
-use crate::secret::{Found, IdentityPlace, KeyFolder, Secret};
+use crate::error::{Code, Error, Hint};
+use crate::output::{quote_for_display, render_json};
+use crate::secret::{IdentityLocation, KeyDirectory, LoadedIdentity, Secret};
 use crate::session::read_passphrase;
 use crate::workflow::{Run, locked_edit};
 use clap::{Args, Subcommand, ValueEnum};
@@ -26,8 +26,8 @@ enum IdentityVerb {
     #[command(after_help = "Examples:\n  neto identity show\n  neto identity show -o json")]
     Show {
         /// How to print it
-        #[arg(short, long, value_enum, default_value_t = Form::Text)]
-        output: Form,
+        #[arg(short, long, value_enum, default_value_t = IdentityFormat::Text)]
+        output: IdentityFormat,
     },
     /// Set, change or drop the passphrase of the identity
     ///
@@ -74,7 +74,7 @@ Examples:
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Form {
+enum IdentityFormat {
     /// The public key alone
     Text,
     /// An object
@@ -82,13 +82,13 @@ enum Form {
 }
 
 #[derive(Serialize)]
-struct Shown {
+struct IdentityReport {
     place: String,
     protected: bool,
     keys: Vec<String>,
 }
 
-/// Runs one of the verbs.
+/// Runs a subcommand.
 pub(crate) fn run(args: &IdentityArgs, run: &Run<'_>) -> Result<(), Error> {
     match &args.verb {
         IdentityVerb::Show { output } => show(run, *output),
@@ -102,48 +102,47 @@ pub(crate) fn run(args: &IdentityArgs, run: &Run<'_>) -> Result<(), Error> {
     }
 }
 
-fn show(run: &Run<'_>, output: Form) -> Result<(), Error> {
+fn show(run: &Run<'_>, output: IdentityFormat) -> Result<(), Error> {
     let vault = &run.context.vault;
-    let (place, protected) = match vault.place().load()? {
-        Found::Open(_) => (vault.place().to_string(), false),
-        Found::Protected(protected) => (protected.place, true),
+    let (place, protected) = match vault.identity_location().load()? {
+        LoadedIdentity::Plaintext(_) => (vault.identity_location().to_string(), false),
+        LoadedIdentity::Protected(protected) => (protected.location, true),
     };
     let mut keys = vault.own_keys();
     if keys.is_empty() {
-        keys = vault.identities(&run.watch())?.public_keys();
+        keys = vault.identities(&run.reporter())?.public_keys();
     }
     let text = match output {
-        Form::Json => object(&Shown { place, protected, keys }),
-        Form::Text => {
+        IdentityFormat::Json => render_json(&IdentityReport { place, protected, keys }),
+        IdentityFormat::Text => {
             let how = if protected { "protected by a passphrase" } else { "in clear: whoever reads the file has it" };
             run.ui.note(&format!("{place} ({how})"));
-            lines(&keys)
+            join_lines(&keys)
         }
     };
-    Ok(run.ui.answer(&text)?)
+    Ok(run.ui.print(&text)?)
 }
 
-fn protect(run: &Run<'_>, remove: bool, file: Option<&Path>) -> Result<(), Error> {
-    let folder = own_folder(run)?;
-    let place = IdentityPlace::Standard(folder.clone());
-    let (_, old) = run.context.vault.read_identity(&place, &run.watch())?;
+fn protect(run: &Run<'_>, remove: bool, passphrase_file: Option<&Path>) -> Result<(), Error> {
+    let directory = own_key_directory(run)?;
+    let location = IdentityLocation::Standard(directory.clone());
+    let (_, old) = run.context.vault.read_identity(&location, &run.reporter())?;
     if remove && old.is_none() {
         run.ui.note("The identity has no passphrase");
         return Ok(());
     }
-    let new = if remove { None } else { Some(new_passphrase(run, file)?) };
-    let held = locked_edit::hold(run, &folder.lock(), "the identity")?;
-    // Another neto may have changed it while the questions stood.
-    let key = match (place.load()?, &old) {
-        (Found::Open(key), _) => key,
-        (Found::Protected(protected), Some(old)) => protected.open(old)?,
-        (Found::Protected(_), None) => {
-            return Err(
-                Error::new(Code::Secret, "the identity was protected meanwhile").with_hint("neto identity passphrase")
-            );
+    let new = if remove { None } else { Some(new_passphrase(run, passphrase_file)?) };
+    let lock = locked_edit::acquire_lock(run, &directory.lock(), "the identity")?;
+    // Another neto process may have changed the identity during the prompts.
+    let key = match (location.load()?, &old) {
+        (LoadedIdentity::Plaintext(key), _) => key,
+        (LoadedIdentity::Protected(protected), Some(old)) => protected.open(old)?,
+        (LoadedIdentity::Protected(_), None) => {
+            return Err(Error::new(Code::Secret, "the identity was protected meanwhile")
+                .with_hint(Hint::command("neto identity passphrase")));
         }
     };
-    folder.protect_identity(&held, &key, new.as_ref())?;
+    directory.protect_identity(&lock, &key, new.as_ref())?;
     run.ui.note(match (&old, &new) {
         (_, None) => "The identity is in clear now",
         (None, Some(_)) => "The identity has a passphrase now; keep a copy of both: neto identity backup",
@@ -152,14 +151,14 @@ fn protect(run: &Run<'_>, remove: bool, file: Option<&Path>) -> Result<(), Error
     Ok(())
 }
 
-fn backup(run: &Run<'_>, file: Option<&Path>, passphrase: Option<&Path>) -> Result<(), Error> {
+fn backup(run: &Run<'_>, file: Option<&Path>, passphrase_file: Option<&Path>) -> Result<(), Error> {
     let vault = &run.context.vault;
-    let (key, _) = vault.read_identity(vault.place(), &run.watch())?;
-    let passphrase = new_passphrase(run, passphrase)?;
-    let text = key.under(Some(&passphrase))?;
-    let Some(file) = file else { return Ok(run.ui.answer(text.reveal())?) };
+    let (key, _) = vault.read_identity(vault.identity_location(), &run.reporter())?;
+    let passphrase = new_passphrase(run, passphrase_file)?;
+    let text = key.file_contents(Some(&passphrase))?;
+    let Some(file) = file else { return Ok(run.ui.print(text.reveal())?) };
     let path = run.context.absolute(file);
-    if !disk::create_new_there(&path, text.reveal().as_bytes())? {
+    if !disk::create_new_in_existing_dir(&path, text.reveal().as_bytes())? {
         return Err(Error::new(
             Code::Usage,
             format!("{} is there already, and nothing is overwritten", path.display()),
@@ -169,38 +168,43 @@ fn backup(run: &Run<'_>, file: Option<&Path>, passphrase: Option<&Path>) -> Resu
     Ok(())
 }
 
-fn restore(run: &Run<'_>, file: &Path, keep: bool) -> Result<(), Error> {
-    let folder = own_folder(run)?;
-    let place = IdentityPlace::Backup(run.context.absolute(file));
-    let (key, passphrase) = run.context.vault.read_identity(&place, &run.watch())?;
+fn restore(run: &Run<'_>, file: &Path, keep_passphrase: bool) -> Result<(), Error> {
+    let directory = own_key_directory(run)?;
+    let location = IdentityLocation::Backup(run.context.absolute(file));
+    let (key, passphrase) = run.context.vault.read_identity(&location, &run.reporter())?;
     if passphrase.is_none() {
         return Err(Error::new(Code::Usage, "this is no backup: it has no passphrase")
-            .with_hint(format!("neto init --identity {}", quoted(&file.to_string_lossy()))));
+            .with_hint(Hint::command(format!("neto init --identity {}", quote_for_display(&file.to_string_lossy())))));
     }
-    folder.create_identity(&key, passphrase.as_ref().filter(|_| keep))?;
-    run.ui.note(&format!("Restored your identity: {}", folder.identity_file().display()));
-    Ok(run.ui.answer(&lines(&key.identities.public_keys()))?)
+    directory.create_identity(&key, passphrase.as_ref().filter(|_| keep_passphrase))?;
+    run.ui.note(&format!("Restored your identity: {}", directory.identity_file().display()));
+    Ok(run.ui.print(&join_lines(&key.identities.public_keys()))?)
 }
 
-/// The folder of the identity file that neto owns; one that was named is its owner's business.
-fn own_folder<'a>(run: &'a Run<'_>) -> Result<&'a KeyFolder, Error> {
-    match run.context.vault.place() {
-        IdentityPlace::Standard(folder) => Ok(folder),
-        IdentityPlace::Named(_) | IdentityPlace::Backup(_) => Err(elsewhere("NETO_IDENTITY_FILE")),
-        IdentityPlace::Text(_) => Err(elsewhere("NETO_IDENTITY")),
+/// Returns the directory of neto's own identity file.
+///
+/// # Errors
+/// Fails if an environment variable selects another identity, which neto never changes.
+fn own_key_directory<'a>(run: &'a Run<'_>) -> Result<&'a KeyDirectory, Error> {
+    match run.context.vault.identity_location() {
+        IdentityLocation::Standard(directory) => Ok(directory),
+        IdentityLocation::Named(_) | IdentityLocation::Backup(_) => {
+            Err(identity_not_managed_error("NETO_IDENTITY_FILE"))
+        }
+        IdentityLocation::Text(_) => Err(identity_not_managed_error("NETO_IDENTITY")),
     }
 }
 
-fn elsewhere(variable: &str) -> Error {
+fn identity_not_managed_error(variable: &str) -> Error {
     Error::new(Code::Usage, format!("{variable} is set, so the identity is not neto's to change"))
-        .with_hint(format!("unset {variable}"))
+        .with_hint(Hint::command(format!("unset {variable}")))
 }
 
-/// A new passphrase: from this file, else asked for twice.
+/// Reads a new passphrase from a file, or prompts for it twice.
 pub(super) fn new_passphrase(run: &Run<'_>, file: Option<&Path>) -> Result<Secret, Error> {
     let passphrase = match file {
         Some(file) => read_passphrase(&run.context.absolute(file))?,
-        None => ask_twice(run)?,
+        None => prompt_twice(run)?,
     };
     if passphrase.is_empty() {
         return Err(Error::new(Code::Usage, "an empty passphrase protects nothing"));
@@ -208,19 +212,19 @@ pub(super) fn new_passphrase(run: &Run<'_>, file: Option<&Path>) -> Result<Secre
     Ok(passphrase)
 }
 
-fn ask_twice(run: &Run<'_>) -> Result<Secret, Error> {
+fn prompt_twice(run: &Run<'_>) -> Result<Secret, Error> {
     if !run.context.process.terminal.stdin {
         return Err(Error::new(Code::Usage, "there is nobody to ask for a new passphrase")
-            .with_hint("read it from a file: --new-passphrase-file FILE"));
+            .with_hint(Hint::advice("read it from a file: --new-passphrase-file FILE")));
     }
-    let first = run.ui.hidden("New passphrase (not shown): ")?;
-    let again = run.ui.hidden("The same again: ")?;
-    if first != again {
+    let first = run.ui.prompt_hidden("New passphrase (not shown): ")?;
+    let second = run.ui.prompt_hidden("The same again: ")?;
+    if first != second {
         return Err(Error::new(Code::Usage, "the two passphrases differ; nothing changed"));
     }
     Ok(Secret::new(first.to_string()))
 }
 
-fn lines(keys: &[String]) -> String {
+fn join_lines(keys: &[String]) -> String {
     keys.join("\n") + "\n"
 }

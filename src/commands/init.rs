@@ -1,9 +1,9 @@
-//! `neto init`: the keys of this machine and, where there is none, an empty store.
+//! `neto init`: creates the keys of this machine and, if missing, an empty store.
 
 use super::identity::new_passphrase;
-use crate::error::{Code, Error};
-use crate::profile::{ApiUrl, Document, Edit, Linked, RecipientName, Section, Value};
-use crate::secret::{IdentityPlace, KeyError, KeyText, Secret};
+use crate::error::{Code, Error, Hint};
+use crate::profile::{ApiUrl, Document, Edit, EditValue, LinkOutcome, RecipientName, Section};
+use crate::secret::{IdentityFile, IdentityLocation, KeyError, Secret};
 use crate::workflow::{Run, locked_edit};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -38,41 +38,41 @@ pub(crate) struct InitArgs {
     link: Option<PathBuf>,
 }
 
-/// Under which new passphrase the identity is to lie.
+/// Source of the new passphrase for the identity file.
 #[derive(Clone, Copy)]
-pub(super) enum Protection<'a> {
-    /// None.
-    Nothing,
-    /// One that is asked for.
-    Asked,
-    /// The one in this file.
+pub(super) enum PassphraseSource<'a> {
+    /// No passphrase.
+    Unprotected,
+    /// Hidden prompt.
+    Prompt,
+    /// Passphrase file.
     File(&'a Path),
 }
 
-impl Protection<'_> {
-    fn passphrase(self, run: &Run<'_>) -> Result<Option<Secret>, Error> {
+impl PassphraseSource<'_> {
+    fn read_passphrase(self, run: &Run<'_>) -> Result<Option<Secret>, Error> {
         match self {
-            Self::Nothing => Ok(None),
-            Self::Asked => new_passphrase(run, None).map(Some),
+            Self::Unprotected => Ok(None),
+            Self::Prompt => new_passphrase(run, None).map(Some),
             Self::File(file) => new_passphrase(run, Some(file)).map(Some),
         }
     }
 }
 
-/// What `init` found or made.
-pub(super) struct Own {
-    /// The name among the recipients.
+/// Public keys of the identity, with the name for the recipients table.
+pub(super) struct OwnKeys {
+    /// Name in the store's recipients table.
     pub(super) name: RecipientName,
-    /// The public keys of the identity.
+    /// Public keys of the identity.
     pub(super) keys: Vec<String>,
 }
 
-/// Makes what is missing and prints the public key.
+/// Creates missing keys and the store, and prints the public key.
 pub(crate) fn run(args: &InitArgs, run: &Run<'_>) -> Result<(), Error> {
     let protection = match &args.new_passphrase_file {
-        Some(file) => Protection::File(file),
-        None if args.passphrase => Protection::Asked,
-        None => Protection::Nothing,
+        Some(file) => PassphraseSource::File(file),
+        None if args.passphrase => PassphraseSource::Prompt,
+        None => PassphraseSource::Unprotected,
     };
     if args.link.is_some() && run.context.paths.named_store {
         return Err(Error::new(
@@ -94,125 +94,129 @@ pub(crate) fn run(args: &InitArgs, run: &Run<'_>) -> Result<(), Error> {
         run.ui.note(&format!("You cannot open {store} yet. Send this line to somebody who can:"));
         run.ui.note(&format!("  neto recipient add {} {key}", own.name));
     }
-    run.ui.answer(&format!("{key}\n"))?;
+    run.ui.print(&format!("{key}\n"))?;
     Ok(())
 }
 
-/// Makes identity, device key and store where they are missing.
-pub(super) fn prepare(run: &Run<'_>) -> Result<Own, Error> {
-    let own = prepare_keys(run, None, None, Protection::Nothing)?;
+/// Creates the identity, the device key and the store if they are missing.
+pub(super) fn prepare(run: &Run<'_>) -> Result<OwnKeys, Error> {
+    let own = prepare_keys(run, None, None, PassphraseSource::Unprotected)?;
     ensure_store(run, &own)?;
     Ok(own)
 }
 
-/// Makes identity and device key where they are missing; a new identity is protected where that is wanted.
+/// Creates the identity and the device key if they are missing. `protection` applies to a new identity.
 fn prepare_keys(
     run: &Run<'_>,
     name: Option<&str>,
     identity: Option<&Path>,
-    protect: Protection<'_>,
-) -> Result<Own, Error> {
+    protection: PassphraseSource<'_>,
+) -> Result<OwnKeys, Error> {
     let name = own_name(run, name)?;
-    ensure_identity(run, identity, protect)?;
+    ensure_identity(run, identity, protection)?;
     let keys = run.context.vault.own_keys();
-    let keys = if keys.is_empty() { run.context.vault.identities(&run.watch())?.public_keys() } else { keys };
-    let own = Own { name, keys };
-    // A machine that cannot keep a device key works without a cache; here it is only made early.
-    run.context.paths.keys.device()?;
-    locked_edit::memory(run, |memory| own.keys.iter().for_each(|key| memory.trust_recipient(&own.name, key)))?;
+    let keys = if keys.is_empty() { run.context.vault.identities(&run.reporter())?.public_keys() } else { keys };
+    let own = OwnKeys { name, keys };
+    // The device key is only created early here. Other commands work without a token cache if the key cannot be stored.
+    run.context.paths.keys.load_or_create_device()?;
+    locked_edit::edit_trust_store(run, |trust_store| {
+        own.keys.iter().for_each(|key| trust_store.trust_recipient(&own.name, key))
+    })?;
     Ok(own)
 }
 
-fn ensure_identity(run: &Run<'_>, from: Option<&Path>, protect: Protection<'_>) -> Result<(), Error> {
-    let folder = &run.context.paths.keys;
-    let file = folder.identity_file();
+fn ensure_identity(run: &Run<'_>, source: Option<&Path>, protection: PassphraseSource<'_>) -> Result<(), Error> {
+    let directory = &run.context.paths.keys;
+    let file = directory.identity_file();
     let variables = ["NETO_IDENTITY_FILE", "NETO_IDENTITY"];
     let named = variables.iter().find(|name| run.context.process.environment.get(name).is_some());
-    if let (Some(name), true) = (named, from.is_some()) {
+    if let (Some(name), true) = (named, source.is_some()) {
         return Err(Error::new(Code::Usage, format!("{name} names an identity, and --identity another"))
-            .with_hint(format!("unset {name}")));
+            .with_hint(Hint::command(format!("unset {name}"))));
     }
-    if let Some(from) = from {
-        let path = run.context.absolute(from);
+    if let Some(source) = source {
+        let path = run.context.absolute(source);
         if !path.exists() {
             return Err(KeyError::NoFile(path).into());
         }
-        let place = IdentityPlace::Named(path);
-        let (key, passphrase) = run.context.vault.read_identity(&place, &run.watch())?;
+        let location = IdentityLocation::Named(path);
+        let (key, passphrase) = run.context.vault.read_identity(&location, &run.reporter())?;
         if key.identities.public_keys().is_empty() {
-            return Err(Error::new(Code::Secret, format!("{place} does not tell the public key of its identity"))
-                .with_hint("add a line above it: # public key: age1..."));
+            return Err(Error::new(Code::Secret, format!("{location} does not tell the public key of its identity"))
+                .with_hint(Hint::advice("add a line above it: # public key: age1...")));
         }
-        // What was protected stays so, unless the user wants another passphrase.
-        let passphrase = protect.passphrase(run)?.or(passphrase);
-        folder.create_identity(&key, passphrase.as_ref())?;
+        // A protected identity keeps its passphrase unless the user gives a new one.
+        let passphrase = protection.read_passphrase(run)?.or(passphrase);
+        directory.create_identity(&key, passphrase.as_ref())?;
         run.ui.note(&format!("Copied the identity to {}", file.display()));
         return Ok(());
     }
     if named.is_some() {
         return Ok(());
     }
-    if folder.has_identity() {
+    if directory.has_identity() {
         run.ui.note(&format!("Your identity was there already: {}", file.display()));
-        return match protect {
-            Protection::Nothing => Ok(()),
+        return match protection {
+            PassphraseSource::Unprotected => Ok(()),
             _ => Err(Error::new(Code::Usage, "--passphrase is for a new identity")
-                .with_hint("neto identity passphrase    protects the one there is")),
+                .with_hint(Hint::command("neto identity passphrase").remark("protects the one there is"))),
         };
     }
-    let passphrase = protect.passphrase(run)?;
-    let key = KeyText::generate(run.context.process.clock.now())?;
-    match folder.create_identity(&key, passphrase.as_ref()) {
+    let passphrase = protection.read_passphrase(run)?;
+    let key = IdentityFile::generate(run.context.process.clock.now())?;
+    match directory.create_identity(&key, passphrase.as_ref()) {
         Ok(()) => run.ui.note(&format!("Made your identity: {} (keep a copy: neto identity backup)", file.display())),
-        // Another neto was first; its identity counts.
+        // Another neto process created the identity first, so that identity is used.
         Err(KeyError::Exists(_)) => {}
         Err(error) => return Err(error.into()),
     }
     Ok(())
 }
 
-fn ensure_store(run: &Run<'_>, own: &Own) -> Result<(), Error> {
+fn ensure_store(run: &Run<'_>, own: &OwnKeys) -> Result<(), Error> {
     let file = run.context.store_file();
     if file.path().exists() {
         return Ok(());
     }
-    let first = first_store(own)?;
-    let held = locked_edit::hold(run, &file.lock(), "the store")?;
-    if file.save_new(&held, first.bytes())? {
+    let initial = initial_store(own)?;
+    let lock = locked_edit::acquire_lock(run, &file.lock(), "the store")?;
+    if file.save_new(&lock, initial.bytes())? {
         run.ui.note(&format!("Made an empty store: {}", file.path().display()));
     }
     Ok(())
 }
 
-/// Moves the store into `target`, or joins the one that is there.
-fn link_store(run: &Run<'_>, own: &Own, target: &Path) -> Result<(), Error> {
+/// Links the store to `target`: moves the store there, or joins an existing store at `target`.
+fn link_store(run: &Run<'_>, own: &OwnKeys, target: &Path) -> Result<(), Error> {
     let (file, target) = (run.context.store_file(), run.context.absolute(target));
-    let first = first_store(own)?;
-    let held = locked_edit::hold(run, &file.lock(), "the store")?;
-    let linked = file.link_to(&held, &target, first.bytes())?;
-    let (here, there) = (file.path().display(), target.display());
-    run.ui.note(&match linked {
-        Linked::Already => format!("The store is {there} already"),
-        Linked::Moved => format!("The store is {there} now; {here} leads to it"),
-        Linked::Joined => format!("The store that was at {there} is yours now; {here} leads to it"),
+    let initial = initial_store(own)?;
+    let lock = locked_edit::acquire_lock(run, &file.lock(), "the store")?;
+    let outcome = file.link_to(&lock, &target, initial.bytes())?;
+    let (link, store) = (file.path().display(), target.display());
+    run.ui.note(&match outcome {
+        LinkOutcome::Already => format!("The store is {store} already"),
+        LinkOutcome::Moved => format!("The store is {store} now; {link} leads to it"),
+        LinkOutcome::Joined => format!("The store that was at {store} is yours now; {link} leads to it"),
     });
     Ok(())
 }
 
-/// A store with its first recipient.
-fn first_store(own: &Own) -> Result<Document, Error> {
+/// Returns a new store with its first recipient and the standard url as default.
+fn initial_store(own: &OwnKeys) -> Result<Document, Error> {
     let key = own.keys.first().map_or("", String::as_str);
     let empty = Document::parse(b"version = 1\n".to_vec(), Path::new("")).map_err(|_| Error::bug("the empty store"))?;
     Ok(empty.apply(&[
-        Edit::set(&Section::Recipients, &[own.name.as_str()], Value::Text(key.to_owned())),
-        Edit::set(&Section::Defaults, &["url"], Value::Text(ApiUrl::STANDARD.to_owned())),
+        Edit::set(&Section::Recipients, &[own.name.as_str()], EditValue::Text(key.to_owned())),
+        Edit::set(&Section::Defaults, &["url"], EditValue::Text(ApiUrl::STANDARD.to_owned())),
     ])?)
 }
 
-pub(super) fn own_name(run: &Run<'_>, told: Option<&str>) -> Result<RecipientName, Error> {
-    if let Some(told) = told {
-        let wrong = |error| Error::new(Code::Usage, format!("--name: {error}")).with_hint("neto init --name alice");
-        return told.parse().map_err(wrong);
+pub(super) fn own_name(run: &Run<'_>, name: Option<&str>) -> Result<RecipientName, Error> {
+    if let Some(name) = name {
+        let invalid_name = |error| {
+            Error::new(Code::Usage, format!("--name: {error}")).with_hint(Hint::command("neto init --name alice"))
+        };
+        return name.parse().map_err(invalid_name);
     }
     let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| run.context.process.environment.text(name));
     let lower: String = user.unwrap_or_default().to_lowercase();

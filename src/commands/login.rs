@@ -1,10 +1,10 @@
-//! `neto login`: gets tokens now, so that no script has to wait for one.
+//! `neto login`: gets tokens in advance, so that scripts need not wait for them.
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Hint};
 use crate::output::humanize;
 use crate::profile::Profile;
-use crate::session::{Access, Declared, Granted, Want};
-use crate::workflow::{Fleet, JobsArgs, Run, SelectArgs, WantArgs, Watch, remember};
+use crate::session::{AccessToken, LoadedProfile, TokenOrigin, TokenRequest};
+use crate::workflow::{Batch, JobsArgs, Run, SelectArgs, TerminalReporter, TokenRequestArgs, record_first_seen};
 use clap::Args;
 use std::ops::ControlFlow;
 
@@ -22,7 +22,7 @@ pub(crate) struct LoginArgs {
     #[command(flatten)]
     select: SelectArgs,
     #[command(flatten)]
-    want: WantArgs,
+    token_args: TokenRequestArgs,
     /// Sign in anew even if the cached token is good
     #[arg(long)]
     force: bool,
@@ -30,85 +30,90 @@ pub(crate) struct LoginArgs {
     jobs: JobsArgs,
 }
 
-/// Signs in to the selected profiles.
+/// Gets a token for each of the selected profiles.
 pub(crate) fn run(args: &LoginArgs, run: &Run<'_>) -> Result<(), Error> {
-    let selected = args.select.or_chosen(run)?;
-    let mut fleet = Fleet::new(run, "Signing in", selected.iter().map(|one| &*one.name));
+    let selected = args.select.resolve_or_current(run)?;
+    let mut batch = Batch::new(run, "Signing in", selected.iter().map(|selected| &*selected.name));
     let several = selected.len() > 1;
-    let profiles = fleet.with_secrets(selected);
-    let watch = Watch(run.ui);
-    let session = run.context.session(&watch);
+    let profiles = batch.with_secrets(selected);
+    let reporter = TerminalReporter(run.ui);
+    let session = run.context.session(&reporter);
     let reading = run.context.reading();
-    let declared = profiles.into_iter().map(|profile| Declared { profile, reading });
-    let want = args.want.want(args.force, false);
-    session.access_each(declared, want, args.jobs.jobs, |Declared { profile, .. }, result| {
-        match result.map_err(Error::from).and_then(|access| kept(access, several)) {
-            Ok(access) => {
-                fleet.tally(kind(access.origin));
-                fleet.done(&profile.name, &told(run, &access));
+    let loaded = profiles.into_iter().map(|profile| LoadedProfile { profile, reading });
+    let token_request = args.token_args.token_request(args.force, false);
+    session.obtain_each(loaded, token_request, args.jobs.jobs, |LoadedProfile { profile, .. }, result| {
+        match result.map_err(Error::from).and_then(|token| require_cached(token, several)) {
+            Ok(token) => {
+                batch.count_result(origin_label(token.origin));
+                batch.done_with_note(&profile.name, &describe(run, &token));
             }
-            Err(error) => fleet.failed(&profile.name, error)?,
+            Err(error) => batch.failed(&profile.name, error)?,
         }
         ControlFlow::Continue(())
     })?;
-    remember(run, &watch);
-    fleet.end_with(|failed| Some(args.again(failed)))
+    record_first_seen(run, &reporter);
+    batch.finish_with(|failed| Some(args.retry_hint(failed)))
 }
 
 impl LoginArgs {
-    /// What does the same for those that failed, which are absent where they are many.
-    fn again(&self, failed: Option<String>) -> String {
+    /// Returns the hint to log in to the failed profiles again. The names are `None` if they are many.
+    fn retry_hint(&self, failed: Option<String>) -> Hint {
         let force = if self.force { " --force" } else { "" };
-        let min_ttl = self.want.min_ttl.map(|ttl| format!(" --min-ttl {ttl}")).unwrap_or_default();
+        let min_ttl = self.token_args.min_ttl.map(|ttl| format!(" --min-ttl {ttl}")).unwrap_or_default();
         match failed {
-            Some(names) => format!("neto login{force}{min_ttl} {names}"),
-            None if self.force => "run the same line again".to_owned(),
-            None => "run the same line again; what is done is not done twice".to_owned(),
+            Some(names) => Hint::command(format!("neto login{force}{min_ttl} {names}")),
+            None if self.force => Hint::advice("run the same line again"),
+            None => Hint::advice("run the same line again; what is done is not done twice"),
         }
     }
 }
 
-/// Signs in to one profile, as `profile add --login` does.
-pub(super) fn sign_in(run: &Run<'_>, profile: &Profile) -> Result<(), Error> {
-    let watch = Watch(run.ui);
-    let want = Want { force: true, ..Want::default() };
-    let access = kept(crate::workflow::access(run, &watch, Declared { profile, reading: None }, want)?, false)?;
-    run.ui.note(&format!("{}: {}", profile.name, told(run, &access)));
+/// Logs in to one profile, for `profile add --login` and `rotate --recover`.
+pub(super) fn log_in(run: &Run<'_>, profile: &Profile) -> Result<(), Error> {
+    let reporter = TerminalReporter(run.ui);
+    let token_request = TokenRequest { force: true, ..TokenRequest::default() };
+    let token = require_cached(
+        crate::workflow::obtain_token(run, &reporter, LoadedProfile { profile, reading: None }, token_request)?,
+        false,
+    )?;
+    run.ui.note(&format!("{}: {}", profile.name, describe(run, &token)));
     Ok(())
 }
 
-/// Why a token that is good cannot be kept.
+/// Error message for a valid token without a lifetime, which cannot be cached.
 pub(super) const NO_LIFETIME: &str = "the server did not say how long the token lives, so it cannot be kept";
 
-/// A login is for the cache: a token that cannot be kept is none. That the cache takes nothing is warned of once, so among
-/// `several` those that it concerns are named.
-fn kept(access: Access, several: bool) -> Result<Access, Error> {
-    let lost = |code, why| Err(Error::new(code, why));
-    match access.lifetime {
-        Some(_) if access.kept || !several => Ok(access),
-        Some(_) => lost(Code::System, "signed in, but the token cannot be kept; the first warning says why"),
-        None => lost(Code::Unreachable, NO_LIFETIME),
+/// Fails for a token that is not cached, because the cache is the purpose of a login.
+///
+/// The reporter warns only once of a cache that cannot be written. So with `several` profiles each of them fails, and
+/// with one profile the warning is enough.
+fn require_cached(token: AccessToken, several: bool) -> Result<AccessToken, Error> {
+    let failure = |code, why| Err(Error::new(code, why));
+    match token.lifetime {
+        Some(_) if token.is_cached || !several => Ok(token),
+        Some(_) => failure(Code::System, "signed in, but the token cannot be kept; the first warning says why"),
+        None => failure(Code::Unreachable, NO_LIFETIME),
     }
 }
 
-/// In a word, as many are summed up.
-fn kind(origin: Granted) -> &'static str {
+/// Returns the words that the summary of many profiles uses.
+fn origin_label(origin: TokenOrigin) -> &'static str {
     match origin {
-        Granted::Cached => "cached",
-        Granted::Refreshed => "refreshed",
-        Granted::Login => "signed in",
+        TokenOrigin::Cached => "cached",
+        TokenOrigin::Refreshed => "refreshed",
+        TokenOrigin::Login => "signed in",
     }
 }
 
-fn told(run: &Run<'_>, access: &Access) -> String {
-    let how = match access.origin {
-        Granted::Cached => "the cached token is good",
-        Granted::Refreshed => "refreshed, good",
-        Granted::Login => "signed in, good",
+fn describe(run: &Run<'_>, token: &AccessToken) -> String {
+    let outcome = match token.origin {
+        TokenOrigin::Cached => "the cached token is good",
+        TokenOrigin::Refreshed => "refreshed, good",
+        TokenOrigin::Login => "signed in, good",
     };
-    let lifetime = access.lifetime.map(|lifetime| {
-        let left = humanize::span(lifetime.left(run.context.process.clock.now()).as_secs());
-        format!(" until {} ({left})", humanize::minute(lifetime.expires_at))
+    let lifetime = token.lifetime.map(|lifetime| {
+        let remaining = humanize::duration(lifetime.remaining(run.context.process.clock.now()).as_secs());
+        format!(" until {} ({remaining})", humanize::utc_minute(lifetime.expires_at))
     });
-    lifetime.map_or_else(|| how.to_owned(), |lifetime| how.to_owned() + &lifetime)
+    lifetime.map_or_else(|| outcome.to_owned(), |lifetime| outcome.to_owned() + &lifetime)
 }

@@ -1,9 +1,9 @@
-//! `neto logout`: forgets cached tokens on this machine.
+//! `neto logout`: deletes cached tokens on this machine.
 
 use crate::error::{Code, Error};
-use crate::output::humanize::count;
+use crate::output::humanize::pluralize;
 use crate::profile::ProfileName;
-use crate::workflow::{Fleet, Run, SelectArgs, Watch, locked_edit};
+use crate::workflow::{Batch, Run, SelectArgs, TerminalReporter, locked_edit};
 use clap::Args;
 
 /// Forget cached tokens on this machine
@@ -21,48 +21,48 @@ pub(crate) struct LogoutArgs {
     select: SelectArgs,
 }
 
-/// Forgets the tokens of the selected profiles.
+/// Deletes the cached tokens of the selected profiles.
 pub(crate) fn run(args: &LogoutArgs, run: &Run<'_>) -> Result<(), Error> {
-    let watch = Watch(run.ui);
+    let reporter = TerminalReporter(run.ui);
     let mut names: Vec<ProfileName> = Vec::new();
-    let everything = args.select.is_everything();
-    if everything {
-        names.extend(run.context.session(&watch).tokens().profiles()?);
+    let is_everything = args.select.is_all_profiles();
+    if is_everything {
+        names.extend(run.context.session(&reporter).token_files().profiles()?);
     }
-    // `--all` without a store still has tokens to forget.
-    match args.select.or_chosen(run) {
+    // `--all` deletes tokens even without a store.
+    match args.select.resolve_or_current(run) {
         Ok(selected) => names.extend(selected.into_iter().map(|selected| selected.name.into_owned())),
-        Err(error) if everything && error.code() != Code::Usage => {}
+        Err(error) if is_everything && error.code() != Code::Usage => {}
         Err(error) => return Err(error),
     }
     names.sort();
     names.dedup();
-    let mut forgotten = 0;
-    let mut fleet = Fleet::new(run, "Forgetting", names.iter());
+    let mut removed = 0;
+    let mut batch = Batch::new(run, "Forgetting", names.iter());
     for name in &names {
-        match locked_edit::forget_token(run, &watch, name) {
-            Ok(had_one) => {
-                forgotten += usize::from(had_one);
-                fleet.step();
+        match locked_edit::remove_cached_token(run, &reporter, name) {
+            Ok(was_cached) => {
+                removed += usize::from(was_cached);
+                batch.step_done();
             }
             Err(error) => {
-                if fleet.failed(name, error).is_break() {
+                if batch.failed(name, error).is_break() {
                     break;
                 }
             }
         }
     }
-    let what = match (names.as_slice(), forgotten) {
+    let summary = match (names.as_slice(), removed) {
         ([name], 1) => format!("Forgot the token of '{name}' here"),
         ([name], _) => format!("'{name}' had no token here"),
         (_, 0) => "There was no token here".to_owned(),
-        _ => format!("Forgot {} here", count(forgotten, "token")),
+        _ => format!("Forgot {} here", pluralize(removed, "token")),
     };
-    if !fleet.has_failures() || forgotten > 0 {
-        run.ui.note(&what);
+    if !batch.has_failures() || removed > 0 {
+        run.ui.note(&summary);
     }
-    if forgotten > 0 {
+    if removed > 0 {
         run.ui.note("At the server nothing ends: who has such a token can use it until it expires");
     }
-    fleet.end("neto logout")
+    batch.finish("neto logout")
 }

@@ -1,6 +1,6 @@
-//! One verb, one file: its help, its arguments, its rows, and `run`, read from top to bottom.
+//! Commands of `neto`, one file each: help, arguments, output rows and `run`, in this order.
 //!
-//! Owns the verbs and nothing else; what several verbs share is in `workflow`.
+//! Code that several commands share is in `workflow`.
 #![allow(clippy::doc_markdown, reason = "comments of arguments are the help that users read")]
 
 pub(crate) mod api;

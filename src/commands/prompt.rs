@@ -1,11 +1,11 @@
-//! `neto prompt`: which profile a command would use now, and for how long its token is good, as a part of a prompt.
+//! `neto prompt`: prints the current profile and the time until its token expires, for a shell prompt.
 //!
-//! It stands in every prompt, so it costs what `neto token` costs, and whatever is wrong, it says nothing.
+//! Runs at every prompt, so it costs no more than `neto token`, and prints nothing on an error.
 
 use crate::error::Error;
 use crate::output::humanize;
-use crate::output::json_line;
-use crate::session::glance;
+use crate::output::render_json_line;
+use crate::session::peek;
 use crate::workflow::Run;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -23,12 +23,12 @@ Examples:
   neto prompt -o json")]
 pub(crate) struct PromptArgs {
     /// How to print it
-    #[arg(short, long, value_enum, default_value_t = Form::Text)]
-    output: Form,
+    #[arg(short, long, value_enum, default_value_t = PromptFormat::Text)]
+    output: PromptFormat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
+enum PromptFormat {
     /// A word or two, without colour
     Text,
     /// An object on one line: profile, protected, expires_in_seconds
@@ -39,32 +39,32 @@ enum Form {
 struct Segment<'a> {
     profile: &'a str,
     protected: bool,
-    /// Null without a token that may be used.
+    /// Null without a valid token.
     expires_in_seconds: Option<i64>,
 }
 
 /// Prints the segment.
 pub(crate) fn run(args: &PromptArgs, run: &Run<'_>) -> Result<(), Error> {
     let context = run.context;
-    context.cache.only_read();
-    let Ok(chosen) = context.chosen(None) else { return Ok(()) };
+    context.cache.set_read_only();
+    let Ok(resolved) = context.resolve_profile(None) else { return Ok(()) };
     let now = context.process.clock.now();
-    let lifetime = glance(&context.cache, &context.vault, &chosen.profile, now);
+    let lifetime = peek(&context.cache, &context.vault, &resolved.profile, now);
     let segment = Segment {
-        profile: chosen.profile.name.as_str(),
-        protected: chosen.profile.protected,
-        expires_in_seconds: lifetime.map(|lifetime| lifetime.left(now).as_secs()),
+        profile: resolved.profile.name.as_str(),
+        protected: resolved.profile.protected,
+        expires_in_seconds: lifetime.map(|lifetime| lifetime.remaining(now).as_secs()),
     };
-    Ok(run.ui.answer(&match args.output {
-        Form::Text => segment.text(),
-        Form::Json => json_line(&segment),
+    Ok(run.ui.print(&match args.output {
+        PromptFormat::Text => segment.text(),
+        PromptFormat::Json => render_json_line(&segment),
     })?)
 }
 
 impl Segment<'_> {
     fn text(&self) -> String {
         let mark = if self.protected { "!" } else { "" };
-        let left = self.expires_in_seconds.map_or_else(|| "-".to_owned(), humanize::span);
-        format!("{}{mark} {left}\n", self.profile)
+        let remaining = self.expires_in_seconds.map_or_else(|| "-".to_owned(), humanize::duration);
+        format!("{}{mark} {remaining}\n", self.profile)
     }
 }

@@ -1,13 +1,14 @@
-//! `neto proxy`: decoys for programs that are started elsewhere.
+//! `neto proxy`: serves decoys for programs that are started elsewhere.
 
-use super::export::asking;
-use crate::decoy::{Door, Reread, Site, allow_many, serve};
+use super::export::calling_shell;
+use crate::decoy::{Endpoint, Listener, ReloadProfile, serve};
 use crate::error::{Code, Error};
 use crate::output::{EnvFormat, Shell};
+use crate::platform;
 use crate::profile::Profile;
 use crate::session::Session;
 use crate::workflow::decoy::{self, DecoyArgs};
-use crate::workflow::{Run, SelectArgs, Watch, remember};
+use crate::workflow::{Run, SelectArgs, TerminalReporter, record_first_seen};
 use clap::{Args, ValueEnum};
 use std::convert::Infallible;
 
@@ -40,13 +41,13 @@ pub(crate) struct ProxyArgs {
     shell: Option<Shell>,
     /// Print for a file instead
     #[arg(long, value_enum, value_name = "FORMAT")]
-    format: Option<Form>,
+    format: Option<ProxyFormat>,
     #[command(flatten)]
-    decoy: DecoyArgs,
+    decoy_args: DecoyArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
+enum ProxyFormat {
     /// Lines of NAME='value'
     Dotenv,
     /// An object for each profile
@@ -55,55 +56,59 @@ enum Form {
 
 /// Serves until a signal ends it.
 pub(crate) fn run(args: &ProxyArgs, run: &Run<'_>) -> Result<(), Error> {
-    let selected = run.sound(args.select.or_chosen(run)?, true)?;
-    args.decoy.prepare(run, &selected, "neto proxy")?;
-    let watch = Watch(run.ui);
-    let session = run.context.session(&watch);
-    let reread = |profile: &Profile| decoy::reread(run, profile);
-    session.block_on(serving(args, run, &session, &selected, &reread, &watch))?.map(|never| match never {})
+    let selected = run.valid_profiles(args.select.resolve_or_current(run)?, true)?;
+    args.decoy_args.prepare(run, &selected, "neto proxy")?;
+    let reporter = TerminalReporter(run.ui);
+    let session = run.context.session(&reporter);
+    let reload = |profile: &Profile| decoy::reload_profile(run, profile);
+    session
+        .block_on(serve_until_signal(args, run, &session, &selected, &reload, &reporter))?
+        .map(|never| match never {})
 }
 
-async fn serving<'a>(
+async fn serve_until_signal<'a>(
     args: &ProxyArgs,
     run: &Run<'_>,
     session: &'a Session<'a>,
     profiles: &[&'a Profile],
-    reread: Reread<'a>,
-    watch: &Watch<'_>,
+    reload: ReloadProfile<'a>,
+    reporter: &TerminalReporter<'_>,
 ) -> Result<Infallible, Error> {
-    allow_many();
-    let audit = args.decoy.audit(run)?;
-    let mut sites: Vec<(Door, Site<'_>)> = Vec::with_capacity(profiles.len());
-    for (place, profile) in profiles.iter().enumerate() {
-        let door = decoy::open(args.port(place)?)?;
-        let site = args.decoy.site(run, session, profile, reread, &door, audit.clone()).await;
-        sites.push((door, site.map_err(|error| error.about(&profile.name))?));
+    platform::raise_open_file_limit();
+    let audit = args.decoy_args.open_audit(run)?;
+    let mut endpoints: Vec<(Listener, Endpoint<'_>)> = Vec::with_capacity(profiles.len());
+    for (index, profile) in profiles.iter().enumerate() {
+        let listener = decoy::open_listener(args.port(index)?)?;
+        let endpoint = args.decoy_args.start_endpoint(run, session, profile, reload, &listener, audit.clone()).await;
+        endpoints.push((listener, endpoint.map_err(|error| error.about(&profile.name))?));
     }
-    remember(run, watch);
-    for (place, (_, site)) in sites.iter().enumerate() {
-        let variables = decoy::variables(run, site, args.with_secret);
-        let text =
-            args.form(run).exports(&[], &variables.set).map_err(|error| Error::new(Code::Usage, error.to_string()))?;
-        run.ui.answer(&if place == 0 { text } else { format!("\n{text}") })?;
+    record_first_seen(run, reporter);
+    for (index, (_, endpoint)) in endpoints.iter().enumerate() {
+        let variables = decoy::decoy_variables(run, endpoint, args.with_secret);
+        let text = args
+            .env_format(run)
+            .render_exports(&[], &variables.set)
+            .map_err(|error| Error::new(Code::Usage, error.to_string()))?;
+        run.ui.print(&if index == 0 { text } else { format!("\n{text}") })?;
     }
     let ports: Vec<String> =
-        sites.iter().map(|(_, site)| format!("{} on port {}", site.profile.name, site.port)).collect();
+        endpoints.iter().map(|(_, endpoint)| format!("{} on port {}", endpoint.profile.name, endpoint.port)).collect();
     run.ui.note(&format!("Serving {} until interrupted", ports.join(", ")));
-    Ok(serve(&sites, decoy::watch_over(audit.as_deref(), run)).await)
+    Ok(serve(&endpoints, decoy::monitor_audit(audit.as_deref(), run)).await)
 }
 
 impl ProxyArgs {
-    fn port(&self, place: usize) -> Result<Option<u16>, Error> {
+    fn port(&self, index: usize) -> Result<Option<u16>, Error> {
         let Some(first) = self.port else { return Ok(None) };
-        let port = u16::try_from(place).ok().and_then(|place| first.checked_add(place));
+        let port = u16::try_from(index).ok().and_then(|index| first.checked_add(index));
         port.map(Some).ok_or_else(|| Error::new(Code::Usage, "there are not so many ports above --port"))
     }
 
-    fn form(&self, run: &Run<'_>) -> EnvFormat {
+    fn env_format(&self, run: &Run<'_>) -> EnvFormat {
         match self.format {
-            Some(Form::Dotenv) => EnvFormat::Dotenv,
-            Some(Form::Json) => EnvFormat::Json,
-            None => EnvFormat::Shell(self.shell.unwrap_or_else(|| asking(run.context.process.parent))),
+            Some(ProxyFormat::Dotenv) => EnvFormat::Dotenv,
+            Some(ProxyFormat::Json) => EnvFormat::Json,
+            None => EnvFormat::Shell(self.shell.unwrap_or_else(|| calling_shell(run.context.process.parent))),
         }
     }
 }

@@ -1,10 +1,11 @@
-//! `neto recipient`: who can open the secrets of the store.
+//! `neto recipient`: manages the age public keys that the secrets of the store are encrypted to.
 
-use crate::error::{Code, Error, did_you_mean};
-use crate::output::humanize::count;
-use crate::output::{Align, Cell, Column, Format, Narrow, Row, render};
+use crate::error::{Code, Error, Hint};
+use crate::output::humanize::pluralize;
+use crate::output::{Cell, Column, Format, Row, Shrink, render_rows};
 use crate::profile::{
-    Document, Edit, Entry, NameError, Profile, ProfileName, RecipientName, Section, Store, Value, near,
+    Document, Edit, EditValue, NameError, Profile, ProfileEntry, ProfileName, RecipientName, Section, Store,
+    near_matches,
 };
 use crate::secret::check_recipient;
 use crate::workflow::{Run, locked_edit, sealing};
@@ -69,30 +70,23 @@ struct RecipientRow {
 
 impl Row for RecipientRow {
     const FIELDS: &'static [&'static str] = &["recipient", "key", "own", "trusted", "profiles"];
-    const MARKS: bool = true;
+    const HAS_MARKS: bool = true;
 
-    fn columns() -> Vec<Column> {
-        let column = |title, align, narrow| Column { title, align, narrow };
+    fn columns() -> Vec<Column<Self>> {
         vec![
-            column("RECIPIENT", Align::Left, Narrow::Keep),
-            column("OPENS", Align::Right, Narrow::Drop),
-            column("TRUSTED", Align::Left, Narrow::Keep),
-            column("KEY", Align::Left, Narrow::Cut),
+            Column::left("RECIPIENT", Shrink::Keep, |row| Cell::plain(&row.recipient)),
+            Column::right("OPENS", Shrink::Drop, |row| Cell::plain(pluralize(row.profiles, "profile"))),
+            Column::left("TRUSTED", Shrink::Keep, |row| Cell::plain(if row.trusted { "yes" } else { "no" })),
+            Column::left("KEY", Shrink::Cut, |row| Cell::plain(&row.key)),
         ]
     }
 
-    fn cells(&self) -> Vec<Cell> {
-        let trusted = if self.trusted { "yes" } else { "no" };
-        let opens = count(self.profiles, "profile");
-        vec![Cell::plain(&self.recipient), Cell::plain(opens), Cell::plain(trusted), Cell::plain(&self.key)]
-    }
-
-    fn marked(&self) -> bool {
+    fn is_marked(&self) -> bool {
         self.own
     }
 }
 
-/// Runs one of the verbs.
+/// Runs a subcommand.
 pub(crate) fn run(args: &RecipientArgs, run: &Run<'_>) -> Result<(), Error> {
     match &args.verb {
         RecipientVerb::Add { name, key } => add(run, name, key),
@@ -107,173 +101,175 @@ fn add(run: &Run<'_>, name: &str, key: &str) -> Result<(), Error> {
         .map_err(|error: NameError| Error::new(Code::Usage, format!("the first argument is not a name: {error}")))?;
     check_recipient(key).map_err(|error| {
         Error::new(Code::Usage, format!("the second argument is no key: {error}"))
-            .with_hint(format!("neto identity show    prints it, where '{name}' works"))
+            .with_hint(Hint::command("neto identity show").remark(format!("prints it, where '{name}' works")))
     })?;
-    // Who types a key trusts it; the re-sealing below looks for that.
-    locked_edit::memory(run, |memory| memory.trust_recipient(&name, key))?;
+    // Typing a key is trusting the key. The resealing below requires trusted recipients.
+    locked_edit::edit_trust_store(run, |trust_store| trust_store.trust_recipient(&name, key))?;
     reseal_all(run, &format!("Added '{name}'"), |document| match document.store().recipients.get(&name) {
-        Some(known) if known == key => Ok(Vec::new()),
+        Some(known_key) if known_key == key => Ok(Vec::new()),
         Some(_) => Err(Error::new(Code::Store, format!("there is a recipient '{name}' with another key"))
-            .with_hint(format!("neto recipient remove {name}"))),
-        None => Ok(vec![Edit::set(&Section::Recipients, &[name.as_str()], Value::Text(key.to_owned()))]),
+            .with_hint(Hint::command(format!("neto recipient remove {name}")))),
+        None => Ok(vec![Edit::set(&Section::Recipients, &[name.as_str()], EditValue::Text(key.to_owned()))]),
     })
 }
 
 fn remove(run: &Run<'_>, name: &str) -> Result<(), Error> {
     let store = run.context.store()?;
-    let opened = known(store, name)?;
+    let exposed = profiles_opened_by(store, name)?;
     let key = store.recipients.iter().find(|(known, _)| known.as_str() == name).map(|(_, key)| key.clone());
-    let outcome = reseal_all(run, &format!("Removed '{name}'"), |document| {
-        known(document.store(), name)?;
+    let result = reseal_all(run, &format!("Removed '{name}'"), |document| {
+        profiles_opened_by(document.store(), name)?;
         if document.store().recipients.len() == 1 {
             return Err(Error::new(Code::Store, "the last recipient cannot be removed: nobody could open the secrets")
-                .with_hint("neto recipient add NAME KEY    first, for somebody else"));
+                .with_hint(Hint::command("neto recipient add NAME KEY").remark("first, for somebody else")));
         }
-        refuse_without(document.store(), name)?;
-        Ok(without(document, name))
+        refuse_sole_recipient(document.store(), name)?;
+        Ok(removal_edits(document, name))
     });
-    // What could not be sealed anew is told after what concerns the one who was taken out.
-    if outcome.as_ref().is_err_and(|error| error.code() != Code::Partial) {
-        return outcome;
+    // Secrets that could not be resealed (exit 8) are reported after the warning about the removed recipient.
+    if result.as_ref().is_err_and(|error| error.code() != Code::Partial) {
+        return result;
     }
-    // Unless it stands there under another name still.
-    let gone = |key: &String| !store.recipients.iter().any(|(known, other)| known.as_str() != name && other == key);
-    if let Some(key) = key.filter(gone) {
-        locked_edit::memory(run, |memory| memory.forget_recipient(&key))?;
+    // The key stays trusted while another recipient has the same key.
+    let is_unused =
+        |key: &String| !store.recipients.iter().any(|(known, other)| known.as_str() != name && other == key);
+    if let Some(key) = key.filter(is_unused) {
+        locked_edit::edit_trust_store(run, |trust_store| trust_store.forget_recipient(&key))?;
     }
-    if opened.is_empty() {
-        return outcome;
+    if exposed.is_empty() {
+        return result;
     }
-    let names: Vec<&str> = opened.iter().map(ProfileName::as_str).collect();
-    let seen = count(opened.len(), "profile");
+    let names: Vec<&str> = exposed.iter().map(ProfileName::as_str).collect();
+    let count = pluralize(exposed.len(), "profile");
     run.ui.warn(&format!(
-        "'{name}' has seen the secrets of {seen}, and git's history still opens to them: {}",
+        "'{name}' has seen the secrets of {count}, and git's history still opens to them: {}",
         names.join(", ")
     ));
     run.ui.note("New keys end that:");
     let sealed = run.context.store()?.profiles.iter().filter(|entry| is_sealed(entry)).count();
-    let which = if sealed > 1 && names.len() == sealed { "--all".to_owned() } else { names.join(" ") };
-    run.ui.note(&format!("  neto rotate {which}"));
-    outcome
+    let selection = if sealed > 1 && names.len() == sealed { "--all".to_owned() } else { names.join(" ") };
+    run.ui.note(&format!("  neto rotate {selection}"));
+    result
 }
 
-/// Refuses to take out the only one in a profile's own list: nobody could open its secret.
-fn refuse_without(store: &Store, name: &str) -> Result<(), Error> {
+/// Refuses to remove the last recipient in a profile's own list, because nobody could decrypt the secret.
+fn refuse_sole_recipient(store: &Store, name: &str) -> Result<(), Error> {
     let profiles = store.profiles.iter().filter_map(|entry| entry.profile.as_ref().ok());
-    let alone = |profile: &&Profile| {
+    let is_sole = |profile: &&Profile| {
         profile.recipients.as_ref().is_some_and(|names| names.iter().all(|known| known.as_str() == name))
     };
-    let Some(first) = profiles.clone().find(alone) else { return Ok(()) };
-    let all: Vec<&str> = profiles.filter(alone).map(|profile| profile.name.as_str()).collect();
-    let message = format!("'{name}' is the only one who can open {}", all.join(", "));
-    Err(Error::new(Code::Store, message).with_hint(format!("neto profile edit {} --recipient NAME", first.name)))
+    let Some(first_profile) = profiles.clone().find(is_sole) else { return Ok(()) };
+    let names: Vec<&str> = profiles.filter(is_sole).map(|profile| profile.name.as_str()).collect();
+    let message = format!("'{name}' is the only one who can open {}", names.join(", "));
+    Err(Error::new(Code::Store, message)
+        .with_hint(Hint::command(format!("neto profile edit {} --recipient NAME", first_profile.name))))
 }
 
-/// The recipient out of the table, and out of every profile's own list.
-fn without(document: &Document, name: &str) -> Vec<Edit> {
+/// Returns the edits that remove a recipient from the table, the defaults and every profile's own list.
+fn removal_edits(document: &Document, name: &str) -> Vec<Edit> {
     let mut edits = vec![Edit::unset(&Section::Recipients, &[name])];
     for profile in document.store().profiles.iter().filter_map(|entry| entry.profile.as_ref().ok()) {
         let section = Section::Profile(profile.name.clone());
         let Some(names) = &profile.recipients else { continue };
         if document.declares(&section, &["recipients"]) && names.iter().any(|known| known.as_str() == name) {
-            edits.push(Edit::set(&section, &["recipients"], Value::List(others(names, name))));
+            edits.push(Edit::set(&section, &["recipients"], EditValue::List(names_except(names, name))));
         }
     }
     if let Some(names) = &document.store().defaults.recipients
         && names.iter().any(|known| known.as_str() == name)
     {
-        edits.push(Edit::set(&Section::Defaults, &["recipients"], Value::List(others(names, name))));
+        edits.push(Edit::set(&Section::Defaults, &["recipients"], EditValue::List(names_except(names, name))));
     }
     edits
 }
 
-fn others(names: &[RecipientName], name: &str) -> Vec<String> {
+fn names_except(names: &[RecipientName], name: &str) -> Vec<String> {
     names.iter().filter(|known| known.as_str() != name).map(ToString::to_string).collect()
 }
 
-fn is_sealed(entry: &Entry) -> bool {
+fn is_sealed(entry: &ProfileEntry) -> bool {
     entry.profile.as_ref().is_ok_and(|profile| profile.sealed.is_some())
 }
 
-/// There is no recipient of that name; what there is.
-pub(super) fn unknown(code: Code, name: &str, store: &Store) -> Error {
+/// Returns the error for an unknown recipient, with similar or existing names as hint.
+pub(super) fn unknown_recipient_error(code: Code, name: &str, store: &Store) -> Error {
     let names: Vec<&str> = store.recipients.keys().map(RecipientName::as_str).collect();
-    let near: Vec<String> = near(name, names.iter().copied()).into_iter().map(str::to_owned).collect();
+    let near: Vec<String> = near_matches(name, names.iter().copied()).into_iter().map(str::to_owned).collect();
     let hint = match (near.is_empty(), names.is_empty()) {
-        (false, _) => did_you_mean(&near),
-        (true, true) => "neto init    there is no recipient yet".to_owned(),
-        (true, false) => format!("neto recipient list    there are {}", names.join(", ")),
+        (false, _) => Hint::did_you_mean(&near),
+        (true, true) => Hint::command("neto init").remark("there is no recipient yet"),
+        (true, false) => Hint::command("neto recipient list").remark(format!("there are {}", names.join(", "))),
     };
     Error::new(code, format!("there is no recipient '{name}'")).with_hint(hint)
 }
 
-/// The profiles that a recipient can open.
-fn known(store: &Store, name: &str) -> Result<Vec<ProfileName>, Error> {
+/// Returns the profiles whose secret a recipient can decrypt.
+fn profiles_opened_by(store: &Store, name: &str) -> Result<Vec<ProfileName>, Error> {
     let Some((_, key)) = store.recipients.iter().find(|(known, _)| known.as_str() == name) else {
-        return Err(unknown(Code::Store, name, store));
+        return Err(unknown_recipient_error(Code::Store, name, store));
     };
     let profiles = store.profiles.iter().filter_map(|entry| entry.profile.as_ref().ok());
-    let opens = profiles.filter(|profile| profile.sealed.is_some() && store.recipient_keys(profile).contains(key));
-    Ok(opens.map(|profile| profile.name.clone()).collect())
+    let opened = profiles.filter(|profile| profile.sealed.is_some() && store.recipient_keys(profile).contains(key));
+    Ok(opened.map(|profile| profile.name.clone()).collect())
 }
 
-/// Changes the recipients and seals anew what that concerns. What this identity cannot open keeps its seal, is told,
-/// and makes exit 8.
+/// Changes the recipients and reseals the affected secrets. A secret that this identity cannot decrypt keeps its seal,
+/// and is reported with exit 8.
 fn reseal_all(
     run: &Run<'_>,
-    what: &str,
+    done: &str,
     change: impl FnOnce(&Document) -> Result<Vec<Edit>, Error>,
 ) -> Result<(), Error> {
     run.unlock(run.context.store()?.profiles.iter().filter_map(|entry| entry.profile.as_ref().ok()))?;
-    let (mut failures, mut sealed, mut nothing) = (Vec::new(), 0, false);
-    locked_edit::store(run, |document| {
+    let (mut failures, mut sealed, mut is_unchanged) = (Vec::new(), 0, false);
+    locked_edit::edit_store(run, |document| {
         let edits = change(document)?;
-        nothing = edits.is_empty();
+        is_unchanged = edits.is_empty();
         let resealing = sealing::with_resealing(run, &(), document, edits, ProfileName::clone)?;
         sealed = resealing.changed.iter().filter(|profile| profile.sealed.is_some()).count();
         failures = resealing.failures;
         Ok(resealing.edits)
     })?;
-    if nothing {
+    if is_unchanged {
         run.ui.note("Nothing changed");
         return Ok(());
     }
-    run.ui.note(&format!("{what}; sealed {} anew", count(sealed, "secret")));
+    run.ui.note(&format!("{done}; sealed {} anew", pluralize(sealed, "secret")));
     let failed = failures.len();
     for error in &failures {
-        run.ui.error(error.message(), error.hint());
+        run.ui.error(error.message(), error.hint().as_deref());
     }
     if failed == 0 {
         return Ok(());
     }
-    Err(Error::new(Code::Partial, format!("{} kept the old seal", count(failed, "profile")))
-        .with_hint("neto seal    by somebody who can open them"))
+    Err(Error::new(Code::Partial, format!("{} kept the old seal", pluralize(failed, "profile")))
+        .with_hint(Hint::command("neto seal").remark("by somebody who can open them")))
 }
 
 fn list(run: &Run<'_>, output: Format) -> Result<(), Error> {
     let store = run.context.store()?;
-    let memory = run.context.vault.memory()?.borrow();
-    let only = run.context.globals.profile.as_deref();
-    if only.is_some() {
-        run.context.choose(only)?;
+    let trust_store = run.context.vault.trust_store()?.borrow();
+    let profile_filter = run.context.globals.profile.as_deref();
+    if profile_filter.is_some() {
+        run.context.resolve(profile_filter)?;
     }
     let mut rows = Vec::new();
     for (name, key) in &store.recipients {
-        let opens = known(store, name.as_str())?;
-        if only.is_some_and(|only| !opens.iter().any(|profile| profile.as_str() == only)) {
+        let profiles = profiles_opened_by(store, name.as_str())?;
+        if profile_filter.is_some_and(|filter| !profiles.iter().any(|profile| profile.as_str() == filter)) {
             continue;
         }
-        let own = run.context.vault.is_own(key);
+        let own = run.context.vault.is_own_key(key);
         rows.push(RecipientRow {
             recipient: name.to_string(),
             key: key.clone(),
             own,
-            trusted: own || memory.knows_recipient(key),
-            profiles: opens.len(),
+            trusted: own || trust_store.is_trusted_recipient(key),
+            profiles: profiles.len(),
         });
     }
     if store.recipients.is_empty() {
         run.ui.note("There is no recipient yet. This makes you the first: neto init");
     }
-    Ok(run.ui.answer(&render(&rows, output, &run.ui.look()))?)
+    Ok(run.ui.print(&render_rows(&rows, output, &run.ui.render_options()))?)
 }

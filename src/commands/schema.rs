@@ -1,4 +1,4 @@
-//! `neto schema`: the form of the store, for editors.
+//! `neto schema`: prints the JSON Schema of the store, for editors.
 
 use crate::error::Error;
 use crate::profile;
@@ -19,8 +19,8 @@ Examples:
   neto schema | jq '.properties | keys'")]
 pub(crate) struct SchemaArgs {}
 
-/// Prints it.
+/// Prints the schema.
 pub(crate) fn run(_: &SchemaArgs, run: &Run<'_>) -> Result<(), Error> {
-    run.ui.answer(&profile::schema())?;
+    run.ui.print(&profile::schema())?;
     Ok(())
 }

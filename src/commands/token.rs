@@ -1,8 +1,8 @@
-//! `neto token`: prints a valid bearer token.
+//! `neto token`: prints a valid access token.
 
 use crate::error::Error;
-use crate::session::Access;
-use crate::workflow::{Run, WantArgs, Watch};
+use crate::session::AccessToken;
+use crate::workflow::{Run, TerminalReporter, TokenRequestArgs};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
@@ -22,7 +22,7 @@ pub(crate) struct TokenArgs {
     #[arg(value_name = "PROFILE")]
     name: Option<String>,
     #[command(flatten)]
-    want: WantArgs,
+    token_args: TokenRequestArgs,
     /// Sign in anew even if the cached token is good
     #[arg(long, conflicts_with = "offline")]
     force: bool,
@@ -30,12 +30,12 @@ pub(crate) struct TokenArgs {
     #[arg(long)]
     offline: bool,
     /// How to print it
-    #[arg(short, long, value_enum, default_value_t = Form::Text)]
-    output: Form,
+    #[arg(short, long, value_enum, default_value_t = TokenFormat::Text)]
+    output: TokenFormat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
+enum TokenFormat {
     /// The token alone
     Text,
     /// An object with profile, token, expires_at and expires_in_seconds
@@ -48,34 +48,34 @@ enum Form {
 struct TokenRow<'a> {
     profile: &'a str,
     token: &'a str,
-    /// RFC 3339; null when the server did not say.
+    /// RFC 3339; null if the server did not send a lifetime.
     expires_at: Option<String>,
     expires_in_seconds: Option<i64>,
 }
 
 /// Prints the token of one profile.
 pub(crate) fn run(args: &TokenArgs, run: &Run<'_>) -> Result<(), Error> {
-    let chosen = run.context.chosen(args.name.as_deref())?;
-    let watch = Watch(run.ui);
-    let want = args.want.want(args.force, args.offline);
-    let access = crate::workflow::access(run, &watch, chosen.declared(), want)?;
-    let text = render(args.output, chosen.profile.name.as_str(), &access, run);
-    run.ui.answer(&text)?;
+    let resolved = run.context.resolve_profile(args.name.as_deref())?;
+    let reporter = TerminalReporter(run.ui);
+    let token_request = args.token_args.token_request(args.force, args.offline);
+    let token = crate::workflow::obtain_token(run, &reporter, resolved.loaded(), token_request)?;
+    let text = render(args.output, resolved.profile.name.as_str(), &token, run);
+    run.ui.print(&text)?;
     Ok(())
 }
 
-fn render(form: Form, profile: &str, access: &Access, run: &Run<'_>) -> String {
+fn render(format: TokenFormat, profile: &str, access: &AccessToken, run: &Run<'_>) -> String {
     let token = access.token.reveal();
-    match form {
-        Form::Text => format!("{token}\n"),
-        Form::Header => format!("Authorization: Bearer {token}\n"),
-        Form::Json => {
+    match format {
+        TokenFormat::Text => format!("{token}\n"),
+        TokenFormat::Header => format!("Authorization: Bearer {token}\n"),
+        TokenFormat::Json => {
             let now = run.context.process.clock.now();
             let row = TokenRow {
                 profile,
                 token,
                 expires_at: access.lifetime.map(|lifetime| lifetime.expires_at.to_string()),
-                expires_in_seconds: access.lifetime.map(|lifetime| lifetime.left(now).as_secs()),
+                expires_in_seconds: access.lifetime.map(|lifetime| lifetime.remaining(now).as_secs()),
             };
             serde_json::to_string_pretty(&row).unwrap_or_default() + "\n"
         }

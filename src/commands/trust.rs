@@ -1,10 +1,10 @@
-//! `neto trust`: takes the user's word for what came into the store from elsewhere.
+//! `neto trust`: accepts changes that came into the store from elsewhere.
 
 use super::recipient;
-use crate::error::{Code, Error};
-use crate::output::humanize::count;
+use crate::error::{Code, Error, Hint};
+use crate::output::humanize::pluralize;
 use crate::profile::{ApiUrl, Profile, RecipientName, Store};
-use crate::secret::{Verdict, plugin_of};
+use crate::secret::{TrustStatus, plugin_program};
 use crate::workflow::{Run, SelectArgs, locked_edit, sealing};
 use clap::Args;
 
@@ -34,59 +34,60 @@ pub(crate) struct TrustArgs {
     yes: bool,
 }
 
-/// Shows what is new and remembers it.
+/// Shows untrusted profiles and recipients, and trusts them after confirmation.
 pub(crate) fn run(args: &TrustArgs, run: &Run<'_>) -> Result<(), Error> {
     let store = run.context.store()?;
     if args.names.is_empty() && args.recipients.is_empty() && !args.all {
         return Err(Error::new(Code::Usage, "nothing is named to trust")
-            .with_hint("neto trust --all    or name profiles, or --recipient NAME"));
+            .with_hint(Hint::command("neto trust --all").remark("or name profiles, or --recipient NAME")));
     }
-    let profiles = untrusted(args, run)?;
-    let recipients = strangers(args, run, store)?;
-    let address = strange_default(args, run, store);
-    if profiles.is_empty() && recipients.is_empty() && address.is_none() {
+    let profiles = untrusted_profiles(args, run)?;
+    let recipients = untrusted_recipients(args, run, store)?;
+    let default_url = untrusted_default_url(args, run, store);
+    if profiles.is_empty() && recipients.is_empty() && default_url.is_none() {
         run.ui.note("All of it is trusted already");
         return Ok(());
     }
-    // Off a terminal the command itself is the word, as the contract has it.
+    // Without a terminal, running the command is the confirmation, as the contract says.
     if !args.yes && run.context.process.terminal.stdin {
-        run.confirm("Trust this from now on?", "neto trust --yes ...")?;
+        run.confirm("Trust this from now on?", Hint::command("neto trust --yes ..."))?;
     }
-    locked_edit::memory(run, |memory| {
+    locked_edit::edit_trust_store(run, |trust_store| {
         for profile in &profiles {
-            memory.trust(profile);
+            trust_store.trust_profile(profile);
         }
         for (name, key) in &recipients {
-            memory.trust_recipient(name, key);
+            trust_store.trust_recipient(name, key);
         }
-        if let Some(url) = address {
-            memory.trust_address(url);
+        if let Some(url) = default_url {
+            trust_store.trust_address(url);
         }
     })?;
     let counts =
-        [(profiles.len(), "profile"), (recipients.len(), "recipient"), (usize::from(address.is_some()), "address")];
-    let told: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| count(*n, what)).collect();
-    run.ui.note(&format!("Trusted {}", told.join(" and ")));
+        [(profiles.len(), "profile"), (recipients.len(), "recipient"), (usize::from(default_url.is_some()), "address")];
+    let parts: Vec<String> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, noun)| pluralize(*count, noun)).collect();
+    run.ui.note(&format!("Trusted {}", parts.join(" and ")));
     Ok(())
 }
 
-fn untrusted(args: &TrustArgs, run: &Run<'_>) -> Result<Vec<Profile>, Error> {
+fn untrusted_profiles(args: &TrustArgs, run: &Run<'_>) -> Result<Vec<Profile>, Error> {
     if args.names.is_empty() && !args.all {
         return Ok(Vec::new());
     }
     let select = SelectArgs { names: args.names.clone(), all: args.all, ..SelectArgs::default() };
-    let memory = run.context.vault.memory()?.borrow();
+    let trust_store = run.context.vault.trust_store()?.borrow();
     let mut profiles = Vec::new();
-    for profile in run.sound(select.all_or(run)?, !args.all)? {
-        match memory.verdict(profile) {
-            Verdict::Trusted => continue,
-            Verdict::FirstSight => run.ui.note(&format!("{}: new here; url {}", profile.name, profile.url)),
-            Verdict::Changed(changes) => {
+    for profile in run.valid_profiles(select.resolve_or_all(run)?, !args.all)? {
+        match trust_store.status(profile) {
+            TrustStatus::Trusted => continue,
+            TrustStatus::FirstUse => run.ui.note(&format!("{}: new here; url {}", profile.name, profile.url)),
+            TrustStatus::Changed(changes) => {
                 for change in changes {
                     run.ui.note(&format!("{}: {change}", profile.name));
                 }
             }
-            Verdict::UntrustedSource(source) => {
+            TrustStatus::UntrustedSource(source) => {
                 run.ui.note(&format!("{}: its secret comes from {source}", profile.name));
             }
         }
@@ -95,36 +96,38 @@ fn untrusted(args: &TrustArgs, run: &Run<'_>) -> Result<Vec<Profile>, Error> {
     Ok(profiles)
 }
 
-/// The address that every profile starts from, where `--all` is the first that this machine hears of it.
-fn strange_default<'s>(args: &TrustArgs, run: &Run<'_>, store: &'s Store) -> Option<&'s ApiUrl> {
+/// Returns the default url of the store if `--all` is set and this machine does not trust the url yet.
+fn untrusted_default_url<'s>(args: &TrustArgs, run: &Run<'_>, store: &'s Store) -> Option<&'s ApiUrl> {
     let url = store.defaults.url.as_ref().filter(|_| args.all)?;
-    if !sealing::is_strange_address(run, url).unwrap_or(false) {
+    if !sealing::is_untrusted_url(run, url).unwrap_or(false) {
         return None;
     }
     run.ui.note(&format!("defaults: new here; url {url}"));
     Some(url)
 }
 
-fn strangers(args: &TrustArgs, run: &Run<'_>, store: &Store) -> Result<Vec<(RecipientName, String)>, Error> {
+fn untrusted_recipients(args: &TrustArgs, run: &Run<'_>, store: &Store) -> Result<Vec<(RecipientName, String)>, Error> {
     for name in &args.recipients {
         if !store.recipients.keys().any(|known| known.as_str() == name) {
-            return Err(recipient::unknown(Code::Store, name, store));
+            return Err(recipient::unknown_recipient_error(Code::Store, name, store));
         }
     }
-    let memory = run.context.vault.memory()?.borrow();
-    let meant = |name: &RecipientName| args.all || args.recipients.iter().any(|told| told == name.as_str());
-    let new: Vec<(RecipientName, String)> = store
+    let trust_store = run.context.vault.trust_store()?.borrow();
+    let is_selected =
+        |name: &RecipientName| args.all || args.recipients.iter().any(|selected| selected == name.as_str());
+    let untrusted: Vec<(RecipientName, String)> = store
         .recipients
         .iter()
-        .filter(|(name, key)| meant(name) && !memory.knows_recipient(key))
+        .filter(|(name, key)| is_selected(name) && !trust_store.is_trusted_recipient(key))
         .map(|(name, key)| (name.clone(), key.clone()))
         .collect();
-    for (name, key) in &new {
-        let program = plugin_of(key).map(|program| format!(" (sealing to it runs {program})")).unwrap_or_default();
-        run.ui.note(&match memory.last_key_of(name) {
-            Some(old) => format!("recipient {name}: was {old}, is {key}{program}"),
-            None => format!("recipient {name}: new here; {key}{program}"),
+    for (name, key) in &untrusted {
+        let runs_plugin =
+            plugin_program(key).map(|program| format!(" (sealing to it runs {program})")).unwrap_or_default();
+        run.ui.note(&match trust_store.last_trusted_key(name) {
+            Some(old_key) => format!("recipient {name}: was {old_key}, is {key}{runs_plugin}"),
+            None => format!("recipient {name}: new here; {key}{runs_plugin}"),
         });
     }
-    Ok(new)
+    Ok(untrusted)
 }

@@ -1,21 +1,21 @@
-//! JSON of others as text: looked into and laid out anew without being understood, so that no number changes.
+//! JSON of a server as text. Selects and reformats parts without parsing numbers, so that no number changes.
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Hint};
 use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::str::FromStr;
 
-/// JSON that lies deeper than this is too much for many who read it; the most that `serde_json` reads.
-const DEEPEST: usize = 128;
+/// Maximum nesting depth of JSON that is printed as JSON. `serde_json` and many other parsers refuse deeper JSON.
+const MAX_DEPTH: usize = 128;
 
-/// A JSON pointer (RFC 6901): the way to a part of a document.
+/// JSON pointer (RFC 6901) to a part of a document.
 #[derive(Debug, Clone)]
 pub(super) struct Pointer {
     text: String,
     steps: Vec<String>,
 }
 
-/// Why a text is no pointer.
+/// Reason why a text is not a JSON pointer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PointerError {
     #[error("a JSON pointer starts with '/', such as /data/0/name")]
@@ -24,19 +24,19 @@ pub(super) enum PointerError {
     Escape,
 }
 
-/// Why there is no such part.
+/// Reason why `--select` selects no value.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PartError {
+pub(super) enum SelectError {
     #[error("the answer is no JSON, so that --select finds nothing in it")]
-    NoJson,
+    NotJson,
     #[error("the answer has nothing at {0}")]
-    Nothing(String),
+    NotFound(String),
 }
 
-impl From<PartError> for Error {
-    fn from(error: PartError) -> Self {
+impl From<SelectError> for Error {
+    fn from(error: SelectError) -> Self {
         Self::new(Code::Unreachable, error.to_string())
-            .with_hint("the same line without --select    shows the whole answer")
+            .with_hint(Hint::advice("the same line without --select").remark("shows the whole answer"))
     }
 }
 
@@ -48,46 +48,46 @@ impl FromStr for Pointer {
         if parts.next() != Some("") {
             return Err(PointerError::Start);
         }
-        let steps = parts.map(unescaped).collect::<Option<_>>().ok_or(PointerError::Escape)?;
+        let steps = parts.map(unescape).collect::<Option<_>>().ok_or(PointerError::Escape)?;
         Ok(Self { text: text.to_owned(), steps })
     }
 }
 
-fn unescaped(step: &str) -> Option<String> {
-    let known = step.split('~').skip(1).all(|after| after.starts_with(['0', '1']));
-    known.then(|| step.replace("~1", "/").replace("~0", "~"))
+fn unescape(step: &str) -> Option<String> {
+    let is_valid = step.split('~').skip(1).all(|after| after.starts_with(['0', '1']));
+    is_valid.then(|| step.replace("~1", "/").replace("~0", "~"))
 }
 
-/// A body as JSON; nothing where it is none.
+/// Parses a body; `None` if the body is not JSON.
 pub(super) fn parse(body: &[u8]) -> Option<&RawValue> {
     serde_json::from_slice(body).ok()
 }
 
 impl Pointer {
-    /// The part of a body that it leads to. Of several members of one name the last counts.
-    pub(super) fn part<'a>(&self, body: &'a [u8]) -> Result<&'a RawValue, PartError> {
-        let whole = parse(body).ok_or(PartError::NoJson)?;
-        let found = self.steps.iter().try_fold(whole, |value, step| child(value, step));
-        found.ok_or_else(|| PartError::Nothing(self.text.clone()))
+    /// Returns the part of a body to which the pointer leads. Among members with the same name the last one counts.
+    pub(super) fn find<'a>(&self, body: &'a [u8]) -> Result<&'a RawValue, SelectError> {
+        let root = parse(body).ok_or(SelectError::NotJson)?;
+        let found = self.steps.iter().try_fold(root, |value, step| child(value, step));
+        found.ok_or_else(|| SelectError::NotFound(self.text.clone()))
     }
 }
 
 fn child<'a>(value: &'a RawValue, step: &str) -> Option<&'a RawValue> {
     if value.get().starts_with('[') {
-        let plain = step == "0" || (!step.starts_with('0') && step.bytes().all(|byte| byte.is_ascii_digit()));
-        let place: usize = step.parse().ok().filter(|_| plain)?;
-        return serde_json::from_str::<Vec<&RawValue>>(value.get()).ok()?.get(place).copied();
+        let is_index = step == "0" || (!step.starts_with('0') && step.bytes().all(|byte| byte.is_ascii_digit()));
+        let index: usize = step.parse().ok().filter(|_| is_index)?;
+        return serde_json::from_str::<Vec<&RawValue>>(value.get()).ok()?.get(index).copied();
     }
     serde_json::from_str::<HashMap<String, &RawValue>>(value.get()).ok()?.remove(step)
 }
 
-/// A value as a script wants it: a text without its quotes, anything else as [`compact`] JSON.
-pub(super) fn plain(value: &RawValue) -> String {
+/// Returns a string without its quotes, and any other value as [`compact`] JSON.
+pub(super) fn plain_text(value: &RawValue) -> String {
     let text = || serde_json::from_str::<String>(value.get()).ok();
     text().or_else(|| compact(value)).unwrap_or_else(|| value.get().to_owned())
 }
 
-/// The same value without white space between its parts, and so on one line; nothing where it lies too deep.
+/// Removes the white space between tokens, so that the value is on one line. Returns `None` beyond [`MAX_DEPTH`].
 pub(super) fn compact(value: &RawValue) -> Option<String> {
     let json = value.get();
     let mut compact = String::with_capacity(json.len());
@@ -104,7 +104,7 @@ pub(super) fn compact(value: &RawValue) -> Option<String> {
                 ']' | '}' => depth -= 1,
                 _ => {}
             }
-            if depth > DEEPEST {
+            if depth > MAX_DEPTH {
                 return None;
             }
         }
@@ -119,9 +119,9 @@ mod tests {
 
     const BODY: &str = r#" { "a": [ 1e400, {"b~/c": "x\n\"y\\" } , 0.10 ], "": -0, "d": 1, "d": 2.50 } "#;
 
-    fn part(pointer: &str) -> Result<String, String> {
+    fn find(pointer: &str) -> Result<String, String> {
         let pointer: Pointer = pointer.parse().map_err(|error: PointerError| error.to_string())?;
-        pointer.part(BODY.as_bytes()).map(plain).map_err(|error| error.to_string())
+        pointer.find(BODY.as_bytes()).map(plain_text).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -135,10 +135,10 @@ mod tests {
             ("/d", "2.50"),
             ("", r#"{"a":[1e400,{"b~/c":"x\n\"y\\"},0.10],"":-0,"d":1,"d":2.50}"#),
         ] {
-            assert_eq!(part(pointer).as_deref(), Ok(value), "{pointer}");
+            assert_eq!(find(pointer).as_deref(), Ok(value), "{pointer}");
         }
         for pointer in ["/a/3", "/a/00", "/a/-", "/a/+1", "/a/", "/a/18446744073709551616", "/b", "/d/0", "/a/1/b~0"] {
-            assert_eq!(part(pointer), Err(format!("the answer has nothing at {pointer}")));
+            assert_eq!(find(pointer), Err(format!("the answer has nothing at {pointer}")));
         }
         for pointer in ["a", "/a~", "/~2", "/~"] {
             assert!(pointer.parse::<Pointer>().is_err(), "{pointer}");
@@ -151,7 +151,7 @@ mod tests {
             assert!(parse(body).is_none(), "{body:?}");
         }
         let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
-        for (depth, fits) in [(DEEPEST, true), (DEEPEST + 1, false), (100_000, false)] {
+        for (depth, fits) in [(MAX_DEPTH, true), (MAX_DEPTH + 1, false), (100_000, false)] {
             let text = nested(depth);
             assert_eq!(compact(parse(text.as_bytes()).unwrap()).is_some(), fits, "{depth}");
         }

@@ -1,17 +1,17 @@
-//! `neto api` of several profiles: a line of JSON each, in the order of the store.
+//! `neto api` for several profiles: one line of JSON for each, in the order of the store.
 //!
-//! A tenant that is slow holds up the printing alone. What came and waits for its turn is bounded: when it is too much,
-//! no further call is begun until the one that all wait for has answered.
+//! A slow tenant delays the printing, but not the other calls. Lines that wait to be printed are bounded: beyond
+//! [`MAX_PENDING_BYTES`] no further call starts until the next profile in order has answered.
 
-use super::{ApiArgs, MOST_SAID, MOST_WHOLE, json, words};
-use crate::error::{Code, Error};
+use super::{ApiArgs, MAX_ANSWER, MAX_REFUSAL, describe_call, json};
+use crate::error::{Code, Error, Hint};
 use crate::fusion::{Call, Reply};
-use crate::output::json_line;
+use crate::output::render_json_line;
 use crate::profile::{Profile, ProfileName};
-use crate::session::{Declared, Session};
-use crate::workflow::batch::InOrder;
-use crate::workflow::selection::Selected;
-use crate::workflow::{Fleet, Run, Watch, remember};
+use crate::session::{LoadedProfile, Session};
+use crate::workflow::batch::ReorderBuffer;
+use crate::workflow::selection::SelectedProfile;
+use crate::workflow::{Batch, Run, TerminalReporter, record_first_seen};
 use json::Pointer;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -20,16 +20,16 @@ use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 use tokio::sync::Notify;
 
-/// From so many bytes of lines on that wait for their turn, no further call is begun.
-const MOST_WAITING: usize = 64 << 20;
+/// Size of the waiting lines, in bytes, from which no further call starts.
+const MAX_PENDING_BYTES: usize = 64 << 20;
 
-/// One profile's answer.
+/// Output line of one profile.
 #[derive(Serialize)]
 struct ApiLine<'a> {
     profile: &'a ProfileName,
-    /// Null for a person, and for a faulty profile.
+    /// Null for the profile of a person, and for an invalid profile.
     shortname: Option<&'a str>,
-    /// Null where there was no answer.
+    /// Null if there was no answer.
     status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'a RawValue>,
@@ -37,97 +37,97 @@ struct ApiLine<'a> {
     error: Option<&'a str>,
 }
 
-/// What came of one profile: its line, and the failure that it tells.
-struct Told {
+/// Output line of one profile, and the error that the line reports.
+struct ApiResult {
     profile: ProfileName,
     line: String,
     failure: Option<Error>,
 }
 
-/// A call that is made to every profile.
-struct Work<'a> {
+/// Call that is sent for every selected profile.
+struct ApiWorker<'a> {
     args: &'a ApiArgs,
     run: &'a Run<'a>,
     session: &'a Session<'a>,
     call: &'a Call,
 }
 
-/// Makes the call to the selected profiles.
+/// Sends the call for each selected profile.
 pub(super) fn run(args: &ApiArgs, run: &Run<'_>) -> Result<(), Error> {
     if args.include {
         return Err(Error::new(Code::Usage, "--include is for one profile; of several each line has the status")
-            .with_hint("the same line without --include"));
+            .with_hint(Hint::advice("the same line without --include")));
     }
-    let selected = args.select.told(run)?;
-    let mut fleet = Fleet::new(run, "Asking", selected.iter().map(|one| &*one.name));
-    let selected = fleet.without_skeletons(selected);
+    let selected = args.select.resolve_named(run)?;
+    let mut batch = Batch::new(run, "Asking", selected.iter().map(|selected| &*selected.name));
+    let selected = batch.skip_without_secret(selected);
     let call = args.call(run)?;
-    let sound: Vec<&Profile> = selected.iter().filter_map(|one| one.profile.as_ref().ok().copied()).collect();
-    args.guard.allow(run, &words(&call), !call.reads(), &sound)?;
-    let watch = Watch(run.ui);
-    let session = run.context.session(&watch);
-    let work = Work { args, run, session: &session, call: &call };
-    let waiting = Waiting::new();
-    let mut unprinted = Ok(());
-    let one = async |(place, selected)| {
-        waiting.room(place).await;
-        (place, work.one(selected).await)
+    let valid: Vec<&Profile> = selected.iter().filter_map(|selected| selected.profile.as_ref().ok().copied()).collect();
+    args.guard.confirm_call(run, &describe_call(&call), !call.is_read_only(), &valid)?;
+    let reporter = TerminalReporter(run.ui);
+    let session = run.context.session(&reporter);
+    let worker = ApiWorker { args, run, session: &session, call: &call };
+    let pending = PendingResults::new();
+    let mut print_result = Ok(());
+    let call_one = async |(index, selected)| {
+        pending.wait_for_space(index).await;
+        (index, worker.call_profile(selected).await)
     };
-    session.each(selected.into_iter().enumerate(), args.jobs.jobs, one, |(place, told)| {
-        for Told { profile, line, failure } in waiting.put(place, told) {
+    session.run_each(selected.into_iter().enumerate(), args.jobs.jobs, call_one, |(index, result)| {
+        for ApiResult { profile, line, failure } in pending.push(index, result) {
             match failure {
-                None => fleet.passed(&profile),
-                Some(error) => fleet.failed(&profile, error)?,
+                None => batch.done_silently(&profile),
+                Some(error) => batch.failed(&profile, error)?,
             }
-            unprinted = run.ui.answer_whole(&line);
-            if unprinted.is_err() {
+            print_result = run.ui.print_uninterrupted(&line);
+            if print_result.is_err() {
                 return ControlFlow::Break(());
             }
         }
         ControlFlow::Continue(())
     })?;
-    remember(run, &watch);
-    unprinted?;
-    fleet.end_with(|failed| failed.map(|names| format!("the same call to these alone: {names}")))
+    record_first_seen(run, &reporter);
+    print_result?;
+    batch.finish_with(|failed| failed.map(|names| Hint::advice(format!("the same call to these alone: {names}"))))
 }
 
-impl Work<'_> {
-    /// Asks one profile, whose answer no longer matters to others.
-    async fn one(&self, selected: Selected<'_>) -> Told {
+impl ApiWorker<'_> {
+    /// Sends the call for one profile. A failure is part of the result and does not stop the other calls.
+    async fn call_profile(&self, selected: SelectedProfile<'_>) -> ApiResult {
         let profile = match selected.profile {
             Ok(profile) => profile,
-            Err(error) => return told(&selected.name, None, None, Err(error.into())),
+            Err(error) => return api_result(&selected.name, None, None, Err(error.into())),
         };
-        let declared = Declared { profile, reading: self.run.context.reading() };
-        let want = self.args.want.want(false, false);
-        let (status, data) = match self.session.ask(declared, want, self.call).await {
-            Ok(mut reply) => (Some(reply.status().as_u16()), data(&mut reply, self.args.pointer.as_ref()).await),
+        let loaded = LoadedProfile { profile, reading: self.run.context.reading() };
+        let token_request = self.args.token_args.token_request(false, false);
+        let (status, data) = match self.session.call(loaded, token_request, self.call).await {
+            Ok(mut reply) => (Some(reply.status().as_u16()), read_data(&mut reply, self.args.pointer.as_ref()).await),
             Err(error) => (None, Err(error.into())),
         };
-        told(&profile.name, profile.shortname.as_deref(), status, data)
+        api_result(&profile.name, profile.shortname.as_deref(), status, data)
     }
 }
 
-fn told(
+fn api_result(
     profile: &ProfileName,
     shortname: Option<&str>,
     status: Option<u16>,
     data: Result<Box<RawValue>, Error>,
-) -> Told {
+) -> ApiResult {
     let error = data.as_ref().err().map(Error::message);
-    let line = json_line(&ApiLine { profile, shortname, status, data: data.as_deref().ok(), error });
-    Told { profile: profile.clone(), line, failure: data.err() }
+    let line = render_json_line(&ApiLine { profile, shortname, status, data: data.as_deref().ok(), error });
+    ApiResult { profile: profile.clone(), line, failure: data.err() }
 }
 
-/// What an answer says: its JSON, or the part that was asked for; null for an empty body, and a text for what is no
-/// JSON or lies too deep.
-async fn data(reply: &mut Reply, pointer: Option<&Pointer>) -> Result<Box<RawValue>, Error> {
+/// Reads the answer as JSON, or the part that `pointer` selects. An empty body is null. A body that is not JSON, or
+/// nested too deeply, is a JSON string.
+async fn read_data(reply: &mut Reply, pointer: Option<&Pointer>) -> Result<Box<RawValue>, Error> {
     if !reply.status().is_success() {
-        let said = reply.whole(MOST_SAID).await.unwrap_or_default();
-        return Err(reply.refusal(&said).into());
+        let body = reply.read_body(MAX_REFUSAL).await.unwrap_or_default();
+        return Err(reply.refusal_error(&body).into());
     }
-    let body = reply.whole(MOST_WHOLE).await?;
-    let value = pointer.map(|pointer| pointer.part(&body)).transpose()?.or_else(|| json::parse(&body));
+    let body = reply.read_body(MAX_ANSWER).await?;
+    let value = pointer.map(|pointer| pointer.find(&body)).transpose()?.or_else(|| json::parse(&body));
     let text = || value.map_or_else(|| String::from_utf8_lossy(&body), |value| Cow::Borrowed(value.get()));
     let json = match value.and_then(json::compact) {
         Some(json) => json,
@@ -137,36 +137,41 @@ async fn data(reply: &mut Reply, pointer: Option<&Pointer>) -> Result<Box<RawVal
     RawValue::from_string(json).map_err(|_| Error::bug("JSON that is none any more"))
 }
 
-/// What came before its turn.
-struct Waiting {
-    told: RefCell<InOrder<Told>>,
-    /// In all that waits.
+/// Results that wait until all earlier profiles are printed.
+struct PendingResults {
+    results: RefCell<ReorderBuffer<ApiResult>>,
+    /// Total size of the waiting lines.
     bytes: Cell<usize>,
-    /// How many had their turn.
+    /// Number of results that were printed.
     printed: Cell<usize>,
-    moved: Notify,
+    drained: Notify,
 }
 
-impl Waiting {
+impl PendingResults {
     fn new() -> Self {
-        Self { told: InOrder::new().into(), bytes: Cell::new(0), printed: Cell::new(0), moved: Notify::new() }
-    }
-
-    /// Waits until there is room for what the profile at this place will say. Whom all wait for always has it.
-    async fn room(&self, place: usize) {
-        while self.bytes.get() >= MOST_WAITING && place > self.printed.get() {
-            self.moved.notified().await;
+        Self {
+            results: ReorderBuffer::new().into(),
+            bytes: Cell::new(0),
+            printed: Cell::new(0),
+            drained: Notify::new(),
         }
     }
 
-    /// Takes what came of the profile at this place; what has its turn now.
-    fn put(&self, place: usize, told: Told) -> Vec<Told> {
-        let came = told.line.len();
-        let ready = self.told.borrow_mut().put(place, told);
-        let goes: usize = ready.iter().map(|told| told.line.len()).sum();
-        self.bytes.set(self.bytes.get() + came - goes);
+    /// Waits until the pending lines leave space for the profile at this index. The next profile in order never waits.
+    async fn wait_for_space(&self, index: usize) {
+        while self.bytes.get() >= MAX_PENDING_BYTES && index > self.printed.get() {
+            self.drained.notified().await;
+        }
+    }
+
+    /// Adds the result of the profile at this index. Returns the results that can be printed now, in order.
+    fn push(&self, index: usize, result: ApiResult) -> Vec<ApiResult> {
+        let added = result.line.len();
+        let ready = self.results.borrow_mut().push(index, result);
+        let removed: usize = ready.iter().map(|result| result.line.len()).sum();
+        self.bytes.set(self.bytes.get() + added - removed);
         self.printed.set(self.printed.get() + ready.len());
-        self.moved.notify_waiters();
+        self.drained.notify_waiters();
         ready
     }
 }
@@ -178,17 +183,17 @@ mod tests {
 
     #[tokio::test]
     async fn what_waits_is_bounded_and_whom_all_wait_for_has_room() {
-        let told = |bytes| Told { profile: ProfileName::env(), line: "x".repeat(bytes), failure: None };
-        let waiting = Waiting::new();
-        assert!(waiting.put(1, told(MOST_WAITING - 1)).is_empty());
-        assert!(waiting.room(3).now_or_never().is_some());
-        assert!(waiting.put(2, told(1)).is_empty());
-        let mut third = Box::pin(waiting.room(3));
+        let result = |bytes| ApiResult { profile: ProfileName::env(), line: "x".repeat(bytes), failure: None };
+        let pending = PendingResults::new();
+        assert!(pending.push(1, result(MAX_PENDING_BYTES - 1)).is_empty());
+        assert!(pending.wait_for_space(3).now_or_never().is_some());
+        assert!(pending.push(2, result(1)).is_empty());
+        let mut third = Box::pin(pending.wait_for_space(3));
         assert!(third.as_mut().now_or_never().is_none());
-        assert!(waiting.room(0).now_or_never().is_some());
-        let lengths: Vec<usize> = waiting.put(0, told(7)).iter().map(|told| told.line.len()).collect();
-        assert_eq!(lengths, [7, MOST_WAITING - 1, 1]);
+        assert!(pending.wait_for_space(0).now_or_never().is_some());
+        let lengths: Vec<usize> = pending.push(0, result(7)).iter().map(|result| result.line.len()).collect();
+        assert_eq!(lengths, [7, MAX_PENDING_BYTES - 1, 1]);
         third.await;
-        assert_eq!((waiting.bytes.get(), waiting.printed.get()), (0, 3));
+        assert_eq!((pending.bytes.get(), pending.printed.get()), (0, 3));
     }
 }

@@ -1,9 +1,9 @@
-//! `neto api`: an authenticated request, of one tenant or of many.
+//! `neto api`: sends an authenticated request to one tenant or to many.
 //!
-//! - `request`: the words that a call is typed in, and the call they make;
-//! - `one`: the answer of one tenant, passed on as it comes;
-//! - `many`: the same call to several, a line of JSON each;
-//! - `json`: a part of an answer, without its numbers passing through a float.
+//! - `request`: arguments of the call, and the call built from them;
+//! - `one`: call to one tenant; its answer is streamed to stdout;
+//! - `many`: the same call to several tenants, one line of JSON each;
+//! - `json`: part of an answer, without converting its numbers to floats.
 
 mod json;
 mod many;
@@ -12,16 +12,16 @@ mod request;
 
 use crate::error::Error;
 use crate::fusion::{ApiPath, Call};
-use crate::workflow::{Guard, JobsArgs, Run, SelectArgs, WantArgs};
+use crate::workflow::{ConfirmArgs, JobsArgs, Run, SelectArgs, TokenRequestArgs};
 use clap::Args;
 use json::Pointer;
-use request::{Data, Header, Verb};
+use request::{DataArg, HeaderArg, MethodArg};
 
-/// The most of an answer that is taken in as a whole, in bytes.
-const MOST_WHOLE: usize = 64 << 20;
+/// Maximum size of an answer that is read into memory, in bytes.
+const MAX_ANSWER: usize = 64 << 20;
 
-/// The most of an answer that is looked at for what a server has to say, in bytes.
-const MOST_SAID: usize = 64 << 10;
+/// Maximum part of a refusal that is read for the server's message, in bytes.
+const MAX_REFUSAL: usize = 64 << 10;
 
 /// Make an authenticated request
 ///
@@ -48,7 +48,7 @@ a redirect, no answer, or one without what --select asks for; 8 when some of sev
 pub(crate) struct ApiArgs {
     /// GET, POST, PUT, PATCH, DELETE and the like, in any case
     #[arg(value_name = "METHOD")]
-    verb: Verb,
+    verb: MethodArg,
     /// Where, with the query if there is one; /api/v1 may be left out
     #[arg(value_name = "PATH")]
     path: ApiPath,
@@ -56,10 +56,10 @@ pub(crate) struct ApiArgs {
     select: SelectArgs,
     /// The body: this text, @FILE, or - for standard input; JSON, unless a Content-Type says otherwise
     #[arg(short, long, value_name = "DATA", allow_hyphen_values = true)]
-    data: Option<Data>,
+    data: Option<DataArg>,
     /// A header of the request (repeatable), such as 'Accept: text/csv'
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
-    headers: Vec<Header>,
+    headers: Vec<HeaderArg>,
     /// Print status and headers before the body
     #[arg(short, long)]
     include: bool,
@@ -67,27 +67,27 @@ pub(crate) struct ApiArgs {
     #[arg(long = "select", value_name = "POINTER")]
     pointer: Option<Pointer>,
     #[command(flatten)]
-    guard: Guard,
+    guard: ConfirmArgs,
     #[command(flatten)]
-    want: WantArgs,
+    token_args: TokenRequestArgs,
     #[command(flatten)]
     jobs: JobsArgs,
 }
 
-/// Makes the call to one profile or to several.
+/// Sends the call for one profile or for several.
 pub(crate) fn run(args: &ApiArgs, run: &Run<'_>) -> Result<(), Error> {
-    if args.select.means_several() { many::run(args, run) } else { one::run(args, run) }
+    if args.select.can_select_several() { many::run(args, run) } else { one::run(args, run) }
 }
 
 impl ApiArgs {
-    /// The call as it is sent.
+    /// Builds the call, and reads its body.
     fn call(&self, run: &Run<'_>) -> Result<Call, Error> {
         let body = self.data.as_ref().map(|data| data.read(run)).transpose()?;
         Ok(request::call(&self.verb, &self.path, &self.headers, body))
     }
 }
 
-/// A call as it is told; without the query, which may hold what no log should.
-fn words(call: &Call) -> String {
+/// Describes a call without its query, because a query may hold data that no log should contain.
+fn describe_call(call: &Call) -> String {
     format!("{} {}", call.method, call.path.without_query())
 }

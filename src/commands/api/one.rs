@@ -1,86 +1,87 @@
-//! `neto api` of one profile: the answer goes out as it comes in.
+//! `neto api` for one profile: streams the answer to stdout.
 
-use super::{ApiArgs, MOST_SAID, MOST_WHOLE, json, words};
+use super::{ApiArgs, MAX_ANSWER, MAX_REFUSAL, describe_call, json};
 use crate::error::Error;
 use crate::fusion::Reply;
-use crate::output::clean;
+use crate::output::sanitize_line;
 use crate::profile::ProfileName;
-use crate::workflow::{Run, Watch, remember};
+use crate::workflow::{Run, TerminalReporter, record_first_seen};
 use json::Pointer;
 use std::fmt::Write as _;
 
-/// One profile's answer, on its way out.
-struct Answer<'a> {
+/// Prints the answer to the call of one profile.
+struct ReplyPrinter<'a> {
     args: &'a ApiArgs,
     run: &'a Run<'a>,
     profile: &'a ProfileName,
 }
 
-/// Makes the call to the profile that was named, or is chosen.
+/// Sends the call for the named profile, or else for the current one.
 pub(super) fn run(args: &ApiArgs, run: &Run<'_>) -> Result<(), Error> {
-    let chosen = run.context.chosen(args.select.one())?;
-    let profile = &chosen.profile;
+    let resolved = run.context.resolve_profile(args.select.first_name())?;
+    let profile = &resolved.profile;
     let call = args.call(run)?;
-    args.guard.allow(run, &words(&call), !call.reads(), &[profile])?;
-    let watch = Watch(run.ui);
-    let session = run.context.session(&watch);
-    let answer = Answer { args, run, profile: &profile.name };
-    let want = args.want.want(false, false);
-    let printed = session.ask_alone(chosen.declared(), want, &call, async |reply| answer.print(reply).await);
-    remember(run, &watch);
+    args.guard.confirm_call(run, &describe_call(&call), !call.is_read_only(), &[profile])?;
+    let reporter = TerminalReporter(run.ui);
+    let session = run.context.session(&reporter);
+    let printer = ReplyPrinter { args, run, profile: &profile.name };
+    let token_request = args.token_args.token_request(false, false);
+    let printed =
+        session.call_blocking(resolved.loaded(), token_request, &call, async |reply| printer.print(reply).await);
+    record_first_seen(run, &reporter);
     printed.map_err(|error| Error::from(error).about(&profile.name))?
 }
 
-impl Answer<'_> {
-    /// Prints it. Of one that is no success the status counts, whatever becomes of its body.
+impl ReplyPrinter<'_> {
+    /// Prints the answer. For a status other than 2xx the error is the refusal, even if printing failed.
     async fn print(&self, mut reply: Reply) -> Result<(), Error> {
         if self.args.include {
-            self.run.ui.answer(&head(&reply))?;
+            self.run.ui.print(&head(&reply))?;
         }
         let mut start = Vec::new();
         let printed = match &self.args.pointer {
-            None => self.pass_on(&mut reply, &mut start).await,
-            Some(pointer) if reply.status().is_success() => self.part(&mut reply, pointer).await,
-            // Where a part was asked for, nothing else goes to standard output.
+            None => self.forward_body(&mut reply, &mut start).await,
+            Some(pointer) if reply.status().is_success() => self.print_part(&mut reply, pointer).await,
+            // With `--select`, only the selected part goes to stdout.
             Some(_) => {
-                start = reply.whole(MOST_SAID).await.unwrap_or_default();
+                start = reply.read_body(MAX_REFUSAL).await.unwrap_or_default();
                 Ok(())
             }
         };
-        if reply.status().is_success() { printed } else { Err(self.failed(reply.refusal(&start))) }
+        if reply.status().is_success() { printed } else { Err(self.about_profile(reply.refusal_error(&start))) }
     }
 
-    /// Prints the body as it comes, and keeps its `start`.
-    async fn pass_on(&self, reply: &mut Reply, start: &mut Vec<u8>) -> Result<(), Error> {
-        let mut body = self.run.ui.foreign();
-        while let Some(piece) = reply.chunk().await.map_err(|error| self.failed(error))? {
-            let piece = piece.as_ref();
-            start.extend_from_slice(&piece[..piece.len().min(MOST_SAID - start.len())]);
-            body.put(piece)?;
+    /// Streams the body to stdout, and keeps its `start` for an error message.
+    async fn forward_body(&self, reply: &mut Reply, start: &mut Vec<u8>) -> Result<(), Error> {
+        let mut body = self.run.ui.passthrough();
+        while let Some(chunk) = reply.chunk().await.map_err(|error| self.about_profile(error))? {
+            let chunk = chunk.as_ref();
+            start.extend_from_slice(&chunk[..chunk.len().min(MAX_REFUSAL - start.len())]);
+            body.write(chunk)?;
         }
-        Ok(body.end()?)
+        Ok(body.finish()?)
     }
 
-    /// Prints a part of the body.
-    async fn part(&self, reply: &mut Reply, pointer: &Pointer) -> Result<(), Error> {
-        let whole = reply.whole(MOST_WHOLE).await.map_err(|error| self.failed(error))?;
-        let part = pointer.part(&whole).map_err(|error| self.failed(error))?;
-        let mut text = self.run.ui.foreign();
-        text.put((json::plain(part) + "\n").as_bytes())?;
-        Ok(text.end()?)
+    /// Prints the selected part of the body.
+    async fn print_part(&self, reply: &mut Reply, pointer: &Pointer) -> Result<(), Error> {
+        let body = reply.read_body(MAX_ANSWER).await.map_err(|error| self.about_profile(error))?;
+        let part = pointer.find(&body).map_err(|error| self.about_profile(error))?;
+        let mut text = self.run.ui.passthrough();
+        text.write((json::plain_text(part) + "\n").as_bytes())?;
+        Ok(text.finish()?)
     }
 
-    fn failed(&self, error: impl Into<Error>) -> Error {
+    fn about_profile(&self, error: impl Into<Error>) -> Error {
         error.into().about(self.profile)
     }
 }
 
-/// The status and the headers, each on a line, and an empty line.
+/// Returns the status and each header on its own line, then an empty line.
 fn head(reply: &Reply) -> String {
     let status = format!("{:?} {}", reply.version(), reply.status());
     let mut head = status.trim_end().to_owned();
     for (name, value) in reply.headers() {
-        let _ = write!(head, "\n{name}: {}", clean(&String::from_utf8_lossy(value.as_bytes())));
+        let _ = write!(head, "\n{name}: {}", sanitize_line(&String::from_utf8_lossy(value.as_bytes())));
     }
     head + "\n\n"
 }

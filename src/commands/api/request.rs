@@ -1,82 +1,82 @@
-//! The words that a call is typed in, and the call they make.
+//! Arguments of `neto api`, and the call built from them.
 
-use crate::disk::{self, DiskError, Privacy, Rules};
-use crate::error::{Code, Error};
+use crate::disk::{self, DiskError, Privacy, ReadRules};
+use crate::error::{Code, Error, Hint};
 use crate::fusion::{ApiPath, Call, HOP_BY_HOP, HeaderName, HeaderValue, METHOD_OVERRIDES, Method};
 use crate::workflow::Run;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// The most that a body may hold, in bytes.
-const MOST_DATA: u64 = 64 << 20;
+/// Maximum size of a request body, in bytes.
+const MAX_REQUEST_BODY: u64 = 64 << 20;
 
-/// Methods that are sent in capitals, however they were typed.
-const KNOWN: [Method; 7] =
+/// Methods that are sent in upper case, even if typed in lower case.
+const KNOWN_METHODS: [Method; 7] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
-/// Headers that are neto's own affair: whom the call is from, where it goes, and how long it is; how it is framed, too.
-const OWN: [&str; 3] = ["authorization", "content-length", "host"];
+/// Headers that only neto sets, besides the hop-by-hop headers.
+const RESERVED_HEADERS: [&str; 3] = ["authorization", "content-length", "host"];
 
-/// The method of a call.
+/// HTTP method of a call.
 #[derive(Debug, Clone)]
-pub(super) struct Verb(Method);
+pub(super) struct MethodArg(Method);
 
-/// A header that was typed as `Name: value`.
+/// Header, typed as `Name: value`.
 #[derive(Debug, Clone)]
-pub(super) struct Header(HeaderName, HeaderValue);
+pub(super) struct HeaderArg(HeaderName, HeaderValue);
 
-/// Where the body comes from.
+/// Source of the body.
 #[derive(Debug, Clone)]
-pub(super) enum Data {
+pub(super) enum DataArg {
     Text(String),
     File(PathBuf),
     Stdin,
 }
 
-/// Why a word is no method.
+/// Reason why a method is refused.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum VerbError {
+pub(super) enum MethodError {
     #[error("a method such as GET or POST comes first, then the path")]
-    Characters,
+    Invalid,
     #[error("neto does not send CONNECT or TRACE, which may show the token to others")]
-    Telling,
+    LeaksToken,
 }
 
-/// Why a text is no header.
+/// Reason why a header is refused.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HeaderError {
     #[error("a header is written as 'Name: value'")]
-    Form,
+    Format,
     #[error("'{0}' is set by neto itself")]
-    Own(HeaderName),
+    Reserved(HeaderName),
     #[error("'{0}' would make another call of it; name that method instead")]
     Override(HeaderName),
 }
 
-impl FromStr for Verb {
-    type Err = VerbError;
+impl FromStr for MethodArg {
+    type Err = MethodError;
 
-    fn from_str(text: &str) -> Result<Self, VerbError> {
+    fn from_str(text: &str) -> Result<Self, MethodError> {
         let upper = text.to_ascii_uppercase();
         if matches!(upper.as_str(), "CONNECT" | "TRACE") {
-            return Err(VerbError::Telling);
+            return Err(MethodError::LeaksToken);
         }
-        let known = KNOWN.into_iter().find(|method| method.as_str() == upper);
-        let method = known.map_or_else(|| Method::from_bytes(text.as_bytes()), Ok);
-        method.map(Self).map_err(|_| VerbError::Characters)
+        let known_method = KNOWN_METHODS.into_iter().find(|method| method.as_str() == upper);
+        let method = known_method.map_or_else(|| Method::from_bytes(text.as_bytes()), Ok);
+        method.map(Self).map_err(|_| MethodError::Invalid)
     }
 }
 
-impl FromStr for Header {
+impl FromStr for HeaderArg {
     type Err = HeaderError;
 
     fn from_str(text: &str) -> Result<Self, HeaderError> {
-        let (name, value) = text.split_once(':').ok_or(HeaderError::Form)?;
-        let name: HeaderName = name.trim().parse().map_err(|_| HeaderError::Form)?;
-        let value: HeaderValue = value.trim().parse().map_err(|_| HeaderError::Form)?;
-        if OWN.iter().chain(&HOP_BY_HOP).any(|own| *own == name.as_str()) {
-            return Err(HeaderError::Own(name));
+        let (name, value) = text.split_once(':').ok_or(HeaderError::Format)?;
+        let name: HeaderName = name.trim().parse().map_err(|_| HeaderError::Format)?;
+        let value: HeaderValue = value.trim().parse().map_err(|_| HeaderError::Format)?;
+        if RESERVED_HEADERS.iter().chain(&HOP_BY_HOP).any(|own| *own == name.as_str()) {
+            return Err(HeaderError::Reserved(name));
         }
         if METHOD_OVERRIDES.contains(&name.as_str()) {
             return Err(HeaderError::Override(name));
@@ -85,7 +85,7 @@ impl FromStr for Header {
     }
 }
 
-impl FromStr for Data {
+impl FromStr for DataArg {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
@@ -99,8 +99,8 @@ impl FromStr for Data {
     }
 }
 
-impl Data {
-    /// The bytes to send.
+impl DataArg {
+    /// Reads the bytes to send.
     pub(super) fn read(&self, run: &Run<'_>) -> Result<Vec<u8>, Error> {
         match self {
             Self::Text(text) => Ok(text.clone().into_bytes()),
@@ -108,30 +108,30 @@ impl Data {
             Self::Stdin => {
                 let too_much = || {
                     let message =
-                        format!("standard input holds more than the {} MiB that a call takes", MOST_DATA >> 20);
+                        format!("standard input holds more than the {} MiB that a call takes", MAX_REQUEST_BODY >> 20);
                     Error::new(Code::Usage, message)
                 };
-                Ok(std::mem::take(&mut *run.piped(MOST_DATA)?.ok_or_else(too_much)?))
+                Ok(std::mem::take(&mut *run.read_stdin(MAX_REQUEST_BODY)?.ok_or_else(too_much)?))
             }
         }
     }
 }
 
 fn read_file(run: &Run<'_>, path: &Path) -> Result<Vec<u8>, Error> {
-    let read = disk::read(&run.context.absolute(path), Rules { cap: MOST_DATA, privacy: Privacy::Any });
+    let read = disk::read(&run.context.absolute(path), ReadRules { cap: MAX_REQUEST_BODY, privacy: Privacy::Any });
     read.map_err(|error| match error {
         DiskError::NotAFile { found: "a device or pipe", .. } => {
-            Error::from(error).with_hint("--data -    reads standard input")
+            Error::from(error).with_hint(Hint::advice("--data -").remark("reads standard input"))
         }
         DiskError::TooLarge { .. } => Error::new(Code::Usage, error.to_string()),
         other => other.into(),
     })
 }
 
-/// The call that was typed. A body is JSON, unless a header says what else it is.
-pub(super) fn call(verb: &Verb, path: &ApiPath, headers: &[Header], body: Option<Vec<u8>>) -> Call {
+/// Builds the call. A body is sent as JSON unless the headers have a `Content-Type`.
+pub(super) fn call(verb: &MethodArg, path: &ApiPath, headers: &[HeaderArg], body: Option<Vec<u8>>) -> Call {
     const CONTENT_TYPE: HeaderName = HeaderName::from_static("content-type");
-    let mut headers: Vec<_> = headers.iter().map(|Header(name, value)| (name.clone(), value.clone())).collect();
+    let mut headers: Vec<_> = headers.iter().map(|HeaderArg(name, value)| (name.clone(), value.clone())).collect();
     if body.is_some() && headers.iter().all(|(name, _)| *name != CONTENT_TYPE) {
         headers.push((CONTENT_TYPE, HeaderValue::from_static("application/json")));
     }
@@ -147,21 +147,21 @@ mod tests {
         for (typed, sent) in
             [("get", "GET"), ("Delete", "DELETE"), ("PATCH", "PATCH"), ("purge", "purge"), ("M-X", "M-X")]
         {
-            assert_eq!(typed.parse::<Verb>().unwrap().0.as_str(), sent);
+            assert_eq!(typed.parse::<MethodArg>().unwrap().0.as_str(), sent);
         }
         for typed in ["", "/customers", "GE T", "GET\r", "gét", "connect", "Trace"] {
-            assert!(typed.parse::<Verb>().is_err(), "{typed}");
+            assert!(typed.parse::<MethodArg>().is_err(), "{typed}");
         }
     }
 
     #[test]
     fn headers_that_are_none_or_neto_s_own_are_refused() {
-        let Header(name, value) = "X-Note:  a: b ".parse().unwrap();
+        let HeaderArg(name, value) = "X-Note:  a: b ".parse().unwrap();
         assert_eq!((name.as_str(), value.to_str().unwrap()), ("x-note", "a: b"));
-        let own = OWN.iter().chain(&HOP_BY_HOP).chain(&METHOD_OVERRIDES).map(|name| format!("{name}: x"));
+        let own = RESERVED_HEADERS.iter().chain(&HOP_BY_HOP).chain(&METHOD_OVERRIDES).map(|name| format!("{name}: x"));
         let formless = ["", "x", "a b: c", ": x", "x: a\nb", "x\r\nAuthorization: b"].map(str::to_owned);
         for typed in own.chain(formless).chain(["AUTHORIZATION: x".to_owned(), "Host :x".to_owned()]) {
-            assert!(typed.parse::<Header>().is_err(), "{typed}");
+            assert!(typed.parse::<HeaderArg>().is_err(), "{typed}");
         }
     }
 }

@@ -1,13 +1,13 @@
-//! `neto completions`: the text by which a shell asks neto what fits at TAB.
+//! `neto completions`: completion scripts for shells. On TAB a script calls neto for the candidates.
 //!
-//! Owns those texts and the words in which they ask; the answers are `completion`'s.
+//! Owns the scripts and the variable with which they call. The `completion` module returns the candidates.
 
 use crate::error::Error;
 use crate::workflow::Run;
 use clap::{Args, ValueEnum};
 
-/// A command line that begins with `--` under this variable is no command: its words are to be completed, for the shell
-/// that the variable names.
+/// Variable that a completion script sets to the name of its shell. With this variable, the arguments after `--` are
+/// completed and not executed.
 pub(crate) const VARIABLE: &str = "_NETO_COMPLETE";
 
 /// Print what completes neto's command line at TAB, for a shell to read at its start
@@ -25,12 +25,12 @@ Examples:
 pub(crate) struct CompletionsArgs {
     /// The shell
     #[arg(value_enum, value_name = "SHELL")]
-    shell: Shell,
+    shell: CompletionShell,
 }
 
 /// A shell that completes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Shell {
+pub(crate) enum CompletionShell {
     /// 3.2 or later; better from 4.0 on
     Bash,
     /// 5.0 or later
@@ -43,14 +43,14 @@ pub(crate) enum Shell {
     Elvish,
 }
 
-/// Prints the text.
+/// Prints the script.
 pub(crate) fn run(args: &CompletionsArgs, run: &Run<'_>) -> Result<(), Error> {
-    Ok(run.ui.answer(args.shell.text())?)
+    Ok(run.ui.print(args.shell.script())?)
 }
 
-impl Shell {
-    /// What the shell reads. It holds no path, so that it serves whichever neto is installed.
-    fn text(self) -> &'static str {
+impl CompletionShell {
+    /// Returns the completion script. The script holds no path, so that it calls the `neto` found on `PATH`.
+    fn script(self) -> &'static str {
         match self {
             Self::Bash => include_str!("neto.bash"),
             Self::Zsh => include_str!("_neto"),
@@ -67,12 +67,12 @@ mod tests {
 
     #[test]
     fn each_text_asks_in_the_right_words_and_runs_nothing_else() {
-        for shell in Shell::value_variants() {
-            let (text, name) = (shell.text(), shell.to_possible_value().unwrap());
-            let asks = text.lines().filter(|line| line.contains(VARIABLE) && line.contains(name.get_name()));
+        for shell in CompletionShell::value_variants() {
+            let (script, name) = (shell.script(), shell.to_possible_value().unwrap());
+            let asks = script.lines().filter(|line| line.contains(VARIABLE) && line.contains(name.get_name()));
             assert!(asks.count() > 0, "{shell:?}");
-            assert!(text.ends_with('\n'), "{shell:?}");
-            for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
+            assert!(script.ends_with('\n'), "{shell:?}");
+            for line in script.lines().filter(|line| !line.trim_start().starts_with('#')) {
                 assert!(!line.contains("eval") && !line.contains("Invoke-Expression"), "{shell:?}: {line}");
                 assert!(!line.contains("/neto"), "{shell:?} holds a path: {line}");
             }

@@ -1,76 +1,76 @@
-//! A reseller's accounts beside the profiles of the store.
+//! Compares a reseller's accounts with the profiles of the store.
 
 use super::parents::Parents;
 use super::tree::Tree;
 use crate::fusion::Customer;
-use crate::output::{Align, Cell, Column, Narrow, Row};
+use crate::output::{Cell, Column, Row, Shrink};
 use crate::profile::{Profile, ProfileName};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// How an account and a profile fit. The order is that of the rows.
+/// Result of comparing an account with the profiles. Rows are sorted in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum State {
-    /// An account without a profile.
+pub(super) enum AccountState {
+    /// Account without a profile.
     Missing,
-    /// A profile whose account the reseller does not have.
+    /// Profile whose account the reseller does not have.
     Orphaned,
-    /// Both, but the account has another parent than it had.
+    /// Account with a profile, but with another parent than before.
     Moved,
-    /// Both.
+    /// Account with a profile.
     Matched,
 }
 
-/// One account, one profile, or the two together.
+/// Row of an account, a profile, or both.
 #[derive(Serialize)]
 pub(super) struct DiscoverRow<'a> {
     pub(super) shortname: &'a str,
     profile: Option<&'a ProfileName>,
-    pub(super) state: State,
+    pub(super) state: AccountState,
     parent: Option<&'a str>,
     trial: Option<bool>,
-    /// The parent that it had, where that is another.
+    /// Previous parent, if it differs from the current one.
     #[serde(skip)]
     was: Option<&'a str>,
 }
 
-/// A row for each account without a profile, and one for each profile; what does not fit comes first.
+/// Returns a row for each account without a profile and for each profile. Matched rows come last.
 ///
-/// `profiles` are those of the reseller's API; `complete` says whether all accounts are known, without which none is
-/// called orphaned.
+/// `profiles` are the profiles of the reseller's API. Profiles are reported as orphaned only if `all_known` is true,
+/// which means that the tree has all accounts.
 pub(super) fn rows<'a>(
     tree: &'a Tree,
     reseller: &'a Profile,
     profiles: &[&'a Profile],
     parents: &'a Parents,
-    complete: bool,
+    all_known: bool,
 ) -> Vec<DiscoverRow<'a>> {
-    let mut of: BTreeMap<&str, Vec<&ProfileName>> = BTreeMap::new();
+    let mut names_by_tenant: BTreeMap<&str, Vec<&ProfileName>> = BTreeMap::new();
     for profile in profiles {
         if let Some(shortname) = profile.shortname.as_deref() {
-            of.entry(shortname).or_default().push(&profile.name);
+            names_by_tenant.entry(shortname).or_default().push(&profile.name);
         }
     }
     let mut rows = Vec::new();
     for customer in tree.customers.values() {
-        let was = parents.before(&reseller.url, customer);
-        let row = |profile, state| DiscoverRow::of(customer, profile, state, was);
-        match of.remove(customer.shortname.as_str()) {
-            None => rows.push(row(None, State::Missing)),
+        let previous_parent = parents.previous_parent(&reseller.url, customer);
+        let row = |profile, state| DiscoverRow::new(customer, profile, state, previous_parent);
+        match names_by_tenant.remove(customer.shortname.as_str()) {
+            None => rows.push(row(None, AccountState::Missing)),
             Some(names) => {
-                let state = if was.is_some() { State::Moved } else { State::Matched };
+                let state = if previous_parent.is_some() { AccountState::Moved } else { AccountState::Matched };
                 rows.extend(names.into_iter().map(|name| row(Some(name), state)));
             }
         }
     }
-    for (shortname, names) in of {
-        // A reseller need not be in its own list.
+    for (shortname, names) in names_by_tenant {
+        // A reseller may be missing from its own list.
         let is_own = reseller.shortname.as_deref() == Some(shortname);
-        let state = if is_own { State::Matched } else { State::Orphaned };
-        if complete || is_own {
-            rows.extend(names.into_iter().map(|name| DiscoverRow::alone(shortname, name, state)));
+        let state = if is_own { AccountState::Matched } else { AccountState::Orphaned };
+        if all_known || is_own {
+            rows.extend(names.into_iter().map(|name| DiscoverRow::without_account(shortname, name, state)));
         }
     }
     rows.sort_by_key(|row| (row.state, row.shortname));
@@ -78,13 +78,18 @@ pub(super) fn rows<'a>(
 }
 
 impl<'a> DiscoverRow<'a> {
-    fn of(customer: &'a Customer, profile: Option<&'a ProfileName>, state: State, was: Option<&'a str>) -> Self {
+    fn new(
+        customer: &'a Customer,
+        profile: Option<&'a ProfileName>,
+        state: AccountState,
+        was: Option<&'a str>,
+    ) -> Self {
         let parent = customer.parent.as_deref();
         Self { shortname: &customer.shortname, profile, state, parent, trial: customer.trial, was }
     }
 
-    /// A profile without an account.
-    fn alone(shortname: &'a str, profile: &'a ProfileName, state: State) -> Self {
+    /// Returns the row of a profile without an account.
+    fn without_account(shortname: &'a str, profile: &'a ProfileName, state: AccountState) -> Self {
         Self { shortname, profile: Some(profile), state, parent: None, trial: None, was: None }
     }
 }
@@ -92,32 +97,24 @@ impl<'a> DiscoverRow<'a> {
 impl Row for DiscoverRow<'_> {
     const FIELDS: &'static [&'static str] = &["shortname", "profile", "state", "parent", "trial"];
 
-    fn columns() -> Vec<Column> {
-        let column = |title, narrow| Column { title, align: Align::Left, narrow };
+    fn columns() -> Vec<Column<Self>> {
         vec![
-            column("TENANT", Narrow::Cut),
-            column("PROFILE", Narrow::Keep),
-            column("STATE", Narrow::Keep),
-            column("PARENT", Narrow::CutOrDrop),
-            column("TRIAL", Narrow::Drop),
-        ]
-    }
-
-    fn cells(&self) -> Vec<Cell> {
-        let (word, style) = self.state.shown();
-        let parent = self.parent.unwrap_or_default();
-        let parent = self.was.map_or_else(|| parent.to_owned(), |was| format!("{was} → {parent}"));
-        vec![
-            Cell::plain(self.shortname),
-            Cell::plain(self.profile.map(ProfileName::as_str).unwrap_or_default()),
-            Cell::styled(word, style),
-            Cell::plain(parent),
-            Cell::plain(if self.trial == Some(true) { "trial" } else { "" }),
+            Column::left("TENANT", Shrink::Cut, |row| Cell::plain(row.shortname)),
+            Column::left("PROFILE", Shrink::Keep, |row| Cell::optional(row.profile.map(ProfileName::as_str))),
+            Column::left("STATE", Shrink::Keep, |row| {
+                let (word, style) = row.state.shown();
+                Cell::styled(word, style)
+            }),
+            Column::left("PARENT", Shrink::CutOrDrop, |row| {
+                let parent = row.parent.unwrap_or_default();
+                Cell::plain(row.was.map_or_else(|| parent.to_owned(), |was| format!("{was} → {parent}")))
+            }),
+            Column::left("TRIAL", Shrink::Drop, |row| Cell::plain(if row.trial == Some(true) { "trial" } else { "" })),
         ]
     }
 }
 
-impl State {
+impl AccountState {
     fn shown(self) -> (&'static str, Style) {
         match self {
             Self::Missing => ("missing", AnsiColor::Yellow.on_default()),

@@ -1,28 +1,30 @@
-//! `neto discover`: a reseller's accounts held against the store.
+//! `neto discover`: compares a reseller's accounts with the profiles of the store.
 //!
-//! What the server tells is in `tree`, how it compares in `compare`, where each account was last seen in `parents`, and
-//! the profiles to be in `add`.
+//! `tree` fetches the accounts, `compare` compares them, and `add` adds profiles. `parents` stores the parent that each
+//! account had last.
 
 mod add;
 mod compare;
 mod parents;
 mod tree;
 
-use crate::error::{Code, Error};
-use crate::output::humanize::count;
-use crate::output::{Format, clean, render, shorten};
+use crate::error::{Code, Error, Hint};
+use crate::output::humanize::pluralize;
+use crate::output::{Format, render_rows, sanitize_line, truncate_chars};
 use crate::profile::Profile;
-use crate::workflow::{JobsArgs, Run, Watch, remember};
+use crate::workflow::{JobsArgs, Run, TerminalReporter, record_first_seen};
 use clap::Args;
-use compare::{DiscoverRow, State};
+use compare::{AccountState, DiscoverRow};
 use parents::Parents;
 use tree::Tree;
 
-/// What to do where the key may not list accounts.
-const FORBIDDEN: &str = "neto discover PROFILE    with a reseller's profile, whose key may list accounts";
+/// Returns the hint for a key that may not list accounts.
+fn forbidden_hint() -> Hint {
+    Hint::command("neto discover PROFILE").remark("with a reseller's profile, whose key may list accounts")
+}
 
-/// The most characters of a server's shortname that are shown in a sentence.
-const MOST_CHARACTERS: usize = 40;
+/// Maximum number of characters of a server's shortname in a message.
+const MAX_SHORTNAME_CHARS: usize = 40;
 
 /// Hold a reseller's accounts against the store
 ///
@@ -59,14 +61,14 @@ pub(crate) struct DiscoverArgs {
     output: Format,
 }
 
-/// Shows what does not fit; adds what is missing where that is wanted.
+/// Prints what does not match. With `--add`, adds the missing profiles.
 pub(crate) fn run(args: &DiscoverArgs, run: &Run<'_>) -> Result<(), Error> {
-    let chosen = run.context.chosen(args.name.as_deref())?;
-    let reseller = &chosen.profile;
-    let profiles = of_api(run, reseller)?;
-    let watch = Watch(run.ui);
-    let tree = Tree::ask(run, &watch, chosen.declared(), &profiles, args.jobs.jobs);
-    remember(run, &watch);
+    let resolved = run.context.resolve_profile(args.name.as_deref())?;
+    let reseller = &resolved.profile;
+    let profiles = profiles_of_api(run, reseller)?;
+    let reporter = TerminalReporter(run.ui);
+    let tree = Tree::fetch(run, &reporter, resolved.loaded(), &profiles, args.jobs.jobs);
+    record_first_seen(run, &reporter);
     let tree = tree?;
     let gaps = tree.gaps();
     if !gaps.is_empty() {
@@ -75,20 +77,20 @@ pub(crate) fn run(args: &DiscoverArgs, run: &Run<'_>) -> Result<(), Error> {
     let parents = Parents::load(run);
     let rows = compare::rows(&tree, reseller, &profiles, &parents, gaps.is_empty());
     show(args, run, &rows)?;
-    parents::learn(run, &reseller.url, &tree);
+    parents::save_tree(run, &reseller.url, &tree);
     if args.add {
-        let missing = rows.iter().filter(|row| row.state == State::Missing).map(|row| row.shortname);
+        let missing = rows.iter().filter(|row| row.state == AccountState::Missing).map(|row| row.shortname);
         return add::run(run, reseller, &missing.collect::<Vec<_>>(), &args.tags);
     }
     if args.check { check(&rows, reseller) } else { Ok(()) }
 }
 
-/// The profiles of tenants at the reseller's API: those of the store, and the reseller's own where it lies elsewhere. A
-/// faulty one is warned of, since what it stands for is not known.
-fn of_api<'a>(run: &Run<'a>, reseller: &'a Profile) -> Result<Vec<&'a Profile>, Error> {
+/// Returns the profiles of tenants at the reseller's API: those of the store, and the reseller's own profile if it is
+/// `env`. Warns of an invalid profile, because its tenant is unknown.
+fn profiles_of_api<'a>(run: &Run<'a>, reseller: &'a Profile) -> Result<Vec<&'a Profile>, Error> {
     let mut profiles = Vec::new();
     for entry in &run.context.store()?.profiles {
-        match run.context.sound(entry) {
+        match run.context.valid_profile(entry) {
             Ok(profile) => profiles.push(profile),
             Err(error) => run.ui.warn(&error.to_string()),
         }
@@ -101,32 +103,35 @@ fn of_api<'a>(run: &Run<'a>, reseller: &'a Profile) -> Result<Vec<&'a Profile>, 
 }
 
 fn show(args: &DiscoverArgs, run: &Run<'_>, rows: &[DiscoverRow<'_>]) -> Result<(), Error> {
-    let fitting = rows.iter().filter(|row| row.state == State::Matched).count();
-    // They come last.
-    let shown = if args.output == Format::Json { rows } else { &rows[..rows.len() - fitting] };
-    run.ui.answer(&render(shown, args.output, &run.ui.look()))?;
+    let matched = rows.iter().filter(|row| row.state == AccountState::Matched).count();
+    // Matched rows come last.
+    let printed = if args.output == Format::Json { rows } else { &rows[..rows.len() - matched] };
+    run.ui.print(&render_rows(printed, args.output, &run.ui.render_options()))?;
     if args.output == Format::Table {
-        run.ui.note(&format!("{} matched", count(fitting, "profile")));
+        run.ui.note(&format!("{} matched", pluralize(matched, "profile")));
     }
     Ok(())
 }
 
 fn check(rows: &[DiscoverRow<'_>], reseller: &Profile) -> Result<(), Error> {
-    let of = |state| rows.iter().filter(|row| row.state == state).count();
-    let (missing, orphaned, moved) = (of(State::Missing), of(State::Orphaned), of(State::Moved));
+    let count = |state| rows.iter().filter(|row| row.state == state).count();
+    let (missing, orphaned, moved) =
+        (count(AccountState::Missing), count(AccountState::Orphaned), count(AccountState::Moved));
     if missing + orphaned + moved == 0 {
         return Ok(());
     }
     let error = Error::new(Code::Found, format!("{missing} missing, {orphaned} orphaned, {moved} moved"));
     let error = error.about(&reseller.name);
     Err(match (missing, orphaned) {
-        (1.., _) => error.with_hint(format!("neto discover {} --add", reseller.name)),
-        (0, 1..) => error.with_hint("neto profile remove PROFILE    where the tenant is gone for good"),
+        (1.., _) => error.with_hint(Hint::command(format!("neto discover {} --add", reseller.name))),
+        (0, 1..) => {
+            error.with_hint(Hint::command("neto profile remove PROFILE").remark("where the tenant is gone for good"))
+        }
         _ => error,
     })
 }
 
-/// A server's shortname as part of a sentence.
-fn shown(shortname: &str) -> String {
-    shorten(&clean(shortname), MOST_CHARACTERS).into_owned()
+/// Sanitizes and truncates a server's shortname for a message.
+fn display_shortname(shortname: &str) -> String {
+    truncate_chars(&sanitize_line(shortname), MAX_SHORTNAME_CHARS).into_owned()
 }

@@ -1,26 +1,26 @@
-//! The memory of where each account was last seen: the reseller right above it, by API and shortname.
+//! File of the parent that each account had last, by API and shortname. The parent is the reseller directly above.
 //!
-//! It serves to tell a move and nothing else, so one that cannot be read or written is warned of and stops nothing. A run
-//! writes down what it has shown.
+//! The file serves only to detect moves. A file that cannot be read causes a warning, and a failed write only verbose
+//! output. A run saves the parents after it has printed its rows.
 
 use super::tree::Tree;
-use crate::disk::{self, DiskError, Durability, Lock, Privacy, Rules};
+use crate::disk::{self, DiskError, Durability, Lock, Privacy, ReadRules};
 use crate::error::Error;
 use crate::fusion::Customer;
-use crate::output::quoted;
+use crate::output::quote_for_display;
 use crate::profile::ApiUrl;
 use crate::workflow::{Run, locked_edit};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Room for some 500,000 accounts.
-const RULES: Rules = Rules { cap: 64 * 1024 * 1024, privacy: Privacy::Own };
+/// Rules for reading the file. The size limit is enough for about 500,000 accounts.
+const READ_RULES: ReadRules = ReadRules { cap: 64 * 1024 * 1024, privacy: Privacy::Own };
 
-/// The version of the file that this program writes and reads.
+/// Version of the file format.
 const VERSION: u8 = 1;
 
-/// The parents of the accounts of each API.
+/// Parents of the accounts of each API.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Parents {
@@ -28,23 +28,23 @@ pub(super) struct Parents {
     parents: BTreeMap<String, BTreeMap<String, String>>,
 }
 
-/// Why the memory cannot be used.
-enum Unknown {
-    /// It cannot be read.
-    Unread(DiskError),
-    /// It is not what neto wrote, and is not written over.
+/// Reason why the file cannot be used.
+enum ParentsError {
+    /// The file cannot be read.
+    Unreadable(DiskError),
+    /// The file does not have the content that neto writes. It is not overwritten.
     Damaged,
 }
 
 impl Parents {
-    /// What is remembered; nothing where that cannot be read, which is said.
+    /// Loads the parents. Warns and returns none if the file cannot be used.
     pub(super) fn load(run: &Run<'_>) -> Self {
-        let path = path(run);
-        Self::read(&path).unwrap_or_else(|unknown| {
-            run.ui.warn(&match unknown {
-                Unknown::Unread(error) => format!("{error}; no move can be told"),
-                Unknown::Damaged => {
-                    let line = format!("rm {}", quoted(&path.to_string_lossy()));
+        let path = parents_file(run);
+        Self::read(&path).unwrap_or_else(|error| {
+            run.ui.warn(&match error {
+                ParentsError::Unreadable(error) => format!("{error}; no move can be told"),
+                ParentsError::Damaged => {
+                    let line = format!("rm {}", quote_for_display(&path.to_string_lossy()));
                     format!("{} is not what neto wrote; no move can be told until:\n{line}", path.display())
                 }
             });
@@ -52,36 +52,36 @@ impl Parents {
         })
     }
 
-    fn read(path: &Path) -> Result<Self, Unknown> {
-        let bytes = match disk::read(path, RULES) {
+    fn read(path: &Path) -> Result<Self, ParentsError> {
+        let bytes = match disk::read(path, READ_RULES) {
             Err(error) if error.is_absent() => return Ok(Self::default()),
-            read => read.map_err(Unknown::Unread)?,
+            read => read.map_err(ParentsError::Unreadable)?,
         };
-        serde_json::from_slice(&bytes).ok().filter(|parents: &Self| parents.v == VERSION).ok_or(Unknown::Damaged)
+        serde_json::from_slice(&bytes).ok().filter(|parents: &Self| parents.v == VERSION).ok_or(ParentsError::Damaged)
     }
 
-    /// The parent that an account had, where the server names another one now.
-    pub(super) fn before(&self, url: &ApiUrl, customer: &Customer) -> Option<&str> {
+    /// Returns the previous parent of an account, if the server now names another one.
+    pub(super) fn previous_parent(&self, url: &ApiUrl, customer: &Customer) -> Option<&str> {
         let now = customer.parent.as_deref()?;
-        let known = self.parents.get(&url.with_version())?.get(&customer.shortname)?;
-        (known != now).then_some(known)
+        let previous = self.parents.get(&url.with_version())?.get(&customer.shortname)?;
+        (previous != now).then_some(previous)
     }
 
-    /// Takes in what the server says; whether that is news.
-    fn take(&mut self, url: &ApiUrl, tree: &Tree) -> bool {
-        let known = self.parents.entry(url.with_version()).or_default();
-        let mut news = false;
+    /// Stores the parents that the server names. Returns whether one of them changed.
+    fn update(&mut self, url: &ApiUrl, tree: &Tree) -> bool {
+        let previous = self.parents.entry(url.with_version()).or_default();
+        let mut changed = false;
         for customer in tree.customers.values() {
             let Some(now) = customer.parent.as_ref() else { continue };
-            news |= known.insert(customer.shortname.clone(), now.clone()).as_ref() != Some(now);
+            changed |= previous.insert(customer.shortname.clone(), now.clone()).as_ref() != Some(now);
         }
-        news
+        changed
     }
 
     fn save(&self, path: &Path) -> Result<(), DiskError> {
         let bytes = serde_json::to_vec(self).map_err(|error| DiskError::io("write", path, error.into()))?;
         disk::replace(path, &[&bytes[..], b"\n"].concat(), Durability::Durable)?;
-        disk::clear_leftovers_beside(path);
+        disk::remove_stale_temp_files_beside(path);
         Ok(())
     }
 }
@@ -92,26 +92,26 @@ impl Default for Parents {
     }
 }
 
-/// Writes down what a run has shown. That it cannot be written does not stop the run.
-pub(super) fn learn(run: &Run<'_>, url: &ApiUrl, tree: &Tree) {
-    if let Err(error) = write_down(run, url, tree) {
+/// Saves the parents of the accounts in the tree. A failure is only verbose output and does not stop the run.
+pub(super) fn save_tree(run: &Run<'_>, url: &ApiUrl, tree: &Tree) {
+    if let Err(error) = try_save_tree(run, url, tree) {
         run.ui.verbose(|| format!("where the accounts are cannot be remembered: {}", error.message()));
     }
 }
 
-fn write_down(run: &Run<'_>, url: &ApiUrl, tree: &Tree) -> Result<(), Error> {
-    let path = path(run);
+fn try_save_tree(run: &Run<'_>, url: &ApiUrl, tree: &Tree) -> Result<(), Error> {
+    let path = parents_file(run);
     let lock = Lock::new(run.context.paths.state.join("locks/_discover.lock"));
-    let _held = locked_edit::hold(run, &lock, "the memory of accounts")?;
-    // Read again under the lock, so that nobody's news is lost. One that cannot be read was told of.
+    let _guard = locked_edit::acquire_lock(run, &lock, "the memory of accounts")?;
+    // Read again under the lock, so that no change of another process is lost. `load` has warned of an unusable file.
     let Ok(mut parents) = Parents::read(&path) else { return Ok(()) };
-    if parents.take(url, tree) {
+    if parents.update(url, tree) {
         parents.save(&path)?;
-        locked_edit::wrote(run, &path);
+        locked_edit::report_written(run, &path);
     }
     Ok(())
 }
 
-fn path(run: &Run<'_>) -> PathBuf {
+fn parents_file(run: &Run<'_>) -> PathBuf {
     run.context.paths.state.join("discover.json")
 }

@@ -1,178 +1,196 @@
-//! Whether a server takes what a profile has; and of a credential that it rejects, what speaks for which reason.
+//! Checks whether the servers accept the tokens and credentials, and finds likely reasons for a rejection.
 
 use super::DoctorArgs;
 use super::finding::Finding;
-use super::network::{Reached, SET_CLOCK, longer_path};
+use super::network::{ReachedProfile, set_clock_hint, url_path_reason};
 use crate::commands::login::NO_LIFETIME;
 use crate::commands::status::live;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Hint};
 use crate::fusion::{Call, FusionError};
 use crate::output::humanize;
-use crate::profile::{Profile, SecretPlace};
-use crate::session::{Declared, Session, SessionError, VaultError, Verdict, Want};
+use crate::profile::{Profile, SecretLocation};
+use crate::session::{LoadedProfile, Session, SessionError, TokenCheck, TokenRequest, VaultError};
 use crate::workflow::Run;
-use crate::workflow::sealing::today;
 use std::ops::ControlFlow;
 
 const LOGIN: &str = "credentials.login";
 const REASON: &str = "credentials.reason";
 
-/// What the server takes.
-enum Taken {
+/// Token or credential that the server accepts.
+enum LoginOutcome {
     /// The cached token.
     Token,
-    /// The credential, with which a token was got now.
+    /// The credential, with which a new token was obtained.
     Login {
-        /// Whether the server refused the cached one before.
-        refused: bool,
-        /// Whether it said how long the new one lives.
-        keeps: bool,
+        /// Whether the server refused the cached token before.
+        token_refused: bool,
+        /// Whether the answer has the lifetime of the new token.
+        has_lifetime: bool,
     },
 }
 
-/// Why it was not asked, or does not take it.
-enum Not {
-    Asked(String),
-    Taken(SessionError),
+/// Reason why the server was not asked, or the error of the request.
+enum NotAccepted {
+    Skipped(String),
+    Failed(SessionError),
 }
 
-/// Shows each profile's token to its server, or signs in where there is none that is good.
+/// Checks each profile's cached token with its server. Logs in if there is no valid token.
 pub(super) fn check(
     run: &Run<'_>,
     session: &Session<'_>,
-    reached: &[Reached<'_>],
+    reached: &[ReachedProfile<'_>],
     args: &DoctorArgs,
 ) -> Result<Vec<Finding>, Error> {
     let call = live::call()?;
-    let mut told: Vec<Vec<Finding>> = reached.iter().map(|_| Vec::new()).collect();
+    let mut findings: Vec<Vec<Finding>> = reached.iter().map(|_| Vec::new()).collect();
     let progress = run.ui.progress("Asking", reached.len());
-    let ask = async |place: usize| (place, show(session, reached[place].profile, &call).await);
-    session.each(0..reached.len(), args.jobs.jobs, ask, |(place, outcome)| {
-        told[place] = tell(run, session, &reached[place], args, outcome);
-        progress.step();
+    let check_one = async |index: usize| (index, check_profile(session, reached[index].profile, &call).await);
+    session.run_each(0..reached.len(), args.jobs.jobs, check_one, |(index, result)| {
+        findings[index] = report(run, session, &reached[index], args, result);
+        progress.step_done();
         ControlFlow::Continue(())
     })?;
-    Ok(told.into_iter().flatten().collect())
+    Ok(findings.into_iter().flatten().collect())
 }
 
-async fn show(session: &Session<'_>, profile: &Profile, call: &Call) -> Result<Taken, Not> {
-    if profile.secret == SecretPlace::None {
-        return Err(Not::Asked("it has no secret yet".to_owned()));
+async fn check_profile(session: &Session<'_>, profile: &Profile, call: &Call) -> Result<LoginOutcome, NotAccepted> {
+    if profile.secret == SecretLocation::None {
+        return Err(NotAccepted::Skipped("it has no secret yet".to_owned()));
     }
-    let refused = match session.check(profile, call, live::PATIENCE).await.map_err(Not::Taken)? {
-        Verdict::Taken => return Ok(Taken::Token),
-        Verdict::Refused => true,
-        Verdict::Unusable(_) => false,
-    };
-    if session.is_begun(&profile.name) {
-        return Err(Not::Asked("a login would go on with the rotation that was cut off".to_owned()));
+    let token_refused =
+        match session.check_cached(profile, call, live::LIVE_TIMEOUT).await.map_err(NotAccepted::Failed)? {
+            TokenCheck::Accepted => return Ok(LoginOutcome::Token),
+            TokenCheck::Refused => true,
+            TokenCheck::Unusable(_) => false,
+        };
+    if session.has_unfinished_rotation(&profile.name) {
+        return Err(NotAccepted::Skipped("a login would go on with the rotation that was cut off".to_owned()));
     }
-    if let SecretPlace::Command(_) = profile.secret {
-        return Err(Not::Asked("its secret comes from a command, which may ask".to_owned()));
+    if let SecretLocation::Command(_) = profile.secret {
+        return Err(NotAccepted::Skipped("its secret comes from a command, which may ask".to_owned()));
     }
-    let want = Want { force: true, ..Want::default() };
-    let access = session.obtain(Declared { profile, reading: None }, want).await.map_err(Not::Taken)?;
-    Ok(Taken::Login { refused, keeps: access.lifetime.is_some() })
+    let token_request = TokenRequest { force: true, ..TokenRequest::default() };
+    let token =
+        session.obtain(LoadedProfile { profile, reading: None }, token_request).await.map_err(NotAccepted::Failed)?;
+    Ok(LoginOutcome::Login { token_refused, has_lifetime: token.lifetime.is_some() })
 }
 
-fn tell(
+fn report(
     run: &Run<'_>,
     session: &Session<'_>,
-    reached: &Reached<'_>,
+    reached: &ReachedProfile<'_>,
     args: &DoctorArgs,
-    outcome: Result<Taken, Not>,
+    result: Result<LoginOutcome, NotAccepted>,
 ) -> Vec<Finding> {
     let name = &reached.profile.name;
-    let finding = match outcome {
-        Ok(Taken::Token) => Finding::fine(LOGIN, "its server takes the cached token").of(name),
-        Ok(Taken::Login { keeps: false, .. }) => {
-            Finding::warning_of(LOGIN, name, Error::new(Code::Unreachable, NO_LIFETIME))
+    let finding = match result {
+        Ok(LoginOutcome::Token) => Finding::ok(LOGIN, "its server takes the cached token").for_profile(name),
+        Ok(LoginOutcome::Login { has_lifetime: false, .. }) => {
+            Finding::profile_warning(LOGIN, name, Error::new(Code::Unreachable, NO_LIFETIME))
         }
-        Ok(Taken::Login { refused: false, .. }) => Finding::fine(LOGIN, "its server takes the credential").of(name),
-        Ok(Taken::Login { refused: true, .. }) => {
+        Ok(LoginOutcome::Login { token_refused: false, .. }) => {
+            Finding::ok(LOGIN, "its server takes the credential").for_profile(name)
+        }
+        Ok(LoginOutcome::Login { token_refused: true, .. }) => {
             let message = "its server did not take the cached token, and gave a new one";
-            Finding::warning_of(LOGIN, name, Error::new(Code::Rejected, message))
+            Finding::profile_warning(LOGIN, name, Error::new(Code::Rejected, message))
         }
-        Err(Not::Asked(why)) => Finding::skipped(LOGIN, why).of(name),
-        Err(Not::Taken(SessionError::Vault(error))) if is_closed(&error, args) => {
-            Finding::skipped(LOGIN, error).of(name)
+        Err(NotAccepted::Skipped(why)) => Finding::skipped(LOGIN, why).for_profile(name),
+        Err(NotAccepted::Failed(SessionError::Vault(error))) if is_skipped(&error, args) => {
+            Finding::skipped(LOGIN, error).for_profile(name)
         }
-        Err(Not::Taken(SessionError::Fusion(error @ FusionError::Rejected { .. }))) => {
-            let mut findings = vec![Finding::problem(LOGIN, Error::new(Code::Rejected, error.to_string())).of(name)];
-            findings.extend(reasons(run, session, reached, &error));
+        Err(NotAccepted::Failed(SessionError::Fusion(error @ FusionError::Rejected { .. }))) => {
+            let mut findings =
+                vec![Finding::problem(LOGIN, Error::new(Code::Rejected, error.to_string())).for_profile(name)];
+            findings.extend(rejection_reasons(run, session, reached, &error));
             return findings;
         }
-        Err(Not::Taken(error)) => Finding::problem_of(LOGIN, name, error),
+        Err(NotAccepted::Failed(error)) => Finding::profile_problem(LOGIN, name, error),
     };
     vec![finding]
 }
 
-/// Whether the secret only stays closed: it would ask, what keeps it closed is told of among the keys and places, or it
-/// is one of several and for others.
-fn is_closed(error: &VaultError, args: &DoctorArgs) -> bool {
-    error.wants_a_person()
-        || matches!(error, VaultError::Key(_) | VaultError::Memory(_))
-        || (error.is_for_others() && args.select.means_several())
+/// Returns whether a secret that could not be decrypted is skipped instead of reported as a problem:
+/// - decryption needs a prompt,
+/// - the check of keys or files reports the error, or
+/// - several profiles are selected, and the secret of this profile is encrypted for others.
+fn is_skipped(error: &VaultError, args: &DoctorArgs) -> bool {
+    error.needs_interaction()
+        || matches!(error, VaultError::Key(_) | VaultError::Trust(_))
+        || (error.is_wrong_identity() && args.select.can_select_several())
 }
 
-/// What may have led to the rejection, the likeliest first, each with what speaks for it.
-fn reasons(run: &Run<'_>, session: &Session<'_>, reached: &Reached<'_>, error: &FusionError) -> Vec<Finding> {
+/// Returns possible reasons for the rejection, the likeliest first.
+fn rejection_reasons(
+    run: &Run<'_>,
+    session: &Session<'_>,
+    reached: &ReachedProfile<'_>,
+    error: &FusionError,
+) -> Vec<Finding> {
     let profile = reached.profile;
     let FusionError::Rejected { status, clock_skew, .. } = error else { return Vec::new() };
-    let clock = clock_skew.or(reached.sight.clock_skew).filter(|_| *status == 401);
+    let clock = clock_skew.or(reached.probe.clock_skew).filter(|_| *status == 401);
     let reasons = [
-        newer_key(session, profile),
-        clock.map(of_clock),
-        longer_path(profile),
-        (*status == 403).then(of_address),
-        Some(of_age(run, profile)),
+        newer_key_reason(session, profile),
+        clock.map(clock_reason),
+        url_path_reason(profile),
+        (*status == 403).then(address_reason),
+        Some(age_reason(run, profile)),
     ];
-    let tell = |(place, (why, line)): (usize, (String, String))| {
-        let first = if place == 0 { "likeliest: " } else { "or: " };
-        Finding::warning_of(REASON, &profile.name, Error::new(Code::Rejected, format!("{first}{why}")).with_hint(line))
+    let finding = |(index, (why, hint)): (usize, RejectionReason)| {
+        let prefix = if index == 0 { "likeliest: " } else { "or: " };
+        Finding::profile_warning(
+            REASON,
+            &profile.name,
+            Error::new(Code::Rejected, format!("{prefix}{why}")).with_hint(hint),
+        )
     };
-    reasons.into_iter().flatten().enumerate().map(tell).collect()
+    reasons.into_iter().flatten().enumerate().map(finding).collect()
 }
 
-/// A reason, and the line that helps if it is the one.
-type Reason = (String, String);
+/// Possible reason for a rejection, and the hint that fixes it.
+type RejectionReason = (String, Hint);
 
-/// This machine has a newer key of the profile than the store.
-fn newer_key(session: &Session<'_>, profile: &Profile) -> Option<Reason> {
+/// Returns a reason if this machine has a newer key of the profile than the store.
+fn newer_key_reason(session: &Session<'_>, profile: &Profile) -> Option<RejectionReason> {
     let note = profile.sealed.as_ref()?;
     let newer = session.newest_key(&profile.name).ok()??;
     let sealed = newer.sealed().filter(|sealed| sealed.note.id != note.id && sealed.note.since >= note.since)?;
     let why = format!("this machine holds a newer key of {}, which is not in the store", sealed.note.since);
-    Some((why, "neto rotate --recover NAME".to_owned()))
+    Some((why, Hint::profile_command(|name| format!("neto rotate --recover {name}"))))
 }
 
-fn of_clock(skew: i64) -> Reason {
-    let side = if skew > 0 { "ahead" } else { "behind" };
+fn clock_reason(skew: i64) -> RejectionReason {
+    let direction = if skew > 0 { "ahead" } else { "behind" };
     (
-        format!("this machine's clock is {} {side}, and what signs in bears its time", humanize::span(skew.abs())),
-        SET_CLOCK.to_owned(),
+        format!(
+            "this machine's clock is {} {direction}, and what signs in bears its time",
+            humanize::duration(skew.abs())
+        ),
+        set_clock_hint(),
     )
 }
 
-fn of_address() -> Reason {
+fn address_reason() -> RejectionReason {
     let why = "a 403 is said of a key that may not be used from this address, or has no role";
-    (why.to_owned(), "neto profile set-secret NAME    with a key that may sign in from here".to_owned())
+    (why.to_owned(), Hint::set_secret().remark("with a key that may sign in from here"))
 }
 
-/// Nothing else speaks for it than the time that went by.
-fn of_age(run: &Run<'_>, profile: &Profile) -> Reason {
-    let what = if profile.username.is_some() {
+/// Returns the reason that always applies: the secret was changed elsewhere since it was stored.
+fn age_reason(run: &Run<'_>, profile: &Profile) -> RejectionReason {
+    let cause = if profile.username.is_some() {
         "its password may have been changed"
     } else {
         "its key may have been regenerated or removed"
     };
     let since = profile.sealed.as_ref().map(|note| {
-        let ago = match today(run).since(note.since).map_or(0, |span| span.get_days()) {
+        let ago = match run.today().since(note.since).map_or(0, |span| span.get_days()) {
             ..1 => "today".to_owned(),
             1 => "yesterday".to_owned(),
             days => format!("{days} days ago"),
         };
         format!(" since it came, {ago} ({})", note.since)
     });
-    (format!("{what} elsewhere{}", since.unwrap_or_default()), "neto profile set-secret NAME".to_owned())
+    (format!("{cause} elsewhere{}", since.unwrap_or_default()), Hint::set_secret())
 }

@@ -1,9 +1,9 @@
-//! One thing that a check found, what mends it, and how it is told.
+//! Result of a check: its message, its fix, and how it is printed.
 
 use crate::disk;
-use crate::error::Error;
-use crate::output::humanize::count;
-use crate::output::{Cell, Checked, Column, Row, quoted};
+use crate::error::{Error, Hint};
+use crate::output::humanize::pluralize;
+use crate::output::{ChecklistItem, Column, Row, quote_for_display};
 use crate::profile::ProfileName;
 use crate::workflow::Run;
 use anstyle::{AnsiColor, Style};
@@ -12,227 +12,223 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// How something stands.
+/// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum State {
-    /// As it should.
+pub(super) enum FindingState {
+    /// The check passed.
     Ok,
-    /// Worth knowing, and neto does its work.
+    /// neto works, but the user should know this.
     Warning,
-    /// Something does not work, or is open to others.
+    /// Something does not work, or is accessible to others.
     Problem,
-    /// It was not looked at.
+    /// The check was not made.
     Skipped,
 }
 
-/// One thing that a check found. Its check is `GROUP.WORD`.
+/// Result of a check. The name of the check is `GROUP.WORD`.
 #[derive(Debug, Serialize)]
 pub(super) struct Finding {
     check: &'static str,
     profile: Option<ProfileName>,
-    pub(super) state: State,
+    pub(super) state: FindingState,
     message: String,
     fix: Option<String>,
     #[serde(skip)]
-    mend: Option<Mend>,
+    auto_fix: Option<AutoFix>,
 }
 
-/// What `--fix` may do: nothing about secrets, trust or what the store says.
+/// Repair that `--fix` makes. No repair changes secrets, trust or the store.
 #[derive(Debug)]
-pub(super) enum Mend {
-    /// Take these permission bits away.
-    Narrow(PathBuf, u32),
-    /// Remove what killed runs left.
-    Remove(Vec<PathBuf>),
-    /// Make a folder.
-    Make(PathBuf),
-    /// Keep git from taking the keys.
-    Ignore(PathBuf),
+pub(super) enum AutoFix {
+    /// Removes these permission bits.
+    RemovePermissions(PathBuf, u32),
+    /// Removes temporary files of killed runs.
+    RemoveFiles(Vec<PathBuf>),
+    /// Creates a private directory.
+    CreateDirectory(PathBuf),
+    /// Writes the `.gitignore` that excludes the keys from git.
+    WriteGitignore(PathBuf),
 }
 
-/// From so many profiles on, those that are well are counted.
-const MANY: usize = 10;
+/// Number of profiles with the same `Ok` finding from which the checklist shows them as one line.
+const MIN_GROUPED: usize = 10;
 
-/// What `--fix` is called in a line to paste.
-pub(super) const FIX: &str = "neto doctor --fix";
+/// Command that makes the repairs.
+pub(super) const FIX_COMMAND: &str = "neto doctor --fix";
 
 impl Finding {
-    fn new(check: &'static str, state: State, message: impl Into<String>) -> Self {
-        Self { check, profile: None, state, message: message.into(), fix: None, mend: None }
+    fn new(check: &'static str, state: FindingState, message: impl Into<String>) -> Self {
+        Self { check, profile: None, state, message: message.into(), fix: None, auto_fix: None }
     }
 
-    /// All is well.
-    pub(super) fn fine(check: &'static str, message: impl Into<String>) -> Self {
-        Self::new(check, State::Ok, message)
+    /// Returns the finding of a passed check.
+    pub(super) fn ok(check: &'static str, message: impl Into<String>) -> Self {
+        Self::new(check, FindingState::Ok, message)
     }
 
-    /// It was not looked at, and why.
+    /// Returns the finding of a check that was not made, with the reason.
     pub(super) fn skipped(check: &'static str, why: impl fmt::Display) -> Self {
-        Self::new(check, State::Skipped, format!("not checked: {why}"))
+        Self::new(check, FindingState::Skipped, format!("not checked: {why}"))
     }
 
-    /// Worth knowing.
+    /// Returns a warning with the message and the hint of the error.
     pub(super) fn warning(check: &'static str, error: impl Into<Error>) -> Self {
-        Self::told(check, State::Warning, &error.into())
+        Self::from_error(check, FindingState::Warning, &error.into())
     }
 
-    /// Something that does not work.
+    /// Returns a problem with the message and the hint of the error.
     pub(super) fn problem(check: &'static str, error: impl Into<Error>) -> Self {
-        Self::told(check, State::Problem, &error.into())
+        Self::from_error(check, FindingState::Problem, &error.into())
     }
 
-    fn told(check: &'static str, state: State, error: &Error) -> Self {
-        Self { fix: error.hint().map(str::to_owned), ..Self::new(check, state, error.message()) }
+    fn from_error(check: &'static str, state: FindingState, error: &Error) -> Self {
+        Self { fix: error.hint(), ..Self::new(check, state, error.message()) }
     }
 
-    /// A problem of one profile.
-    pub(super) fn problem_of(check: &'static str, profile: &ProfileName, error: impl Into<Error>) -> Self {
-        Self::problem(check, error.into().about(profile)).of(profile)
+    /// Returns a problem of one profile.
+    pub(super) fn profile_problem(check: &'static str, profile: &ProfileName, error: impl Into<Error>) -> Self {
+        Self::problem(check, error.into().about(profile)).for_profile(profile)
     }
 
-    /// The same, worth knowing.
-    pub(super) fn warning_of(check: &'static str, profile: &ProfileName, error: impl Into<Error>) -> Self {
-        Self::warning(check, error.into().about(profile)).of(profile)
+    /// Returns a warning about one profile.
+    pub(super) fn profile_warning(check: &'static str, profile: &ProfileName, error: impl Into<Error>) -> Self {
+        Self::warning(check, error.into().about(profile)).for_profile(profile)
     }
 
-    /// It is about this profile.
-    pub(super) fn of(self, profile: &ProfileName) -> Self {
+    /// Sets the profile, and removes its name from the start of the message.
+    pub(super) fn for_profile(self, profile: &ProfileName) -> Self {
         let message = self.message.strip_prefix(&format!("{profile}: ")).map(str::to_owned);
         Self { message: message.unwrap_or(self.message), profile: Some(profile.clone()), ..self }
     }
 
-    /// So many other profiles have it too.
-    pub(super) fn shared(self, others: usize) -> Self {
-        if others == 0 || !self.is_found() {
+    /// Appends the number of other profiles with this finding.
+    pub(super) fn with_other_profiles(self, others: usize) -> Self {
+        if others == 0 || !self.needs_attention() {
             return self;
         }
-        self.adding(&format!("so it is with {}", count(others, "other profile")))
+        self.with_suffix(&format!("so it is with {}", pluralize(others, "other profile")))
     }
 
-    /// With this behind what is said.
-    pub(super) fn adding(self, more: &str) -> Self {
-        Self { message: format!("{}; {more}", self.message), ..self }
+    /// Appends text to the message.
+    pub(super) fn with_suffix(self, suffix: &str) -> Self {
+        Self { message: format!("{}; {suffix}", self.message), ..self }
     }
 
-    /// With this line to paste.
-    pub(super) fn fix(self, line: impl Into<String>) -> Self {
-        Self { fix: Some(line.into()), ..self }
+    /// Sets the fix that is shown.
+    pub(super) fn with_fix(self, hint: &Hint) -> Self {
+        Self { fix: Some(hint.to_string()), ..self }
     }
 
-    /// Whether it is what another finding says.
-    pub(super) fn says_what(&self, other: &Self) -> bool {
-        self.is_found() && self.message == other.message
+    /// Returns whether both findings have the same message and need attention.
+    pub(super) fn has_same_message(&self, other: &Self) -> bool {
+        self.needs_attention() && self.message == other.message
     }
 
-    /// Unless something mends it already: out of the way with it, and neto makes another.
-    pub(super) fn replaced(self, path: &Path) -> Self {
+    /// Sets the fix to renaming the file, unless a fix is set. neto then creates a new file.
+    pub(super) fn with_replace_fix(self, path: &Path) -> Self {
         if self.fix.is_some() {
             return self;
         }
-        let path = quoted(&path.to_string_lossy());
-        self.fix(format!("mv {path} {path}.before\n(neto makes another)"))
+        let path = quote_for_display(&path.to_string_lossy());
+        self.with_fix(&Hint::command(format!("mv {path} {path}.before")).remark("neto makes another"))
     }
 
-    /// `--fix` mends it.
-    pub(super) fn mended_by(self, mend: Mend) -> Self {
-        Self { mend: Some(mend), ..self }
+    /// Sets the repair that `--fix` makes.
+    pub(super) fn with_auto_fix(self, auto_fix: AutoFix) -> Self {
+        Self { auto_fix: Some(auto_fix), ..self }
     }
 
-    /// Whether the user has something to do.
-    pub(super) fn is_found(&self) -> bool {
-        matches!(self.state, State::Warning | State::Problem)
+    /// Returns whether the finding is a warning or a problem.
+    pub(super) fn needs_attention(&self) -> bool {
+        matches!(self.state, FindingState::Warning | FindingState::Problem)
     }
 
-    /// The profile, where it has this problem.
-    pub(super) fn hindered(&self) -> Option<&ProfileName> {
-        self.profile.as_ref().filter(|_| self.state == State::Problem)
+    /// Returns the profile, if the finding is a problem.
+    pub(super) fn problem_profile(&self) -> Option<&ProfileName> {
+        self.profile.as_ref().filter(|_| self.state == FindingState::Problem)
     }
 
-    /// What `--fix` would do about it.
-    pub(super) fn mend(&self) -> Option<&Mend> {
-        self.mend.as_ref()
+    /// Returns the repair that `--fix` makes.
+    pub(super) fn auto_fix(&self) -> Option<&AutoFix> {
+        self.auto_fix.as_ref()
     }
 
-    /// What makes it one of many alike: profiles of which nothing is to be said but that all is well.
-    fn alike(&self) -> Option<(&'static str, &str)> {
-        (self.state == State::Ok && self.profile.is_some()).then_some((self.check, &self.message))
+    /// Returns the key by which `Ok` findings of profiles are grouped.
+    fn group_key(&self) -> Option<(&'static str, &str)> {
+        (self.state == FindingState::Ok && self.profile.is_some()).then_some((self.check, &self.message))
     }
 
-    /// As a line of the page for people.
-    fn checked(&self) -> Checked {
+    /// Returns the line of the checklist.
+    fn checklist_item(&self) -> ChecklistItem {
         let group = self.check.split('.').next().unwrap_or_default();
-        let (first, rest) = group.split_at(group.len().min(1));
-        let (sign, colour) = match self.state {
-            State::Ok => ('✓', AnsiColor::Green.on_default()),
-            State::Warning => ('!', AnsiColor::Yellow.on_default()),
-            State::Problem => ('✕', AnsiColor::Red.on_default()),
-            State::Skipped => ('-', Style::new().dimmed()),
+        let (initial, tail) = group.split_at(group.len().min(1));
+        let (symbol, style) = match self.state {
+            FindingState::Ok => ('✓', AnsiColor::Green.on_default()),
+            FindingState::Warning => ('!', AnsiColor::Yellow.on_default()),
+            FindingState::Problem => ('✕', AnsiColor::Red.on_default()),
+            FindingState::Skipped => ('-', Style::new().dimmed()),
         };
         let profile = self.profile.as_ref().map(|profile| format!("{profile}: ")).unwrap_or_default();
-        Checked {
-            heading: first.to_ascii_uppercase() + rest,
-            sign,
-            style: colour,
+        ChecklistItem {
+            heading: initial.to_ascii_uppercase() + tail,
+            symbol: symbol,
+            style: style,
             text: profile + &self.message,
-            line: self.fix.clone(),
+            fix: self.fix.clone(),
         }
     }
 }
 
-/// The page for people, on which many profiles that are well are one line.
-pub(super) fn page(findings: &[Finding]) -> Vec<Checked> {
-    let mut alike: BTreeMap<_, usize> = BTreeMap::new();
-    for kind in findings.iter().filter_map(Finding::alike) {
-        *alike.entry(kind).or_default() += 1;
+/// Returns the checklist. Equal `Ok` findings of at least [`MIN_GROUPED`] profiles are one line.
+pub(super) fn checklist(findings: &[Finding]) -> Vec<ChecklistItem> {
+    let mut counts: BTreeMap<_, usize> = BTreeMap::new();
+    for key in findings.iter().filter_map(Finding::group_key) {
+        *counts.entry(key).or_default() += 1;
     }
-    let mut page = Vec::new();
+    let mut items = Vec::new();
     for finding in findings {
-        match finding.alike().map(|kind| (kind, alike.get(&kind).copied().unwrap_or_default())) {
-            Some((kind, profiles @ MANY..)) => {
-                let (check, message) = kind;
-                page.push(Finding::fine(check, format!("{profiles} profiles: {message}")).checked());
-                alike.insert(kind, 0);
+        match finding.group_key().map(|key| (key, counts.get(&key).copied().unwrap_or_default())) {
+            Some((key, profiles @ MIN_GROUPED..)) => {
+                let (check, message) = key;
+                items.push(Finding::ok(check, format!("{profiles} profiles: {message}")).checklist_item());
+                counts.insert(key, 0);
             }
             Some((_, 0)) => {}
-            _ => page.push(finding.checked()),
+            _ => items.push(finding.checklist_item()),
         }
     }
-    page
+    items
 }
 
 impl Row for Finding {
     const FIELDS: &'static [&'static str] = &["check", "profile", "state", "message", "fix"];
 
-    /// None: people get a page in place of a table.
-    fn columns() -> Vec<Column> {
-        Vec::new()
-    }
-
-    fn cells(&self) -> Vec<Cell> {
+    /// Returns no columns: the checklist replaces the table.
+    fn columns() -> Vec<Column<Self>> {
         Vec::new()
     }
 }
 
-impl Mend {
-    /// Does it; what was done, as a line that does the same.
+impl AutoFix {
+    /// Makes the repair. Returns a command that has the same effect.
     pub(super) fn apply(&self, run: &Run<'_>) -> Result<String, Error> {
-        let paste = |path: &PathBuf| quoted(&path.to_string_lossy());
+        let paste = |path: &PathBuf| quote_for_display(&path.to_string_lossy());
         match self {
-            Self::Narrow(path, bits) => {
-                disk::narrow(path, *bits)?;
+            Self::RemovePermissions(path, bits) => {
+                disk::remove_permissions(path, *bits)?;
                 let bits = if bits & 0o055 == 0 { "w" } else { "rwx" };
                 Ok(format!("chmod go-{bits} {}", paste(path)))
             }
-            Self::Remove(paths) => {
+            Self::RemoveFiles(paths) => {
                 paths.iter().try_for_each(|path| disk::remove(path).map(drop))?;
                 Ok(format!("rm {}", paths.iter().map(paste).collect::<Vec<_>>().join(" ")))
             }
-            Self::Make(folder) => {
-                disk::create_private_folder(folder)?;
-                Ok(format!("mkdir {}", paste(folder)))
+            Self::CreateDirectory(directory) => {
+                disk::create_private_dir(directory)?;
+                Ok(format!("mkdir {}", paste(directory)))
             }
-            Self::Ignore(file) => {
+            Self::WriteGitignore(file) => {
                 run.context.paths.keys.protect_from_git()?;
                 Ok(format!("made {}", paste(file)))
             }

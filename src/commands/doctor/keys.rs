@@ -1,12 +1,12 @@
-//! The keys of this machine: the identity, which opens secrets, and the device key, which opens the token cache.
+//! Checks the keys of this machine: the identity decrypts secrets, and the device key decrypts cached tokens.
 
-use super::finding::{FIX, Finding, Mend};
-use super::places;
+use super::files;
+use super::finding::{AutoFix, FIX_COMMAND, Finding};
 use crate::disk;
-use crate::error::{Code, Error};
-use crate::output::quoted;
-use crate::profile::SecretPlace;
-use crate::secret::{Found, Identities, IdentityPlace, KeyError, find_program};
+use crate::error::{Code, Error, Hint};
+use crate::output::quote_for_display;
+use crate::profile::SecretLocation;
+use crate::secret::{Identities, IdentityLocation, KeyError, LoadedIdentity, find_program};
 use crate::session::read_passphrase;
 use crate::workflow::Run;
 use std::path::Path;
@@ -14,47 +14,48 @@ use std::path::Path;
 const IDENTITY: &str = "keys.identity";
 const DEVICE: &str = "keys.device";
 
-/// Looks at both keys, opens nothing.
+/// Checks both keys without decrypting secrets or tokens.
 pub(super) fn check(run: &Run<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    identity(run, &mut findings);
-    findings.push(device(run));
-    ignored(run, &mut findings);
+    check_identity(run, &mut findings);
+    findings.push(device_finding(run));
+    check_gitignore(run, &mut findings);
     findings
 }
 
-fn identity(run: &Run<'_>, findings: &mut Vec<Finding>) {
-    let place = run.context.vault.place();
-    match place.load() {
-        Ok(Found::Open(key)) => {
-            let programs = key.identities.programs();
-            let how = if programs.is_empty() {
+fn check_identity(run: &Run<'_>, findings: &mut Vec<Finding>) {
+    let location = run.context.vault.identity_location();
+    match location.load() {
+        Ok(LoadedIdentity::Plaintext(key)) => {
+            let programs = key.identities.plugin_programs();
+            let protection = if programs.is_empty() {
                 "in clear: whoever reads the file has it".to_owned()
             } else {
                 format!("held by {}", programs.join(", "))
             };
-            findings.push(Finding::fine(IDENTITY, format!("{place} ({how})")));
-            missing_programs(run, &key.identities, findings);
+            findings.push(Finding::ok(IDENTITY, format!("{location} ({protection})")));
+            check_plugin_programs(run, &key.identities, findings);
         }
-        Ok(Found::Protected(protected)) => {
-            findings.push(Finding::fine(IDENTITY, format!("{} (under a passphrase)", protected.place)));
-            passphrase_file(run, findings);
+        Ok(LoadedIdentity::Protected(protected)) => {
+            findings.push(Finding::ok(IDENTITY, format!("{} (under a passphrase)", protected.location)));
+            check_passphrase_file(run, findings);
         }
-        Err(KeyError::Missing(path)) => findings.push(missing(run, KeyError::Missing(path))),
-        Err(KeyError::Disk(error)) if matches!(place, IdentityPlace::Standard(_)) => {
-            let line = by_variable(error.path());
+        Err(KeyError::Missing(path)) => findings.push(missing_identity(run, KeyError::Missing(path))),
+        Err(KeyError::Disk(error)) if matches!(location, IdentityLocation::Standard(_)) => {
+            let hint = variable_hint(error.path());
             let is_link = error.path().is_symlink();
-            let found = places::file(IDENTITY, true, error);
-            findings.push(if is_link { found.fix(line) } else { found });
+            let finding = files::file_finding(IDENTITY, true, error);
+            findings.push(if is_link { finding.with_fix(&hint) } else { finding });
         }
         Err(error) => findings.push(Finding::problem(IDENTITY, error)),
     }
-    public_file(run, findings);
+    check_public_file(run, findings);
 }
 
-/// A new machine has none yet, and one that takes its credentials from elsewhere needs none.
-fn missing(run: &Run<'_>, error: KeyError) -> Finding {
-    let is_sealed = |secret: &SecretPlace| matches!(secret, SecretPlace::Sealed(_) | SecretPlace::Clear(_));
+/// Returns the finding for a missing identity. A new machine has none yet, and secrets outside the store need none.
+fn missing_identity(run: &Run<'_>, error: KeyError) -> Finding {
+    let is_sealed =
+        |secret: &SecretLocation| matches!(secret, SecretLocation::Sealed(_) | SecretLocation::Plaintext(_));
     let Ok(store) = run.context.store() else { return Finding::problem(IDENTITY, error) };
     let mut profiles = store.profiles.iter().filter_map(|entry| entry.profile.as_ref().ok());
     if profiles.any(|profile| is_sealed(&profile.secret)) {
@@ -62,54 +63,58 @@ fn missing(run: &Run<'_>, error: KeyError) -> Finding {
     } else if store.profiles.is_empty() && !run.context.has_netosecret() {
         Finding::warning(IDENTITY, error)
     } else {
-        Finding::fine(IDENTITY, "there is none, and no profile needs one")
+        Finding::ok(IDENTITY, "there is none, and no profile needs one")
     }
 }
 
-/// A link is taken from the variable alone, which nobody else sets.
-fn by_variable(link: &Path) -> String {
-    format!("export NETO_IDENTITY_FILE={}\n(or put the file itself there)", quoted(&link.to_string_lossy()))
+/// Returns the hint for an identity file that is a link. neto follows a link only if the variable names it.
+fn variable_hint(link: &Path) -> Hint {
+    let link = quote_for_display(&link.to_string_lossy());
+    Hint::command(format!("export NETO_IDENTITY_FILE={link}")).remark("or put the file itself there")
 }
 
-fn missing_programs(run: &Run<'_>, identities: &Identities, findings: &mut Vec<Finding>) {
-    for program in identities.programs() {
+fn check_plugin_programs(run: &Run<'_>, identities: &Identities, findings: &mut Vec<Finding>) {
+    for program in identities.plugin_programs() {
         if let Err(error) = find_program(&program, run.context.process.environment.get("PATH")) {
             let error = Error::new(Code::Secret, format!("the program that holds the identity: {error}"));
-            let error = error.with_hint("install it, or put its folder on PATH");
+            let error = error.with_hint(Hint::advice("install it, or put its folder on PATH"));
             findings.push(Finding::problem("keys.plugin", error));
         }
     }
 }
 
-fn passphrase_file(run: &Run<'_>, findings: &mut Vec<Finding>) {
+fn check_passphrase_file(run: &Run<'_>, findings: &mut Vec<Finding>) {
     let Some(path) = run.context.process.environment.get("NETO_PASSPHRASE_FILE") else { return };
     if let Err(error) = read_passphrase(&run.context.absolute(path.as_ref())) {
         findings.push(Finding::problem("keys.passphrase", error));
     }
 }
 
-/// Known from here while a passphrase protects the identity: whom secrets are sealed to.
-fn public_file(run: &Run<'_>, findings: &mut Vec<Finding>) {
-    if let Err(error) = disk::examine(&run.context.paths.keys.public_file(), places::RULES) {
-        findings.push(places::file(IDENTITY, false, error));
+/// Checks the file of the public key, which is used while the identity is protected by a passphrase.
+fn check_public_file(run: &Run<'_>, findings: &mut Vec<Finding>) {
+    if let Err(error) = disk::check_file(&run.context.paths.keys.public_file(), files::READ_RULES) {
+        findings.push(files::file_finding(IDENTITY, false, error));
     }
 }
 
-fn device(run: &Run<'_>) -> Finding {
+fn device_finding(run: &Run<'_>) -> Finding {
     let keys = &run.context.paths.keys;
     match keys.load_device() {
-        Ok(Some(_)) => Finding::fine(DEVICE, format!("{} (opens the cached tokens)", keys.device_file().display())),
-        Ok(None) => Finding::fine(DEVICE, "the device key is not there yet; it is made with the first token"),
-        Err(KeyError::Disk(error)) => places::file(DEVICE, true, error).replaced(&keys.device_file()),
+        Ok(Some(_)) => Finding::ok(DEVICE, format!("{} (opens the cached tokens)", keys.device_file().display())),
+        Ok(None) => Finding::ok(DEVICE, "the device key is not there yet; it is made with the first token"),
+        Err(KeyError::Disk(error)) => files::file_finding(DEVICE, true, error).with_replace_fix(&keys.device_file()),
         Err(error) => Finding::problem(DEVICE, error),
     }
 }
 
-/// Somebody may make a repository of the folder above at any time.
-fn ignored(run: &Run<'_>, findings: &mut Vec<Finding>) {
+/// Checks the `.gitignore` of the keys. A parent directory may become a git repository at any time.
+fn check_gitignore(run: &Run<'_>, findings: &mut Vec<Finding>) {
     let keys = &run.context.paths.keys;
-    let Some(ignore) = keys.missing_ignore().filter(|_| keys.path().is_dir()) else { return };
+    let Some(ignore) = keys.missing_gitignore().filter(|_| keys.path().is_dir()) else { return };
     let error =
         Error::new(Code::System, format!("{} is not there, which keeps git from taking keys", ignore.display()));
-    findings.push(Finding::warning("keys.ignored", error.with_hint(FIX)).mended_by(Mend::Ignore(ignore)));
+    findings.push(
+        Finding::warning("keys.ignored", error.with_hint(Hint::command(FIX_COMMAND)))
+            .with_auto_fix(AutoFix::WriteGitignore(ignore)),
+    );
 }

@@ -1,26 +1,24 @@
-//! `neto doctor`: what is wrong with this machine's neto and its profiles, a line a check, with the cure.
+//! `neto doctor`: diagnoses problems of neto on this machine and of its profiles, and suggests fixes.
 //!
-//! A file a group of checks: `places` (folders and files), `keys`, `store`, `surroundings` (variables), `network` (the
-//! servers) and `credentials` (whether they take what a profile has). `finding` is what a check finds. No check guesses:
-//! each asks the room that knows, and says what it did not look at. Nothing is asked of the user, and nothing but
-//! `--fix` and a login changes anything.
+//! Each group of checks has a file, and `finding` is the result of a check. Checks call the code that the commands use,
+//! and report what they skip. They never prompt, and only `--fix` and a login change anything.
 
 mod credentials;
+mod environment;
+mod files;
 mod finding;
 mod keys;
 mod network;
-mod places;
 mod store;
-mod surroundings;
 
-use crate::error::{Code, Error};
-use crate::output::humanize::count;
-use crate::output::{Format, Ui, Volume, checklist, render};
+use crate::error::{Code, Error, Hint};
+use crate::output::humanize::pluralize;
+use crate::output::{Format, Ui, Volume, render_checklist, render_rows};
 use crate::profile::{Profile, ProfileName};
-use crate::workflow::selection::Selected;
+use crate::workflow::selection::SelectedProfile;
 use crate::workflow::{JobsArgs, Run, SelectArgs};
 use clap::Args;
-use finding::{FIX, Finding, State, page};
+use finding::{FIX_COMMAND, Finding, FindingState, checklist};
 use std::collections::BTreeSet;
 
 /// Say what is wrong with neto on this machine, and with its profiles, each with its cure
@@ -57,28 +55,28 @@ pub(crate) struct DoctorArgs {
     output: Format,
 }
 
-/// Looks, mends where that is wanted, and tells.
+/// Runs the checks, makes the repairs with `--fix`, and prints the findings.
 pub(crate) fn run(args: &DoctorArgs, run: &Run<'_>) -> Result<(), Error> {
-    let mut findings = here(args, run)?;
-    if args.fix && mend(run, &findings) {
-        findings = here(args, run)?;
+    let mut findings = local_findings(args, run)?;
+    if args.fix && apply_fixes(run, &findings) {
+        findings = local_findings(args, run)?;
     }
     if args.offline {
         findings.push(Finding::skipped("network.connection", "--offline forbids asking the servers"));
     } else {
-        findings.extend(servers(args, run, &findings)?);
+        findings.extend(server_findings(args, run, &findings)?);
     }
-    tell(args, run.ui, findings)
+    print_findings(args, run.ui, findings)
 }
 
-/// What can be seen on this machine.
-fn here(args: &DoctorArgs, run: &Run<'_>) -> Result<Vec<Finding>, Error> {
-    // A store that cannot be read is a finding, and no reason to look at nothing else.
+/// Runs the checks that ask no server.
+fn local_findings(args: &DoctorArgs, run: &Run<'_>) -> Result<Vec<Finding>, Error> {
+    // `store` reports a store that cannot be read; the other checks still run.
     let selected = match run.context.store() {
-        Ok(_) => args.select.all_or(run)?,
+        Ok(_) => args.select.resolve_or_all(run)?,
         Err(_) => Vec::new(),
     };
-    let mut findings = places::check(run);
+    let mut findings = files::check(run);
     let paths = &run.context.paths;
     if !paths.homeless {
         findings.extend(keys::check(run));
@@ -86,67 +84,73 @@ fn here(args: &DoctorArgs, run: &Run<'_>) -> Result<Vec<Finding>, Error> {
     if !paths.homeless || paths.named_store {
         findings.extend(store::check(run, &selected));
     }
-    findings.extend(surroundings::check(run));
+    findings.extend(environment::check(run));
     Ok(findings)
 }
 
-/// Mends what can be mended; says whether there was anything.
-fn mend(run: &Run<'_>, findings: &[Finding]) -> bool {
-    let mends: Vec<_> = findings.iter().filter_map(Finding::mend).collect();
-    for mend in &mends {
-        match mend.apply(run) {
-            Ok(told) => run.ui.note(&format!("mended: {told}")),
+/// Makes the repairs. Returns whether there were any.
+fn apply_fixes(run: &Run<'_>, findings: &[Finding]) -> bool {
+    let fixes: Vec<_> = findings.iter().filter_map(Finding::auto_fix).collect();
+    for fix in &fixes {
+        match fix.apply(run) {
+            Ok(command) => run.ui.note(&format!("mended: {command}")),
             Err(error) => run.ui.warn(error.message()),
         }
     }
-    !mends.is_empty()
+    !fixes.is_empty()
 }
 
-/// What the servers of the selected profiles say. Those that neto itself would refuse to use are not asked about.
-fn servers(args: &DoctorArgs, run: &Run<'_>, found: &[Finding]) -> Result<Vec<Finding>, Error> {
+/// Checks the servers of the selected profiles. Profiles with a local problem are skipped, because neto refuses to use
+/// them.
+fn server_findings(args: &DoctorArgs, run: &Run<'_>, local: &[Finding]) -> Result<Vec<Finding>, Error> {
     let selected = match run.context.store() {
-        Ok(_) => args.select.or_chosen(run),
+        Ok(_) => args.select.resolve_or_current(run),
         Err(_) => Err(Error::new(Code::Store, "the store cannot be read")),
     };
     let selected = match selected {
         Ok(selected) => selected,
         Err(error) => {
-            let nobody = Finding::skipped("network.connection", error.message());
+            let skipped = Finding::skipped("network.connection", error.message());
             let several = run.context.store().is_ok_and(|store| !store.profiles.is_empty());
-            return Ok(vec![if several { nobody.fix("neto doctor --all") } else { nobody }]);
+            return Ok(vec![if several { skipped.with_fix(&Hint::command("neto doctor --all")) } else { skipped }]);
         }
     };
-    let hindered: BTreeSet<&ProfileName> = found.iter().filter_map(Finding::hindered).collect();
-    let sound = |one: &Selected<'_>| one.profile.is_ok() && !hindered.contains(&*one.name);
-    let (sound, hindered): (Vec<_>, Vec<_>) = selected.into_iter().partition(sound);
-    let profiles: Vec<&Profile> = sound.into_iter().filter_map(|one| one.profile.ok()).collect();
+    let refused: BTreeSet<&ProfileName> = local.iter().filter_map(Finding::problem_profile).collect();
+    let is_usable = |selected: &SelectedProfile<'_>| selected.profile.is_ok() && !refused.contains(&*selected.name);
+    let (usable, refused): (Vec<_>, Vec<_>) = selected.into_iter().partition(is_usable);
+    let profiles: Vec<&Profile> = usable.into_iter().filter_map(|selected| selected.profile.ok()).collect();
     let mut findings = Vec::new();
-    for one in hindered {
-        findings.push(Finding::skipped("network.connection", "neto itself refuses to use it").of(&one.name));
+    for selected in refused {
+        let finding = Finding::skipped("network.connection", "neto itself refuses to use it");
+        findings.push(finding.for_profile(&selected.name));
     }
-    let hushed = network::Hushed(run.watch());
-    let session = run.context.session(&hushed);
+    let reporter = network::QuietReporter(run.reporter());
+    let session = run.context.session(&reporter);
     let reached = network::check(&session, &profiles, args.jobs.jobs, &mut findings)?;
     findings.extend(credentials::check(run, &session, &reached, args)?);
-    crate::workflow::remember(run, &run.watch());
+    crate::workflow::record_first_seen(run, &run.reporter());
     Ok(findings)
 }
 
-/// Prints what was found; exit 9 where there is a problem.
-fn tell(args: &DoctorArgs, ui: &Ui, mut findings: Vec<Finding>) -> Result<(), Error> {
-    let of = |state| findings.iter().filter(|finding| finding.state == state).count();
-    let (problems, warnings) = (of(State::Problem), of(State::Warning));
-    let mendable = findings.iter().filter(|finding| finding.is_found() && finding.mend().is_some()).count();
+/// Prints the findings.
+///
+/// # Errors
+/// [`Code::Found`] (exit 9) if a finding is a problem.
+fn print_findings(args: &DoctorArgs, ui: &Ui, mut findings: Vec<Finding>) -> Result<(), Error> {
+    let count = |state| findings.iter().filter(|finding| finding.state == state).count();
+    let (problems, warnings) = (count(FindingState::Problem), count(FindingState::Warning));
+    let fixable = findings.iter().filter(|finding| finding.needs_attention() && finding.auto_fix().is_some()).count();
     if ui.volume() == Volume::Quiet {
-        findings.retain(Finding::is_found);
+        findings.retain(Finding::needs_attention);
     }
-    let (look, format) = (ui.look(), args.output);
-    ui.answer(&match format {
-        Format::Table => checklist(&page(&findings), &look),
-        format => render(&findings, format, &look),
+    let (options, format) = (ui.render_options(), args.output);
+    ui.print(&match format {
+        Format::Table => render_checklist(&checklist(&findings), &options),
+        format => render_rows(&findings, format, &options),
     })?;
     let counts = [(problems, "problem"), (warnings, "warning")];
-    let counts: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| count(*n, what)).collect();
+    let counts: Vec<String> =
+        counts.iter().filter(|(number, _)| *number > 0).map(|(number, noun)| pluralize(*number, noun)).collect();
     if problems == 0 {
         ui.note(&if warnings == 0 {
             "Nothing is wrong".to_owned()
@@ -156,5 +160,9 @@ fn tell(args: &DoctorArgs, ui: &Ui, mut findings: Vec<Finding>) -> Result<(), Er
         return Ok(());
     }
     let error = Error::new(Code::Found, format!("{} found", counts.join(" and ")));
-    Err(if mendable > 0 { error.with_hint(format!("{FIX}    mends {mendable} of them")) } else { error })
+    Err(if fixable > 0 {
+        error.with_hint(Hint::command(FIX_COMMAND).remark(format!("mends {fixable} of them")))
+    } else {
+        error
+    })
 }

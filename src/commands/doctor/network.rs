@@ -1,149 +1,154 @@
-//! The servers: whether each is reached, whether it answers as a Fusion API, and how its clock stands.
+//! Checks the servers: connection, whether the answer is one of the Fusion API, and the clock difference.
 
 use super::finding::Finding;
 use crate::commands::status::live;
-use crate::error::{Code, Error};
-use crate::fusion::{FusionError, Progress, Sight, TlsFault, roots_of_system};
-use crate::output::humanize::count;
-use crate::output::quoted;
+use crate::error::{Code, Error, Hint};
+use crate::fusion::{FusionError, ProbeResult, RequestObserver, TlsFault, count_system_roots};
+use crate::output::humanize::pluralize;
+use crate::output::quote_for_display;
 use crate::profile::Profile;
-use crate::secret::{Asker, Secret, Unanswered};
-use crate::session::{Jobs, Session, SessionError, Warning, Watcher};
-use crate::workflow::Watch;
+use crate::secret::{Prompter, PrompterError, Secret};
+use crate::session::{Jobs, Reporter, Session, SessionError, Warning};
+use crate::workflow::TerminalReporter;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 const CONNECTION: &str = "network.connection";
 const API: &str = "network.api";
 
-/// A profile whose server answers as a Fusion API does, and how.
-pub(super) struct Reached<'p> {
+/// Profile whose server answers like the Fusion API, and the result of the probe.
+pub(super) struct ReachedProfile<'p> {
     pub(super) profile: &'p Profile,
-    pub(super) sight: Sight,
+    pub(super) probe: ProbeResult,
 }
 
-/// Asks each server once, without any credential; the profiles of those that answer as they should.
+/// Probes each server once, without a credential. Returns the profiles whose server answers like the Fusion API.
 pub(super) fn check<'p>(
     session: &Session<'_>,
     profiles: &[&'p Profile],
     jobs: Jobs,
     findings: &mut Vec<Finding>,
-) -> Result<Vec<Reached<'p>>, Error> {
+) -> Result<Vec<ReachedProfile<'p>>, Error> {
     let call = live::call()?;
-    let same = |one: &Profile, other: &Profile| one.url == other.url && one.ca_file == other.ca_file;
-    let mut first: Vec<&Profile> = Vec::new();
+    let same_server = |left: &Profile, right: &Profile| left.url == right.url && left.ca_file == right.ca_file;
+    let mut servers: Vec<&Profile> = Vec::new();
     for profile in profiles {
-        if !first.iter().any(|known| same(known, profile)) {
-            first.push(profile);
+        if !servers.iter().any(|other| same_server(other, profile)) {
+            servers.push(profile);
         }
     }
-    let mut sights: Vec<Option<Sight>> = vec![None; first.len()];
-    let mut told: Vec<Vec<Finding>> = first.iter().map(|_| Vec::new()).collect();
-    let probe = async |place: usize| (place, session.probe(first[place], &call, live::PATIENCE).await);
-    session.each(0..first.len(), jobs, probe, |(place, answer)| {
-        let (own, profile) = (&mut told[place], first[place]);
+    let mut probes: Vec<Option<ProbeResult>> = vec![None; servers.len()];
+    let mut findings_by_server: Vec<Vec<Finding>> = servers.iter().map(|_| Vec::new()).collect();
+    let probe = async |index: usize| (index, session.probe(servers[index], &call, live::LIVE_TIMEOUT).await);
+    session.run_each(0..servers.len(), jobs, probe, |(index, answer)| {
+        let (findings_of_server, profile) = (&mut findings_by_server[index], servers[index]);
         match answer {
-            Ok(sight) => {
-                own.extend(clock(&sight));
-                match judge(profile, &sight) {
+            Ok(probe) => {
+                findings_of_server.extend(clock_finding(&probe));
+                match check_is_api(profile, &probe) {
                     Ok(()) => {
-                        let message = format!("{} answers in {} ms", sight.host, sight.took.as_millis());
-                        own.push(Finding::fine(CONNECTION, message));
-                        sights[place] = Some(sight);
+                        let message = format!("{} answers in {} ms", probe.host, probe.took.as_millis());
+                        findings_of_server.push(Finding::ok(CONNECTION, message));
+                        probes[index] = Some(probe);
                     }
-                    Err(error) => own.push(Finding::problem_of(API, &profile.name, error)),
+                    Err(error) => findings_of_server.push(Finding::profile_problem(API, &profile.name, error)),
                 }
             }
-            Err(error) => own.push(unreached(profile, error)),
+            Err(error) => findings_of_server.push(unreached_finding(profile, error)),
         }
         ControlFlow::Continue(())
     })?;
-    for (profile, own) in first.iter().zip(told) {
-        let others = profiles.iter().filter(|other| same(profile, other)).count() - 1;
-        findings.extend(own.into_iter().map(|finding| finding.shared(others)));
+    for (profile, findings_of_server) in servers.iter().zip(findings_by_server) {
+        let others = profiles.iter().filter(|other| same_server(profile, other)).count() - 1;
+        findings.extend(findings_of_server.into_iter().map(|finding| finding.with_other_profiles(others)));
     }
-    let sight = |profile: &Profile| sights[first.iter().position(|known| same(known, profile))?].clone();
-    let reached = |profile: &&'p Profile| Some(Reached { profile, sight: sight(profile)? });
+    let probe_of = |profile: &Profile| probes[servers.iter().position(|other| same_server(other, profile))?].clone();
+    let reached = |profile: &&'p Profile| Some(ReachedProfile { profile, probe: probe_of(profile)? });
     Ok(profiles.iter().filter_map(reached).collect())
 }
 
-fn unreached(profile: &Profile, error: SessionError) -> Finding {
-    let told = |error: Error| Finding::problem_of(CONNECTION, &profile.name, error);
+fn unreached_finding(profile: &Profile, error: SessionError) -> Finding {
+    let finding = |error: Error| Finding::profile_problem(CONNECTION, &profile.name, error);
     match error {
-        SessionError::Fusion(error @ FusionError::NotSent { .. }) => told(
+        SessionError::Fusion(error @ FusionError::NotSent { .. }) => finding(
             Error::from(error)
-                .with_hint("neto profile show NAME    is the url right, and is this machine on the network?"),
+                .with_hint(Hint::show_profile().remark("is the url right, and is this machine on the network?")),
         ),
-        SessionError::Fusion(error @ FusionError::Tls { fault: TlsFault::Authority, .. }) => {
-            told(error.into()).adding(&format!("trusted are {}", roots(profile)))
+        SessionError::Fusion(error @ FusionError::Tls { fault: TlsFault::UnknownAuthority, .. }) => {
+            finding(error.into()).with_suffix(&format!("trusted are {}", trusted_roots(profile)))
         }
-        error => told(error.into()),
+        error => finding(error.into()),
     }
 }
 
-/// Whose word is taken for the server of a profile.
-fn roots(profile: &Profile) -> String {
-    let system = format!("{} of the system", count(roots_of_system(), "root"));
+/// Describes the root certificates that are trusted for the server of a profile.
+fn trusted_roots(profile: &Profile) -> String {
+    let system = format!("{} of the system", pluralize(count_system_roots(), "root"));
     match &profile.ca_file {
         Some(file) => format!("{system} and those in {}", file.display()),
         None => system,
     }
 }
 
-fn clock(sight: &Sight) -> Option<Finding> {
-    let skew = sight.clock_skew?;
-    let side = if skew > 0 { "ahead of" } else { "behind" };
-    let message = format!("this machine's clock is {} s {side} that of {}", skew.unsigned_abs(), sight.host);
-    Some(Finding::problem("network.clock", Error::new(Code::Rejected, message).with_hint(SET_CLOCK)))
+fn clock_finding(probe: &ProbeResult) -> Option<Finding> {
+    let skew = probe.clock_skew?;
+    let direction = if skew > 0 { "ahead of" } else { "behind" };
+    let message = format!("this machine's clock is {} s {direction} that of {}", skew.unsigned_abs(), probe.host);
+    Some(Finding::problem("network.clock", Error::new(Code::Rejected, message).with_hint(set_clock_hint())))
 }
 
-/// Fails for a server that does not answer as a Fusion API does, which gets no credential.
-fn judge(profile: &Profile, sight: &Sight) -> Result<(), Error> {
-    let host = &sight.host;
+/// Fails if the answer is not one of the Fusion API. No credential is sent to such servers.
+fn check_is_api(profile: &Profile, probe: &ProbeResult) -> Result<(), Error> {
+    let host = &probe.host;
     let unusable = |message: String| Error::new(Code::Unreachable, message);
-    let answered = match sight.status {
+    let answered = match probe.status {
         status @ 300..=399 => {
-            return Err(FusionError::Redirect { host: host.clone(), status, to: sight.to.clone() }.into());
+            return Err(FusionError::Redirect { host: host.clone(), status, to: probe.redirect_to.clone() }.into());
         }
         status @ 500.. => {
             let error = unusable(format!("{host} answers with status {status}"));
-            return Err(error.with_hint("neto doctor NAME    in a while"));
+            return Err(
+                error.with_hint(Hint::profile_command(|name| format!("neto doctor {name}")).remark("in a while"))
+            );
         }
-        _ if sight.is_page => "a page of HTML",
+        _ if probe.is_html => "a page of HTML",
         404 => "status 404",
         _ => return Ok(()),
     };
     let message = format!("{host} answers with {answered}, as no Fusion API does");
-    Err(match longer_path(profile) {
-        Some((why, line)) => unusable(format!("{message}; {why}")).with_hint(line),
-        None => unusable(message).with_hint("neto profile show NAME    is the url that of a Fusion API?"),
+    Err(match url_path_reason(profile) {
+        Some((why, hint)) => unusable(format!("{message}; {why}")).with_hint(hint),
+        None => unusable(message).with_hint(Hint::show_profile().remark("is the url that of a Fusion API?")),
     })
 }
 
-/// What speaks for a wrong url where its path is not the API's own, and the line that mends it.
-pub(super) fn longer_path(profile: &Profile) -> Option<(String, String)> {
+/// Returns a reason to suspect the url, and its hint, if the url has a path before the path of the API.
+pub(super) fn url_path_reason(profile: &Profile) -> Option<(String, Hint)> {
     let path = Some(profile.url.path()).filter(|path| !path.is_empty())?;
-    let line = format!("neto profile edit NAME --url {}", quoted(profile.url.origin()));
-    Some((format!("its url has '{path}' before /api/v1"), line))
+    let origin = quote_for_display(profile.url.origin());
+    let hint = Hint::profile_command(move |name| format!("neto profile edit {name} --url {origin}"));
+    Some((format!("its url has '{path}' before /api/v1"), hint))
 }
 
-/// What mends a clock where systemd keeps it.
-pub(super) const SET_CLOCK: &str = "sudo timedatectl set-ntp true    or set the clock by hand";
+/// Returns the hint to set the clock, on a system where systemd keeps it.
+pub(super) fn set_clock_hint() -> Hint {
+    Hint::command("sudo timedatectl set-ntp true").remark("or set the clock by hand")
+}
 
-/// Hears what the pipeline tells, and answers nothing. What it warns of the doctor finds by itself.
-pub(super) struct Hushed<'a>(pub(super) Watch<'a>);
+/// Reporter that drops warnings, because the checks report the same problems. It never prompts.
+pub(super) struct QuietReporter<'a>(pub(super) TerminalReporter<'a>);
 
-impl Progress for Hushed<'_> {
-    fn asked(&self, method: &str, host: &str, path: &str, attempt: u32, status: Option<u16>, millis: u128) {
-        self.0.asked(method, host, path, attempt, status, millis);
+impl RequestObserver for QuietReporter<'_> {
+    fn request_ended(&self, method: &str, host: &str, path: &str, attempt: u32, status: Option<u16>, millis: u128) {
+        self.0.request_ended(method, host, path, attempt, status, millis);
     }
 
-    fn rests(&self, host: &str, pause: Duration) {
-        self.0.rests(host, pause);
+    fn server_paused(&self, host: &str, pause: Duration) {
+        self.0.server_paused(host, pause);
     }
 }
 
-impl Watcher for Hushed<'_> {
+impl Reporter for QuietReporter<'_> {
     fn waiting(&self, what: &str, holder: Option<u32>) {
         self.0.waiting(what, holder);
     }
@@ -155,24 +160,24 @@ impl Watcher for Hushed<'_> {
     }
 }
 
-impl Asker for Hushed<'_> {
-    fn is_nobody(&self) -> bool {
+impl Prompter for QuietReporter<'_> {
+    fn is_unavailable(&self) -> bool {
         true
     }
 
-    fn passphrase(&self, place: &str, wrong: bool) -> Result<Secret, Unanswered> {
-        ().passphrase(place, wrong)
+    fn passphrase(&self, location: &str, wrong: bool) -> Result<Secret, PrompterError> {
+        ().passphrase(location, wrong)
     }
 
-    fn told_by_plugin(&self, plugin: &str, text: &str) {
-        ().told_by_plugin(plugin, text);
+    fn plugin_message(&self, plugin: &str, text: &str) {
+        ().plugin_message(plugin, text);
     }
 
-    fn asked_by_plugin(&self, plugin: &str, prompt: &str, hidden: bool) -> Result<Secret, Unanswered> {
-        ().asked_by_plugin(plugin, prompt, hidden)
+    fn plugin_input(&self, plugin: &str, prompt: &str, hidden: bool) -> Result<Secret, PrompterError> {
+        ().plugin_input(plugin, prompt, hidden)
     }
 
-    fn decided_for_plugin(&self, plugin: &str, prompt: &str, yes: &str, no: Option<&str>) -> Result<bool, Unanswered> {
-        ().decided_for_plugin(plugin, prompt, yes, no)
+    fn plugin_confirm(&self, plugin: &str, prompt: &str, yes: &str, no: Option<&str>) -> Result<bool, PrompterError> {
+        ().plugin_confirm(plugin, prompt, yes, no)
     }
 }

@@ -1,10 +1,10 @@
-//! One program among several: started, heard on both streams, and waited for.
+//! Runs one program among several: starts it, reads both output streams, and waits for its end.
 //!
-//! Owns its life from start to end. What becomes of its words is the caller's. Only a neto that is killed itself leaves
-//! it behind; its next word to nobody ends it, as in any pipeline.
+//! The caller decides what happens to the output. Only a killed neto leaves the program running. The program then ends
+//! at its next write to the closed pipe, as in any pipeline.
 
 use super::stop::Stop;
-use crate::disk::Ending;
+use crate::platform;
 use futures_util::future::{Either, join, select};
 use std::io;
 use std::pin::pin;
@@ -14,17 +14,17 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Child;
 use tokio::time::sleep;
 
-/// How much is read at once, in bytes.
-const PIECE: usize = 8 * 1024;
+/// Size of the read buffer, in bytes.
+const CHUNK_SIZE: usize = 8 * 1024;
 
-/// How long last words may still come once the run is stopped and the program has ended.
-const GRACE: Duration = Duration::from_millis(500);
+/// Time to read remaining output after the run is stopped and the program has ended.
+const OUTPUT_GRACE: Duration = Duration::from_millis(500);
 
-/// Runs a program without input to its end, and hands on what it prints. Its output is heard to the end too, which a
-/// helper that it left behind may put off, unless the run is stopped.
+/// Runs a program without input, and forwards its output. Reads the output to its end, unless the run is stopped. A
+/// background process of the program may keep the output open after the program has ended.
 ///
 /// # Errors
-/// What the system says when it does not start.
+/// The program cannot be started.
 pub(super) async fn run(
     command: Command,
     stop: &Stop,
@@ -34,71 +34,46 @@ pub(super) async fn run(
     let mut command = tokio::process::Command::from(command);
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let heard = pin!(join(hear(stdout, output, stop), hear(stderr, errors, stop)));
-    let ended = pin!(end(&mut child, stop));
-    match select(ended, heard).await {
-        Either::Left((status, heard)) => {
-            let given_up = async {
-                stop.comes().await;
-                sleep(GRACE).await;
+    let outputs = pin!(join(forward_output(stdout, output, stop), forward_output(stderr, errors, stop)));
+    let exited = pin!(wait(&mut child, stop));
+    match select(exited, outputs).await {
+        Either::Left((status, outputs)) => {
+            let grace_over = async {
+                stop.requested().await;
+                sleep(OUTPUT_GRACE).await;
             };
-            select(heard, pin!(given_up)).await;
+            select(outputs, pin!(grace_over)).await;
             status
         }
-        Either::Right((_, ended)) => ended.await,
+        Either::Right((_, exited)) => exited.await,
     }
 }
 
-/// Hands on what comes from a stream until its end. Where nobody takes it, the stream is closed, as it would be if the
-/// program wrote to that reader itself.
-async fn hear(stream: Option<impl AsyncRead + Unpin>, mut take: impl FnMut(&[u8]) -> io::Result<()>, stop: &Stop) {
+/// Forwards a stream to its end. If `write` fails, the run is stopped and the stream is closed. The program then gets the
+/// same error as if it wrote to that reader itself.
+async fn forward_output(
+    stream: Option<impl AsyncRead + Unpin>,
+    mut write: impl FnMut(&[u8]) -> io::Result<()>,
+    stop: &Stop,
+) {
     let Some(mut stream) = stream else { return };
-    let mut piece = vec![0; PIECE];
-    while let Ok(count @ 1..) = stream.read(&mut piece).await {
-        if let Err(error) = take(&piece[..count]) {
-            return stop.now(error);
+    let mut chunk = vec![0; CHUNK_SIZE];
+    while let Ok(count @ 1..) = stream.read(&mut chunk).await {
+        if let Err(error) = write(&chunk[..count]) {
+            return stop.request(error);
         }
     }
 }
 
-/// Waits for the end of a program and hands on the signals that come meanwhile.
-pub(super) async fn end(child: &mut Child, stop: &Stop) -> io::Result<ExitStatus> {
-    let mut known = 0;
+/// Waits for the end of a program, and forwards the signals that arrive meanwhile.
+pub(super) async fn wait(child: &mut Child, stop: &Stop) -> io::Result<ExitStatus> {
+    let mut seen = 0;
     loop {
-        let signal = match select(pin!(child.wait()), pin!(stop.signal(known))).await {
+        let signal = match select(pin!(child.wait()), pin!(stop.next_signal(seen))).await {
             Either::Left((status, _)) => return status,
             Either::Right((signal, _)) => signal,
         };
-        known += 1;
-        hand_on(signal, child);
+        seen += 1;
+        platform::forward_signal(signal, child);
     }
 }
-
-/// Sends a program the signal that came to neto, unless it has got it from the terminal already: a second one would say
-/// that it should not end in order.
-#[cfg(unix)]
-fn hand_on(signal: Ending, child: &Child) {
-    use rustix::process::{Pid, Signal, kill_process};
-    let signal = match signal {
-        Ending::Interrupt if is_in_foreground() => return,
-        Ending::Interrupt => Signal::INT,
-        Ending::Terminate => Signal::TERM,
-        Ending::HangUp => Signal::HUP,
-    };
-    // No id once it has ended, so that no other process gets what is not meant for it.
-    let process = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-    if let Some(process) = process {
-        let _ = kill_process(process, signal);
-    }
-}
-
-/// Whether Ctrl-C reaches this process, and with it every program that it started.
-#[cfg(unix)]
-fn is_in_foreground() -> bool {
-    let terminal = std::fs::File::open("/dev/tty");
-    terminal.is_ok_and(|terminal| rustix::termios::tcgetpgrp(terminal) == Ok(rustix::process::getpgrp()))
-}
-
-/// No signals come here.
-#[cfg(not(unix))]
-fn hand_on(_: Ending, _: &Child) {}

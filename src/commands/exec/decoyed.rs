@@ -1,80 +1,81 @@
-//! `neto exec --decoy` of one profile: the program beside the server that stands in for its tenant.
+//! `neto exec --decoy` for one profile: runs the program and the decoy server of its tenant.
 
 use super::stop::Stop;
-use super::tied::tied;
-use super::{ExecArgs, child, code, command, not_started, program};
-use crate::decoy::{Audit, Door, Reread, Site, allow_many, serve};
+use super::tied::tie_to_parent;
+use super::{ExecArgs, child, command, exit_code, program_argv, start_error};
+use crate::decoy::{Audit, Endpoint, Listener, ReloadProfile, serve};
 use crate::error::{Code, Error};
+use crate::platform;
 use crate::profile::Profile;
 use crate::session::Session;
-use crate::workflow::{Run, Watch, decoy, remember};
+use crate::workflow::{Run, TerminalReporter, decoy, record_first_seen};
 use futures_util::future::{Either, select};
 use std::convert::Infallible;
 use std::pin::pin;
 use std::process::ExitStatus;
 use std::rc::Rc;
 
-/// Runs the program behind a decoy, and ends as it does.
+/// Runs the program with a decoy, and exits with its exit code.
 pub(super) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
-    let selected = run.sound(args.select.or_chosen(run)?, true)?;
+    let selected = run.valid_profiles(args.select.resolve_or_current(run)?, true)?;
     let [profile] = selected[..] else { return Err(Error::bug("one profile is another number of them")) };
-    args.behind.prepare(run, &[profile], "neto exec --decoy")?;
-    let audit = args.behind.audit(run)?;
-    let watch = Watch(run.ui);
-    let session = run.context.session(&watch);
+    args.decoy_args.prepare(run, &[profile], "neto exec --decoy")?;
+    let audit = args.decoy_args.open_audit(run)?;
+    let reporter = TerminalReporter(run.ui);
+    let session = run.context.session(&reporter);
     let stop = Stop::new();
-    let reread = |profile: &Profile| decoy::reread(run, profile);
-    let ended = session.block_on(async {
-        let ready = pin!(site(args, run, &session, profile, &reread, audit.clone()));
-        let served = match select(pin!(stop.comes()), ready).await {
+    let reload = |profile: &Profile| decoy::reload_profile(run, profile);
+    let status = session.block_on(async {
+        let starting = pin!(start(args, run, &session, profile, &reload, audit.clone()));
+        let decoy_server = match select(pin!(stop.requested()), starting).await {
             Either::Left(_) => return Ok(None),
-            Either::Right((served, _)) => served.map_err(|error| error.about(&profile.name))?,
+            Either::Right((decoy_server, _)) => decoy_server.map_err(|error| error.about(&profile.name))?,
         };
-        remember(run, &watch);
-        let warned = pin!(decoy::watch_over(audit.as_deref(), run));
-        beside(args, run, &served, &stop, warned).await.map(Some)
+        record_first_seen(run, &reporter);
+        let audit_warnings = pin!(decoy::monitor_audit(audit.as_deref(), run));
+        run_beside(args, run, &decoy_server, &stop, audit_warnings).await.map(Some)
     })??;
-    decoy::warn_of(audit.as_deref(), run);
-    // A signal that came while the program ran was the program's, whose end says what became of it.
+    decoy::warn_audit_failed(audit.as_deref(), run);
+    // A signal that arrived while the program ran was forwarded, and the exit code shows its effect.
     let reason = stop.reason();
-    match ended {
-        Some(status) => Err(Error::silent(Code::Exec(code(status)))),
+    match status {
+        Some(status) => Err(Error::silent(Code::Exec(exit_code(status)))),
         None => Err(reason.unwrap_or_else(|| Error::bug("a run was stopped for no reason"))),
     }
 }
 
-/// Runs the program to its end beside its server.
-async fn beside(
+/// Serves the decoy until the program ends.
+async fn run_beside(
     args: &ExecArgs,
     run: &Run<'_>,
-    served: &(Door, Site<'_>),
+    decoy_server: &(Listener, Endpoint<'_>),
     stop: &Stop,
-    warned: impl Future<Output = Infallible> + Unpin,
+    audit_warnings: impl Future<Output = Infallible> + Unpin,
 ) -> Result<ExitStatus, Error> {
-    let words = program(args, run);
-    let not_started = |error| not_started(&words[0], &error);
-    let variables = decoy::variables(run, &served.1, args.with_secret);
-    let command = tied(&command(&words, served.1.profile, &variables, run));
-    let mut child = tokio::process::Command::from(command).spawn().map_err(not_started)?;
-    // From here on, so that the program has the limits that neto was started with.
-    allow_many();
-    let ended = pin!(child::end(&mut child, stop));
-    match serve(std::slice::from_ref(served), select(ended, warned)).await {
-        Either::Left((status, _)) => status.map_err(not_started),
+    let argv = program_argv(args, run);
+    let to_error = |error| start_error(&argv[0], &error);
+    let variables = decoy::decoy_variables(run, &decoy_server.1, args.with_secret);
+    let command = tie_to_parent(&command(&argv, decoy_server.1.profile, &variables, run));
+    let mut child = tokio::process::Command::from(command).spawn().map_err(to_error)?;
+    // Raised after the start, so that the program keeps the original limit.
+    platform::raise_open_file_limit();
+    let status = pin!(child::wait(&mut child, stop));
+    match serve(std::slice::from_ref(decoy_server), select(status, audit_warnings)).await {
+        Either::Left((status, _)) => status.map_err(to_error),
         Either::Right((never, _)) => match never {},
     }
 }
 
-/// The decoy of a profile, and the door that it serves.
-pub(super) async fn site<'a>(
+/// Starts the decoy of a profile, and returns it with its listener.
+pub(super) async fn start<'a>(
     args: &ExecArgs,
     run: &Run<'_>,
     session: &'a Session<'a>,
     profile: &'a Profile,
-    reread: Reread<'a>,
+    reload: ReloadProfile<'a>,
     audit: Option<Rc<Audit>>,
-) -> Result<(Door, Site<'a>), Error> {
-    let door = decoy::open(None)?;
-    let site = args.behind.site(run, session, profile, reread, &door, audit).await?;
-    Ok((door, site))
+) -> Result<(Listener, Endpoint<'a>), Error> {
+    let listener = decoy::open_listener(None)?;
+    let endpoint = args.decoy_args.start_endpoint(run, session, profile, reload, &listener, audit).await?;
+    Ok((listener, endpoint))
 }

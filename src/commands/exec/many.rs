@@ -1,19 +1,20 @@
-//! `neto exec` of several profiles: the program once for each, so many at once.
+//! `neto exec` for several profiles: runs the program once for each, `--jobs` at a time.
 //!
-//! Each profile gets its token when its turn comes and its program after that, so that a tenant that does not answer
-//! holds up nobody, and no lock is held while a program runs.
+//! For each profile, neto first gets the token and then starts the program. A tenant that does not answer delays only
+//! its own program, and no lock is held while a program runs.
 
 use super::stop::Stop;
-use super::tied::tied;
-use super::{ExecArgs, Form, child, code, command, decoyed, not_started, signal};
-use crate::decoy::{Audit, Door, Reread, Site, serve};
-use crate::error::{Code, Error};
-use crate::output::{Lines, Speaker, Stream, json_line};
+use super::tied::tie_to_parent;
+use super::{ExecArgs, ExecFormat, child, command, decoyed, exit_code, start_error};
+use crate::decoy::{Audit, Endpoint, Listener, ReloadProfile, serve};
+use crate::error::{Code, Error, Hint};
+use crate::output::{LinePrefix, OutputStream, PrefixedLines, render_json_line};
+use crate::platform::exit_signal;
 use crate::profile::{Profile, ProfileName};
 use crate::session::Session;
-use crate::workflow::batch::InOrder;
-use crate::workflow::exported_variables::Variables;
-use crate::workflow::{Fleet, Run, Watch, decoy, remember};
+use crate::workflow::batch::ReorderBuffer;
+use crate::workflow::exported_variables::ExportedVariables;
+use crate::workflow::{Batch, Run, TerminalReporter, decoy, record_first_seen};
 use futures_util::future::{Either, select};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -23,62 +24,62 @@ use std::pin::pin;
 use std::process::{Command, ExitStatus};
 use std::rc::Rc;
 
-/// The most that is kept of one stream for `-o json`, in bytes.
-const MOST_KEPT: usize = 16 * 1024 * 1024;
+/// Maximum output that is captured of one stream for `-o json`, in bytes.
+const MAX_CAPTURED: usize = 16 * 1024 * 1024;
 
-/// What the work on every profile needs.
-struct Work<'a> {
+/// Data that the run of each profile needs.
+struct ExecWorker<'a> {
     args: &'a ExecArgs,
     run: &'a Run<'a>,
     session: &'a Session<'a>,
     stop: &'a Stop,
-    reread: Reread<'a>,
-    /// Where what goes through decoys is written down.
+    reload: ReloadProfile<'a>,
+    /// Audit log of the requests to the decoys.
     audit: Option<Rc<Audit>>,
-    /// The columns of the longest name.
-    widest: usize,
+    /// Width of the longest profile name, in columns.
+    name_width: usize,
 }
 
-/// A program that ran, and what was kept of its words.
-struct Ran {
+/// Program that has ended, with its captured output.
+struct FinishedProgram {
     status: ExitStatus,
-    stdout: Kept,
-    stderr: Kept,
+    stdout: CapturedOutput,
+    stderr: CapturedOutput,
 }
 
-/// What came of one profile; nothing where it was not begun.
-type Outcome = Option<Result<Ran, Error>>;
+/// Result of one profile; `None` if its program was not started because the run was stopped.
+type ExecOutcome = Option<Result<FinishedProgram, Error>>;
 
-/// The beginning of what a program printed on one stream.
+/// First [`MAX_CAPTURED`] bytes that a program printed on one stream.
 #[derive(Default)]
-struct Kept {
+struct CapturedOutput {
     bytes: Vec<u8>,
     truncated: bool,
 }
 
-/// One profile in JSON.
+/// JSON row of one profile.
 #[derive(Serialize)]
 struct ExecRow<'a> {
     profile: &'a ProfileName,
     shortname: Option<&'a str>,
-    /// As a shell has it: 128 + n for signal n, 126 or 127 where there is no such program; null where neto failed before.
+    /// Exit code as in a shell: 128 + n for signal n, 126 or 127 if the program cannot be run. Null if neto failed before.
     exit_code: Option<u8>,
     signal: Option<i32>,
     stdout: Cow<'a, str>,
     stderr: Cow<'a, str>,
-    /// Whether it printed more than is kept.
+    /// Whether the program printed more than is captured.
     truncated: bool,
-    /// Why no program ran.
+    /// Reason why no program ran.
     error: Option<&'a str>,
 }
 
-/// For whom the program was meant where it is missing: the profiles that come first, since what follows may be the program
-/// without its `--`.
-fn meant(args: &ExecArgs, run: &Run<'_>) -> String {
+/// Returns the selection for the hint about a missing program: the leading profile names. The arguments after them may be
+/// the program without its `--`.
+fn example_selection(args: &ExecArgs, run: &Run<'_>) -> String {
     let store = run.context.store().ok();
-    let is_there =
+    let is_profile =
         |name: &&String| store.is_some_and(|store| name.parse().is_ok_and(|name| store.entry(&name).is_some()));
-    let names: Vec<&str> = args.select.names.iter().take_while(is_there).map(String::as_str).collect();
+    let names: Vec<&str> = args.select.names.iter().take_while(is_profile).map(String::as_str).collect();
     match names[..] {
         [] if args.select.names.is_empty() => "--all".to_owned(),
         [] => "NAME".to_owned(),
@@ -90,144 +91,149 @@ fn meant(args: &ExecArgs, run: &Run<'_>) -> String {
 pub(super) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
     if args.command.is_empty() {
         return Err(Error::new(Code::Usage, "several profiles, or -o json, want a program; it stands behind --")
-            .with_hint(format!("neto exec {} -- ./report.py", meant(args, run))));
+            .with_hint(Hint::command(format!("neto exec {} -- ./report.py", example_selection(args, run)))));
     }
-    let selected = args.select.or_chosen(run)?;
-    let mut fleet = Fleet::new(run, "Running", selected.iter().map(|one| &*one.name));
-    let profiles = fleet.with_secrets(selected);
+    let selected = args.select.resolve_or_current(run)?;
+    let mut batch = Batch::new(run, "Running", selected.iter().map(|selected| &*selected.name));
+    let profiles = batch.with_secrets(selected);
     if args.decoy {
-        args.behind.prepare(run, &profiles, "neto exec --decoy")?;
+        args.decoy_args.prepare(run, &profiles, "neto exec --decoy")?;
     } else if args.with_secret {
         run.unlock(profiles.iter().copied())?;
     }
-    let audit = args.behind.audit(run)?;
-    let watch = Watch(run.ui);
-    let session = run.context.session(&watch);
+    let audit = args.decoy_args.open_audit(run)?;
+    let reporter = TerminalReporter(run.ui);
+    let session = run.context.session(&reporter);
     let stop = Stop::new();
-    let reread = |profile: &Profile| decoy::reread(run, profile);
-    let widest = profiles.iter().map(|profile| profile.name.as_str().len()).max().unwrap_or(0);
-    let work = Work { args, run, session: &session, stop: &stop, reread: &reread, audit, widest };
-    let mut rows = InOrder::new();
-    let one = async |(place, profile)| (place, profile, work.one(place, profile).await);
-    session.each(profiles.into_iter().enumerate(), args.jobs.jobs, one, |(place, profile, outcome)| {
-        if args.output == Form::Json {
-            work.print(rows.put(place, row(profile, outcome.as_ref())));
+    let reload = |profile: &Profile| decoy::reload_profile(run, profile);
+    let name_width = profiles.iter().map(|profile| profile.name.as_str().len()).max().unwrap_or(0);
+    let worker = ExecWorker { args, run, session: &session, stop: &stop, reload: &reload, audit, name_width };
+    let mut rows = ReorderBuffer::new();
+    let run_one = async |(index, profile)| (index, profile, worker.run_profile(index, profile).await);
+    session.run_each(profiles.into_iter().enumerate(), args.jobs.jobs, run_one, |(index, profile, outcome)| {
+        if args.output == ExecFormat::Json {
+            worker.print_rows(rows.push(index, exec_row(profile, outcome.as_ref())));
         }
-        match work.verdict(outcome) {
+        match worker.result(outcome) {
             Some(Err(error)) => {
                 let code = error.code();
-                if fleet.failed(&profile.name, error).is_break() {
-                    stop.now(Error::silent(code));
+                if batch.failed(&profile.name, error).is_break() {
+                    stop.request(Error::silent(code));
                 }
             }
-            Some(Ok(())) => fleet.step(),
+            Some(Ok(())) => batch.step_done(),
             None => {}
         }
-        // Once the run is stopped nothing more is begun; what was begun comes to its end.
+        // A stopped run starts no further program, but waits for the running ones.
         ControlFlow::Continue(())
     })?;
-    work.print(rows.rest());
-    decoy::warn_of(work.audit.as_deref(), run);
+    worker.print_rows(rows.into_remaining());
+    decoy::warn_audit_failed(worker.audit.as_deref(), run);
     if let Some(reason) = stop.reason() {
-        fleet.stop(reason);
+        batch.stop(reason);
     }
-    remember(run, &watch);
-    fleet.end_with(|failed| Some(format!("neto exec {} -- ...    for those alone", failed?)))
+    record_first_seen(run, &reporter);
+    batch.finish_with(|failed| Some(Hint::command(format!("neto exec {} -- ...", failed?)).remark("for those alone")))
 }
 
-impl Work<'_> {
-    /// Gets a profile's token, then runs its program.
-    async fn one(&self, place: usize, profile: &Profile) -> Outcome {
-        let (command, served) = match select(pin!(self.stop.comes()), pin!(self.ready(profile))).await {
-            Either::Left(_) => return None,
-            Either::Right((Ok(ready), _)) => ready,
-            Either::Right((Err(error), _)) => return Some(Err(error)),
-        };
+impl ExecWorker<'_> {
+    /// Gets the token of a profile, and then runs its program.
+    async fn run_profile(&self, index: usize, profile: &Profile) -> ExecOutcome {
+        let (command, decoy_server) =
+            match select(pin!(self.stop.requested()), pin!(self.prepare_program(profile))).await {
+                Either::Left(_) => return None,
+                Either::Right((Ok(ready), _)) => ready,
+                Either::Right((Err(error), _)) => return Some(Err(error)),
+            };
         let running = async {
             match self.args.output {
-                Form::Text => self.aloud(command, place, profile).await,
-                Form::Json => self.kept(command).await,
+                ExecFormat::Text => self.run_prefixed(command, index, profile).await,
+                ExecFormat::Json => self.run_captured(command).await,
             }
         };
-        let ran = match served {
-            Some(served) => serve(&[served], running).await,
+        let result = match decoy_server {
+            Some(decoy_server) => serve(&[decoy_server], running).await,
             None => running.await,
         };
-        Some(ran.map_err(|error| not_started(&self.args.command[0], &error)))
+        Some(result.map_err(|error| start_error(&self.args.command[0], &error)))
     }
 
-    /// The program with its environment, and its decoy where it is to have one.
-    async fn ready<'p>(&'p self, profile: &'p Profile) -> Result<(Command, Option<(Door, Site<'p>)>), Error> {
+    /// Returns the program with its environment, and its decoy with `--decoy`.
+    async fn prepare_program<'p>(
+        &'p self,
+        profile: &'p Profile,
+    ) -> Result<(Command, Option<(Listener, Endpoint<'p>)>), Error> {
         let Self { args, run, session, .. } = self;
         if args.decoy {
-            let served = decoyed::site(args, run, session, profile, self.reread, self.audit.clone()).await?;
-            let variables = decoy::variables(run, &served.1, args.with_secret);
-            let command = tied(&command(&args.command, profile, &variables, run));
-            return Ok((command, Some(served)));
+            let decoy_server = decoyed::start(args, run, session, profile, self.reload, self.audit.clone()).await?;
+            let variables = decoy::decoy_variables(run, &decoy_server.1, args.with_secret);
+            let command = tie_to_parent(&command(&args.command, profile, &variables, run));
+            return Ok((command, Some(decoy_server)));
         }
-        let want = args.want.want(false, false);
-        let variables = Variables::obtained(run, session, profile, want, args.with_secret).await?;
+        let token_request = args.token_args.token_request(false, false);
+        let variables = ExportedVariables::obtain(run, session, profile, token_request, args.with_secret).await?;
         Ok((command(&args.command, profile, &variables, run), None))
     }
 
-    /// Runs a program whose lines are printed as they come.
-    async fn aloud(&self, command: Command, place: usize, profile: &Profile) -> io::Result<Ran> {
-        let speaker = Speaker { name: profile.name.as_str(), place, widest: self.widest };
-        let lines = |stream| Lines::new(self.run.ui, stream, speaker);
-        let (mut output, mut errors) = (lines(Stream::Out), lines(Stream::Err));
-        let status = child::run(command, self.stop, |bytes| output.take(bytes), |bytes| errors.take(bytes)).await?;
-        if let Err(error) = output.end().and(errors.end()) {
-            self.stop.now(error);
+    /// Runs a program, and prints its lines with the profile name as they arrive.
+    async fn run_prefixed(&self, command: Command, index: usize, profile: &Profile) -> io::Result<FinishedProgram> {
+        let prefix = LinePrefix { name: profile.name.as_str(), index: index, width: self.name_width };
+        let lines = |stream| PrefixedLines::new(self.run.ui, stream, prefix);
+        let (mut output, mut errors) = (lines(OutputStream::Out), lines(OutputStream::Err));
+        let status = child::run(command, self.stop, |bytes| output.write(bytes), |bytes| errors.write(bytes)).await?;
+        if let Err(error) = output.finish().and(errors.finish()) {
+            self.stop.request(error);
         }
-        Ok(Ran { status, stdout: Kept::default(), stderr: Kept::default() })
+        Ok(FinishedProgram { status, stdout: CapturedOutput::default(), stderr: CapturedOutput::default() })
     }
 
-    /// Runs a program whose words are kept.
-    async fn kept(&self, command: Command) -> io::Result<Ran> {
-        let (mut stdout, mut stderr) = (Kept::default(), Kept::default());
-        let status = child::run(command, self.stop, |bytes| stdout.take(bytes), |bytes| stderr.take(bytes)).await?;
-        Ok(Ran { status, stdout, stderr })
+    /// Runs a program, and captures its output.
+    async fn run_captured(&self, command: Command) -> io::Result<FinishedProgram> {
+        let (mut stdout, mut stderr) = (CapturedOutput::default(), CapturedOutput::default());
+        let status = child::run(command, self.stop, |bytes| stdout.push(bytes), |bytes| stderr.push(bytes)).await?;
+        Ok(FinishedProgram { status, stdout, stderr })
     }
 
-    /// Whether a profile failed; nothing where it was not begun, or what stopped the run ended its program.
-    fn verdict(&self, outcome: Outcome) -> Option<Result<(), Error>> {
+    /// Returns whether a profile failed. Returns `None` if its program was not started, or was ended by a signal after
+    /// the run was stopped.
+    fn result(&self, outcome: ExecOutcome) -> Option<Result<(), Error>> {
         match outcome? {
-            Ok(ran) if signal(ran.status).is_some() && self.stop.is_here() => None,
-            outcome => Some(outcome.and_then(|ran| check(ran.status))),
+            Ok(ran) if exit_signal(ran.status).is_some() && self.stop.is_requested() => None,
+            outcome => Some(outcome.and_then(|ran| check_status(ran.status))),
         }
     }
 
-    fn print(&self, rows: impl IntoIterator<Item = Option<String>>) {
+    fn print_rows(&self, rows: impl IntoIterator<Item = Option<String>>) {
         for row in rows.into_iter().flatten() {
-            if let Err(error) = self.run.ui.answer(&row) {
-                return self.stop.now(error);
+            if let Err(error) = self.run.ui.print(&row) {
+                return self.stop.request(error);
             }
         }
     }
 }
 
-impl Kept {
+impl CapturedOutput {
     #[allow(clippy::unnecessary_wraps, reason = "what takes a program's words may fail")]
-    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let room = MOST_KEPT - self.bytes.len();
-        self.truncated |= bytes.len() > room;
-        self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let space = MAX_CAPTURED - self.bytes.len();
+        self.truncated |= bytes.len() > space;
+        self.bytes.extend_from_slice(&bytes[..bytes.len().min(space)]);
         Ok(())
     }
 }
 
-/// A program that fails fails its profile.
-fn check(status: ExitStatus) -> Result<(), Error> {
-    let what = match (code(status), signal(status)) {
+/// Fails for a program that did not succeed.
+fn check_status(status: ExitStatus) -> Result<(), Error> {
+    let message = match (exit_code(status), exit_signal(status)) {
         (0, _) => return Ok(()),
         (_, Some(signal)) => format!("ended by signal {signal}"),
         (code, None) => format!("exit {code}"),
     };
-    Err(Error::new(Code::Exec(code(status)), what))
+    Err(Error::new(Code::Exec(exit_code(status)), message))
 }
 
-/// The line of a profile; nothing for one that was not begun.
-fn row(profile: &Profile, outcome: Option<&Result<Ran, Error>>) -> Option<String> {
+/// Returns the JSON line of a profile; `None` if its program was not started.
+fn exec_row(profile: &Profile, outcome: Option<&Result<FinishedProgram, Error>>) -> Option<String> {
     let mut row = ExecRow {
         profile: &profile.name,
         shortname: profile.shortname.as_deref(),
@@ -240,7 +246,7 @@ fn row(profile: &Profile, outcome: Option<&Result<Ran, Error>>) -> Option<String
     };
     match outcome? {
         Ok(ran) => {
-            (row.exit_code, row.signal) = (Some(code(ran.status)), signal(ran.status));
+            (row.exit_code, row.signal) = (Some(exit_code(ran.status)), exit_signal(ran.status));
             row.stdout = String::from_utf8_lossy(&ran.stdout.bytes);
             row.stderr = String::from_utf8_lossy(&ran.stderr.bytes);
             row.truncated = ran.stdout.truncated || ran.stderr.truncated;
@@ -252,7 +258,7 @@ fn row(profile: &Profile, outcome: Option<&Result<Ran, Error>>) -> Option<String
             }
         }
     }
-    Some(json_line(&row))
+    Some(render_json_line(&row))
 }
 
 #[cfg(test)]
@@ -261,13 +267,13 @@ mod tests {
 
     #[test]
     fn of_a_stream_so_much_is_kept_and_no_more() {
-        let mut kept = Kept::default();
-        kept.take(&vec![b'x'; MOST_KEPT - 1]).unwrap();
-        kept.take(b"y").unwrap();
-        assert!(!kept.truncated && kept.bytes.len() == MOST_KEPT);
-        kept.take(b"").unwrap();
+        let mut kept = CapturedOutput::default();
+        kept.push(&vec![b'x'; MAX_CAPTURED - 1]).unwrap();
+        kept.push(b"y").unwrap();
+        assert!(!kept.truncated && kept.bytes.len() == MAX_CAPTURED);
+        kept.push(b"").unwrap();
         assert!(!kept.truncated);
-        kept.take(b"z").unwrap();
-        assert!(kept.truncated && kept.bytes.len() == MOST_KEPT && kept.bytes.ends_with(b"xy"));
+        kept.push(b"z").unwrap();
+        assert!(kept.truncated && kept.bytes.len() == MAX_CAPTURED && kept.bytes.ends_with(b"xy"));
     }
 }

@@ -1,4 +1,5 @@
-//! `neto exec`: a program with the environment of a profile, in place of this process; of several, once for each.
+//! `neto exec`: replaces this process with a program that has the environment of a profile. For several profiles, runs
+//! the program once for each.
 
 mod child;
 mod decoyed;
@@ -7,17 +8,18 @@ mod stop;
 mod tied;
 
 use crate::context::ContextError;
-use crate::error::{Code, Error};
-use crate::profile::{ChoiceError, Origin, Profile, SecretPlace};
+use crate::error::{Code, Error, Hint};
+use crate::platform;
+use crate::profile::{Profile, ProfileOrigin, ResolveError, SecretLocation};
 use crate::workflow::decoy::DecoyArgs;
-use crate::workflow::exported_variables::{Variables, kept_from_children};
-use crate::workflow::{JobsArgs, Run, SelectArgs, WantArgs, Watch};
+use crate::workflow::exported_variables::{ExportedVariables, hidden_from_children};
+use crate::workflow::{JobsArgs, Run, SelectArgs, TerminalReporter, TokenRequestArgs};
 use clap::{Args, ValueEnum};
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
 use std::process::{Command, ExitStatus};
 
-/// The status when neto itself fails before the program starts, as `env` and `nohup` have it.
+/// Exit code if neto fails before the program starts, as for `env` and `nohup`.
 pub(crate) const OWN_FAILURE: u8 = 125;
 
 pub(crate) use tied::{TiedArgs, run as run_tied};
@@ -49,7 +51,7 @@ pub(crate) struct ExecArgs {
     #[command(flatten)]
     select: SelectArgs,
     #[command(flatten)]
-    want: WantArgs,
+    token_args: TokenRequestArgs,
     /// Also the credential: NETO_APPKEY, NETO_SHARED_SECRET, NETOSECRET
     #[arg(long)]
     with_secret: bool,
@@ -60,67 +62,69 @@ pub(crate) struct ExecArgs {
     #[command(flatten)]
     jobs: JobsArgs,
     /// How to print what the programs print
-    #[arg(short, long, value_enum, default_value_t = Form::Text)]
-    output: Form,
+    #[arg(short, long, value_enum, default_value_t = ExecFormat::Text)]
+    output: ExecFormat,
     /// The program and its arguments; without it $SHELL
     #[arg(last = true, value_name = "CMD")]
     command: Vec<OsString>,
     #[command(flatten)]
-    behind: DecoyArgs,
+    decoy_args: DecoyArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
+enum ExecFormat {
     /// As it comes; of several profiles each line with the name before it
     Text,
     /// An object for each profile, on a line of its own
     Json,
 }
 
-/// Becomes the program, and returns only when that fails; or runs it for each of several profiles.
+/// Replaces this process with the program, or runs the program for each of several profiles. For one profile, returns
+/// only on failure.
 pub(crate) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
-    if !args.decoy && !args.behind.is_empty() {
+    if !args.decoy && !args.decoy_args.is_empty() {
         return Err(Error::new(
             Code::Usage,
             "--read-only, --allow-keys, --audit and --yes are for what stands behind --decoy",
         )
-        .with_hint("the same line with --decoy"));
+        .with_hint(Hint::advice("the same line with --decoy")));
     }
-    if args.select.means_several() || args.output == Form::Json {
+    if args.select.can_select_several() || args.output == ExecFormat::Json {
         return many::run(args, run);
     }
     if args.decoy {
         return decoyed::run(args, run);
     }
-    let chosen = run.context.chosen(args.select.one()).map_err(|error| not_chosen(args, error))?;
-    let profile = &chosen.profile;
-    let watch = Watch(run.ui);
-    let want = args.want.want(false, false);
-    let sign_in = crate::workflow::sign_in(run, &watch, profile, want, args.with_secret)?;
-    let access = crate::workflow::access(run, &watch, chosen.declared(), want)?;
-    let variables = Variables::of(run, profile, &access, sign_in.as_ref());
-    let words = program(args, run);
-    if args.command.is_empty() && run.ui.can_ask() {
+    let resolved = run.context.resolve_profile(args.select.first_name()).map_err(|error| resolve_error(args, error))?;
+    let profile = &resolved.profile;
+    let reporter = TerminalReporter(run.ui);
+    let token_request = args.token_args.token_request(false, false);
+    let login = crate::workflow::requested_login(run, &reporter, profile, token_request, args.with_secret)?;
+    let token = crate::workflow::obtain_token(run, &reporter, resolved.loaded(), token_request)?;
+    let variables = ExportedVariables::from_token(run, profile, &token, login.as_ref());
+    let argv = program_argv(args, run);
+    if args.command.is_empty() && run.ui.can_prompt() {
         run.ui.note(&format!("A shell with the environment of '{}'; exit leaves it", profile.name));
     }
-    match replace(command(&words, profile, &variables, run)) {
-        Outcome::Ended(status) => Err(Error::silent(Code::Exec(code(status)))),
-        Outcome::NotStarted(error) => Err(not_started(&words[0], &error)),
+    match platform::replace_process(command(&argv, profile, &variables, run)) {
+        Ok(status) => Err(Error::silent(Code::Exec(exit_code(status)))),
+        Err(error) => Err(start_error(&argv[0], &error)),
     }
 }
 
-/// Who forgets `--` names a program where a profile is wanted.
-fn not_chosen(args: &ExecArgs, error: ContextError) -> Error {
-    let is_other = matches!(&error, ContextError::Choice(ChoiceError::Unknown { origin: Origin::Argument, near, empty: false, .. })
-        if near.is_empty());
+/// Adds a hint about a missing `--`: the unknown profile name may be a program.
+fn resolve_error(args: &ExecArgs, error: ContextError) -> Error {
+    let is_unknown = matches!(&error, ContextError::Choice(ResolveError::Unknown { origin: ProfileOrigin::Argument, similar, is_store_empty: false, .. })
+        if similar.is_empty());
     let error = Error::from(error);
-    if is_other && args.command.is_empty() {
-        return error.with_hint("neto profile list    a program stands behind --: neto exec -- PROGRAM");
+    if is_unknown && args.command.is_empty() {
+        return error
+            .with_hint(Hint::command("neto profile list").remark("a program stands behind --: neto exec -- PROGRAM"));
     }
     error
 }
 
-fn program(args: &ExecArgs, run: &Run<'_>) -> Vec<OsString> {
+fn program_argv(args: &ExecArgs, run: &Run<'_>) -> Vec<OsString> {
     if args.command.is_empty() {
         let shell =
             run.context.process.environment.get("SHELL").map_or_else(|| OsString::from("/bin/sh"), OsString::from);
@@ -129,63 +133,34 @@ fn program(args: &ExecArgs, run: &Run<'_>) -> Vec<OsString> {
     args.command.clone()
 }
 
-/// The program with the environment of a profile.
-fn command(words: &[OsString], profile: &Profile, variables: &Variables, run: &Run<'_>) -> Command {
-    let mut command = Command::new(&words[0]);
-    command.args(&words[1..]);
-    for name in kept_from_children(&run.context.process.environment) {
-        // Under the profile `env`, what the profile is made of stays.
+/// Returns the program with the environment of a profile.
+fn command(argv: &[OsString], profile: &Profile, variables: &ExportedVariables, run: &Run<'_>) -> Command {
+    let mut command = Command::new(&argv[0]);
+    command.args(&argv[1..]);
+    for name in hidden_from_children(&run.context.process.environment) {
+        // The profile `env` keeps NETOSECRET, from which it is made.
         if !(profile.name.is_env() && name == "NETOSECRET") {
             command.env_remove(name);
         }
     }
-    if let (SecretPlace::Env(name), false) = (&profile.secret, profile.name.is_env()) {
+    if let (SecretLocation::Env(name), false) = (&profile.secret, profile.name.is_env()) {
         command.env_remove(name);
     }
     command.envs(variables.set.iter().map(|(name, value)| (name, value)));
     command
 }
 
-/// Why there is no program.
-fn not_started(program: &OsStr, error: &io::Error) -> Error {
+/// Returns the error for a program that cannot be started.
+fn start_error(program: &OsStr, error: &io::Error) -> Error {
     let name = program.to_string_lossy();
     match error.kind() {
         ErrorKind::NotFound => Error::new(Code::Exec(127), format!("{name} is not found")),
-        _ => Error::new(Code::Exec(126), format!("{name} cannot be run: {}", crate::disk::plain(error))),
+        _ => Error::new(Code::Exec(126), format!("{name} cannot be run: {}", crate::disk::os_message(error))),
     }
 }
 
-/// The code as a shell sees it: 128 + n for a program that signal n ended.
-fn code(status: ExitStatus) -> u8 {
-    let code = status.code().or_else(|| Some(128 + signal(status)?));
+/// Returns the exit code as in a shell: 128 + n for a program that signal n ended.
+fn exit_code(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| Some(128 + platform::exit_signal(status)?));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
-}
-
-/// The signal that ended it, if one did.
-fn signal(status: ExitStatus) -> Option<i32> {
-    #[cfg(unix)]
-    return std::os::unix::process::ExitStatusExt::signal(&status);
-    #[cfg(not(unix))]
-    None
-}
-
-/// What comes back when a program does not take the place of this process.
-enum Outcome {
-    /// It ran and ended with this status, where a system cannot replace a process.
-    #[cfg_attr(unix, allow(dead_code, reason = "on Unix the program takes the place of neto"))]
-    Ended(ExitStatus),
-    /// It did not start.
-    NotStarted(io::Error),
-}
-
-/// On Unix the program takes the place of this process, so that there is no parent that could die before it.
-#[cfg(unix)]
-fn replace(mut command: Command) -> Outcome {
-    use std::os::unix::process::CommandExt as _;
-    Outcome::NotStarted(command.exec())
-}
-
-#[cfg(not(unix))]
-fn replace(mut command: Command) -> Outcome {
-    command.status().map_or_else(Outcome::NotStarted, Outcome::Ended)
 }

@@ -1,68 +1,68 @@
-//! What ends the work on several profiles before its time: a signal, or that there is nobody to go on for.
+//! Stops a run early: after a signal, or if the output cannot be written.
 
-use crate::disk::{self, Ending, Held};
+use crate::disk::{self, SignalHold, TerminationSignal};
 use crate::error::{Code, Error};
 use std::cell::RefCell;
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// How often a signal is looked for.
+/// Interval of the check for signals.
 const TICK: Duration = Duration::from_millis(20);
 
-/// Whether, and why, nothing more is begun. While it lives, no signal ends neto by itself.
+/// Stop state of a run, with the reason. While this value exists, termination signals are held and do not end neto.
 pub(super) struct Stop {
-    held: Held,
-    signals: RefCell<Vec<Ending>>,
-    other: RefCell<Option<Error>>,
+    signal_hold: SignalHold,
+    signals: RefCell<Vec<TerminationSignal>>,
+    other_reason: RefCell<Option<Error>>,
 }
 
 impl Stop {
-    /// No reason so far.
+    /// Holds the termination signals, without a reason to stop.
     pub(super) fn new() -> Self {
-        Self { held: disk::hold(), signals: RefCell::default(), other: RefCell::default() }
+        Self { signal_hold: disk::hold_signals(), signals: RefCell::default(), other_reason: RefCell::default() }
     }
 
-    /// There is a reason that is no signal, such as an answer that nobody reads.
-    pub(super) fn now(&self, reason: impl Into<Error>) {
-        self.other.replace(Some(reason.into()));
+    /// Stops the run for a reason other than a signal, such as output that nobody reads.
+    pub(super) fn request(&self, reason: impl Into<Error>) {
+        self.other_reason.replace(Some(reason.into()));
     }
 
-    /// Waits until there is a reason.
-    pub(super) async fn comes(&self) {
-        while !self.is_here() {
+    /// Waits until the run is to stop.
+    pub(super) async fn requested(&self) {
+        while !self.is_requested() {
             sleep(TICK).await;
         }
     }
 
-    /// Waits for a signal; `known` came before.
-    pub(super) async fn signal(&self, known: usize) -> Ending {
+    /// Waits for the next signal after the first `seen` ones.
+    pub(super) async fn next_signal(&self, seen: usize) -> TerminationSignal {
         loop {
-            self.look();
-            if let Some(ending) = self.signals.borrow().get(known) {
-                return *ending;
+            self.collect_signals();
+            if let Some(signal) = self.signals.borrow().get(seen) {
+                return *signal;
             }
             sleep(TICK).await;
         }
     }
 
-    /// The reason as neto ends with it.
+    /// Returns the error with which neto exits. A signal takes precedence over other reasons.
     pub(super) fn reason(self) -> Option<Error> {
-        self.look();
+        self.collect_signals();
         match self.signals.borrow().first() {
-            Some(Ending::Interrupt) => Some(Error::silent(Code::Interrupted)),
-            Some(Ending::Terminate) => Some(Error::silent(Code::Terminated)),
-            Some(Ending::HangUp) => Some(Error::silent(Code::Exec(129))),
-            None => self.other.take(),
+            Some(TerminationSignal::Interrupt) => Some(Error::silent(Code::Interrupted)),
+            Some(TerminationSignal::Terminate) => Some(Error::silent(Code::Terminated)),
+            Some(TerminationSignal::HangUp) => Some(Error::silent(Code::Exec(129))),
+            None => self.other_reason.take(),
         }
     }
 
-    fn look(&self) {
-        self.signals.borrow_mut().extend(self.held.take());
+    fn collect_signals(&self) {
+        self.signals.borrow_mut().extend(self.signal_hold.take_pending());
     }
 
-    /// Whether there is a reason.
-    pub(super) fn is_here(&self) -> bool {
-        self.look();
-        self.other.borrow().is_some() || !self.signals.borrow().is_empty()
+    /// Returns whether the run is to stop.
+    pub(super) fn is_requested(&self) -> bool {
+        self.collect_signals();
+        self.other_reason.borrow().is_some() || !self.signals.borrow().is_empty()
     }
 }

@@ -1,13 +1,14 @@
-//! A program that ends with the neto that started it, however that ends.
+//! Ties a program to neto: the program ends when neto ends, even if neto is killed.
 //!
-//! A process can be told of its parent's death only if it asks for it itself, between its start and the program that it
-//! becomes. So neto starts itself, which asks and then becomes the program.
+//! On Linux a process must itself request a signal for the death of its parent. So neto starts itself again; the new
+//! process makes this request and then executes the program.
 
-use super::{Outcome, code, not_started, replace};
+use super::{exit_code, start_error};
 use crate::error::{Code, Error};
+use crate::platform;
 use crate::workflow::Run;
 use clap::Args;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::process::Command;
 
 /// Become a program that ends with its parent (not for people)
@@ -20,10 +21,10 @@ pub(crate) struct TiedArgs {
     command: Vec<OsString>,
 }
 
-/// The same program with the same environment, tied to this process. Elsewhere than on Linux no process is told of its
-/// parent's death, and it is the program as it was.
-pub(super) fn tied(command: &Command) -> Command {
-    let mut tied = beginning(command.get_program());
+/// Returns the command with the same program and environment, tied to this process. Only Linux has a signal for the
+/// death of the parent; on other systems the command is unchanged.
+pub(super) fn tie_to_parent(command: &Command) -> Command {
+    let mut tied = platform::tied_command(command.get_program());
     tied.args(command.get_args());
     for (name, value) in command.get_envs() {
         match value {
@@ -34,37 +35,16 @@ pub(super) fn tied(command: &Command) -> Command {
     tied
 }
 
-/// Neto itself, which is to become the program.
-#[cfg(target_os = "linux")]
-fn beginning(program: &OsStr) -> Command {
-    use std::os::unix::process::CommandExt as _;
-    let mut tied = Command::new("/proc/self/exe");
-    tied.arg0("neto").args(["__tied", &std::process::id().to_string(), "--"]).arg(program);
-    tied
-}
-
-#[cfg(not(target_os = "linux"))]
-fn beginning(program: &OsStr) -> Command {
-    Command::new(program)
-}
-
-/// Becomes the program.
+/// Ties this process to its parent, and executes the program in its place.
 pub(crate) fn run(args: &TiedArgs, _run: &Run<'_>) -> Result<(), Error> {
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::process::{Signal, getppid, set_parent_process_death_signal};
-        // An interactive shell ignores SIGTERM; of SIGHUP it tells its jobs too.
-        let asked = set_parent_process_death_signal(Some(Signal::HUP));
-        asked.map_err(|error| Error::new(Code::Exec(super::OWN_FAILURE), error.to_string()))?;
-        // It may have ended before anybody asked.
-        if getppid().is_none_or(|parent| parent.as_raw_nonzero().get().cast_unsigned() != args.parent) {
-            return Err(Error::silent(Code::Terminated));
-        }
+    let is_parent_alive = platform::die_with_parent(args.parent);
+    if !is_parent_alive.map_err(|error| Error::new(Code::Exec(super::OWN_FAILURE), error.to_string()))? {
+        return Err(Error::silent(Code::Terminated));
     }
     let mut command = Command::new(&args.command[0]);
     command.args(&args.command[1..]);
-    match replace(command) {
-        Outcome::Ended(status) => Err(Error::silent(Code::Exec(code(status)))),
-        Outcome::NotStarted(error) => Err(not_started(&args.command[0], &error)),
+    match platform::replace_process(command) {
+        Ok(status) => Err(Error::silent(Code::Exec(exit_code(status)))),
+        Err(error) => Err(start_error(&args.command[0], &error)),
     }
 }

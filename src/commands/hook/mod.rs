@@ -1,22 +1,21 @@
-//! `neto hook`: what a shell's rc file takes in, so that `neto use` switches that shell and a prompt finds no stale
-//! variables.
+//! `neto hook`: shell code for an rc file. With it, `neto use` switches one shell, and stale variables are unset before
+//! each prompt.
 //!
-//! The texts lie beside this file. They hold no data: what they evaluate later comes from this binary, quoted, by
-//! `here`, and only for a call that asks for it.
+//! The scripts are files of this directory and hold no data. They evaluate only quoted text from `shell_state`.
 
 mod outdated;
 mod switch;
 
-pub(super) use outdated::outdated;
-pub(super) use switch::{of_this_shell, switch};
+pub(super) use outdated::drop_outdated_export;
+pub(super) use switch::{shell_selection, switch};
 
 use crate::error::Error;
-use crate::output::{Shell, word};
+use crate::output::{Shell, quote_word};
 use crate::workflow::Run;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueEnum as _};
 
-/// What bash and zsh have in common; `SHELL` stands for the name of the shell.
+/// Common script of bash and zsh; `SHELL` is replaced by the name of the shell.
 const POSIX: &str = include_str!("posix.sh");
 const BASH: &str = include_str!("bash.sh");
 const ZSH: &str = include_str!("zsh.zsh");
@@ -42,37 +41,37 @@ Examples:
   neto hook powershell | Out-String | Invoke-Expression")]
 pub(crate) struct HookArgs {
     /// The shell to print for
-    #[arg(value_name = "SHELL", value_parser = shells())]
+    #[arg(value_name = "SHELL", value_parser = hook_shells())]
     shell: Shell,
     /// What the hook asks before each prompt: the text to evaluate, if there is any
     #[arg(long, hide = true)]
     prompt: bool,
 }
 
-/// Prints the hook, or what it evaluates before a prompt.
+/// Prints the hook, or with `--prompt` the text that the hook evaluates before a prompt.
 pub(crate) fn run(args: &HookArgs, run: &Run<'_>) -> Result<(), Error> {
     if !args.prompt {
-        return Ok(run.ui.answer(&text(args.shell))?);
+        return Ok(run.ui.print(&script(args.shell))?);
     }
-    let change = outdated(run, args.shell);
-    if change.is_empty() {
+    let update = drop_outdated_export(run, args.shell);
+    if update.is_empty() {
         return Ok(());
     }
-    Ok(run.ui.answer(&change.render(args.shell)?)?)
+    Ok(run.ui.print(&update.render(args.shell)?)?)
 }
 
-/// All shells but those that know nothing that runs before a prompt.
-fn shells() -> impl clap::builder::TypedValueParser<Value = Shell> {
+/// Returns a parser for the shells that can run code before a prompt.
+fn hook_shells() -> impl clap::builder::TypedValueParser<Value = Shell> {
     let names = Shell::value_variants().iter().filter(|shell| **shell != Shell::Sh);
     let values: Vec<_> = names.filter_map(|shell| Some(shell.to_possible_value()?.help(None))).collect();
     PossibleValuesParser::new(values).try_map(|name| Shell::from_str(&name, false))
 }
 
-fn text(shell: Shell) -> String {
+fn script(shell: Shell) -> String {
     match shell {
         Shell::Sh | Shell::Bash => POSIX.replace("SHELL", "bash") + BASH,
-        // Evaluated, and later run, under zsh's own options, whatever the user has set.
-        Shell::Zsh => format!("emulate zsh -c {}\n", word(&(POSIX.replace("SHELL", "zsh") + ZSH))),
+        // Evaluated and run with zsh's default options, whatever options the user has set.
+        Shell::Zsh => format!("emulate zsh -c {}\n", quote_word(&(POSIX.replace("SHELL", "zsh") + ZSH))),
         Shell::Fish => FISH.to_owned(),
         Shell::Nu => NU.to_owned(),
         Shell::Powershell => POWERSHELL.to_owned(),

@@ -1,69 +1,79 @@
-//! Before each prompt: what an export set is dropped once its token has expired or another profile is chosen.
+//! Unsets exported variables before a prompt, if the token has expired or another profile is current.
 //!
-//! Reads names and the clock alone; signs nobody in, asks nothing, waits for nothing, and writes nothing.
+//! Reads only names and the clock: no login, no prompt, no waiting, no writing.
 
-use crate::context::Environment;
-use crate::output::{Shell, clean};
+use crate::environment::Environment;
+use crate::output::{Shell, sanitize_line};
 use crate::profile::ProfileName;
 use crate::workflow::Run;
-use crate::workflow::shell_state::{self, Change, EXPORTED, PROFILE, USED};
+use crate::workflow::shell_state::{self, EXPORTED_VARIABLE, PROFILE_VARIABLE, SHELL_PROFILE_VARIABLE, ShellUpdate};
 
-/// When the token of an export expires, in epoch seconds.
+/// Variable for the expiry of an exported token, in epoch seconds.
 const EXPIRES_AT: &str = "NETO_TOKEN_EXPIRES_AT";
 
-/// What the calling shell is to do with what it exported, and says why. Nothing where that is still good.
+/// Returns the update that drops an outdated export from the calling shell, and prints the reason. The update is empty
+/// while the export is valid.
 ///
-/// What is chosen is compared with what was chosen at the export, and not with the exported profile: who exports
-/// another one than the chosen means it. So it is with the store, and with `NETO_PROFILE` itself: who sets that by hand
-/// chooses, and a token of another profile beside it would be a trap.
-pub(in crate::commands) fn outdated(run: &Run<'_>, shell: Shell) -> Change {
+/// The current profile is compared with the one at the time of the export, not with the exported profile: the user may
+/// have exported another profile on purpose. The same applies to the store. A `NETO_PROFILE` that was set by hand is
+/// a new selection. A token of another profile beside it would be misleading.
+pub(in crate::commands) fn drop_outdated_export(run: &Run<'_>, shell: Shell) -> ShellUpdate {
     let environment = &run.context.process.environment;
-    if environment.get(EXPORTED).is_none() {
-        return Change::default();
+    if environment.get(EXPORTED_VARIABLE).is_none() {
+        return ShellUpdate::default();
     }
-    let (before, now) = (shell_state::Note::of(environment), shell_state::Note::now(run));
-    // A variable may hold anything, and what is no name stands in no line to paste.
-    let exported = before.as_ref().unwrap_or(&now).exported().and_then(|name| name.parse::<ProfileName>().ok());
-    let again = match &exported {
-        Some(name) => shell.evaluating(&format!("neto export {name}")),
-        None => shell.evaluating("neto export"),
+    let (recorded, current) =
+        (shell_state::ExportMarker::from_environment(environment), shell_state::ExportMarker::current(run));
+    // A variable may hold anything, and only a valid name may be part of a command to paste.
+    let exported = recorded.as_ref().unwrap_or(&current).exported().and_then(|name| name.parse::<ProfileName>().ok());
+    let export_again = match &exported {
+        Some(name) => shell.eval_command(&format!("neto export {name}")),
+        None => shell.eval_command("neto export"),
     };
-    let whose = exported.as_ref().map(|name| format!(" of '{name}'")).unwrap_or_default();
+    let of_profile = exported.as_ref().map(|name| format!(" of '{name}'")).unwrap_or_default();
     if has_expired(run) {
-        run.ui.note(&format!("The token{whose} has expired, and its variables are dropped; again: {again}"));
-        return dropping(environment);
+        run.ui
+            .note(&format!("The token{of_profile} has expired, and its variables are dropped; again: {export_again}"));
+        return drop_export(environment);
     }
-    // An export that was not noted counts from now on.
-    let Some(before) = before else { return noting(&now) };
-    if before == now {
-        return Change::default();
+    // An export without a marker is compared from now on.
+    let Some(recorded) = recorded else { return set_marker(&current) };
+    if recorded == current {
+        return ShellUpdate::default();
     }
-    if !before.is_of_store(&now) {
-        run.ui.note(&format!("Another store is used here, and the variables{whose} are dropped; again: {again}"));
-        return dropping(environment);
+    if !recorded.has_same_store(&current) {
+        run.ui.note(&format!(
+            "Another store is used here, and the variables{of_profile} are dropped; again: {export_again}"
+        ));
+        return drop_export(environment);
     }
-    // That of the profile chosen meanwhile is what is wanted now.
-    if before.exported() == now.exported() && now.exported() == now.chosen() {
-        return noting(&now);
+    // The exported profile has become the current one.
+    if recorded.exported() == current.exported() && current.exported() == current.resolved() {
+        return set_marker(&current);
     }
-    let chosen = now.chosen().map_or_else(|| "none".to_owned(), |name| format!("'{}'", clean(name)));
-    run.ui.note(&format!("Now {chosen} is chosen here, and the variables{whose} are dropped; again: {again}"));
-    dropping(environment)
+    let resolved = current.resolved().map_or_else(|| "none".to_owned(), |name| format!("'{}'", sanitize_line(name)));
+    run.ui.note(&format!(
+        "Now {resolved} is chosen here, and the variables{of_profile} are dropped; again: {export_again}"
+    ));
+    drop_export(environment)
 }
 
-fn noting(note: &shell_state::Note) -> Change {
-    Change { unset: Vec::new(), set: vec![note.variable()] }
+fn set_marker(marker: &shell_state::ExportMarker) -> ShellUpdate {
+    ShellUpdate { unset: Vec::new(), set: vec![marker.to_variable()] }
 }
 
-/// Takes away what was exported. A `NETO_PROFILE` that was set by hand since stays, as a choice of this shell.
-fn dropping(environment: &Environment) -> Change {
-    let unset = shell_state::left(environment).into_iter().collect();
-    let mut change = Change { unset, ..Change::dropping(environment) };
-    let by_hand = environment.text(PROFILE).filter(|_| !shell_state::was_exported(environment, PROFILE));
-    if let Some(name) = by_hand.and_then(|name| name.parse::<ProfileName>().ok()) {
-        change.set = [PROFILE, USED].map(|variable| (variable.to_owned(), name.to_string())).to_vec();
+/// Unsets the exported variables. A `NETO_PROFILE` that was set by hand since the export stays, as the profile of this
+/// shell.
+fn drop_export(environment: &Environment) -> ShellUpdate {
+    let unset = shell_state::names_to_unset_on_drop(environment).into_iter().collect();
+    let mut update = ShellUpdate { unset, ..ShellUpdate::drop_export(environment) };
+    let set_by_hand =
+        environment.text(PROFILE_VARIABLE).filter(|_| !shell_state::was_exported(environment, PROFILE_VARIABLE));
+    if let Some(name) = set_by_hand.and_then(|name| name.parse::<ProfileName>().ok()) {
+        update.set =
+            [PROFILE_VARIABLE, SHELL_PROFILE_VARIABLE].map(|variable| (variable.to_owned(), name.to_string())).to_vec();
     }
-    change
+    update
 }
 
 fn has_expired(run: &Run<'_>) -> bool {

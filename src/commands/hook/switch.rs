@@ -1,62 +1,70 @@
-//! `neto use` in one shell: what is chosen there, and the text that changes it.
+//! `neto use` in one shell: the profile selected in the shell, and the update that changes it.
 
-use crate::error::{Code, Error};
-use crate::output::{Shell, quoted};
-use crate::profile::{self, Current, ProfileName, Sources};
+use crate::error::{Code, Error, Hint};
+use crate::output::{Shell, quote_for_display};
+use crate::profile::{self, Current, ProfileName, ProfileSources};
 use crate::workflow::Run;
-use crate::workflow::shell_state::{self, Change, PROFILE, STORE, USED, USED_BEFORE};
+use crate::workflow::shell_state::{
+    self, PROFILE_VARIABLE, SHELL_PREVIOUS_VARIABLE, SHELL_PROFILE_VARIABLE, STORE_VARIABLE, ShellUpdate,
+};
 
-/// What is chosen in the shell whose hook asks, and what was before.
+/// Returns the current and the previous profile of the shell whose hook calls.
 ///
 /// # Errors
-/// Another store than the shell's own is meant, in which its `NETO_PROFILE` would not be looked for.
-pub(in crate::commands) fn of_this_shell(run: &Run<'_>, shell: Shell) -> Result<Current, Error> {
+/// The command uses another store than the shell (`--store`, or an exported `NETO_STORE`). The `NETO_PROFILE` of the
+/// shell would not be looked up in that store.
+pub(in crate::commands) fn shell_selection(run: &Run<'_>, shell: Shell) -> Result<Current, Error> {
     let environment = &run.context.process.environment;
     if let Some(store) = &run.context.globals.store {
-        let store = quoted(&run.context.absolute(store).to_string_lossy());
+        let store = quote_for_display(&run.context.absolute(store).to_string_lossy());
         return Err(Error::new(Code::Usage, "a shell chooses from its own store, not from one behind --store")
-            .with_hint(format!("export NETO_STORE={store}    or the same line with --global")));
+            .with_hint(Hint::command(format!("export NETO_STORE={store}")).remark("or the same line with --global")));
     }
-    if shell_state::was_exported(environment, STORE) {
+    if shell_state::was_exported(environment, STORE_VARIABLE) {
         return Err(Error::new(Code::Usage, "the store of this shell came with an export, and would go with it")
-            .with_hint(shell.evaluating("neto export --unset")));
+            .with_hint(Hint::command(shell.eval_command("neto export --unset"))));
     }
-    let previous = environment.text(USED_BEFORE).and_then(|name| name.parse().ok());
-    let current = choice(run, shell_state::untyped(run))?.filter(|name| !name.is_env());
+    let previous = environment.text(SHELL_PREVIOUS_VARIABLE).and_then(|name| name.parse().ok());
+    let current = resolve_sources(run, shell_state::sources_without_argument(run))?.filter(|name| !name.is_env());
     Ok(Current { current, previous })
 }
 
-/// What the shell whose hook asks is to do, so that `name` is chosen there, or nothing by the shell itself. What it
-/// exported of another profile is dropped at once: the rest of the line may be a program that would use it.
-pub(in crate::commands) fn switch(run: &Run<'_>, before: Current, name: Option<ProfileName>) -> Change {
+/// Returns the update that selects `name` in the shell whose hook calls, or removes its selection. Drops exported
+/// variables of another profile at once, because a program later in the same command line may use them.
+pub(in crate::commands) fn switch(run: &Run<'_>, selection: Current, name: Option<ProfileName>) -> ShellUpdate {
     let environment = &run.context.process.environment;
-    let after =
-        name.clone().or_else(|| choice(run, Sources { variable: None, ..shell_state::untyped(run) }).ok().flatten());
-    let mut change = Change::default();
-    if !shell_state::has_variables(environment) {
-        change.unset.push(PROFILE.to_owned());
-    } else if let Some(whose) = shell_state::exported_beside(run, after.as_ref()) {
-        run.ui.note(&format!("Dropped the variables of {whose}"));
-        change.unset.extend(shell_state::left(environment));
+    let resolved = name.clone().or_else(|| {
+        resolve_sources(run, ProfileSources { variable: None, ..shell_state::sources_without_argument(run) })
+            .ok()
+            .flatten()
+    });
+    let mut update = ShellUpdate::default();
+    if !shell_state::has_profile_variables(environment) {
+        update.unset.push(PROFILE_VARIABLE.to_owned());
+    } else if let Some(exported_profile) = shell_state::other_exported_profile(run, resolved.as_ref()) {
+        run.ui.note(&format!("Dropped the variables of {exported_profile}"));
+        update.unset.extend(shell_state::names_to_unset_on_drop(environment));
     }
-    run.ui.note(&match (&name, &after) {
+    run.ui.note(&match (&name, &resolved) {
         (Some(name), _) => format!("Now using '{name}' in this shell"),
-        (None, Some(after)) => format!("This shell chooses no profile of its own; '{after}' is meant here"),
+        (None, Some(resolved)) => format!("This shell chooses no profile of its own; '{resolved}' is meant here"),
         (None, None) => "This shell chooses no profile of its own, and nothing else does".to_owned(),
     });
     if let Some(name) = &name {
-        change.set.push((PROFILE.to_owned(), name.to_string()));
+        update.set.push((PROFILE_VARIABLE.to_owned(), name.to_string()));
     }
-    for (variable, value) in [(USED_BEFORE, before.switched(name.clone()).previous), (USED, name)] {
+    for (variable, value) in
+        [(SHELL_PREVIOUS_VARIABLE, selection.switched_to(name.clone()).previous), (SHELL_PROFILE_VARIABLE, name)]
+    {
         match value {
-            Some(value) => change.set.push((variable.to_owned(), value.to_string())),
-            None => change.unset.push(variable.to_owned()),
+            Some(value) => update.set.push((variable.to_owned(), value.to_string())),
+            None => update.unset.push(variable.to_owned()),
         }
     }
-    change
+    update
 }
 
-/// The profile that these places choose; nothing where they choose none, or none that there is.
-fn choice(run: &Run<'_>, sources: Sources<'_>) -> Result<Option<ProfileName>, Error> {
-    Ok(profile::settle(sources.meant(), run.context.store()?).ok().map(|choice| choice.name))
+/// Resolves these sources; `None` if they select no profile or an unknown one.
+fn resolve_sources(run: &Run<'_>, sources: ProfileSources<'_>) -> Result<Option<ProfileName>, Error> {
+    Ok(profile::resolve_in_store(sources.resolve_name(), run.context.store()?).ok().map(|choice| choice.name))
 }

@@ -1,23 +1,23 @@
-//! `neto keys`: the API keys of tenants, as their servers list them, beside the store.
-//!
-//! What stands out of a key is in `row`.
+//! `neto keys`: lists the API keys of tenants with the profiles that have them. `row` decides the state of a key.
 
 mod row;
 
-use crate::error::{Code, Error};
-use crate::fusion::{ApiKey, Listed};
-use crate::output::humanize::count;
-use crate::output::{Format, render};
+use crate::error::{Code, Error, Hint};
+use crate::fusion::{ApiKey, ListAnswer};
+use crate::output::humanize::pluralize;
+use crate::output::{Format, render_rows};
 use crate::profile::{ApiUrl, Profile, Span};
-use crate::session::{Declared, Session, SessionError};
-use crate::workflow::{Fleet, JobsArgs, Run, SelectArgs, Watch, forbidden, remember};
+use crate::session::{LoadedProfile, Session, SessionError};
+use crate::workflow::{Batch, JobsArgs, Run, SelectArgs, TerminalReporter, record_first_seen, replace_forbidden_hint};
 use clap::Args;
-use row::{KeyRow, State};
+use row::{KeyRow, KeyState};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-/// What to do where a key may not list keys.
-const FORBIDDEN: &str = "neto keys PROFILE    with one whose key may list the keys of the tenant";
+/// Returns the hint for a key that may not list keys.
+fn forbidden_hint() -> Hint {
+    Hint::command("neto keys PROFILE").remark("with one whose key may list the keys of the tenant")
+}
 
 /// Show the API keys of tenants, and which of them stand out
 ///
@@ -54,7 +54,7 @@ pub(crate) struct KeysArgs {
     output: Format,
 }
 
-/// A tenant of an API, and the selected profiles of it.
+/// Tenant of an API, and its selected profiles.
 struct Tenant<'a> {
     url: &'a ApiUrl,
     shortname: &'a str,
@@ -62,35 +62,35 @@ struct Tenant<'a> {
     others: Vec<&'a Profile>,
 }
 
-/// The profiles of each tenant of an API.
+/// Profiles of each tenant of an API.
 type Holders<'a> = BTreeMap<(&'a ApiUrl, &'a str), Vec<&'a Profile>>;
 
 /// Lists the keys of the selected profiles' tenants.
 pub(crate) fn run(args: &KeysArgs, run: &Run<'_>) -> Result<(), Error> {
-    let selected = args.select.or_chosen(run)?;
+    let selected = args.select.resolve_or_current(run)?;
     let several = selected.len() > 1;
-    let mut fleet = Fleet::new(run, "Asking", selected.iter().map(|one| &*one.name));
-    let profiles = fleet.with_secrets(selected);
+    let mut batch = Batch::new(run, "Asking", selected.iter().map(|selected| &*selected.name));
+    let profiles = batch.with_secrets(selected);
     let holders = holders(run, &profiles)?;
-    let tenants = tenants(profiles, several, &mut fleet);
-    let watch = Watch(run.ui);
-    let session = run.context.session(&watch);
-    let answers = ask(args, run, &session, &tenants, &mut fleet)?;
-    remember(run, &watch);
+    let tenants = tenants(profiles, several, &mut batch);
+    let reporter = TerminalReporter(run.ui);
+    let session = run.context.session(&reporter);
+    let answers = list_keys(args, run, &session, &tenants, &mut batch)?;
+    record_first_seen(run, &reporter);
     let mut rows = Vec::new();
     for (tenant, keys) in tenants.iter().zip(answers) {
         rows.extend(keys.into_iter().flat_map(|keys| tenant.rows(keys, &holders, args.unused, run, &session)));
     }
-    // Of a failure alone there is nothing to show.
-    if !(rows.is_empty() && fleet.has_failures()) {
-        run.ui.answer(&render(&rows, args.output, &run.ui.look()))?;
+    // No empty table if every request failed.
+    if !(rows.is_empty() && batch.has_failures()) {
+        run.ui.print(&render_rows(&rows, args.output, &run.ui.render_options()))?;
     }
-    tell_faulty(run, &rows)?;
-    fleet.end("neto keys")?;
+    warn_of_invalid_profiles(run, &rows)?;
+    batch.finish("neto keys")?;
     if args.check { check(&rows) } else { Ok(()) }
 }
 
-/// The profiles of the store, and those that were selected and lie elsewhere.
+/// Returns the profiles of the store by tenant, with the profile `env` if it is selected.
 fn holders<'a>(run: &Run<'a>, selected: &[&'a Profile]) -> Result<Holders<'a>, Error> {
     let stored = run.context.store()?.profiles.iter().filter_map(|entry| entry.profile.as_ref().ok());
     let elsewhere = selected.iter().copied().filter(|profile| profile.name.is_env());
@@ -103,22 +103,25 @@ fn holders<'a>(run: &Run<'a>, selected: &[&'a Profile]) -> Result<Holders<'a>, E
     Ok(holders)
 }
 
-/// The tenants of these profiles, in their order. A person's profile names none.
-fn tenants<'a>(profiles: Vec<&'a Profile>, several: bool, fleet: &mut Fleet<'_>) -> Vec<Tenant<'a>> {
+/// Returns the tenants of these profiles, in the same order. Skips profiles of persons, which name no tenant.
+fn tenants<'a>(profiles: Vec<&'a Profile>, several: bool, batch: &mut Batch<'_>) -> Vec<Tenant<'a>> {
     let mut tenants: Vec<Tenant<'a>> = Vec::new();
-    let mut places: BTreeMap<(&ApiUrl, &str), usize> = BTreeMap::new();
+    let mut indexes: BTreeMap<(&ApiUrl, &str), usize> = BTreeMap::new();
     for profile in profiles {
         let Some(shortname) = profile.shortname.as_deref() else {
             if several {
-                fleet.done(&profile.name, "skipped, a person's profile names no tenant");
+                batch.done_with_note(&profile.name, "skipped, a person's profile names no tenant");
             } else {
                 let error = Error::new(Code::Store, "a person's profile names no tenant");
-                let _ = fleet.failed(&profile.name, error.with_hint("neto keys PROFILE    with one of an API key"));
+                let _ = batch.failed(
+                    &profile.name,
+                    error.with_hint(Hint::command("neto keys PROFILE").remark("with one of an API key")),
+                );
             }
             continue;
         };
-        let place = *places.entry((&profile.url, shortname)).or_insert(tenants.len());
-        match tenants.get_mut(place) {
+        let index = *indexes.entry((&profile.url, shortname)).or_insert(tenants.len());
+        match tenants.get_mut(index) {
             Some(tenant) => tenant.others.push(profile),
             None => tenants.push(Tenant { url: &profile.url, shortname, first: profile, others: Vec::new() }),
         }
@@ -126,36 +129,40 @@ fn tenants<'a>(profiles: Vec<&'a Profile>, several: bool, fleet: &mut Fleet<'_>)
     tenants
 }
 
-/// What each tenant's server says, in their order; nothing of those that failed.
-fn ask(
+/// Lists the keys of each tenant, in the order of the tenants; `None` for tenants that failed.
+fn list_keys(
     args: &KeysArgs,
     run: &Run<'_>,
     session: &Session<'_>,
     tenants: &[Tenant<'_>],
-    fleet: &mut Fleet<'_>,
-) -> Result<Vec<Option<Listed<ApiKey>>>, SessionError> {
+    batch: &mut Batch<'_>,
+) -> Result<Vec<Option<ListAnswer<ApiKey>>>, SessionError> {
     let mut answers = vec![None; tenants.len()];
-    let ask = async |place: usize| (place, tenants[place].ask(session, run).await);
-    session.each(0..tenants.len(), args.jobs.jobs, ask, |(place, (asked, answer))| {
+    let list_one = async |index: usize| (index, tenants[index].list_keys(session, run).await);
+    session.run_each(0..tenants.len(), args.jobs.jobs, list_one, |(index, (profile, answer))| {
         match answer {
             Ok(keys) => {
-                answers[place] = Some(keys);
-                fleet.step();
+                answers[index] = Some(keys);
+                batch.step_done();
             }
-            Err(error) => fleet.failed(&asked.name, forbidden(error, FORBIDDEN))?,
+            Err(error) => batch.failed(&profile.name, replace_forbidden_hint(error, forbidden_hint()))?,
         }
-        tenants[place].others.iter().for_each(|_| fleet.step());
+        tenants[index].others.iter().for_each(|_| batch.step_done());
         ControlFlow::Continue(())
     })?;
     Ok(answers)
 }
 
 impl<'a> Tenant<'a> {
-    /// The keys, and the profile that was asked with last: the first that may list them, else one that may not.
-    async fn ask(&self, session: &Session<'_>, run: &Run<'_>) -> (&'a Profile, Result<Listed<ApiKey>, SessionError>) {
+    /// Lists the keys with the first profile that may list them. Returns the last profile that was tried, with the answer.
+    async fn list_keys(
+        &self,
+        session: &Session<'_>,
+        run: &Run<'_>,
+    ) -> (&'a Profile, Result<ListAnswer<ApiKey>, SessionError>) {
         let read = async |profile| {
-            let declared = Declared { profile, reading: run.context.reading() };
-            (profile, session.read(declared, ApiKey::list(), ApiKey::parse_list).await)
+            let loaded = LoadedProfile { profile, reading: run.context.reading() };
+            (profile, session.read(loaded, ApiKey::list_path(), ApiKey::parse_list).await)
         };
         let mut asked = read(self.first).await;
         for other in &self.others {
@@ -167,57 +174,59 @@ impl<'a> Tenant<'a> {
         asked
     }
 
-    /// A row for each key and profile that has it.
+    /// Returns a row for each key and each profile that has it.
     fn rows(
         &self,
-        keys: Listed<ApiKey>,
+        keys: ListAnswer<ApiKey>,
         holders: &Holders<'a>,
         unused: Span,
         run: &Run<'_>,
         session: &Session<'_>,
     ) -> Vec<KeyRow<'a>> {
-        if keys.unread > 0 {
-            let lost = count(keys.unread, "key");
-            run.ui.warn(&format!("{}: {lost} in the answer cannot be read", self.first.name));
+        if keys.unreadable > 0 {
+            let unreadable = pluralize(keys.unreadable, "key");
+            run.ui.warn(&format!("{}: {unreadable} in the answer cannot be read", self.first.name));
         }
         let now = run.context.process.clock.now();
         let mut rows = Vec::new();
         let profiles = holders.get(&(self.url, self.shortname)).map_or(&[][..], Vec::as_slice);
         for key in keys.rows {
-            let has_it = |profile: &&&Profile| profile.appname.as_ref() == Some(&key.appname);
-            let holders: Vec<&'a Profile> = profiles.iter().filter(has_it).copied().collect();
-            let state = State::of(&key, &holders, unused, now, session);
-            rows.extend(KeyRow::of(key, self.shortname, state, &holders));
+            let has_key = |profile: &&&Profile| profile.appname.as_ref() == Some(&key.appname);
+            let holders: Vec<&'a Profile> = profiles.iter().filter(has_key).copied().collect();
+            let state = KeyState::new(&key, &holders, unused, now, session);
+            rows.extend(KeyRow::of_key(key, self.shortname, state, &holders));
         }
-        rows.sort_by(|one, other| one.place().cmp(&other.place()));
+        rows.sort_by(|left, right| left.sort_key().cmp(&right.sort_key()));
         rows
     }
 }
 
-/// A faulty profile may have a key that is called unknown.
-fn tell_faulty(run: &Run<'_>, rows: &[KeyRow<'_>]) -> Result<(), Error> {
-    let faulty = run.context.store()?.profiles.iter().filter(|entry| entry.profile.is_err()).count();
-    if faulty > 0 && rows.iter().any(|row| row.state == State::Unknown) {
-        let profiles = count(faulty, "profile");
+/// Warns of invalid profiles if a key is unknown, because an invalid profile may have that key.
+fn warn_of_invalid_profiles(run: &Run<'_>, rows: &[KeyRow<'_>]) -> Result<(), Error> {
+    let invalid = run.context.store()?.profiles.iter().filter(|entry| entry.profile.is_err()).count();
+    if invalid > 0 && rows.iter().any(|row| row.state == KeyState::Unknown) {
+        let profiles = pluralize(invalid, "profile");
         run.ui.warn(&format!("{profiles} cannot be read, and a key of theirs counts as unknown:\nneto profile list"));
     }
     Ok(())
 }
 
 fn check(rows: &[KeyRow<'_>]) -> Result<(), Error> {
-    let of = |state| rows.iter().filter(|row| row.state == state).count();
-    let (unknown, elsewhere, unused) = (of(State::Unknown), of(State::Elsewhere), of(State::Unused));
+    let count = |state| rows.iter().filter(|row| row.state == state).count();
+    let (unknown, elsewhere, unused) = (count(KeyState::Unknown), count(KeyState::Elsewhere), count(KeyState::Unused));
     if unknown + elsewhere + unused == 0 {
         return Ok(());
     }
-    let keys = count(rows.len(), "key");
+    let keys = pluralize(rows.len(), "key");
     let error = Error::new(
         Code::Found,
         format!("of {keys} {unknown} unknown, {elsewhere} used from elsewhere, {unused} unused"),
     );
     Err(if elsewhere > 0 {
-        error.with_hint("neto rotate PROFILE    gives it a key that nobody else has")
+        error.with_hint(Hint::command("neto rotate PROFILE").remark("gives it a key that nobody else has"))
     } else {
-        error.with_hint("neto api DELETE /api-keys/KEY -p PROFILE    takes away one that nobody needs")
+        error.with_hint(
+            Hint::command("neto api DELETE /api-keys/KEY -p PROFILE").remark("takes away one that nobody needs"),
+        )
     })
 }

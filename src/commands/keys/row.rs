@@ -1,33 +1,33 @@
-//! One API key, and what stands out of it.
+//! Row of an API key, and the state of the key.
 
 use crate::fusion::ApiKey;
 use crate::output::humanize;
-use crate::output::{Align, Cell, Column, Narrow, Row};
+use crate::output::{Cell, Column, Row, Shrink};
 use crate::profile::{Profile, ProfileName, Span};
 use crate::session::Session;
 use anstyle::{AnsiColor, Style};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-/// A login at the server is ours as long as it lies no later than this after the cached token came: the two clocks
-/// differ, and a request takes its time.
-const OURS: SignedDuration = SignedDuration::from_mins(5);
+/// Maximum time from the cached token to the last login at the server, if that login is our own. The two clocks differ,
+/// and a request takes time.
+const OWN_LOGIN_MARGIN: SignedDuration = SignedDuration::from_mins(5);
 
-/// What stands out of a key; of several the first.
+/// State of a key. If several apply, the first counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum State {
-    /// No profile has it.
+pub(super) enum KeyState {
+    /// No profile has the key.
     Unknown,
-    /// Somebody else signs in with it too.
+    /// The key is also used elsewhere to log in.
     Elsewhere,
-    /// Nobody has signed in with it for long, or ever.
+    /// The last login with the key was long ago, or there was none.
     Unused,
-    /// Nothing.
+    /// No other state applies.
     Ok,
 }
 
-/// One key of a tenant, by one profile that has it, or by none.
+/// Row of a key and a profile that has it, or of a key that no profile has.
 #[derive(Clone, Serialize)]
 pub(super) struct KeyRow<'a> {
     profile: Option<&'a ProfileName>,
@@ -37,12 +37,12 @@ pub(super) struct KeyRow<'a> {
     roles: Vec<String>,
     last_login: Option<Timestamp>,
     last_ip: Option<String>,
-    pub(super) state: State,
+    pub(super) state: KeyState,
 }
 
 impl<'a> KeyRow<'a> {
-    /// A row for each profile that has the key, or one for none.
-    pub(super) fn of(key: ApiKey, shortname: &'a str, state: State, holders: &[&'a Profile]) -> Vec<Self> {
+    /// Returns a row for each profile that has the key, or a single row if no profile has it.
+    pub(super) fn of_key(key: ApiKey, shortname: &'a str, state: KeyState, holders: &[&'a Profile]) -> Vec<Self> {
         let row = Self {
             profile: None,
             shortname,
@@ -59,24 +59,24 @@ impl<'a> KeyRow<'a> {
         holders.iter().map(|holder| Self { profile: Some(&holder.name), ..row.clone() }).collect()
     }
 
-    /// What a tenant's rows are put in order by.
-    pub(super) fn place(&self) -> (&str, Option<&ProfileName>) {
+    /// Returns the key by which the rows of a tenant are sorted.
+    pub(super) fn sort_key(&self) -> (&str, Option<&ProfileName>) {
         (&self.appname, self.profile)
     }
 }
 
-impl State {
-    /// Of a key that these profiles have, when `unused` without a login makes it unused.
-    pub(super) fn of(key: &ApiKey, holders: &[&Profile], unused: Span, now: Timestamp, session: &Session<'_>) -> Self {
+impl KeyState {
+    /// Returns the state of a key that the `holders` have. The key is unused after the time `unused` without a login.
+    pub(super) fn new(key: &ApiKey, holders: &[&Profile], unused: Span, now: Timestamp, session: &Session<'_>) -> Self {
         if holders.is_empty() {
             return Self::Unknown;
         }
         let Some(last) = key.last_login else { return Self::Unused };
         let lifetimes = holders.iter().filter_map(|holder| session.lifetime(holder));
-        let own = lifetimes.map(|lifetime| lifetime.obtained_at).max();
+        let obtained_at = lifetimes.map(|lifetime| lifetime.obtained_at).max();
         let unused = SignedDuration::from_secs(i64::try_from(unused.seconds()).unwrap_or(i64::MAX));
-        match own {
-            Some(own) if last.duration_since(own) > OURS => Self::Elsewhere,
+        match obtained_at {
+            Some(obtained_at) if last.duration_since(obtained_at) > OWN_LOGIN_MARGIN => Self::Elsewhere,
             _ if now.duration_since(last) > unused => Self::Unused,
             _ => Self::Ok,
         }
@@ -96,29 +96,20 @@ impl Row for KeyRow<'_> {
     const FIELDS: &'static [&'static str] =
         &["profile", "shortname", "appname", "description", "roles", "last_login", "last_ip", "state"];
 
-    fn columns() -> Vec<Column> {
-        let column = |title, narrow| Column { title, align: Align::Left, narrow };
+    fn columns() -> Vec<Column<Self>> {
         vec![
-            column("TENANT", Narrow::Cut),
-            column("KEY", Narrow::Cut),
-            column("PROFILE", Narrow::Drop),
-            column("STATE", Narrow::Keep),
-            column("ROLES", Narrow::CutOrDrop),
-            column("LAST LOGIN", Narrow::Drop),
-            column("FROM", Narrow::CutOrDrop),
-        ]
-    }
-
-    fn cells(&self) -> Vec<Cell> {
-        let (word, style) = self.state.shown();
-        vec![
-            Cell::plain(self.shortname),
-            Cell::plain(&self.appname),
-            Cell::plain(self.profile.map(ProfileName::as_str).unwrap_or_default()),
-            Cell::styled(word, style),
-            Cell::plain(self.roles.join(", ")),
-            Cell::plain(self.last_login.map_or_else(|| "never".to_owned(), humanize::minute)),
-            Cell::plain(self.last_ip.as_deref().unwrap_or_default()),
+            Column::left("TENANT", Shrink::Cut, |row| Cell::plain(row.shortname)),
+            Column::left("KEY", Shrink::Cut, |row| Cell::plain(&row.appname)),
+            Column::left("PROFILE", Shrink::Drop, |row| Cell::optional(row.profile.map(ProfileName::as_str))),
+            Column::left("STATE", Shrink::Keep, |row| {
+                let (word, style) = row.state.shown();
+                Cell::styled(word, style)
+            }),
+            Column::left("ROLES", Shrink::CutOrDrop, |row| Cell::plain(row.roles.join(", "))),
+            Column::left("LAST LOGIN", Shrink::Drop, |row| {
+                Cell::plain(row.last_login.map_or_else(|| "never".to_owned(), humanize::utc_minute))
+            }),
+            Column::left("FROM", Shrink::CutOrDrop, |row| Cell::optional(row.last_ip.as_deref())),
         ]
     }
 }

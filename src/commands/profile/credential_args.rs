@@ -1,17 +1,17 @@
-//! The ways in which a credential comes to `profile add` and `profile set-secret`: never as an
-//! argument, which the shell's history and the process list would show.
+//! Reads the credential for `profile add` and `profile set-secret`. Never accepts a secret as an argument, because the
+//! shell history and the process list would show it.
 
-use crate::disk::{self, Privacy, Rules};
-use crate::error::{Code, Error};
-use crate::profile::{ApiUrl, SecretPlace};
-use crate::secret::{Account, Credential, NetoSecret, Secret, fetch};
+use crate::disk::{self, Privacy, ReadRules};
+use crate::error::{Code, Error, Hint};
+use crate::profile::{ApiUrl, SecretLocation};
+use crate::secret::{Account, Credential, NetoSecret, Secret, fetch_netosecret};
 use crate::workflow::Run;
 use clap::Args;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
-/// No credential is longer.
-const CAP: u64 = 64 * 1024;
+/// Maximum size of a credential, in bytes.
+const MAX_CREDENTIAL_BYTES: u64 = 64 * 1024;
 
 /// Where the credential comes from. Without any of these: a NETOSECRET, piped in or asked for.
 #[derive(Debug, Clone, Default, Args)]
@@ -43,44 +43,44 @@ pub(crate) struct CredentialArgs {
     command: Vec<String>,
 }
 
-/// A credential as it came in.
-pub(crate) struct Incoming {
-    /// Who signs in.
+/// Credential given by the user.
+pub(crate) struct CredentialInput {
+    /// Account that logs in.
     pub(crate) account: Account,
-    /// The API's address, where it came along or was told.
+    /// API url, from the NETOSECRET or from `--url`.
     pub(crate) url: Option<ApiUrl>,
-    /// What came in.
-    pub(crate) kind: Kind,
+    /// Secret to seal, or its command.
+    pub(crate) source: CredentialSource,
 }
 
-/// What came in.
-pub(crate) enum Kind {
-    /// A credential to seal.
-    Credential(Credential),
-    /// A command that yields it at each login.
+/// Credential to store: the secret itself, or a command that prints it.
+pub(crate) enum CredentialSource {
+    /// Secret to seal.
+    Secret(Credential),
+    /// Command that prints the NETOSECRET at each login.
     Command(Vec<String>),
 }
 
 impl CredentialArgs {
-    /// Who signs in, where the flags say it; a NETOSECRET says it itself.
+    /// Returns the account named by flags. Without these flags, the NETOSECRET names the account.
     pub(crate) fn account(&self) -> Option<Account> {
         let (person, shortname, appname) = (self.username.clone(), self.shortname.clone(), self.appname.clone());
         let person = person.map(|username| Account::Person { username });
         person.or_else(|| Some(Account::ApiKey { shortname: shortname?, appname: appname? }))
     }
 
-    /// Takes the credential in.
-    pub(crate) fn take(&self, run: &Run<'_>) -> Result<Incoming, Error> {
+    /// Reads the credential from its flag, a prompt or standard input.
+    pub(crate) fn read(&self, run: &Run<'_>) -> Result<CredentialInput, Error> {
         if self.secret_command {
-            return self.fetched(run);
+            return self.run_secret_command(run);
         }
-        let url = self.url.as_deref().map(crate::commands::profile::settings_args::url).transpose()?;
+        let url = self.url.as_deref().map(crate::commands::profile::settings_args::parse_url).transpose()?;
         if let Some(account) = self.account() {
             let credential = match &account {
                 Account::Person { .. } => read_password(run)?,
-                Account::ApiKey { .. } => read_pair(run)?,
+                Account::ApiKey { .. } => read_api_key(run)?,
             };
-            return Ok(Incoming { account, url, kind: Kind::Credential(credential) });
+            return Ok(CredentialInput { account, url, source: CredentialSource::Secret(credential) });
         }
         if url.is_some() {
             return Err(Error::new(
@@ -88,97 +88,107 @@ impl CredentialArgs {
                 "--url goes with --shortname or --username; a NETOSECRET brings its own",
             ));
         }
-        Ok(from_netosecret(self.netosecret(run)?, run))
+        Ok(from_netosecret(self.read_netosecret(run)?, run))
     }
 
-    fn netosecret(&self, run: &Run<'_>) -> Result<NetoSecret, Error> {
+    fn read_netosecret(&self, run: &Run<'_>) -> Result<NetoSecret, Error> {
         let text = if let Some(path) = &self.netosecret_file {
-            let bytes = disk::read(&run.context.absolute(path), Rules { cap: CAP, privacy: Privacy::Any })?;
+            let bytes = disk::read(
+                &run.context.absolute(path),
+                ReadRules { cap: MAX_CREDENTIAL_BYTES, privacy: Privacy::Any },
+            )?;
             Zeroizing::new(String::from_utf8_lossy(&Zeroizing::new(bytes)).into_owned())
         } else if let Some(name) = &self.netosecret_env {
             let text = run.context.process.environment.text(name);
-            // A secret that was given in place of a name is not repeated.
-            let harmless = name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-            let shown = if harmless { name } else { "of that name" };
+            // A secret pasted instead of a variable name must not appear in the message.
+            let is_variable_name = name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+            let shown = if is_variable_name { name } else { "of that name" };
             let unset = || {
                 Error::new(Code::Secret, format!("the variable {shown} is not set"))
-                    .with_hint("neto profile add    asks for the NETOSECRET")
+                    .with_hint(Hint::command("neto profile add").remark("asks for the NETOSECRET"))
             };
             Zeroizing::new(text.ok_or_else(unset)?)
         } else {
-            read(run, "NETOSECRET (not shown): ")?
+            read_hidden(run, "NETOSECRET (not shown): ")?
         };
         Ok(NetoSecret::parse(&text)?)
     }
 
-    fn fetched(&self, run: &Run<'_>) -> Result<Incoming, Error> {
+    fn run_secret_command(&self, run: &Run<'_>) -> Result<CredentialInput, Error> {
         if self.command.is_empty() {
-            return Err(Error::new(Code::Usage, "--secret-command wants the command after --")
-                .with_hint("neto profile add acme --secret-command -- op read op://vault/acme/netosecret"));
+            return Err(Error::new(Code::Usage, "--secret-command wants the command after --").with_hint(
+                Hint::command("neto profile add acme --secret-command -- op read op://vault/acme/netosecret"),
+            ));
         }
-        // The user typed the command just now, so running it needs no other word.
-        let environment = run.context.process.environment.of_source();
-        let secret = fetch(&SecretPlace::Command(self.command.clone()), &environment)?;
-        let incoming = from_netosecret(secret, run);
-        Ok(Incoming { kind: Kind::Command(self.command.clone()), ..incoming })
+        // The user just typed the command, so no confirmation is needed before running it.
+        let environment = run.context.process.environment.clone();
+        let secret = fetch_netosecret(&SecretLocation::Command(self.command.clone()), &environment)?;
+        let input = from_netosecret(secret, run);
+        Ok(CredentialInput { source: CredentialSource::Command(self.command.clone()), ..input })
     }
 }
 
-fn from_netosecret(secret: NetoSecret, run: &Run<'_>) -> Incoming {
+fn from_netosecret(secret: NetoSecret, run: &Run<'_>) -> CredentialInput {
     if !secret.ignored.is_empty() {
         run.ui.warn(&format!("the NETOSECRET has further fields, which are not kept: {}", secret.ignored.join(", ")));
     }
-    Incoming {
+    CredentialInput {
         account: Account::ApiKey { shortname: secret.shortname, appname: secret.appname },
         url: Some(secret.url),
-        kind: Kind::Credential(Credential::ApiKey { appkey: secret.appkey, sharedsecret: secret.sharedsecret }),
+        source: CredentialSource::Secret(Credential::ApiKey {
+            appkey: secret.appkey,
+            sharedsecret: secret.sharedsecret,
+        }),
     }
 }
 
-/// From a hidden prompt on a terminal, from the pipe off one.
-fn read(run: &Run<'_>, prompt: &str) -> Result<Zeroizing<String>, Error> {
+/// Reads from a hidden prompt if standard input is a terminal, else from the pipe.
+fn read_hidden(run: &Run<'_>, prompt: &str) -> Result<Zeroizing<String>, Error> {
     if run.context.process.terminal.stdin {
-        return Ok(run.ui.hidden(prompt)?);
+        return Ok(run.ui.prompt_hidden(prompt)?);
     }
     read_pipe(run)
 }
 
-/// A password alone, or in the JSON that a person's secrets have.
+/// Reads a password, either plain or as the JSON of a person's secrets.
 fn read_password(run: &Run<'_>) -> Result<Credential, Error> {
-    let text = read(run, "Password (not shown): ")?;
+    let text = read_hidden(run, "Password (not shown): ")?;
     match Credential::parse(&text) {
         Ok(password @ Credential::Person { .. }) => Ok(password),
-        _ => Ok(Credential::Person { password: one_line(&text)? }),
+        _ => Ok(Credential::Person { password: parse_line(&text)? }),
     }
 }
 
-fn read_pair(run: &Run<'_>) -> Result<Credential, Error> {
+fn read_api_key(run: &Run<'_>) -> Result<Credential, Error> {
     if run.context.process.terminal.stdin {
-        let appkey = one_line(&run.ui.hidden("API key (appkey, not shown): ")?)?;
-        let sharedsecret = one_line(&run.ui.hidden("Shared secret (not shown): ")?)?;
+        let appkey = parse_line(&run.ui.prompt_hidden("API key (appkey, not shown): ")?)?;
+        let sharedsecret = parse_line(&run.ui.prompt_hidden("Shared secret (not shown): ")?)?;
         return Ok(Credential::ApiKey { appkey, sharedsecret });
     }
     let text = read_pipe(run)?;
     match Credential::parse(&text)? {
         pair @ Credential::ApiKey { .. } => Ok(pair),
         Credential::Person { .. } => Err(Error::new(Code::Store, "a password was given for an API key")
-            .with_hint("neto profile add NAME --username ...")),
+            .with_hint(Hint::command("neto profile add NAME --username ..."))),
     }
 }
 
 fn read_pipe(run: &Run<'_>) -> Result<Zeroizing<String>, Error> {
     let too_much = || Error::new(Code::Store, "standard input holds more than any credential does");
-    let bytes = run.piped(CAP)?.ok_or_else(too_much)?;
+    let bytes = run.read_stdin(MAX_CREDENTIAL_BYTES)?.ok_or_else(too_much)?;
     let text = Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
     if text.trim().is_empty() {
         return Err(Error::new(Code::Usage, "standard input is empty and no terminal, so there is nobody to ask")
-            .with_hint("neto profile add < netosecret.txt"));
+            .with_hint(Hint::command("neto profile add < netosecret.txt")));
     }
     Ok(text)
 }
 
-/// A secret that is one line of text.
-fn one_line(text: &str) -> Result<Secret, Error> {
+/// Returns the text as a secret, without its line end.
+///
+/// # Errors
+/// Fails if the text is empty or contains control characters.
+fn parse_line(text: &str) -> Result<Secret, Error> {
     let text = text.trim_end_matches(['\r', '\n']);
     if text.is_empty() || text.chars().any(char::is_control) {
         return Err(Error::new(Code::Store, "a secret is empty or holds control characters"));

@@ -1,9 +1,9 @@
-//! `neto profile current`: which profile is meant, and who says so.
+//! `neto profile current`: prints the current profile, and optionally every source of it.
 
-use crate::context::Environment;
+use crate::environment::Environment;
 use crate::error::Error;
-use crate::output::{Align, Cell, Column, Format, Narrow, Row, render};
-use crate::profile::{Origin, Said, explain};
+use crate::output::{Cell, Column, Format, Row, Shrink, render_rows};
+use crate::profile::{ProfileOrigin, SourceReport, explain_resolution};
 use crate::workflow::{Run, shell_state};
 use clap::Args;
 use serde::Serialize;
@@ -32,38 +32,38 @@ struct SourceRow {
 
 impl Row for SourceRow {
     const FIELDS: &'static [&'static str] = &["source", "says", "wins"];
-    const MARKS: bool = true;
+    const HAS_MARKS: bool = true;
 
-    fn columns() -> Vec<Column> {
-        let column = |title| Column { title, align: Align::Left, narrow: Narrow::Cut };
-        vec![column("SOURCE"), column("SAYS")]
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Column::left("SOURCE", Shrink::Cut, |row| Cell::plain(&row.source)),
+            Column::left("SAYS", Shrink::Cut, |row| Cell::plain(row.says.as_deref().unwrap_or("-"))),
+        ]
     }
 
-    fn cells(&self) -> Vec<Cell> {
-        vec![Cell::plain(&self.source), Cell::plain(self.says.as_deref().unwrap_or("-"))]
-    }
-
-    fn marked(&self) -> bool {
+    fn is_marked(&self) -> bool {
         self.wins
     }
 }
 
-/// Prints the name alone, or the whole precedence.
+/// Prints the name of the current profile, or all sources in order of precedence.
 pub(crate) fn run(args: &CurrentArgs, run: &Run<'_>) -> Result<(), Error> {
     if args.explain {
         let environment = &run.context.process.environment;
-        let said = explain(&run.context.sources(None), run.context.store()?);
-        let rows: Vec<SourceRow> = said.into_iter().map(|said| row(said, environment)).collect();
-        return Ok(run.ui.answer(&render(&rows, args.output, &run.ui.look()))?);
+        let reports = explain_resolution(&run.context.sources(None), run.context.store()?);
+        let rows: Vec<SourceRow> = reports.into_iter().map(|report| source_row(report, environment)).collect();
+        return Ok(run.ui.print(&render_rows(&rows, args.output, &run.ui.render_options()))?);
     }
-    let choice = run.context.choose(None)?;
-    Ok(run.ui.answer(&format!("{}\n", choice.name))?)
+    let resolved = run.context.resolve(None)?;
+    Ok(run.ui.print(&format!("{}\n", resolved.name))?)
 }
 
-fn row(said: Said, environment: &Environment) -> SourceRow {
-    let source = match said.origin {
-        Origin::Variable => [said.origin.to_string().as_str(), shell_state::who_set_it(environment)].concat(),
+fn source_row(report: SourceReport, environment: &Environment) -> SourceRow {
+    let source = match report.origin {
+        ProfileOrigin::Variable => {
+            [report.origin.to_string().as_str(), shell_state::profile_variable_setter(environment)].concat()
+        }
         origin => origin.to_string(),
     };
-    SourceRow { source, says: said.text, wins: said.wins }
+    SourceRow { source, says: report.text, wins: report.is_winner }
 }

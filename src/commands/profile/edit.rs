@@ -1,13 +1,13 @@
-//! `neto profile edit`: by flags on one profile, many or the defaults, or one in `$EDITOR`.
+//! `neto profile edit`: edits profiles or the store's defaults with flags, or one profile in `$EDITOR`.
 
-use crate::commands::profile::settings_args::{self, ShapeArgs};
-use crate::disk::{self, Durability, Privacy, Rules};
-use crate::error::{Code, Error};
-use crate::output::humanize::count;
-use crate::output::quoted;
-use crate::profile::{Document, Edit, EditError, Fault, Profile, ProfileName, Section, Store, Value};
-use crate::secret::Asker;
-use crate::workflow::exported_variables::keys;
+use crate::commands::profile::settings_args::{self, SettingsArgs};
+use crate::disk::{self, Durability, Privacy, ReadRules};
+use crate::error::{Code, Error, Hint};
+use crate::output::humanize::pluralize;
+use crate::output::quote_for_display;
+use crate::profile::{Document, Edit, EditError, EditValue, Fault, Profile, ProfileName, Section, Store};
+use crate::secret::Prompter;
+use crate::workflow::exported_variables::identity_variables;
 use crate::workflow::{Run, SelectArgs, locked_edit, sealing};
 use clap::Args;
 use std::process::Command;
@@ -24,7 +24,7 @@ Examples:
   neto profile edit acme")]
 pub(crate) struct EditArgs {
     #[command(flatten)]
-    select: Names,
+    select: EditSelectArgs,
     /// Change the defaults of the store instead of profiles
     #[arg(long, conflicts_with_all = ["names", "all"])]
     defaults: bool,
@@ -41,7 +41,7 @@ pub(crate) struct EditArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "defaults")]
     username: Option<String>,
     #[command(flatten)]
-    shape: ShapeArgs,
+    settings: SettingsArgs,
     /// Take this label away (repeatable)
     #[arg(long = "untag", value_name = "TAG", conflicts_with = "defaults")]
     untag: Vec<String>,
@@ -55,7 +55,7 @@ pub(crate) struct EditArgs {
 
 /// The profiles to change; `--tag` is what they get here.
 #[derive(Debug, Args)]
-struct Names {
+struct EditSelectArgs {
     /// Profiles by name or glob ('acme-*')
     #[arg(value_name = "PROFILE")]
     names: Vec<String>,
@@ -64,67 +64,70 @@ struct Names {
     all: bool,
 }
 
-/// What becomes of the store's text, with the profiles that are bound to something else afterwards.
-type Changed = (Vec<Edit>, Vec<Profile>);
+/// Edits of the store, with the profiles whose bound fields they change.
+type CheckedEdits = (Vec<Edit>, Vec<Profile>);
 
-/// Changes the store in one piece.
+/// Edits profiles with flags or in the editor.
 pub(crate) fn run(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
     if args.has_flags() {
-        return by_flags(args, run);
+        return edit_with_flags(args, run);
     }
     if args.defaults {
         return Err(Error::new(Code::Usage, "--defaults wants to be told what to change")
-            .with_hint("neto profile edit --defaults --url https://api.netography.com/api/v1"));
+            .with_hint(Hint::command("neto profile edit --defaults --url https://api.netography.com/api/v1")));
     }
-    in_editor(args, run)
+    edit_in_editor(args, run)
 }
 
 impl EditArgs {
     fn has_flags(&self) -> bool {
         let texts = [&self.url, &self.shortname, &self.appname, &self.username];
-        texts.iter().any(|text| text.is_some()) || !self.shape.is_empty() || !self.untag.is_empty() || self.no_protected
+        texts.iter().any(|text| text.is_some())
+            || !self.settings.is_empty()
+            || !self.untag.is_empty()
+            || self.no_protected
     }
 
-    /// Whether a flag changes what a seal binds, or to whom it is sealed.
-    fn unbinds(&self) -> bool {
+    /// Whether a flag changes a field bound by the seal, or the recipients.
+    fn requires_resealing(&self) -> bool {
         let texts = [&self.url, &self.shortname, &self.appname, &self.username];
-        texts.iter().any(|text| text.is_some()) || self.shape.unbinds()
+        texts.iter().any(|text| text.is_some()) || self.settings.requires_resealing()
     }
 
-    fn names(&self, run: &Run<'_>) -> Result<Vec<ProfileName>, Error> {
+    fn selected_names(&self, run: &Run<'_>) -> Result<Vec<ProfileName>, Error> {
         let select = SelectArgs { names: self.select.names.clone(), all: self.select.all, ..SelectArgs::default() };
         let names: Vec<ProfileName> =
-            select.or_chosen(run)?.into_iter().map(|selected| selected.name.into_owned()).collect();
+            select.resolve_or_current(run)?.into_iter().map(|selected| selected.name.into_owned()).collect();
         match names.iter().find(|name| name.is_env()) {
             Some(_) => Err(Error::new(Code::Usage, "'env' is what NETOSECRET makes; there is nothing to edit")),
             None => Ok(names),
         }
     }
 
-    /// The changes of one section; `tags` are those it has.
+    /// Returns the edits of one section; `tags` are its current tags.
     fn edits(&self, run: &Run<'_>, store: &Store, section: &Section, tags: &[String]) -> Result<Vec<Edit>, Error> {
         let mut edits = Vec::new();
         if let Some(url) = &self.url {
-            let url = settings_args::url(url)?;
-            // What equals the default is not written.
+            let url = settings_args::parse_url(url)?;
+            // A url equal to the default is not written.
             let is_default = *section != Section::Defaults && store.defaults.url.as_ref() == Some(&url);
-            let written = Edit::set(section, &["url"], Value::Text(url.to_string()));
-            edits.push(if is_default { Edit::unset(section, &["url"]) } else { written });
+            let set_url = Edit::set(section, &["url"], EditValue::Text(url.to_string()));
+            edits.push(if is_default { Edit::unset(section, &["url"]) } else { set_url });
         }
         for (key, value) in [("shortname", &self.shortname), ("appname", &self.appname), ("username", &self.username)] {
-            edits.extend(value.as_ref().map(|value| Edit::set(section, &[key], Value::Text(value.clone()))));
+            edits.extend(value.as_ref().map(|value| Edit::set(section, &[key], EditValue::Text(value.clone()))));
         }
         if self.untag.is_empty() {
-            edits.extend(self.shape.edits(run, section, tags)?);
+            edits.extend(self.settings.edits(run, section, tags)?);
         } else {
-            let kept: Vec<String> = tags.iter().filter(|tag| !self.untag.contains(tag)).cloned().collect();
-            edits.extend(self.shape.edits(run, section, &kept)?);
-            if self.shape.tags.is_empty() {
-                let empty = kept.is_empty();
-                edits.push(if empty {
+            let remaining_tags: Vec<String> = tags.iter().filter(|tag| !self.untag.contains(tag)).cloned().collect();
+            edits.extend(self.settings.edits(run, section, &remaining_tags)?);
+            if self.settings.tags.is_empty() {
+                let no_tags_left = remaining_tags.is_empty();
+                edits.push(if no_tags_left {
                     Edit::unset(section, &["tags"])
                 } else {
-                    Edit::set(section, &["tags"], Value::List(kept))
+                    Edit::set(section, &["tags"], EditValue::List(remaining_tags))
                 });
             }
         }
@@ -135,21 +138,23 @@ impl EditArgs {
     }
 }
 
-fn by_flags(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
-    let names = if args.defaults { Vec::new() } else { args.names(run)? };
-    if args.defaults && (!args.shape.tags.is_empty() || args.shape.description.is_some() || args.shape.protected) {
+fn edit_with_flags(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
+    let names = if args.defaults { Vec::new() } else { args.selected_names(run)? };
+    if args.defaults
+        && (!args.settings.tags.is_empty() || args.settings.description.is_some() || args.settings.protected)
+    {
         return Err(Error::new(Code::Usage, "the defaults have no tags, description or protection"));
     }
-    if args.unbinds() {
-        let concerned = |name: &ProfileName| args.defaults || names.contains(name);
-        let entries = run.context.store()?.profiles.iter().filter(|entry| concerned(&entry.name));
-        let concerned: Vec<&Profile> = entries.filter_map(|entry| entry.profile.as_ref().ok()).collect();
-        ask_to_bind(args, run, &concerned)?;
-        run.unlock(concerned)?;
+    if args.requires_resealing() {
+        let is_affected = |name: &ProfileName| args.defaults || names.contains(name);
+        let entries = run.context.store()?.profiles.iter().filter(|entry| is_affected(&entry.name));
+        let affected: Vec<&Profile> = entries.filter_map(|entry| entry.profile.as_ref().ok()).collect();
+        confirm_resealing(args, run, &affected)?;
+        run.unlock(affected)?;
     }
-    let (mut bound, mut before) = (Vec::new(), Vec::new());
-    let after = locked_edit::store(run, |document| {
-        before = document.bytes().to_vec();
+    let (mut rebound, mut old_text) = (Vec::new(), Vec::new());
+    let document_after = locked_edit::edit_store(run, |document| {
+        old_text = document.bytes().to_vec();
         let mut edits = Vec::new();
         if args.defaults {
             edits.extend(args.edits(run, document.store(), &Section::Defaults, &[])?);
@@ -164,76 +169,82 @@ fn by_flags(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
                 &tags.unwrap_or_default(),
             )?);
         }
-        let (edits, changed) = checked(run, &(), document, edits, None)?;
-        bound = changed;
+        let (edits, changed) = check_edits(run, &(), document, edits, None)?;
+        rebound = changed;
         Ok(edits)
     })?;
-    if let Some(url) = after.store().defaults.url.as_ref().filter(|_| args.defaults && args.url.is_some()) {
-        locked_edit::memory(run, |memory| memory.trust_address(url))?;
+    if let Some(url) = document_after.store().defaults.url.as_ref().filter(|_| args.defaults && args.url.is_some()) {
+        locked_edit::edit_trust_store(run, |trust_store| trust_store.trust_address(url))?;
     }
-    if after.bytes() == before {
+    if document_after.bytes() == old_text {
         run.ui.note("Nothing changed");
         return Ok(());
     }
-    let what = if args.defaults { "the defaults".to_owned() } else { count(names.len(), "profile") };
-    done(run, &bound, &what)
+    let target = if args.defaults { "the defaults".to_owned() } else { pluralize(names.len(), "profile") };
+    trust_and_report(run, &rebound, &target)
 }
 
-/// A change that sends the credentials of several tenants elsewhere is asked about once.
-fn ask_to_bind(args: &EditArgs, run: &Run<'_>, profiles: &[&Profile]) -> Result<(), Error> {
-    let sealed = profiles.iter().filter(|profile| profile.secret.word() == "sealed").count();
+/// Asks for confirmation if the edit sends the credentials of several tenants to another url.
+fn confirm_resealing(args: &EditArgs, run: &Run<'_>, profiles: &[&Profile]) -> Result<(), Error> {
+    let sealed = profiles.iter().filter(|profile| profile.secret.label() == "sealed").count();
     let Some(url) = args.url.as_ref().filter(|_| sealed > 1 && !args.yes) else { return Ok(()) };
-    let secrets = count(sealed, "secret");
-    run.confirm(&format!("Seal {secrets} anew, to be sent to {url} from now on?"), "neto profile edit ... --yes")
+    let secrets = pluralize(sealed, "secret");
+    run.confirm(
+        &format!("Seal {secrets} anew, to be sent to {url} from now on?"),
+        Hint::command("neto profile edit ... --yes"),
+    )
 }
 
-/// The edits with the re-sealing that they need; refuses those that would leave a profile faulty. Who
-/// made them sees the store from behind so many lines on, or nothing of it.
-fn checked(
+/// Adds the resealing edits that `edits` need. `lines_above` is the number of store lines before the edited block, for
+/// line numbers relative to the block; `None` omits them.
+///
+/// # Errors
+/// Fails if the edits would make a profile invalid, or a secret cannot be resealed.
+fn check_edits(
     run: &Run<'_>,
-    asker: &dyn Asker,
+    prompter: &dyn Prompter,
     document: &Document,
     edits: Vec<Edit>,
-    above: Option<usize>,
-) -> Result<Changed, Error> {
-    if let Err(EditError::Invalid(Fault { mut place, key, problem })) = document.apply(&edits) {
-        place.line = place.line.saturating_sub(above.unwrap_or(place.line));
-        let place = if place.line > 0 { format!("{place}: ") } else { String::new() };
-        return Err(Error::new(Code::Usage, problem.to_string()).about(&format!("{place}{key}")));
+    lines_above: Option<usize>,
+) -> Result<CheckedEdits, Error> {
+    if let Err(EditError::Invalid(Fault { mut position, key, problem })) = document.apply(&edits) {
+        position.line = position.line.saturating_sub(lines_above.unwrap_or(position.line));
+        let position = if position.line > 0 { format!("{position}: ") } else { String::new() };
+        return Err(Error::new(Code::Usage, problem.to_string()).at(&format!("{position}{key}")));
     }
-    let resealing = sealing::with_resealing(run, asker, document, edits, ProfileName::clone)?.whole()?;
+    let resealing = sealing::with_resealing(run, prompter, document, edits, ProfileName::clone)?.require_complete()?;
     Ok((resealing.edits, resealing.changed))
 }
 
-fn done(run: &Run<'_>, bound: &[Profile], what: &str) -> Result<(), Error> {
-    locked_edit::trust(run, bound)?;
-    run.ui.note(&format!("Changed {what}"));
-    let sealed = bound.iter().filter(|profile| profile.secret.word() == "sealed").count();
+fn trust_and_report(run: &Run<'_>, rebound: &[Profile], target: &str) -> Result<(), Error> {
+    locked_edit::trust_profiles(run, rebound)?;
+    run.ui.note(&format!("Changed {target}"));
+    let sealed = rebound.iter().filter(|profile| profile.secret.label() == "sealed").count();
     if sealed > 0 {
-        run.ui.note(&format!("Sealed {} anew, bound to the change", count(sealed, "secret")));
+        run.ui.note(&format!("Sealed {} anew, bound to the change", pluralize(sealed, "secret")));
     }
     Ok(())
 }
 
-/// The most that an edited profile may hold.
-const RULES: Rules = Rules { cap: 1024 * 1024, privacy: Privacy::NotWritable };
+/// Limits for reading an edited profile.
+const DRAFT_RULES: ReadRules = ReadRules { cap: 1024 * 1024, privacy: Privacy::NotWritable };
 
-fn in_editor(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
-    let names = args.names(run)?;
+fn edit_in_editor(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
+    let names = args.selected_names(run)?;
     let [name] = &names[..] else {
         return Err(Error::new(Code::Usage, "the editor takes one profile; several are changed by flags")
-            .with_hint("neto profile edit 'acme-*' --tag prod"));
+            .with_hint(Hint::command("neto profile edit 'acme-*' --tag prod")));
     };
     let file = run.context.store_file();
     let document = file.load_document()?.ok_or_else(|| Error::new(Code::Store, "the store is gone"))?;
-    let block = document.block(name).ok_or_else(|| {
+    let block = document.profile_block(name).ok_or_else(|| {
         Error::new(Code::Store, format!("'{name}' is not written as a table of its own, so it cannot be cut out"))
-            .with_hint(format!("$EDITOR {}", quoted(&file.path().to_string_lossy())))
+            .with_hint(Hint::command(format!("$EDITOR {}", quote_for_display(&file.path().to_string_lossy()))))
     })?;
-    // A name of its own, so that two editors at once do not share a draft.
+    // A random name keeps two simultaneous editors from sharing a draft.
     let draft = run.context.paths.state.join(format!("edit-{name}-{:08x}.toml", rand::random::<u32>()));
     disk::replace(&draft, block.as_bytes(), Durability::Atomic)?;
-    let edited = edit_until_it_parses(run, name, &document, &block, &draft);
+    let edited = edit_until_valid(run, name, &document, &block, &draft);
     let Ok(Some(edited)) = edited else {
         disk::remove(&draft)?;
         if edited?.is_none() {
@@ -241,36 +252,39 @@ fn in_editor(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
         }
         return Ok(());
     };
-    let outcome = put_back(run, name, &block, edited);
+    let outcome = replace_block(run, name, &block, edited);
     match outcome {
-        // What was typed is good, so it must not be lost with the draft.
+        // The edited text is valid, so the draft is kept for the user.
         Err(_) => run.ui.note(&format!("What you wrote is kept in {}", draft.display())),
         Ok(()) => drop(disk::remove(&draft)?),
     }
     outcome
 }
 
-/// Puts what became of a profile in the place of what it was.
-fn put_back(run: &Run<'_>, name: &ProfileName, block: &str, edited: String) -> Result<(), Error> {
-    let mut bound = Vec::new();
-    locked_edit::store(run, |current| {
-        let edits = vec![Edit::ReplaceBlock { name: name.clone(), was: block.to_owned(), text: edited }];
-        let (mut edits, changed) = checked(run, &(), current, edits, None)?;
+/// Replaces the text of a profile in the store with the edited text.
+fn replace_block(run: &Run<'_>, name: &ProfileName, block: &str, edited: String) -> Result<(), Error> {
+    let mut rebound = Vec::new();
+    locked_edit::edit_store(run, |current| {
+        let edits = vec![Edit::ReplaceBlock { name: name.clone(), old_text: block.to_owned(), new_text: edited }];
+        let (mut edits, changed) = check_edits(run, &(), current, edits, None)?;
         let resealing = edits.split_off(1);
         if !resealing.is_empty() {
-            // The new seal belongs into the text that comes, not into the one that goes.
+            // The new seal must be part of the new text, so the edits are merged into one block replacement.
             let sealed = current.apply(&edits)?.apply(&resealing)?;
-            let text = sealed.block(name).ok_or_else(|| Error::bug("the edited profile has no lines"))?;
-            edits = vec![Edit::ReplaceBlock { name: name.clone(), was: block.to_owned(), text }];
+            let text = sealed.profile_block(name).ok_or_else(|| Error::bug("the edited profile has no lines"))?;
+            edits = vec![Edit::ReplaceBlock { name: name.clone(), old_text: block.to_owned(), new_text: text }];
         }
-        bound = changed;
+        rebound = changed;
         Ok(edits)
     })?;
-    done(run, &bound, &format!("'{name}'"))
+    trust_and_report(run, &rebound, &format!("'{name}'"))
 }
 
-/// What the user made of the profile, once it reads; nothing when it is as it was or they give up.
-fn edit_until_it_parses(
+/// Opens the editor until the profile is valid. Returns `None` if the text is unchanged.
+///
+/// # Errors
+/// Fails if the editor fails, or the user declines another attempt.
+fn edit_until_valid(
     run: &Run<'_>,
     name: &ProfileName,
     document: &Document,
@@ -278,20 +292,19 @@ fn edit_until_it_parses(
     draft: &std::path::Path,
 ) -> Result<Option<String>, Error> {
     let text = String::from_utf8_lossy(document.bytes());
-    let above = text.find(block).map(|start| text[..start].lines().count());
+    let lines_above = text.find(block).map(|start| text[..start].lines().count());
     loop {
         open_editor(run, draft)?;
-        let edited = String::from_utf8_lossy(&disk::read(draft, RULES)?).into_owned();
+        let edited = String::from_utf8_lossy(&disk::read(draft, DRAFT_RULES)?).into_owned();
         if edited == block {
             return Ok(None);
         }
-        let edit = Edit::ReplaceBlock { name: name.clone(), was: block.to_owned(), text: edited.clone() };
-        match checked(run, &run.watch(), document, vec![edit], above) {
+        let edit = Edit::ReplaceBlock { name: name.clone(), old_text: block.to_owned(), new_text: edited.clone() };
+        match check_edits(run, &run.reporter(), document, vec![edit], lines_above) {
             Ok(_) => return Ok(Some(edited)),
             Err(error) => {
-                run.ui.error(error.message(), error.hint());
-                let line = format!("neto profile edit {name}");
-                run.confirm("Edit it again?", &line)?;
+                run.ui.error(error.message(), error.hint().as_deref());
+                run.confirm("Edit it again?", Hint::command(format!("neto profile edit {name}")))?;
             }
         }
     }
@@ -302,13 +315,13 @@ fn open_editor(run: &Run<'_>, draft: &std::path::Path) -> Result<(), Error> {
     let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| environment.text(name));
     if editor.is_none() && !run.context.process.terminal.stdin {
         return Err(Error::new(Code::Usage, "EDITOR is not set, and without a terminal no other editor can be used")
-            .with_hint("export EDITOR=vi    or change it by flags: neto profile edit --help"));
+            .with_hint(Hint::command("export EDITOR=vi").remark("or change it by flags: neto profile edit --help")));
     }
     let editor = editor.unwrap_or_else(|| "vi".to_owned());
-    // An editor is a command line ("code --wait"), which only a shell takes apart as its owner meant it.
+    // EDITOR may hold a command line ("code --wait"), which only a shell splits as the user intended.
     let mut command = Command::new("sh");
     command.arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(draft);
-    for name in keys(environment) {
+    for name in identity_variables(environment) {
         command.env_remove(name);
     }
     match command.status() {

@@ -1,7 +1,7 @@
-//! `neto profile list`: what is declared.
+//! `neto profile list`: lists the profiles of the store.
 
 use crate::error::Error;
-use crate::output::{Align, Cell, Column, Format, Narrow, Row, render};
+use crate::output::{Cell, Column, Format, Row, Shrink, render_rows};
 use crate::profile::{ApiUrl, Profile, ProfileName};
 use crate::workflow::{Run, SelectArgs};
 use clap::Args;
@@ -22,7 +22,7 @@ pub(crate) struct ListArgs {
     output: Format,
 }
 
-/// One profile as it is declared.
+/// Output row of one profile.
 #[derive(Serialize)]
 pub(super) struct ProfileRow<'a> {
     profile: &'a ProfileName,
@@ -52,35 +52,21 @@ impl Row for ProfileRow<'_> {
         "secret",
         "key_since",
     ];
-    const MARKS: bool = true;
+    const HAS_MARKS: bool = true;
 
-    fn columns() -> Vec<Column> {
-        let column = |title, narrow| Column { title, align: Align::Left, narrow };
+    fn columns() -> Vec<Column<Self>> {
         vec![
-            column("PROFILE", Narrow::Keep),
-            column("TENANT", Narrow::CutOrDrop),
-            column("KEY", Narrow::CutOrDrop),
-            column("SECRET", Narrow::Keep),
-            column("SINCE", Narrow::Drop),
-            column("TAGS", Narrow::CutOrDrop),
-            column("DESCRIPTION", Narrow::CutOrDrop),
+            Column::left("PROFILE", Shrink::Keep, |row| Cell::plain(row.profile.as_str())),
+            Column::left("TENANT", Shrink::CutOrDrop, |row| Cell::optional(row.shortname)),
+            Column::left("KEY", Shrink::CutOrDrop, |row| Cell::optional(row.username.or(row.appname))),
+            Column::left("SECRET", Shrink::Keep, |row| Cell::plain(row.secret)),
+            Column::left("SINCE", Shrink::Drop, |row| Cell::optional(row.key_since.map(|date| date.to_string()))),
+            Column::left("TAGS", Shrink::CutOrDrop, |row| Cell::plain(row.tags.join(", "))),
+            Column::left("DESCRIPTION", Shrink::CutOrDrop, |row| Cell::optional(row.description)),
         ]
     }
 
-    fn cells(&self) -> Vec<Cell> {
-        let text = |text: Option<&str>| Cell::plain(text.unwrap_or_default());
-        vec![
-            Cell::plain(self.profile.as_str()),
-            text(self.shortname),
-            text(self.username.or(self.appname)),
-            Cell::plain(self.secret),
-            Cell::plain(self.key_since.map(|date| date.to_string()).unwrap_or_default()),
-            Cell::plain(self.tags.join(", ")),
-            text(self.description),
-        ]
-    }
-
-    fn marked(&self) -> bool {
+    fn is_marked(&self) -> bool {
         self.current
     }
 }
@@ -97,20 +83,20 @@ impl<'a> ProfileRow<'a> {
             tags: &profile.tags,
             description: profile.description.as_deref(),
             protected: profile.protected,
-            secret: profile.secret.word(),
+            secret: profile.secret.label(),
             key_since: profile.sealed.as_ref().map(|note| note.since),
         }
     }
 }
 
-/// Lists the selected profiles; a faulty one is warned of and left out.
+/// Lists the selected profiles. An invalid profile causes a warning and is omitted.
 pub(crate) fn run(args: &ListArgs, run: &Run<'_>) -> Result<(), Error> {
-    let selected = args.select.all_or(run)?;
+    let selected = args.select.resolve_or_all(run)?;
     let current = run.current_name();
-    let profiles = run.sound(selected, args.select.names_one())?;
+    let profiles = run.valid_profiles(selected, args.select.is_single())?;
     let rows: Vec<ProfileRow<'_>> = profiles.iter().map(|profile| ProfileRow::of(profile, current.as_ref())).collect();
     if run.context.store()?.profiles.is_empty() {
         run.ui.note("There is no profile yet. Add one: neto profile add");
     }
-    Ok(run.ui.answer(&render(&rows, args.output, &run.ui.look()))?)
+    Ok(run.ui.print(&render_rows(&rows, args.output, &run.ui.render_options()))?)
 }

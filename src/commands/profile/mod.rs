@@ -1,4 +1,4 @@
-//! `neto profile`: what is declared, and which of it is current.
+//! `neto profile`: manages the profiles in the store and the current profile.
 
 pub(crate) mod add;
 pub(crate) mod current;

@@ -1,79 +1,79 @@
-//! The list that `neto use` without a name lets choose from.
+//! Interactive profile picker of `neto use` without a name.
 
-use crate::commands::status::state::Standing;
-use crate::error::{Code, Error};
+use crate::commands::status::state::TokenStatus;
+use crate::error::{Code, Error, Hint};
 use crate::output::{Candidate, Cell};
-use crate::profile::{ChoiceError, Entry, Profile, ProfileName, SecretPlace};
-use crate::token::{Lifetime, State};
-use crate::workflow::{Run, Watch};
+use crate::profile::{Profile, ProfileEntry, ProfileName, ResolveError, SecretLocation};
+use crate::token::{Lifetime, TokenState};
+use crate::workflow::{Run, TerminalReporter};
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use std::collections::HashMap;
 
-/// The profile that the user chooses at the terminal, where this one is current.
+/// Lets the user pick a profile at the terminal. `current` is listed first and marked.
 ///
 /// # Errors
-/// Nobody to ask; no profile; the list was left, which is silent and exit 2, as a question answered with no.
-pub(super) fn picked(run: &Run<'_>, current: Option<&ProfileName>) -> Result<ProfileName, Error> {
+/// Fails if there is no terminal or no profile. A canceled list exits 2 without a message, like a question answered no.
+pub(super) fn pick_profile(run: &Run<'_>, current: Option<&ProfileName>) -> Result<ProfileName, Error> {
     if !run.ui.can_pick() {
         return Err(Error::new(Code::Usage, "no profile is named, and there is no terminal to choose one at")
-            .with_hint("neto use NAME    with one of: neto ls"));
+            .with_hint(Hint::command("neto use NAME").remark("with one of: neto ls")));
     }
     let store = run.context.store()?;
     if store.profiles.is_empty() {
-        return Err(ChoiceError::Empty.into());
+        return Err(ResolveError::Empty.into());
     }
-    let mut entries: Vec<&Entry> = store.profiles.iter().collect();
+    let mut entries: Vec<&ProfileEntry> = store.profiles.iter().collect();
     entries.sort_by_key(|entry| Some(&entry.name) != current);
-    let place = run.ui.pick("Profile:", &candidates(run, &entries, current))?;
-    place.map(|place| entries[place].name.clone()).ok_or_else(|| run.left())
+    let index = run.ui.pick("Profile:", &candidates(run, &entries, current))?;
+    index.map(|index| entries[index].name.clone()).ok_or_else(|| run.canceled())
 }
 
-fn candidates(run: &Run<'_>, entries: &[&Entry], current: Option<&ProfileName>) -> Vec<Candidate> {
-    let watch = Watch(run.ui);
-    let session = run.context.session(&watch);
+fn candidates(run: &Run<'_>, entries: &[&ProfileEntry], current: Option<&ProfileName>) -> Vec<Candidate> {
+    let reporter = TerminalReporter(run.ui);
+    let session = run.context.session(&reporter);
     let now = run.context.process.clock.now();
     let profiles: Vec<&Profile> = entries.iter().filter_map(|entry| entry.profile.as_ref().ok()).collect();
     let lifetimes = session.lifetimes(&profiles);
     let lifetimes: HashMap<_, _> = profiles.iter().map(|profile| &profile.name).zip(lifetimes).collect();
-    let candidate = |entry: &&Entry| {
+    let candidate = |entry: &&ProfileEntry| {
         let lifetime = lifetimes.get(&entry.name).copied().flatten();
-        let marked = current == Some(&entry.name);
+        let is_marked = current == Some(&entry.name);
         match &entry.profile {
-            Ok(profile) => Candidate { marked, ..of(profile, lifetime, now) },
-            Err(_) => faulty(&entry.name, marked),
+            Ok(profile) => Candidate { is_marked, ..valid_candidate(profile, lifetime, now) },
+            Err(_) => invalid_candidate(&entry.name, is_marked),
         }
     };
     entries.iter().map(candidate).collect()
 }
 
-fn of(profile: &Profile, lifetime: Option<Lifetime>, now: Timestamp) -> Candidate {
-    let whose = profile.shortname.as_deref().or(profile.username.as_deref()).unwrap_or_default();
+fn valid_candidate(profile: &Profile, lifetime: Option<Lifetime>, now: Timestamp) -> Candidate {
+    let account = profile.shortname.as_deref().or(profile.username.as_deref()).unwrap_or_default();
     let description = profile.description.as_deref().unwrap_or_default();
     let tags = profile.tags.join(", ");
     let cells = vec![
         Cell::plain(profile.name.as_str()),
-        Cell::plain(whose),
-        state(profile, lifetime, now),
+        Cell::plain(account),
+        state_cell(profile, lifetime, now),
         Cell::plain(&tags),
         Cell::styled(description, Style::new().dimmed()),
     ];
-    let searched = [profile.name.as_str(), whose, description, &tags].map(str::to_owned).to_vec();
-    Candidate { cells, searched, marked: false }
+    let search_fields = [profile.name.as_str(), account, description, &tags].map(str::to_owned).to_vec();
+    Candidate { cells, search_fields, is_marked: false }
 }
 
-fn state(profile: &Profile, lifetime: Option<Lifetime>, now: Timestamp) -> Cell {
-    if profile.secret == SecretPlace::None {
+fn state_cell(profile: &Profile, lifetime: Option<Lifetime>, now: Timestamp) -> Cell {
+    if profile.secret == SecretLocation::None {
         return Cell::styled("- no secret", Style::new().dimmed());
     }
-    let standing = Standing::from(lifetime.map_or(State::None, |lifetime| lifetime.state(now)));
-    let (sign, style) = standing.mark();
-    Cell::styled(format!("{sign} {}", standing.word()), style)
+    let status = TokenStatus::from(lifetime.map_or(TokenState::None, |lifetime| lifetime.state(now)));
+    let (sign, style) = status.mark();
+    Cell::styled(format!("{sign} {}", status.word()), style)
 }
 
-/// One whose declaration is wrong can be switched to as well, and commands then say what is wrong with it.
-fn faulty(name: &ProfileName, marked: bool) -> Candidate {
+/// Returns the entry of an invalid profile. Commands report the problem once the profile is current.
+fn invalid_candidate(name: &ProfileName, is_marked: bool) -> Candidate {
     let cells =
         vec![Cell::plain(name.as_str()), Cell::default(), Cell::styled("! faulty", AnsiColor::Red.on_default())];
-    Candidate { cells, searched: vec![name.to_string()], marked }
+    Candidate { cells, search_fields: vec![name.to_string()], is_marked }
 }

@@ -1,8 +1,8 @@
-//! `neto profile remove`: profiles with their tokens.
+//! `neto profile remove`: removes profiles and their cached tokens.
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Hint};
 use crate::profile::{Edit, ProfileName};
-use crate::workflow::{Run, SelectArgs, Watch, locked_edit};
+use crate::workflow::{Run, SelectArgs, TerminalReporter, locked_edit};
 use clap::Args;
 
 /// Remove profiles from the store, with their tokens
@@ -24,39 +24,42 @@ pub(crate) struct RemoveArgs {
 /// Removes the selected profiles in one change.
 pub(crate) fn run(args: &RemoveArgs, run: &Run<'_>) -> Result<(), Error> {
     let names: Vec<ProfileName> =
-        args.select.told(run)?.into_iter().map(|selected| selected.name.into_owned()).collect();
+        args.select.resolve_named(run)?.into_iter().map(|selected| selected.name.into_owned()).collect();
     if names.iter().any(ProfileName::is_env) {
         return Err(Error::new(Code::Usage, "'env' is what NETOSECRET holds; there is nothing to remove")
-            .with_hint("unset NETOSECRET"));
+            .with_hint(Hint::command("unset NETOSECRET")));
     }
     if !args.yes {
         let list: Vec<&str> = names.iter().map(ProfileName::as_str).collect();
-        let line = format!("neto profile remove {} --yes", list.join(" "));
-        run.confirm(&format!("Remove {} with {} credential and token?", quoted(&list), its(&list)), &line)?;
+        let hint = Hint::command(format!("neto profile remove {} --yes", list.join(" ")));
+        run.confirm(
+            &format!("Remove {} with {} credential and token?", profiles_text(&list), possessive(&list)),
+            hint,
+        )?;
     }
-    locked_edit::store(run, |document| {
-        let there = names.iter().filter(|name| document.store().entry(name).is_some());
-        Ok(there.map(|name| Edit::RemoveProfile { name: name.clone() }).collect())
+    locked_edit::edit_store(run, |document| {
+        let existing = names.iter().filter(|name| document.store().entry(name).is_some());
+        Ok(existing.map(|name| Edit::RemoveProfile { name: name.clone() }).collect())
     })?;
-    locked_edit::memory(run, |memory| names.iter().for_each(|name| memory.forget(name)))?;
-    let watch = Watch(run.ui);
+    locked_edit::edit_trust_store(run, |trust_store| names.iter().for_each(|name| trust_store.forget_profile(name)))?;
+    let reporter = TerminalReporter(run.ui);
     for name in &names {
-        locked_edit::abandon_rotation(run, &watch, name)?;
-        locked_edit::forget_token(run, &watch, name)?;
-        locked_edit::current(run, |current| current.renamed(name, None))?;
+        locked_edit::abandon_rotation(run, &reporter, name)?;
+        locked_edit::remove_cached_token(run, &reporter, name)?;
+        locked_edit::edit_current_profile(run, |current| current.renamed(name, None))?;
         run.ui.note(&format!("Removed '{name}'; its API key lives on at the server"));
     }
     Ok(())
 }
 
-fn quoted(names: &[&str]) -> String {
+fn profiles_text(names: &[&str]) -> String {
     match names {
-        [one] => format!("the profile '{one}'"),
+        [name] => format!("the profile '{name}'"),
         several if several.len() <= 5 => format!("the profiles {}", several.join(", ")),
         many => format!("{} profiles ({}, ...)", many.len(), many[..5].join(", ")),
     }
 }
 
-fn its(names: &[&str]) -> &'static str {
+fn possessive(names: &[&str]) -> &'static str {
     if names.len() == 1 { "its" } else { "their" }
 }

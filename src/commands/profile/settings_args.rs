@@ -1,18 +1,18 @@
-//! The flags that shape a profile, shared by `profile add` and `profile edit`.
+//! Flags for the settings of a profile, shared by `profile add` and `profile edit`.
 
 use crate::commands::recipient;
-use crate::error::{Code, Error};
-use crate::profile::{ApiUrl, Edit, Section, Span, Store, Value, check_env_name};
+use crate::error::{Code, Error, Hint};
+use crate::profile::{ApiUrl, Edit, EditValue, Section, Span, Store, check_env_name};
 use crate::workflow::Run;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
-/// How a variable is told.
+/// Example for the hint of an invalid `--env`.
 const ENV_EXAMPLE: &str = "neto profile edit acme --env 'API_URL={url}'";
 
 /// What a profile has beside its credential.
 #[derive(Debug, Clone, Default, Args)]
-pub(crate) struct ShapeArgs {
+pub(crate) struct SettingsArgs {
     /// A label for selection (repeatable)
     #[arg(long = "tag", value_name = "TAG")]
     pub(crate) tags: Vec<String>,
@@ -40,7 +40,7 @@ pub(crate) struct ShapeArgs {
     pub(crate) recipients: Vec<String>,
 }
 
-impl ShapeArgs {
+impl SettingsArgs {
     /// Whether no flag was given.
     pub(crate) fn is_empty(&self) -> bool {
         self.tags.is_empty()
@@ -53,46 +53,47 @@ impl ShapeArgs {
             && self.recipients.is_empty()
     }
 
-    /// Whether a flag changes what a seal binds, or to whom it is sealed.
-    pub(crate) fn unbinds(&self) -> bool {
+    /// Whether a flag changes a field bound by the seal, or the recipients.
+    pub(crate) fn requires_resealing(&self) -> bool {
         self.ca_file.is_some() || !self.recipients.is_empty()
     }
 
-    /// The entries of a new profile, in the order that the store shows them.
-    pub(crate) fn entries(&self, run: &Run<'_>) -> Result<Vec<(String, Value)>, Error> {
+    /// Returns the entries of a new profile, in the order of the store.
+    pub(crate) fn entries(&self, run: &Run<'_>) -> Result<Vec<(String, EditValue)>, Error> {
         let mut entries = Vec::new();
-        let mut add = |key: &str, value: Option<Value>| entries.extend(value.map(|value| (key.to_owned(), value)));
-        add("tags", (!self.tags.is_empty()).then(|| Value::List(self.tags.clone())));
-        add("description", self.description.clone().map(Value::Text));
-        add("protected", self.protected.then_some(Value::Flag(true)));
-        add("leeway", self.leeway.map(|span| Value::Text(span.to_string())));
-        add("timeout", self.timeout.map(|span| Value::Text(span.to_string())));
-        add("ca_file", self.ca_file.as_deref().map(|path| absolute(run, path)).transpose()?);
-        add("recipients", (!self.recipients.is_empty()).then(|| Value::List(self.recipients.clone())));
-        let env = self.variables()?;
+        let mut add = |key: &str, value: Option<EditValue>| entries.extend(value.map(|value| (key.to_owned(), value)));
+        add("tags", (!self.tags.is_empty()).then(|| EditValue::List(self.tags.clone())));
+        add("description", self.description.clone().map(EditValue::Text));
+        add("protected", self.protected.then_some(EditValue::Flag(true)));
+        add("leeway", self.leeway.map(|span| EditValue::Text(span.to_string())));
+        add("timeout", self.timeout.map(|span| EditValue::Text(span.to_string())));
+        add("ca_file", self.ca_file.as_deref().map(|path| ca_file_value(run, path)).transpose()?);
+        add("recipients", (!self.recipients.is_empty()).then(|| EditValue::List(self.recipients.clone())));
+        let env = self.parse_variables()?;
         add(
             "env",
-            (!env.is_empty())
-                .then(|| Value::Table(env.into_iter().map(|(name, value)| (name, Value::Text(value))).collect())),
+            (!env.is_empty()).then(|| {
+                EditValue::Table(env.into_iter().map(|(name, value)| (name, EditValue::Text(value))).collect())
+            }),
         );
         Ok(entries)
     }
 
-    /// The same as changes of a section that is there; `tags` there already stay.
+    /// Returns the settings as edits of an existing section, whose current `tags` are kept.
     pub(crate) fn edits(&self, run: &Run<'_>, section: &Section, tags: &[String]) -> Result<Vec<Edit>, Error> {
         let mut edits = Vec::new();
         for (key, value) in self.entries(run)? {
             match (key.as_str(), value) {
-                ("tags", Value::List(new)) => {
-                    let mut all = tags.to_vec();
-                    all.extend(new.into_iter().filter(|tag| !tags.contains(tag)));
-                    edits.push(Edit::set(section, &["tags"], Value::List(all)));
+                ("tags", EditValue::List(new_tags)) => {
+                    let mut merged = tags.to_vec();
+                    merged.extend(new_tags.into_iter().filter(|tag| !tags.contains(tag)));
+                    edits.push(Edit::set(section, &["tags"], EditValue::List(merged)));
                 }
-                ("env", Value::Table(variables)) => {
+                ("env", EditValue::Table(variables)) => {
                     edits.extend(variables.into_iter().map(|(name, value)| Edit::set(section, &["env", &name], value)));
                 }
-                // An empty text says nothing, so the key goes.
-                ("description", Value::Text(text)) if text.is_empty() => {
+                // An empty description removes the key.
+                ("description", EditValue::Text(text)) if text.is_empty() => {
                     edits.push(Edit::unset(section, &["description"]))
                 }
                 (key, value) => edits.push(Edit::set(section, &[key], value)),
@@ -103,36 +104,38 @@ impl ShapeArgs {
 
     /// Refuses a recipient that the store does not declare.
     pub(crate) fn check_recipients(&self, store: &Store) -> Result<(), Error> {
-        let known = |told: &&String| store.recipients.keys().any(|name| name.as_str() == *told);
-        let Some(stranger) = self.recipients.iter().find(|told| !known(told)) else { return Ok(()) };
-        Err(recipient::unknown(Code::Usage, stranger, store))
+        let is_known = |name: &&String| store.recipients.keys().any(|known| known.as_str() == *name);
+        let Some(unknown) = self.recipients.iter().find(|name| !is_known(name)) else { return Ok(()) };
+        Err(recipient::unknown_recipient_error(Code::Usage, unknown, store))
     }
 
-    fn variables(&self) -> Result<Vec<(String, String)>, Error> {
+    fn parse_variables(&self) -> Result<Vec<(String, String)>, Error> {
+        let example = || Hint::command(ENV_EXAMPLE);
         let split = |text: &String| {
             let (name, value) = text
                 .split_once('=')
-                .ok_or_else(|| Error::new(Code::Usage, "--env wants NAME=VALUE").with_hint(ENV_EXAMPLE))?;
+                .ok_or_else(|| Error::new(Code::Usage, "--env wants NAME=VALUE").with_hint(example()))?;
             check_env_name(name)
-                .map_err(|error| Error::new(Code::Usage, format!("--env: {error}")).with_hint(ENV_EXAMPLE))?;
+                .map_err(|error| Error::new(Code::Usage, format!("--env: {error}")).with_hint(example()))?;
             Ok((name.to_owned(), value.to_owned()))
         };
         self.env.iter().map(split).collect()
     }
 }
 
-/// Reads a url that was typed.
-pub(crate) fn url(text: &str) -> Result<ApiUrl, Error> {
+/// Parses the value of `--url`.
+pub(crate) fn parse_url(text: &str) -> Result<ApiUrl, Error> {
     text.parse().map_err(|error| {
-        Error::new(Code::Usage, format!("--url: {error}")).with_hint("--url https://api.netography.com/api/v1")
+        Error::new(Code::Usage, format!("--url: {error}"))
+            .with_hint(Hint::advice("--url https://api.netography.com/api/v1"))
     })
 }
 
-fn absolute(run: &Run<'_>, path: &Path) -> Result<Value, Error> {
+fn ca_file_value(run: &Run<'_>, path: &Path) -> Result<EditValue, Error> {
     let path = run.context.absolute(path);
     let path = path
         .canonicalize()
         .map_err(|_| Error::new(Code::Usage, format!("--ca-file: {} cannot be read", path.display())))?;
     let text = path.to_str().ok_or_else(|| Error::new(Code::Usage, "--ca-file: the path is not UTF-8"))?;
-    Ok(Value::Text(text.to_owned()))
+    Ok(EditValue::Text(text.to_owned()))
 }

@@ -1,11 +1,11 @@
-//! `neto profile show`: one profile in full, but its secret.
+//! `neto profile show`: prints all settings of one profile, except its secret.
 
 use super::list::ProfileRow;
 use crate::error::Error;
 use crate::output::humanize;
-use crate::output::{details, object};
-use crate::profile::{Profile, SecretPlace};
-use crate::workflow::{Run, Watch};
+use crate::output::{render_details, render_json};
+use crate::profile::{Profile, SecretLocation};
+use crate::workflow::{Run, TerminalReporter};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
@@ -20,12 +20,12 @@ pub(crate) struct ShowArgs {
     #[arg(value_name = "PROFILE")]
     name: Option<String>,
     /// How to print it
-    #[arg(short, long, value_enum, default_value_t = Form::Text)]
-    output: Form,
+    #[arg(short, long, value_enum, default_value_t = ShowFormat::Text)]
+    output: ShowFormat,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Form {
+enum ShowFormat {
     /// Lines for people
     Text,
     /// An object
@@ -33,7 +33,7 @@ enum Form {
 }
 
 #[derive(Serialize)]
-struct Shown<'a> {
+struct ProfileDetails<'a> {
     #[serde(flatten)]
     row: ProfileRow<'a>,
     leeway: String,
@@ -46,36 +46,36 @@ struct Shown<'a> {
 
 /// Shows one profile.
 pub(crate) fn run(args: &ShowArgs, run: &Run<'_>) -> Result<(), Error> {
-    let profile = run.context.chosen(args.name.as_deref())?.profile;
-    let shown = shown(run, &profile)?;
+    let profile = run.context.resolve_profile(args.name.as_deref())?.profile;
+    let details = profile_details(run, &profile)?;
     let text = match args.output {
-        Form::Json => object(&shown),
-        Form::Text => details(&lines(run, &profile, &shown), &run.ui.look()),
+        ShowFormat::Json => render_json(&details),
+        ShowFormat::Text => render_details(&detail_lines(run, &profile, &details), &run.ui.render_options()),
     };
-    Ok(run.ui.answer(&text)?)
+    Ok(run.ui.print(&text)?)
 }
 
-fn shown<'a>(run: &Run<'_>, profile: &'a Profile) -> Result<Shown<'a>, Error> {
+fn profile_details<'a>(run: &Run<'_>, profile: &'a Profile) -> Result<ProfileDetails<'a>, Error> {
     let store = run.context.store()?;
     let keys = store.recipient_keys(profile);
-    let names = store.recipients.iter().filter(|(_, key)| keys.contains(key)).map(|(name, _)| name.to_string());
-    Ok(Shown {
+    let recipients = store.recipients.iter().filter(|(_, key)| keys.contains(key)).map(|(name, _)| name.to_string());
+    Ok(ProfileDetails {
         row: ProfileRow::of(profile, run.current_name().as_ref()),
         leeway: profile.leeway.to_string(),
         timeout: profile.timeout.to_string(),
         ca_file: profile.ca_file.as_ref().map(|path| path.display().to_string()),
         env: profile.env.iter().map(|(name, value)| format!("{name}={}", value.0)).collect(),
-        recipients: if matches!(profile.secret, SecretPlace::Sealed(_)) { names.collect() } else { Vec::new() },
+        recipients: if matches!(profile.secret, SecretLocation::Sealed(_)) { recipients.collect() } else { Vec::new() },
         source: match &profile.secret {
-            SecretPlace::Command(words) => Some(words.join(" ")),
-            SecretPlace::File(path) => Some(path.display().to_string()),
-            SecretPlace::Env(name) => Some(name.clone()),
+            SecretLocation::Command(words) => Some(words.join(" ")),
+            SecretLocation::File(path) => Some(path.display().to_string()),
+            SecretLocation::Env(name) => Some(name.clone()),
             _ => None,
         },
     })
 }
 
-fn lines<'a>(run: &Run<'_>, profile: &Profile, shown: &'a Shown<'_>) -> Vec<(&'a str, String)> {
+fn detail_lines<'a>(run: &Run<'_>, profile: &Profile, details: &'a ProfileDetails<'_>) -> Vec<(&'a str, String)> {
     let mut lines = vec![("profile", profile.name.to_string())];
     let mut add = |key: &'a str, value: Option<String>| lines.extend(value.filter(|v| !v.is_empty()).map(|v| (key, v)));
     add("shortname", profile.shortname.clone());
@@ -85,29 +85,31 @@ fn lines<'a>(run: &Run<'_>, profile: &Profile, shown: &'a Shown<'_>) -> Vec<(&'a
     add("description", profile.description.clone());
     add("tags", Some(profile.tags.join(", ")));
     add("protected", profile.protected.then(|| "yes".to_owned()));
-    add("secret", Some(secret(profile, shown)));
-    add("leeway", Some(shown.leeway.clone()));
-    add("timeout", Some(shown.timeout.clone()));
-    add("ca_file", shown.ca_file.clone());
-    add("env", Some(shown.env.join(", ")));
-    add("token", Some(token(run, profile)));
+    add("secret", Some(secret_text(profile, details)));
+    add("leeway", Some(details.leeway.clone()));
+    add("timeout", Some(details.timeout.clone()));
+    add("ca_file", details.ca_file.clone());
+    add("env", Some(details.env.join(", ")));
+    add("token", Some(token_text(run, profile)));
     lines
 }
 
-fn secret(profile: &Profile, shown: &Shown<'_>) -> String {
-    let word = profile.secret.word();
-    match (&profile.sealed, &shown.source) {
-        (Some(note), _) => format!("{word} to {} since {}", shown.recipients.join(", "), note.since),
-        (None, Some(source)) => format!("{word}: {source}"),
-        (None, None) => word.to_owned(),
+fn secret_text(profile: &Profile, details: &ProfileDetails<'_>) -> String {
+    let label = profile.secret.label();
+    match (&profile.sealed, &details.source) {
+        (Some(seal_note), _) => format!("{label} to {} since {}", details.recipients.join(", "), seal_note.since),
+        (None, Some(source)) => format!("{label}: {source}"),
+        (None, None) => label.to_owned(),
     }
 }
 
-fn token(run: &Run<'_>, profile: &Profile) -> String {
-    let watch = Watch(run.ui);
+fn token_text(run: &Run<'_>, profile: &Profile) -> String {
+    let reporter = TerminalReporter(run.ui);
     let now = run.context.process.clock.now();
-    match run.context.session(&watch).lifetime(profile) {
+    match run.context.session(&reporter).lifetime(profile) {
         None => "none".to_owned(),
-        Some(lifetime) => format!("{}, until {}", lifetime.state(now).word(), humanize::minute(lifetime.expires_at)),
+        Some(lifetime) => {
+            format!("{}, until {}", lifetime.state(now).as_str(), humanize::utc_minute(lifetime.expires_at))
+        }
     }
 }

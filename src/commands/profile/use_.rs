@@ -1,11 +1,11 @@
-//! `neto profile use`: which profile is meant when nothing else says which; with the hook, in one shell.
+//! `neto profile use`: sets the current profile, for all shells or, with the hook, for one shell.
 
-use super::pick::picked;
-use crate::commands::export::asking;
+use super::pick::pick_profile;
+use crate::commands::export::calling_shell;
 use crate::commands::hook;
-use crate::error::{Code, Error};
-use crate::output::{Shell, quoted};
-use crate::profile::{Current, Origin, ProfileName, Sources, explain};
+use crate::error::{Code, Error, Hint};
+use crate::output::{Shell, quote_for_display};
+use crate::profile::{Current, ProfileName, ProfileOrigin, ProfileSources, explain_resolution};
 use crate::workflow::{Run, locked_edit, shell_state};
 use clap::Args;
 
@@ -37,103 +37,110 @@ pub(crate) struct UseArgs {
     global: bool,
 }
 
-/// Sets the current profile, or that of the shell whose hook asks.
+/// Sets the current profile of all shells, or of the calling shell if its hook runs this command.
 pub(crate) fn run(args: &UseArgs, run: &Run<'_>) -> Result<(), Error> {
-    let hook = shell_state::caller(&run.context.process.environment);
+    let hook = shell_state::hook_shell(&run.context.process.environment);
     let one_shell = hook.filter(|_| !args.global);
-    let before = match one_shell {
-        Some(shell) => hook::of_this_shell(run, shell)?,
+    let selection = match one_shell {
+        Some(shell) => hook::shell_selection(run, shell)?,
         None => Current::load(&run.context.current_file())?,
     };
     let name = match args.name.as_deref().or(run.context.globals.profile.as_deref()) {
         _ if args.none => None,
-        None => Some(picked(
+        None => Some(pick_profile(
             run,
-            one_shell.map_or_else(|| run.current_of_all_shells(), |_| before.current.clone()).as_ref(),
+            one_shell.map_or_else(|| run.global_current_name(), |_| selection.current.clone()).as_ref(),
         )?),
-        Some("-") => Some(previous(&before, run)?),
-        Some(text) => Some(known(run, text)?),
+        Some("-") => Some(previous_profile(&selection, run)?),
+        Some(text) => Some(resolve_name(run, text)?),
     };
     match one_shell {
-        Some(shell) => shell_state::hand_over(run, shell, &hook::switch(run, before, name)),
-        None => for_all_shells(run, name.as_ref(), hook),
+        Some(shell) => shell_state::print_for_hook(run, shell, &hook::switch(run, selection, name)),
+        None => switch_all_shells(run, name.as_ref(), hook),
     }
 }
 
-/// Switches all shells. The one whose hook asks drops what it exported at once, and not only before its next prompt.
-fn for_all_shells(run: &Run<'_>, name: Option<&ProfileName>, hook: Option<Shell>) -> Result<(), Error> {
-    locked_edit::current(run, |current| current.switched(name.cloned()))?;
+/// Switches all shells. A shell with the hook unsets outdated variables at once, instead of before its next prompt.
+fn switch_all_shells(run: &Run<'_>, name: Option<&ProfileName>, hook: Option<Shell>) -> Result<(), Error> {
+    locked_edit::edit_current_profile(run, |current| current.switched_to(name.cloned()))?;
     match name {
         Some(name) => run.ui.note(&format!("Now using '{name}'")),
         None => run.ui.note("No profile is current"),
     }
-    let Some(shell) = hook else { return tell_what_hides_it(run, name, &run.context.sources(None)) };
-    // In another store nothing was chosen for this shell.
-    let elsewhere = run.context.globals.store.is_some();
-    let change = if elsewhere { shell_state::Change::default() } else { hook::outdated(run, shell) };
-    let sources = if change.is_drop() { shell_state::untyped(run) } else { run.context.sources(None) };
-    tell_what_hides_it(run, name, &sources)?;
-    shell_state::hand_over(run, shell, &change)
+    let Some(shell) = hook else { return warn_if_overridden(run, name, &run.context.sources(None)) };
+    // In another store, this shell has no profile of its own.
+    let is_other_store = run.context.globals.store.is_some();
+    let change =
+        if is_other_store { shell_state::ShellUpdate::default() } else { hook::drop_outdated_export(run, shell) };
+    let sources =
+        if change.drops_export() { shell_state::sources_without_argument(run) } else { run.context.sources(None) };
+    warn_if_overridden(run, name, &sources)?;
+    shell_state::print_for_hook(run, shell, &change)
 }
 
-fn previous(before: &Current, run: &Run<'_>) -> Result<ProfileName, Error> {
-    let name = before.previous.as_ref().ok_or_else(|| {
-        Error::new(Code::Store, "no profile was current before this one").with_hint("neto profile use NAME")
+fn previous_profile(selection: &Current, run: &Run<'_>) -> Result<ProfileName, Error> {
+    let name = selection.previous.as_ref().ok_or_else(|| {
+        Error::new(Code::Store, "no profile was current before this one")
+            .with_hint(Hint::command("neto profile use NAME"))
     })?;
-    known(run, name.as_str())
+    resolve_name(run, name.as_str())
 }
 
-fn known(run: &Run<'_>, text: &str) -> Result<ProfileName, Error> {
-    let choice = run.context.choose(Some(text))?;
-    if choice.name.is_env() {
+fn resolve_name(run: &Run<'_>, text: &str) -> Result<ProfileName, Error> {
+    let resolved = run.context.resolve(Some(text))?;
+    if resolved.name.is_env() {
         return Err(Error::new(Code::Usage, "'env' is what NETOSECRET makes; it cannot be switched to"));
     }
-    Ok(choice.name)
+    Ok(resolved.name)
 }
 
-/// A current profile that nothing will use is a trap.
-fn tell_what_hides_it(run: &Run<'_>, name: Option<&ProfileName>, sources: &Sources<'_>) -> Result<(), Error> {
+/// Warns if another source overrides the new current profile.
+fn warn_if_overridden(run: &Run<'_>, name: Option<&ProfileName>, sources: &ProfileSources<'_>) -> Result<(), Error> {
     let store = run.context.store()?;
     if store.explicit && name.is_some() {
         run.ui.warn("the store wants every command to name its profile (explicit = true), so this has no effect");
     }
-    let winner = explain(sources, store).into_iter().find(|said| said.wins);
-    let hidden = winner.filter(|said| said.text.as_deref() != name.map(ProfileName::as_str));
-    let Some(hidden) = hidden else { return Ok(()) };
-    let text = hidden.text.unwrap_or_default();
+    let winner = explain_resolution(sources, store).into_iter().find(|report| report.is_winner);
+    let overriding = winner.filter(|report| report.text.as_deref() != name.map(ProfileName::as_str));
+    let Some(overriding) = overriding else { return Ok(()) };
+    let text = overriding.text.unwrap_or_default();
     let environment = &run.context.process.environment;
-    match hidden.origin {
-        Origin::Variable
-            if shell_state::caller(environment).is_some() && shell_state::used(environment).as_ref() == Some(&text) =>
+    match overriding.origin {
+        ProfileOrigin::Variable
+            if shell_state::hook_shell(environment).is_some()
+                && shell_state::shell_profile(environment).as_ref() == Some(&text) =>
         {
             run.ui.warn(&format!("this shell uses '{text}' and that is stronger here; end that with\nneto use --none"));
         }
-        Origin::Variable => {
-            let end = unset_line(run, "NETO_PROFILE");
-            run.ui.warn(&format!("NETO_PROFILE is set to '{text}' and is stronger here; end that with\n{end}"));
+        ProfileOrigin::Variable => {
+            let command = unset_command(run, "NETO_PROFILE");
+            run.ui.warn(&format!("NETO_PROFILE is set to '{text}' and is stronger here; end that with\n{command}"));
         }
-        Origin::Netosecret => {
-            let end = unset_line(run, "NETOSECRET");
-            run.ui.warn(&format!("NETOSECRET is set and is stronger here; end that with\n{end}"));
+        ProfileOrigin::Netosecret => {
+            let command = unset_command(run, "NETOSECRET");
+            run.ui.warn(&format!("NETOSECRET is set and is stronger here; end that with\n{command}"));
         }
-        Origin::Pin(Some(path)) => {
-            let end = quoted(&path.to_string_lossy());
-            run.ui.warn(&format!("{} holds '{text}' and is stronger here; end that with\nrm {end}", path.display()));
+        ProfileOrigin::Pin(Some(path)) => {
+            let quoted_path = quote_for_display(&path.to_string_lossy());
+            run.ui.warn(&format!(
+                "{} holds '{text}' and is stronger here; end that with\nrm {quoted_path}",
+                path.display()
+            ));
         }
         _ => {}
     }
     Ok(())
 }
 
-/// The line that unsets a variable, in the words of the shell that asks. What came with a token goes with it: that of
-/// another profile must not stay behind.
-fn unset_line(run: &Run<'_>, name: &str) -> String {
-    let shell = asking(run.context.process.parent);
+/// Returns the command that unsets a variable in the calling shell. Variables exported together with a token are unset
+/// with it, so that none of another profile remain.
+fn unset_command(run: &Run<'_>, name: &str) -> String {
+    let shell = calling_shell(run.context.process.parent);
     let environment = &run.context.process.environment;
     if shell_state::was_exported(environment, name)
-        || (name == shell_state::PROFILE && shell_state::has_variables(environment))
+        || (name == shell_state::PROFILE_VARIABLE && shell_state::has_profile_variables(environment))
     {
-        return shell.evaluating("neto export --unset");
+        return shell.eval_command("neto export --unset");
     }
     match shell {
         Shell::Fish => format!("set -e {name}"),

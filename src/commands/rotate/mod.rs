@@ -1,20 +1,20 @@
-//! `neto rotate`: a new key from the server, sealed in place of the one that a profile has.
+//! `neto rotate`: gets new API keys from the server and seals them in the store.
 //!
-//! How a key survives a crash is the session's business (`session::rotation`); here stands which profiles are meant, what
-//! is made sure of first, what is asked and what is told.
+//! Owns the selection of profiles, the checks before the first change, the confirmation and the output. The rotation
+//! itself, and its journal against crashes, is in `session::rotation`.
 
 mod plan;
 mod recover;
 mod second;
 
-use crate::error::Error;
-use crate::output::humanize::count;
-use crate::output::{Format, quoted};
+use crate::error::{Error, Hint};
+use crate::output::humanize::pluralize;
+use crate::output::{Format, quote_for_display};
 use crate::profile::{Profile, Span};
-use crate::session::{Kind, Rotated};
-use crate::workflow::{Fleet, JobsArgs, Run, SelectArgs, Watch, confirm_writes, remember};
+use crate::session::{Rotated, RotationKind};
+use crate::workflow::{Batch, JobsArgs, Run, SelectArgs, TerminalReporter, confirm_writes, record_first_seen};
 use clap::Args;
-use plan::Plan;
+use plan::RotationPlan;
 use std::ops::ControlFlow;
 
 /// Get a new API key from the server, sealed in place of the old one
@@ -70,7 +70,7 @@ struct ModeArgs {
     recover: bool,
 }
 
-/// Rotates the keys of the selected profiles, or does what belongs to it.
+/// Rotates the keys of the selected profiles; `--finish` and `--recover` select another action.
 pub(crate) fn run(args: &RotateArgs, run: &Run<'_>) -> Result<(), Error> {
     match (args.mode.recover, args.mode.finish) {
         (true, _) => recover::run(args, run),
@@ -80,13 +80,13 @@ pub(crate) fn run(args: &RotateArgs, run: &Run<'_>) -> Result<(), Error> {
 }
 
 fn rotate(args: &RotateArgs, run: &Run<'_>) -> Result<(), Error> {
-    let plan = Plan::of(args, run, args.select.told(run)?)?;
-    let profiles = plan.profiles();
+    let plan = RotationPlan::build(args, run, args.select.resolve_named(run)?)?;
+    let profiles = plan.profiles_to_rotate();
     if !profiles.is_empty() {
-        plan::make_sure(run, &profiles)?;
+        plan::check_can_write(run, &profiles)?;
     }
     if args.dry_run {
-        return plan.show(args, run);
+        return plan.print_plan(args, run);
     }
     if plan.is_empty() {
         run.ui.note(if args.older_than.is_some() { "No key is as old as that" } else { "There is no key to rotate" });
@@ -94,44 +94,47 @@ fn rotate(args: &RotateArgs, run: &Run<'_>) -> Result<(), Error> {
     }
     if !profiles.is_empty() {
         run.unlock(profiles.iter().copied())?;
-        tell(args, run);
-        args.ask(run, "Rotate the key of", &profiles)?;
+        print_effect_on_others(args, run);
+        args.confirm(run, "Rotate the key of", &profiles)?;
     }
-    let mut fleet = Fleet::new(run, "Rotating", plan.names());
-    plan.tell_others(&mut fleet);
-    let watch = Watch(run.ui);
+    let mut batch = Batch::new(run, "Rotating", plan.names());
+    plan.report_skipped(&mut batch);
+    let reporter = TerminalReporter(run.ui);
     let mut rotated = 0;
-    let kind = if args.mode.overlap { Kind::Beside } else { Kind::InPlace };
-    run.context.session(&watch).rotate_each(&profiles, kind, args.jobs.jobs, |name, result| {
+    let kind = if args.mode.overlap { RotationKind::Beside } else { RotationKind::InPlace };
+    run.context.session(&reporter).rotate_each(&profiles, kind, args.jobs.jobs, |name, result| {
         match result {
             Ok(outcome) => {
                 rotated += usize::from(outcome != Rotated::ByAnother);
-                fleet.done(name, &told(&outcome));
+                batch.done_with_note(name, &result_text(&outcome));
             }
-            Err(error) => fleet.failed(name, error.into())?,
+            Err(error) => batch.failed(name, error.into())?,
         }
         ControlFlow::Continue(())
     })?;
-    remember(run, &watch);
-    let verb = if args.mode.overlap { "neto rotate --overlap" } else { "neto rotate" };
-    let ended = if args.older_than.is_some() {
-        fleet.end(verb)
+    record_first_seen(run, &reporter);
+    let command = if args.mode.overlap { "neto rotate --overlap" } else { "neto rotate" };
+    let batch_result = if args.older_than.is_some() {
+        batch.finish(command)
     } else {
-        // The same line would rotate once more what went well.
-        let again = || args.line(run, "--older-than 1d") + "    leaves out the keys that came today";
-        fleet.end_with(|failed| Some(failed.map_or_else(again, |names| format!("{verb} {names}"))))
+        // Repeating the same command would rotate the successful profiles a second time.
+        let rotate_older_keys =
+            || Hint::command(args.command_with(run, "--older-than 1d")).remark("leaves out the keys that came today");
+        batch.finish_with(|failed| {
+            Some(failed.map_or_else(rotate_older_keys, |names| Hint::command(format!("{command} {names}"))))
+        })
     };
     if rotated > 0 {
         run.ui.note(&format!(
             "{} in the store now: share the store with everyone who uses it",
-            count(rotated, "new key")
+            pluralize(rotated, "new key")
         ));
     }
-    ended
+    batch_result
 }
 
-/// Before anything is done: what it means for others.
-fn tell(args: &RotateArgs, run: &Run<'_>) {
+/// Prints the effect on other users of the store before the rotation begins.
+fn print_effect_on_others(args: &RotateArgs, run: &Run<'_>) {
     run.ui.note(if args.mode.overlap {
         "The old key goes on working until: neto rotate --finish"
     } else {
@@ -139,7 +142,7 @@ fn tell(args: &RotateArgs, run: &Run<'_>) {
     });
 }
 
-fn told(outcome: &Rotated) -> String {
+fn result_text(outcome: &Rotated) -> String {
     match outcome {
         Rotated::ByAnother => "another neto rotated it just now".to_owned(),
         Rotated::Replaced(_) => "rotated; the new key is in the store and works".to_owned(),
@@ -148,17 +151,19 @@ fn told(outcome: &Rotated) -> String {
 }
 
 impl RotateArgs {
-    /// Asks before `what` is done to these profiles, since it cannot be taken back.
-    fn ask(&self, run: &Run<'_>, what: &str, profiles: &[&Profile]) -> Result<(), Error> {
-        confirm_writes::ask(run, self.yes, what, profiles, || self.line(run, "--yes"))
+    /// Asks before an irreversible action on these profiles; `action` is the verb phrase of the question.
+    fn confirm(&self, run: &Run<'_>, action: &str, profiles: &[&Profile]) -> Result<(), Error> {
+        confirm_writes::confirm_for_profiles(run, self.yes, action, profiles, || {
+            Hint::command(self.command_with(run, "--yes"))
+        })
     }
 
-    /// The same line once more, with another flag.
-    fn line(&self, run: &Run<'_>, flag: &str) -> String {
+    /// Returns the command line that repeats this run with `flag` added.
+    fn command_with(&self, run: &Run<'_>, flag: &str) -> String {
         let mut words = vec!["neto rotate".to_owned()];
         let is_plain = |word: &str| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-        let word = |word: String| if is_plain(&word) { word } else { quoted(&word) };
-        words.extend(self.select.words(run).into_iter().map(word));
+        let quote = |word: String| if is_plain(&word) { word } else { quote_for_display(&word) };
+        words.extend(self.select.to_arguments(run).into_iter().map(quote));
         let flags =
             [(self.mode.overlap, "--overlap"), (self.mode.finish, "--finish"), (self.mode.recover, "--recover")];
         words.extend(flags.iter().filter(|(given, _)| *given).map(|(_, flag)| (*flag).to_owned()));

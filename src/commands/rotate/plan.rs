@@ -1,45 +1,44 @@
-//! What a rotation would do to each of the selected profiles, and what is made sure of for all of them before the first key
-//! is changed.
+//! Plans the action for each selected profile, and checks that new keys can be stored before the first key changes.
 
 use super::RotateArgs;
 use crate::disk;
-use crate::error::{Code, Error};
-use crate::output::{Align, Cell, Column, Narrow, Row, render};
-use crate::profile::{Profile, ProfileName, SecretPlace, Span, Store};
+use crate::error::{Code, Error, Hint};
+use crate::output::{Cell, Column, Row, Shrink, render_rows};
+use crate::profile::{Profile, ProfileName, SecretLocation, Span, Store};
 use crate::session::{RotationError, SessionError};
-use crate::workflow::git::Git;
-use crate::workflow::selection::Selected;
-use crate::workflow::{Fleet, Run, locked_edit, sealing};
+use crate::workflow::git::GitRepository;
+use crate::workflow::selection::SelectedProfile;
+use crate::workflow::{Batch, Run, locked_edit, sealing};
 use jiff::civil::Date;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// More than a rotation takes in one folder for one profile, in bytes.
-const ROOM: usize = 4 * 1024;
+/// Upper bound on the bytes that a rotation writes to one directory, per profile.
+const MAX_BYTES_PER_PROFILE: usize = 4 * 1024;
 
-/// What becomes of one profile.
-enum What {
-    /// It gets a new key.
+/// Action for one profile.
+enum RotationAction {
+    /// Requests a new key.
     Rotate,
-    /// A rotation that was cut off is gone on with.
+    /// Completes an interrupted rotation.
     Finish,
-    /// One of many that cannot be rotated, with the reason.
+    /// Skips a profile that cannot be rotated, with the reason.
     Skip(Error),
-    /// One that is faulty.
+    /// Reports an invalid profile.
     Fail(Error),
 }
 
-struct Planned<'a> {
+struct PlannedRotation<'a> {
     name: ProfileName,
-    /// Absent where it is faulty.
+    /// `None` for an invalid profile.
     profile: Option<&'a Profile>,
-    what: What,
+    action: RotationAction,
 }
 
-/// What becomes of all of them.
-pub(super) struct Plan<'a>(Vec<Planned<'a>>);
+/// Actions for all selected profiles, in their order.
+pub(super) struct RotationPlan<'a>(Vec<PlannedRotation<'a>>);
 
-/// What would be done, for `--dry-run`.
+/// Row of the `--dry-run` output.
 #[derive(Serialize)]
 struct PlanRow<'a> {
     profile: &'a ProfileName,
@@ -55,150 +54,145 @@ impl Row for PlanRow<'_> {
     const FIELDS: &'static [&'static str] =
         &["profile", "shortname", "appname", "key_since", "age_days", "action", "reason"];
 
-    fn columns() -> Vec<Column> {
-        let column = |title, align, narrow| Column { title, align, narrow };
+    fn columns() -> Vec<Column<Self>> {
         vec![
-            column("PROFILE", Align::Left, Narrow::Keep),
-            column("TENANT", Align::Left, Narrow::CutOrDrop),
-            column("KEY", Align::Left, Narrow::CutOrDrop),
-            column("SINCE", Align::Left, Narrow::Drop),
-            column("DAYS", Align::Right, Narrow::Drop),
-            column("ACTION", Align::Left, Narrow::Keep),
-            column("REASON", Align::Left, Narrow::Cut),
-        ]
-    }
-
-    fn cells(&self) -> Vec<Cell> {
-        let text = |text: Option<String>| Cell::plain(text.unwrap_or_default());
-        vec![
-            Cell::plain(self.profile.as_str()),
-            Cell::plain(self.shortname.unwrap_or_default()),
-            Cell::plain(self.appname.unwrap_or_default()),
-            text(self.key_since.map(|since| since.to_string())),
-            text(self.age_days.map(|days| days.to_string())),
-            Cell::plain(self.action),
-            text(self.reason.clone()),
+            Column::left("PROFILE", Shrink::Keep, |row| Cell::plain(row.profile.as_str())),
+            Column::left("TENANT", Shrink::CutOrDrop, |row| Cell::optional(row.shortname)),
+            Column::left("KEY", Shrink::CutOrDrop, |row| Cell::optional(row.appname)),
+            Column::left("SINCE", Shrink::Drop, |row| Cell::optional(row.key_since.map(|since| since.to_string()))),
+            Column::right("DAYS", Shrink::Drop, |row| Cell::optional(row.age_days.map(|days| days.to_string()))),
+            Column::left("ACTION", Shrink::Keep, |row| Cell::plain(row.action)),
+            Column::left("REASON", Shrink::Cut, |row| Cell::optional(row.reason.clone())),
         ]
     }
 }
 
-impl<'a> Plan<'a> {
-    /// What becomes of the selected profiles. With `--older-than` those with a younger key are left out, but for a rotation
-    /// that was cut off.
+impl<'a> RotationPlan<'a> {
+    /// Plans the action for each selected profile. `--older-than` drops profiles with a younger key, except those with
+    /// an interrupted rotation.
     ///
     /// # Errors
-    /// Why a profile that was asked for by its plain name cannot be rotated.
-    pub(super) fn of(args: &RotateArgs, run: &Run<'a>, selected: Vec<Selected<'a>>) -> Result<Self, Error> {
-        let begun: BTreeSet<ProfileName> = run.context.session(&run.watch()).unfinished()?.into_iter().collect();
-        let today = sealing::today(run);
+    /// Fails with the reason if the only profile, selected by its plain name, cannot be rotated.
+    pub(super) fn build(args: &RotateArgs, run: &Run<'a>, selected: Vec<SelectedProfile<'a>>) -> Result<Self, Error> {
+        let unfinished: BTreeSet<ProfileName> =
+            run.context.session(&run.reporter()).unfinished_rotations()?.into_iter().collect();
+        let today = run.today();
         let shared = shared_keys(run.context.store()?);
-        let young = |profile: &Profile| args.older_than.is_some_and(|age| !is_older(profile, age, today));
-        let mut plan: Vec<Planned<'a>> = Vec::with_capacity(selected.len());
-        for Selected { name, profile } in selected {
+        let is_too_young = |profile: &Profile| args.older_than.is_some_and(|age| !is_older_than(profile, age, today));
+        let mut plan: Vec<PlannedRotation<'a>> = Vec::with_capacity(selected.len());
+        for SelectedProfile { name, profile } in selected {
             let name = name.into_owned();
             plan.push(match profile {
-                Err(error) => Planned { name, profile: None, what: What::Fail(error.into()) },
-                Ok(profile) if begun.contains(&name) => Planned { name, profile: Some(profile), what: What::Finish },
-                Ok(profile) if young(profile) => continue,
+                Err(error) => PlannedRotation { name, profile: None, action: RotationAction::Fail(error.into()) },
+                Ok(profile) if unfinished.contains(&name) => {
+                    PlannedRotation { name, profile: Some(profile), action: RotationAction::Finish }
+                }
+                Ok(profile) if is_too_young(profile) => continue,
                 Ok(profile) => {
-                    let is_shared = || (!args.mode.overlap).then(|| is_shared(&shared, profile))?;
-                    let what = why_not(profile).or_else(is_shared).map_or(What::Rotate, What::Skip);
-                    Planned { name, profile: Some(profile), what }
+                    let shared_key = || (!args.mode.overlap).then(|| shared_key_error(&shared, profile))?;
+                    let action = unrotatable_reason(profile)
+                        .or_else(shared_key)
+                        .map_or(RotationAction::Rotate, RotationAction::Skip);
+                    PlannedRotation { name, profile: Some(profile), action }
                 }
             });
         }
-        if args.select.names_one()
-            && let Some(Planned { name, what: What::Skip(error) | What::Fail(error), .. }) =
-                plan.pop_if(|planned| matches!(planned.what, What::Skip(_) | What::Fail(_)))
+        if args.select.is_single()
+            && let Some(PlannedRotation {
+                name, action: RotationAction::Skip(error) | RotationAction::Fail(error), ..
+            }) = plan.pop_if(|planned| matches!(planned.action, RotationAction::Skip(_) | RotationAction::Fail(_)))
         {
             return Err(error.about(&name));
         }
         Ok(Self(plan))
     }
 
-    /// Those whose key is changed.
-    pub(super) fn profiles(&self) -> Vec<&'a Profile> {
-        let changed = self.0.iter().filter(|planned| matches!(planned.what, What::Rotate | What::Finish));
+    /// Returns the profiles whose key will change.
+    pub(super) fn profiles_to_rotate(&self) -> Vec<&'a Profile> {
+        let changed =
+            self.0.iter().filter(|planned| matches!(planned.action, RotationAction::Rotate | RotationAction::Finish));
         changed.filter_map(|planned| planned.profile).collect()
     }
 
-    /// All of them.
+    /// Returns the names of all planned profiles.
     pub(super) fn names(&self) -> impl ExactSizeIterator<Item = &ProfileName> {
         self.0.iter().map(|planned| &planned.name)
     }
 
-    /// Whether nothing was picked.
+    /// Whether the plan holds no profile.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Tells of those whose key is not changed.
-    pub(super) fn tell_others(self, fleet: &mut Fleet<'_>) {
+    /// Reports the profiles whose key does not change.
+    pub(super) fn report_skipped(self, batch: &mut Batch<'_>) {
         for planned in self.0 {
-            match planned.what {
-                What::Skip(error) => fleet.done(&planned.name, &format!("skipped, {}", error.message())),
-                What::Fail(error) => _ = fleet.failed(&planned.name, error),
-                What::Rotate | What::Finish => {}
+            match planned.action {
+                RotationAction::Skip(error) => {
+                    batch.done_with_note(&planned.name, &format!("skipped, {}", error.message()))
+                }
+                RotationAction::Fail(error) => _ = batch.failed(&planned.name, error),
+                RotationAction::Rotate | RotationAction::Finish => {}
             }
         }
     }
 
-    /// Prints what would be done.
-    pub(super) fn show(&self, args: &RotateArgs, run: &Run<'_>) -> Result<(), Error> {
-        let today = sealing::today(run);
-        let rows: Vec<PlanRow<'_>> = self.0.iter().map(|planned| row(planned, args.mode.overlap, today)).collect();
-        Ok(run.ui.answer(&render(&rows, args.output, &run.ui.look()))?)
+    /// Prints the table for `--dry-run`.
+    pub(super) fn print_plan(&self, args: &RotateArgs, run: &Run<'_>) -> Result<(), Error> {
+        let today = run.today();
+        let rows: Vec<PlanRow<'_>> = self.0.iter().map(|planned| plan_row(planned, args.mode.overlap, today)).collect();
+        Ok(run.ui.print(&render_rows(&rows, args.output, &run.ui.render_options()))?)
     }
 }
 
-fn row<'a>(planned: &'a Planned<'_>, overlap: bool, today: Date) -> PlanRow<'a> {
-    let (action, reason) = match &planned.what {
-        What::Rotate if overlap => ("second-key", None),
-        What::Rotate => ("rotate", None),
-        What::Finish => ("finish", Some("a rotation was cut off".to_owned())),
-        What::Skip(error) => ("skip", Some(error.message().to_owned())),
-        What::Fail(error) => ("fail", Some(error.message().to_owned())),
+fn plan_row<'a>(planned: &'a PlannedRotation<'_>, overlap: bool, today: Date) -> PlanRow<'a> {
+    let (action, reason) = match &planned.action {
+        RotationAction::Rotate if overlap => ("second-key", None),
+        RotationAction::Rotate => ("rotate", None),
+        RotationAction::Finish => ("finish", Some("a rotation was cut off".to_owned())),
+        RotationAction::Skip(error) => ("skip", Some(error.message().to_owned())),
+        RotationAction::Fail(error) => ("fail", Some(error.message().to_owned())),
     };
-    let key_since = planned.profile.and_then(since);
+    let key_since = planned.profile.and_then(key_since);
     PlanRow {
         profile: &planned.name,
         shortname: planned.profile.and_then(|profile| profile.shortname.as_deref()),
         appname: planned.profile.and_then(|profile| profile.appname.as_deref()),
         key_since,
-        age_days: key_since.map(|since| age(since, today)),
+        age_days: key_since.map(|since| age_in_days(since, today)),
         action,
         reason,
     }
 }
 
-/// The day that the key of a profile came.
-fn since(profile: &Profile) -> Option<Date> {
+/// Returns the day since which the profile has its key.
+fn key_since(profile: &Profile) -> Option<Date> {
     profile.sealed.as_ref().map(|note| note.since)
 }
 
-/// In days; negative where it came from a clock that is ahead.
-fn age(since: Date, today: Date) -> i64 {
+/// Returns the age in days; negative if `since` was set by a clock that was ahead.
+fn age_in_days(since: Date, today: Date) -> i64 {
     today.duration_since(since).as_hours() / 24
 }
 
-/// Whether a key came so long ago; what has no day of its own is not picked by its age.
-fn is_older(profile: &Profile, age: Span, today: Date) -> bool {
+/// Returns true if the key is at least `age` old. A profile without a seal date never matches.
+fn is_older_than(profile: &Profile, age: Span, today: Date) -> bool {
     let seconds = |since: Date| u64::try_from(today.duration_since(since).as_secs()).unwrap_or(0);
-    since(profile).is_some_and(|since| seconds(since) >= age.seconds())
+    key_since(profile).is_some_and(|since| seconds(since) >= age.seconds())
 }
 
-/// Whose key, by address, tenant and name.
-type Keys<'a> = BTreeMap<(String, &'a str, &'a str), Vec<&'a ProfileName>>;
+/// Profiles by the API key they use: its url, shortname and appname.
+type KeyUsers<'a> = BTreeMap<(String, &'a str, &'a str), Vec<&'a ProfileName>>;
 
-fn key_of(profile: &Profile) -> Option<(String, &str, &str)> {
+fn key_identity(profile: &Profile) -> Option<(String, &str, &str)> {
     Some((profile.url.with_version(), profile.shortname.as_deref()?, profile.appname.as_deref()?))
 }
 
-/// The keys that several profiles have.
-fn shared_keys(store: &Store) -> Keys<'_> {
-    let mut keys = Keys::new();
+/// Returns the keys that more than one profile uses.
+fn shared_keys(store: &Store) -> KeyUsers<'_> {
+    let mut keys = KeyUsers::new();
     for profile in store.profiles.iter().filter_map(|entry| entry.profile.as_ref().ok()) {
-        if let Some(key) = key_of(profile) {
+        if let Some(key) = key_identity(profile) {
             keys.entry(key).or_default().push(&profile.name);
         }
     }
@@ -206,52 +200,58 @@ fn shared_keys(store: &Store) -> Keys<'_> {
     keys
 }
 
-/// A key that another profile has too would be dead there.
-fn is_shared(shared: &Keys<'_>, profile: &Profile) -> Option<Error> {
-    let other = shared.get(&key_of(profile)?)?.iter().find(|name| **name != &profile.name)?;
+/// Returns an error if another profile uses the same key, which a rotation would invalidate.
+fn shared_key_error(shared: &KeyUsers<'_>, profile: &Profile) -> Option<Error> {
+    let other = shared.get(&key_identity(profile)?)?.iter().find(|name| **name != &profile.name)?;
     let message = format!("the profile '{other}' has the same key, which would be dead there");
-    Some(Error::new(Code::Store, message).with_hint("neto rotate NAME --overlap    leaves the other its key"))
+    Some(Error::new(Code::Store, message).with_hint(
+        Hint::profile_command(|name| format!("neto rotate {name} --overlap")).remark("leaves the other its key"),
+    ))
 }
 
-/// Why there is no key that the server could change and neto could seal.
-fn why_not(profile: &Profile) -> Option<Error> {
+/// Returns the reason if the profile has no API key that can be rotated and sealed.
+fn unrotatable_reason(profile: &Profile) -> Option<Error> {
     match &profile.secret {
         _ if profile.name.is_env() => Some(
             Error::new(Code::Usage, "'env' is what NETOSECRET holds, and there is no store to seal a new key into")
-                .with_hint("neto profile add    makes a profile of it"),
+                .with_hint(Hint::command("neto profile add").remark("makes a profile of it")),
         ),
-        SecretPlace::Sealed(_) if profile.username.is_some() => {
+        SecretLocation::Sealed(_) if profile.username.is_some() => {
             Some(Error::new(Code::Store, "it is a person, who has a password and no API key"))
         }
-        SecretPlace::Sealed(_) => None,
-        SecretPlace::None => Some(SessionError::NoSecret.into()),
-        SecretPlace::Clear(_) => Some(SessionError::InClear.into()),
-        place => Some(RotationError::NotSealed(place.word()).into()),
+        SecretLocation::Sealed(_) => None,
+        SecretLocation::None => Some(SessionError::NoSecret.into()),
+        SecretLocation::Plaintext(_) => Some(SessionError::PlaintextSecret.into()),
+        other => Some(RotationError::NotSealed(other.label()).into()),
     }
 }
 
-/// Makes sure, before any key is changed, that all of them can be written: the store is not in the middle of a merge, its
-/// lock is to be had, there is room beside it and in the folders of this machine, and its recipients are trusted.
-pub(super) fn make_sure(run: &Run<'_>, profiles: &[&Profile]) -> Result<(), Error> {
+/// Checks that every new key can be stored, before any key changes.
+///
+/// # Errors
+/// Fails if the store has unmerged changes, its lock is held, or a recipient is not trusted. Also fails if the store's
+/// directory or a state directory lacks space.
+pub(super) fn check_can_write(run: &Run<'_>, profiles: &[&Profile]) -> Result<(), Error> {
     let file = run.context.store_file();
-    if let Some(git) = Git::of(run) {
+    if let Some(git) = GitRepository::find(run) {
         match git.is_unmerged(run) {
             Ok(false) => {}
             Ok(true) => {
                 let message = format!("{} has unmerged changes", file.path().display());
-                return Err(Error::new(Code::Store, message).with_hint("git status    says what is to be merged first"));
+                return Err(Error::new(Code::Store, message)
+                    .with_hint(Hint::command("git status").remark("says what is to be merged first")));
             }
-            Err(why) => run.ui.warn(&format!("git cannot say whether the store is merged: {why}")),
+            Err(error) => run.ui.warn(&format!("git cannot say whether the store is merged: {error}")),
         }
     }
-    let room = profiles.len() * ROOM;
-    let held = locked_edit::hold(run, &file.lock(), "the store")?;
-    let size = std::fs::metadata(file.path()).map_or(0, |found| found.len());
-    disk::rehearse(file.path(), usize::try_from(size).unwrap_or(usize::MAX).saturating_add(room))?;
-    drop(held);
+    let needed_bytes = profiles.len() * MAX_BYTES_PER_PROFILE;
+    let lock = locked_edit::acquire_lock(run, &file.lock(), "the store")?;
+    let size = std::fs::metadata(file.path()).map_or(0, |metadata| metadata.len());
+    disk::check_can_replace(file.path(), usize::try_from(size).unwrap_or(usize::MAX).saturating_add(needed_bytes))?;
+    drop(lock);
     let paths = &run.context.paths;
-    for folder in [&paths.state.join("rotations"), &paths.state.join("rotated"), &paths.tokens] {
-        disk::rehearse(&folder.join("new"), room)?;
+    for directory in [&paths.state.join("rotations"), &paths.state.join("rotated"), &paths.tokens] {
+        disk::check_can_replace(&directory.join("new"), needed_bytes)?;
     }
-    sealing::keys_of_all(run, run.context.store()?, profiles.iter().copied()).map(drop)
+    sealing::trusted_keys_of_all(run, run.context.store()?, profiles.iter().copied()).map(drop)
 }

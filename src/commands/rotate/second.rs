@@ -1,32 +1,32 @@
-//! `neto rotate --finish`: the old key goes, once all have the second one.
+//! `neto rotate --finish`: removes the old keys after `--overlap`.
 
 use super::RotateArgs;
 use crate::error::Error;
 use crate::profile::Profile;
 use crate::session::{RotationError, SessionError};
-use crate::workflow::{Fleet, Run, Watch, remember};
+use crate::workflow::{Batch, Run, TerminalReporter, record_first_seen};
 use std::ops::ControlFlow;
 
 /// Removes the old keys of the selected profiles at the server.
 pub(super) fn finish(args: &RotateArgs, run: &Run<'_>) -> Result<(), Error> {
-    let selected = args.select.told(run)?;
-    let several = selected.len() > 1;
-    let mut fleet = Fleet::new(run, "Removing old keys", selected.iter().map(|one| &*one.name));
-    let profiles = fleet.with_secrets(selected);
-    args.ask(run, "Remove the old key of", &profiles)?;
-    let watch = Watch(run.ui);
-    let session = run.context.session(&watch);
-    let finish = async |profile: &Profile| (profile.name.clone(), session.finish_beside(profile).await);
-    session.each(profiles, args.jobs.jobs, finish, |(name, result)| {
+    let selected = args.select.resolve_named(run)?;
+    let is_many = selected.len() > 1;
+    let mut batch = Batch::new(run, "Removing old keys", selected.iter().map(|selected| &*selected.name));
+    let profiles = batch.with_secrets(selected);
+    args.confirm(run, "Remove the old key of", &profiles)?;
+    let reporter = TerminalReporter(run.ui);
+    let session = run.context.session(&reporter);
+    let remove_old_key = async |profile: &Profile| (profile.name.clone(), session.remove_first_key(profile).await);
+    session.run_each(profiles, args.jobs.jobs, remove_old_key, |(name, result)| {
         match result {
-            Ok(old) => fleet.done(&name, &format!("the old key '{old}' is removed")),
-            Err(SessionError::Rotation(RotationError::NoSecondKey)) if several => {
-                fleet.done(&name, "skipped, there is no second key beside it");
+            Ok(old_key) => batch.done_with_note(&name, &format!("the old key '{old_key}' is removed")),
+            Err(SessionError::Rotation(RotationError::NoSecondKey)) if is_many => {
+                batch.done_with_note(&name, "skipped, there is no second key beside it");
             }
-            Err(error) => fleet.failed(&name, error.into())?,
+            Err(error) => batch.failed(&name, error.into())?,
         }
         ControlFlow::Continue(())
     })?;
-    remember(run, &watch);
-    fleet.end("neto rotate --finish")
+    record_first_seen(run, &reporter);
+    batch.finish("neto rotate --finish")
 }

@@ -1,167 +1,169 @@
-//! What `neto seal --check` finds: for a pre-commit hook and CI. It asks nobody and changes nothing.
+//! `neto seal --check`, for a pre-commit hook and CI. Never prompts and never changes a file.
 
-use crate::commands::seal::is_for_today;
-use crate::disk::{self, Privacy, Rules};
-use crate::error::{Code, Error};
-use crate::output::humanize::count;
-use crate::output::{clean, quoted};
-use crate::profile::{Document, Profile, ProfileName, SecretPlace, Store};
+use crate::commands::seal::is_sealed_to_current_recipients;
+use crate::disk::{self, Privacy, ReadRules};
+use crate::error::{Code, Error, Hint};
+use crate::output::humanize::pluralize;
+use crate::output::{quote_for_display, sanitize_line};
+use crate::profile::{Document, Profile, ProfileName, SecretLocation, Store};
 use crate::secret::{Binding, check_sealed};
-use crate::session::{VaultError, check_bound};
+use crate::session::{VaultError, check_binding};
 use crate::workflow::Run;
-use crate::workflow::git::Git;
+use crate::workflow::git::GitRepository;
 
-/// A secret key of age, or one that names a plugin's, as git's extended expressions say it.
+/// Pattern of an age secret key or plugin identity, in the extended syntax of `git grep`.
 const SECRET_KEY: &str = "(^|[^A-Za-z0-9])AGE-(SECRET-KEY-(PQ-)?|PLUGIN-[A-Z0-9-]+-)1[0-9A-Z]{20,}";
 
-/// Where neto itself keeps keys and tokens, below any folder that was made a repository.
+/// Git pathspecs of neto's own key and token files, below any directory of a repository.
 const OWN_FILES: [&str; 3] =
     [":(top,glob)**/keys/identity.txt", ":(top,glob)**/keys/device.key", ":(top,glob)**/tokens/*.token"];
 
-/// The store has been read already by the time that it is compared.
-const STORE_RULES: Rules = Rules { cap: 64 * 1024 * 1024, privacy: Privacy::NotWritable };
+/// Limits for reading the store again, to compare it with the version in the git index.
+const STORE_RULES: ReadRules = ReadRules { cap: 64 * 1024 * 1024, privacy: Privacy::NotWritable };
 
-/// How a secret stands in the store.
-pub(crate) enum Seen {
-    /// As it should, as far as it can be seen.
-    Fine,
-    /// Not so.
-    Wrong(Error),
-    /// What can be seen without opening it is as it should be, and this run's keys do not open it, or would ask.
-    Closed(VaultError),
+/// Result of checking the secret of one profile.
+pub(crate) enum SealCheck {
+    /// No problem found; the binding was checked if the secret is sealed.
+    Valid,
+    /// Secret that `neto seal` must fix, or that cannot be used.
+    Invalid(Error),
+    /// Seal valid as far as visible without decrypting. Decryption needs another identity or a prompt.
+    Undecryptable(VaultError),
 }
 
-/// What git has, or is about to take.
+/// Problems found in the git index.
 #[derive(Default)]
-pub(crate) struct InGit {
-    /// Files with keys, by their path from where git was asked.
-    pub(crate) keys: Vec<String>,
-    /// What is wrong in the store as git is about to take it, a line each.
-    pub(crate) staged: Vec<String>,
-    /// Why git could not be asked, where there is a repository.
-    pub(crate) why: Option<String>,
+pub(crate) struct GitFindings {
+    /// Paths of files that contain keys, relative to git's working directory.
+    pub(crate) key_files: Vec<String>,
+    /// Problems in the staged version of the store, one line each.
+    pub(crate) staged_problems: Vec<String>,
+    /// Reason why git failed in an existing repository.
+    pub(crate) git_error: Option<String>,
 }
 
-/// Says what is not sealed as it should be; exit 9 when something is.
+/// Prints every profile that is not sealed correctly; exits 9 if any problem is found.
 pub(crate) fn run(run: &Run<'_>, names: &[ProfileName], store: &Store) -> Result<(), Error> {
-    let profiles = wrong_profiles(run, names, store);
-    let git = Git::of(run).map(|git| git.look(run, names)).unwrap_or_default();
-    let staged = git.staged.iter().map(|line| format!("staged: {line}"));
-    let files = git.keys.iter().map(|path| format!("{path}: git tracks this key"));
-    let lines: Vec<String> = profiles.iter().cloned().chain(staged).chain(files).chain(git.why.clone()).collect();
+    let profiles = profile_problems(run, names, store);
+    let git = GitRepository::find(run).map(|git| git.inspect_index(run, names)).unwrap_or_default();
+    let staged = git.staged_problems.iter().map(|line| format!("staged: {line}"));
+    let key_files = git.key_files.iter().map(|path| format!("{path}: git tracks this key"));
+    let lines: Vec<String> =
+        profiles.iter().cloned().chain(staged).chain(key_files).chain(git.git_error.clone()).collect();
     if lines.is_empty() {
         return Ok(());
     }
-    let lines: Vec<_> = lines.iter().map(|line| clean(line)).collect();
-    run.ui.answer(&format!("{}\n", lines.join("\n")))?;
-    Err(match (git.keys.first(), profiles.len(), git.staged.len()) {
-        (Some(key), ..) => key_in_git(key),
+    let lines: Vec<_> = lines.iter().map(|line| sanitize_line(line)).collect();
+    run.ui.print(&format!("{}\n", lines.join("\n")))?;
+    Err(match (git.key_files.first(), profiles.len(), git.staged_problems.len()) {
+        (Some(key), ..) => tracked_key_error(key),
         (None, 0, 0) => Error::new(Code::Found, "what git is about to take could not be looked at"),
-        (None, 0, _) => staged_before(run),
+        (None, 0, _) => staged_outdated_error(run),
         (None, wrong, staged) => {
-            Error::new(Code::Found, format!("{} not sealed as it should be", count(wrong + staged, "profile")))
-                .with_hint("neto seal")
+            Error::new(Code::Found, format!("{} not sealed as it should be", pluralize(wrong + staged, "profile")))
+                .with_hint(Hint::command("neto seal"))
         }
     })
 }
 
-/// A file with a key is in git.
-pub(crate) fn key_in_git(key: &str) -> Error {
-    Error::new(Code::Found, "a key that opens secrets is in git")
-        .with_hint(format!("git rm --cached {}    and rotate what it opens, if it was pushed", quoted(key)))
+/// Error for a file with a key that git tracks.
+pub(crate) fn tracked_key_error(key: &str) -> Error {
+    Error::new(Code::Found, "a key that opens secrets is in git").with_hint(
+        Hint::command(format!("git rm --cached {}", quote_for_display(key)))
+            .remark("and rotate what it opens, if it was pushed"),
+    )
 }
 
-/// What lies there is right, and what git is about to take is not.
-pub(crate) fn staged_before(run: &Run<'_>) -> Error {
+/// Error for a store that is valid on disk but has an invalid staged version.
+pub(crate) fn staged_outdated_error(run: &Run<'_>) -> Error {
     Error::new(Code::Found, "git is about to take the store as it was before")
-        .with_hint(format!("git add {}", quoted(&run.context.paths.store.to_string_lossy())))
+        .with_hint(Hint::command(format!("git add {}", quote_for_display(&run.context.paths.store.to_string_lossy()))))
 }
 
-fn wrong_profiles(run: &Run<'_>, names: &[ProfileName], store: &Store) -> Vec<String> {
+fn profile_problems(run: &Run<'_>, names: &[ProfileName], store: &Store) -> Vec<String> {
     let entries = names.iter().filter_map(|name| store.entry(name));
-    let wrong = entries.filter_map(|entry| match &entry.profile {
+    let problems = entries.filter_map(|entry| match &entry.profile {
         Err(fault) => Some(format!("{}: {fault}", entry.name)),
-        Ok(profile) => match look(run, store, profile) {
-            Seen::Wrong(error) => Some(format!("{}: {}", entry.name, error.message())),
-            Seen::Fine | Seen::Closed(_) => None,
+        Ok(profile) => match check_profile(run, store, profile) {
+            SealCheck::Invalid(error) => Some(format!("{}: {}", entry.name, error.message())),
+            SealCheck::Valid | SealCheck::Undecryptable(_) => None,
         },
     });
-    wrong.collect()
+    problems.collect()
 }
 
-/// Looks at the secret of a profile of `store`; asks nobody.
-pub(crate) fn look(run: &Run<'_>, store: &Store, profile: &Profile) -> Seen {
+/// Checks the secret of one profile without prompting.
+pub(crate) fn check_profile(run: &Run<'_>, store: &Store, profile: &Profile) -> SealCheck {
     match &profile.secret {
-        SecretPlace::Clear(_) => Seen::Wrong(unsealed("its secret stands in clear")),
-        SecretPlace::Sealed(text) => {
+        SecretLocation::Plaintext(_) => SealCheck::Invalid(not_sealed_error("its secret stands in clear")),
+        SecretLocation::Sealed(text) => {
             if let Err(error) = check_sealed(text) {
-                return Seen::Wrong(error.into());
+                return SealCheck::Invalid(error.into());
             }
-            if !is_for_today(store, profile) {
-                return Seen::Wrong(unsealed("it is sealed to others than declared"));
+            if !is_sealed_to_current_recipients(store, profile) {
+                return SealCheck::Invalid(not_sealed_error("it is sealed to others than declared"));
             }
-            binding(run, profile, text)
+            check_seal_binding(run, profile, text)
         }
-        _ => Seen::Fine,
+        _ => SealCheck::Valid,
     }
 }
 
-fn unsealed(what: &str) -> Error {
-    Error::new(Code::Store, what).with_hint("neto seal NAME")
+fn not_sealed_error(message: &str) -> Error {
+    Error::new(Code::Store, message).with_hint(Hint::profile_command(|name| format!("neto seal {name}")))
 }
 
-/// Where this machine's identity opens the secret without asking anybody: what the seal contradicts.
-fn binding(run: &Run<'_>, profile: &Profile, text: &str) -> Seen {
-    let today = match Binding::of(profile) {
-        Ok(today) => today,
-        Err(error) => return Seen::Wrong(error.into()),
+/// Compares the sealed binding with the profile, if an identity can decrypt the secret without a prompt.
+fn check_seal_binding(run: &Run<'_>, profile: &Profile, text: &str) -> SealCheck {
+    let declared = match Binding::from_profile(profile) {
+        Ok(declared) => declared,
+        Err(error) => return SealCheck::Invalid(error.into()),
     };
     match run.context.vault.open(text, &()) {
-        Ok(opened) => {
-            check_bound(&opened, &today, profile).map_or_else(|error| Seen::Wrong(error.into()), |()| Seen::Fine)
-        }
-        // What others alone can open is theirs to check.
-        Err(error) if error.is_for_others() || error.wants_a_person() => Seen::Closed(error),
-        Err(error) => Seen::Wrong(error.into()),
+        Ok(opened) => check_binding(&opened, &declared, profile)
+            .map_or_else(|error| SealCheck::Invalid(error.into()), |()| SealCheck::Valid),
+        // Only another recipient can check a secret that this machine cannot decrypt.
+        Err(error) if error.is_wrong_identity() || error.needs_interaction() => SealCheck::Undecryptable(error),
+        Err(error) => SealCheck::Invalid(error.into()),
     }
 }
 
-impl Git {
-    /// What it has of keys, and of the store where that is something else than what lies there.
-    pub(crate) fn look(&self, run: &Run<'_>, names: &[ProfileName]) -> InGit {
+impl GitRepository {
+    /// Finds keys in the git index, and problems in the staged version of the store.
+    pub(crate) fn inspect_index(&self, run: &Run<'_>, names: &[ProfileName]) -> GitFindings {
         let grep = ["grep", "--cached", "-z", "-l", "-a", "-E", "-e", SECRET_KEY, "--", ":/"];
-        let listed = ["ls-files", "--cached", "-z", "--"];
-        let listed: Vec<&str> = listed.into_iter().chain(OWN_FILES).collect();
-        let mut found = InGit::default();
-        // grep says with 1 that there is nothing.
-        match (self.paths(run, &grep, &[0, 1]), self.paths(run, &listed, &[0])) {
-            (Ok(holding), Ok(own)) => {
-                found.keys = holding;
-                found.keys.extend(own);
-                found.keys.sort_unstable();
-                found.keys.dedup();
+        let ls_files = ["ls-files", "--cached", "-z", "--"];
+        let ls_files: Vec<&str> = ls_files.into_iter().chain(OWN_FILES).collect();
+        let mut findings = GitFindings::default();
+        // `git grep` exits 1 if nothing matches.
+        match (self.list_paths(run, &grep, &[0, 1]), self.list_paths(run, &ls_files, &[0])) {
+            (Ok(with_secret_keys), Ok(own_files)) => {
+                findings.key_files = with_secret_keys;
+                findings.key_files.extend(own_files);
+                findings.key_files.sort_unstable();
+                findings.key_files.dedup();
             }
-            (Err(why), _) | (_, Err(why)) => found.why = Some(format!("git: {why}")),
+            (Err(error), _) | (_, Err(error)) => findings.git_error = Some(format!("git: {error}")),
         }
-        if let Some(staged) = self.staged(run) {
-            found.staged = match staged {
-                Ok(document) => wrong_profiles(run, names, document.store()),
+        if let Some(staged) = self.staged_store(run) {
+            findings.staged_problems = match staged {
+                Ok(document) => profile_problems(run, names, document.store()),
                 Err(error) => vec![error],
             };
         }
-        found
+        findings
     }
 
-    /// The store as git is about to take it, where that is something else than what lies there.
-    fn staged(&self, run: &Run<'_>) -> Option<Result<Document, String>> {
+    /// Returns the staged version of the store; `None` if git has none, or if it equals the file on disk.
+    fn staged_store(&self, run: &Run<'_>) -> Option<Result<Document, String>> {
         let path = self.store.to_str()?;
-        let tracked = self.paths(run, &["ls-files", "--cached", "--full-name", "-z", "--", path], &[0]).ok()?;
-        let shown = self.run(run, &["show", &format!(":{}", tracked.first()?)]).ok()?;
-        let bytes = shown.status.success().then_some(shown.stdout)?;
-        if disk::read(&self.store, STORE_RULES).is_ok_and(|now| now == bytes) {
+        let tracked = self.list_paths(run, &["ls-files", "--cached", "--full-name", "-z", "--", path], &[0]).ok()?;
+        let output = self.run(run, &["show", &format!(":{}", tracked.first()?)]).ok()?;
+        let bytes = output.status.success().then_some(output.stdout)?;
+        if disk::read(&self.store, STORE_RULES).is_ok_and(|on_disk| on_disk == bytes) {
             return None;
         }
-        let folder = self.store.parent()?;
-        Some(Document::parse(bytes, folder).map_err(|error| error.0.to_string()))
+        let directory = self.store.parent()?;
+        Some(Document::parse(bytes, directory).map_err(|error| error.0.to_string()))
     }
 }

@@ -1,14 +1,14 @@
-//! `neto seal`: what is in clear is sealed, what is sealed to others than today's recipients anew.
+//! `neto seal`: encrypts plaintext secrets, and re-encrypts secrets whose recipients changed.
 
 pub(crate) mod check;
 mod plaintext;
 
-use crate::error::{Code, Error};
-use crate::profile::{Document, Edit, Profile, ProfileName, SecretPlace, Store};
-use crate::secret::{Binding, Opened, Verdict, recipients_tag};
-use crate::workflow::{Fleet, Run, SelectArgs, locked_edit, sealing};
+use crate::error::{Code, Error, Hint};
+use crate::profile::{Document, Edit, Profile, ProfileName, SecretLocation, Store};
+use crate::secret::{Binding, OpenedSecret, TrustStatus, recipients_tag};
+use crate::workflow::{Batch, Run, SelectArgs, locked_edit, sealing};
 use clap::Args;
-use plaintext::Pasted;
+use plaintext::PlaintextSecret;
 
 /// Seal what stands in clear in the store, and seal anew what other recipients should open
 ///
@@ -34,53 +34,52 @@ pub(crate) struct SealArgs {
     yes: bool,
 }
 
-/// What is said of a profile whose secret stood in clear.
+/// Result text for a profile whose plaintext secret was sealed.
 const SEALED: &str = "is sealed now";
 
-/// What was shown of one profile: what it declares, and which credential is sealed in it.
-type Accepted = (Binding, String);
+/// Binding that the user was shown for one profile, with the id of the sealed credential.
+type AcceptedBinding = (Binding, String);
 
-/// What became of one profile.
-enum Outcome {
+/// Result of sealing one profile.
+enum SealOutcome {
     Sealed {
         edits: Vec<Edit>,
-        how: String,
+        message: String,
     },
-    /// Taken out of the text, and to be sealed.
-    Clear(Pasted),
-    AsItIs,
+    /// Secret extracted from the text but not yet sealed.
+    Plaintext(PlaintextSecret),
+    Unchanged,
 }
 
 /// Seals the selected profiles in one change.
 pub(crate) fn run(args: &SealArgs, run: &Run<'_>) -> Result<(), Error> {
-    let selected = args.select.all_or(run)?;
+    let selected = args.select.resolve_or_all(run)?;
     let names: Vec<ProfileName> = selected.into_iter().map(|selected| selected.name.into_owned()).collect();
     if args.check {
         return check::run(run, &names, run.context.store()?);
     }
     if args.accept && args.select.selection().is_empty() {
-        return Err(
-            Error::new(Code::Usage, "--accept wants to be told which profile").with_hint("neto seal NAME --accept")
-        );
+        return Err(Error::new(Code::Usage, "--accept wants to be told which profile")
+            .with_hint(Hint::command("neto seal NAME --accept")));
     }
-    let accepted = if args.accept { ask_to_accept(args, run, &names)? } else { Vec::new() };
+    let accepted = if args.accept { confirm_accept(args, run, &names)? } else { Vec::new() };
     unlock(run, &names)?;
-    let mut fleet = Fleet::new(run, "Sealing", names.iter());
+    let mut batch = Batch::new(run, "Sealing", names.iter());
     let mut sealed = Vec::new();
-    let mut was_clear = false;
-    let document = locked_edit::store(run, |document| {
-        let outcomes = names.iter().map(|name| seal_one(args, run, document, name, &accepted)).collect();
+    let mut found_plaintext = false;
+    let document = locked_edit::edit_store(run, |document| {
+        let outcomes = names.iter().map(|name| seal_profile(args, run, document, name, &accepted)).collect();
         let mut edits = Vec::new();
-        for (name, outcome) in names.iter().zip(seal_pasted(run, document, outcomes)) {
+        for (name, outcome) in names.iter().zip(seal_plaintext(run, document, outcomes)) {
             match outcome {
-                Ok(Outcome::Sealed { edits: own, how }) => {
-                    was_clear |= how == SEALED;
-                    edits.extend(own);
-                    sealed.push((name.clone(), how));
+                Ok(SealOutcome::Sealed { edits: profile_edits, message }) => {
+                    found_plaintext |= message == SEALED;
+                    edits.extend(profile_edits);
+                    sealed.push((name.clone(), message));
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    if fleet.failed(name, error).is_break() {
+                    if batch.failed(name, error).is_break() {
                         break;
                     }
                 }
@@ -89,144 +88,147 @@ pub(crate) fn run(args: &SealArgs, run: &Run<'_>) -> Result<(), Error> {
         Ok(edits)
     })?;
     let profiles = sealed.iter().filter_map(|(name, _)| document.store().entry(name)?.profile.clone().ok());
-    locked_edit::trust(run, &profiles.collect::<Vec<_>>())?;
-    for (name, how) in &sealed {
-        run.ui.note(&format!("'{name}' {how}"));
+    locked_edit::trust_profiles(run, &profiles.collect::<Vec<_>>())?;
+    for (name, message) in &sealed {
+        run.ui.note(&format!("'{name}' {message}"));
     }
-    if was_clear {
+    if found_plaintext {
         run.ui.note("Editors' backups and git history may still hold it in clear: rotate keys that others could see");
     }
-    if sealed.is_empty() && !fleet.has_failures() {
+    if sealed.is_empty() && !batch.has_failures() {
         run.ui.note("Everything is sealed to today's recipients");
     }
-    fleet.end("neto seal")
+    batch.finish("neto seal")
 }
 
-/// Makes ready what opens those that are sealed to others than today's recipients.
+/// Unlocks the identities needed to re-encrypt the profiles whose recipients changed.
 fn unlock(run: &Run<'_>, names: &[ProfileName]) -> Result<(), Error> {
     let store = run.context.store()?;
     let profiles = names.iter().filter_map(|name| store.entry(name)?.profile.as_ref().ok());
-    run.unlock(profiles.filter(|profile| !is_for_today(store, profile)))
+    run.unlock(profiles.filter(|profile| !is_sealed_to_current_recipients(store, profile)))
 }
 
-/// Whether a sealed profile says that it is sealed to the recipients of today.
-pub(crate) fn is_for_today(store: &Store, profile: &Profile) -> bool {
-    let today = recipients_tag(&store.recipient_keys(profile));
-    profile.sealed.as_ref().is_some_and(|note| note.to == today)
+/// Whether the seal of a profile records the current recipients.
+pub(crate) fn is_sealed_to_current_recipients(store: &Store, profile: &Profile) -> bool {
+    let current_tag = recipients_tag(&store.recipient_keys(profile));
+    profile.sealed.as_ref().is_some_and(|note| note.to == current_tag)
 }
 
-/// Seals what was taken out of the text. The store without it is read once for all, unless one of them makes it faulty:
-/// then each is looked at alone, so that it fails alone.
-fn seal_pasted(
+/// Seals the extracted plaintext secrets. All extractions are applied to the store at once. If the result is invalid,
+/// each extraction is applied alone, so that only the faulty profile fails.
+fn seal_plaintext(
     run: &Run<'_>,
     document: &Document,
-    outcomes: Vec<Result<Outcome, Error>>,
-) -> Vec<Result<Outcome, Error>> {
-    let pasted = outcomes.iter().filter_map(|outcome| match outcome {
-        Ok(Outcome::Clear(pasted)) => Some(pasted.edits.clone()),
+    outcomes: Vec<Result<SealOutcome, Error>>,
+) -> Vec<Result<SealOutcome, Error>> {
+    let extractions = outcomes.iter().filter_map(|outcome| match outcome {
+        Ok(SealOutcome::Plaintext(secret)) => Some(secret.edits.clone()),
         _ => None,
     });
-    let bare = document.apply(&pasted.flatten().collect::<Vec<_>>()).ok();
-    let seal = |pasted: Pasted| match &bare {
-        Some(bare) => pasted.sealed(run, bare),
-        None => pasted.sealed(run, &document.apply(&pasted.edits)?),
+    let without_plaintext = document.apply(&extractions.flatten().collect::<Vec<_>>()).ok();
+    let seal = |secret: PlaintextSecret| match &without_plaintext {
+        Some(without_plaintext) => secret.seal(run, without_plaintext),
+        None => secret.seal(run, &document.apply(&secret.edits)?),
     };
-    let sealed = |outcome| match outcome {
-        Outcome::Clear(pasted) => seal(pasted).map(|edits| Outcome::Sealed { edits, how: SEALED.to_owned() }),
+    let seal_outcome = |outcome| match outcome {
+        SealOutcome::Plaintext(secret) => {
+            seal(secret).map(|edits| SealOutcome::Sealed { edits, message: SEALED.to_owned() })
+        }
         other => Ok(other),
     };
-    outcomes.into_iter().map(|outcome| outcome.and_then(sealed)).collect()
+    outcomes.into_iter().map(|outcome| outcome.and_then(seal_outcome)).collect()
 }
 
-fn seal_one(
+fn seal_profile(
     args: &SealArgs,
     run: &Run<'_>,
     document: &Document,
     name: &ProfileName,
-    accepted: &[Accepted],
-) -> Result<Outcome, Error> {
-    let Some(entry) = document.store().entry(name) else { return Ok(Outcome::AsItIs) };
+    accepted: &[AcceptedBinding],
+) -> Result<SealOutcome, Error> {
+    let Some(entry) = document.store().entry(name) else { return Ok(SealOutcome::Unchanged) };
     let profile = entry.profile.as_ref().map_err(|fault| run.context.fault(name, fault.clone()))?;
     match &profile.secret {
-        SecretPlace::Clear(keys) => Pasted::take(document, profile, keys).map(Outcome::Clear),
-        SecretPlace::Sealed(text) if args.accept => {
-            // The store may have changed while the question stood; only what was shown is accepted.
-            let id = profile.sealed.as_ref().map(|note| note.id.clone()).unwrap_or_default();
-            if !accepted.contains(&(Binding::of(profile)?, id)) {
-                return Err(
-                    Error::new(Code::Store, "it changed while you were asked").with_hint("neto seal NAME --accept")
-                );
-            }
-            accept(run, document.store(), profile, text)
+        SecretLocation::Plaintext(keys) => {
+            PlaintextSecret::extract(document, profile, keys).map(SealOutcome::Plaintext)
         }
-        SecretPlace::Sealed(text) => seal_to_others(run, document.store(), profile, text),
-        _ => Ok(Outcome::AsItIs),
+        SecretLocation::Sealed(text) if args.accept => {
+            // The store may have changed during the confirmation. Only the binding that was shown is accepted.
+            let id = profile.sealed.as_ref().map(|note| note.id.clone()).unwrap_or_default();
+            if !accepted.contains(&(Binding::from_profile(profile)?, id)) {
+                return Err(Error::new(Code::Store, "it changed while you were asked")
+                    .with_hint(Hint::profile_command(|name| format!("neto seal {name} --accept"))));
+            }
+            accept_binding(run, document.store(), profile, text)
+        }
+        SecretLocation::Sealed(text) => reseal_to_current(run, document.store(), profile, text),
+        _ => Ok(SealOutcome::Unchanged),
     }
 }
 
-fn seal_to_others(run: &Run<'_>, store: &Store, profile: &Profile, text: &str) -> Result<Outcome, Error> {
-    if is_for_today(store, profile) {
-        return Ok(Outcome::AsItIs);
+fn reseal_to_current(run: &Run<'_>, store: &Store, profile: &Profile, text: &str) -> Result<SealOutcome, Error> {
+    if is_sealed_to_current_recipients(store, profile) {
+        return Ok(SealOutcome::Unchanged);
     }
     let opened = run.context.vault.open(text, &())?;
-    crate::session::check_bound(&opened, &Binding::of(profile)?, profile)?;
+    crate::session::check_binding(&opened, &Binding::from_profile(profile)?, profile)?;
     sealing::refuse_changed(run, profile)?;
-    resealed(run, store, profile, &opened, "is sealed to today's recipients")
+    reseal_with_message(run, store, profile, &opened, "is sealed to today's recipients")
 }
 
-fn accept(run: &Run<'_>, store: &Store, profile: &Profile, text: &str) -> Result<Outcome, Error> {
+fn accept_binding(run: &Run<'_>, store: &Store, profile: &Profile, text: &str) -> Result<SealOutcome, Error> {
     let opened = run.context.vault.open(text, &())?;
-    resealed(run, store, profile, &opened, "is bound to what it declares now")
+    reseal_with_message(run, store, profile, &opened, "is bound to what it declares now")
 }
 
-fn resealed(
+fn reseal_with_message(
     run: &Run<'_>,
     store: &Store,
     profile: &Profile,
-    opened: &Opened,
-    how: &'static str,
-) -> Result<Outcome, Error> {
-    let sealed = sealing::seal_again(run, store, profile, opened)?;
+    opened: &OpenedSecret,
+    message: &'static str,
+) -> Result<SealOutcome, Error> {
+    let sealed = sealing::reseal(run, store, profile, opened)?;
     let keys = store.recipient_keys(profile);
-    let more = store.recipients.iter().filter(|(_, key)| keys.contains(key) && !opened.recipients.contains(key));
-    let more: Vec<&str> = more.map(|(name, _)| name.as_str()).collect();
-    // Whoever edits the file can take the list of a profile away, and with it let more people in.
-    let more = if more.is_empty() { String::new() } else { format!(", now also to {}", more.join(", ")) };
-    Ok(Outcome::Sealed { edits: sealed.edits(&profile.name), how: format!("{how}{more}") })
+    let added = store.recipients.iter().filter(|(_, key)| keys.contains(key) && !opened.recipients.contains(key));
+    let added: Vec<&str> = added.map(|(name, _)| name.as_str()).collect();
+    // Anyone who edits the file can delete a profile's recipient list, which adds all recipients of the store.
+    let added = if added.is_empty() { String::new() } else { format!(", now also to {}", added.join(", ")) };
+    Ok(SealOutcome::Sealed { edits: sealed.edits(&profile.name), message: format!("{message}{added}") })
 }
 
-/// Shows what each of the profiles was bound to and declares now, and asks; what they declare now.
-fn ask_to_accept(args: &SealArgs, run: &Run<'_>, names: &[ProfileName]) -> Result<Vec<Accepted>, Error> {
+/// Shows the old and new binding of each profile and asks for confirmation. Returns the new bindings.
+fn confirm_accept(args: &SealArgs, run: &Run<'_>, names: &[ProfileName]) -> Result<Vec<AcceptedBinding>, Error> {
     let mut differ = false;
-    let mut shown = Vec::new();
+    let mut accepted = Vec::new();
     for name in names {
         let profile = run.context.profile(name)?;
-        let SecretPlace::Sealed(text) = &profile.secret else { continue };
-        let opened = run.context.vault.open(text, &run.watch()).map_err(|error| Error::from(error).about(name))?;
+        let SecretLocation::Sealed(text) = &profile.secret else { continue };
+        let opened = run.context.vault.open(text, &run.reporter()).map_err(|error| Error::from(error).about(name))?;
         let Some(note) = &profile.sealed else { continue };
-        let declared = Binding::of(profile)?;
-        let mut told = Vec::new();
-        if let Err(mismatch) = opened.check(&declared, note) {
+        let declared = Binding::from_profile(profile)?;
+        let mut shown_fields = Vec::new();
+        if let Err(mismatch) = opened.check_binding(&declared, note) {
             differ = true;
-            told.extend(mismatch.differences.iter().map(|difference| difference.field));
+            shown_fields.extend(mismatch.differences.iter().map(|difference| difference.field));
             for difference in &mismatch.differences {
-                let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
-                let (old, new) = (side(&difference.held), side(&difference.declared));
+                let value_text = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+                let (old, new) = (value_text(&difference.in_secret), value_text(&difference.declared));
                 run.ui.note(&format!("{name}: {} was {old}, is {new}", difference.field));
             }
         }
-        // A whole profile with a seal of its own may have been pasted in: only the memory tells that.
-        if let Verdict::Changed(changes) = run.context.vault.memory()?.borrow().verdict(profile) {
+        // A whole profile with its own seal may have been pasted in. Only the trust store detects that.
+        if let TrustStatus::Changed(changes) = run.context.vault.trust_store()?.borrow().status(profile) {
             differ = true;
-            for change in changes.iter().filter(|change| !told.contains(&change.field.as_str())) {
+            for change in changes.iter().filter(|change| !shown_fields.contains(&change.field.as_str())) {
                 run.ui.note(&format!("{name}: {change}"));
             }
         }
-        shown.push((declared, note.id.clone()));
+        accepted.push((declared, note.id.clone()));
     }
     if differ && !args.yes {
         let list: Vec<&str> = names.iter().map(ProfileName::as_str).collect();
-        run.confirm("Bind the secret to this?", &format!("neto seal {} --accept --yes", list.join(" ")))?;
+        run.confirm("Bind the secret to this?", Hint::command(format!("neto seal {} --accept --yes", list.join(" "))))?;
     }
-    Ok(shown)
+    Ok(accepted)
 }

@@ -1,92 +1,94 @@
-//! What a user pasted into a profile in clear: taken out of the store's text and sealed.
+//! Encrypts plaintext secrets in the store, in place.
 
-use crate::error::{Code, Error};
-use crate::profile::{ClearKey, Document, Edit, Profile, ProfileName, Section, Value};
+use crate::error::{Code, Error, Hint};
+use crate::profile::{Document, Edit, EditValue, PlaintextKey, Profile, ProfileName, Section};
 use crate::secret::{Credential, NetoSecret, Secret};
 use crate::workflow::{Run, sealing};
 
-/// A credential that stood in clear, and the changes that take it out.
-pub(crate) struct Pasted {
-    /// The profile.
+/// Credential found in plaintext, with the edits that remove it from the store.
+pub(crate) struct PlaintextSecret {
     name: ProfileName,
     credential: Credential,
-    /// Whether it says itself which address it is for, as a NETOSECRET does.
-    names_address: bool,
-    /// The lines in clear go; what a NETOSECRET says of its profile comes, where the profile does not say it.
+    /// Whether the credential contains the API url, as a NETOSECRET does.
+    has_url: bool,
+    /// Edits that remove the plaintext keys and add the fields of a NETOSECRET that the profile lacks.
     pub(crate) edits: Vec<Edit>,
 }
 
-impl Pasted {
-    /// Takes the credential out of a profile's lines.
-    pub(crate) fn take(document: &Document, profile: &Profile, keys: &[ClearKey]) -> Result<Self, Error> {
+impl PlaintextSecret {
+    /// Reads the credential from the plaintext keys of a profile.
+    pub(crate) fn extract(document: &Document, profile: &Profile, keys: &[PlaintextKey]) -> Result<Self, Error> {
         let section = Section::Profile(profile.name.clone());
         let mut edits: Vec<Edit> = Vec::new();
-        if keys.contains(&ClearKey::Netosecret) && keys.len() > 1 {
+        if keys.contains(&PlaintextKey::Netosecret) && keys.len() > 1 {
             return Err(Error::new(
                 Code::Store,
                 "it has a netosecret and other secrets beside it; keep one of the two",
             ));
         }
-        let credential = if keys.contains(&ClearKey::Netosecret) {
-            let secret = NetoSecret::parse(&clear_value(document, profile, ClearKey::Netosecret)?)?;
+        let credential = if keys.contains(&PlaintextKey::Netosecret) {
+            let secret = NetoSecret::parse(&plaintext_value(document, profile, PlaintextKey::Netosecret)?)?;
             edits.extend(missing_fields(document, profile, &secret)?);
             secret.credential()
-        } else if keys.contains(&ClearKey::Password) {
-            Credential::Person { password: Secret::new(clear_value(document, profile, ClearKey::Password)?) }
+        } else if keys.contains(&PlaintextKey::Password) {
+            Credential::Person { password: Secret::new(plaintext_value(document, profile, PlaintextKey::Password)?) }
         } else {
-            let appkey = Secret::new(clear_value(document, profile, ClearKey::Appkey)?);
+            let appkey = Secret::new(plaintext_value(document, profile, PlaintextKey::Appkey)?);
             Credential::ApiKey {
                 appkey,
-                sharedsecret: Secret::new(clear_value(document, profile, ClearKey::Sharedsecret)?),
+                sharedsecret: Secret::new(plaintext_value(document, profile, PlaintextKey::Sharedsecret)?),
             }
         };
         edits.extend(keys.iter().map(|key| Edit::unset(&section, &[key.key()])));
-        let names_address = keys.contains(&ClearKey::Netosecret);
-        Ok(Self { name: profile.name.clone(), credential, names_address, edits })
+        let has_url = keys.contains(&PlaintextKey::Netosecret);
+        Ok(Self { name: profile.name.clone(), credential, has_url, edits })
     }
 
-    /// All changes that seal it; `bare` is the store after [`edits`](Self::edits).
-    pub(crate) fn sealed(&self, run: &Run<'_>, bare: &Document) -> Result<Vec<Edit>, Error> {
-        let declared = crate::commands::profile::add::added(bare, &self.name)?;
+    /// Returns all edits that seal the credential; `without_plaintext` is the store after [`edits`](Self::edits).
+    pub(crate) fn seal(&self, run: &Run<'_>, without_plaintext: &Document) -> Result<Vec<Edit>, Error> {
+        let declared = crate::commands::profile::add::declared_profile(without_plaintext, &self.name)?;
         sealing::refuse_changed(run, &declared)?;
-        if !self.names_address {
-            sealing::tell_strange_address(run, self.name.as_str(), &declared.url)?;
+        if !self.has_url {
+            sealing::warn_untrusted_url(run, self.name.as_str(), &declared.url)?;
         }
-        let sealed = sealing::seal_new(run, bare.store(), &declared, &self.credential)?;
+        let sealed = sealing::seal_new_credential(run, without_plaintext.store(), &declared, &self.credential)?;
         Ok(self.edits.iter().cloned().chain(sealed.edits(&self.name)).collect())
     }
 }
 
-fn clear_value(document: &Document, profile: &Profile, key: ClearKey) -> Result<String, Error> {
+fn plaintext_value(document: &Document, profile: &Profile, key: PlaintextKey) -> Result<String, Error> {
     document
-        .clear_value(&profile.name, key)
+        .plaintext_value(&profile.name, key)
         .ok_or_else(|| Error::new(Code::Store, format!("its secret stands in clear without the {}", key.key())))
 }
 
-/// The fields of a pasted NETOSECRET that the profile does not declare itself; those it declares must agree.
+/// Returns edits for the NETOSECRET fields that the profile lacks.
+///
+/// # Errors
+/// Fails if a field that the profile declares differs from the NETOSECRET.
 fn missing_fields(document: &Document, profile: &Profile, secret: &NetoSecret) -> Result<Vec<Edit>, Error> {
     let section = Section::Profile(profile.name.clone());
     let mut edits = Vec::new();
-    for (key, declared, held) in
+    for (key, declared, in_secret) in
         [("shortname", &profile.shortname, &secret.shortname), ("appname", &profile.appname, &secret.appname)]
     {
         match declared {
-            None => edits.push(Edit::set(&section, &[key], Value::Text(held.clone()))),
-            Some(declared) if declared == held => {}
-            Some(declared) => return Err(disagree(key, declared, held)),
+            None => edits.push(Edit::set(&section, &[key], EditValue::Text(in_secret.clone()))),
+            Some(declared) if declared == in_secret => {}
+            Some(declared) => return Err(mismatch_error(key, declared, in_secret)),
         }
     }
     if document.declares(&section, &["url"]) {
         if profile.url != secret.url {
-            return Err(disagree("url", &profile.url.to_string(), &secret.url.to_string()));
+            return Err(mismatch_error("url", &profile.url.to_string(), &secret.url.to_string()));
         }
     } else if document.store().defaults.url.as_ref() != Some(&secret.url) {
-        edits.push(Edit::set(&section, &["url"], Value::Text(secret.url.to_string())));
+        edits.push(Edit::set(&section, &["url"], EditValue::Text(secret.url.to_string())));
     }
     Ok(edits)
 }
 
-fn disagree(key: &str, declared: &str, held: &str) -> Error {
-    Error::new(Code::Store, format!("the profile declares the {key} '{declared}', its NETOSECRET has '{held}'"))
-        .with_hint("neto profile edit    to take the line out; the NETOSECRET brings its own")
+fn mismatch_error(key: &str, declared: &str, in_secret: &str) -> Error {
+    Error::new(Code::Store, format!("the profile declares the {key} '{declared}', its NETOSECRET has '{in_secret}'"))
+        .with_hint(Hint::command("neto profile edit").remark("to take the line out; the NETOSECRET brings its own"))
 }

@@ -1,44 +1,47 @@
-//! What `status --check` finds: the tokens that cannot be counted on, and the lines that get new ones.
+//! `status --check`: finds tokens that are not usable or about to expire, and the commands that replace them.
 
 use super::StatusRow;
-use super::state::Standing;
-use crate::error::{Code, Error};
-use crate::output::humanize::count;
+use super::state::TokenStatus;
+use crate::error::{Code, Error, Hint};
+use crate::output::humanize::pluralize;
 use crate::profile::Span;
 use clap::ValueEnum as _;
 use std::fmt::Write as _;
 
-/// What a check finds: tokens that are late, or that nothing can be known of because their profiles are `faulty`.
-pub(super) fn late(rows: &[StatusRow<'_>], faulty: usize, within: Option<Span>) -> Option<Error> {
+/// Returns the error that `--check` reports: late tokens, or unknown tokens of `invalid` profiles. A token is
+/// late if it is not usable, or expires within the given time.
+pub(super) fn late_tokens(rows: &[StatusRow<'_>], invalid: usize, within: Option<Span>) -> Option<Error> {
     let late: Vec<&StatusRow<'_>> = rows.iter().filter(|row| is_late(row, within)).collect();
-    if late.is_empty() && faulty > 0 {
-        let message = format!("{} cannot be read, so nothing is known of the token", count(faulty, "profile"));
-        return Some(Error::new(Code::Found, message).with_hint("neto seal --check    says what is wrong"));
+    if late.is_empty() && invalid > 0 {
+        let message = format!("{} cannot be read, so nothing is known of the token", pluralize(invalid, "profile"));
+        return Some(
+            Error::new(Code::Found, message).with_hint(Hint::command("neto seal --check").remark("says what is wrong")),
+        );
     }
     if late.is_empty() {
         return None;
     }
-    let all = count(rows.len() + faulty, "token");
-    let servers = late.iter().any(|row| row.state.is_of_servers());
-    let what = if servers { "cannot be counted on" } else { "expired, missing or about to expire" };
-    let mut message = format!("{} of {all} {what}:", late.len());
-    for state in Standing::value_variants() {
+    let all = pluralize(rows.len() + invalid, "token");
+    let any_from_server = late.iter().any(|row| row.state.needs_server());
+    let problem = if any_from_server { "cannot be counted on" } else { "expired, missing or about to expire" };
+    let mut message = format!("{} of {all} {problem}:", late.len());
+    for state in TokenStatus::value_variants() {
         let names = names(&late, |row| row.state == *state);
         if !names.is_empty() {
             let _ = write!(message, "\n{}: {}", state.word(), names.join(", "));
         }
     }
-    Some(Error::new(Code::Found, message).with_hint(mend(&late, within)))
+    Some(Error::new(Code::Found, message).with_hint(renewal_hint(&late, within)))
 }
 
-/// The lines that get new tokens in the place of the late ones.
-fn mend(late: &[&StatusRow<'_>], within: Option<Span>) -> String {
+/// Returns the commands that replace the late tokens.
+fn renewal_hint(late: &[&StatusRow<'_>], within: Option<Span>) -> Hint {
     let login = within.map_or_else(|| "neto login".to_owned(), |span| format!("neto login --min-ttl {span}"));
-    let rejected = names(late, |row| row.state == Standing::Rejected);
-    let missing = names(late, |row| !row.state.is_of_servers());
+    let rejected = names(late, |row| row.state == TokenStatus::Rejected);
+    let missing = names(late, |row| !row.state.needs_server());
     let mut lines = Vec::new();
     if !rejected.is_empty() {
-        // Good by the clock, so nothing but force makes a login; and of no other token.
+        // The clock says that these tokens are valid, so only `--force` gets new ones. It is not used for other tokens.
         lines.push(format!("neto login --force {}", rejected.join(" ")));
     }
     match missing.len() {
@@ -46,14 +49,14 @@ fn mend(late: &[&StatusRow<'_>], within: Option<Span>) -> String {
         1..=5 => lines.push(format!("{login} {}", missing.join(" "))),
         _ => lines.push(format!("{login} --all")),
     }
-    if lines.is_empty() { "run the same line again in a while".to_owned() } else { lines.join("\n") }
+    if lines.is_empty() { Hint::advice("run the same line again in a while") } else { Hint::command(lines.join("\n")) }
 }
 
-fn names<'a>(rows: &[&StatusRow<'a>], which: impl Fn(&StatusRow<'a>) -> bool) -> Vec<&'a str> {
-    rows.iter().filter(|row| which(row)).map(|row| row.profile.as_str()).collect()
+fn names<'a>(rows: &[&StatusRow<'a>], matches: impl Fn(&StatusRow<'a>) -> bool) -> Vec<&'a str> {
+    rows.iter().filter(|row| matches(row)).map(|row| row.profile.as_str()).collect()
 }
 
 fn is_late(row: &StatusRow<'_>, within: Option<Span>) -> bool {
-    let soon = within.and_then(|span| i64::try_from(span.seconds()).ok()).unwrap_or(0);
-    !row.state.is_good() || row.expires_in_seconds.is_none_or(|left| left < soon)
+    let within_seconds = within.and_then(|span| i64::try_from(span.seconds()).ok()).unwrap_or(0);
+    !row.state.is_usable() || row.expires_in_seconds.is_none_or(|remaining| remaining < within_seconds)
 }

@@ -1,84 +1,88 @@
-//! What the servers say of the cached tokens, for `status --live`.
+//! Checks the cached tokens with their servers, for `status --live`.
 //!
-//! Owns which call asks, how long an answer may take, and what an answer makes of a row. Gets no token and forgets none.
+//! Owns the call, its timeout, and the status that an answer gives a row. Gets no new tokens and deletes none.
 
 use super::StatusRow;
-use super::state::Standing;
-use crate::error::{Code, Error};
+use super::state::TokenStatus;
+use crate::error::{Code, Error, Hint};
 use crate::fusion::{ApiPath, Call};
-use crate::output::humanize::count;
+use crate::output::humanize::pluralize;
 use crate::profile::{Profile, ProfileName};
-use crate::session::{SessionError, Verdict};
-use crate::workflow::batch::by_reason;
-use crate::workflow::{JobsArgs, Run, Watch, remember};
+use crate::session::{SessionError, TokenCheck};
+use crate::workflow::batch::group_by_reason;
+use crate::workflow::{JobsArgs, Run, TerminalReporter, record_first_seen};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-/// A call that only reads and exists for every tenant: the tenant's API keys. Who may not read them gets a 403, and that
-/// takes a good token too.
+/// Path of a read-only call that every tenant has: its API keys. Without permission to list them the answer is 403, which
+/// also shows that the token is valid.
 const PATH: &str = "/api/v1/api-keys";
 
-/// Within this every server has to answer.
-pub(in crate::commands) const PATIENCE: Duration = Duration::from_secs(5);
+/// Time within which a server has to answer.
+pub(in crate::commands) const LIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The call by which a token is shown to its server.
+/// Returns the call that checks a token.
 pub(in crate::commands) fn call() -> Result<Call, Error> {
     Ok(Call::get(PATH.parse::<ApiPath>().map_err(|_| Error::bug("the path of a live check is none"))?))
 }
 
-/// Asks about each row whose token may be used; the others stay as they are. Of whom nothing is known is warned, by reason.
-pub(super) fn ask(
+/// Checks each row whose token is usable by the clock, and sets its status. Warns of tokens whose status stays unknown,
+/// grouped by reason.
+pub(super) fn check_tokens(
     run: &Run<'_>,
     rows: &mut [StatusRow<'_>],
     profiles: &[&Profile],
     jobs: JobsArgs,
 ) -> Result<(), Error> {
     let call = call()?;
-    let watch = Watch(run.ui);
-    let session = run.context.session(&watch);
-    let asked: Vec<usize> = (0..rows.len()).filter(|place| rows[*place].state.is_good()).collect();
-    let progress = run.ui.progress("Asking", asked.len());
+    let reporter = TerminalReporter(run.ui);
+    let session = run.context.session(&reporter);
+    let usable: Vec<usize> = (0..rows.len()).filter(|index| rows[*index].state.is_usable()).collect();
+    let progress = run.ui.progress("Asking", usable.len());
     let mut unknown: Vec<(ProfileName, Error)> = Vec::new();
     let mut stopped = None;
-    let check = async |place: usize| (place, session.check(profiles[place], &call, PATIENCE).await);
-    session.each(asked, jobs.jobs, check, |(place, verdict)| {
-        match told(verdict) {
-            Ok(Some(standing)) => rows[place].stands(standing),
+    let check = async |index: usize| (index, session.check_cached(profiles[index], &call, LIVE_TIMEOUT).await);
+    session.run_each(usable, jobs.jobs, check, |(index, check)| {
+        match checked_status(check) {
+            Ok(Some(status)) => rows[index].set_status(status),
             Ok(None) => {}
             Err(error) if matches!(error.code(), Code::Interrupted | Code::Terminated) => {
                 stopped = Some(error);
                 return ControlFlow::Break(());
             }
             Err(error) => {
-                rows[place].stands(Standing::Unreachable);
-                unknown.push((profiles[place].name.clone(), later(error)));
-                progress.failed();
+                rows[index].set_status(TokenStatus::Unreachable);
+                unknown.push((profiles[index].name.clone(), with_retry_hint(error)));
+                progress.step_failed();
                 return ControlFlow::Continue(());
             }
         }
-        progress.step();
+        progress.step_done();
         ControlFlow::Continue(())
     })?;
     drop(progress);
-    remember(run, &watch);
+    record_first_seen(run, &reporter);
     if !unknown.is_empty() {
-        let tokens = count(unknown.len(), "token");
-        run.ui.warn(&format!("nothing is known of {tokens}{}", by_reason(&unknown)));
+        let tokens = pluralize(unknown.len(), "token");
+        run.ui.warn(&format!("nothing is known of {tokens}{}", group_by_reason(&unknown)));
     }
     stopped.map_or(Ok(()), Err)
 }
 
-/// A login would find the token good: what helps in a while is to ask again.
-fn later(error: Error) -> Error {
-    let login = error.hint().is_some_and(|hint| hint.starts_with("neto login"));
-    if login { error.with_hint("neto status --live NAME    in a while") } else { error }
+/// Replaces the hint to log in, because a login would return the cached token. The status has to be asked again later.
+fn with_retry_hint(error: Error) -> Error {
+    if error.suggests_login() {
+        error.with_hint(Hint::profile_command(|name| format!("neto status --live {name}")).remark("in a while"))
+    } else {
+        error
+    }
 }
 
-/// What a verdict makes of a row; nothing where it leaves it as it is.
-fn told(verdict: Result<Verdict, SessionError>) -> Result<Option<Standing>, Error> {
-    Ok(match verdict? {
-        Verdict::Taken => None,
-        Verdict::Refused => Some(Standing::Rejected),
-        Verdict::Unusable(state) => Some(state.into()),
+/// Returns the status that the check of a token gives a row; `None` if the status stays as it is.
+fn checked_status(check: Result<TokenCheck, SessionError>) -> Result<Option<TokenStatus>, Error> {
+    Ok(match check? {
+        TokenCheck::Accepted => None,
+        TokenCheck::Refused => Some(TokenStatus::Rejected),
+        TokenCheck::Unusable(state) => Some(state.into()),
     })
 }

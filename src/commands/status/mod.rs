@@ -1,26 +1,28 @@
-//! `neto status`: the table of token expiries. Offline, and opens nothing, unless the servers are to be asked.
+//! `neto status`: lists the cached tokens and their expiry. Without `--live`, asks no server and decrypts no secret.
 //!
-//! How a token stands is in `standing`, what the servers say of it in `live`; `late` is what a check finds, `prometheus`
-//! the page for a monitor.
+//! - `state`: status of a token;
+//! - `live`: checks of tokens with their servers;
+//! - `check`: error of `--check`;
+//! - `prometheus`: output for a monitor.
 
 pub(crate) mod check;
 pub(super) mod live;
 mod prometheus;
 pub(super) mod state;
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Hint};
 use crate::output::humanize;
-use crate::output::{Align, Cell, Column, Format, Narrow, Row, render};
+use crate::output::{Cell, Column, Format, Row, Shrink, render_rows};
 use crate::profile::{ApiUrl, Profile, ProfileName, Span};
-use crate::token::{Lifetime, State};
-use crate::workflow::{JobsArgs, Run, SelectArgs, Watch};
-use check::late;
+use crate::token::{Lifetime, TokenState};
+use crate::workflow::{JobsArgs, Run, SelectArgs, TerminalReporter};
+use check::late_tokens;
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
-use state::Standing;
+use state::TokenStatus;
 
 /// Show when the cached tokens expire
 ///
@@ -44,7 +46,7 @@ pub(crate) struct StatusArgs {
     select: SelectArgs,
     /// Only tokens in this state (repeatable)
     #[arg(long = "state", value_enum, value_name = "STATE")]
-    states: Vec<Standing>,
+    states: Vec<TokenStatus>,
     /// The order of the rows
     #[arg(long, value_enum, default_value_t = Sort::Store)]
     sort: Sort,
@@ -60,8 +62,8 @@ pub(crate) struct StatusArgs {
     #[arg(long, value_name = "TIME", requires = "check")]
     within: Option<Span>,
     /// How to print it
-    #[arg(short, long, value_enum, default_value_t = Output::List(Format::Table))]
-    output: Output,
+    #[arg(short, long, value_enum, default_value_t = StatusFormat::List(Format::Table))]
+    output: StatusFormat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -74,14 +76,14 @@ enum Sort {
     Expiry,
 }
 
-/// A list as everywhere, or a page for a monitor.
+/// Output format: a list as in other commands, or metrics for a monitor.
 #[derive(Debug, Clone, Copy)]
-enum Output {
+enum StatusFormat {
     List(Format),
     Prometheus,
 }
 
-impl ValueEnum for Output {
+impl ValueEnum for StatusFormat {
     fn value_variants<'a>() -> &'a [Self] {
         &[Self::List(Format::Table), Self::List(Format::Json), Self::List(Format::Csv), Self::Prometheus]
     }
@@ -96,7 +98,7 @@ impl ValueEnum for Output {
     }
 }
 
-/// One cached token, or that there is none.
+/// Row of a profile and its cached token.
 #[derive(Serialize)]
 struct StatusRow<'a> {
     profile: &'a ProfileName,
@@ -104,7 +106,7 @@ struct StatusRow<'a> {
     shortname: Option<&'a str>,
     url: &'a ApiUrl,
     tags: &'a [String],
-    state: Standing,
+    state: TokenStatus,
     obtained_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     refresh_expires_at: Option<Timestamp>,
@@ -126,58 +128,51 @@ impl Row for StatusRow<'_> {
         "expires_in_seconds",
         "key_since",
     ];
-    const MARKS: bool = true;
+    const HAS_MARKS: bool = true;
 
-    fn columns() -> Vec<Column> {
-        let column = |title, align, narrow| Column { title, align, narrow };
+    fn columns() -> Vec<Column<Self>> {
         vec![
-            column("PROFILE", Align::Left, Narrow::Keep),
-            column("TENANT", Align::Left, Narrow::CutOrDrop),
-            column("STATE", Align::Left, Narrow::Keep),
-            column("EXPIRES IN", Align::Right, Narrow::Keep),
-            column("EXPIRES AT", Align::Left, Narrow::Drop),
-            column("TAGS", Align::Left, Narrow::CutOrDrop),
+            Column::left("PROFILE", Shrink::Keep, |row| Cell::plain(row.profile.as_str())),
+            Column::left("TENANT", Shrink::CutOrDrop, |row| Cell::optional(row.shortname)),
+            Column::left("STATE", Shrink::Keep, |row| {
+                let (sign, style) = row.state.mark();
+                Cell::styled(format!("{sign} {}", row.state.word()), style)
+            }),
+            Column::right("EXPIRES IN", Shrink::Keep, |row| {
+                Cell::optional(row.expires_in_seconds.map(humanize::duration))
+            }),
+            Column::left("EXPIRES AT", Shrink::Drop, |row| Cell::optional(row.expires_at.map(humanize::utc_minute))),
+            Column::left("TAGS", Shrink::CutOrDrop, |row| Cell::plain(row.tags.join(", "))),
         ]
     }
 
-    fn cells(&self) -> Vec<Cell> {
-        let (sign, style) = self.state.mark();
-        vec![
-            Cell::plain(self.profile.as_str()),
-            Cell::plain(self.shortname.unwrap_or_default()),
-            Cell::styled(format!("{sign} {}", self.state.word()), style),
-            Cell::plain(self.expires_in_seconds.map(humanize::span).unwrap_or_default()),
-            Cell::plain(self.expires_at.map(humanize::minute).unwrap_or_default()),
-            Cell::plain(self.tags.join(", ")),
-        ]
-    }
-
-    fn marked(&self) -> bool {
+    fn is_marked(&self) -> bool {
         self.current
     }
 }
 
-/// Lists the tokens of the selected profiles; a faulty profile is warned of and left out.
+/// Lists the tokens of the selected profiles. Warns of invalid profiles and omits them.
 pub(crate) fn run(args: &StatusArgs, run: &Run<'_>) -> Result<(), Error> {
-    if let Some(state) = args.states.iter().find(|state| state.is_of_servers() && !args.live) {
+    if let Some(state) = args.states.iter().find(|state| state.needs_server() && !args.live) {
         let message = format!("only the servers know which tokens are {}", state.word());
-        return Err(Error::new(Code::Usage, message).with_hint(format!("neto status --live --state {}", state.word())));
+        return Err(Error::new(Code::Usage, message)
+            .with_hint(Hint::command(format!("neto status --live --state {}", state.word()))));
     }
-    let selected = args.select.all_or(run)?;
+    let selected = args.select.resolve_or_all(run)?;
     let all = selected.len();
-    let profiles = run.sound(selected, args.select.names_one())?;
+    let profiles = run.valid_profiles(selected, args.select.is_single())?;
     let mut rows = rows(run, &profiles);
     if profiles.is_empty() && run.context.store()?.profiles.is_empty() {
         run.ui.note("There is no profile yet. Add one: neto profile add");
     }
     if args.live {
-        live::ask(run, &mut rows, &profiles, args.jobs)?;
+        live::check_tokens(run, &mut rows, &profiles, args.jobs)?;
         run.ui.note(&format!("status: {}", summary(&rows)));
     }
-    let late = if args.check { late(&rows, all - profiles.len(), args.within) } else { None };
-    let any = !rows.is_empty();
+    let late_tokens = if args.check { late_tokens(&rows, all - profiles.len(), args.within) } else { None };
+    let had_rows = !rows.is_empty();
     rows.retain(|row| args.states.is_empty() || args.states.contains(&row.state));
-    if any && rows.is_empty() {
+    if had_rows && rows.is_empty() {
         run.ui.note("No profile is in such a state");
     }
     match args.sort {
@@ -185,17 +180,17 @@ pub(crate) fn run(args: &StatusArgs, run: &Run<'_>) -> Result<(), Error> {
         Sort::Name => rows.sort_by_key(|row| row.profile),
         Sort::Expiry => rows.sort_by_key(|row| row.expires_at),
     }
-    run.ui.answer(&match args.output {
-        Output::List(format) => render(&rows, format, &run.ui.look()),
-        Output::Prometheus => prometheus::page(&rows),
+    run.ui.print(&match args.output {
+        StatusFormat::List(format) => render_rows(&rows, format, &run.ui.render_options()),
+        StatusFormat::Prometheus => prometheus::page(&rows),
     })?;
     warn_of_rotations(run);
-    late.map_or(Ok(()), Err)
+    late_tokens.map_or(Ok(()), Err)
 }
 
 fn rows<'a>(run: &Run<'_>, profiles: &[&'a Profile]) -> Vec<StatusRow<'a>> {
-    let watch = Watch(run.ui);
-    let session = run.context.session(&watch);
+    let reporter = TerminalReporter(run.ui);
+    let session = run.context.session(&reporter);
     let now = run.context.process.clock.now();
     let current = run.current_name();
     let lifetimes = session.lifetimes(profiles);
@@ -214,39 +209,39 @@ fn row<'a>(
         shortname: profile.shortname.as_deref(),
         url: &profile.url,
         tags: &profile.tags,
-        state: lifetime.map_or(State::None, |lifetime| lifetime.state(now)).into(),
+        state: lifetime.map_or(TokenState::None, |lifetime| lifetime.state(now)).into(),
         obtained_at: lifetime.map(|lifetime| lifetime.obtained_at),
         expires_at: lifetime.map(|lifetime| lifetime.expires_at),
         refresh_expires_at: lifetime.and_then(|lifetime| lifetime.refresh_expires_at),
-        expires_in_seconds: lifetime.map(|lifetime| lifetime.left(now).as_secs()),
+        expires_in_seconds: lifetime.map(|lifetime| lifetime.remaining(now).as_secs()),
         key_since: profile.sealed.as_ref().map(|note| note.since),
     }
 }
 
-/// `3 valid, 1 expired`.
+/// Returns the number of tokens in each state, such as `3 valid, 1 expired`.
 fn summary(rows: &[StatusRow<'_>]) -> String {
-    let of = |state: &Standing| rows.iter().filter(|row| row.state == *state).count();
-    let states = Standing::value_variants().iter().map(|state| (of(state), state.word()));
+    let count = |state: &TokenStatus| rows.iter().filter(|row| row.state == *state).count();
+    let states = TokenStatus::value_variants().iter().map(|state| (count(state), state.word()));
     let parts: Vec<String> =
         states.filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
     if parts.is_empty() { "no token".to_owned() } else { parts.join(", ") }
 }
 
-/// Keys that were being changed when a run was ended. It costs a look at one folder.
+/// Warns of interrupted rotations. Costs the listing of one directory.
 fn warn_of_rotations(run: &Run<'_>) {
-    let begun = run.context.session(&run.watch()).unfinished().unwrap_or_default();
-    if !begun.is_empty() {
-        let names: Vec<&str> = begun.iter().map(ProfileName::as_str).collect();
+    let unfinished = run.context.session(&run.reporter()).unfinished_rotations().unwrap_or_default();
+    if !unfinished.is_empty() {
+        let names: Vec<&str> = unfinished.iter().map(ProfileName::as_str).collect();
         let names = names.join(" ");
         run.ui.warn(&format!("a rotation was cut off and is not finished; this finishes it: neto rotate {names}"));
     }
 }
 
 impl StatusRow<'_> {
-    /// Takes note of how the token stands after all.
-    fn stands(&mut self, standing: Standing) {
-        self.state = standing;
-        if standing == Standing::None {
+    /// Sets the status that the server check found.
+    fn set_status(&mut self, status: TokenStatus) {
+        self.state = status;
+        if status == TokenStatus::None {
             (self.obtained_at, self.expires_at, self.refresh_expires_at) = Default::default();
             self.expires_in_seconds = None;
         }

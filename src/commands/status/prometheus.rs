@@ -1,20 +1,20 @@
-//! A page for Prometheus, by way of the textfile collector of node_exporter: how long the tokens live, and how they stand.
+//! Prometheus metrics of the cached tokens, for the textfile collector of node_exporter.
 //!
 //! Owns the names of the metrics and the text format (version 0.0.4).
 
 use super::StatusRow;
-use crate::output::clean;
+use crate::output::sanitize_line;
 use std::fmt::Write as _;
 
-/// What is said of each row that has it.
+/// Metric with a sample for each row that has a value.
 struct Metric {
     name: &'static str,
     help: &'static str,
-    /// The sample; nothing where the row has none.
+    /// Returns the sample of a row, if it has one.
     sample: fn(&StatusRow<'_>) -> Option<Sample>,
 }
 
-/// A further label, and the value.
+/// Additional label, and the value.
 struct Sample(Option<(&'static str, &'static str)>, i64);
 
 const METRICS: [Metric; 3] = [
@@ -35,7 +35,7 @@ const METRICS: [Metric; 3] = [
     },
 ];
 
-/// The page.
+/// Renders the metrics.
 pub(super) fn page(rows: &[StatusRow<'_>]) -> String {
     let mut page = String::new();
     for Metric { name, help, sample } in METRICS {
@@ -52,9 +52,9 @@ pub(super) fn page(rows: &[StatusRow<'_>]) -> String {
     page
 }
 
-/// The value of a label.
+/// Quotes the value of a label.
 fn quoted(text: &str) -> String {
-    format!("\"{}\"", clean(text).replace('\\', "\\\\").replace('"', "\\\""))
+    format!("\"{}\"", sanitize_line(text).replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! How a cached token stands, in one word: by the clock, or by what its server says.
+//! Status of a cached token: by the clock, or by the answer of its server.
 
-use crate::token::State;
+use crate::token::TokenState;
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use serde::Serialize;
 /// A word for scripts, a sign for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub(in crate::commands) enum Standing {
+pub(in crate::commands) enum TokenStatus {
     Valid,
     Expiring,
     Renewable,
@@ -20,21 +20,21 @@ pub(in crate::commands) enum Standing {
     Unreachable,
 }
 
-impl Standing {
-    /// The word that lists and scripts use.
+impl TokenStatus {
+    /// Returns the word for lists and scripts.
     pub(in crate::commands) fn word(self) -> &'static str {
         match self {
-            Self::Valid => State::Valid.word(),
-            Self::Expiring => State::Expiring.word(),
-            Self::Renewable => State::Renewable.word(),
-            Self::Expired => State::Expired.word(),
-            Self::None => State::None.word(),
+            Self::Valid => TokenState::Valid.as_str(),
+            Self::Expiring => TokenState::Expiring.as_str(),
+            Self::Renewable => TokenState::Renewable.as_str(),
+            Self::Expired => TokenState::Expired.as_str(),
+            Self::None => TokenState::None.as_str(),
             Self::Rejected => "rejected",
             Self::Unreachable => "unreachable",
         }
     }
 
-    /// Its sign in a table, and the colour.
+    /// Returns the symbol for tables, and its style.
     pub(in crate::commands) fn mark(self) -> (&'static str, Style) {
         match self {
             Self::Valid => ("●", AnsiColor::Green.on_default()),
@@ -46,25 +46,25 @@ impl Standing {
         }
     }
 
-    /// Whether the clock says that the token may be used, and no server anything else.
-    pub(super) fn is_good(self) -> bool {
+    /// Returns whether the token is valid by the clock, and no server has rejected it.
+    pub(super) fn is_usable(self) -> bool {
         matches!(self, Self::Valid | Self::Expiring)
     }
 
-    /// Whether a server has to be asked to know it.
-    pub(super) fn is_of_servers(self) -> bool {
+    /// Returns whether only a check with the server can find this status.
+    pub(super) fn needs_server(self) -> bool {
         matches!(self, Self::Rejected | Self::Unreachable)
     }
 }
 
-impl From<State> for Standing {
-    fn from(state: State) -> Self {
+impl From<TokenState> for TokenStatus {
+    fn from(state: TokenState) -> Self {
         match state {
-            State::Valid => Self::Valid,
-            State::Expiring => Self::Expiring,
-            State::Renewable => Self::Renewable,
-            State::Expired => Self::Expired,
-            State::None => Self::None,
+            TokenState::Valid => Self::Valid,
+            TokenState::Expiring => Self::Expiring,
+            TokenState::Renewable => Self::Renewable,
+            TokenState::Expired => Self::Expired,
+            TokenState::None => Self::None,
         }
     }
 }

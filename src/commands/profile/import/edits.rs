@@ -1,92 +1,104 @@
-//! The changes of the store that an import makes.
+//! Store edits of an import.
 
-use super::plan::Planned;
-use super::{ImportArgs, What};
+use super::plan::PlannedImport;
+use super::{ImportAction, ImportArgs};
 use crate::commands::profile::{add, set_secret};
 use crate::error::Error;
-use crate::profile::{Document, Edit, Profile, ProfileName, Section, Store, Value};
+use crate::profile::{Document, Edit, EditValue, Profile, ProfileName, Section, Store};
 use crate::secret::Credential;
 use crate::workflow::{Run, sealing};
 use std::collections::BTreeMap;
 
-/// The changes of the store, sealed.
-pub(super) fn sealed(
+/// Returns the store edits of an import, including the sealed secrets.
+pub(super) fn with_secrets(
     args: &ImportArgs,
     run: &Run<'_>,
     document: &Document,
-    planned: &[Planned<'_>],
+    planned: &[PlannedImport<'_>],
 ) -> Result<Vec<Edit>, Error> {
-    let unaddressed = planned.iter().find(|planned| planned.what != What::Skip && planned.entry.url.is_none());
-    if let Some(first) = unaddressed {
-        sealing::tell_strange_address(run, first.name.as_str(), &first.url)?;
+    let without_url =
+        planned.iter().find(|planned| planned.action != ImportAction::Skip && planned.entry.url.is_none());
+    if let Some(planned) = without_url {
+        sealing::warn_untrusted_url(run, planned.name.as_str(), &planned.url)?;
     }
-    let mut edits = bare(args, document.store(), planned)?;
-    // What the seals bind is what the store declares, defaults and all, so the reader itself says it: once for all.
-    let bare = document.apply(&edits)?;
-    let profiles = declared(&bare, planned)?;
-    let changed: Vec<&Planned<'_>> = planned.iter().filter(|planned| planned.what != What::Skip).collect();
+    let mut edits = without_secrets(args, document.store(), planned)?;
+    // Seals bind the profiles as parsed from the store, including the defaults. The store is parsed once for all.
+    let unsealed = document.apply(&edits)?;
+    let profiles = declared_profiles(&unsealed, planned)?;
+    let changed: Vec<&PlannedImport<'_>> =
+        planned.iter().filter(|planned| planned.action != ImportAction::Skip).collect();
     let credentials: Vec<(&Profile, &Credential)> =
         profiles.iter().zip(changed.iter().map(|planned| &planned.entry.credential)).collect();
-    let sealed = sealing::seal_all_new(run, bare.store(), &credentials)?;
-    let mut sealed_of: BTreeMap<&ProfileName, _> =
+    let sealed = sealing::seal_new_credentials(run, unsealed.store(), &credentials)?;
+    let mut sealed_by_name: BTreeMap<&ProfileName, _> =
         changed.iter().map(|planned| &planned.name).zip(sealed.iter()).collect();
     for edit in &mut edits {
         if let Edit::AddProfile { name, entries } = edit
-            && let Some(sealed) = sealed_of.remove(name)
+            && let Some(sealed) = sealed_by_name.remove(name)
         {
-            entries.extend(sealed.entries().map(|(key, value)| (key.to_owned(), value)));
+            entries.extend(sealed.toml_entries().map(|(key, value)| (key.to_owned(), value)));
         }
     }
-    for (name, sealed) in sealed_of {
+    for (name, sealed) in sealed_by_name {
         edits.extend(sealed.edits(name));
     }
     Ok(edits)
 }
 
-/// The changes without the secrets.
-pub(super) fn bare(args: &ImportArgs, store: &Store, planned: &[Planned<'_>]) -> Result<Vec<Edit>, Error> {
+/// Returns the store edits without the secrets.
+pub(super) fn without_secrets(
+    args: &ImportArgs,
+    store: &Store,
+    planned: &[PlannedImport<'_>],
+) -> Result<Vec<Edit>, Error> {
     let mut edits = Vec::new();
     for planned in planned {
-        match planned.what {
-            What::Add => edits.push(addition(args, store, planned)?),
-            What::Replace => edits.extend(replacement(args, store, planned)),
-            What::Skip => {}
+        match planned.action {
+            ImportAction::Add => edits.push(addition(args, store, planned)?),
+            ImportAction::Replace => edits.extend(replacement(args, store, planned)),
+            ImportAction::Skip => {}
         }
     }
     Ok(edits)
 }
 
-fn addition(args: &ImportArgs, store: &Store, planned: &Planned<'_>) -> Result<Edit, Error> {
+fn addition(args: &ImportArgs, store: &Store, planned: &PlannedImport<'_>) -> Result<Edit, Error> {
     let (entry, default) = (planned.entry, store.defaults.url.as_ref());
-    let mut entries = add::account(&entry.account);
-    entries.extend(add::address(Some(&planned.url), default)?);
-    let mut add = |key: &str, value: Option<Value>| entries.extend(value.map(|value| (key.to_owned(), value)));
-    let tags = args.tags_of(entry);
-    add("tags", (!tags.is_empty()).then_some(Value::List(tags)));
-    add("description", entry.description.clone().map(Value::Text));
-    add("recipients", (!args.recipients.is_empty()).then(|| Value::List(args.recipients.clone())));
+    let mut entries = add::account_entries(&entry.account);
+    entries.extend(add::url_entry(Some(&planned.url), default)?);
+    let mut add = |key: &str, value: Option<EditValue>| entries.extend(value.map(|value| (key.to_owned(), value)));
+    let tags = args.merged_tags(entry);
+    add("tags", (!tags.is_empty()).then_some(EditValue::List(tags)));
+    add("description", entry.description.clone().map(EditValue::Text));
+    add("recipients", (!args.recipients.is_empty()).then(|| EditValue::List(args.recipients.clone())));
     Ok(Edit::AddProfile { name: planned.name.clone(), entries })
 }
 
-fn replacement(args: &ImportArgs, store: &Store, planned: &Planned<'_>) -> Vec<Edit> {
+fn replacement(args: &ImportArgs, store: &Store, planned: &PlannedImport<'_>) -> Vec<Edit> {
     let section = Section::Profile(planned.name.clone());
-    let mut edits = set_secret::without_secret(&planned.name, &planned.entry.account);
-    let known = store.entry(&planned.name).and_then(|entry| entry.profile.as_ref().ok());
-    let known = known.map(|profile| profile.tags.clone()).unwrap_or_default();
-    let new: Vec<String> = args.tags_of(planned.entry).into_iter().filter(|tag| !known.contains(tag)).collect();
-    if !new.is_empty() {
-        edits.push(Edit::set(&section, &["tags"], Value::List(known.into_iter().chain(new).collect())));
+    let mut edits = set_secret::reset_credential_edits(&planned.name, &planned.entry.account);
+    let profile = store.entry(&planned.name).and_then(|entry| entry.profile.as_ref().ok());
+    let existing_tags = profile.map(|profile| profile.tags.clone()).unwrap_or_default();
+    let new_tags: Vec<String> =
+        args.merged_tags(planned.entry).into_iter().filter(|tag| !existing_tags.contains(tag)).collect();
+    if !new_tags.is_empty() {
+        edits.push(Edit::set(
+            &section,
+            &["tags"],
+            EditValue::List(existing_tags.into_iter().chain(new_tags).collect()),
+        ));
     }
-    edits
-        .extend(planned.entry.description.clone().map(|text| Edit::set(&section, &["description"], Value::Text(text))));
+    edits.extend(
+        planned.entry.description.clone().map(|text| Edit::set(&section, &["description"], EditValue::Text(text))),
+    );
     if !args.recipients.is_empty() {
-        edits.push(Edit::set(&section, &["recipients"], Value::List(args.recipients.clone())));
+        edits.push(Edit::set(&section, &["recipients"], EditValue::List(args.recipients.clone())));
     }
     edits
 }
 
-/// The profiles that get a credential, as the store declares them after the change.
-pub(super) fn declared(document: &Document, planned: &[Planned<'_>]) -> Result<Vec<Profile>, Error> {
-    let changed = planned.iter().filter(|planned| planned.what != What::Skip);
-    changed.map(|planned| add::added(document, &planned.name)).collect()
+/// Returns the profiles that get a credential, as declared in the edited store.
+pub(super) fn declared_profiles(document: &Document, planned: &[PlannedImport<'_>]) -> Result<Vec<Profile>, Error> {
+    let changed = planned.iter().filter(|planned| planned.action != ImportAction::Skip);
+    changed.map(|planned| add::declared_profile(document, &planned.name)).collect()
 }

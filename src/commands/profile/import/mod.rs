@@ -1,6 +1,6 @@
-//! `neto profile import`: the credentials of many tenants from one file, all or none of them.
+//! `neto profile import`: imports the credentials of many tenants from one file, all or none.
 //!
-//! Where they come from is in `source`, what becomes of each in `plan`, and what that changes in `edits`.
+//! `source` reads the file, `plan` decides the action for each entry, and `edits` builds the store edits.
 
 mod edits;
 mod plan;
@@ -8,16 +8,17 @@ mod source;
 
 use super::add;
 use crate::commands::init;
-use crate::commands::profile::settings_args::ShapeArgs;
-use crate::error::{Code, Error};
-use crate::output::humanize::count;
-use crate::output::{Align, Cell, Column, Format, Narrow, Row, quoted, render};
+use crate::commands::profile::settings_args::SettingsArgs;
+use crate::error::{Code, Error, Hint};
+use crate::output::humanize::pluralize;
+use crate::output::{Cell, Column, Format, Row, Shrink, quote_for_display, render_rows};
+use crate::platform;
 use crate::profile::{ApiUrl, Defaults, Document, Store};
 use crate::secret::Account;
-use crate::secret::import::Entry;
-use crate::workflow::{Run, Watch, locked_edit, sealing};
+use crate::secret::import::ImportEntry;
+use crate::workflow::{Run, TerminalReporter, locked_edit, sealing};
 use clap::Args;
-use plan::{Plan, Planned};
+use plan::{ImportPlan, PlannedImport};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -78,10 +79,10 @@ enum Existing {
     Replace,
 }
 
-/// What becomes of one entry.
+/// Action for one entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum What {
+enum ImportAction {
     Add,
     Replace,
     Skip,
@@ -95,85 +96,74 @@ struct ImportRow {
     username: Option<String>,
     url: String,
     tags: Vec<String>,
-    what: What,
+    what: ImportAction,
 }
 
 impl Row for ImportRow {
     const FIELDS: &'static [&'static str] = &["profile", "shortname", "appname", "username", "url", "tags", "what"];
 
-    fn columns() -> Vec<Column> {
-        let column = |title, narrow| Column { title, align: Align::Left, narrow };
+    fn columns() -> Vec<Column<Self>> {
         vec![
-            column("PROFILE", Narrow::Keep),
-            column("TENANT", Narrow::CutOrDrop),
-            column("KEY", Narrow::CutOrDrop),
-            column("URL", Narrow::CutOrDrop),
-            column("TAGS", Narrow::CutOrDrop),
-            column("WHAT", Narrow::Keep),
-        ]
-    }
-
-    fn cells(&self) -> Vec<Cell> {
-        let text = |text: &Option<String>| Cell::plain(text.as_deref().unwrap_or_default());
-        vec![
-            Cell::plain(&self.profile),
-            text(&self.shortname),
-            text(if self.username.is_some() { &self.username } else { &self.appname }),
-            Cell::plain(&self.url),
-            Cell::plain(self.tags.join(", ")),
-            Cell::plain(self.what.word()),
+            Column::left("PROFILE", Shrink::Keep, |row| Cell::plain(&row.profile)),
+            Column::left("TENANT", Shrink::CutOrDrop, |row| Cell::optional(row.shortname.as_deref())),
+            Column::left("KEY", Shrink::CutOrDrop, |row| {
+                Cell::optional(row.username.as_deref().or(row.appname.as_deref()))
+            }),
+            Column::left("URL", Shrink::CutOrDrop, |row| Cell::plain(&row.url)),
+            Column::left("TAGS", Shrink::CutOrDrop, |row| Cell::plain(row.tags.join(", "))),
+            Column::left("WHAT", Shrink::Keep, |row| Cell::plain(row.what.as_str())),
         ]
     }
 }
 
-/// Imports all of a file, or shows what would happen.
+/// Imports all entries of a file, or prints the plan for `--dry-run`.
 pub(crate) fn run(args: &ImportArgs, run: &Run<'_>) -> Result<(), Error> {
     check_template(args.name.as_deref())?;
-    // A store that was named and is not there is a mistyped path; only `neto init` makes such a one.
-    let first = !run.context.paths.named_store && !run.context.paths.store.exists();
+    // A missing store named by the user is taken for a mistyped path. Only `neto init` creates a named store.
+    let creates_store = !run.context.paths.named_store && !run.context.paths.store.exists();
     let empty =
         Store { defaults: Defaults { url: ApiUrl::STANDARD.parse().ok(), ..Defaults::default() }, ..Store::default() };
-    let today = if first { &empty } else { run.context.store()? };
-    if !first {
-        args.shape().check_recipients(today)?;
+    let store = if creates_store { &empty } else { run.context.store()? };
+    if !creates_store {
+        args.settings().check_recipients(store)?;
     }
     let import = source::read(&args.file, run)?;
-    // Everything that can be wrong is told before something is made.
-    let plan = Plan::of(args, run, today, &import)?;
+    // All problems are reported before anything is created.
+    let plan = ImportPlan::build(args, run, store, &import)?;
     plan.warn(run, &import);
     if args.dry_run {
-        return show(&plan, args, run, first);
+        return print_plan(&plan, args, run, creates_store);
     }
-    if first {
+    if creates_store {
         init::prepare(run)?;
-        args.shape().check_recipients(run.context.store()?)?;
+        args.settings().check_recipients(run.context.store()?)?;
     }
     let mut planned = Vec::new();
-    let document = locked_edit::store(run, |document| {
-        planned = Plan::of(args, run, document.store(), &import)?.profiles;
-        edits::sealed(args, run, document, &planned)
+    let document = locked_edit::edit_store(run, |document| {
+        planned = ImportPlan::build(args, run, document.store(), &import)?.profiles;
+        edits::with_secrets(args, run, document, &planned)
     })?;
-    let (changed, skipped): (Vec<_>, Vec<_>) = planned.iter().partition(|planned| planned.what != What::Skip);
-    locked_edit::trust(run, &edits::declared(&document, &planned)?)?;
+    let (changed, skipped): (Vec<_>, Vec<_>) = planned.iter().partition(|planned| planned.action != ImportAction::Skip);
+    locked_edit::trust_profiles(run, &edits::declared_profiles(&document, &planned)?)?;
     for planned in &changed {
-        locked_edit::forget_token(run, &Watch(run.ui), &planned.name)?;
+        locked_edit::remove_cached_token(run, &TerminalReporter(run.ui), &planned.name)?;
     }
-    tell(args, run, &document, &changed, skipped.len());
+    report_imported(args, run, &document, &changed, skipped.len());
     Ok(())
 }
 
 impl ImportArgs {
-    fn shape(&self) -> ShapeArgs {
-        ShapeArgs { tags: self.tags.clone(), recipients: self.recipients.clone(), ..ShapeArgs::default() }
+    fn settings(&self) -> SettingsArgs {
+        SettingsArgs { tags: self.tags.clone(), recipients: self.recipients.clone(), ..SettingsArgs::default() }
     }
 
-    /// The line to paste that says a bit more.
-    fn again(&self, more: &str) -> String {
-        format!("neto profile import {} {more}", quoted(&self.file))
+    /// Returns the command line of this import with more arguments.
+    fn command_with(&self, arguments: &str) -> String {
+        format!("neto profile import {} {arguments}", quote_for_display(&self.file))
     }
 
-    /// The file's and the flags' tags, each once.
-    fn tags_of(&self, entry: &Entry) -> Vec<String> {
+    /// Returns the tags of the entry and the flags, without duplicates.
+    fn merged_tags(&self, entry: &ImportEntry) -> Vec<String> {
         let mut tags: Vec<String> = Vec::new();
         for tag in entry.tags.iter().chain(&self.tags) {
             if !tags.contains(tag) {
@@ -184,8 +174,8 @@ impl ImportArgs {
     }
 }
 
-impl What {
-    fn word(self) -> &'static str {
+impl ImportAction {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Add => "add",
             Self::Replace => "replace",
@@ -194,33 +184,33 @@ impl What {
     }
 }
 
-/// A template holds nothing in braces but the two fields.
+/// Checks that a name template has no braces except those of the two fields.
 fn check_template(template: Option<&str>) -> Result<(), Error> {
     let rest = template.unwrap_or_default().replace("{shortname}", "").replace("{appname}", "");
     if rest.contains(['{', '}']) || template == Some("") {
         return Err(Error::new(Code::Usage, "--name takes text with {shortname} and {appname}, and no other braces")
-            .with_hint("neto profile import FILE --name '{shortname}-{appname}'"));
+            .with_hint(Hint::command("neto profile import FILE --name '{shortname}-{appname}'")));
     }
     Ok(())
 }
 
-/// The table of what would happen, once it is sure that it could.
-fn show(plan: &Plan<'_>, args: &ImportArgs, run: &Run<'_>, first: bool) -> Result<(), Error> {
-    if !first {
+/// Checks that the import would succeed, and prints the plan as a table.
+fn print_plan(plan: &ImportPlan<'_>, args: &ImportArgs, run: &Run<'_>, creates_store: bool) -> Result<(), Error> {
+    if !creates_store {
         let file = run.context.store_file();
         let document = file.load_document()?.ok_or_else(|| Error::new(Code::Store, "the store is gone"))?;
-        let bare = document.apply(&edits::bare(args, document.store(), &plan.profiles)?)?;
-        sealing::keys_of_all(run, bare.store(), &edits::declared(&bare, &plan.profiles)?)?;
+        let edited = document.apply(&edits::without_secrets(args, document.store(), &plan.profiles)?)?;
+        sealing::trusted_keys_of_all(run, edited.store(), &edits::declared_profiles(&edited, &plan.profiles)?)?;
     }
-    let row = |planned: &Planned<'_>| ImportRow::of(planned, args);
+    let row = |planned: &PlannedImport<'_>| ImportRow::of(planned, args);
     let rows: Vec<ImportRow> = plan.profiles.iter().map(row).collect();
-    run.ui.answer(&render(&rows, args.output.unwrap_or_default(), &run.ui.look()))?;
+    run.ui.print(&render_rows(&rows, args.output.unwrap_or_default(), &run.ui.render_options()))?;
     run.ui.note("Nothing was changed");
     Ok(())
 }
 
 impl ImportRow {
-    fn of(planned: &Planned<'_>, args: &ImportArgs) -> Self {
+    fn of(planned: &PlannedImport<'_>, args: &ImportArgs) -> Self {
         let (shortname, appname, username) = match planned.entry.account.clone() {
             Account::ApiKey { shortname, appname } => (Some(shortname), Some(appname), None),
             Account::Person { username } => (None, None, Some(username)),
@@ -231,15 +221,21 @@ impl ImportRow {
             appname,
             username,
             url: planned.url.to_string(),
-            tags: args.tags_of(planned.entry),
-            what: planned.what,
+            tags: args.merged_tags(planned.entry),
+            what: planned.action,
         }
     }
 }
 
-fn tell(args: &ImportArgs, run: &Run<'_>, document: &Document, changed: &[&Planned<'_>], skipped: usize) {
-    let replaced = changed.iter().filter(|planned| planned.what == What::Replace).count();
-    let mut parts = vec![format!("Added {}", count(changed.len() - replaced, "profile"))];
+fn report_imported(
+    args: &ImportArgs,
+    run: &Run<'_>,
+    document: &Document,
+    changed: &[&PlannedImport<'_>],
+    skipped: usize,
+) {
+    let replaced = changed.iter().filter(|planned| planned.action == ImportAction::Replace).count();
+    let mut parts = vec![format!("Added {}", pluralize(changed.len() - replaced, "profile"))];
     if replaced > 0 {
         parts.push(format!("gave {replaced} a new credential"));
     }
@@ -249,14 +245,14 @@ fn tell(args: &ImportArgs, run: &Run<'_>, document: &Document, changed: &[&Plann
     run.ui.note(&parts.join(", "));
     let store = document.store();
     let profiles = changed.iter().filter_map(|planned| store.entry(&planned.name)?.profile.as_ref().ok());
-    let to: BTreeSet<Vec<&str>> = profiles.map(|profile| add::recipient_names(store, profile)).collect();
-    for names in to {
+    let recipient_sets: BTreeSet<Vec<&str>> = profiles.map(|profile| add::recipient_names(store, profile)).collect();
+    for names in recipient_sets {
         run.ui.note(&format!("Sealed to {}", names.join(", ")));
     }
     if !source::is_stdin(&args.file) {
-        let file = quoted(&args.file);
-        let line = if cfg!(target_os = "linux") { format!("shred -u {file}") } else { format!("rm {file}") };
-        run.ui.warn(&format!("{} still holds the keys in clear:\n{line}", args.file));
+        let file = quote_for_display(&args.file);
+        let command = format!("{} {file}", platform::delete_command());
+        run.ui.warn(&format!("{} still holds the keys in clear:\n{command}", args.file));
     }
     if !changed.is_empty() {
         run.ui.note("Next: neto login --all");

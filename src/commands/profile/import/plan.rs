@@ -1,139 +1,146 @@
-//! What becomes of each entry of a file in a store; and everything that keeps it from happening, told at once.
+//! Decides the action for each entry of an import file, and collects every obstacle for one error message.
 
-use super::{Existing, ImportArgs, What};
+use super::{Existing, ImportAction, ImportArgs};
 use crate::commands::profile::set_secret;
-use crate::error::{Code, Error};
-use crate::output::humanize::count;
+use crate::error::{Code, Error, Hint};
+use crate::output::humanize::pluralize;
 use crate::profile::{ApiUrl, Profile, ProfileName, Store};
 use crate::secret::Account;
-use crate::secret::import::{Entry, Import, Place};
+use crate::secret::import::{EntryLocation, Import, ImportEntry};
 use crate::workflow::{Run, sealing};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// One profile to be, or to stay.
-pub(super) struct Planned<'a> {
-    pub(super) entry: &'a Entry,
+/// Entry of the file with the profile that it creates, replaces or skips.
+pub(super) struct PlannedImport<'a> {
+    pub(super) entry: &'a ImportEntry,
     pub(super) name: ProfileName,
     pub(super) url: ApiUrl,
-    pub(super) what: What,
+    pub(super) action: ImportAction,
 }
 
-/// What becomes of a file's entries in a store.
-pub(super) struct Plan<'a> {
-    pub(super) profiles: Vec<Planned<'a>>,
-    /// Entries that are the credential of another one once more, with that one.
-    repeated: Vec<(&'a Entry, &'a Entry)>,
+/// Actions for all entries of a file.
+pub(super) struct ImportPlan<'a> {
+    pub(super) profiles: Vec<PlannedImport<'a>>,
+    /// Entries with the same credential as an earlier entry, each with that entry.
+    repeated: Vec<(&'a ImportEntry, &'a ImportEntry)>,
 }
 
-/// The most obstacles that are told.
-const MOST: usize = 10_000;
+/// Maximum number of obstacles to report.
+const MAX_OBSTACLES: usize = 10_000;
 
-/// What keeps an import from happening, and a line that may help.
+/// Reasons why an import is refused, with the first hint.
 #[derive(Default)]
 struct Obstacles {
     lines: Vec<String>,
-    hint: Option<String>,
+    hint: Option<Hint>,
 }
 
 impl Obstacles {
-    fn add(&mut self, place: &Place, what: &impl fmt::Display) {
-        self.lines.push(format!("{place}: {what}"));
+    fn add(&mut self, location: &EntryLocation, problem: &impl fmt::Display) {
+        self.lines.push(format!("{location}: {problem}"));
     }
 
-    fn suggest(&mut self, hint: impl Into<String>) {
-        self.hint.get_or_insert_with(|| hint.into());
+    fn suggest(&mut self, hint: Hint) {
+        self.hint.get_or_insert(hint);
     }
 }
 
-impl<'a> Plan<'a> {
-    /// Names every entry and looks for it in the store. All that is wrong is told at once.
-    pub(super) fn of(args: &ImportArgs, run: &Run<'_>, store: &Store, import: &'a Import) -> Result<Self, Error> {
+impl<'a> ImportPlan<'a> {
+    /// Names every entry and looks up the name in the store.
+    ///
+    /// # Errors
+    /// Fails with all obstacles in one error.
+    pub(super) fn build(args: &ImportArgs, run: &Run<'_>, store: &Store, import: &'a Import) -> Result<Self, Error> {
         let mut obstacles = Obstacles::default();
         let mut plan = Self { profiles: Vec::new(), repeated: Vec::new() };
-        let there: BTreeMap<_, _> = store.profiles.iter().map(|entry| (&entry.name, &entry.profile)).collect();
-        let mut taken: BTreeMap<ProfileName, usize> = BTreeMap::new();
-        for found in &import.found {
-            if obstacles.lines.len() == MOST {
+        let declared: BTreeMap<_, _> = store.profiles.iter().map(|entry| (&entry.name, &entry.profile)).collect();
+        let mut index_of: BTreeMap<ProfileName, usize> = BTreeMap::new();
+        for result in &import.entries {
+            if obstacles.lines.len() == MAX_OBSTACLES {
                 obstacles.lines.push("and so on; the rest was not looked at".to_owned());
                 break;
             }
-            let entry = match found {
+            let entry = match result {
                 Ok(entry) => entry,
-                Err(wrong) => {
-                    obstacles.add(&wrong.place, &wrong.problem);
+                Err(invalid) => {
+                    obstacles.add(&invalid.location, &invalid.problem);
                     continue;
                 }
             };
-            let Some(name) = name(args, entry, &mut obstacles) else { continue };
-            let known = there.get(&name).copied();
-            let own = known.and_then(|known| known.as_ref().ok()).map(|profile| &profile.url);
-            let Some(url) = entry.url.as_ref().or(own).or(store.defaults.url.as_ref()).cloned() else {
-                obstacles.add(&entry.place, &"it has no url, and the store has no default one");
+            let Some(name) = profile_name(args, entry, &mut obstacles) else { continue };
+            let known = declared.get(&name).copied();
+            let profile_url = known.and_then(|known| known.as_ref().ok()).map(|profile| &profile.url);
+            let Some(url) = entry.url.as_ref().or(profile_url).or(store.defaults.url.as_ref()).cloned() else {
+                obstacles.add(&entry.location, &"it has no url, and the store has no default one");
                 continue;
             };
-            if let Some(other) = taken.get(&name).map(|at| &plan.profiles[*at]) {
+            if let Some(other) = index_of.get(&name).map(|index| &plan.profiles[*index]) {
                 if other.url == url && other.entry.is_same_credential(entry) {
                     plan.repeated.push((entry, other.entry));
                 } else {
-                    obstacles.add(&entry.place, &taken_by(&name, entry, other.entry));
-                    obstacles.suggest(args.again("--name '{shortname}-{appname}'"));
+                    obstacles.add(&entry.location, &duplicate_name_message(&name, entry, other.entry));
+                    obstacles.suggest(Hint::command(args.command_with("--name '{shortname}-{appname}'")));
                 }
                 continue;
             }
-            let what = match known {
-                None => What::Add,
-                Some(_) if args.existing == Existing::Skip => What::Skip,
+            let action = match known {
+                None => ImportAction::Add,
+                Some(_) if args.existing == Existing::Skip => ImportAction::Skip,
                 Some(_) if args.existing == Existing::Fail => {
-                    obstacles.add(&entry.place, &format!("there is a profile '{name}' already"));
-                    obstacles.suggest(args.again("--existing skip    or --existing replace"));
-                    What::Skip
+                    obstacles.add(&entry.location, &format!("there is a profile '{name}' already"));
+                    obstacles
+                        .suggest(Hint::command(args.command_with("--existing skip")).remark("or --existing replace"));
+                    ImportAction::Skip
                 }
                 Some(known) => {
                     let known = known.as_ref().map_err(|fault| run.context.fault(&name, fault.clone()));
                     if let Err(error) =
-                        known.map_err(Error::from).and_then(|known| replaceable(run, known, entry, &url))
+                        known.map_err(Error::from).and_then(|known| check_replaceable(run, known, entry, &url))
                     {
                         let error = error.about(&name);
-                        obstacles.add(&entry.place, &error.message());
-                        obstacles.hint = obstacles.hint.or(error.hint().map(str::to_owned));
+                        obstacles.add(&entry.location, &error.message());
+                        obstacles.hint = obstacles.hint.or(error.into_hint());
                     }
-                    What::Replace
+                    ImportAction::Replace
                 }
             };
-            taken.insert(name.clone(), plan.profiles.len());
-            plan.profiles.push(Planned { entry, name, url, what });
+            index_of.insert(name.clone(), plan.profiles.len());
+            plan.profiles.push(PlannedImport { entry, name, url, action });
         }
         if obstacles.lines.is_empty() { Ok(plan) } else { Err(obstacles.into()) }
     }
 
-    /// Tells what is odd and no reason to stop.
+    /// Warns about oddities that do not prevent the import.
     pub(super) fn warn(&self, run: &Run<'_>, import: &Import) {
         if !import.ignored.is_empty() {
             run.ui.warn(&format!("there are further fields, which are not kept: {}", import.ignored.join(", ")));
         }
         for (entry, first) in &self.repeated {
-            run.ui.warn(&format!("{} is the credential of {} once more; it is taken once", entry.place, first.place));
+            run.ui.warn(&format!(
+                "{} is the credential of {} once more; it is taken once",
+                entry.location, first.location
+            ));
         }
-        let mut tenants: BTreeMap<(&ApiUrl, &str), Vec<&Planned<'_>>> = BTreeMap::new();
+        let mut tenants: BTreeMap<(&ApiUrl, &str), Vec<&PlannedImport<'_>>> = BTreeMap::new();
         for planned in &self.profiles {
             if let Account::ApiKey { shortname, .. } = &planned.entry.account {
                 tenants.entry((&planned.url, shortname)).or_default().push(planned);
             }
         }
         for ((_, shortname), keys) in tenants.into_iter().filter(|(_, keys)| keys.len() > 1) {
-            let list = keys.iter().map(|planned| format!("{} ('{}')", planned.entry.place, planned.name));
-            let list = list.collect::<Vec<_>>().join(", ");
-            let same = keys.windows(2).all(|two| two[0].entry.is_same_credential(two[1].entry));
-            let what = if same { "the same key" } else { "several keys" };
-            run.ui.warn(&format!("the tenant '{shortname}' has {what}: {list}"));
+            let entries = keys.iter().map(|planned| format!("{} ('{}')", planned.entry.location, planned.name));
+            let entries = entries.collect::<Vec<_>>().join(", ");
+            let same = keys.windows(2).all(|pair| pair[0].entry.is_same_credential(pair[1].entry));
+            let keys_text = if same { "the same key" } else { "several keys" };
+            run.ui.warn(&format!("the tenant '{shortname}' has {keys_text}: {entries}"));
         }
     }
 }
 
 impl From<Obstacles> for Error {
     fn from(obstacles: Obstacles) -> Self {
-        let places = count(obstacles.lines.len().min(MOST), "place");
+        let places = pluralize(obstacles.lines.len().min(MAX_OBSTACLES), "place");
         let lines = obstacles.lines.join("\n");
         let error = Error::new(Code::Store, format!("nothing was imported, because of {places} in the file:\n{lines}"));
         match obstacles.hint {
@@ -143,38 +150,39 @@ impl From<Obstacles> for Error {
     }
 }
 
-/// What an entry is called.
-fn name(args: &ImportArgs, entry: &Entry, obstacles: &mut Obstacles) -> Option<ProfileName> {
+/// Returns the profile name of an entry; `None` after adding an obstacle.
+fn profile_name(args: &ImportArgs, entry: &ImportEntry, obstacles: &mut Obstacles) -> Option<ProfileName> {
     let name = match (&entry.account, &args.name, &entry.name) {
         (Account::ApiKey { shortname, appname }, Some(template), _) => {
-            // The tenant's own text is put in last, so that braces in it stay what they are.
-            let parts: Vec<String> =
+            // The shortname is inserted last, so that braces in the shortname are not expanded.
+            let filled: Vec<String> =
                 template.split("{shortname}").map(|part| part.replace("{appname}", appname)).collect();
-            ProfileName::from_shortname(&parts.join(shortname))
+            ProfileName::from_shortname(&filled.join(shortname))
         }
         (_, _, Some(name)) => return Some(name.clone()),
         (Account::ApiKey { shortname, .. }, None, None) => ProfileName::from_shortname(shortname),
         (Account::Person { .. }, _, None) => {
-            obstacles.add(&entry.place, &"a person's profile needs a name");
+            obstacles.add(&entry.location, &"a person's profile needs a name");
             return None;
         }
     };
-    name.map_err(|error| obstacles.add(&entry.place, &format!("its shortname makes no name: {error}"))).ok()
+    name.map_err(|error| obstacles.add(&entry.location, &format!("its shortname makes no name: {error}"))).ok()
 }
 
-/// Why a name cannot be that of a second entry.
-fn taken_by(name: &ProfileName, entry: &Entry, other: &Entry) -> String {
-    let tenant = |entry: &Entry| match &entry.account {
+/// Describes the conflict of two entries with the same profile name.
+fn duplicate_name_message(name: &ProfileName, entry: &ImportEntry, other: &ImportEntry) -> String {
+    let tenant_of = |entry: &ImportEntry| match &entry.account {
         Account::ApiKey { shortname, .. } => Some(shortname.clone()),
         Account::Person { .. } => None,
     };
-    let shared = tenant(entry).filter(|shortname| tenant(other).as_ref() == Some(shortname));
-    let key = shared.map(|shortname| format!(", another key of the tenant '{shortname}'")).unwrap_or_default();
-    format!("the name '{name}' is also that of {}{key}", other.place)
+    let shared_tenant = tenant_of(entry).filter(|shortname| tenant_of(other).as_ref() == Some(shortname));
+    let key_remark =
+        shared_tenant.map(|shortname| format!(", another key of the tenant '{shortname}'")).unwrap_or_default();
+    format!("the name '{name}' is also that of {}{key_remark}", other.location)
 }
 
-/// Refuses to give a profile a credential of another tenant, or to bind it to what somebody else wrote.
-fn replaceable(run: &Run<'_>, profile: &Profile, entry: &Entry, url: &ApiUrl) -> Result<(), Error> {
+/// Refuses to replace the credential of a profile with untrusted changes, or with a credential of another tenant.
+fn check_replaceable(run: &Run<'_>, profile: &Profile, entry: &ImportEntry, url: &ApiUrl) -> Result<(), Error> {
     sealing::refuse_changed(run, profile)?;
-    set_secret::same_tenant(profile, &entry.account, Some(url))
+    set_secret::check_same_tenant(profile, &entry.account, Some(url))
 }

@@ -1,15 +1,15 @@
-//! The file, or standard input, that an import is read from.
+//! Reads the import from a file or standard input.
 
-use crate::disk::{self, DiskError, Privacy, Rules};
-use crate::error::{Code, Error};
+use crate::disk::{self, DiskError, Privacy, ReadRules};
+use crate::error::{Code, Error, Hint};
 use crate::secret::import::{Import, ImportError};
 use crate::workflow::Run;
 use std::path::Path;
 
-/// The most that a file or standard input may hold.
-const CAP: u64 = 64 << 20;
+/// Maximum size of a file or standard input, in bytes.
+const MAX_IMPORT_BYTES: u64 = 64 << 20;
 
-/// Whether a word means standard input.
+/// Whether the FILE argument means standard input.
 pub(super) fn is_stdin(file: &str) -> bool {
     file == "-"
 }
@@ -17,26 +17,28 @@ pub(super) fn is_stdin(file: &str) -> bool {
 /// Reads the file or standard input.
 pub(super) fn read(file: &str, run: &Run<'_>) -> Result<Import, Error> {
     let bytes = if is_stdin(file) { read_stdin(run)? } else { read_file(run, Path::new(file))? };
-    let named = if is_stdin(file) { "standard input" } else { file };
+    let display_name = if is_stdin(file) { "standard input" } else { file };
     Import::read(bytes).map_err(|error| {
-        let failure = Error::new(Code::Store, format!("{named}: {error}"));
+        let wrapped = Error::new(Code::Store, format!("{display_name}: {error}"));
         match error {
-            ImportError::Unknown => failure.with_hint(
+            ImportError::Unknown => wrapped.with_hint(Hint::advice(
                 "looked for: NETOSECRETs, one a line; NETOSECRET=... or APPNAME, APPKEY, SHORTNAME and SHARED_SECRET\n\
                  as in a .env file; JSON, from its first brace or bracket; CSV, with a header line such as\n\
                  name,shortname,appname,appkey,sharedsecret,url,tags or name,netosecret",
-            ),
-            ImportError::Header(_) => failure.with_hint("name,shortname,appname,appkey,sharedsecret,url,tags"),
-            _ => failure,
+            )),
+            ImportError::Header(_) => {
+                wrapped.with_hint(Hint::advice("name,shortname,appname,appkey,sharedsecret,url,tags"))
+            }
+            _ => wrapped,
         }
     })
 }
 
 fn read_file(run: &Run<'_>, path: &Path) -> Result<Vec<u8>, Error> {
-    let read = disk::read(&run.context.absolute(path), Rules { cap: CAP, privacy: Privacy::Any });
+    let read = disk::read(&run.context.absolute(path), ReadRules { cap: MAX_IMPORT_BYTES, privacy: Privacy::Any });
     read.map_err(|error| match error {
         DiskError::NotAFile { found: "a device or pipe", .. } => {
-            Error::from(error).with_hint("... | neto profile import -")
+            Error::from(error).with_hint(Hint::command("... | neto profile import -"))
         }
         other => other.into(),
     })
@@ -45,8 +47,8 @@ fn read_file(run: &Run<'_>, path: &Path) -> Result<Vec<u8>, Error> {
 fn read_stdin(run: &Run<'_>) -> Result<Vec<u8>, Error> {
     if run.context.process.terminal.stdin {
         return Err(Error::new(Code::Usage, "standard input is a terminal, which would show the credentials")
-            .with_hint("... | neto profile import -"));
+            .with_hint(Hint::command("... | neto profile import -")));
     }
-    let too_much = || Error::new(Code::Store, format!("standard input holds more than {} MiB", CAP >> 20));
-    Ok(std::mem::take(&mut *run.piped(CAP)?.ok_or_else(too_much)?))
+    let too_much = || Error::new(Code::Store, format!("standard input holds more than {} MiB", MAX_IMPORT_BYTES >> 20));
+    Ok(std::mem::take(&mut *run.read_stdin(MAX_IMPORT_BYTES)?.ok_or_else(too_much)?))
 }
