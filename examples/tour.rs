@@ -37,7 +37,7 @@ fn main() -> ExitCode {
 
 fn tour() -> Fallible<()> {
     let server = Server::http();
-    server.set_lifetime_of("initech", Lifetime { access: 600, refresh: Some(3_600) });
+    server.set_tenant_lifetime("initech", Lifetime { access: 600, refresh: Some(3_600) });
     let stage = Stage::set(&neto()?, &server)?;
     say(&format!(
         "This is neto against a Fusion server of its own at {}.\nEach line after a $ is run as it stands; nothing of it \

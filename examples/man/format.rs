@@ -1,12 +1,12 @@
-//! `neto-profiles(5)`: the store, key by key.
+//! The page `neto-profiles(5)`: the store, key by key.
 
 use super::roff::Page;
-use crate::profile::format::{API_KEY, DEFAULTS, Key, PERSON, PROFILE, SEALED, SOURCE, TOP, Takes};
+use neto::internals::format::{API_KEY_KEYS, DEFAULTS, KeySpec, PERSON_KEYS, PROFILE, SEALED, SOURCE, TOP, ValueType};
 
-/// A store that shows most of what there is; a test has neto read it.
+/// Store with an example of most keys; a test has neto read it.
 const EXAMPLE: &str = include_str!("example.toml");
 
-/// How neto seals a secret, which nobody types.
+/// Sealed secret as neto writes it.
 const SEALED_EXAMPLE: &str = r#"sealed = { id = "5f0c9a3e7b1d2c44", to = "9c1b77aa03e2d5f1", since = 2026-11-23 }
 secret = """
 -----BEGIN AGE ENCRYPTED FILE-----
@@ -14,13 +14,13 @@ secret = """
 -----END AGE ENCRYPTED FILE-----
 """"#;
 
-/// The page.
-pub(super) fn page() -> String {
+/// Returns the page.
+pub(crate) fn page() -> String {
     let mut page = Page::new("neto-profiles", 5);
     page.section("Name").paragraph("neto-profiles - the profile store of neto");
     page.section("Synopsis").paragraph("`profiles.toml`");
     page.section("Description")
-        .paragraph(TOP.says)
+        .paragraph(TOP.description)
         .paragraph(
             "The file is TOML, in UTF-8. It is edited by hand or by command: whatever a command does not mean to change \
              (comments, order, spacing, line ends) stays byte for byte. Since secrets are sealed before they are kept, it \
@@ -34,22 +34,22 @@ pub(super) fn page() -> String {
         .paragraph("`neto schema` prints the JSON Schema of the file, for editors.");
     page.section("Keys").subsection("The top of the file");
     keys(&mut page, TOP.keys());
-    page.subsection("[defaults]").paragraph(DEFAULTS.says);
+    page.subsection("[defaults]").paragraph(DEFAULTS.description);
     keys(&mut page, DEFAULTS.keys());
     page.subsection("[profiles.NAME]")
-        .paragraph(PROFILE.says)
+        .paragraph(PROFILE.description)
         .paragraph("Beside these it takes the keys of [defaults].");
-    keys(&mut page, PROFILE.keys().filter(|key| !DEFAULTS.has(key.name)));
+    keys(&mut page, PROFILE.keys().filter(|key| !DEFAULTS.has_key(key.name)));
     page.paragraph(&format!(
         "None of {} goes with any of {}. Beside a sealed secret stand `sealed` and what it is bound to: `shortname` and \
          `appname`, or `username`.",
-        listed(&PERSON),
-        listed(&API_KEY)
+        listed(&PERSON_KEYS),
+        listed(&API_KEY_KEYS)
     ));
-    page.subsection("sealed").paragraph(SEALED.says);
+    page.subsection("sealed").paragraph(SEALED.description);
     keys(&mut page, SEALED.keys());
     page.paragraph("As neto writes it:").verbatim(&SEALED_EXAMPLE.lines().collect::<Vec<_>>());
-    page.subsection("secret, where it is a table").paragraph(SOURCE.says);
+    page.subsection("secret, where it is a table").paragraph(SOURCE.description);
     keys(&mut page, SOURCE.keys());
     page.section("Names").paragraph(
         "The name of a profile or of a recipient is 1 to 64 lower-case letters, digits, dots, underscores and hyphens. It \
@@ -68,28 +68,28 @@ pub(super) fn page() -> String {
     page.see_also(&related.map(str::to_owned)).finish()
 }
 
-fn keys<'a>(page: &mut Page, keys: impl IntoIterator<Item = &'a Key>) {
+fn keys<'a>(page: &mut Page, keys: impl IntoIterator<Item = &'a KeySpec>) {
     for key in keys {
-        page.term(&format!("`{}` = {}", key.name, key.takes.words()), &said(key));
+        page.term(&format!("`{}` = {}", key.name, key.value_type.expected()), &description(key));
     }
 }
 
-/// What is said of a key in one paragraph.
-fn said(key: &Key) -> String {
-    if matches!(key.takes, Takes::Table(_)) {
+/// Returns the paragraph about a key.
+fn description(key: &KeySpec) -> String {
+    if matches!(key.value_type, ValueType::Table(_)) {
         return "See below.".to_owned();
     }
-    let mut said = key.says.to_owned();
-    if key.needed {
-        said += " It has to be there.";
+    let mut text = key.description.to_owned();
+    if key.required {
+        text += " It has to be there.";
     }
-    if let Some(usual) = key.usual {
-        said += &[" Unless said: ", usual, "."].concat();
+    if let Some(usual) = key.default_value {
+        text += &[" Unless said: ", usual, "."].concat();
     }
     if !key.examples.is_empty() {
-        said += &[" For example: ", &key.examples.join(", ")].concat();
+        text += &[" For example: ", &key.examples.join(", ")].concat();
     }
-    said
+    text
 }
 
 fn listed(names: &[&str]) -> String {

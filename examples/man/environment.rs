@@ -1,9 +1,9 @@
-//! What neto takes from its surroundings and leaves there: variables, files, exit codes.
+//! Environment variables, files and exit codes, as sections of `neto(1)`.
 
 use super::roff::Page;
-use crate::error::Code;
+use neto::internals::error::Code;
 
-/// What neto reads.
+/// Variables that neto reads.
 const READ: [(&str, &str); 15] = [
     ("NETO_PROFILE", "The profile, where neither an argument nor --profile names one."),
     ("NETOSECRET", "A credential; it makes the profile `env`, without a store."),
@@ -26,7 +26,7 @@ const READ: [(&str, &str); 15] = [
     ("XDG_CONFIG_HOME, XDG_DATA_HOME, XDG_CACHE_HOME, XDG_STATE_HOME", "Where the folders below stand."),
 ];
 
-/// What `neto export` and `neto exec` set.
+/// Variables that `neto export` and `neto exec` set.
 const SET: [(&str, &str); 8] = [
     ("NETO_PROFILE", "The profile."),
     ("NETO_SHORTNAME", "Its tenant; not set for a person."),
@@ -49,8 +49,8 @@ const FILES: [(&str, &str); 5] = [
     ("~/.local/state/neto/", "The current profile, what was trusted, locks."),
 ];
 
-/// The kinds of failure; the compiler says when one is missing in [`meaning`].
-const CODES: [Code; 15] = [
+/// Kinds of failure. The compiler reports one that [`meaning`] lacks.
+pub(crate) const CODES: [Code; 15] = [
     Code::Quiet,
     Code::System,
     Code::Usage,
@@ -95,8 +95,8 @@ fn meaning(code: Code) -> &'static str {
     }
 }
 
-/// The sections of neto(1) that hold for every verb.
-pub(super) fn describe(page: &mut Page) {
+/// Adds the sections of `neto(1)` that apply to every verb.
+pub(crate) fn describe(page: &mut Page) {
     page.section("Environment").paragraph("neto reads these; an empty one counts as unset.");
     terms(page, &READ);
     page.paragraph("These are set by `neto export` and `neto exec`, with those that the profile declares as `env`.");
@@ -113,24 +113,5 @@ fn terms(page: &mut Page, terms: &[(&str, &str)]) {
     for (names, text) in terms {
         let names: Vec<String> = names.split(", ").map(|name| format!("`{name}`")).collect();
         page.term(&names.join(", "), text);
-    }
-}
-
-#[test]
-fn each_exit_code_stands_there_once_and_in_order() {
-    let numbers: Vec<u8> = CODES.iter().map(|code| code.status()).collect();
-    assert!(numbers.is_sorted_by(|one, other| one < other), "{numbers:?}");
-    for number in 0..=10 {
-        assert!(numbers.contains(&number), "{number}");
-    }
-}
-
-#[test]
-fn the_page_tells_of_every_variable_that_an_export_sets() {
-    let mut page = Page::new("x", 1);
-    describe(&mut page);
-    let page = page.finish();
-    for name in crate::workflow::FIXED {
-        assert!(page.contains(&format!("\\fB{name}\\fR")), "{name}");
     }
 }

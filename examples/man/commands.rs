@@ -1,16 +1,16 @@
-//! A page a verb, from the command tree. What a help page says below its options stands in sections of its own, and
-//! lines to paste stay lines.
+//! One manual page per verb, from the command tree.
+//!
+//! The text below the options of a help page becomes sections of its own; lines to paste stay lines.
 
 use super::roff::Page;
-use super::surroundings;
-use crate::cli::Cli;
-use clap::{Command, CommandFactory as _};
+use super::environment;
+use clap::Command;
 use clap_mangen::Man;
 use std::collections::BTreeMap;
 
-/// The pages of all verbs that are not hidden, and of neto itself.
-pub(super) fn pages() -> BTreeMap<String, String> {
-    let mut tree = Cli::command().disable_help_subcommand(true);
+/// Returns the pages of neto and of all visible verbs.
+pub(crate) fn pages() -> BTreeMap<String, String> {
+    let mut tree = neto::internals::command_tree().disable_help_subcommand(true);
     tree.build();
     let mut pages = BTreeMap::new();
     add(&tree, None, &mut pages);
@@ -19,24 +19,24 @@ pub(super) fn pages() -> BTreeMap<String, String> {
 
 fn add(command: &Command, parent: Option<&Command>, pages: &mut BTreeMap<String, String>) {
     pages.insert(format!("{}.1", name(command)), page(command, parent));
-    for verb in shown(command) {
+    for verb in visible_verbs(command) {
         add(verb, Some(command), pages);
     }
 }
 
-/// The verbs below, without those that nobody types.
-fn shown(command: &Command) -> impl Iterator<Item = &Command> {
+/// Returns the visible verbs below a command.
+fn visible_verbs(command: &Command) -> impl Iterator<Item = &Command> {
     command.get_subcommands().filter(|verb| !verb.is_hide_set())
 }
 
-/// As the page is called: `neto-profile-add`.
+/// Returns the name of a page: `neto-profile-add`.
 fn name(command: &Command) -> &str {
     command.get_display_name().unwrap_or_else(|| command.get_name())
 }
 
 fn page(command: &Command, parent: Option<&Command>) -> String {
     let usage = command.clone().render_usage().to_string();
-    // The synopsis is what `--help` shows, which tells what goes together.
+    // `--help` shows the same synopsis, with the flags that exclude each other.
     let shown = command.clone().override_usage(usage.trim_start_matches("Usage: ").to_owned());
     let man = Man::new(shown.long_about(description(command)));
     let mut page = Page::new(name(command), 1);
@@ -50,15 +50,15 @@ fn page(command: &Command, parent: Option<&Command>) -> String {
     part(Man::render_description_section);
     part(Man::render_options_section);
     commands(command, &mut page);
-    below(command, &mut page);
+    after_help(command, &mut page);
     if parent.is_none() {
-        surroundings::describe(&mut page);
+        environment::describe(&mut page);
     }
     page.see_also(&related(command, parent));
     page.finish()
 }
 
-/// What is said at length, without the sentence that stands in NAME already, if there is more.
+/// Returns the long description without its first sentence, which NAME already has, if there is more text.
 fn description(command: &Command) -> String {
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
     let long = command.get_long_about().map(ToString::to_string).unwrap_or_default();
@@ -67,7 +67,7 @@ fn description(command: &Command) -> String {
 }
 
 fn commands(command: &Command, page: &mut Page) {
-    let mut verbs = shown(command).peekable();
+    let mut verbs = visible_verbs(command).peekable();
     if verbs.peek().is_some() {
         page.section("Commands");
     }
@@ -77,8 +77,8 @@ fn commands(command: &Command, page: &mut Page) {
     }
 }
 
-/// What stands below the options: blocks that start with `Heading:`, with lines to paste indented.
-fn below(command: &Command, page: &mut Page) {
+/// Adds the text below the options: blocks that start with `Heading:`, with indented lines to paste.
+fn after_help(command: &Command, page: &mut Page) {
     let text = command.get_after_long_help().or(command.get_after_help()).map(ToString::to_string).unwrap_or_default();
     for block in text.split("\n\n") {
         let (heading, rest) = split_heading(block);
@@ -97,7 +97,7 @@ fn below(command: &Command, page: &mut Page) {
     }
 }
 
-/// The words before the first colon, where they are a heading.
+/// Splits off the words before the first colon if they are a heading.
 fn split_heading(block: &str) -> (Option<&str>, &str) {
     match block.split_once(':') {
         Some((heading, rest)) if heading.starts_with(char::is_uppercase) && heading.split(' ').count() <= 3 => {
@@ -107,13 +107,13 @@ fn split_heading(block: &str) -> (Option<&str>, &str) {
     }
 }
 
-/// The page above, those below, and those that each is to be read with.
+/// Returns the related pages: the parent command, the verbs below, and `neto-profiles(5)`.
 fn related(command: &Command, parent: Option<&Command>) -> Vec<String> {
-    let root = Cli::command();
+    let root = neto::internals::command_tree();
     let above = parent.into_iter().chain(Some(&root)).map(name).filter(|above| *above != name(command));
     let mut names: Vec<String> = above.map(|name| format!("{name}(1)")).collect();
     names.dedup();
-    names.extend(shown(command).map(|verb| format!("{}(1)", name(verb))));
+    names.extend(visible_verbs(command).map(|verb| format!("{}(1)", name(verb))));
     names.push("neto-profiles(5)".to_owned());
     names
 }
