@@ -28,7 +28,7 @@ golden:
     UPDATE_GOLDEN=1 cargo test --locked --test neto
     git diff --stat
 
-# The documentation of the rooms, warnings as errors.
+# The documentation of the modules, warnings as errors.
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
@@ -56,3 +56,7 @@ fuzz SECONDS="60" RUNS="-1":
 # Everything that CI does; the tree must be committed, because it must stay clean.
 ci:
     bash .ci/run
+
+# Lines of code by module, without blank lines, comments and tests; with a revision, that beside the working tree.
+weight *REV:
+    bench/weight {{ REV }}
