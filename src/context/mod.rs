@@ -21,7 +21,7 @@ use crate::profile::{
 };
 use crate::secret::{IdentityLocation, NetoSecret, NetoSecretError, Secret};
 use crate::session::{LoadedProfile, Session, SessionSetup, TokenCache, Vault, Reporter};
-use crate::token::StoreReading;
+use crate::token::{CachedToken, StoreReading};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -64,6 +64,8 @@ pub struct ResolvedProfile {
     pub profile: Profile,
     /// Stamp of the store that declared the profile, read in this run or an earlier one.
     reading: Option<StoreReading>,
+    /// Cached token, if resolving the profile decrypted it.
+    cached: Option<CachedToken>,
 }
 
 /// Errors of resolving paths, the store and the profile.
@@ -256,30 +258,38 @@ impl<'u> Context<'u> {
     /// Resolves the profile from these sources and loads it.
     ///
     /// # Errors
-    /// Errors of [`Context::chosen`].
+    /// Errors of [`Context::resolve_profile`].
     pub fn resolve_profile_from(&self, sources: ProfileSources<'_>) -> Result<ResolvedProfile, ContextError> {
         let selected = sources.resolve_name();
-        if let Ok(Some(choice)) = &selected
-            && let Some(chosen) = self.recorded_profile(choice)
+        let choice = selected.as_ref().ok().and_then(Option::as_ref);
+        let cached = choice.and_then(|choice| self.cached_token(choice));
+        if let (Some(choice), Some(token)) = (choice, &cached)
+            && let Some((profile, reading)) = self.recorded_profile(choice, token)
         {
             self.report_choice(choice);
             let path = &self.paths.store;
             self.ui.verbose(|| format!("store: not read, {} is as the token last saw it", path.display()));
-            return Ok(chosen);
+            return Ok(ResolvedProfile { profile, reading: Some(reading), cached });
         }
         let name = self.check_exists(selected)?.name;
-        Ok(ResolvedProfile { profile: self.profile(&name)?.clone(), reading: self.reading() })
+        Ok(ResolvedProfile { profile: self.profile(&name)?.clone(), reading: self.reading(), cached })
     }
 
-    /// Returns the profile as its token file recorded it, if the store file is unchanged since then.
-    fn recorded_profile(&self, choice: &ResolvedName) -> Option<ResolvedProfile> {
+    /// Decrypts the cached token of the selected profile, which may make reading the store unnecessary. Returns `None`
+    /// for a missing or unusable token; the session reports the error.
+    fn cached_token(&self, choice: &ResolvedName) -> Option<CachedToken> {
         if choice.name.is_env() || self.store.get().is_some() {
             return None;
         }
-        let declaration = self.cache.declaration(&choice.name)?;
+        self.cache.load(&choice.name).ok()?
+    }
+
+    /// Returns the profile as its token file recorded it, if the store file is unchanged since then.
+    fn recorded_profile(&self, choice: &ResolvedName, token: &CachedToken) -> Option<(Profile, StoreReading)> {
+        let declaration = token.declaration.as_ref()?;
         let has_current = !declaration.explicit || choice.origin != ProfileOrigin::Current;
         let same = has_current && self.store_file().stamp() == Some(declaration.store);
-        same.then(|| ResolvedProfile { reading: Some(declaration.reading()), profile: declaration.profile })
+        same.then(|| (declaration.profile.clone(), declaration.reading()))
     }
 
     /// Returns the stamp of the store; `None` if this run has not read it.
@@ -338,7 +348,7 @@ impl ResolvedProfile {
     /// Returns the profile in the form that [`Session`] takes.
     #[must_use]
     pub fn loaded(&self) -> LoadedProfile<'_> {
-        LoadedProfile { profile: &self.profile, reading: self.reading }
+        LoadedProfile { profile: &self.profile, reading: self.reading, cached: self.cached.as_ref() }
     }
 }
 

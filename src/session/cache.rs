@@ -1,12 +1,11 @@
 //! Token files of one run, and the device key that decrypts them.
 //!
-//! Reads the device key once. Keeps a token that was decrypted for its declaration, so that the pipeline need not
-//! decrypt the token again.
+//! Reads the device key once per run.
 
 use crate::profile::ProfileName;
 use crate::secret::{DeviceKey, KeyDirectory, KeyError};
-use crate::token::{CachedToken, ProfileDeclaration, TokenDirectory, TokenFileError};
-use std::cell::{Cell, OnceCell, RefCell};
+use crate::token::{CachedToken, TokenDirectory, TokenFileError};
+use std::cell::{Cell, OnceCell};
 use std::path::PathBuf;
 
 /// Cached tokens of one store.
@@ -16,16 +15,18 @@ pub struct TokenCache {
     device: OnceCell<Result<DeviceKey, KeyError>>,
     /// Whether a missing device key is not created.
     is_read_only: Cell<bool>,
-    /// Token that was decrypted for its declaration, until [`TokenCache::load`] returns it.
-    opened: RefCell<Option<CachedToken>>,
 }
 
 impl TokenCache {
     /// Creates a cache for the token files in `directory` and the device key in `keys`. Reads no file.
     #[must_use]
     pub fn new(directory: PathBuf, keys: KeyDirectory) -> Self {
-        let (is_read_only, opened) = (Cell::new(false), RefCell::default());
-        Self { files: TokenDirectory::new(directory), keys, device: OnceCell::new(), is_read_only, opened }
+        Self {
+            files: TokenDirectory::new(directory),
+            keys,
+            device: OnceCell::new(),
+            is_read_only: Cell::new(false),
+        }
     }
 
     /// Keeps this run from creating a device key.
@@ -39,25 +40,12 @@ impl TokenCache {
         &self.files
     }
 
-    /// Returns the profile's declaration that is saved with the cached token. Returns `None` without a token, and also
-    /// if the token cannot be decrypted: the pipeline reports that error.
-    #[must_use]
-    pub fn declaration(&self, profile: &ProfileName) -> Option<Box<ProfileDeclaration>> {
-        let token = self.files.load(profile, || self.device_key().ok()).ok()??;
-        let declaration = token.declaration.clone();
-        self.opened.replace(Some(token));
-        declaration
-    }
-
-    /// Returns the cached token of `profile`, reusing the token that this run decrypted before.
+    /// Decrypts the cached token of `profile`.
     ///
     /// # Errors
     /// [`TokenFileError`] if the file exists and is unusable.
-    pub(super) fn load(&self, profile: &ProfileName) -> Result<Option<CachedToken>, TokenFileError> {
-        match self.opened.take().filter(|token| token.profile == *profile) {
-            Some(token) => Ok(Some(token)),
-            None => self.files.load(profile, || self.device_key().ok()),
-        }
+    pub fn load(&self, profile: &ProfileName) -> Result<Option<CachedToken>, TokenFileError> {
+        self.files.load(profile, || self.device_key().ok())
     }
 
     /// Returns the device key. The key is read once a run and created if it is missing, except after

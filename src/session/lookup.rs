@@ -68,7 +68,7 @@ impl Session<'_> {
             SecretLocation::Plaintext(_) => return Err(SessionError::PlaintextSecret),
             _ => {}
         }
-        let stored = self.read_cached(profile);
+        let stored = loaded.cached.cloned().or_else(|| self.read_cached(profile));
         let was_stored = stored.is_some();
         let seen = self.issued_for_today(profile, stored);
         if let Err(KeyError::Disk(DiskError::TooOpen { path, mode, writable })) = self.cache.device_key() {

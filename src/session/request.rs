@@ -22,6 +22,16 @@ pub struct LoadedProfile<'p> {
     pub profile: &'p Profile,
     /// Reading of the store; `None` if the profile has another source, or may have changed since the reading.
     pub reading: Option<StoreReading>,
+    /// Cached token, if this run has decrypted it already.
+    pub cached: Option<&'p CachedToken>,
+}
+
+impl<'p> LoadedProfile<'p> {
+    /// Creates a loaded profile whose cached token has not been read.
+    #[must_use]
+    pub fn new(profile: &'p Profile, reading: Option<StoreReading>) -> Self {
+        Self { profile, reading, cached: None }
+    }
 }
 
 /// Access token that is valid now.

@@ -204,7 +204,7 @@ impl Session<'_> {
         if let Some(user) = store.profile_with_key(profile, &first) {
             return Err(RotationError::StillUsed { user: user.name.clone(), appname: first }.into());
         }
-        let access = self.obtain(LoadedProfile { profile, reading: None }, TokenRequest::default()).await?;
+        let access = self.obtain(LoadedProfile::new(profile, None), TokenRequest::default()).await?;
         let call = ApiKey::remove(&first).map_err(RotationError::Name)?;
         match self.call_and_parse(profile, &access, &call, |_| Ok(())).await {
             // An interrupted run may have removed the key already.

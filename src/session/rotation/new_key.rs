@@ -100,7 +100,7 @@ impl Session<'_> {
                 outcome => return outcome.map_err(to_unknown),
             }
         }
-        let loaded = LoadedProfile { profile, reading: None };
+        let loaded = LoadedProfile::new(profile, None);
         match self.grant(loaded, TokenRequest::default(), Some(held)).await {
             Ok(access) => {
                 // If a key to be replaced still logs in, the first request never arrived.
@@ -174,7 +174,7 @@ impl Session<'_> {
         profile: &Profile,
         held: &LockGuard,
     ) -> Result<(AccessToken, KeyTerms), SessionError> {
-        let loaded = LoadedProfile { profile, reading: None };
+        let loaded = LoadedProfile::new(profile, None);
         let appname = profile.appname.as_deref().unwrap_or_default();
         let long = TokenRequest { min_ttl: Some(HOUR), ..TokenRequest::default() };
         let cached = self.cached(profile).filter(|token| self.satisfies(token, profile, long));
@@ -290,7 +290,7 @@ impl Session<'_> {
             access
         } else {
             let force = TokenRequest { force: true, ..TokenRequest::default() };
-            self.grant(LoadedProfile { profile, reading: None }, force, Some(held)).await?
+            self.grant(LoadedProfile::new(profile, None), force, Some(held)).await?
         };
         let key = self.read_key(profile, &access, &rotation.key.appname).await?;
         self.rotations.finish(rotation).map_err(RotationError::Disk)?;
