@@ -25,7 +25,7 @@ pub(crate) struct Options {
     /// How long the server takes for each, in milliseconds
     #[arg(long, default_value_t = 50, value_name = "MS")]
     delay: u64,
-    /// Where the homes are made: each login writes a file, so the file system counts
+    /// Directory for the homes; each login writes a file, so the file system matters
     #[arg(long, default_value = "/tmp", value_name = "DIR")]
     folder: PathBuf,
     /// Print the tables as Markdown, as they stand in docs/performance.md

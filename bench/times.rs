@@ -75,10 +75,10 @@ pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
     eprintln!("{rounds} rounds of {} programs", programs.len());
     let before = server.response_times().len();
     let runs = stopwatch.run(&programs, rounds);
-    let took = &server.response_times()[before..];
-    assert_eq!(took.len(), rounds, "one login a round, and nothing else, asks the server");
-    let client_ms = runs[Slot::Login as usize].0.iter().zip(took);
-    let client_ms = median(client_ms.map(|(run, took)| run.milliseconds - took.as_secs_f64() * 1e3));
+    let response_times = &server.response_times()[before..];
+    assert_eq!(response_times.len(), rounds, "one login a round, and nothing else, asks the server");
+    let client_ms = runs[Slot::Login as usize].0.iter().zip(response_times);
+    let client_ms = median(client_ms.map(|(run, response_time)| run.milliseconds - response_time.as_secs_f64() * 1e3));
 
     let breaches = server.violations();
     assert!(breaches.is_empty(), "against the API's reference: {breaches:?}");

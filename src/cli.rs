@@ -1,4 +1,4 @@
-//! The command tree and who runs what; no I/O.
+//! Command tree, and dispatch of each verb to its module; no I/O.
 #![allow(clippy::doc_markdown, reason = "these comments are the help that users read")]
 
 use crate::commands::profile::{
@@ -35,7 +35,7 @@ pub(crate) struct Cli {
     pub(crate) verb: Verb,
 }
 
-/// What holds for every verb.
+/// Global flags.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
@@ -48,7 +48,7 @@ pub(crate) struct GlobalArgs {
     /// How long to wait for another neto
     #[arg(long, global = true, value_name = "TIME", default_value = "90s")]
     pub(crate) lock_timeout: Span,
-    /// When to use colour
+    /// Use color: auto, always or never
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
     pub(crate) color: ColorChoice,
     /// Tell what neto does
@@ -59,7 +59,7 @@ pub(crate) struct GlobalArgs {
     pub(crate) quiet: bool,
 }
 
-/// The verbs, in the order that people meet them. Each is built when it is the one that was typed.
+/// Verbs, in the order that users meet them. clap builds only the verb that was typed.
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
 #[allow(clippy::large_enum_variant, reason = "there is one of it a run")]
@@ -92,15 +92,15 @@ pub(crate) enum Verb {
     Tied(exec::TiedArgs),
 }
 
-/// Verbs that belong together, as the first page of the help shows them.
+/// Verbs listed under one title on the first help page.
 pub(crate) struct VerbGroup {
-    /// What stands above them.
+    /// Title above the verbs.
     pub(crate) title: &'static str,
-    /// Their names, in the order that people meet them.
+    /// Names of the verbs, in the order that users need them.
     pub(crate) verbs: &'static [&'static str],
 }
 
-/// Every verb in one group; a test keeps it so.
+/// Groups of the first help page. A test checks that each verb is in exactly one group.
 pub(crate) const VERB_GROUPS: [VerbGroup; 5] = [
     VerbGroup { title: "First steps", verbs: &["init", "profile", "use", "ls"] },
     VerbGroup { title: "Tokens", verbs: &["login", "logout", "status", "token", "export", "exec"] },

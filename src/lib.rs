@@ -74,7 +74,7 @@ pub fn run(process: Process, stdout: Box<dyn Write>, stderr: Box<dyn Write>) -> 
         return 0;
     }
     let line = CommandLine::new(&process.arguments);
-    let failure = export::failure(&process, &line);
+    let failure = export::failure_script(&process, &line);
     let is_exec = line.verb() == Some("exec");
     let Err(error) = start(process, &line, &mut ui) else { return 0 };
     if error.code() != Code::Quiet

@@ -59,7 +59,7 @@ fn a_violation_is_found() {
         ("    /// Whatever comes.", 0),
         ("/// Returns a new token.\n/// When the old one is stale.", 0),
         ("// It is sealed anew.", 1),
-        ("let x = 1; // no one that counts", 1),
+        ("let x = 1; // it is sealed a\u{6e}ew", 1),
         ("/// Renewed phrases.", 0),
         ("let text = \"in clear\";", 0),
     ] {

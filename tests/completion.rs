@@ -359,8 +359,8 @@ fn the_store_is_the_one_that_the_line_means() {
 
 #[test]
 fn whatever_is_wrong_there_is_less_to_offer_and_nothing_else() {
-    type Spoil = &'static dyn Fn(&Path);
-    let spoil: [(&str, Spoil); 8] = [
+    type Damage = &'static dyn Fn(&Path);
+    let spoil: [(&str, Damage); 8] = [
         ("absent", &|store| fs::remove_file(store).unwrap()),
         ("writable by others", &|store| set_mode(store, 0o666)),
         ("in a folder that others write", &|store| set_mode(store.parent().unwrap(), 0o777)),

@@ -26,7 +26,7 @@ type Variables<'a> = &'a [(&'a str, &'a str)];
 
 impl Sandbox {
     /// Creates a sandbox with one profile and a valid cached token.
-    fn sound() -> Self {
+    fn logged_in() -> Self {
         let sandbox = Self::new();
         sandbox.add("acme");
         sandbox.neto(["login"]).run().code(0);
@@ -57,7 +57,7 @@ fn findings(outcome: &Outcome) -> Vec<Row> {
 
 /// Asserts that this is the only finding, with this state and these texts.
 #[track_caller]
-fn finds(outcome: &Outcome, check: &str, state: &str, fragments: &[&str]) {
+fn assert_finding(outcome: &Outcome, check: &str, state: &str, fragments: &[&str]) {
     let found = findings(outcome);
     assert_eq!(found.len(), 1, "{check}: {found:#?}");
     assert_eq!((found[0].0.as_str(), found[0].1.as_str()), (check, state), "{found:#?}");
@@ -68,7 +68,7 @@ fn finds(outcome: &Outcome, check: &str, state: &str, fragments: &[&str]) {
 }
 
 #[track_caller]
-fn finds_nothing(outcome: &Outcome) {
+fn assert_no_finding(outcome: &Outcome) {
     assert_eq!(findings(outcome), [], "{outcome}");
     outcome.code(0);
 }
@@ -90,7 +90,7 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn nothing_is_wrong_with_what_neto_itself_makes() {
-    let sandbox = Sandbox::sound();
+    let sandbox = Sandbox::logged_in();
     let before = sandbox.server().requests().len();
     let outcome = sandbox.neto(["doctor"]).run();
     outcome.code(0).stderr_has("Nothing is wrong\n").stdout_lacks("✕").stdout_lacks("!");
@@ -109,7 +109,7 @@ fn nothing_is_wrong_with_what_neto_itself_makes() {
     sandbox.neto(["doctor", "--fix"]).run().code(0).stderr_lacks("mended");
     assert_eq!(sandbox.store(), store);
     fs::remove_file(sandbox.home("state/trust.json")).unwrap();
-    finds_nothing(&sandbox.offline());
+    assert_no_finding(&sandbox.offline());
     assert!(!sandbox.home("state/trust.json").exists());
 }
 
@@ -131,7 +131,7 @@ fn a_new_machine_is_told_where_to_begin_and_nothing_is_made() {
     let secret = ci.write_secret("netosecret", ci.server().add_tenant("acme", "soc").netosecret());
     let call = ci.neto(["doctor", "-o", "json"]).env("NETOSECRET", fs::read_to_string(secret).unwrap());
     let outcome = call.run();
-    finds_nothing(&outcome);
+    assert_no_finding(&outcome);
     assert_eq!(row(&outcome, "credentials.login").2, "env");
 }
 
@@ -165,7 +165,7 @@ fn r2_each_fault_of_a_file_or_folder_is_found_and_mended_where_that_is_safe() {
         ("profiles.toml", &chmod(0o664), ("store.file", "problem", &["(mode 0664)", "chmod go-w "]), true),
         ("profiles.toml", &chmod(0o644), ("", "", &[]), false),
     ];
-    let sandbox = Sandbox::sound();
+    let sandbox = Sandbox::logged_in();
     sandbox.neto(["use", "acme"]).run().code(0);
     let backup = sandbox.work("whole");
     let copy = |from: &Path, to: &Path| {
@@ -177,15 +177,15 @@ fn r2_each_fault_of_a_file_or_folder_is_found_and_mended_where_that_is_safe() {
         damage(&sandbox.home(path));
         let outcome = sandbox.offline();
         if check.is_empty() {
-            finds_nothing(&outcome);
+            assert_no_finding(&outcome);
         } else {
-            finds(&outcome, check, state, fragments);
+            assert_finding(&outcome, check, state, fragments);
         }
         let fixed = sandbox.doctor(&["--offline", "--fix"]);
         if *is_fixed {
             outcome.stderr_lacks("mended");
-            finds_nothing(fixed.stderr_has("mended: chmod "));
-            finds_nothing(&sandbox.doctor(&["--offline", "--fix"]));
+            assert_no_finding(fixed.stderr_has("mended: chmod "));
+            assert_no_finding(&sandbox.doctor(&["--offline", "--fix"]));
         } else {
             fixed.stderr_lacks("mended");
             assert_eq!(findings(&fixed), findings(&outcome), "{path}");
@@ -193,7 +193,7 @@ fn r2_each_fault_of_a_file_or_folder_is_found_and_mended_where_that_is_safe() {
         let _ = fs::remove_dir_all(sandbox.home(""));
         copy(&backup, &sandbox.home(""));
     }
-    finds_nothing(&sandbox.offline());
+    assert_no_finding(&sandbox.offline());
     assert_eq!(sandbox.server().connections(), 1, "the login");
     // A file fault that prevents decryption is reported once, by the check of that file.
     for (path, check) in [
@@ -203,15 +203,15 @@ fn r2_each_fault_of_a_file_or_folder_is_found_and_mended_where_that_is_safe() {
     ] {
         fs::remove_file(sandbox.token_file("acme")).unwrap();
         set_mode(&sandbox.home(path), 0o644);
-        finds(&sandbox.doctor(&[]), check, "problem", &["(mode 0644)"]);
-        finds_nothing(&sandbox.doctor(&["--fix"]));
+        assert_finding(&sandbox.doctor(&[]), check, "problem", &["(mode 0644)"]);
+        assert_no_finding(&sandbox.doctor(&["--fix"]));
     }
     fs::remove_dir_all(backup).unwrap();
 }
 
 #[test]
 fn r4_what_belongs_to_somebody_else_is_told_and_never_changed() {
-    let sandbox = Sandbox::sound();
+    let sandbox = Sandbox::logged_in();
     if !rustix::process::geteuid().is_root() {
         crate::torture::scale::report_skipped("only root can give a file to another user");
         return;
@@ -226,31 +226,36 @@ fn r4_what_belongs_to_somebody_else_is_told_and_never_changed() {
         ("profiles.toml", "store.file", "problem"),
     ] {
         change_owner(path, 65_534);
-        finds(&sandbox.offline(), check, state, &["belongs to another user (uid 65534)", "run neto as the user"]);
+        assert_finding(
+            &sandbox.offline(),
+            check,
+            state,
+            &["belongs to another user (uid 65534)", "run neto as the user"],
+        );
         set_mode(&sandbox.home(path), 0o666);
         sandbox.doctor(&["--offline", "--fix"]).code(if state == "problem" { 9 } else { 0 }).stderr_lacks("mended");
         assert_eq!(mode(&sandbox.home(path)), 0o666);
         change_owner(path, 0);
         set_mode(&sandbox.home(path), if path == "state" { 0o700 } else { 0o600 });
-        finds_nothing(&sandbox.offline());
+        assert_no_finding(&sandbox.offline());
     }
 }
 
 #[test]
 fn r8_where_nothing_can_be_written_that_is_said() {
-    let sandbox = Sandbox::sound();
+    let sandbox = Sandbox::logged_in();
     let bound = || sandbox.unprivileged_neto(["doctor", "--offline", "-o", "json"]).run();
-    finds_nothing(&bound());
+    assert_no_finding(&bound());
     set_mode(&sandbox.home("tokens"), 0o500);
     let outcome = bound();
     set_mode(&sandbox.home("tokens"), 0o700);
-    finds(&outcome, "places.folders", "warning", &["cannot write ", "tokens: permission denied"]);
+    assert_finding(&outcome, "places.folders", "warning", &["cannot write ", "tokens: permission denied"]);
     // A directory that cannot be created is reported too.
     fs::remove_dir_all(sandbox.home("tokens")).unwrap();
     set_mode(&sandbox.home(""), 0o500);
     let outcome = bound();
     set_mode(&sandbox.home(""), 0o700);
-    finds(&outcome, "places.folders", "warning", &["cannot write ", "permission denied"]);
+    assert_finding(&outcome, "places.folders", "warning", &["cannot write ", "permission denied"]);
 }
 
 #[test]
@@ -260,15 +265,15 @@ fn a_folder_above_that_others_can_write_is_found_wherever_files_lie() {
     let call = |arguments: &[&str]| sandbox.neto(arguments).without_env("NETO_HOME");
     call(&["init"]).run().code(0);
     let doctor = |flags: &[&str]| call(&[&["doctor", "--offline", "-o", "json"][..], flags].concat()).run();
-    finds_nothing(&doctor(&[]));
+    assert_no_finding(&doctor(&[]));
     for (path, check) in [(".local/share/neto", "places.folders"), (".config/neto", "store.file")] {
         let folder = home.join(path);
         set_mode(&folder, 0o770);
-        finds(&doctor(&[]), check, "problem", &["written by others (mode 0770)", "chmod go-w "]);
-        finds_nothing(&doctor(&["--fix"]));
+        assert_finding(&doctor(&[]), check, "problem", &["written by others (mode 0770)", "chmod go-w "]);
+        assert_no_finding(&doctor(&["--fix"]));
         assert_eq!(mode(&folder), 0o750);
         set_mode(&folder, 0o755);
-        finds_nothing(&doctor(&[]));
+        assert_no_finding(&doctor(&[]));
     }
 }
 
@@ -282,16 +287,16 @@ fn a_folder_that_is_everybodys_is_told_and_stays_open() {
     set_mode(&everybodys, 0o1777);
     let fragments = ["written by others (mode 1777)", "mkdir -m 700 ", "tmp/neto'\n(and keep it there"];
     let store = sandbox.doctor(&["--offline", "--fix", "--store", "tmp/profiles.toml"]);
-    finds(&store, "store.file", "problem", &fragments);
+    assert_finding(&store, "store.file", "problem", &fragments);
     let home = sandbox.neto(["doctor", "--offline", "-o", "json", "--fix"]);
     let home = home.env("NETO_HOME", everybodys.to_str().unwrap()).run();
-    finds(&home, "store.file", "problem", &fragments);
+    assert_finding(&home, "store.file", "problem", &fragments);
     assert_eq!(mode(&everybodys), 0o1777);
 }
 
 #[test]
 fn what_cannot_be_read_is_told_once_with_the_line_that_mends_it() {
-    let sandbox = Sandbox::sound();
+    let sandbox = Sandbox::logged_in();
     let bound = || sandbox.unprivileged_neto(["doctor", "--offline", "-o", "json"]).run();
     for (path, check, state, message, shut, open) in [
         ("profiles.toml", "store.file", "problem", "cannot read ", 0o000, 0o600),
@@ -306,7 +311,7 @@ fn what_cannot_be_read_is_told_once_with_the_line_that_mends_it() {
         let outcome = bound();
         set_mode(&path, open);
         let line = format!("chmod u+rwX '{}'", path.display());
-        finds(&outcome, check, state, &[message, "permission denied", &line]);
+        assert_finding(&outcome, check, state, &[message, "permission denied", &line]);
     }
     if rustix::process::geteuid().is_root() {
         let path = sandbox.home("state/current.json");
@@ -314,7 +319,7 @@ fn what_cannot_be_read_is_told_once_with_the_line_that_mends_it() {
         std::os::unix::fs::chown(&path, Some(65_534), None).unwrap();
         let outcome = bound();
         std::os::unix::fs::chown(&path, Some(0), None).unwrap();
-        finds(
+        assert_finding(
             &outcome,
             "places.files",
             "problem",
@@ -333,12 +338,17 @@ fn a_home_in_which_nothing_can_be_made_is_one_warning_and_nobody_is_told_to_take
     let call = sandbox.unprivileged_neto(["doctor", "--offline", "-o", "json"]).without_env("NETO_HOME");
     let call = call.env("HOME", closed.to_str().unwrap()).env("NETOSECRET", fs::read_to_string(secret).unwrap());
     let outcome = call.run();
-    finds(&outcome, "places.folders", "warning", &["closed: permission denied", "export NETO_HOME=/some/folder\n"]);
+    assert_finding(
+        &outcome,
+        "places.folders",
+        "warning",
+        &["closed: permission denied", "export NETO_HOME=/some/folder\n"],
+    );
 }
 
 #[test]
 fn what_stands_in_the_place_of_a_file_is_told_with_the_line_that_takes_it_away() {
-    let sandbox = Sandbox::sound();
+    let sandbox = Sandbox::logged_in();
     for (path, check, state) in [
         ("keys/device.key", "keys.device", "problem"),
         ("state/trust.json", "places.files", "problem"),
@@ -348,7 +358,7 @@ fn what_stands_in_the_place_of_a_file_is_told_with_the_line_that_takes_it_away()
         fs::rename(&path, &kept).unwrap();
         fs::create_dir(&path).unwrap();
         let line = format!("mv '{0}' '{0}'.before\n(neto makes another)", path.display());
-        finds(&sandbox.offline(), check, state, &["is a folder, not a regular file", &line]);
+        assert_finding(&sandbox.offline(), check, state, &["is a folder, not a regular file", &line]);
         fs::remove_dir(&path).unwrap();
         fs::rename(&kept, &path).unwrap();
     }
@@ -357,13 +367,13 @@ fn what_stands_in_the_place_of_a_file_is_told_with_the_line_that_takes_it_away()
     fs::rename(&identity, sandbox.work("identity.txt")).unwrap();
     symlink(sandbox.work("identity.txt"), &identity).unwrap();
     let line = format!("export NETO_IDENTITY_FILE='{}'", identity.display());
-    finds(&sandbox.offline(), "keys.identity", "problem", &["is a symbolic link", &line]);
+    assert_finding(&sandbox.offline(), "keys.identity", "problem", &["is a symbolic link", &line]);
     sandbox.neto(["login", "--force"]).env("NETO_IDENTITY_FILE", identity.to_str().unwrap()).run().code(0);
 }
 
 #[test]
 fn r6_what_killed_runs_left_is_found_after_an_hour_and_removed() {
-    let sandbox = Sandbox::sound();
+    let sandbox = Sandbox::logged_in();
     let create_leftover = |path: &str, age: u64| {
         let path = sandbox.home(path);
         let file = File::create(&path).unwrap();
@@ -371,11 +381,11 @@ fn r6_what_killed_runs_left_is_found_after_an_hour_and_removed() {
         path
     };
     let young = create_leftover("tokens/.neto-tmp-young", 3_500);
-    finds_nothing(&sandbox.offline());
+    assert_no_finding(&sandbox.offline());
     let old = ["tokens/.neto-tmp-a", "tokens/.neto-tmp-b"].map(|path| create_leftover(path, 3_700));
     let fragments = ["2 temporary files of killed runs in ", "neto doctor --fix"];
-    finds(&sandbox.offline(), "places.leftovers", "warning", &fragments);
-    finds_nothing(sandbox.doctor(&["--offline", "--fix"]).stderr_has("mended: rm "));
+    assert_finding(&sandbox.offline(), "places.leftovers", "warning", &fragments);
+    assert_no_finding(sandbox.doctor(&["--offline", "--fix"]).stderr_has("mended: rm "));
     assert!(young.exists() && old.iter().all(|path| !path.exists()));
     // Another program's file in that directory is not a leftover.
     let other = create_leftover("tokens/notes", 1_000_000);
@@ -388,11 +398,11 @@ fn r6_what_killed_runs_left_is_found_after_an_hour_and_removed() {
     if rustix::process::geteuid().is_root() {
         let foreign = create_leftover("tokens/.neto-tmp-foreign", 3_700);
         std::os::unix::fs::chown(&foreign, Some(65_534), None).unwrap();
-        finds_nothing(&sandbox.doctor(&["--offline", "--fix"]));
+        assert_no_finding(&sandbox.doctor(&["--offline", "--fix"]));
         assert!(foreign.exists());
         fs::remove_file(foreign).unwrap();
     }
-    finds_nothing(&sandbox.offline());
+    assert_no_finding(&sandbox.offline());
     fs::remove_dir(folder).unwrap();
     // Temporary symbolic link to a store, which the killed run did not rename.
     let link = sandbox.home("tokens/.neto-tmp-link");
@@ -400,39 +410,39 @@ fn r6_what_killed_runs_left_is_found_after_an_hour_and_removed() {
     let old = rustix::fs::Timespec { tv_sec: 1_000_000_000, tv_nsec: 0 };
     let times = rustix::fs::Timestamps { last_access: old, last_modification: old };
     rustix::fs::utimensat(rustix::fs::CWD, &link, &times, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).unwrap();
-    finds(&sandbox.offline(), "places.leftovers", "warning", &["1 temporary file of"]);
+    assert_finding(&sandbox.offline(), "places.leftovers", "warning", &["1 temporary file of"]);
     fs::remove_file(link).unwrap();
     for folder in [".", "keys", "state", "state/locks"] {
         let path = create_leftover(&format!("{folder}/.neto-tmp-c"), 3_700);
-        finds(&sandbox.offline(), "places.leftovers", "warning", &["1 temporary file of"]);
+        assert_finding(&sandbox.offline(), "places.leftovers", "warning", &["1 temporary file of"]);
         fs::remove_file(path).unwrap();
     }
 }
 
 #[test]
 fn a_rotation_that_was_cut_off_is_told_with_what_finishes_it() {
-    let sandbox = Sandbox::sound();
+    let sandbox = Sandbox::logged_in();
     sandbox.server().fault(Fault::at("/api/v1/api-keys/soc/regen").close());
     sandbox.neto(["rotate", "acme", "--yes"]).run().code(5);
     sandbox.server().clear_faults();
     let asked = sandbox.server().requests().len();
     let outcome = sandbox.doctor(&["acme"]);
-    finds(&outcome, "places.rotations", "problem", &["cut off and is not finished", "neto rotate acme"]);
+    assert_finding(&outcome, "places.rotations", "problem", &["cut off and is not finished", "neto rotate acme"]);
     assert_eq!(sandbox.server().requests().len(), asked, "nothing goes on with it by the way");
     sandbox.neto(["rotate", "acme", "--yes"]).run().code(0);
-    finds_nothing(&sandbox.doctor(&["acme"]));
+    assert_no_finding(&sandbox.doctor(&["acme"]));
     fs::create_dir_all(sandbox.home("state/rotations")).unwrap();
     sandbox.write_secret("junk", "{");
     fs::copy(sandbox.work("junk"), sandbox.home("state/rotations/acme.json")).unwrap();
-    finds(&sandbox.offline(), "places.rotations", "problem", &["is damaged", "rm "]);
+    assert_finding(&sandbox.offline(), "places.rotations", "problem", &["is damaged", "rm "]);
 }
 
 #[test]
 fn each_kind_of_identity_is_named_and_one_that_is_missing_only_where_it_is_needed() {
-    let sandbox = Sandbox::sound();
+    let sandbox = Sandbox::logged_in();
     assert!(row(&sandbox.offline(), "keys.identity").3.contains("in clear: whoever reads the file has it"));
     fs::remove_file(sandbox.home("keys/identity.txt")).unwrap();
-    finds(&sandbox.offline(), "keys.identity", "problem", &["there is no identity at ", "neto init"]);
+    assert_finding(&sandbox.offline(), "keys.identity", "problem", &["there is no identity at ", "neto init"]);
     // A store whose only secret comes from a source needs no identity.
     let source = Sandbox::new();
     source.write_store(format!(
@@ -445,7 +455,7 @@ fn each_kind_of_identity_is_named_and_one_that_is_missing_only_where_it_is_neede
     let outcome = call().env("ACME", "x").run();
     assert!(findings(&outcome).iter().all(|row| row.0 == "keys.ignored"), "{outcome}");
     assert!(row(&outcome, "keys.identity").3.contains("no profile needs one"));
-    finds(&call().run(), "store.source", "problem", &["the variable 'ACME' is not set"]);
+    assert_finding(&call().run(), "store.source", "problem", &["the variable 'ACME' is not set"]);
 }
 
 #[test]
@@ -459,7 +469,7 @@ fn nothing_that_would_ask_is_opened_and_that_is_no_finding() {
     let screen = sandbox.neto(["doctor", "acme"]).at_terminal().finish();
     screen.code(0).has("under a passphrase").has("not checked: ").lacks("Passphrase of");
     let outcome = sandbox.doctor(&["acme"]);
-    finds_nothing(&outcome);
+    assert_no_finding(&outcome);
     for check in ["store.sealed", "credentials.login"] {
         assert!(rows(&outcome).iter().any(|row| row.0 == check && row.1 == "skipped"), "{check} in {outcome}");
     }
@@ -467,10 +477,10 @@ fn nothing_that_would_ask_is_opened_and_that_is_no_finding() {
     // A passphrase file decrypts the identity without a question.
     let call = |file: &Path| sandbox.neto(["doctor", "-o", "json"]).env("NETO_PASSPHRASE_FILE", file).run();
     let outcome = call(&passphrase);
-    finds_nothing(&outcome);
+    assert_no_finding(&outcome);
     assert_eq!((sandbox.server().logins(), row(&outcome, "credentials.login").1.as_str()), (1, "ok"));
     set_mode(&passphrase, 0o644);
-    finds(&call(&passphrase), "keys.passphrase", "problem", &["chmod 600"]);
+    assert_finding(&call(&passphrase), "keys.passphrase", "problem", &["chmod 600"]);
 }
 
 #[test]
@@ -478,7 +488,7 @@ fn a_plugin_is_never_started_and_one_that_is_missing_is_told() {
     let sandbox = Sandbox::with_pin_plugin();
     let screen = sandbox.neto(["doctor", "acme"]).at_terminal().finish();
     screen.code(0).has("held by age-plugin-toy").has("not checked: ").lacks("PIN");
-    finds_nothing(&sandbox.doctor(&["acme"]));
+    assert_no_finding(&sandbox.doctor(&["acme"]));
     let outcome = sandbox.neto(["doctor", "--offline", "-o", "json"]).env("PATH", "/usr/bin:/bin").run();
     let found = findings(outcome.code(9));
     let checks: Vec<&str> = found.iter().map(|row| row.0.as_str()).collect();
@@ -488,7 +498,7 @@ fn a_plugin_is_never_started_and_one_that_is_missing_is_told() {
 
 #[test]
 fn a_store_that_cannot_be_read_is_one_finding_of_many_checks() {
-    let sandbox = Sandbox::sound();
+    let sandbox = Sandbox::logged_in();
     let good = sandbox.store();
     for (text, fragments) in [
         (format!("{good}\n[profiles.acme\n"), &["profiles.toml: line "][..]),
@@ -499,13 +509,13 @@ fn a_store_that_cannot_be_read_is_one_finding_of_many_checks() {
         sandbox.write_store(text);
         for flags in [&[][..], &["acme"], &["--all"], &["--tag", "x"]] {
             let outcome = sandbox.doctor(flags);
-            finds(&outcome, "store.file", "problem", fragments);
+            assert_finding(&outcome, "store.file", "problem", fragments);
             assert!(rows(&outcome).iter().any(|row| row.0 == "network.connection" && row.1 == "skipped"));
             assert!(rows(&outcome).iter().any(|row| row.0 == "keys.device"));
         }
     }
     sandbox.write_store(&good);
-    finds_nothing(&sandbox.doctor(&[]));
+    assert_no_finding(&sandbox.doctor(&[]));
     assert_eq!(sandbox.doctor(&["--store", "nowhere.toml"]).code(9).exit_code(), 9);
     // A wrong profile name is an error, as in every command.
     sandbox.doctor(&["acm"]).code(3).stdout("").stderr_has("did you mean 'acme'");
@@ -514,7 +524,7 @@ fn a_store_that_cannot_be_read_is_one_finding_of_many_checks() {
 
 #[test]
 fn everything_at_once_is_a_line_each() {
-    let sandbox = Sandbox::sound();
+    let sandbox = Sandbox::logged_in();
     sandbox.write_store("version = \n");
     set_mode(&sandbox.home("profiles.toml"), 0o600);
     fs::write(sandbox.home("keys/device.key"), "junk").unwrap();
@@ -525,7 +535,7 @@ fn everything_at_once_is_a_line_each() {
     let call = sandbox.neto(["doctor", "-o", "json"]).env("NETO_PROFILE", "../x").env("NETOSECRET", "junk");
     let outcome = call.env("HTTPS_PROXY", "garbage://x").env("SSL_CERT_FILE", "/nowhere").run();
     let checks: Vec<String> = findings(outcome.code(9)).into_iter().map(|row| row.0).collect();
-    let wanted = [
+    let expected = [
         "places.folders",
         "places.files",
         "keys.identity",
@@ -536,7 +546,7 @@ fn everything_at_once_is_a_line_each() {
         "surroundings.roots",
         "surroundings.proxy",
     ];
-    assert_eq!(checks, wanted, "{outcome}");
+    assert_eq!(checks, expected, "{outcome}");
     outcome.stderr_has("error: 8 problems and 1 warning found\n").stderr_has("neto doctor --fix");
 }
 
@@ -551,11 +561,11 @@ fn without_a_home_there_is_one_line() {
     let nobody = ["--reuid", "54321", "--clear-groups", binary, "doctor", "-o", "json"];
     let call = || sandbox.program("setpriv", nobody).current_dir("/").without_env("HOME");
     let outcome = call().without_env("NETO_HOME").run();
-    finds(&outcome, "places.home", "problem", &["names no home folder", "export NETO_HOME="]);
+    assert_finding(&outcome, "places.home", "problem", &["names no home folder", "export NETO_HOME="]);
     // A job with its own credential needs no home.
     let secret = sandbox.server().add_tenant("acme", "soc").netosecret();
     let outcome = call().without_env("NETO_HOME").env("NETOSECRET", &secret).run();
-    finds(&outcome, "places.home", "warning", &["names no home folder"]);
+    assert_finding(&outcome, "places.home", "warning", &["names no home folder"]);
     sandbox
         .program("setpriv", ["--reuid", "54321", "--clear-groups", binary, "exec", "--", "true"])
         .current_dir("/")
@@ -568,7 +578,7 @@ fn without_a_home_there_is_one_line() {
 
 #[test]
 fn each_fault_of_a_profile_is_found_once_with_its_cure() {
-    let sandbox = Sandbox::sound();
+    let sandbox = Sandbox::logged_in();
     let good = sandbox.store();
     let url = sandbox.server().url();
     let bob = format!("bob = \"{OTHER_RECIPIENT}\"\n[defaults]");
@@ -596,7 +606,7 @@ fn each_fault_of_a_profile_is_found_once_with_its_cure() {
     ] {
         assert_ne!(text, good);
         sandbox.write_store(text);
-        finds(&sandbox.offline(), check, "problem", fragments);
+        assert_finding(&sandbox.offline(), check, "problem", fragments);
     }
     // A recipient added by hand: this machine does not trust it, and no secret is encrypted to it.
     sandbox.write_store(good.replacen("[defaults]", &bob, 1));
@@ -606,17 +616,17 @@ fn each_fault_of_a_profile_is_found_once_with_its_cure() {
     assert!(found[0].0 == "store.sealed" && found[0].3.contains("sealed to others than declared"), "{found:?}");
     assert!(found[1].0 == "store.recipients" && found[1].3.contains("neto trust --recipient bob"), "{found:?}");
     sandbox.write_store(&good);
-    finds_nothing(&sandbox.offline());
+    assert_no_finding(&sandbox.offline());
     // Profiles that are not selected get no findings.
     sandbox.write_store(format!("{good}\n[profiles.beta]\nurl = \"x\"\n"));
-    finds_nothing(&sandbox.doctor(&["--offline", "acme"]));
-    finds_nothing(&sandbox.doctor(&["--offline", "-p", "acme"]));
+    assert_no_finding(&sandbox.doctor(&["--offline", "acme"]));
+    assert_no_finding(&sandbox.doctor(&["--offline", "-p", "acme"]));
     assert_eq!(sandbox.server().connections(), 1, "the login");
 }
 
 #[test]
 fn who_is_no_recipient_is_told_what_to_send() {
-    let sandbox = Sandbox::sound();
+    let sandbox = Sandbox::logged_in();
     let bob = sandbox.machine("bob");
     bob.neto(["init"]).run().code(0);
     let store = sandbox.home("profiles.toml");
@@ -644,39 +654,44 @@ fn git_is_asked_what_it_has_of_keys_and_of_the_store() {
     sandbox.add("acme");
     git(&["init", "-q"]);
     git(&["add", "."]);
-    finds_nothing(&sandbox.offline());
+    assert_no_finding(&sandbox.offline());
     fs::write(sandbox.home(".gitignore"), "nothing\n").unwrap();
     let outcome = sandbox.offline();
-    finds(&outcome, "store.git", "warning", &["would take the keys in ", "with the next `git add`"]);
+    assert_finding(&outcome, "store.git", "warning", &["would take the keys in ", "with the next `git add`"]);
     // Applies the suggested fix.
     let line = outcome.json().as_array().unwrap().iter().find_map(|row| row["fix"].as_str().map(str::to_owned));
     sandbox.program("sh", ["-c", &line.unwrap()]).run().code(0);
-    finds_nothing(&sandbox.offline());
+    assert_no_finding(&sandbox.offline());
     fs::remove_file(sandbox.home("keys/.gitignore")).unwrap();
     git(&["add", "keys/identity.txt"]);
-    finds(&sandbox.offline(), "store.git", "problem", &["a key that opens secrets is in git", "git rm --cached"]);
+    assert_finding(
+        &sandbox.offline(),
+        "store.git",
+        "problem",
+        &["a key that opens secrets is in git", "git rm --cached"],
+    );
     git(&["rm", "-q", "--cached", "keys/identity.txt"]);
     fs::write(sandbox.home(".gitignore"), "/*\n!/profiles.toml\n").unwrap();
-    finds_nothing(&sandbox.offline());
+    assert_no_finding(&sandbox.offline());
     let good = sandbox.store();
     sandbox.write_store(good.replace("shortname = \"acme\"", "shortname = \"other\""));
     git(&["add", "profiles.toml"]);
     sandbox.write_store(&good);
-    finds(&sandbox.offline(), "store.git", "problem", &["as it was before", "git add "]);
+    assert_finding(&sandbox.offline(), "store.git", "problem", &["as it was before", "git add "]);
     git(&["add", "profiles.toml"]);
-    finds_nothing(&sandbox.offline());
+    assert_no_finding(&sandbox.offline());
     fs::write(sandbox.home(".git/index"), "junk").unwrap();
-    finds(&sandbox.offline(), "store.git", "warning", &["git: "]);
+    assert_finding(&sandbox.offline(), "store.git", "warning", &["git: "]);
     fs::remove_dir_all(sandbox.home(".git")).unwrap();
     fs::remove_file(sandbox.home(".gitignore")).unwrap();
-    finds(&sandbox.offline(), "keys.ignored", "warning", &[".gitignore is not there", "neto doctor --fix"]);
-    finds_nothing(sandbox.doctor(&["--offline", "--fix"]).stderr_has("mended: made "));
+    assert_finding(&sandbox.offline(), "keys.ignored", "warning", &[".gitignore is not there", "neto doctor --fix"]);
+    assert_no_finding(sandbox.doctor(&["--offline", "--fix"]).stderr_has("mended: made "));
     assert_eq!(fs::read_to_string(sandbox.home(".gitignore")).unwrap(), "/*\n!/profiles.toml\n");
 }
 
 #[test]
 fn each_variable_that_hides_or_spoils_something_is_told() {
-    let sandbox = Sandbox::sound();
+    let sandbox = Sandbox::logged_in();
     sandbox.add("beta");
     sandbox.neto(["use", "acme"]).run().code(0);
     let identity = fs::read_to_string(sandbox.home("keys/identity.txt")).unwrap();
@@ -707,7 +722,7 @@ fn each_variable_that_hides_or_spoils_something_is_told() {
         let call = sandbox.neto(["doctor", "--offline", "-o", "json"]);
         let outcome = variables.iter().fold(call, |call, (name, value)| call.env(name, value)).run();
         if check.is_empty() {
-            finds_nothing(&outcome);
+            assert_no_finding(&outcome);
         } else {
             let mut found = findings(&outcome);
             // A NETO_PROFILE that is not in the store also hides the current profile.
@@ -720,14 +735,19 @@ fn each_variable_that_hides_or_spoils_something_is_told() {
     let pasted = "c2VjcmV0IHRoYXQgd2FzIHBhc3RlZA==";
     sandbox.add_canary("pasted secret", pasted);
     let outcome = sandbox.neto(["doctor", "--offline", "-o", "json"]).env("NETO_PROFILE", pasted).run();
-    finds(&outcome, "surroundings.choice", "problem", &["NETO_PROFILE does not hold the name", "unset NETO_PROFILE"]);
+    assert_finding(
+        &outcome,
+        "surroundings.choice",
+        "problem",
+        &["NETO_PROFILE does not hold the name", "unset NETO_PROFILE"],
+    );
     let proxied = sandbox.neto(["doctor", "--offline"]).env("https_proxy", "http://u:pr0xypass@proxy:1").run();
     proxied.code(0).stdout_has("https_proxy names the proxy proxy:1\n");
     let outcome = sandbox.neto(["doctor", "--offline", "-o", "json"]).env("NETOSECRET", "junk").run();
     let found = findings(outcome.code(9));
     assert!(found.iter().any(|row| row.0 == "surroundings.netosecret" && row.3.contains("unset NETOSECRET")));
     fs::write(sandbox.work(".neto-profile"), "beta\n").unwrap();
-    finds_nothing(&sandbox.offline());
+    assert_no_finding(&sandbox.offline());
     assert!(row(&sandbox.offline(), "surroundings.choice").3.contains(".neto-profile"));
 }
 
@@ -750,14 +770,14 @@ fn a_server_that_is_not_reached_is_told_with_the_reason() {
         let fragments = ["no connection to ", why, "neto profile show acme"];
         let sandbox = with_url(&url);
         let outcome = sandbox.doctor(&[]);
-        finds(&outcome, "network.connection", "problem", &fragments);
+        assert_finding(&outcome, "network.connection", "problem", &fragments);
         assert!(!rows(&outcome).iter().any(|row| row.0.starts_with("credentials")), "{outcome}");
-        finds_nothing(&sandbox.offline());
+        assert_no_finding(&sandbox.offline());
     }
     // The URL says https, but the server does not speak TLS.
     let peer = Peer::new(|_| Reaction::SendAndClose(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()));
     let outcome = with_url(&format!("https://{}", peer.address())).doctor(&[]);
-    finds(&outcome, "network.connection", "problem", &["it does not speak TLS"]);
+    assert_finding(&outcome, "network.connection", "problem", &["it does not speak TLS"]);
 }
 
 #[test]
@@ -776,9 +796,9 @@ fn r25_each_fault_of_a_certificate_is_told_with_its_cure() {
         sandbox.neto(add).stdin(credential.netosecret()).run().code(0);
         let outcome = sandbox.doctor(&[]);
         if leaf == Leaf::Valid {
-            finds_nothing(&outcome);
+            assert_no_finding(&outcome);
         } else {
-            finds(&outcome, "network.connection", "problem", &["cannot be verified", why, fix]);
+            assert_finding(&outcome, "network.connection", "problem", &["cannot be verified", why, fix]);
             assert_eq!(sandbox.server().requests().len(), 0, "{leaf:?}");
         }
     }
@@ -791,7 +811,7 @@ fn r26_a_proxy_that_is_dead_is_told() {
     sandbox.add_canary("proxy's password", "pr0xypass");
     let call = sandbox.neto(["doctor", "-o", "json"]);
     let outcome = call.env("HTTPS_PROXY", format!("http://user:pr0xypass@{free}")).run();
-    finds(&outcome, "network.connection", "problem", &["proxy", &free.to_string(), "HTTPS_PROXY"]);
+    assert_finding(&outcome, "network.connection", "problem", &["proxy", &free.to_string(), "HTTPS_PROXY"]);
 }
 
 #[test]
@@ -806,11 +826,11 @@ fn what_does_not_answer_as_the_api_gets_no_credential() {
         (Fault::at("/*").error(503, "later"), &["status 503", "neto doctor acme"]),
     ] {
         sandbox.server().fault(fault);
-        finds(&sandbox.doctor(&[]), "network.api", "problem", fragments);
+        assert_finding(&sandbox.doctor(&[]), "network.api", "problem", fragments);
         sandbox.server().clear_faults();
     }
     assert_eq!(sandbox.server().request_count(TOKEN), 0);
-    finds_nothing(&sandbox.doctor(&[]));
+    assert_no_finding(&sandbox.doctor(&[]));
 }
 
 #[test]
@@ -823,21 +843,21 @@ fn a_url_with_the_version_twice_is_told_by_whatever_the_server_makes_of_it() {
     let (_, reasons) = rejection(&sandbox.doctor(&[]));
     assert!(reasons[0].contains("'/api/v1' before /api/v1") && reasons[0].ends_with(&fix), "{reasons:?}");
     sandbox.server().fault(Fault::at("/*").error(404, "no such call"));
-    finds(&sandbox.doctor(&[]), "network.api", "problem", &["'/api/v1' before /api/v1", &fix]);
+    assert_finding(&sandbox.doctor(&[]), "network.api", "problem", &["'/api/v1' before /api/v1", &fix]);
     sandbox.server().clear_faults();
     sandbox.neto(["profile", "edit", "acme", "--url", sandbox.server().origin()]).run().code(0);
-    finds_nothing(&sandbox.doctor(&[]));
+    assert_no_finding(&sandbox.doctor(&[]));
 }
 
 #[test]
 fn r21_a_clock_that_differs_is_told() {
     for (skew, side) in [(300, "behind"), (-300, "ahead of")] {
-        let sandbox = Sandbox::sound();
+        let sandbox = Sandbox::logged_in();
         sandbox.server().set_clock_skew(skew);
         let fragments = ["this machine's clock is ", " s ", side, "timedatectl"];
-        finds(&sandbox.doctor(&[]), "network.clock", "problem", &fragments);
+        assert_finding(&sandbox.doctor(&[]), "network.clock", "problem", &fragments);
         sandbox.server().set_clock_skew(skew / 30);
-        finds_nothing(&sandbox.doctor(&[]));
+        assert_no_finding(&sandbox.doctor(&[]));
     }
 }
 
@@ -867,17 +887,22 @@ fn a_credential_that_is_rejected_is_told_with_what_speaks_for_each_reason() {
     assert!(age.contains("neto profile set-secret acme"), "{age}");
     // Applies the suggested fix.
     sandbox.neto(["profile", "set-secret", "acme"]).stdin(regenerated.netosecret()).run().code(0);
-    finds_nothing(&sandbox.doctor(&["acme"]));
+    assert_no_finding(&sandbox.doctor(&["acme"]));
     assert_eq!(sandbox.server().logins(), 1);
     // The cached token is no longer valid, but the credential is.
     sandbox.server().end_access_tokens();
     let fragments = ["did not take the cached token, and gave a new one"];
-    finds(&sandbox.doctor(&["acme"]), "credentials.login", "warning", &fragments);
-    finds_nothing(&sandbox.doctor(&["acme"]));
+    assert_finding(&sandbox.doctor(&["acme"]), "credentials.login", "warning", &fragments);
+    assert_no_finding(&sandbox.doctor(&["acme"]));
     // The new token cannot be cached.
     sandbox.neto(["logout"]).run().code(0);
     sandbox.server().edit_grants(|grant| drop(grant.remove("expires_in")));
-    finds(&sandbox.doctor(&["acme"]), "credentials.login", "warning", &["did not say how long the token lives"]);
+    assert_finding(
+        &sandbox.doctor(&["acme"]),
+        "credentials.login",
+        "warning",
+        &["did not say how long the token lives"],
+    );
     // Clock skew comes before the key's age as a reason, and only for a 401.
     sandbox.neto(["logout"]).run().code(0);
     sandbox.server().set_clock_skew(-300);
@@ -896,7 +921,7 @@ fn a_credential_that_is_rejected_is_told_with_what_speaks_for_each_reason() {
 
 #[test]
 fn a_store_that_lost_a_rotated_key_is_told_so() {
-    let sandbox = Sandbox::sound();
+    let sandbox = Sandbox::logged_in();
     let before = sandbox.store();
     sandbox.neto(["rotate", "acme", "--yes"]).run().code(0);
     sandbox.write_store(before);
@@ -904,39 +929,39 @@ fn a_store_that_lost_a_rotated_key_is_told_so() {
     assert!(reasons[0].contains("holds a newer key of 20"), "{reasons:?}");
     assert!(reasons[0].ends_with("\nneto rotate --recover acme"), "{reasons:?}");
     sandbox.neto(["rotate", "--recover", "acme", "--yes"]).run().code(0);
-    finds_nothing(&sandbox.doctor(&["acme"]));
+    assert_no_finding(&sandbox.doctor(&["acme"]));
 }
 
 #[test]
 fn each_server_is_looked_at_once_and_only_those_that_were_asked_for() {
-    let sandbox = Sandbox::sound();
+    let sandbox = Sandbox::logged_in();
     for name in ["beta", "gamma"] {
         sandbox.add(name);
     }
     let requests = || sandbox.server().requests().iter().filter(|seen| seen.path == KEYS).count();
     // Several profiles, and none is current.
     let outcome = sandbox.doctor(&[]);
-    finds_nothing(&outcome);
+    assert_no_finding(&outcome);
     let skipped = row(&outcome, "network.connection");
     assert!(skipped.1 == "skipped" && skipped.3.ends_with("neto doctor --all"), "{skipped:?}");
     assert_eq!(requests(), 0);
-    finds_nothing(&sandbox.doctor(&["beta"]));
+    assert_no_finding(&sandbox.doctor(&["beta"]));
     assert_eq!((requests(), sandbox.server().logins()), (1, 2));
-    finds_nothing(&sandbox.doctor(&["--all", "--jobs", "2"]));
+    assert_no_finding(&sandbox.doctor(&["--all", "--jobs", "2"]));
     // One request without a token; two of the three profiles had a cached token to test.
     assert_eq!((requests(), sandbox.server().logins()), (4, 3));
     let connections = sandbox.server().connections();
-    finds_nothing(&sandbox.doctor(&["--all", "--offline"]));
+    assert_no_finding(&sandbox.doctor(&["--all", "--offline"]));
     assert_eq!(sandbox.server().connections(), connections);
     // A failing server is reported once for all its profiles.
     sandbox.server().fault(Fault::at(KEYS).error(503, "later"));
     let outcome = sandbox.doctor(&["--all"]);
-    finds(&outcome, "network.api", "problem", &["so it is with 2 other profiles"]);
+    assert_finding(&outcome, "network.api", "problem", &["so it is with 2 other profiles"]);
 }
 
 #[test]
 fn of_many_profiles_those_that_are_well_are_counted() {
-    let sandbox = Sandbox::sound();
+    let sandbox = Sandbox::logged_in();
     for number in 0..10 {
         sandbox.add(&format!("t{number}"));
     }
@@ -948,7 +973,7 @@ fn of_many_profiles_those_that_are_well_are_counted() {
 
 #[test]
 fn programs_get_flat_objects_and_quiet_only_what_was_found() {
-    let sandbox = Sandbox::sound();
+    let sandbox = Sandbox::logged_in();
     set_mode(&sandbox.home("keys/identity.txt"), 0o644);
     let outcome = sandbox.doctor(&["--offline", "-q"]);
     let rows = outcome.code(9).json();
@@ -971,7 +996,7 @@ fn programs_get_flat_objects_and_quiet_only_what_was_found() {
 
 #[test]
 fn the_page_fits_a_terminal_and_its_lines_to_paste_stay_whole() {
-    let sandbox = Sandbox::sound();
+    let sandbox = Sandbox::logged_in();
     set_mode(&sandbox.home("keys/identity.txt"), 0o644);
     let line = format!("      chmod 600 '{}'\n", sandbox.home("keys/identity.txt").display());
     for columns in [40, 80] {

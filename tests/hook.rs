@@ -100,7 +100,7 @@ impl Shell {
     /// Starts the shell at a terminal and loads the hook twice.
     fn at_terminal<'a>(&'a self, sandbox: &'a Sandbox, prepare: &[&str]) -> Session<'a> {
         let call = sandbox.program(self.program, self.interactive.iter().copied()).env("NETO_LOG", sandbox.work("log"));
-        let terminal = call.path(&sandbox.root().join("logged")).at_terminal_sized(250, 40);
+        let terminal = call.prepend_path(&sandbox.root().join("logged")).at_terminal_sized(250, 40);
         let mut session = Session { shell: self, terminal };
         let hook = self.hook(sandbox);
         for line in prepare.iter().copied().chain([hook.as_str(), hook.as_str()]) {

@@ -49,12 +49,12 @@ fn many_are_selected_by_name_glob_and_tag() {
         (&["acme-*", "--not-tag", "emea"], &["acme-us"]),
         (&["--all"], &["acme-eu", "acme-us", "globex", "hooli"]),
     ];
-    for (arguments, wanted) in cases {
+    for (arguments, expected) in cases {
         sandbox.neto(["logout", "--all"]).run().code(0);
         sandbox.neto(["login"].iter().chain(*arguments)).run().code(0).stdout("");
         let cached = |name: &&str| sandbox.token_file(name).exists();
         let cached: Vec<&str> = ["acme-eu", "acme-us", "globex", "hooli"].into_iter().filter(cached).collect();
-        assert_eq!(cached, *wanted, "{arguments:?}");
+        assert_eq!(cached, *expected, "{arguments:?}");
     }
     let before = sandbox.server().connections();
     for arguments in [&["x*"][..], &["--tag", "none"], &["hooli", "--tag", "prod"]] {

@@ -295,7 +295,7 @@ fn every_flag_lands_in_the_store() {
     let outcome = sandbox.neto(["profile", "add"].iter().chain(&flags)).stdin(credential.netosecret()).run();
     outcome.code(0).stdout("").stderr_has("Now using 'acme'");
     let shown = sandbox.profile_json("acme");
-    for (key, wanted) in [
+    for (key, expected) in [
         ("current", json!(true)),
         ("tags", json!(["prod", "emea"])),
         ("description", json!("Acme \"Corp\" \\ \u{1f600}\u{202e}")),
@@ -306,7 +306,7 @@ fn every_flag_lands_in_the_store() {
         ("env", json!(["API={url}/x", "B=="])),
         ("recipients", json!(["alice"])),
     ] {
-        assert_eq!(shown[key], wanted, "{key}");
+        assert_eq!(shown[key], expected, "{key}");
     }
     assert!(sandbox.store().contains("recipients = [\"alice\"]"));
 }

@@ -49,7 +49,7 @@ fn flags_change_one_profile_and_nothing_else() {
     let outcome = sandbox.neto(["profile", "edit", "acme"].iter().chain(&flags)).run();
     outcome.code(0).stdout("").stderr_has("Changed 1 profile").stderr_lacks("anew");
     let shown = sandbox.profile_json("acme");
-    for (key, wanted) in [
+    for (key, expected) in [
         ("tags", json!(["old", "prod"])),
         ("description", json!("Acme \"Corp\"")),
         ("protected", json!(true)),
@@ -57,7 +57,7 @@ fn flags_change_one_profile_and_nothing_else() {
         ("timeout", json!("45s")),
         ("env", json!(["A={url}", "B=b"])),
     ] {
-        assert_eq!(shown[key], wanted, "{key}");
+        assert_eq!(shown[key], expected, "{key}");
     }
     assert_eq!(sandbox.profile_json("globex"), other);
     let kept: Vec<&str> = before.lines().filter(|line| !line.contains("old")).collect();
@@ -278,8 +278,8 @@ mod in_an_editor {
         assert_eq!(shown(&sandbox, 0), block);
         assert_eq!(fs::read_to_string(sandbox.work("mode")).unwrap(), "600\n");
         let after = without_seals(&sandbox).replace("tags = [\"x\"] # mine\n", "");
-        let wanted = before.replace("# here", "# there").replacen(&sandbox.server().url(), &new, 1);
-        assert_eq!(after.replace("\n\n", "\n"), wanted.replace("\n\n", "\n"));
+        let expected = before.replace("# here", "# there").replacen(&sandbox.server().url(), &new, 1);
+        assert_eq!(after.replace("\n\n", "\n"), expected.replace("\n\n", "\n"));
         assert_eq!(sandbox.profile_json("acme")["tags"], serde_json::json!(["x"]));
         assert_no_drafts(&sandbox);
         sandbox.assert_logs_in("acme");

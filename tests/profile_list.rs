@@ -41,7 +41,7 @@ env = { A = "1", B = "{token}" }
 fn the_table_shows_what_there_is() {
     let sandbox = one_of_each();
     let today = &jiff::Timestamp::now().to_string()[..10];
-    let wanted = format!(
+    let expected = format!(
         "  PROFILE    TENANT   KEY                 SECRET    SINCE        TAGS         DESCRIPTION
 * acme       acme     soc                 sealed    {today}   prod, emea   Acme, \"Corp\"
   bare       bare                         none
@@ -53,7 +53,7 @@ fn the_table_shows_what_there_is() {
 "
     );
     for verb in [&["ls"][..], &["profile", "list"]] {
-        sandbox.neto(verb).run().code(0).stderr("").stdout(&wanted);
+        sandbox.neto(verb).run().code(0).stderr("").stdout(&expected);
     }
 }
 
@@ -64,12 +64,12 @@ fn json_and_csv_have_the_fields_of_the_contract() {
     let secrets: Vec<&str> = rows.as_array().unwrap().iter().map(|row| row["secret"].as_str().unwrap()).collect();
     assert_eq!(secrets, ["sealed", "none", "clear", "command", "file", "none", "env"]);
     let today = &jiff::Timestamp::now().to_string()[..10];
-    let wanted = json!({
+    let expected = json!({
         "profile": "acme", "current": true, "shortname": "acme", "appname": "soc", "username": null,
         "url": sandbox.server().url(), "tags": ["prod", "emea"], "description": "Acme, \"Corp\"", "protected": true,
         "secret": "sealed", "key_since": today,
     });
-    assert_eq!(rows[0], wanted);
+    assert_eq!(rows[0], expected);
     let usual = "https://api.netography.com/api/v1";
     assert_eq!((&rows[5]["username"], &rows[5]["url"]), (&json!("alice@example.com"), &json!(usual)));
 
@@ -106,11 +106,11 @@ fn a_part_is_selected() {
         (&["--tag", "prod", "--not-tag", "emea"], &["command"]),
         (&["-p", "file"], &["file"]),
     ];
-    for (arguments, wanted) in cases {
+    for (arguments, expected) in cases {
         let outcome = sandbox.neto(["ls", "-o", "json"].iter().chain(*arguments)).run();
         let rows = outcome.code(0).stderr("").json();
         let names: Vec<&Value> = rows.as_array().unwrap().iter().map(|row| &row["profile"]).collect();
-        assert_eq!(names, wanted.iter().collect::<Vec<_>>(), "{arguments:?}");
+        assert_eq!(names, expected.iter().collect::<Vec<_>>(), "{arguments:?}");
     }
     for arguments in [&["x*"][..], &["--tag", "none"]] {
         sandbox.neto(["ls"].iter().chain(arguments)).run().code(3).stdout("").stderr_has("no profile matches");
@@ -163,7 +163,7 @@ token:        none
         sandbox.neto(["profile", "show", name]).run().code(0).stderr("").stdout_has(&line);
     }
     let shown = sandbox.profile_json("variable");
-    for (key, wanted) in [
+    for (key, expected) in [
         ("source", json!("X_SECRET")),
         ("env", json!(["A=1", "B={token}"])),
         ("leeway", json!("2h")),
@@ -172,7 +172,7 @@ token:        none
         ("ca_file", Value::Null),
         ("key_since", Value::Null),
     ] {
-        assert_eq!(shown[key], wanted, "{key}");
+        assert_eq!(shown[key], expected, "{key}");
     }
     sandbox.assert_logs_in("acme");
     sandbox.neto(["profile", "show"]).run().code(0).stdout_has("token:        valid, until ");

@@ -60,9 +60,9 @@ fn nothing_but_the_name_and_the_seal_changes() {
         }
         rest
     };
-    let wanted = before.replace("[ profiles . \"acme\" ]", "[ profiles . \"zeta\" ]");
-    let wanted = wanted.replace("[profiles.acme.env]", "[profiles.zeta.env]");
-    assert_eq!(outside(&after), outside(&wanted));
+    let expected = before.replace("[ profiles . \"acme\" ]", "[ profiles . \"zeta\" ]");
+    let expected = expected.replace("[profiles.acme.env]", "[profiles.zeta.env]");
+    assert_eq!(outside(&after), outside(&expected));
     sandbox.assert_logs_in("zeta");
     sandbox.assert_logs_in("globex");
 }

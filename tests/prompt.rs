@@ -10,13 +10,13 @@ fn prompt(sandbox: &Sandbox) -> Call<'_> {
     sandbox.neto(["prompt"])
 }
 
-/// Asserts that the prompt is `wanted` and one of these lifetimes. There are several because the test's speed varies.
+/// Asserts that the prompt is `expected` and one of these lifetimes. There are several because the test's speed varies.
 #[track_caller]
-fn assert_prompt(sandbox: &Sandbox, wanted: &str, lifetimes: &[&str]) {
+fn assert_prompt(sandbox: &Sandbox, expected: &str, lifetimes: &[&str]) {
     let outcome = prompt(sandbox).run();
     outcome.code(0).stderr("");
-    let wanted: Vec<String> = lifetimes.iter().map(|life| format!("{wanted} {life}\n")).collect();
-    assert!(wanted.contains(&outcome.stdout), "{outcome}");
+    let expected: Vec<String> = lifetimes.iter().map(|life| format!("{expected} {life}\n")).collect();
+    assert!(expected.contains(&outcome.stdout), "{outcome}");
 }
 
 /// Returns every file with its content and modification time.

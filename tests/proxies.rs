@@ -54,15 +54,15 @@ fn server_address(sandbox: &Sandbox) -> SocketAddr {
 }
 
 /// Returns the end of the request head, or `None` if the head is incomplete.
-fn head_end(heard: &[u8]) -> Option<usize> {
-    heard.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4)
+fn head_end(received: &[u8]) -> Option<usize> {
+    received.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4)
 }
 
 /// Returns a reply function that waits for a complete request head, then answers with `then`.
 fn after_request(
     then: impl Fn() -> Reaction + Send + Sync + 'static,
 ) -> impl Fn(&[u8]) -> Reaction + Send + Sync + 'static {
-    move |heard| if head_end(heard) == Some(heard.len()) { then() } else { Reaction::Wait }
+    move |received| if head_end(received) == Some(received.len()) { then() } else { Reaction::Wait }
 }
 
 /// Starts a proxy that opens every tunnel to the server.
@@ -82,8 +82,8 @@ fn login<const N: usize>(sandbox: &Sandbox, variables: [(&str, &str); N]) -> Out
 }
 
 /// Splits received bytes into the lines of the tunnel request and the bytes after it.
-fn split_tunnel(heard: &[u8]) -> (Vec<String>, &[u8]) {
-    let (request, rest) = heard.split_at(head_end(heard).expect("a whole request"));
+fn split_tunnel(received: &[u8]) -> (Vec<String>, &[u8]) {
+    let (request, rest) = received.split_at(head_end(received).expect("a whole request"));
     let request = String::from_utf8(request.to_vec()).unwrap();
     (request.trim_end().lines().map(str::to_owned).collect(), rest)
 }
@@ -94,11 +94,11 @@ fn r26_each_variable_leads_through_a_tunnel_and_the_proxy_learns_the_host_alone(
         let sandbox = sandbox_for_host(API, |_| format!("https://{API}:{port}"));
         let proxy = proxy_to(&sandbox);
         let outcome = login(&sandbox, [(variable, &with_password(proxy.address()))]);
-        let wanted = if port == 443 { API.to_owned() } else { format!("{API}:{port}") };
-        outcome.code(0).stderr_has(&format!("POST {wanted}"));
+        let expected = if port == 443 { API.to_owned() } else { format!("{API}:{port}") };
+        outcome.code(0).stderr_has(&format!("POST {expected}"));
 
-        let [heard] = &proxy.received()[..] else { panic!("{variable}: one connection") };
-        let (mut request, inside) = split_tunnel(heard);
+        let [received] = &proxy.received()[..] else { panic!("{variable}: one connection") };
+        let (mut request, inside) = split_tunnel(received);
         request.sort_unstable_by_key(|line| line.to_ascii_lowercase());
         let version = env!("CARGO_PKG_VERSION");
         let pair = BASE64_STANDARD.encode(format!("{USER}:{PASSWORD}"));
@@ -117,7 +117,7 @@ fn r26_each_variable_leads_through_a_tunnel_and_the_proxy_learns_the_host_alone(
         }
         let [request] = &sandbox.server().requests()[..] else { panic!("{variable}: one request") };
         assert_eq!((request.header("proxy-authorization"), request.header("authorization")), (None, None));
-        assert_eq!(request.header("host"), Some(wanted.as_str()));
+        assert_eq!(request.header("host"), Some(expected.as_str()));
     }
 }
 
@@ -129,10 +129,13 @@ fn r26_a_proxy_may_be_named_without_scheme_or_password_and_the_first_variable_co
     login(&sandbox, [("HTTPS_PROXY", &name), ("ALL_PROXY", &other.address().to_string())]).code(0);
     // An empty variable counts as unset.
     login(&sandbox, [("HTTPS_PROXY", ""), ("https_proxy", &name), ("NO_PROXY", "")]).code(0);
-    let heard = proxy.received();
-    assert_eq!(heard.len(), 2);
-    for heard in &heard {
-        assert!(!split_tunnel(heard).0.iter().any(|line| line.to_ascii_lowercase().starts_with("proxy-")), "{heard:?}");
+    let received = proxy.received();
+    assert_eq!(received.len(), 2);
+    for received in &received {
+        assert!(
+            !split_tunnel(received).0.iter().any(|line| line.to_ascii_lowercase().starts_with("proxy-")),
+            "{received:?}"
+        );
     }
     assert_eq!(other.received().len(), 0);
 }
@@ -362,9 +365,9 @@ fn r26_what_a_tunnel_leads_to_is_not_believed() {
     let sandbox = sandbox_behind_proxy();
     sandbox.neto(["profile", "edit", "acme", "--timeout", "1s"]).run().code(0);
     let page = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n";
-    let html = |heard: &[u8]| match head_end(heard) {
+    let html = |received: &[u8]| match head_end(received) {
         None => Reaction::Wait,
-        Some(end) if end == heard.len() => Reaction::Send(b"HTTP/1.1 200 OK\r\n\r\n".to_vec()),
+        Some(end) if end == received.len() => Reaction::Send(b"HTTP/1.1 200 OK\r\n\r\n".to_vec()),
         Some(_) => Reaction::SendAndClose(b"<html>Please sign in</html>".to_vec()),
     };
     let cases: Vec<(Peer, &str)> = vec![
@@ -383,10 +386,10 @@ fn r26_what_a_tunnel_leads_to_is_not_believed() {
         let outcome = login(&sandbox, [("HTTPS_PROXY", &with_password(proxy.address()))]);
         let whom = format!("{API} (by the proxy {})", proxy.address());
         outcome.code(5).stdout("").stderr_has(&whom).stderr_has(&words.replace("WHOM", &whom));
-        let heard = proxy.received();
-        assert!(!heard.is_empty(), "the proxy was asked");
-        for heard in &heard {
-            let (_, inside) = split_tunnel(heard);
+        let received = proxy.received();
+        assert!(!received.is_empty(), "the proxy was asked");
+        for received in &received {
+            let (_, inside) = split_tunnel(received);
             assert!(inside.is_empty() || inside[0] == 22, "a hello at most");
         }
     }
@@ -462,8 +465,8 @@ fn r26_netrc_is_never_read() {
     fs::copy(&netrc, &home_netrc).unwrap();
     sandbox.allow_secrets_in(&home_netrc);
     login(&sandbox, [("HTTPS_PROXY", &proxy.address().to_string()), ("NETRC", netrc.to_str().unwrap())]).code(0);
-    let heard = proxy.received();
-    let (request, _) = split_tunnel(&heard[0]);
+    let received = proxy.received();
+    let (request, _) = split_tunnel(&received[0]);
     assert!(!request.iter().any(|line| line.to_ascii_lowercase().contains("authorization")), "{request:?}");
     assert_eq!(sandbox.server().requests()[0].header("authorization"), None);
 }

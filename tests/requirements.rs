@@ -44,8 +44,8 @@ fn every_requirement_has_a_test_that_names_it() {
     let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reliability.md")).unwrap();
     let rows = page.lines().filter_map(|line| line.strip_prefix("| R-")?.split_once(" | "));
     let listed: Vec<(u32, &str)> = rows.map(|(number, rest)| (number.parse().expect("a number"), rest)).collect();
-    let wanted: Vec<u32> = NUMBERS.into_iter().flatten().collect();
-    assert_eq!(listed.iter().map(|(number, _)| *number).collect::<Vec<_>>(), wanted, "the rows of the page");
+    let expected: Vec<u32> = NUMBERS.into_iter().flatten().collect();
+    assert_eq!(listed.iter().map(|(number, _)| *number).collect::<Vec<_>>(), expected, "the rows of the page");
     let tested = tested();
     for (number, row) in listed {
         assert_ne!(tested.contains(&number), row.contains("no test"), "R-{number}: {row}");

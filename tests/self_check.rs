@@ -50,7 +50,7 @@ fn the_age_plugin_is_found_where_it_was_asked_for_and_speaks_as_plugins_do() {
     let sandbox = Sandbox::new();
     let find = || sandbox.program("sh", ["-c", "command -v age-plugin-toy"]).run();
     assert_ne!(find().exit_code(), 0);
-    let toy = sandbox.plugin();
+    let toy = sandbox.install_plugin();
     assert_eq!(find().code(0).stdout_trimmed(), toy.program().to_str().expect("text"));
     let (alice, pin) = (toy.key("alice"), toy.key("alice:pin"));
     assert!(alice.recipient.starts_with("age1toy1") && alice.identity.starts_with("AGE-PLUGIN-TOY-1"), "{alice:?}");

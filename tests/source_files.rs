@@ -32,7 +32,7 @@ impl SourceFile {
 
     /// Checks for a file that holds only tests.
     pub(crate) fn is_test(&self) -> bool {
-        self.path.ends_with("tests.rs") || self.path.ends_with("/properties.rs")
+        self.path.ends_with("/tests.rs") || self.path.contains("/tests/")
     }
 
     /// Returns the module path below `src/`: `["secret", "keys"]`.

@@ -181,10 +181,10 @@ fn rows_are_selected_filtered_and_sorted() {
         (&["--sort", "expiry", "--tag", "prod"], &["initech", "globex", "acme"]),
         (&["--sort", "name", "hooli", "acme"], &["acme", "hooli"]),
     ];
-    for (arguments, wanted) in cases {
+    for (arguments, expected) in cases {
         let rows = sandbox.neto(["status", "-o", "json"].iter().chain(*arguments)).run().code(0).json();
         let names: Vec<&str> = rows.as_array().unwrap().iter().map(|row| row["profile"].as_str().unwrap()).collect();
-        assert_eq!(names, *wanted, "{arguments:?}");
+        assert_eq!(names, *expected, "{arguments:?}");
     }
     sandbox.neto(["status", "nosuch"]).run().code(3).stdout("").stderr_has("nosuch");
     sandbox.neto(["status", "--tag", "nosuch"]).run().code(3).stdout("").stderr_has("prod");

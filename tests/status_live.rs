@@ -35,10 +35,10 @@ fn states(outcome: &Outcome) -> Vec<(String, String)> {
 }
 
 #[track_caller]
-fn assert_states(outcome: &Outcome, wanted: &[(&str, &str)]) {
+fn assert_states(outcome: &Outcome, expected: &[(&str, &str)]) {
     let found = states(outcome);
     let found: Vec<(&str, &str)> = found.iter().map(|(name, state)| (name.as_str(), state.as_str())).collect();
-    assert_eq!(found, wanted, "{outcome}");
+    assert_eq!(found, expected, "{outcome}");
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn valid_rejected_and_unreachable_are_told_apart_and_the_rest_stays_as_it_is() {
     sandbox.backdate_token("older", 30 * DAY);
     let before = sandbox.server().requests().len();
     let outcome = sandbox.live(&["-o", "json"]);
-    let wanted = [
+    let expected = [
         ("down", "unreachable"),
         ("gone", "rejected"),
         ("good", "valid"),
@@ -62,7 +62,7 @@ fn valid_rejected_and_unreachable_are_told_apart_and_the_rest_stays_as_it_is() {
         ("older", "expired"),
         ("short", "expiring"),
     ];
-    assert_states(outcome.code(0), &wanted);
+    assert_states(outcome.code(0), &expected);
     outcome.stderr_has("status: 1 valid, 1 expiring, 1 renewable, 1 expired, 1 none, 1 rejected, 1 unreachable\n");
     outcome
         .stderr_has("warning: nothing is known of 1 token:\n  1 x ")
@@ -132,8 +132,8 @@ fn each_server_has_five_seconds_whatever_the_timeout_and_holds_up_no_other() {
         sandbox.fault_at_keys_of(name, |fault| fault.hold_at(&gate));
     }
     let outcome = sandbox.live(&["-o", "json"]);
-    let wanted = [("acme", "unreachable"), ("globex", "unreachable"), ("hooli", "valid"), ("initech", "valid")];
-    assert_states(outcome.code(0), &wanted);
+    let expected = [("acme", "unreachable"), ("globex", "unreachable"), ("hooli", "valid"), ("initech", "valid")];
+    assert_states(outcome.code(0), &expected);
     outcome.stderr_has("within 5 s").stderr_has("within 1 s").stderr_has("status: 2 valid, 2 unreachable");
 }
 

@@ -52,7 +52,7 @@ impl StoreFixture {
 
     /// Runs commands that must refuse the store. Each must exit with this code, print exactly this error, create no
     /// file and contact no server. Returns the differences.
-    fn refusal_differences(&self, code: i32, said: &str) -> Vec<String> {
+    fn refusal_differences(&self, code: i32, expected: &str) -> Vec<String> {
         let before = (self.names(), self.sandbox.server().connections());
         let verbs: [&[&str]; 5] = [
             &["ls"],
@@ -66,8 +66,8 @@ impl StoreFixture {
             let outcome = run(self.neto(verb));
             let stdout_matches =
                 if verb[0] == "export" { outcome.stdout.ends_with("\nfalse\n") } else { outcome.stdout.is_empty() };
-            if outcome.exit_code() != code || one_line(&outcome.stderr) != said || !stdout_matches {
-                differing.push(format!("{outcome}\nwanted: exit {code}, {said}"));
+            if outcome.exit_code() != code || one_line(&outcome.stderr) != expected || !stdout_matches {
+                differing.push(format!("{outcome}\nwanted: exit {code}, {expected}"));
             }
         }
         if (self.names(), self.sandbox.server().connections()) != before {
@@ -83,16 +83,16 @@ fn run(call: Call<'_>) -> Outcome {
     let started = Instant::now();
     let outcome = call.run();
     assert!(started.elapsed() < HANG_TIMEOUT, "it took {:?}: {outcome}", started.elapsed());
-    for said in [&outcome.stdout, &outcome.stderr] {
-        assert!(!said.to_lowercase().contains(CANARY), "a value shows: {outcome}");
+    for text in [&outcome.stdout, &outcome.stderr] {
+        assert!(!text.to_lowercase().contains(CANARY), "a value shows: {outcome}");
     }
     outcome
 }
 
 /// Joins the lines of an error, its hint and its remark. The comment at the top of a store has them on one line.
-fn one_line(said: &str) -> String {
+fn one_line(stderr: &str) -> String {
     // Without a store, `profile add` first creates keys and a store, as `init` does.
-    let lines = said.lines().skip_while(|line| line.starts_with("Your identity was there already: "));
+    let lines = stderr.lines().skip_while(|line| line.starts_with("Your identity was there already: "));
     lines.map(str::trim).collect::<Vec<_>>().join(" ")
 }
 

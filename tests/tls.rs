@@ -49,8 +49,10 @@ fn records(mut bytes: &[u8]) -> Vec<(u8, &[u8])> {
 }
 
 /// Returns whether these bytes are exactly the client's complete hello.
-fn is_complete_hello(heard: &[u8]) -> bool {
-    heard.first_chunk::<5>().is_some_and(|head| heard.len() == 5 + usize::from(u16::from_be_bytes([head[3], head[4]])))
+fn is_complete_hello(received: &[u8]) -> bool {
+    received
+        .first_chunk::<5>()
+        .is_some_and(|head| received.len() == 5 + usize::from(u16::from_be_bytes([head[3], head[4]])))
 }
 
 /// Returns the versions that a client's hello offers.
@@ -172,7 +174,7 @@ fn r25_older_versions_of_tls_are_refused_before_anything_is_sent() {
         ("an alert", protocol_version),
     ] {
         let peer = Peer::new(
-            move |heard| if is_complete_hello(heard) { Reaction::Send(answer.clone()) } else { Reaction::Wait },
+            move |received| if is_complete_hello(received) { Reaction::Send(answer.clone()) } else { Reaction::Wait },
         );
         let sandbox = Sandbox::new();
         let mut credential = sandbox.server().add_tenant("acme", "soc");
@@ -184,8 +186,8 @@ fn r25_older_versions_of_tls_are_refused_before_anything_is_sent() {
             .stdout("")
             .stderr_has("it does not speak TLS 1.2 or newer\n")
             .stderr_has("neto profile show acme");
-        let [heard] = &peer.received()[..] else { panic!("{name}: one connection") };
-        let [(HANDSHAKE, hello), after @ ..] = &records(heard)[..] else { panic!("{name}: a hello first") };
+        let [received] = &peer.received()[..] else { panic!("{name}: one connection") };
+        let [(HANDSHAKE, hello), after @ ..] = &records(received)[..] else { panic!("{name}: a hello first") };
         assert_eq!(offered_versions(hello), [0x0304, 0x0303], "{name}: TLS 1.3 and 1.2 and nothing older");
         assert!(after.iter().all(|(kind, _)| *kind == ALERT), "{name}: {after:?}");
     }
@@ -202,8 +204,8 @@ fn a_request_within_tls_would_have_been_noticed() {
     credential.url = format!("https://{}", peer.address());
     add_credential(&sandbox, &credential, ["--ca-file", "ca.pem"]);
     login(&sandbox).code(0);
-    let [heard] = &peer.received()[..] else { panic!("one connection") };
-    let kinds: Vec<u8> = records(heard).iter().map(|(kind, _)| *kind).collect();
+    let [received] = &peer.received()[..] else { panic!("one connection") };
+    let kinds: Vec<u8> = records(received).iter().map(|(kind, _)| *kind).collect();
     assert!(kinds[0] == HANDSHAKE && kinds.contains(&DATA), "{kinds:?}");
 }
 
@@ -340,8 +342,8 @@ fn r25_a_refresh_goes_to_a_server_that_is_known_and_else_stays_unsent() {
 #[test]
 fn r25_a_server_without_tls_is_told_from_one_with_it() {
     // Plain http behind an https URL: the server receives only a hello.
-    let answer = |heard: &[u8]| {
-        if is_complete_hello(heard) {
+    let answer = |received: &[u8]| {
+        if is_complete_hello(received) {
             Reaction::SendAndClose(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec())
         } else {
             Reaction::Wait
@@ -354,9 +356,9 @@ fn r25_a_server_without_tls_is_told_from_one_with_it() {
     add_credential(&sandbox, &credential, []);
     let outcome = login(&sandbox);
     outcome.code(5).stdout("").stderr_has("it does not speak TLS\n").stderr_has("hint: neto profile show acme\n");
-    let heard = peer.received();
-    assert_eq!(heard.len(), 1);
-    assert!(records(&heard[0]).iter().all(|(kind, _)| [HANDSHAKE, ALERT].contains(kind)), "{heard:?}");
+    let received = peer.received();
+    assert_eq!(received.len(), 1);
+    assert!(records(&received[0]).iter().all(|(kind, _)| [HANDSHAKE, ALERT].contains(kind)), "{received:?}");
 
     // TLS behind an http URL, which is allowed only for a loopback address.
     let authority = Authority::new();
@@ -377,7 +379,7 @@ fn r25_a_server_that_never_shows_itself_is_left_in_time() {
     credential.url = format!("https://{}", peer.address());
     add_credential(&sandbox, &credential, ["--timeout", "1s"]);
     login(&sandbox).code(5).stdout("").stderr_has(&format!("no answer from {} within 1 s\n", peer.address()));
-    let heard = peer.received();
-    let kinds: Vec<u8> = heard.iter().flat_map(|heard| records(heard)).map(|(kind, _)| kind).collect();
+    let received = peer.received();
+    let kinds: Vec<u8> = received.iter().flat_map(|received| records(received)).map(|(kind, _)| kind).collect();
     assert_eq!(kinds, [HANDSHAKE], "a hello, once, and nothing else");
 }

@@ -280,8 +280,8 @@ fn a_failed_refresh_costs_one_login() {
 
 #[test]
 fn r7_a_token_file_of_no_use_is_replaced_with_a_warning() {
-    type Spoil = fn(&Sandbox, &std::path::Path);
-    let cases: &[(&str, Spoil)] = &[
+    type Damage = fn(&Sandbox, &std::path::Path);
+    let cases: &[(&str, Damage)] = &[
         ("empty", |_, path| fs::write(path, "").unwrap()),
         ("garbage", |_, path| fs::write(path, "\0\u{fffd}{}\n\n").unwrap()),
         ("truncated", |_, path| {

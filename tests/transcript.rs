@@ -57,9 +57,9 @@ impl TranscriptPage {
     pub(crate) fn compare(&mut self, at: usize, printed: &str, code: i32) {
         let Example { line, command, output, .. } = &self.examples[at];
         match implied_exit_code(&self.examples, at) {
-            Ok(wanted) if wanted != code => {
+            Ok(expected) if expected != code => {
                 self.exit_failures
-                    .push(format!("{}:{line}: `{command}` ends with {code}, not {wanted}\n{printed}", self.name));
+                    .push(format!("{}:{line}: `{command}` ends with {code}, not {expected}\n{printed}", self.name));
             }
             Err(()) if code == 0 => {
                 self.output_failures.push(format!("{}:{line}: `{command}` ends with 0, not with an error", self.name));

@@ -39,10 +39,10 @@ fn all_help_pages_are_the_reference() {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&golden, &pages).unwrap();
     }
-    let wanted = fs::read_to_string(&golden).unwrap_or_default();
-    let differs = wanted.lines().zip(pages.lines()).find(|(wanted, found)| wanted != found);
+    let expected = fs::read_to_string(&golden).unwrap_or_default();
+    let differs = expected.lines().zip(pages.lines()).find(|(expected, found)| expected != found);
     assert!(
-        wanted == pages,
+        expected == pages,
         "the help changed ({differs:?}); if it should have: UPDATE_GOLDEN=1 cargo test help_pages"
     );
     assert!(pages.matches("$ neto").count() > 15 && pages.contains("$ neto profile add --help"));

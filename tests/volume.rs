@@ -130,9 +130,9 @@ fn r57_verbose_tells_what_was_read_asked_and_written_and_no_secret() {
         assert!(outcome.stderr.contains("profiles.toml") || !line.starts_with("profile "), "{line}: {outcome}");
     }
     let stderr_of = |line: &str| &outcomes.iter().find(|(other, _)| *other == line).expect("a line").1.stderr;
-    let assert_in_order = |line: &str, wanted: &[&str]| {
+    let assert_in_order = |line: &str, expected: &[&str]| {
         let mut rest = stderr_of(line).as_str();
-        for text in wanted {
+        for text in expected {
             let found =
                 rest.find(text).unwrap_or_else(|| panic!("{line}: no {text:?}, or too early:\n{}", stderr_of(line)));
             rest = &rest[found + text.len()..];
@@ -182,16 +182,16 @@ fn verbose_says_that_the_store_is_not_read_where_its_stamp_is_good() {
     sandbox.add("acme");
     let started = Instant::now();
     // neto trusts the timestamp of a file only after three seconds without a change.
-    let said = loop {
-        let said = stderr_only(&sandbox, "-v", "token acme").run().stderr;
-        if !said.contains("store: read ") || started.elapsed() > Duration::from_secs(30) {
-            break said;
+    let stderr = loop {
+        let stderr = stderr_only(&sandbox, "-v", "token acme").run().stderr;
+        if !stderr.contains("store: read ") || started.elapsed() > Duration::from_secs(30) {
+            break stderr;
         }
         std::thread::sleep(Duration::from_millis(50));
     };
     let path = sandbox.home("profiles.toml");
-    let wanted = format!("store: not read, {} is as the token last saw it\n", path.display());
-    assert!(said.contains(&wanted), "{said}");
+    let expected = format!("store: not read, {} is as the token last saw it\n", path.display());
+    assert!(stderr.contains(&expected), "{stderr}");
 }
 
 /// Returns the stderr of `neto -v token acme` after this change.
@@ -210,7 +210,7 @@ fn verbose_stderr_after(change: impl FnOnce(&Sandbox), flags: &[&str]) -> String
 fn verbose_says_why_the_cached_token_is_not_the_one() {
     let aged = |seconds| move |sandbox: &Sandbox| sandbox.backdate_token("acme", seconds);
     let day = 86_400;
-    for (said, wanted) in [
+    for (stderr, expected) in [
         (
             verbose_stderr_after(|_| {}, &["--min-ttl", "48h"]),
             &["is good for less than 2d\n", "acme: refreshing", "/bearer/refresh: 200"][..],
@@ -237,8 +237,8 @@ fn verbose_says_why_the_cached_token_is_not_the_one() {
             &["acme.token is damaged", "acme: no cached token\n"],
         ),
     ] {
-        for text in wanted {
-            assert!(said.contains(text), "no {text:?} in:\n{said}");
+        for text in expected {
+            assert!(stderr.contains(text), "no {text:?} in:\n{stderr}");
         }
     }
 }

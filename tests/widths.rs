@@ -89,7 +89,7 @@ fn the_columns_that_matter_stay() {
         let line = screen.text.lines().find(|line| line.contains("PROFILE")).expect("a header").to_owned();
         line.split("  ").map(str::trim).filter(|title| !title.is_empty()).map(str::to_owned).collect::<Vec<_>>()
     };
-    for (list, columns, wanted) in [
+    for (list, columns, expected) in [
         (&["ls"][..], 80, &["PROFILE", "TENANT", "KEY", "SECRET", "SINCE", "TAGS", "DESCRIPTION"][..]),
         (&["ls"], 60, &["PROFILE", "TENANT", "KEY", "SECRET", "SINCE", "TAGS"]),
         (&["ls"], 40, &["PROFILE", "TENANT", "KEY", "SECRET"]),
@@ -99,6 +99,6 @@ fn the_columns_that_matter_stay() {
         (&["status"], 30, &["PROFILE", "STATE", "EXPIRES IN"]),
         (&["rotate", "acme", "--dry-run"], 24, &["PROFILE", "TENANT", "ACTION"]),
     ] {
-        assert_eq!(titles(list, columns), wanted, "{list:?} in {columns}");
+        assert_eq!(titles(list, columns), expected, "{list:?} in {columns}");
     }
 }

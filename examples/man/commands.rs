@@ -2,8 +2,8 @@
 //!
 //! The text below the options of a help page becomes sections of its own; lines to paste stay lines.
 
-use super::roff::Page;
 use super::environment;
+use super::roff::Page;
 use clap::Command;
 use clap_mangen::Man;
 use std::collections::BTreeMap;

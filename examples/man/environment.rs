@@ -49,7 +49,7 @@ const FILES: [(&str, &str); 5] = [
     ("~/.local/state/neto/", "The current profile, what was trusted, locks."),
 ];
 
-/// Kinds of failure. The compiler reports one that [`meaning`] lacks.
+/// Kinds of failure. The compiler reports a kind that [`meaning`] lacks.
 pub(crate) const CODES: [Code; 15] = [
     Code::Quiet,
     Code::System,

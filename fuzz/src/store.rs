@@ -4,7 +4,7 @@
 
 use super::script::{CANARY, Script};
 use super::{lines, model};
-use neto::internals::profile::{PlaintextKey, Document, Edit, EditError, ProfileEntry, Fault, Section, Store};
+use neto::internals::profile::{Document, Edit, EditError, Fault, PlaintextKey, ProfileEntry, Section, Store};
 use std::path::Path;
 
 pub fn check(input: &[u8]) {

@@ -34,7 +34,7 @@ pub(crate) struct ExportArgs {
     select: SelectArgs,
     #[command(flatten)]
     token_args: TokenRequestArgs,
-    /// The shell to print for; without it the one that asks
+    /// Shell to print for [default: the calling shell]
     #[arg(long, value_enum, value_name = "SHELL", conflicts_with = "format")]
     shell: Option<Shell>,
     /// Print a file instead of shell text
@@ -43,7 +43,7 @@ pub(crate) struct ExportArgs {
     /// Also the credential: NETO_APPKEY, NETO_SHARED_SECRET, NETOSECRET
     #[arg(long)]
     with_secret: bool,
-    /// Sign in anew even if the cached token is good
+    /// Log in even if the cached token is valid
     #[arg(long, conflicts_with = "offline")]
     force: bool,
     /// Never ask the server
@@ -195,10 +195,10 @@ pub(super) fn calling_shell(parent: fn() -> Option<String>) -> Shell {
     parent().map_or(Shell::Sh, |name| shell_from_program(&name))
 }
 
-/// Returns the shell text that a failed `export` prints: unsets and `false`. Reads the command line by hand, because clap
-/// may have refused it. Returns `None` for another verb and for `--format`.
+/// Returns the shell text that a failed `export` prints: unsets and `false`. Reads the command line by hand, because
+/// clap may have refused it. Returns `None` for another verb and for `--format`.
 #[must_use]
-pub(crate) fn failure(process: &Process, command_line: &CommandLine) -> Option<impl FnOnce() -> String + use<>> {
+pub(crate) fn failure_script(process: &Process, command_line: &CommandLine) -> Option<impl FnOnce() -> String + use<>> {
     if command_line.verb() != Some("export") || command_line.value("--format").is_some() {
         return None;
     }

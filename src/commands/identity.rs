@@ -34,7 +34,7 @@ enum IdentityVerb {
     /// The old one is asked for, or read from the file that NETO_PASSPHRASE_FILE names. A cached token never asks.
     #[command(after_help = "Examples:\n  neto identity passphrase\n  neto identity passphrase --remove")]
     Passphrase {
-        /// Keep the identity in clear from now on
+        /// Remove the passphrase; the identity is stored in plaintext
         #[arg(long)]
         remove: bool,
         /// Take the new passphrase from a file instead of asking

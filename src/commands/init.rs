@@ -30,7 +30,7 @@ pub(crate) struct InitArgs {
     /// Protect the identity with a passphrase, which each command that opens a secret then asks for
     #[arg(long)]
     passphrase: bool,
-    /// The same, with the passphrase from a file
+    /// Like --passphrase, with the passphrase from a file
     #[arg(long, value_name = "FILE")]
     new_passphrase_file: Option<PathBuf>,
     /// Keep the store in this file, in a git checkout for one; tokens and what is trusted stay here

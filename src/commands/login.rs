@@ -10,8 +10,8 @@ use std::ops::ControlFlow;
 
 /// Get a token and keep it in the cache
 ///
-/// A cached token that is still good is kept; --force signs in anew. Of several profiles --jobs are signed in at once; a
-/// server that says that this is too much is asked more slowly. Ctrl-C stops it at once and keeps what is done.
+/// A valid cached token is kept; --force gets a new one. Several profiles log in --jobs at a time, and more slowly if a
+/// server limits the rate. Ctrl-C stops at once and keeps the tokens obtained so far.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -23,7 +23,7 @@ pub(crate) struct LoginArgs {
     select: SelectArgs,
     #[command(flatten)]
     token_args: TokenRequestArgs,
-    /// Sign in anew even if the cached token is good
+    /// Log in even if the cached token is valid
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &LoginArgs, run: &Run<'_>) -> Result<(), Error> {
     let reporter = TerminalReporter(run.ui);
     let session = run.context.session(&reporter);
     let reading = run.context.reading();
-    let loaded = profiles.into_iter().map(|profile| LoadedProfile { profile, reading });
+    let loaded = profiles.into_iter().map(|profile| LoadedProfile::new(profile, reading));
     let token_request = args.token_args.token_request(args.force, false);
     session.obtain_each(loaded, token_request, args.jobs.jobs, |LoadedProfile { profile, .. }, result| {
         match result.map_err(Error::from).and_then(|token| require_cached(token, several)) {
@@ -73,7 +73,7 @@ pub(super) fn log_in(run: &Run<'_>, profile: &Profile) -> Result<(), Error> {
     let reporter = TerminalReporter(run.ui);
     let token_request = TokenRequest { force: true, ..TokenRequest::default() };
     let token = require_cached(
-        crate::workflow::obtain_token(run, &reporter, LoadedProfile { profile, reading: None }, token_request)?,
+        crate::workflow::obtain_token(run, &reporter, LoadedProfile::new(profile, None), token_request)?,
         false,
     )?;
     run.ui.note(&format!("{}: {}", profile.name, describe(run, &token)));

@@ -30,13 +30,13 @@ Examples:
 pub(crate) struct ProxyArgs {
     #[command(flatten)]
     select: SelectArgs,
-    /// Where to listen; of several profiles each takes the next port. Without it any that are free
+    /// Port to listen on; each further profile takes the next port [default: any free port]
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
     /// Also the credential in variables of its own: NETO_APPNAME, NETO_APPKEY, NETO_SHARED_SECRET
     #[arg(long)]
     with_secret: bool,
-    /// The shell to print for; without it the one that asks
+    /// Shell to print for [default: the calling shell]
     #[arg(long, value_enum, value_name = "SHELL", conflicts_with = "format")]
     shell: Option<Shell>,
     /// Print for a file instead

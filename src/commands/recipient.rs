@@ -14,8 +14,8 @@ use serde::Serialize;
 
 /// List, add and remove those who can open the secrets
 ///
-/// A recipient is a name and an age public key. Adding and removing one seals anew what that concerns, in one
-/// change of the store; tokens stay good.
+/// A recipient is a name and an age public key. Adding or removing a recipient re-encrypts the secrets concerned, in
+/// one change of the store; tokens stay valid.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  neto recipient list\n  neto recipient add bob age1...")]
 pub(crate) struct RecipientArgs {

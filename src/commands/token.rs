@@ -8,8 +8,8 @@ use serde::Serialize;
 
 /// Print a valid bearer token, refreshing or signing in when needed
 ///
-/// The cached token is used as long as it is good. Else the refresh token renews it, else the profile
-/// signs in anew. However many processes ask at once, the server is asked once.
+/// Uses the cached token while it is valid, else the refresh token, else a new login. Any number of processes at
+/// once cause one request.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -23,7 +23,7 @@ pub(crate) struct TokenArgs {
     name: Option<String>,
     #[command(flatten)]
     token_args: TokenRequestArgs,
-    /// Sign in anew even if the cached token is good
+    /// Log in even if the cached token is valid
     #[arg(long, conflicts_with = "offline")]
     force: bool,
     /// Never ask the server: print the cached token or fail

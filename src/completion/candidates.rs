@@ -69,11 +69,18 @@ impl Completion {
 
 fn push_line(text: &mut String, shell: CompletionShell, ShellCandidate { value, help }: &ShellCandidate) {
     let _ = match (shell, help) {
-        (CompletionShell::Bash, _) | (CompletionShell::Fish | CompletionShell::Elvish | CompletionShell::Powershell, None) => writeln!(text, "{value}"),
-        (CompletionShell::Fish | CompletionShell::Elvish | CompletionShell::Powershell, Some(help)) => writeln!(text, "{value}\t{help}"),
+        (CompletionShell::Bash, _)
+        | (CompletionShell::Fish | CompletionShell::Elvish | CompletionShell::Powershell, None) => {
+            writeln!(text, "{value}")
+        }
+        (CompletionShell::Fish | CompletionShell::Elvish | CompletionShell::Powershell, Some(help)) => {
+            writeln!(text, "{value}\t{help}")
+        }
         // zsh splits value and description at the first colon without a backslash.
         (CompletionShell::Zsh, None) => writeln!(text, "{}", value.replace(':', "\\:")),
-        (CompletionShell::Zsh, Some(help)) => writeln!(text, "{}:{}", value.replace(':', "\\:"), help.replace('\\', "\\\\")),
+        (CompletionShell::Zsh, Some(help)) => {
+            writeln!(text, "{}:{}", value.replace(':', "\\:"), help.replace('\\', "\\\\"))
+        }
     };
 }
 

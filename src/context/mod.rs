@@ -6,9 +6,9 @@ mod command_line;
 mod paths;
 mod process;
 
+pub use command_line::CommandLine;
 #[cfg(test)]
 pub use command_line::GLOBAL_FLAGS_WITH_VALUE;
-pub use command_line::CommandLine;
 pub use paths::Paths;
 pub use process::{Process, Terminal};
 
@@ -16,11 +16,11 @@ use crate::disk::DiskError;
 use crate::fusion::Proxies;
 use crate::output::Ui;
 use crate::profile::{
-    self, ApiUrl, ResolvedName, ResolveError, ResolveFiles, Current, CurrentError, ProfileEntry, Fault, ProfileOrigin, Pin, Profile,
-    ProfileName, SecretLocation, ProfileSources, Store, StoreFile, StoreFileError,
+    self, ApiUrl, Current, CurrentError, Fault, Pin, Profile, ProfileEntry, ProfileName, ProfileOrigin, ProfileSources,
+    ResolveError, ResolveFiles, ResolvedName, SecretLocation, Store, StoreFile, StoreFileError,
 };
 use crate::secret::{IdentityLocation, NetoSecret, NetoSecretError, Secret};
-use crate::session::{LoadedProfile, Session, SessionSetup, TokenCache, Vault, Reporter};
+use crate::session::{LoadedProfile, Reporter, Session, SessionSetup, TokenCache, Vault};
 use crate::token::{CachedToken, StoreReading};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;

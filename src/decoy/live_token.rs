@@ -133,7 +133,7 @@ impl<'a> LiveToken<'a> {
         }
         let (session, profile) = (self.session, Rc::clone(&state.profile));
         let outcome = async move {
-            let loaded = LoadedProfile { profile: &profile, reading: None };
+            let loaded = LoadedProfile::new(&profile, None);
             let access = match refused {
                 Some(refused) => session.replace_refused(loaded, TokenRequest::default(), &refused).await?,
                 None => session.obtain(loaded, TokenRequest::default()).await?,

@@ -87,7 +87,8 @@ impl Lock {
 impl LockGuard {
     /// Returns the stamp of the lock file, written when the lock was acquired. Its times come from the file system's
     /// clock.
-    pub(super) fn stamp_at_lock(&self) -> Option<Stamp> {
+    #[must_use]
+    pub fn stamp_at_lock(&self) -> Option<Stamp> {
         Stamp::of(&self.file.metadata().ok()?)
     }
 }

@@ -3,7 +3,6 @@
 //! Two changes within one tick of the file system's clock can leave the same times. So a stamp identifies the content
 //! that was read only if the file had not changed for a while before.
 
-use super::LockGuard;
 use serde::{Deserialize, Serialize};
 use std::fs::Metadata;
 use std::time::{Duration, Instant};
@@ -73,11 +72,11 @@ impl StampedRead {
     }
 
     /// Returns the stamp if it identifies the content: the file had not changed for `STABLE_AFTER` before it was read.
-    /// The present time comes from the lock file, so that both times are from the file system's clock.
+    /// The present time comes from `stamp_at_lock`, so that both times are from the file system's clock.
     #[must_use]
-    pub fn stable_stamp(&self, lock: &LockGuard) -> Option<Stamp> {
+    pub fn stable_stamp(&self, stamp_at_lock: impl FnOnce() -> Option<Stamp>) -> Option<Stamp> {
         let Some(read_at) = self.read_at else { return Some(self.stamp) };
-        let locked_at = lock.stamp_at_lock()?.changed;
+        let locked_at = stamp_at_lock()?.changed;
         let margin = i64::try_from((read_at.elapsed() + STABLE_AFTER).as_nanos()).ok()?;
         (self.stamp.changed.max(self.stamp.modified) <= locked_at.checked_sub(margin)?).then_some(self.stamp)
     }

@@ -37,9 +37,8 @@ impl From<StoreFileError> for Error {
 /// Returns the hint for a problem in the text of a store; `None` if the problem has no general remedy.
 pub(super) fn store_problem_hint(problem: &StoreProblem) -> Option<Hint> {
     Some(match problem {
-        StoreProblem::UnknownKey { similar: Some(similar) } | StoreProblem::UnknownRecipient { similar: Some(similar) } => {
-            Hint::did_you_mean(&[similar])
-        }
+        StoreProblem::UnknownKey { similar: Some(similar) }
+        | StoreProblem::UnknownRecipient { similar: Some(similar) } => Hint::did_you_mean(&[similar]),
         StoreProblem::Version => Hint::advice("a newer neto wrote this store; install that one"),
         StoreProblem::ConflictMarkers { .. } => {
             Hint::advice("finish the merge: keep one side, or both, and take the markers out")

@@ -5,10 +5,10 @@ use super::client::{
     retry_delay_after_status,
 };
 use super::server_text::error_message;
-use crate::secret::Redactor;
 use super::transport;
 use super::{ApiPath, FusionError};
 use crate::profile::ApiUrl;
+use crate::secret::Redactor;
 use crate::secret::Secret;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response, StatusCode, Version};

@@ -2,13 +2,13 @@
 //! error.
 
 use super::rate_limit::RateLimit;
-use super::server_text::{error_message, redacted_line};
-use crate::secret::Redactor;
 use super::request::AuthRequest;
+use super::server_text::{error_message, redacted_line};
 use super::transport::{self, Route, Tls, TransportKind};
 use super::{FusionError, Grant, LoginCredential, Proxies};
 use crate::clock::Clock;
 use crate::profile::ApiUrl;
+use crate::secret::Redactor;
 use crate::secret::Secret;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
@@ -442,5 +442,4 @@ fn parse_date(text: &str) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
-#[path = "client_tests.rs"]
 mod tests;

@@ -3,9 +3,9 @@
 //! Owns how a request is sent and when it is given up. The caller decides which requests and headers are forwarded.
 
 use super::client::{Attempt, CallOptions, Client, ConnectionPolicy, RequestLabel};
-use crate::secret::Redactor;
 use super::{ApiPath, FusionError, call, transport};
 use crate::profile::ApiUrl;
+use crate::secret::Redactor;
 use crate::secret::Secret;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use reqwest::Method;

@@ -14,9 +14,9 @@ mod path;
 mod probe;
 mod proxy;
 mod rate_limit;
-mod server_text;
 mod request;
 mod request_token;
+mod server_text;
 mod token_answer;
 mod transport;
 

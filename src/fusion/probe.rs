@@ -1,9 +1,9 @@
 //! Probe of a server without a credential: is it reachable, does it answer like the API, and is its clock right.
 
 use super::client::{Attempt, CallOptions, Client, ConnectionPolicy, RequestLabel, redirect_target};
-use crate::secret::Redactor;
 use super::{ApiPath, FusionError, transport};
 use crate::profile::ApiUrl;
+use crate::secret::Redactor;
 use reqwest::header::CONTENT_TYPE;
 use std::time::Duration;
 use tokio::time::Instant;

@@ -1,7 +1,7 @@
 //! Authentication requests: the three documented ways to get an access token.
 
-use crate::secret::Redactor;
 use super::{FusionError, request_token};
+use crate::secret::Redactor;
 use crate::secret::Secret;
 use jiff::Timestamp;
 use url::form_urlencoded::Serializer;

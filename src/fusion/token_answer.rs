@@ -155,5 +155,4 @@ fn is_infinite(number: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "token_answer_tests.rs"]
 mod tests;

@@ -5,9 +5,9 @@
 
 use super::proxy::HttpProxy;
 use super::server_text::redacted_line;
-use crate::secret::Redactor;
 use super::{FusionError, TlsFault};
 use crate::profile::ApiUrl;
+use crate::secret::Redactor;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;

@@ -1,15 +1,37 @@
 //! Payload of a sealed secret: strict JSON with the credential and its binding.
 
 use super::fields::{JsonFields, check_text};
-use super::{
-    Account, Binding, Credential, CredentialId, FieldFault, FieldProblem, Json, JsonError, OpenedSecret, SealError,
-};
+use super::{Account, Binding, Credential, CredentialId, FieldFault, FieldProblem, Json, JsonError};
 use jiff::Timestamp;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 /// Payload version that this program writes and reads.
 const VERSION: u8 = 1;
+
+/// Payload of an opened secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenedSecret {
+    /// Binding at the time of sealing.
+    pub binding: Binding,
+    /// Credential of the profile.
+    pub credential: Credential,
+    /// Identifier of this credential among the profile's credentials.
+    pub id: CredentialId,
+    /// Public keys that the secret was sealed to.
+    pub recipients: Vec<String>,
+    /// Time of sealing, in whole seconds.
+    pub sealed_at: Timestamp,
+}
+
+/// Reasons why a payload cannot be rendered.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum RenderError {
+    /// A password for a profile with an API key, or the other way round.
+    KindMismatch,
+    /// Serialization failed.
+    Json,
+}
 
 /// Reasons why a decrypted text is not a payload; never contains a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,7 +90,7 @@ pub(super) fn render(
     id: &CredentialId,
     recipients: &[String],
     now: Timestamp,
-) -> Result<Zeroizing<Vec<u8>>, SealError> {
+) -> Result<Zeroizing<Vec<u8>>, RenderError> {
     let account = match (&binding.account, credential) {
         (Account::ApiKey { shortname, appname }, Credential::ApiKey { appkey, sharedsecret }) => {
             PayloadAccount::ApiKey { shortname, appname, appkey: appkey.reveal(), sharedsecret: sharedsecret.reveal() }
@@ -76,7 +98,7 @@ pub(super) fn render(
         (Account::Person { username }, Credential::Person { password }) => {
             PayloadAccount::Person { username, password: password.reveal() }
         }
-        _ => return Err(SealError::KindMismatch),
+        _ => return Err(RenderError::KindMismatch),
     };
     let wire = PayloadJson {
         v: VERSION,
@@ -91,7 +113,7 @@ pub(super) fn render(
     // Reserved at once: a growing vector leaves copies of the secrets in memory.
     let mut payload =
         Zeroizing::new(Vec::with_capacity(FIELDS_CAPACITY + recipients.iter().map(|key| key.len() + 4).sum::<usize>()));
-    serde_json::to_writer(&mut *payload, &wire).map_err(|_| SealError::Age)?;
+    serde_json::to_writer(&mut *payload, &wire).map_err(|_| RenderError::Json)?;
     Ok(payload)
 }
 

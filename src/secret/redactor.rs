@@ -2,9 +2,9 @@
 //!
 //! Owns the spellings in which a secret is found. Sanitizing and truncating the text is the caller's work.
 
-use crate::profile::hex;
 use super::Secret;
 use super::value::is_token_character;
+use crate::profile::hex;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use std::fmt::Write as _;

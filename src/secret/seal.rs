@@ -1,11 +1,12 @@
 //! Seals a profile's credential to its recipients, opens a sealed credential, and checks that it belongs to the profile.
 
 use super::binding::compare_note;
+use super::payload::RenderError;
 use super::plugin::{PluginIdentities, PluginRecipients};
 use super::recipient::PublicKey;
 use super::{
-    Binding, Credential, CredentialId, Identities, Mismatch, OpenError, PayloadError, PluginError, Prompter,
-    PrompterError, RecipientError,
+    Binding, Credential, CredentialId, Identities, Mismatch, OpenError, OpenedSecret, PayloadError, PluginError,
+    Prompter, PrompterError, RecipientError,
 };
 use super::{age_file, payload, recipient, recipients_tag};
 use crate::environment::Environment;
@@ -58,19 +59,13 @@ pub enum SealError {
     Age,
 }
 
-/// Payload of an opened secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenedSecret {
-    /// Binding at the time of sealing.
-    pub binding: Binding,
-    /// Credential of the profile.
-    pub credential: Credential,
-    /// Identifier of this credential among the profile's credentials.
-    pub id: CredentialId,
-    /// Public keys that the secret was sealed to.
-    pub recipients: Vec<String>,
-    /// Time of sealing, in whole seconds.
-    pub sealed_at: Timestamp,
+impl From<RenderError> for SealError {
+    fn from(error: RenderError) -> Self {
+        match error {
+            RenderError::KindMismatch => Self::KindMismatch,
+            RenderError::Json => Self::Age,
+        }
+    }
 }
 
 impl SealedSecret {
@@ -198,7 +193,7 @@ impl OpenedSecret {
     /// # Errors
     /// [`SealError::KindMismatch`] if the credential and the account are of different kinds.
     pub fn render(&self) -> Result<Zeroizing<Vec<u8>>, SealError> {
-        payload::render(&self.binding, &self.credential, &self.id, &self.recipients, self.sealed_at)
+        Ok(payload::render(&self.binding, &self.credential, &self.id, &self.recipients, self.sealed_at)?)
     }
 
     /// Checks that this secret belongs to the profile as declared now, and to the `sealed` table beside it. A missing
@@ -222,3 +217,6 @@ fn recipient_error(key: &str, error: RecipientError) -> SealError {
     let shown = if error == RecipientError::SecretKey { "AGE-SECRET-KEY-..." } else { key };
     SealError::Recipient { key: shown.to_owned(), error }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,12 +21,7 @@ impl TokenCache {
     /// Creates a cache for the token files in `directory` and the device key in `keys`. Reads no file.
     #[must_use]
     pub fn new(directory: PathBuf, keys: KeyDirectory) -> Self {
-        Self {
-            files: TokenDirectory::new(directory),
-            keys,
-            device: OnceCell::new(),
-            is_read_only: Cell::new(false),
-        }
+        Self { files: TokenDirectory::new(directory), keys, device: OnceCell::new(), is_read_only: Cell::new(false) }
     }
 
     /// Keeps this run from creating a device key.

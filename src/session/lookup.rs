@@ -159,7 +159,7 @@ impl Session<'_> {
     /// Adds the profile's declaration to a valid cached token, so that the next run need not read the store. A failure
     /// is ignored: the cache may be unwritable, or another process may hold the lock.
     pub(super) fn cache_declaration(&self, loaded: LoadedProfile<'_>, token: &CachedToken) {
-        let news = |reading: &StoreReading| reading.has_new_declaration(loaded.profile, token);
+        let news = |reading: &StoreReading| reading.has_new_declaration(loaded.profile, token.declaration.as_deref());
         let Some(reading) = loaded.reading.filter(news) else { return };
         let Ok(Some(held)) = self.token_lock(&token.profile).try_lock() else { return };
         let declaration = reading.declaration(loaded.profile, &held);

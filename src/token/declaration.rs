@@ -1,7 +1,6 @@
 //! Profile as the store declared it, recorded inside the token file. While the store is unchanged, commands learn from
 //! the recorded declaration who the token is for. They need not read the store, however many profiles it has.
 
-use super::CachedToken;
 use crate::disk::{LockGuard, Stamp, StampedRead};
 use crate::profile::{Profile, SecretLocation};
 use serde::{Deserialize, Serialize};
@@ -31,10 +30,10 @@ pub struct ProfileDeclaration {
 }
 
 impl StoreReading {
-    /// Returns true if `profile`, as read from this store file, can be recorded and `token` does not record it yet.
+    /// Returns true if `profile`, as read from this store file, can be recorded and differs from `recorded`.
     #[must_use]
-    pub fn has_new_declaration(&self, profile: &Profile, token: &CachedToken) -> bool {
-        let known = token.declaration.as_ref().is_some_and(|declaration| self.file.matches(declaration.store));
+    pub fn has_new_declaration(&self, profile: &Profile, recorded: Option<&ProfileDeclaration>) -> bool {
+        let known = recorded.is_some_and(|declaration| self.file.matches(declaration.store));
         is_declared_by_store_alone(profile) && !known
     }
 
@@ -44,7 +43,7 @@ impl StoreReading {
     /// the profile depends on more than that content, or if its JSON is too long.
     #[must_use]
     pub fn declaration(&self, profile: &Profile, guard: &LockGuard) -> Option<Box<ProfileDeclaration>> {
-        let store = self.file.stable_stamp(guard).filter(|_| is_declared_by_store_alone(profile))?;
+        let store = self.file.stable_stamp(|| guard.stamp_at_lock()).filter(|_| is_declared_by_store_alone(profile))?;
         let declaration = Box::new(ProfileDeclaration { store, explicit: self.explicit, profile: profile.clone() });
         let length = serde_json::to_vec(&declaration).ok()?.len();
         (length <= MAX_DECLARATION_BYTES).then_some(declaration)
@@ -71,9 +70,6 @@ mod tests {
     use super::*;
     use crate::disk::{self, Lock, Privacy, ReadRules};
     use crate::profile::{ProfileName, Store, StoreFile};
-    use crate::secret::Secret;
-    use crate::token::{Fingerprint, Lifetime};
-    use jiff::Timestamp;
     use std::fs;
 
     const TEXT: &[u8] = b"version = 1\n[profiles.a]\nurl = \"https://x.example\"\nsecret = { env = \"X\" }\n";
@@ -135,26 +131,14 @@ mod tests {
             |device: u64| serde_json::json!({"device": device, "inode": 1, "size": 1, "modified": 1, "changed": 1});
         let [seen, other] = [1, 2].map(|device| serde_json::from_value::<Stamp>(stamp(device)).unwrap());
         let reading = StoreReading { file: StampedRead::of_known_content(seen), explicit: false };
-        let token = |store: Option<Stamp>| CachedToken {
-            profile: profile.name.clone(),
-            fingerprint: Fingerprint::of(&profile.url, &[], &[]),
-            lifetime: Lifetime {
-                obtained_at: Timestamp::UNIX_EPOCH,
-                expires_at: Timestamp::UNIX_EPOCH,
-                refresh_expires_at: None,
-            },
-            access: Secret::new("token".to_owned()),
-            refresh: None,
-            declaration: store
-                .map(|store| Box::new(ProfileDeclaration { store, explicit: false, profile: profile.clone() })),
-        };
+        let recorded = |store: Stamp| ProfileDeclaration { store, explicit: false, profile: profile.clone() };
         assert!(
-            reading.has_new_declaration(&profile, &token(None))
-                && reading.has_new_declaration(&profile, &token(Some(other)))
+            reading.has_new_declaration(&profile, None)
+                && reading.has_new_declaration(&profile, Some(&recorded(other)))
         );
-        assert!(!reading.has_new_declaration(&profile, &token(Some(seen))));
+        assert!(!reading.has_new_declaration(&profile, Some(&recorded(seen))));
         let file = Profile { secret: SecretLocation::File("/netosecret".into()), ..profile.clone() };
         let env = Profile { name: ProfileName::env(), ..profile.clone() };
-        assert!(!reading.has_new_declaration(&file, &token(None)) && !reading.has_new_declaration(&env, &token(None)));
+        assert!(!reading.has_new_declaration(&file, None) && !reading.has_new_declaration(&env, None));
     }
 }

@@ -24,7 +24,6 @@ const MAX_HEADER_BYTES: usize = 512;
 /// Suffix of every token file's name.
 const SUFFIX: &str = ".token";
 
-
 /// Directory of the token files.
 #[derive(Debug)]
 pub struct TokenDirectory {

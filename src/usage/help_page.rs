@@ -30,7 +30,7 @@ pub(super) fn group_verbs(mut tree: Command, width: usize) -> Command {
         "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{}{{all-args}}{{after-help}}",
         render_groups(&tree, width)
     );
-    // clap omits hidden verbs from its own list, and `<COMMAND>` from its usage line if all verbs are hidden.
+    // clap omits hidden verbs from its own list and its own usage line.
     tree.override_usage(StyledStr::from(usage)).help_template(template).mut_subcommands(|verb| verb.hide(true))
 }
 
@@ -85,7 +85,7 @@ mod tests {
         for verb in verbs.filter(|name| *name != "help") {
             assert_eq!(counts.get(verb), Some(&1), "groups of '{verb}'; they stand in src/cli.rs");
         }
-        assert!(counts.values().all(|count| *count == 1), "{places:?}");
+        assert!(counts.values().all(|count| *count == 1), "{counts:?}");
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! Parsing the command line. Error messages never repeat a secret that was typed by mistake.
 
-#[cfg(test)]
-mod example_tests;
 mod help_page;
 mod suggest;
 
@@ -160,7 +158,9 @@ fn usage_hint(error: &clap::Error, line: &CommandLine) -> Hint {
             suggest::similar_verbs(&word, &path, &near, &full_tree(help_page::MAX_WIDTH))
         }
         ErrorKind::UnknownArgument => {
-            if let Some(hint) = suggest::flag_hint(&typed(ContextKind::InvalidArg), &path, line, &full_tree(help_page::MAX_WIDTH)) {
+            if let Some(hint) =
+                suggest::flag_hint(&typed(ContextKind::InvalidArg), &path, line, &full_tree(help_page::MAX_WIDTH))
+            {
                 return hint;
             }
             near(ContextKind::SuggestedArg)
@@ -217,3 +217,6 @@ fn quote_unless_secret(word: &str) -> String {
         word.len() <= MAX_SHOWN_LENGTH && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.=<>[]*'".contains(&b));
     if is_harmless { format!("'{word}'") } else { "what was given (not shown, it may be a secret)".to_owned() }
 }
+
+#[cfg(test)]
+mod tests;

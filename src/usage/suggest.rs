@@ -64,16 +64,21 @@ const SECRET_FLAGS: [&str; 10] = [
     "--password",
 ];
 
-/// Returns the commands that an unknown `word` below the command at `path` (`neto`, or `neto profile`) may stand for. The
-/// first non-empty list wins: equivalents of the word in other programs, verbs with this name elsewhere, similar verbs of
-/// this command (or `near`, clap's suggestions), similar verbs anywhere.
+/// Returns the commands that an unknown `word` below the command at `path` (`neto`, or `neto profile`) may stand for.
+///
+/// The first of these lists that is not empty:
+/// 1. equivalents of a verb of another program,
+/// 2. verbs with this name below other commands,
+/// 3. similar verbs of this command, or else `near`, clap's suggestions,
+/// 4. similar verbs of any command.
 pub(super) fn similar_verbs(word: &str, path: &str, near: &[String], tree: &Command) -> Vec<String> {
     let all = verb_lines(tree);
     let exists = |line: &&&str| without_flags(line) == "neto" || all.iter().any(|full| *full == without_flags(line));
     let equivalents = FOREIGN_VERBS.iter().filter(|(words, _)| words.contains(&word)).flat_map(|(_, lines)| *lines);
     let equivalents = prefer_subcommands(path, equivalents.filter(exists).map(|line| (*line).to_owned()).collect());
     let same_name: Vec<String> = all.iter().filter(|line| last_word(line) == word).cloned().collect();
-    let below = find_command(tree, path).into_iter().flat_map(|own| own.get_subcommands().filter(|verb| !verb.is_hide_set()));
+    let below =
+        find_command(tree, path).into_iter().flat_map(|own| own.get_subcommands().filter(|verb| !verb.is_hide_set()));
     // clap does not recognize two transposed letters.
     let mistyped = crate::profile::near_matches(word, below.map(Command::get_name));
     let near = if mistyped.is_empty() { near.iter().map(String::as_str).collect() } else { mistyped };
@@ -101,15 +106,20 @@ pub(super) fn flag_hint(flag: &str, path: &str, line: &CommandLine, tree: &Comma
     {
         return Some(Hint::did_you_mean(&[equivalent]));
     }
-    let owners: Vec<String> =
-        verb_lines(tree).into_iter().filter(|line| find_command(tree, line).is_some_and(|verb| has_flag(verb, flag))).collect();
+    let owners: Vec<String> = verb_lines(tree)
+        .into_iter()
+        .filter(|line| find_command(tree, line).is_some_and(|verb| has_flag(verb, flag)))
+        .collect();
     let is_typed = |owner: &&String| owner.split(' ').skip(1).all(|name| line.words().iter().any(|word| word == name));
     match owners.iter().find(is_typed) {
         Some(line) if line != path => Some(Hint::command(format!("{line} {flag}")).remark("it goes behind the verb")),
         _ if owners.is_empty() => None,
         _ => {
             let more = if owners.len() > MAX_SUGGESTIONS { " and others" } else { "" };
-            Some(Hint::advice(format!("it belongs to {}{more}", owners[..owners.len().min(MAX_SUGGESTIONS)].join(", "))))
+            Some(Hint::advice(format!(
+                "it belongs to {}{more}",
+                owners[..owners.len().min(MAX_SUGGESTIONS)].join(", ")
+            )))
         }
     }
 }
@@ -174,82 +184,4 @@ fn is_named(arg: &Arg, flag: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{full_tree, help_page::MAX_WIDTH};
-    use super::*;
-    use crate::cli::VERB_GROUPS;
-    use crate::context::GLOBAL_FLAGS_WITH_VALUE;
-    use std::ffi::OsString;
-
-    fn command_line(words: &[&str]) -> CommandLine {
-        CommandLine::new(&["neto"].iter().chain(words).map(OsString::from).collect::<Vec<_>>())
-    }
-
-    #[test]
-    fn the_global_flags_with_a_value_are_those_of_the_tree() {
-        let tree = full_tree(MAX_WIDTH);
-        let of_tree: Vec<String> = tree
-            .get_arguments()
-            .filter(|arg| arg.get_action().takes_values())
-            .map(|arg| format!("--{}", arg.get_long().unwrap()))
-            .collect();
-        assert_eq!(of_tree, GLOBAL_FLAGS_WITH_VALUE);
-    }
-
-    #[test]
-    fn what_is_offered_is_there() {
-        let tree = full_tree(MAX_WIDTH);
-        let all = verb_lines(&tree);
-        let is_planned = |line: &str| VERB_GROUPS.iter().any(|group| group.verbs.contains(&last_word(line)));
-        for (words, commands) in FOREIGN_VERBS {
-            assert!(words.iter().all(|word| !word.is_empty()) && !commands.is_empty());
-            for line in commands {
-                let own = *line == "neto --version";
-                assert!(own || all.contains(&without_flags(line).to_owned()) || is_planned(without_flags(line)), "{line}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_verb_is_found_behind_flags_and_their_values() {
-        let tree = full_tree(MAX_WIDTH);
-        for (line, expected) in [
-            ("neto", "neto"),
-            ("neto -p token login --jobs x", "neto login"),
-            ("neto --store=f -q profile add acme", "neto profile add"),
-            ("neto profile --color always add", "neto profile add"),
-            ("neto exec -- token", "neto exec"),
-            ("neto nosuch token", "neto"),
-        ] {
-            let words = command_line(&line.split(' ').skip(1).collect::<Vec<_>>());
-            assert_eq!(typed_verb(&words, &tree), expected, "{line}");
-        }
-    }
-
-    #[test]
-    fn a_flag_is_looked_for_in_the_whole_tree() {
-        let tree = full_tree(MAX_WIDTH);
-        let hint_text = |name: &str, path: &str, words: &[&str]| {
-            flag_hint(name, path, &command_line(words), &tree).map(|hint| hint.to_string()).unwrap_or_default()
-        };
-        assert_eq!(hint_text("--json", "neto ls", &[]), "did you mean '-o json'?");
-        assert_eq!(
-            hint_text("--force", "neto", &["neto", "--force", "login"]),
-            "neto login --force\n(it goes behind the verb)"
-        );
-        assert_eq!(hint_text("--overlap", "neto login", &["neto", "login"]), "it belongs to neto rotate");
-        assert!(hint_text("--tag", "neto token", &["neto", "token"]).ends_with(" and others"));
-        // --appname is not in the list, because the store contains the appname in plaintext.
-        for (path, line) in [
-            ("neto profile add", "neto profile add\n(asks"),
-            ("neto profile set-secret", "neto profile set-secret NAME\n(asks"),
-            ("neto login", "neto profile add\n(asks"),
-        ] {
-            for flag in SECRET_FLAGS {
-                assert!(hint_text(flag, path, &[]).starts_with(line), "{path} {flag}");
-                assert!(!has_flag(find_command(&tree, path).unwrap(), flag), "{path} {flag}");
-            }
-        }
-        assert_eq!(hint_text("--bogus", "neto token", &[]), "");
-    }
-}
+mod tests;

@@ -28,7 +28,7 @@ const NO_PROXY_VARIABLES: [&str; 2] = ["NO_PROXY", "no_proxy"];
 /// Credential variables that a program receives only with `--with-secret`.
 const CREDENTIAL_VARIABLES: [&str; 3] = ["NETO_APPNAME", "NETO_APPKEY", "NETO_SHARED_SECRET"];
 
-/// What a program behind a decoy may do.
+/// Limits for a program behind a decoy.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Behind a decoy")]
 pub(crate) struct DecoyArgs {

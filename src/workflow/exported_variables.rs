@@ -73,7 +73,7 @@ impl ExportedVariables {
         if with_credential {
             session.finish_rotation(profile, request).await?;
         }
-        let token = session.obtain(LoadedProfile { profile, reading: run.context.reading() }, request).await?;
+        let token = session.obtain(LoadedProfile::new(profile, run.context.reading()), request).await?;
         if !with_credential {
             return Ok(Self::from_token(run, profile, &token, None));
         }

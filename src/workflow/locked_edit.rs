@@ -10,13 +10,13 @@ use crate::workflow::Run;
 use std::path::Path;
 
 /// Waits for a lock. Prints a note after a second that names the process holding the lock.
-pub(crate) fn acquire_lock(run: &Run<'_>, lock: &Lock, what: &str) -> Result<LockGuard, Error> {
+pub(crate) fn acquire_lock(run: &Run<'_>, lock: &Lock, lock_name: &str) -> Result<LockGuard, Error> {
     let print_note = |holder: Option<u32>| {
         let holder = holder.map_or_else(|| "another neto".to_owned(), |pid| format!("neto process {pid}"));
-        run.ui.note(&format!("waiting for {holder}, which holds {what}"));
+        run.ui.note(&format!("waiting for {holder}, which holds {lock_name}"));
     };
     let held = acquire(lock, run.context.globals.lock_timeout, &print_note)?;
-    run.ui.verbose(|| format!("has the lock of {what}"));
+    run.ui.verbose(|| format!("has the lock of {lock_name}"));
     Ok(held)
 }
 

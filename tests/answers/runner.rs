@@ -45,7 +45,7 @@ struct RunResult {
 /// Runs all cases, `at_once` at a time, and prints a summary line.
 pub(super) fn try_all(what: &str, cases: &[AnswerCase], at_once: usize, options: &[&str]) {
     let summary = run_in_sandboxes(cases, at_once, options, CaseRunner::try_chunk);
-    let ends = |wanted: fn(&ExpectedEnd) -> bool| cases.iter().filter(|case| wanted(&case.end)).count();
+    let ends = |expected: fn(&ExpectedEnd) -> bool| cases.iter().filter(|case| expected(&case.end)).count();
     let counts = [
         (ends(|end| *end == ExpectedEnd::Fails(5)), "exit 5"),
         (ends(|end| *end == ExpectedEnd::Fails(4)), "exit 4"),

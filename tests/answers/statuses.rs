@@ -45,13 +45,14 @@ const RETRY_AFTER_OF_503: [(&str, usize, bool); 6] = [
 /// All cases of this file.
 pub(super) fn cases() -> Vec<AnswerCase> {
     let with_grant = |status: u16| login().answer(status, VALID_ANSWER);
-    let said = |status: u16| format!("with status {status}");
+    let status_text = |status: u16| format!("with status {status}");
     let mut cases: Vec<AnswerCase> = NOT_RETRIED
         .iter()
-        .map(|status| case(format!("{status}"), with_grant(*status)).stderr_has(said(*status)))
+        .map(|status| case(format!("{status}"), with_grant(*status)).stderr_has(status_text(*status)))
         .collect();
     for status in [400, 401, 403] {
-        let rejected = |name: &str, fault| case(format!("{status} {name}"), fault).rejected().stderr_has(said(status));
+        let rejected =
+            |name: &str, fault| case(format!("{status} {name}"), fault).rejected().stderr_has(status_text(status));
         cases.push(rejected("with a good grant", with_grant(status)));
         cases.push(rejected("with nothing", login().answer(status, "")));
         cases.push(rejected("with Retry-After", with_grant(status).header("retry-after", "0")));
@@ -61,15 +62,15 @@ pub(super) fn cases() -> Vec<AnswerCase> {
         (600, raw("HTTP/1.1 600 X\r\ncontent-length: 0", "")),
         (999, raw("HTTP/1.1 999 X\r\ncontent-length: 0", "")),
     ] {
-        cases.push(case(format!("{status}"), fault).stderr_has(said(status)));
+        cases.push(case(format!("{status}"), fault).stderr_has(status_text(status)));
     }
     cases.push(
         case("101", raw("HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade", ""))
             .stderr_has("with status 101"),
     );
-    cases.push(case("429", login().answer(429, "")).stderr_has(said(429)));
+    cases.push(case("429", login().answer(429, "")).stderr_has(status_text(429)));
     for status in [502, 503, 504] {
-        cases.push(case(format!("{status}"), with_grant(status)).stderr_has(said(status)).login_requests(3));
+        cases.push(case(format!("{status}"), with_grant(status)).stderr_has(status_text(status)).login_requests(3));
     }
     cases.push(case("502 with a long Retry-After", login().answer(502, "").header("retry-after", "3600")));
     cases.push(case("504 with a long Retry-After", login().answer(504, "").header("retry-after", "3600")));
@@ -77,7 +78,7 @@ pub(super) fn cases() -> Vec<AnswerCase> {
         for (value, login_requests, delays_next_run) in values {
             let head = format!("HTTP/1.1 {status} X\r\nretry-after: {value}\r\ncontent-length: 0");
             let mut case = case(format!("{status}, Retry-After: {value:?}"), raw(&head, ""))
-                .stderr_has(said(status))
+                .stderr_has(status_text(status))
                 .login_requests(*login_requests);
             case.delays_next_run = *delays_next_run;
             cases.push(case);

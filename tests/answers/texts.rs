@@ -143,20 +143,20 @@ const CLOCKS: [(Date, &str); 20] = [
 ];
 
 /// Creates an error with this date, and the text expected about the clock (empty: none).
-fn dated(status: u16, date: &str, said: &str) -> AnswerCase {
+fn dated(status: u16, date: &str, expected: &str) -> AnswerCase {
     let head = format!("HTTP/1.1 {status} X\r\ndate: {date}\r\ncontent-length: 0");
     let one = case(format!("{status} with the date {date:?}"), raw(&head, ""));
     let one = if status == 500 { one } else { one.rejected() };
-    if said.is_empty() {
+    if expected.is_empty() {
         return one.stderr_lacks("clock");
     }
-    one.stderr_has("this machine's clock is ").stderr_has(said).stderr_has("set the clock")
+    one.stderr_has("this machine's clock is ").stderr_has(expected).stderr_has("set the clock")
 }
 
 #[test]
 fn r21_a_wrong_clock_is_told_with_a_401_alone() {
     let mut cases = Vec::new();
-    for (date, said) in CLOCKS {
+    for (date, expected) in CLOCKS {
         let date = match date {
             Date::Off(seconds) => {
                 let then = Timestamp::now() + SignedDuration::from_secs(seconds);
@@ -164,8 +164,8 @@ fn r21_a_wrong_clock_is_told_with_a_401_alone() {
             }
             Date::Is(text) => text.to_owned(),
         };
-        cases.push(dated(401, &date, said));
-        if matches!(said, "s behind the server's") {
+        cases.push(dated(401, &date, expected));
+        if matches!(expected, "s behind the server's") {
             cases.extend([400, 403, 500].map(|status| dated(status, &date, "")));
         }
     }

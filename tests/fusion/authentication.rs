@@ -100,13 +100,13 @@ fn person(state: &mut State, request: &RecordedRequest) -> Answer {
 }
 
 /// Returns the values of exactly these form fields. Each field must appear once.
-fn form(request: &RecordedRequest, wanted: &[&str]) -> Result<Vec<String>, String> {
+fn form(request: &RecordedRequest, names: &[&str]) -> Result<Vec<String>, String> {
     if request.media_type() != "application/x-www-form-urlencoded" {
         return Err("the content type is not application/x-www-form-urlencoded".to_owned());
     }
     let mut pairs: Vec<(String, String)> = url::form_urlencoded::parse(&request.body).into_owned().collect();
     let mut values = Vec::new();
-    for name in wanted {
+    for name in names {
         let place = pairs.iter().position(|(key, _)| key == name).ok_or_else(|| format!("the form lacks {name}"))?;
         values.push(pairs.remove(place).1);
     }

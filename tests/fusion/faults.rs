@@ -196,7 +196,7 @@ impl Fault {
             Some(prefix) => path.starts_with(prefix),
             None => path == self.path,
         };
-        if !path_matches || self.tenant.as_deref().is_some_and(|wanted| tenant != Some(wanted)) {
+        if !path_matches || self.tenant.as_deref().is_some_and(|affected| tenant != Some(affected)) {
             return false;
         }
         if self.skip > 0 {

@@ -72,7 +72,7 @@ fn with_bearer(state: &mut State, request: &RecordedRequest) -> Answer {
     let parts: Vec<&str> = request.path.trim_start_matches("/api/v1/").split('/').collect();
     match (request.method.as_str(), &parts[..]) {
         ("GET", ["customers"]) => customers(state, shortname),
-        ("GET", ["customer", wanted]) => customer(state, shortname, wanted),
+        ("GET", ["customer", requested]) => customer(state, shortname, requested),
         ("GET", ["api-keys"]) => Answer::wrapped(200, &keys(state, shortname)),
         ("POST", ["api-keys"]) => create_key(state, request, shortname),
         ("GET", ["api-keys", appname]) => match state.key(shortname, appname) {
@@ -102,15 +102,15 @@ fn customers(state: &State, shortname: &str) -> Answer {
 }
 
 /// Returns one account: the reseller's own, or one below it.
-fn customer(state: &State, shortname: &str, wanted: &str) -> Answer {
+fn customer(state: &State, shortname: &str, requested: &str) -> Answer {
     let accounts = state.tenants.by_shortname.get(shortname).map_or(&[][..], |tenant| &tenant.accounts[..]);
     let direct = || u64::try_from(accounts.iter().filter(|account| account.parent == shortname).count());
     let own = || {
         let children = direct().expect("a count");
         Account { shortname: shortname.to_owned(), parent: "netography".to_owned(), children, trial: false }
     };
-    let found = accounts.iter().find(|account| account.shortname == wanted).cloned();
-    match found.or_else(|| (wanted == shortname).then(own)) {
+    let found = accounts.iter().find(|account| account.shortname == requested).cloned();
+    match found.or_else(|| (requested == shortname).then(own)) {
         Some(account) => Answer::wrapped(200, &account_record(&account)),
         None => Answer::error(404, "no such account"),
     }

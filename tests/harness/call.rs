@@ -28,7 +28,7 @@ impl<'a> Call<'a> {
     pub(super) fn new<I: IntoIterator<Item: AsRef<OsStr>>>(sandbox: &'a Sandbox, program: &str, arguments: I) -> Self {
         let binaries = Path::new(env!("CARGO_BIN_EXE_neto")).parent().expect("the folder of the binary");
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let own = std::iter::once(binaries.to_owned()).chain(sandbox.programs());
+        let own = std::iter::once(binaries.to_owned()).chain(sandbox.plugin_directories());
         let path = own.chain(std::env::split_paths(&path));
         let root = sandbox.root();
         let environment = vec![
@@ -75,7 +75,7 @@ impl<'a> Call<'a> {
     }
 
     /// Prepends a directory to `PATH`.
-    pub(crate) fn path(self, folder: &Path) -> Self {
+    pub(crate) fn prepend_path(self, folder: &Path) -> Self {
         let known = self.environment.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.clone());
         let known = known.unwrap_or_default();
         let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&known));
@@ -106,7 +106,8 @@ impl<'a> Call<'a> {
         command.args(&self.arguments).env_clear().envs(self.environment.iter().cloned()).current_dir(&self.current_dir);
         command.stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("`{}` does not start: {error}", self.line()));
+        let mut child =
+            command.spawn().unwrap_or_else(|error| panic!("`{}` does not start: {error}", self.command_line()));
         if let Some(text) = self.stdin.clone() {
             let mut pipe = child.stdin.take().expect("a pipe");
             // A program that does not read its input does not fail the test.
@@ -118,7 +119,7 @@ impl<'a> Call<'a> {
     }
 
     /// Renders the command for a person.
-    pub(super) fn line(&self) -> String {
+    pub(super) fn command_line(&self) -> String {
         let program = Path::new(&self.program).file_name().unwrap_or(&self.program);
         let words = std::iter::once(program).chain(self.arguments.iter().map(OsString::as_os_str));
         words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
@@ -172,20 +173,24 @@ impl Running<'_> {
     pub(crate) fn wait_for_stderr(&self, text: &str) {
         let started = Instant::now();
         while !String::from_utf8_lossy(&self.stderr.bytes.lock().expect("no panic")).contains(text) {
-            assert!(started.elapsed() < RUN_TIMEOUT, "`{}` never says '{text}'", self.call.line());
+            assert!(started.elapsed() < RUN_TIMEOUT, "`{}` never says '{text}'", self.call.command_line());
             std::thread::sleep(Duration::from_millis(2));
         }
     }
 
-    /// Waits until `wanted` finds something in standard output, and returns the result.
-    pub(crate) fn wait_for_stdout<T>(&self, wanted: impl Fn(&str) -> Option<T>) -> T {
+    /// Waits until `find` finds something in standard output, and returns the result.
+    pub(crate) fn wait_for_stdout<T>(&self, find: impl Fn(&str) -> Option<T>) -> T {
         let started = Instant::now();
         loop {
-            let said = String::from_utf8_lossy(&self.stdout.bytes.lock().expect("no panic")).into_owned();
-            if let Some(found) = wanted(&said) {
+            let output = String::from_utf8_lossy(&self.stdout.bytes.lock().expect("no panic")).into_owned();
+            if let Some(found) = find(&output) {
                 return found;
             }
-            assert!(started.elapsed() < RUN_TIMEOUT, "`{}` never prints what is waited for:\n{said}", self.call.line());
+            assert!(
+                started.elapsed() < RUN_TIMEOUT,
+                "`{}` never prints what is waited for:\n{output}",
+                self.call.command_line()
+            );
             std::thread::sleep(Duration::from_millis(2));
         }
     }
@@ -204,12 +209,12 @@ impl Running<'_> {
             }
             if started.elapsed() > RUN_TIMEOUT {
                 let _ = self.child.0.kill();
-                panic!("`{}` does not end", self.call.line());
+                panic!("`{}` does not end", self.call.command_line());
             }
             std::thread::sleep(Duration::from_millis(2));
         };
         let (stdout, stderr) = (self.stdout.finish(), self.stderr.finish());
-        let outcome = Outcome::new(self.call.line(), status, &stdout, &stderr);
+        let outcome = Outcome::new(self.call.command_line(), status, &stdout, &stderr);
         outcome.assert_no_secret(&self.call.sandbox.canaries(), &self.call.allowed_secrets);
         outcome
     }
@@ -223,13 +228,13 @@ impl Stream {
 }
 
 fn collect(mut pipe: impl Read + Send + 'static) -> Stream {
-    let said = Arc::new(Mutex::new(Vec::new()));
-    let shared = Arc::clone(&said);
+    let output = Arc::new(Mutex::new(Vec::new()));
+    let shared = Arc::clone(&output);
     let listener = std::thread::spawn(move || {
         let mut bytes = [0; 4096];
         while let Ok(count @ 1..) = pipe.read(&mut bytes) {
             shared.lock().expect("no panic").extend_from_slice(&bytes[..count]);
         }
     });
-    Stream { bytes: said, listener }
+    Stream { bytes: output, listener }
 }

@@ -22,24 +22,24 @@ impl Canary {
     pub(crate) fn new(kind: &str, text: &str) -> Self {
         assert!(text.len() >= SHORTEST, "the {kind} is too short to be looked for");
         let parts: Vec<&str> = text.split('.').collect();
-        let telling = if parts.len() == 3 && text.starts_with("eyJ") { &parts[1..] } else { &[text][..] };
-        let needles = telling.iter().flat_map(|part| spellings(part.as_bytes())).collect();
+        let searched_parts = if parts.len() == 3 && text.starts_with("eyJ") { &parts[1..] } else { &[text][..] };
+        let needles = searched_parts.iter().flat_map(|part| encodings(part.as_bytes())).collect();
         Self { kind: kind.to_owned(), text: text.to_owned(), needles }
     }
 
     /// Returns the encoding in which the text contains the secret.
     pub(crate) fn in_text(&self, text: &str) -> Option<&'static str> {
-        self.needles.iter().find(|(_, needle)| text.contains(needle.as_str())).map(|(spelling, _)| *spelling)
+        self.needles.iter().find(|(_, needle)| text.contains(needle.as_str())).map(|(encoding, _)| *encoding)
     }
 
     /// Returns whether `what` is the kind or the text of this secret.
-    pub(crate) fn is(&self, what: &str) -> bool {
+    pub(crate) fn matches(&self, what: &str) -> bool {
         self.kind == what || self.text == what
     }
 }
 
 /// Encodings of a secret: raw, base64 at three offsets in both alphabets, hex in both cases, and percent-encoded.
-fn spellings(secret: &[u8]) -> Vec<(&'static str, String)> {
+fn encodings(secret: &[u8]) -> Vec<(&'static str, String)> {
     let mut needles = vec![("raw", String::from_utf8_lossy(secret).into_owned())];
     for offset in 0..3 {
         let mut shifted = vec![0; offset];

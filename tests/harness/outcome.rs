@@ -35,22 +35,22 @@ impl Outcome {
 
     /// Asserts the exit code (128 + n after signal n).
     #[track_caller]
-    pub(crate) fn code(&self, wanted: i32) -> &Self {
-        assert_eq!(exit_code(self.status), wanted, "the exit code of {self}");
+    pub(crate) fn code(&self, expected: i32) -> &Self {
+        assert_eq!(exit_code(self.status), expected, "the exit code of {self}");
         self
     }
 
     /// Asserts that standard output is exactly this text.
     #[track_caller]
-    pub(crate) fn stdout(&self, wanted: &str) -> &Self {
-        assert_eq!(self.stdout, wanted, "standard output of {self}");
+    pub(crate) fn stdout(&self, expected: &str) -> &Self {
+        assert_eq!(self.stdout, expected, "standard output of {self}");
         self
     }
 
     /// Asserts that standard output contains this text.
     #[track_caller]
-    pub(crate) fn stdout_has(&self, wanted: &str) -> &Self {
-        assert!(self.stdout.contains(wanted), "{wanted:?} is not on standard output of {self}");
+    pub(crate) fn stdout_has(&self, expected: &str) -> &Self {
+        assert!(self.stdout.contains(expected), "{expected:?} is not on standard output of {self}");
         self
     }
 
@@ -63,15 +63,15 @@ impl Outcome {
 
     /// Asserts that standard error is exactly this text.
     #[track_caller]
-    pub(crate) fn stderr(&self, wanted: &str) -> &Self {
-        assert_eq!(self.stderr, wanted, "standard error of {self}");
+    pub(crate) fn stderr(&self, expected: &str) -> &Self {
+        assert_eq!(self.stderr, expected, "standard error of {self}");
         self
     }
 
     /// Asserts that standard error contains this text.
     #[track_caller]
-    pub(crate) fn stderr_has(&self, wanted: &str) -> &Self {
-        assert!(self.stderr.contains(wanted), "{wanted:?} is not on standard error of {self}");
+    pub(crate) fn stderr_has(&self, expected: &str) -> &Self {
+        assert!(self.stderr.contains(expected), "{expected:?} is not on standard error of {self}");
         self
     }
 
@@ -95,10 +95,10 @@ impl Outcome {
 
     #[track_caller]
     pub(super) fn assert_no_secret(&self, canaries: &[Canary], allowed_secrets: &[String]) {
-        for canary in canaries.iter().filter(|canary| !allowed_secrets.iter().any(|what| canary.is(what))) {
+        for canary in canaries.iter().filter(|canary| !allowed_secrets.iter().any(|what| canary.matches(what))) {
             for (stream, text) in [("output", &self.stdout), ("error", &self.stderr)] {
-                if let Some(spelling) = canary.in_text(text) {
-                    panic!("the {} stands ({spelling}) on standard {stream} of {self}", canary.kind);
+                if let Some(encoding) = canary.in_text(text) {
+                    panic!("the {} stands ({encoding}) on standard {stream} of {self}", canary.kind);
                 }
             }
         }

@@ -174,8 +174,8 @@ async fn serve_connection(
     number: usize,
 ) {
     loop {
-        let Some(heard) = receive(&mut stream, record, number).await else { return };
-        match behavior(&heard) {
+        let Some(received) = receive(&mut stream, record, number).await else { return };
+        match behavior(&received) {
             Reaction::Wait => {}
             Reaction::Send(bytes) => {
                 if stream.write_all(&bytes).await.is_err() {
@@ -190,7 +190,7 @@ async fn serve_connection(
             Reaction::SendForever(bytes) => while stream.write_all(&bytes).await.is_ok() {},
             Reaction::Tunnel(to) => {
                 if stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.is_ok() {
-                    forward(stream, to, heard.len(), record, number).await;
+                    forward(stream, to, received.len(), record, number).await;
                 }
                 return;
             }
@@ -220,12 +220,12 @@ async fn forward(
     let (mut from_client, mut to_client) = tokio::io::split(stream);
     let (mut from_server, mut to_server) = server.split();
     let up = async {
-        let mut heard = record.lock()[number].received.clone();
-        let mut passed = skip;
-        while to_server.write_all(&heard[passed..]).await.is_ok() {
-            passed = heard.len();
+        let mut received = record.lock()[number].received.clone();
+        let mut forwarded = skip;
+        while to_server.write_all(&received[forwarded..]).await.is_ok() {
+            forwarded = received.len();
             let Some(more) = receive(&mut from_client, record, number).await else { break };
-            heard = more;
+            received = more;
         }
     };
     let down = tokio::io::copy(&mut from_server, &mut to_client);

@@ -23,7 +23,7 @@ pub(crate) struct Sandbox {
     folder: TempDir,
     root: PathBuf,
     server: Server,
-    programs: RefCell<Vec<PathBuf>>,
+    plugin_directories: RefCell<Vec<PathBuf>>,
     added_canaries: RefCell<Vec<Canary>>,
     files_with_secrets: RefCell<Vec<PathBuf>>,
     violations_allowed: RefCell<bool>,
@@ -46,7 +46,7 @@ impl Sandbox {
             folder,
             root,
             server,
-            programs: RefCell::default(),
+            plugin_directories: RefCell::default(),
             added_canaries: RefCell::default(),
             files_with_secrets: RefCell::default(),
             violations_allowed: RefCell::default(),
@@ -101,16 +101,16 @@ impl Sandbox {
     }
 
     /// Compiles the age plugin of the tests and puts it on the `PATH` of all later runs.
-    pub(crate) fn plugin(&self) -> Toy {
+    pub(crate) fn install_plugin(&self) -> Toy {
         let toy = Toy::new();
-        self.programs.borrow_mut().push(toy.folder().to_owned());
+        self.plugin_directories.borrow_mut().push(toy.folder().to_owned());
         toy
     }
 
     /// Creates a sandbox with the profile `acme`, whose identity is in a plugin that asks for a PIN.
     pub(crate) fn with_pin_plugin() -> Self {
         let sandbox = Self::new();
-        let toy = sandbox.plugin();
+        let toy = sandbox.install_plugin();
         let text = format!("# public key: {}\n{}\n", toy.key("alice").recipient, toy.key("alice:pin").identity);
         let file = sandbox.write_secret("toy.txt", text);
         sandbox.neto(["init", "--identity"]).arg(&file).run().code(0);
@@ -119,8 +119,8 @@ impl Sandbox {
     }
 
     /// Directories of plugins, to be put on `PATH`.
-    pub(super) fn programs(&self) -> Vec<PathBuf> {
-        self.programs.borrow().clone()
+    pub(super) fn plugin_directories(&self) -> Vec<PathBuf> {
+        self.plugin_directories.borrow().clone()
     }
 
     /// Creates keys and an empty store whose only recipient is `me`, and returns the public key.
@@ -214,9 +214,9 @@ impl Sandbox {
         for path in files(&self.root).into_iter().filter(|path| !files_with_secrets.contains(path)) {
             let text = String::from_utf8_lossy(&fs::read(&path).unwrap_or_default()).into_owned();
             let own = in_folder(&path, "keys");
-            for canary in canaries.iter().filter(|canary| !(own && canary.is("identity"))) {
-                if let Some(spelling) = canary.in_text(&text) {
-                    panic!("{} holds the {} ({spelling})", path.display(), canary.kind);
+            for canary in canaries.iter().filter(|canary| !(own && canary.matches("identity"))) {
+                if let Some(encoding) = canary.in_text(&text) {
+                    panic!("{} holds the {} ({encoding})", path.display(), canary.kind);
                 }
             }
         }

@@ -158,22 +158,22 @@ fn open_terminal(path: &str) -> File {
 impl Terminal<'_> {
     /// Waits for this text after the previously matched text.
     #[track_caller]
-    pub(crate) fn expect(&mut self, wanted: &str) -> &mut Self {
-        if self.appears_within(wanted, TIMEOUT) {
+    pub(crate) fn expect(&mut self, expected: &str) -> &mut Self {
+        if self.appears_within(expected, TIMEOUT) {
             return self;
         }
         let screen = visible(&self.output.bytes.lock().unwrap_or_else(PoisonError::into_inner));
         let _ = self.child.kill();
-        panic!("{wanted:?} does not come at the terminal of `{}`:\n{screen}", self.call.line());
+        panic!("{expected:?} does not come at the terminal of `{}`:\n{screen}", self.call.command_line());
     }
 
     /// Waits at most `timeout` for this text and returns whether it appeared.
-    pub(crate) fn appears_within(&mut self, wanted: &str, timeout: Duration) -> bool {
+    pub(crate) fn appears_within(&mut self, expected: &str, timeout: Duration) -> bool {
         let started = Instant::now();
         let mut bytes = self.output.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if let Some(place) = find(&bytes[self.matched_end..], wanted.as_bytes()) {
-                self.matched_end += place + wanted.len();
+            if let Some(place) = find(&bytes[self.matched_end..], expected.as_bytes()) {
+                self.matched_end += place + expected.len();
                 return true;
             }
             let left = timeout.checked_sub(started.elapsed()).filter(|_| !self.reader.is_finished());
@@ -199,8 +199,8 @@ impl Terminal<'_> {
     pub(crate) fn paste(&mut self, text: &str) -> &mut Self {
         let marked = {
             let bytes = self.output.bytes.lock().unwrap_or_else(PoisonError::into_inner);
-            let said = String::from_utf8_lossy(&bytes);
-            said.rfind("\u{1b}[?2004h") > said.rfind("\u{1b}[?2004l")
+            let text = String::from_utf8_lossy(&bytes);
+            text.rfind("\u{1b}[?2004h") > text.rfind("\u{1b}[?2004l")
         };
         let text = text.replace('\n', "\r");
         if marked { self.press(&format!("\u{1b}[200~{text}\u{1b}[201~")) } else { self.press(&text) }
@@ -247,7 +247,7 @@ impl Terminal<'_> {
             if started.elapsed() > TIMEOUT {
                 let _ = self.child.kill();
                 let bytes = self.output.bytes.lock().unwrap_or_else(PoisonError::into_inner);
-                panic!("`{}` does not end at its terminal:\n{}", self.call.line(), visible(&bytes));
+                panic!("`{}` does not end at its terminal:\n{}", self.call.command_line(), visible(&bytes));
             }
             std::thread::sleep(Duration::from_millis(2));
         };
@@ -256,7 +256,8 @@ impl Terminal<'_> {
         let _ = self.reader.join();
         let bytes = self.output.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         let raw = String::from_utf8_lossy(&bytes).into_owned();
-        let screen = Screen { line: self.call.line(), status, text: visible(&bytes), raw, modes_unchanged, unread };
+        let screen =
+            Screen { line: self.call.command_line(), status, text: visible(&bytes), raw, modes_unchanged, unread };
         screen.assert_no_secret(&self.call.sandbox.canaries(), &self.call.allowed_secrets);
         screen
     }
@@ -291,8 +292,8 @@ pub(crate) struct Screen {
 impl Screen {
     /// Asserts the exit code (128 + n after signal n), unchanged terminal modes and no unread input.
     #[track_caller]
-    pub(crate) fn code(&self, wanted: i32) -> &Self {
-        assert_eq!(exit_code(self.status), wanted, "`{}` at its terminal:\n{}", self.line, self.text);
+    pub(crate) fn code(&self, expected: i32) -> &Self {
+        assert_eq!(exit_code(self.status), expected, "`{}` at its terminal:\n{}", self.line, self.text);
         assert!(self.modes_unchanged, "`{}` left the terminal without echo, or otherwise set", self.line);
         assert_eq!(self.unread, 0, "`{}` left what was typed to the shell:\n{}", self.line, self.text);
         self
@@ -300,8 +301,8 @@ impl Screen {
 
     /// Asserts that the visible text contains this.
     #[track_caller]
-    pub(crate) fn has(&self, wanted: &str) -> &Self {
-        assert!(self.text.contains(wanted), "{wanted:?} is not on the screen of `{}`:\n{}", self.line, self.text);
+    pub(crate) fn has(&self, expected: &str) -> &Self {
+        assert!(self.text.contains(expected), "{expected:?} is not on the screen of `{}`:\n{}", self.line, self.text);
         self
     }
 
@@ -319,17 +320,17 @@ impl Screen {
 
     #[track_caller]
     fn assert_no_secret(&self, canaries: &[Canary], allowed_secrets: &[String]) {
-        for canary in canaries.iter().filter(|canary| !allowed_secrets.iter().any(|what| canary.is(what))) {
+        for canary in canaries.iter().filter(|canary| !allowed_secrets.iter().any(|what| canary.matches(what))) {
             let found = canary.in_text(&self.raw).or_else(|| canary.in_text(&self.text));
-            if let Some(spelling) = found {
-                panic!("the {} stands ({spelling}) on the screen of `{}`:\n{}", canary.kind, self.line, self.text);
+            if let Some(encoding) = found {
+                panic!("the {} stands ({encoding}) on the screen of `{}`:\n{}", canary.kind, self.line, self.text);
             }
         }
     }
 }
 
-fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes.windows(wanted.len()).position(|window| window == wanted)
+fn find(bytes: &[u8], text: &[u8]) -> Option<usize> {
+    bytes.windows(text.len()).position(|window| window == text)
 }
 
 /// Returns the text without escape sequences; a carriage return restarts the line.

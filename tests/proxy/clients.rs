@@ -90,9 +90,9 @@ fn curl_is_served() {
         curl -sS --fail-with-body --http1.0 -H "Authorization: Bearer $NETO_TOKEN" "$NETO_URL/widgets" | head -c 9
         curl -sS -o /dev/null -w '\n%{http_code}' "$NETO_URL/widgets""#;
     let outcome = with_proxy_variables(&proxy, sandbox.program("sh", ["-c", script])).run();
-    let said = outcome.code(0).stdout_trimmed().to_owned();
-    let words: Vec<&str> = said.split_whitespace().collect();
-    assert!(words[0].parse::<u64>().unwrap() > 3_000_000, "{said}");
-    assert_eq!(words[1..], [r#"{"data":{"#, "401"], "{said}");
+    let output = outcome.code(0).stdout_trimmed().to_owned();
+    let words: Vec<&str> = output.split_whitespace().collect();
+    assert!(words[0].parse::<u64>().unwrap() > 3_000_000, "{output}");
+    assert_eq!(words[1..], [r#"{"data":{"#, "401"], "{output}");
     proxy.interrupt();
 }

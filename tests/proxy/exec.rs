@@ -12,11 +12,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Waits until a program has written a line to this file, and returns the line.
-fn line_of(path: &Path) -> String {
-    until(|| fs::read_to_string(path).ok().filter(|text| text.ends_with('\n'))).trim().to_owned()
+fn wait_for_line(path: &Path) -> String {
+    poll_until_some(|| fs::read_to_string(path).ok().filter(|text| text.ends_with('\n'))).trim().to_owned()
 }
 
-fn until<T>(mut found: impl FnMut() -> Option<T>) -> T {
+fn poll_until_some<T>(mut found: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(found) = found() {
@@ -90,10 +90,10 @@ fn signals_reach_it_and_its_answer_counts() {
     add_acme(&sandbox);
     let script = "trap 'echo told > told; exit 5' TERM; echo $$ > started; while :; do sleep 0.02; done";
     let running = sandbox.neto(["exec", "--decoy", "acme", "--", "sh", "-c", script]).start();
-    line_of(&sandbox.work("started"));
+    wait_for_line(&sandbox.work("started"));
     running.signal(Signal::TERM);
     running.finish().code(5);
-    assert_eq!(line_of(&sandbox.work("told")), "told");
+    assert_eq!(wait_for_line(&sandbox.work("told")), "told");
 }
 
 #[test]
@@ -116,18 +116,18 @@ fn a_neto_that_is_killed_takes_it_along() {
     for several in [&["acme"][..], &["acme", "--output", "json"]] {
         let program = ["--", "sh", "-c", script];
         let running = sandbox.neto(["exec", "--decoy"].iter().chain(several).chain(&program)).start();
-        let id = line_of(&sandbox.work("started"));
+        let id = wait_for_line(&sandbox.work("started"));
         running.signal(Signal::KILL);
         running.finish().code(137);
-        assert_eq!(line_of(&sandbox.work("told")), "told");
-        until(|| test_kill_process(process(&id)).is_err().then_some(()));
+        assert_eq!(wait_for_line(&sandbox.work("told")), "told");
+        poll_until_some(|| test_kill_process(process(&id)).is_err().then_some(()));
         for file in ["started", "told"] {
             fs::remove_file(sandbox.work(file)).expect("a file");
         }
     }
     // Control: without a decoy, neto execs the program, so both have the same process ID.
     let running = sandbox.neto(["exec", "acme", "--", "sh", "-c", script]).start();
-    assert_eq!(line_of(&sandbox.work("started")), running.id().to_string());
+    assert_eq!(wait_for_line(&sandbox.work("started")), running.id().to_string());
     kill_process(process(&running.id().to_string()), Signal::TERM).expect("a process");
     running.finish().code(0);
 }

@@ -15,21 +15,21 @@ fn r20_a_clock_that_jumps_costs_one_login_a_jump_at_most() {
     let sandbox = Sandbox::new();
     sandbox.server().set_iat_tolerance(None);
     sandbox.add("acme");
-    let asked = || sandbox.server().request_count(TOKEN) + sandbox.server().request_count(REFRESH);
+    let login_requests = || sandbox.server().request_count(TOKEN) + sandbox.server().request_count(REFRESH);
     let token = |jump: &str| {
         let arguments = ["--exclude-monotonic", "-f", jump, env!("CARGO_BIN_EXE_neto"), "token", "acme"];
-        let before = asked();
+        let before = login_requests();
         let outcome = sandbox.program("faketime", arguments).allow_secret("access token").run();
-        (outcome.code(0).stdout_trimmed().to_owned(), asked() - before)
+        (outcome.code(0).stdout_trimmed().to_owned(), login_requests() - before)
     };
     let (_, first) = token("+0");
     assert_eq!(first, 1);
     let mut logins = Vec::new();
     for jump in JUMPS {
-        let (given, asked) = token(jump);
-        assert!(asked <= 1, "{asked} logins at {jump}");
+        let (given, login_requests) = token(jump);
+        assert!(login_requests <= 1, "{login_requests} logins at {jump}");
         assert_eq!(token(jump), (given, 0), "the second run at {jump}");
-        logins.push(asked);
+        logins.push(login_requests);
     }
     // The token is still valid an hour later.
     assert_eq!(logins, [1, 1, 1, 1, 1, 0, 0, 0, 1, 1]);

@@ -82,7 +82,7 @@ fn r5_what_is_renamed_into_place_is_synced_but_for_tokens() {
         return;
     }
     let (both, neither) = ((true, true), (false, false));
-    let wanted: [(Verb, &[(&str, Synced)]); 5] = [
+    let expected: [(Verb, &[(&str, Synced)]); 5] = [
         (Verb::Login, &[("acme.token", neither)]),
         // The burn, then the new token.
         (Verb::Refresh, &[("acme.token", both), ("acme.token", neither)]),
@@ -91,7 +91,7 @@ fn r5_what_is_renamed_into_place_is_synced_but_for_tokens() {
         (Verb::Use, &[("current.json", both)]),
     ];
     let mut count = 0;
-    for (verb, files) in wanted {
+    for (verb, files) in expected {
         // Power loss may only lose what another login restores.
         let renamed = renames_of(verb);
         let mut found: Vec<_> = renamed.iter().map(Renamed::synced).collect();

@@ -44,8 +44,8 @@ impl Case {
         let calls = strace::traced_calls(&fixture.sandbox);
         let impossible = |(call, wakes): (&TracedCall, bool)| wakes && call.line.contains(strace::INJECTED);
         if !calls.iter().zip(strace::event_loop_wakes(&calls)).any(impossible) {
-            let wanted = if self.kills() { code == KILLED } else { CODES.contains(&code) };
-            assert!(wanted, "{} ends with {code}: {outcome}", self.what);
+            let expected = if self.kills() { code == KILLED } else { CODES.contains(&code) };
+            assert!(expected, "{} ends with {code}: {outcome}", self.what);
             outcome.stderr_lacks("panicked").stderr_lacks("this is a bug");
         }
         fixture.check(code);

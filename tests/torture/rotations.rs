@@ -180,7 +180,7 @@ fn what_a_rotation_notes_is_synced_before_the_key_is_changed_and_the_store_is_wr
     let renamed = renames(&strace::traced_calls(&sandbox));
     let kept = &sandbox.kept_keys("t00")[0];
     let (both, neither) = ((true, true), (false, false));
-    let wanted: [(&str, Synced); 7] = [
+    let expected: [(&str, Synced); 7] = [
         // A login saves its token twice. The second save syncs the directory for both.
         ("t00.token", (false, true)),
         ("t00.token", both),
@@ -193,7 +193,7 @@ fn what_a_rotation_notes_is_synced_before_the_key_is_changed_and_the_store_is_wr
     ];
     let found: Vec<_> = renamed.iter().map(Renamed::synced).collect();
     // The import already trusted the profile, so the trust state is not written.
-    assert_eq!(found, wanted);
+    assert_eq!(found, expected);
 
     let (sandbox, names) = with_profiles(20);
     strace::traced(&sandbox, &[], env!("CARGO_BIN_EXE_neto"), &arguments).run().code(0);

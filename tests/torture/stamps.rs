@@ -111,7 +111,7 @@ impl<'a> Home<'a> {
 
     /// Returns the answers of this home and of a copy of it. The copied store is another file, so no token file's stamp
     /// matches it.
-    fn ask(&self, command: &[&str], clock: Option<&str>) -> [(i32, String); 2] {
+    fn run_in_home_and_copy(&self, command: &[&str], clock: Option<&str>) -> [(i32, String); 2] {
         let copied = self.sandbox.machine(&format!("copy-{}", self.number));
         let _ = fs::remove_dir_all(copied.home(""));
         copy(&self.machine.home(""), &copied.home(""));
@@ -192,11 +192,11 @@ fn what_a_token_remembers_ends_with_any_change_of_the_store() {
     sandbox.add_two_profiles();
     assert_eq!(changed(&sandbox.store(), 3).len(), sandbox.store().len());
     let mut rng = SeededRng::new();
-    let wanted = rounds(3_000, 40);
-    let (mut asked, mut other, mut number) = (0, 0, 0);
-    while number < wanted {
+    let store_count = rounds(3_000, 40);
+    let (mut runs, mut changed_answers, mut number) = (0, 0, 0);
+    while number < store_count {
         let homes: Vec<Home<'_>> =
-            (number..wanted.min(number + HOMES_PER_BATCH)).map(|number| Home::new(&sandbox, number)).collect();
+            (number..store_count.min(number + HOMES_PER_BATCH)).map(|number| Home::new(&sandbox, number)).collect();
         number += homes.len();
         sandbox.wait_until_still(&homes.last().expect("a home").store());
         for home in &homes {
@@ -208,18 +208,18 @@ fn what_a_token_remembers_ends_with_any_change_of_the_store() {
                 let way = rng.below(CHANGE_KINDS);
                 home.change(way, &mut rng);
                 let clock = CLOCKS[rng.below(CLOCKS.len())];
-                let [own, read] = home.ask(command, clock);
+                let [own, read] = home.run_in_home_and_copy(command, clock);
                 assert_eq!(own, read, "{command:?}, change {way} at step {step}, clock {clock:?}, seed {}", rng.seed);
-                asked += 1;
-                other += usize::from(read.1.trim() != before);
+                runs += 1;
+                changed_answers += usize::from(read.1.trim() != before);
                 command = COMMANDS[rng.below(COMMANDS.len())];
             }
             fs::remove_dir_all(home.machine.home("")).expect("removed");
         }
     }
-    assert!(other > 0 && other < asked, "every change mattered or none did");
+    assert!(changed_answers > 0 && changed_answers < runs, "every change mattered or none did");
     print_summary(&format!(
-        "{asked} questions after changes of {wanted} stores, {other} with another answer: none by memory"
+        "{runs} questions after changes of {store_count} stores, {changed_answers} with another answer: none by memory"
     ));
 }
 

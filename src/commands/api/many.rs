@@ -63,7 +63,7 @@ pub(super) fn run(args: &ApiArgs, run: &Run<'_>) -> Result<(), Error> {
     let selected = batch.skip_without_secret(selected);
     let call = args.call(run)?;
     let valid: Vec<&Profile> = selected.iter().filter_map(|selected| selected.profile.as_ref().ok().copied()).collect();
-    args.guard.confirm_call(run, &describe_call(&call), !call.is_read_only(), &valid)?;
+    args.confirm_args.confirm_call(run, &describe_call(&call), !call.is_read_only(), &valid)?;
     let reporter = TerminalReporter(run.ui);
     let session = run.context.session(&reporter);
     let worker = ApiWorker { args, run, session: &session, call: &call };
@@ -98,7 +98,7 @@ impl ApiWorker<'_> {
             Ok(profile) => profile,
             Err(error) => return api_result(&selected.name, None, None, Err(error.into())),
         };
-        let loaded = LoadedProfile { profile, reading: self.run.context.reading() };
+        let loaded = LoadedProfile::new(profile, self.run.context.reading());
         let token_request = self.args.token_args.token_request(false, false);
         let (status, data) = match self.session.call(loaded, token_request, self.call).await {
             Ok(mut reply) => (Some(reply.status().as_u16()), read_data(&mut reply, self.args.pointer.as_ref()).await),

@@ -25,8 +25,8 @@ const MAX_REFUSAL: usize = 64 << 10;
 
 /// Make an authenticated request
 ///
-/// The body of the answer goes to standard output as it comes. When the server does not take the token, it is
-/// renewed once; then a call that only reads is made again, and one that writes is not. Calls that only read are
+/// The body of the answer goes to standard output as it comes. If the server rejects the token, neto gets
+/// a new token once and repeats the call if it only reads. A call that writes is not repeated. Calls that only read are
 /// GET and HEAD, and POST below /search/, /stats/ and /intel/lookup/.
 ///
 /// Without PROFILE the chosen one is asked. Several get the same call, --jobs at once, and answer with a line of JSON
@@ -49,7 +49,7 @@ pub(crate) struct ApiArgs {
     /// GET, POST, PUT, PATCH, DELETE and the like, in any case
     #[arg(value_name = "METHOD")]
     verb: MethodArg,
-    /// Where, with the query if there is one; /api/v1 may be left out
+    /// Path and query of the call; /api/v1 is optional
     #[arg(value_name = "PATH")]
     path: ApiPath,
     #[command(flatten)]
@@ -67,7 +67,7 @@ pub(crate) struct ApiArgs {
     #[arg(long = "select", value_name = "POINTER")]
     pointer: Option<Pointer>,
     #[command(flatten)]
-    guard: ConfirmArgs,
+    confirm_args: ConfirmArgs,
     #[command(flatten)]
     token_args: TokenRequestArgs,
     #[command(flatten)]

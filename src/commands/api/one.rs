@@ -21,7 +21,7 @@ pub(super) fn run(args: &ApiArgs, run: &Run<'_>) -> Result<(), Error> {
     let resolved = run.context.resolve_profile(args.select.first_name())?;
     let profile = &resolved.profile;
     let call = args.call(run)?;
-    args.guard.confirm_call(run, &describe_call(&call), !call.is_read_only(), &[profile])?;
+    args.confirm_args.confirm_call(run, &describe_call(&call), !call.is_read_only(), &[profile])?;
     let reporter = TerminalReporter(run.ui);
     let session = run.context.session(&reporter);
     let printer = ReplyPrinter { args, run, profile: &profile.name };

@@ -29,8 +29,8 @@ const MAX_SHORTNAME_CHARS: usize = 40;
 /// Hold a reseller's accounts against the store
 ///
 /// Asks the reseller's server for its accounts and tells what does not fit: missing, an account without a profile here;
-/// orphaned, a profile of the same API whose account the reseller does not have; moved, an account whose parent is not
-/// the one that this machine last saw. A move is told once. What fits (matched) is in the JSON alone.
+/// orphaned, a profile of the same API whose account the reseller does not have; moved, an account with another
+/// parent than this machine saw last. A move is shown once. Accounts that match are only in the JSON output.
 ///
 /// One answer holds at most 1,000 accounts. Where some are not in it, each reseller below is asked with its own profile,
 /// if there is one; as long as any account is unknown, neto says so and calls no profile orphaned.

@@ -34,7 +34,8 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// Fetches the reseller's accounts. While accounts are missing, asks the resellers below it with their own profiles.
+    /// Fetches the reseller's accounts. While accounts are missing, asks the resellers below it with their own
+    /// profiles.
     ///
     /// # Errors
     /// The request for the first reseller fails, or the user interrupts. Other failures are kept as gaps.
@@ -109,7 +110,7 @@ impl Tree {
         let incomplete = self.incomplete().into_iter().filter(|(reseller, _, _)| !self.asked.contains_key(*reseller));
         let with_profile = incomplete.filter_map(|(reseller, _, _)| {
             let asks_for = |profile: &&&Profile| profile.shortname.as_deref() == Some(reseller) && can_ask(profile);
-            Some((reseller.to_owned(), LoadedProfile { profile: profiles.iter().find(asks_for)?, reading }))
+            Some((reseller.to_owned(), LoadedProfile::new(profiles.iter().find(asks_for)?, reading)))
         });
         with_profile.collect()
     }

@@ -47,7 +47,7 @@ pub(super) fn check(
     let progress = run.ui.progress("Asking", reached.len());
     let check_one = async |index: usize| (index, check_profile(session, reached[index].profile, &call).await);
     session.run_each(0..reached.len(), args.jobs.jobs, check_one, |(index, result)| {
-        findings[index] = report(run, session, &reached[index], args, result);
+        findings[index] = login_findings(run, session, &reached[index], args, result);
         progress.step_done();
         ControlFlow::Continue(())
     })?;
@@ -71,12 +71,11 @@ async fn check_profile(session: &Session<'_>, profile: &Profile, call: &Call) ->
         return Err(NotAccepted::Skipped("its secret comes from a command, which may ask".to_owned()));
     }
     let token_request = TokenRequest { force: true, ..TokenRequest::default() };
-    let token =
-        session.obtain(LoadedProfile { profile, reading: None }, token_request).await.map_err(NotAccepted::Failed)?;
+    let token = session.obtain(LoadedProfile::new(profile, None), token_request).await.map_err(NotAccepted::Failed)?;
     Ok(LoginOutcome::Login { token_refused, has_lifetime: token.lifetime.is_some() })
 }
 
-fn report(
+fn login_findings(
     run: &Run<'_>,
     session: &Session<'_>,
     reached: &ReachedProfile<'_>,

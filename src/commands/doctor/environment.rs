@@ -53,8 +53,8 @@ fn check_resolved(run: &Run<'_>, findings: &mut Vec<Finding>) {
     });
 }
 
-/// Warns of a variable that overrides another source with a different profile. A pin is meant to override, and so is the
-/// profile that this shell selected or exported.
+/// Warns of a variable that overrides another source with a different profile. A pin is meant to override, and so is
+/// the profile that this shell selected or exported.
 fn check_hidden(run: &Run<'_>, findings: &mut Vec<Finding>) {
     let Ok(store) = run.context.store() else { return };
     let values = explain_resolution(&run.context.sources(None), store);

@@ -126,16 +126,17 @@ fn check_directory(directory: &OwnDirectory, findings: &mut Vec<Finding>) -> boo
     false
 }
 
-/// Checks that no other user can write a parent directory, and so replace neto's directory. The directories of the store
-/// are checked when the store is read.
+/// Checks that no other user can write a parent directory, and so replace neto's directory. The directories of the
+/// store are checked when the store is read.
 fn check_parents(run: &Run<'_>, findings: &mut Vec<Finding>) {
     let paths = &run.context.paths;
     let store_directories = run.context.store_file().directories();
     let mut directories: Vec<&Path> =
         [paths.keys.path(), &*paths.tokens].into_iter().filter_map(Path::parent).collect();
     directories.dedup();
-    for directory in
-        directories.into_iter().filter(|directory| !store_directories.iter().any(|store_directory| store_directory == directory))
+    for directory in directories
+        .into_iter()
+        .filter(|directory| !store_directories.iter().any(|store_directory| store_directory == directory))
     {
         if let Err(error @ DiskError::TooOpen { writable: true, .. }) = disk::check_private_dir(directory) {
             findings.push(file_finding(DIRECTORIES, true, error));

@@ -122,7 +122,7 @@ fn check_is_api(profile: &Profile, probe: &ProbeResult) -> Result<(), Error> {
     })
 }
 
-/// Returns a reason to suspect the url, and its hint, if the url has a path before the path of the API.
+/// Returns a reason to suspect the url, if it has a path before the path of the API. The reason includes a hint.
 pub(super) fn url_path_reason(profile: &Profile) -> Option<(String, Hint)> {
     let path = Some(profile.url.path()).filter(|path| !path.is_empty())?;
     let origin = quote_for_display(profile.url.origin());

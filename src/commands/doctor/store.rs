@@ -112,9 +112,9 @@ fn check_profiles<'s>(
 fn check_source(run: &Run<'_>, profile: &Profile) -> Option<Finding> {
     let environment = &run.context.process.environment;
     let problem = match &profile.secret {
-        SecretLocation::Command(command_words) => {
-            find_program(command_words.first()?, environment.get("PATH")).err().map(|error| format!("the command: {error}"))
-        }
+        SecretLocation::Command(command_words) => find_program(command_words.first()?, environment.get("PATH"))
+            .err()
+            .map(|error| format!("the command: {error}")),
         SecretLocation::File(path) => {
             let rules = ReadRules { cap: u64::MAX, privacy: Privacy::NotWritable };
             match disk::check_file(path, rules) {

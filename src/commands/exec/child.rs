@@ -49,8 +49,8 @@ pub(super) async fn run(
     }
 }
 
-/// Forwards a stream to its end. If `write` fails, the run is stopped and the stream is closed. The program then gets the
-/// same error as if it wrote to that reader itself.
+/// Forwards a stream to its end. If `write` fails, the run is stopped and the stream is closed. The program then gets
+/// the same error as if it wrote to that reader itself.
 async fn forward_output(
     stream: Option<impl AsyncRead + Unpin>,
     mut write: impl FnMut(&[u8]) -> io::Result<()>,

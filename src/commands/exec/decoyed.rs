@@ -37,7 +37,7 @@ pub(super) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
     })??;
     decoy::warn_audit_failed(audit.as_deref(), run);
     // A signal that arrived while the program ran was forwarded, and the exit code shows its effect.
-    let reason = stop.reason();
+    let reason = stop.into_reason();
     match status {
         Some(status) => Err(Error::silent(Code::Exec(exit_code(status)))),
         None => Err(reason.unwrap_or_else(|| Error::bug("a run was stopped for no reason"))),

@@ -62,7 +62,8 @@ struct CapturedOutput {
 struct ExecRow<'a> {
     profile: &'a ProfileName,
     shortname: Option<&'a str>,
-    /// Exit code as in a shell: 128 + n for signal n, 126 or 127 if the program cannot be run. Null if neto failed before.
+    /// Exit code as in a shell: 128 + n for signal n, 126 or 127 if the program cannot be run. Null if neto failed
+    /// before.
     exit_code: Option<u8>,
     signal: Option<i32>,
     stdout: Cow<'a, str>,
@@ -73,8 +74,8 @@ struct ExecRow<'a> {
     error: Option<&'a str>,
 }
 
-/// Returns the selection for the hint about a missing program: the leading profile names. The arguments after them may be
-/// the program without its `--`.
+/// Returns the selection for the hint about a missing program: the leading profile names. The arguments after them may
+/// be the program without its `--`.
 fn example_selection(args: &ExecArgs, run: &Run<'_>) -> String {
     let store = run.context.store().ok();
     let is_profile =
@@ -114,7 +115,7 @@ pub(super) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
         if args.output == ExecFormat::Json {
             worker.print_rows(rows.push(index, exec_row(profile, outcome.as_ref())));
         }
-        match worker.result(outcome) {
+        match worker.profile_result(outcome) {
             Some(Err(error)) => {
                 let code = error.code();
                 if batch.failed(&profile.name, error).is_break() {
@@ -129,7 +130,7 @@ pub(super) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
     })?;
     worker.print_rows(rows.into_remaining());
     decoy::warn_audit_failed(worker.audit.as_deref(), run);
-    if let Some(reason) = stop.reason() {
+    if let Some(reason) = stop.into_reason() {
         batch.stop(reason);
     }
     record_first_seen(run, &reporter);
@@ -196,7 +197,7 @@ impl ExecWorker<'_> {
 
     /// Returns whether a profile failed. Returns `None` if its program was not started, or was ended by a signal after
     /// the run was stopped.
-    fn result(&self, outcome: ExecOutcome) -> Option<Result<(), Error>> {
+    fn profile_result(&self, outcome: ExecOutcome) -> Option<Result<(), Error>> {
         match outcome? {
             Ok(ran) if exit_signal(ran.status).is_some() && self.stop.is_requested() => None,
             outcome => Some(outcome.and_then(|ran| check_status(ran.status))),

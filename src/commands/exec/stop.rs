@@ -46,7 +46,7 @@ impl Stop {
     }
 
     /// Returns the error with which neto exits. A signal takes precedence over other reasons.
-    pub(super) fn reason(self) -> Option<Error> {
+    pub(super) fn into_reason(self) -> Option<Error> {
         self.collect_signals();
         match self.signals.borrow().first() {
             Some(TerminationSignal::Interrupt) => Some(Error::silent(Code::Interrupted)),

@@ -43,7 +43,7 @@ pub(crate) struct HookArgs {
     /// The shell to print for
     #[arg(value_name = "SHELL", value_parser = hook_shells())]
     shell: Shell,
-    /// What the hook asks before each prompt: the text to evaluate, if there is any
+    /// Print the text that the hook evaluates before each prompt
     #[arg(long, hide = true)]
     prompt: bool,
 }

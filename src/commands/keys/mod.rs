@@ -154,14 +154,15 @@ fn list_keys(
 }
 
 impl<'a> Tenant<'a> {
-    /// Lists the keys with the first profile that may list them. Returns the last profile that was tried, with the answer.
+    /// Lists the keys with the first profile that may list them. Returns the last profile that was tried, with the
+    /// answer.
     async fn list_keys(
         &self,
         session: &Session<'_>,
         run: &Run<'_>,
     ) -> (&'a Profile, Result<ListAnswer<ApiKey>, SessionError>) {
         let read = async |profile| {
-            let loaded = LoadedProfile { profile, reading: run.context.reading() };
+            let loaded = LoadedProfile::new(profile, run.context.reading());
             (profile, session.read(loaded, ApiKey::list_path(), ApiKey::parse_list).await)
         };
         let mut asked = read(self.first).await;

@@ -12,7 +12,7 @@ use clap::Args;
 /// Add a profile, its credential sealed
 ///
 /// Takes the NETOSECRET from a hidden prompt or from a pipe; other ways are below. It is sealed to the
-/// recipients of the store and never lies on disk in clear. Where there is no store yet, `neto init` runs first.
+/// recipients of the store and is never on disk in plaintext. If there is no store yet, `neto init` runs first.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 /// Maximum size of a credential, in bytes.
 const MAX_CREDENTIAL_BYTES: u64 = 64 * 1024;
 
-/// Where the credential comes from. Without any of these: a NETOSECRET, piped in or asked for.
+/// Flags that say where the credential comes from. Without them, a NETOSECRET is piped in or prompted for.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct CredentialArgs {
     /// Read the NETOSECRET from a file

@@ -12,7 +12,7 @@ use crate::workflow::{Run, SelectArgs, locked_edit, sealing};
 use clap::Args;
 use std::process::Command;
 
-/// Change profiles, sealing anew what that unbinds
+/// Change profiles, re-encrypting secrets that are bound to what changes
 ///
 /// With flags it changes the selected profiles, or with --defaults what every profile starts from.
 /// Without flags it opens the one profile in $EDITOR.

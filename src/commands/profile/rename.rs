@@ -8,7 +8,7 @@ use clap::Args;
 
 /// Give a profile another name; its token and being current go along
 ///
-/// The secret is bound to the name, so it is sealed anew.
+/// The secret is bound to the name, so it is encrypted again.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  neto profile rename acme acme-prod\n  neto profile rename globex globex-eu")]
 pub(crate) struct RenameArgs {

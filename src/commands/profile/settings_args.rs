@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Example for the hint of an invalid `--env`.
 const ENV_EXAMPLE: &str = "neto profile edit acme --env 'API_URL={url}'";
 
-/// What a profile has beside its credential.
+/// Settings of a profile apart from its credential.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct SettingsArgs {
     /// A label for selection (repeatable)

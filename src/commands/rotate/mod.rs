@@ -56,7 +56,7 @@ pub(crate) struct RotateArgs {
     jobs: JobsArgs,
 }
 
-/// What is done in place of a plain rotation, or belongs to one that was.
+/// Modes other than a plain rotation.
 #[derive(Debug, Clone, Copy, Args)]
 struct ModeArgs {
     /// Make a second key beside the first, which goes on working

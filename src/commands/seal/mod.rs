@@ -10,7 +10,7 @@ use crate::workflow::{Batch, Run, SelectArgs, locked_edit, sealing};
 use clap::Args;
 use plaintext::PlaintextSecret;
 
-/// Seal what stands in clear in the store, and seal anew what other recipients should open
+/// Encrypt plaintext secrets; re-encrypt after recipients change
 ///
 /// Paste a NETOSECRET into a profile by hand as `netosecret = "..."` (or `appkey` and `sharedsecret`, or
 /// `password`), then run this: it is replaced in place. Without PROFILE it means all of them.
@@ -26,7 +26,7 @@ pub(crate) struct SealArgs {
     /// Bind the secret to what the profile declares now, showing old and new
     #[arg(long, conflicts_with = "check")]
     accept: bool,
-    /// Only say what is in clear or sealed to others; exit 9 when something is
+    /// Only report secrets in plaintext or encrypted to other recipients; exit 9 if there are any
     #[arg(long)]
     check: bool,
     /// With --accept: do not ask

@@ -14,8 +14,8 @@ use crate::workflow::{JobsArgs, Run, TerminalReporter, record_first_seen};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-/// Path of a read-only call that every tenant has: its API keys. Without permission to list them the answer is 403, which
-/// also shows that the token is valid.
+/// Path of a read-only call that every tenant has: its API keys. Without permission to list them the answer is 403,
+/// which also shows that the token is valid.
 const PATH: &str = "/api/v1/api-keys";
 
 /// Time within which a server has to answer.

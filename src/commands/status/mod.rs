@@ -72,7 +72,7 @@ enum Sort {
     Store,
     /// By name
     Name,
-    /// What expires first comes first
+    /// By expiry, the earliest first
     Expiry,
 }
 

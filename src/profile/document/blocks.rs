@@ -1,7 +1,7 @@
 //! Finds, removes, renames and replaces the text of a profile.
 
 use super::EditError;
-use super::apply::{EditPlan, NameChanges};
+use super::edit_plan::{EditPlan, NameChanges};
 use super::layout::{Layout, PairPosition, SectionParts};
 use super::render::render_key;
 use super::splice::{is_comment, line_end, line_start, text_start};

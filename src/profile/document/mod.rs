@@ -6,6 +6,7 @@
 
 mod apply;
 mod blocks;
+mod edit_plan;
 mod expect;
 mod inline;
 mod layout;
@@ -225,7 +226,5 @@ impl Section {
     }
 }
 
-#[cfg(test)]
-mod properties;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Inserts new headers with their pairs, and keeps blank lines around them.
 
-use super::apply::EditPlan;
+use super::edit_plan::EditPlan;
 use super::render::{EditValue, render_key, render_pair, render_path};
 use super::splice::{is_blank, text_start};
 use crate::profile::ProfileName;

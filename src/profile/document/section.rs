@@ -1,7 +1,7 @@
 //! Sets and unsets keys of one section in each of its spellings: under a header, with dotted keys, or
 //! as an inline table.
 
-use super::apply::EditPlan;
+use super::edit_plan::EditPlan;
 use super::layout::{Pair, PairPosition, SectionParts, TableHeader};
 use super::render::{EditValue, render_pair, render_path};
 use super::splice::{blanks_end, line_start, text_start};

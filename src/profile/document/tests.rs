@@ -1,3 +1,5 @@
+mod properties;
+
 use super::*;
 
 const HEAD: &str = "version = 1\n[defaults]\nurl = \"https://x.example\"\n\n";

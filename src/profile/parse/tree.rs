@@ -458,5 +458,4 @@ impl EventReceiver for TreeBuilder<'_> {
 }
 
 #[cfg(test)]
-#[path = "tree_tests.rs"]
 mod tests;

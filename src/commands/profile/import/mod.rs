@@ -49,11 +49,10 @@ pub(crate) struct ImportArgs {
     /// A label for all of them (repeatable)
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
-    /// What to call them, whatever the file says: '{shortname}-{appname}'; without it, as the file says, else the
-    /// shortname
+    /// Template for the names: '{shortname}-{appname}' [default: the names in the file, else the shortnames]
     #[arg(long, value_name = "TEMPLATE")]
     name: Option<String>,
-    /// What to do where a profile of that name is there already
+    /// Action for a profile that already exists
     #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
     existing: Existing,
     /// Seal to this recipient alone (repeatable); otherwise to all of the store
@@ -67,7 +66,7 @@ pub(crate) struct ImportArgs {
     output: Option<Format>,
 }
 
-/// What becomes of a profile that is there already.
+/// Action for a profile that already exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 enum Existing {
     /// Import nothing at all

@@ -1,8 +1,8 @@
 //! Applies random edits to random stores in every spelling. Unedited text must stay byte-identical,
 //! and the result must read as the edits promise. The model is plain maps, independent of product code.
 
-use super::{Document, Edit, EditValue, Section};
 use crate::profile::ProfileName;
+use crate::profile::document::{Document, Edit, EditValue, Section};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -1,11 +1,11 @@
 //! Tests of sealing: tampering, moving to other profiles, other keys, and compatibility with the `age` program.
 
-use super::{
+use crate::environment::Environment;
+use crate::profile::SealedNote;
+use crate::secret::{
     Account, Binding, Credential, CredentialId, Identities, OpenError, OpenedSecret, PayloadError, SealError,
     SealedSecret, Secret, age_file, payload, recipients_tag,
 };
-use crate::environment::Environment;
-use crate::profile::SealedNote;
 use age::armor::Format;
 use jiff::Timestamp;
 use jiff::civil::Date;

@@ -119,5 +119,7 @@ fn the_splitter_knows_what_the_examples_use() {
         assert_eq!(neto_commands(line), expected, "{line}");
     }
     let is_invalid = |line: &str| neto_commands(line).iter().any(|words| parse_words(words).is_err());
-    assert!(is_invalid("  neto tokn") && is_invalid("  neto token --bogus") && is_invalid("  neto status --state gone"));
+    assert!(
+        is_invalid("  neto tokn") && is_invalid("  neto token --bogus") && is_invalid("  neto status --state gone")
+    );
 }

@@ -1,0 +1,134 @@
+//! Unit tests of `profile::parse::outline`.
+
+use super::*;
+use crate::disk::{self, Privacy, ReadRules};
+use crate::profile::{Profile, Store};
+use proptest::prelude::*;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Returns the outline that the full parser would give. A faulty profile has only its name.
+fn expected(store: &Store) -> Outline<'_> {
+    let summary = |profile: &Profile| ProfileSummary {
+        tags: profile.tags.iter().cloned().map(Cow::Owned).collect(),
+        description: profile.description.clone().map(Cow::Owned),
+        account: profile.shortname.clone().or(profile.username.clone()).map(Cow::Owned),
+    };
+    let profiles = store
+        .profiles
+        .iter()
+        .map(|entry| (entry.name.clone(), entry.profile.as_ref().map(summary).unwrap_or_default()));
+    let mut profiles: Vec<_> = profiles.collect();
+    profiles.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Outline { profiles, recipients: store.recipients.keys().cloned().collect() }
+}
+
+/// Compares the outline with the full parser, if the store is valid. Returns whether the store is valid.
+fn agrees(text: &str) -> bool {
+    let Ok(store) = super::super::parse(&Arc::new(text.to_owned()), Path::new("/store")) else { return false };
+    let mut outline = Outline::read(text).unwrap_or_else(|| panic!("no outline of\n{text}"));
+    for entry in store.profiles.iter().filter(|entry| entry.profile.is_err()) {
+        let found = outline.profiles.iter_mut().find(|(name, _)| *name == entry.name);
+        found.unwrap_or_else(|| panic!("{}\n{text}", entry.name)).1 = ProfileSummary::default();
+    }
+    assert_eq!(outline, expected(&store), "{text}");
+    true
+}
+
+#[test]
+fn it_says_what_the_whole_reading_says_of_every_store_of_the_tests() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stores");
+    let mut usable = 0;
+    for kind in ["valid", "invalid"] {
+        for file in std::fs::read_dir(directory.join(kind)).unwrap() {
+            let rules = ReadRules { cap: 1 << 20, privacy: Privacy::Any };
+            let Ok(text) = String::from_utf8(disk::read(&file.unwrap().path(), rules).unwrap()) else { continue };
+            usable += usize::from(agrees(&text));
+            usable += usize::from(agrees(&text.replace('\n', "\r\n")));
+            usable += usize::from(agrees(&format!("\u{feff}{text}")));
+        }
+    }
+    assert!(usable > 300, "{usable}");
+}
+
+#[test]
+fn what_looks_like_a_statement_and_is_none() {
+    let head = "version = 1\n[defaults]\nurl = \"https://x.example\"\n";
+    for (text, names) in [
+        ("[profiles.a]\ndescription = \"\"\"\n[profiles.no]\n\"\"\"\n", "a"),
+        ("[profiles.a]\nsecret = \"\"\"\n[profiles.no]\n\\\"\"\"\n[profiles.no]\n\"\"\"\n[profiles.b]", "a b"),
+        ("[profiles.a]\ndescription = '''\n[profiles.no]'''\n[profiles.b]\n", "a b"),
+        ("[profiles.a]\ntags = [\n\"x\", # ]\n\"[profiles.no]\",\n]\n[profiles.b]", "a b"),
+        ("[profiles.a]\nsecret = { command = [\"x\"]\n}\n[profiles.b]", "a b"),
+        ("[profiles]\na.tags = [\"x\"]\nb = { description = \"]\" }\n\"c.d\".env = {}\n", "a b c.d"),
+        ("[profiles.\"a.b\"] # c\n[ profiles . c ]\nenv.X = \"\"\n[profiles.d.env]\n[profiles.d]", "a.b c d"),
+        ("[profiles.a]\nsecret = \"\"\"x\"\"\"\"\"\n[profiles.b]\nsecret = \"\"\"\nx\"\"\"\"\n[profiles.c]", "a b c"),
+    ] {
+        let text = format!("{head}{text}");
+        assert!(agrees(&text), "{text}");
+        let outline = Outline::read(&text).unwrap();
+        let found: Vec<&str> = outline.profiles.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(found.join(" "), names, "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_store_has_none() {
+    for text in [
+        "",
+        "[profiles.a]\n",
+        "version = 2\n[profiles.a]\n",
+        "version = 1\n[profiles.A]\n",
+        "version = 1\n[profiles.\"$(x)\"]\n",
+        "version = 1\n[recipients]\n\"a b\" = \"age1x\"\n",
+        "version = 1\n[profiles.a]\ntags = [\"x\"\n",
+        "version = 1\n<<<<<<< ours\n[profiles.a]\n",
+        "version = 1\n[profiles.a]\ntags = \"\"\"\n",
+    ] {
+        assert_eq!(Outline::read(text), None, "{text}");
+    }
+}
+
+/// Generates a line of a store in one of its spellings. Many lines make the store invalid; such cases do not
+/// count.
+fn line() -> impl Strategy<Value = String> {
+    let spelling = prop_oneof![
+        "[ -~]{0,12}".prop_map(|text| format!("'{}'", text.replace('\'', ""))),
+        "[ -~]{0,12}".prop_map(|text| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))),
+        "[a-z#\\[\\]{}=., ]{0,12}".prop_map(|text| format!("\"{text}\"")),
+        "[a-z#\\[\\]\n\"'= ]{0,16}".prop_map(|text| format!("\"\"\"\n{text}\n\"\"\"")),
+        "[a-z#\\[\\]\n= ]{0,16}".prop_map(|text| format!("\"\"\"\n{text}\"\"\"\"")),
+        "[a-z#\\[\\]\n\"\\\\= ]{0,16}".prop_map(|text| format!("'''{text}'''")),
+    ];
+    let texts = (proptest::collection::vec(spelling.clone(), 0..3), prop_oneof![Just(", "), Just(",\n"), Just(" ,")]);
+    let list = texts.prop_map(|(texts, comma)| format!("[{}]", texts.join(comma)));
+    let key = prop_oneof![Just("description"), Just("shortname"), Just("env.X"), Just("\"description\"")];
+    let pair = (
+        key,
+        prop_oneof![Just(" = "), Just("="), Just("\t= ")],
+        spelling.clone(),
+        prop_oneof![Just(""), Just(" # ]\"")],
+    )
+        .prop_map(|(key, equals, value, tail)| format!("{key}{equals}{value}{tail}\n"));
+    let name = prop_oneof![Just("a"), Just("b-1"), Just("\"c.d\""), Just("'e'")];
+    prop_oneof![
+        3 => (name.clone(), prop_oneof![Just("[profiles.N]\n"), Just("[ profiles.N ] # x\n"), Just("[profiles.N.env]\n")])
+            .prop_map(|(name, header)| header.replace('N', name)),
+        1 => (name, list.clone()).prop_map(|(name, list)| format!("[profiles]\n{name}.tags = {list}\n")),
+        4 => pair,
+        2 => list.prop_map(|list| format!("tags = {list}\n")),
+        2 => spelling.prop_map(|text| format!("secret = {text}\n")),
+        1 => Just("\n  # [profiles.no]\n".to_owned()),
+        1 => Just("sealed = { id = \"5f0c9a3e7b1d2c44\", to = \"9c1b77aa03e2d5f1\", since = 2026-11-23 }\n".to_owned()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn it_says_what_the_whole_reading_says(lines in proptest::collection::vec(line(), 0..8), crlf: bool) {
+        let head = "version = 1\nrecipients = { me = \"age1x\" }\ndefaults.url = \"https://x.example\"\n";
+        let text = format!("{head}[profiles.first]\n{}", lines.concat());
+        agrees(&if crlf { text.replace('\n', "\r\n") } else { text });
+    }
+}
