@@ -12,6 +12,7 @@ fmt:
 lint:
     cargo fmt --check
     cargo clippy --locked --all-targets -- -D warnings
+    cargo clippy --locked -- -D warnings
 
 # All tests. Those that need a shell which is not here say so.
 test *ARGS:
@@ -24,13 +25,13 @@ tour:
 # Writes the golden files anew (the pages of `--help`, the schema of the store, man/); look at the difference before
 # committing it.
 golden:
-    UPDATE_GOLDEN=1 cargo test --locked --lib man
+    cargo run --locked --example man
     UPDATE_GOLDEN=1 cargo test --locked --test neto
     git diff --stat
 
 # The documentation of the modules, warnings as errors.
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
 # Licences, bans, sources and advisories of the dependencies (needs cargo-deny).
 deny:

@@ -1,38 +1,38 @@
-//! Committed instruction counts, and the comparison of new counts with them.
+//! Reads and writes the committed instruction counts, and compares new counts with them.
 //!
-//! Only counts made with equal tools are comparable. Another compiler or processor produces different code, so nothing
-//! is compared. Another C library or valgrind changes only code outside neto, so neto's own instructions are still
-//! compared.
+//! Counts are comparable only if they were made with the same tools. With another compiler or target nothing is
+//! compared, because neto's code differs. Another C library or valgrind changes only the code outside neto, so neto's
+//! own instructions are still compared.
 
 use std::fmt::Write as _;
 
-/// Allowed increase over a committed count, in percent.
+/// Maximum increase over a committed count that does not fail the comparison, in percent.
 pub(crate) const ALLOWED_PERCENT: u64 = 5;
 
-/// Comment at the top of the counts file.
-const HEAD: &str = "\
+/// Comment at the start of the counts file.
+const HEADER: &str = "\
 # Instructions of neto's hot paths, counted by callgrind: those of its own code, and those with the C library and the
 # loader beyond what they need for an empty program. `bench/instructions --check` fails where one has risen by more than
 # 5 %; `bench/instructions --accept` writes this file.
 ";
 
-/// Tools that the counts depend on. After a change of `compiler` no count is comparable. After a change of `runtime`
-/// only neto's own counts are.
+/// Tools on which the counts depend. After a change of `compiler` no counts are comparable. After a change of `runtime`
+/// only the counts of neto's own code are comparable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Toolchain {
-    /// Compiler, target, processor.
+    /// Compiler, target, and whether AVX2 is available.
     pub(crate) compiler: String,
-    /// C library and valgrind.
+    /// Versions of the C library and of valgrind.
     pub(crate) runtime: String,
 }
 
-/// Count of one hot path.
+/// Instruction counts of one hot path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Count {
     pub(crate) path: String,
     /// Instructions in neto's own code.
     pub(crate) own: u64,
-    /// Instructions of neto and its libraries, without those of an empty program.
+    /// Instructions of neto and its libraries, minus the total of an empty program.
     pub(crate) total: u64,
 }
 
@@ -43,15 +43,15 @@ pub(crate) struct Counts {
     pub(crate) counts: Vec<Count>,
 }
 
-/// Result of a comparison: the lines to print, and whether any of them is a failure.
+/// Result of a comparison: the lines to print, and whether the comparison failed.
 #[derive(Debug)]
-pub(crate) struct Verdict {
+pub(crate) struct Comparison {
     pub(crate) lines: Vec<String>,
     pub(crate) failed: bool,
 }
 
 impl Counts {
-    /// Parses the counts file; `None` if the text has another format.
+    /// Parses the counts file. Returns `None` if the text has another format.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
         let compiler = lines.next()?.strip_prefix("code: ")?.to_owned();
@@ -65,7 +65,7 @@ impl Counts {
     }
 
     pub(crate) fn render(&self) -> String {
-        let mut text = format!("{HEAD}\ncode: {}\nbeside: {}\n\n", self.toolchain.compiler, self.toolchain.runtime);
+        let mut text = format!("{HEADER}\ncode: {}\nbeside: {}\n\n", self.toolchain.compiler, self.toolchain.runtime);
         writeln!(text, "#      own       whole  path").expect("text");
         for Count { path, own, total } in &self.counts {
             writeln!(text, "{own:>10}  {total:>10}  {path}").expect("text");
@@ -73,26 +73,26 @@ impl Counts {
         text
     }
 
-    /// Compares these committed counts with the counts made now.
+    /// Compares these committed counts with new counts. A risen count or a different set of paths fails.
     #[allow(clippy::cast_precision_loss, reason = "a change in hundredths, to be read")]
-    pub(crate) fn compare(&self, now: &Self) -> Verdict {
+    pub(crate) fn compare(&self, new_counts: &Self) -> Comparison {
         let mut lines = vec![];
-        if self.toolchain.compiler != now.toolchain.compiler {
+        if self.toolchain.compiler != new_counts.toolchain.compiler {
             lines.push(format!(
                 "NOT COMPARED: counted with {}, and here is {}; look at the figures, then `bench/instructions --accept`",
-                self.toolchain.compiler, now.toolchain.compiler
+                self.toolchain.compiler, new_counts.toolchain.compiler
             ));
-            return Verdict { lines, failed: false };
+            return Comparison { lines, failed: false };
         }
-        let same_runtime = self.toolchain.runtime == now.toolchain.runtime;
+        let same_runtime = self.toolchain.runtime == new_counts.toolchain.runtime;
         if !same_runtime {
             lines.push(format!(
                 "only neto's own instructions are compared: counted beside {}, and here is {}",
-                self.toolchain.runtime, now.toolchain.runtime
+                self.toolchain.runtime, new_counts.toolchain.runtime
             ));
         }
-        let (mut failed, mut fallen) = (false, false);
-        for Count { path, own, total } in &now.counts {
+        let (mut failed, mut any_fallen) = (false, false);
+        for Count { path, own, total } in &new_counts.counts {
             let Some(old) = self.counts.iter().find(|count| count.path == *path) else {
                 lines.push(format!("{path}: not among the committed counts"));
                 failed = true;
@@ -101,15 +101,15 @@ impl Counts {
             let both = [("own", old.own, *own), ("whole", old.total, *total)];
             for (kind, old, new) in both.into_iter().take(if same_runtime { 2 } else { 1 }) {
                 let change = (new as f64 / old as f64 - 1.0) * 100.0;
-                let risen = new * 100 > old * (100 + ALLOWED_PERCENT);
-                fallen |= new * 100 < old * (100 - ALLOWED_PERCENT);
-                failed |= risen;
-                let mark = if risen { "  TOO MANY" } else { "" };
+                let has_risen = new * 100 > old * (100 + ALLOWED_PERCENT);
+                any_fallen |= new * 100 < old * (100 - ALLOWED_PERCENT);
+                failed |= has_risen;
+                let mark = if has_risen { "  TOO MANY" } else { "" };
                 lines.push(format!("{path} ({kind}): {old} -> {new}, {change:+.2} %{mark}"));
             }
         }
         for Count { path, .. } in &self.counts {
-            if !now.counts.iter().any(|count| count.path == *path) {
+            if !new_counts.counts.iter().any(|count| count.path == *path) {
                 lines.push(format!("{path}: committed, and no longer counted"));
                 failed = true;
             }
@@ -119,9 +119,9 @@ impl Counts {
                 "If that is worth its price: `bench/instructions --accept`, and say in the commit what it buys."
                     .to_owned(),
             );
-        } else if fallen {
+        } else if any_fallen {
             lines.push("Fewer than committed: `bench/instructions --accept` keeps it so.".to_owned());
         }
-        Verdict { lines, failed }
+        Comparison { lines, failed }
     }
 }

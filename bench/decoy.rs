@@ -1,5 +1,5 @@
-//! Cost of the decoy: each request goes directly to a server and through `neto proxy`, in the same run. Also measures
-//! bodies of several gibibytes and a thousand requests at once.
+//! Measures the cost of the decoy (`neto proxy`): the same requests go directly to a server and through the decoy. Also
+//! measures large bodies and a thousand requests at once.
 
 use crate::home::{self, PROFILE};
 use crate::stopwatch::median;
@@ -33,15 +33,15 @@ pub(crate) struct Options {
     markdown: bool,
 }
 
-/// Requests in flight while requests per second are measured.
-const PARALLEL: usize = 32;
-/// Requests sent at the same time, each on a connection of its own.
+/// Number of requests in flight while requests per second are measured.
+const CONCURRENT_REQUESTS: usize = 32;
+/// Number of requests sent at the same time, each on its own connection.
 const AT_ONCE: usize = 1_000;
-/// Rounds; each measures the direct route, then the decoy.
+/// Number of measured rounds. Each round measures the direct route, then the decoy.
 const ROUNDS: usize = 5;
-const CHUNK_SIZE: usize = 64 * 1024;
-/// Length of an access token of the API, in bytes.
-const TOKEN_LENGTH: usize = 1_100;
+const CHUNK_BYTES: usize = 64 * 1024;
+/// Length of the access token in bytes, as the API grants it.
+const TOKEN_BYTES: usize = 1_100;
 
 pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
     let folder = home::temp_dir();
@@ -49,52 +49,70 @@ pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let address = serve(options.gibibytes << 30);
     let proxy = Proxy::start(neto, folder.path(), address);
-    let direct = Route { base: format!("http://{address}/api/v1"), token: "a".repeat(TOKEN_LENGTH) };
+    let direct = Route { base: format!("http://{address}/api/v1"), token: "a".repeat(TOKEN_BYTES) };
     let through = Route { base: proxy.url.clone(), token: proxy.token.clone() };
     let mut table = Table::new(["what", "direct", "through the decoy", "", "goal"]);
-    let mut row = |what: &str, direct: String, through: String, compared: String, goal: &str| {
-        table.push([what, &direct, &through, &compared, goal].map(str::to_owned).to_vec());
+    let mut row = |what: &str, direct: String, through: String, comparison: String, goal: &str| {
+        table.push([what, &direct, &through, &comparison, goal].map(str::to_owned).to_vec());
     };
 
-    let [one, other] = runtime.block_on(median_latencies(&direct, &through, options.requests));
-    let (ms, added) = (|ms: f64| format!("{ms:.3} ms"), other - one);
-    row("a request, median", ms(one), ms(other), format!("{added:+.3} ms"), "at most +0.300 ms");
+    let [direct_result, decoy_result] = runtime.block_on(median_latencies(&direct, &through, options.requests));
+    let (ms, added) = (|ms: f64| format!("{ms:.3} ms"), decoy_result - direct_result);
+    row("a request, median", ms(direct_result), ms(decoy_result), format!("{added:+.3} ms"), "at most +0.300 ms");
 
-    let [one, other] = runtime.block_on(requests_per_second(&direct, &through, options.requests));
-    let share = other / one;
+    let [direct_result, decoy_result] = runtime.block_on(requests_per_second(&direct, &through, options.requests));
+    let ratio = decoy_result / direct_result;
     row(
-        &format!("requests a second, {PARALLEL} at once"),
-        format!("{one:.0}"),
-        format!("{other:.0}"),
-        format!("{share:.2} x"),
+        &format!("requests a second, {CONCURRENT_REQUESTS} at once"),
+        format!("{direct_result:.0}"),
+        format!("{decoy_result:.0}"),
+        format!("{ratio:.2} x"),
         "at least 0.50 x",
     );
 
     let length = options.gibibytes << 30;
     let seconds = |time: Duration| format!("{:.2} s", time.as_secs_f64());
     for (what, up) in [("up", true), ("down", false)] {
-        let one = runtime.block_on(time_body(&direct, length, up));
-        let other = runtime.block_on(time_body(&through, length, up));
-        row(&format!("{} GiB {what}", options.gibibytes), seconds(one), seconds(other), String::new(), "");
+        let direct_result = runtime.block_on(time_body(&direct, length, up));
+        let decoy_result = runtime.block_on(time_body(&through, length, up));
+        row(
+            &format!("{} GiB {what}", options.gibibytes),
+            seconds(direct_result),
+            seconds(decoy_result),
+            String::new(),
+            "",
+        );
     }
     row(
         "peak memory of neto until here",
         String::new(),
-        format!("{:.1} MB", proxy.peak() / 1e6),
+        format!("{:.1} MB", proxy.peak_bytes() / 1e6),
         String::new(),
         "under 40 MB",
     );
     let failed = |route| runtime.block_on(count_failures(route));
-    let (one, other) = (failed(&direct), failed(&through));
-    row(&format!("of {AT_ONCE} requests at once, failed"), one.to_string(), other.to_string(), String::new(), "0");
-    row("peak memory of neto with these", String::new(), format!("{:.1} MB", proxy.peak() / 1e6), String::new(), "");
+    let (direct_result, decoy_result) = (failed(&direct), failed(&through));
+    row(
+        &format!("of {AT_ONCE} requests at once, failed"),
+        direct_result.to_string(),
+        decoy_result.to_string(),
+        String::new(),
+        "0",
+    );
+    row(
+        "peak memory of neto with these",
+        String::new(),
+        format!("{:.1} MB", proxy.peak_bytes() / 1e6),
+        String::new(),
+        "",
+    );
     println!("{}", if options.markdown { table.markdown() } else { table.text() });
     ExitCode::SUCCESS
 }
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Base URL and access token for requests, either direct or through the decoy.
+/// Base URL and access token of requests, either direct or through the decoy.
 struct Route {
     base: String,
     token: String,
@@ -102,77 +120,78 @@ struct Route {
 
 impl Route {
     async fn get(&self, client: &reqwest::Client) -> Result<(), reqwest::Error> {
-        let answer = client.get(format!("{}/small", self.base)).bearer_auth(&self.token).send().await?;
-        answer.error_for_status()?.bytes().await.map(drop)
+        let response = client.get(format!("{}/small", self.base)).bearer_auth(&self.token).send().await?;
+        response.error_for_status()?.bytes().await.map(drop)
     }
 }
 
 fn client() -> reqwest::Client {
-    // reqwest needs a crypto provider even for plain http. A second installation fails and is ignored.
+    // reqwest needs a crypto provider even for plain http. Later calls fail because a provider is installed, so the
+    // result is ignored.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().build().expect("a client")
 }
 
-/// Returns the median latency of each route in milliseconds. Requests are sent one at a time, alternating between the
-/// routes.
+/// Returns the median latency of each route in milliseconds. Requests are sent one at a time, alternately on each
+/// route; the first 100 on each are not measured.
 async fn median_latencies(direct: &Route, through: &Route, requests: usize) -> [f64; 2] {
     let clients = [client(), client()];
-    let mut taken = [Vec::new(), Vec::new()];
+    let mut latencies = [Vec::new(), Vec::new()];
     for number in 0..requests + 100 {
         for (index, route) in [direct, through].into_iter().enumerate() {
             let started = Instant::now();
             route.get(&clients[index]).await.expect("an answer");
             if number >= 100 {
-                taken[index].push(started.elapsed().as_secs_f64() * 1e3);
+                latencies[index].push(started.elapsed().as_secs_f64() * 1e3);
             }
         }
     }
-    taken.map(|taken| median(taken.into_iter()))
+    latencies.map(|latencies| median(latencies.into_iter()))
 }
 
-/// Returns the requests per second of each route: the median of several rounds.
+/// Returns the requests per second of each route: the median of [`ROUNDS`] rounds after an unmeasured round.
 async fn requests_per_second(direct: &Route, through: &Route, requests: usize) -> [f64; 2] {
     let clients = [client(), client()];
     let mut rates = [Vec::new(), Vec::new()];
     for round in 0..=ROUNDS {
         for (index, route) in [direct, through].into_iter().enumerate() {
             let started = Instant::now();
-            let each = requests / PARALLEL;
-            join_all((0..PARALLEL).map(async |_| {
-                for _ in 0..each {
+            let requests_per_task = requests / CONCURRENT_REQUESTS;
+            join_all((0..CONCURRENT_REQUESTS).map(async |_| {
+                for _ in 0..requests_per_task {
                     route.get(&clients[index]).await.expect("an answer");
                 }
             }))
             .await;
             if round > 0 {
-                rates[index].push((each * PARALLEL) as f64 / started.elapsed().as_secs_f64());
+                rates[index].push((requests_per_task * CONCURRENT_REQUESTS) as f64 / started.elapsed().as_secs_f64());
             }
         }
     }
     rates.map(|rates| median(rates.into_iter()))
 }
 
-/// Returns the number of failed requests among [`AT_ONCE`] simultaneous requests.
+/// Sends [`AT_ONCE`] requests at the same time and returns the number of failed requests.
 async fn count_failures(route: &Route) -> usize {
     let outcomes = join_all((0..AT_ONCE).map(async |_| route.get(&client()).await)).await;
     outcomes.iter().filter(|outcome| outcome.is_err()).count()
 }
 
-/// Returns the time needed to transfer a large body.
+/// Returns the time to send (`up`) or receive a body of `length` bytes.
 async fn time_body(route: &Route, length: u64, up: bool) -> Duration {
     let client = client();
     let started = Instant::now();
     if up {
         let body = reqwest::Body::wrap(zeros(length));
-        let answer = client.post(format!("{}/up", route.base)).bearer_auth(&route.token).body(body).send().await;
-        let answer = answer.expect("an answer").text().await.expect("its text");
-        assert_eq!(answer, length.to_string(), "every byte arrived");
+        let response = client.post(format!("{}/up", route.base)).bearer_auth(&route.token).body(body).send().await;
+        let response = response.expect("an answer").text().await.expect("its text");
+        assert_eq!(response, length.to_string(), "every byte arrived");
     } else {
-        let mut answer =
+        let mut response =
             client.get(format!("{}/down", route.base)).bearer_auth(&route.token).send().await.expect("an answer");
         let mut received = 0;
-        while let Some(piece) = answer.chunk().await.expect("a piece") {
-            received += piece.len() as u64;
+        while let Some(chunk) = response.chunk().await.expect("a piece") {
+            received += chunk.len() as u64;
         }
         assert_eq!(received, length, "every byte came");
     }
@@ -180,12 +199,13 @@ async fn time_body(route: &Route, length: u64, up: bool) -> Duration {
 }
 
 fn zeros(length: u64) -> impl hyper::body::Body<Data = Bytes, Error = Infallible> + Send + Sync + Unpin + 'static {
-    let piece = Bytes::from(vec![0; CHUNK_SIZE]);
-    let pieces = (0..length / CHUNK_SIZE as u64).map(move |_| Ok(Frame::data(piece.clone())));
-    StreamBody::new(futures_util::stream::iter(pieces))
+    let chunk = Bytes::from(vec![0; CHUNK_BYTES]);
+    let chunks = (0..length / CHUNK_BYTES as u64).map(move |_| Ok(Frame::data(chunk.clone())));
+    StreamBody::new(futures_util::stream::iter(chunks))
 }
 
-/// Starts a server on its own thread that grants an access token and accepts and sends bodies of any size.
+/// Starts a server on its own thread. The server grants an access token, accepts bodies of any size, and sends bodies
+/// of `length` bytes.
 fn serve(length: u64) -> SocketAddr {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     listener.set_nonblocking(true).expect("a listener that does not block");
@@ -202,21 +222,21 @@ async fn listen(listener: TcpListener, length: u64) {
         let Ok((stream, _)) = listener.accept().await else { continue };
         let _ = stream.set_nodelay(true);
         tokio::spawn(async move {
-            let service = service_fn(move |request| answer(request, length));
+            let service = service_fn(move |request| respond(request, length));
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
 
-async fn answer(
+async fn respond(
     request: Request<Incoming>,
     length: u64,
-) -> Result<Response<impl hyper::body::Body<Data = Bytes, Error = Failure>>, Infallible> {
+) -> Result<Response<impl hyper::body::Body<Data = Bytes, Error = BoxError>>, Infallible> {
     let text = |text: String| Either::Left(Full::new(Bytes::from(text)));
     let path = request.uri().path().to_owned();
     Ok(Response::new(match path.as_str() {
         "/api/v1/auth/token" => {
-            text(json!({"access_token": "a".repeat(TOKEN_LENGTH), "expires_in": 86_400}).to_string())
+            text(json!({"access_token": "a".repeat(TOKEN_BYTES), "expires_in": 86_400}).to_string())
         }
         "/api/v1/down" => Either::Right(zeros(length)),
         "/api/v1/up" => {
@@ -231,7 +251,7 @@ async fn answer(
     }))
 }
 
-/// Running `neto proxy`; killed on drop.
+/// Running `neto proxy`; killed when dropped.
 struct Proxy {
     child: Child,
     url: String,
@@ -266,8 +286,8 @@ impl Proxy {
         Self { child, url: value("NETO_URL"), token: value("NETO_TOKEN") }
     }
 
-    /// Returns the peak memory of the proxy, in bytes.
-    fn peak(&self) -> f64 {
+    /// Returns the peak memory of the proxy so far, in bytes.
+    fn peak_bytes(&self) -> f64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a living proxy");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
         line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number") * 1024.0

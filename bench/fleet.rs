@@ -1,11 +1,11 @@
-//! Work on many profiles against a slow server, compared with the ideal time. The ideal is the number of requests,
-//! divided by the requests in flight, times the server's delay.
+//! Measures commands for many profiles against a slow server, and compares their times with the ideal. The ideal time
+//! is the number of requests, divided by the requests in flight, times the server's delay.
 
 use crate::fusion::{Authority, Fault, Leaf, Server, TOKEN};
 use crate::home::{self, Home};
 use crate::stopwatch::{Program, Runs, Stopwatch};
 use crate::table::Table;
-use crate::times::{describe_machine, f1, f2, push_goal};
+use crate::times::{describe_machine, one_decimal, push_goal, two_decimals};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -33,14 +33,14 @@ pub(crate) struct Options {
     markdown: bool,
 }
 
-/// Path called by `status --live`, and by `api` in this benchmark.
+/// API path that `status --live` requests. This benchmark requests the same path with `neto api`.
 const KEYS: &str = "/api/v1/api-keys";
 
-/// Number of profiles that most goals refer to.
+/// Number of profiles to which most goals refer.
 const GOAL_PROFILES: usize = 2_000;
-const MOST_PROFILES: usize = 10_000;
+const LARGE_GOAL_PROFILES: usize = 10_000;
 
-/// `status` is short, so each round runs it this many times.
+/// Runs of `status` per round. One run is too short for a precise measurement.
 const STATUS_RUNS: usize = 7;
 
 pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
@@ -56,34 +56,34 @@ pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
     sizes.sort_unstable();
     sizes.dedup();
     let batches: Vec<Batch> = sizes.iter().map(|count| bench.measure_batch(*count)).collect();
-    let secure = sizes.contains(&GOAL_PROFILES).then(|| bench.measure_tls(GOAL_PROFILES));
+    let tls_logins = sizes.contains(&GOAL_PROFILES).then(|| bench.measure_tls(GOAL_PROFILES));
     let Options { rounds, jobs, delay, .. } = options;
     let how = format!("Medians of {rounds} rounds. {jobs} requests in flight; the server takes {delay} ms for each.");
     println!("{}", describe_machine(neto, &how));
     let show = |table: &Table| println!("{}", if options.markdown { table.markdown() } else { table.text() });
     show(&online_table(&batches));
     show(&offline_table(&batches));
-    if let Some(secure) = &secure {
-        show(&secure.table());
+    if let Some(tls_logins) = &tls_logins {
+        show(&tls_logins.table());
     }
-    show(&goals(&batches, secure.as_ref()));
+    show(&goals(&batches, tls_logins.as_ref()));
     ExitCode::SUCCESS
 }
 
-/// Tools and options shared by all measurements.
+/// Tools and options that all measurements share.
 struct Bench<'a> {
     neto: &'a Path,
     folder: &'a Path,
     stopwatch: Stopwatch,
-    /// True if this neto has the `api` command.
+    /// Whether this neto has the `api` command.
     has_api: bool,
     options: &'a Options,
 }
 
-/// Measurements with one number of profiles.
+/// Measurements with `count` profiles.
 struct Batch {
     count: usize,
-    /// Ideal time of an online command, in milliseconds.
+    /// Ideal time of a command that sends one request per profile, in milliseconds.
     ideal: f64,
     import: Runs,
     login: Runs,
@@ -98,7 +98,7 @@ struct TlsLogins {
     login: Runs,
     requests: usize,
     connections: usize,
-    /// Handshakes per round: full, then resumed.
+    /// Full and resumed handshakes per round, in this order.
     handshakes: [usize; 2],
 }
 
@@ -131,17 +131,17 @@ impl Bench<'_> {
         program.variables.push(("SSL_CERT_FILE".to_owned(), roots.display().to_string()));
         let login = self.measure_logins(&home, &program);
         assert_no_violations(&server);
-        let a_round = |all: usize| all / self.rounds();
+        let per_round = |all: usize| all / self.rounds();
         TlsLogins {
             ideal: self.ideal(count),
             login,
-            requests: a_round(server.requests().len()),
-            connections: a_round(server.connections()),
-            handshakes: server.handshakes().map(a_round),
+            requests: per_round(server.requests().len()),
+            connections: per_round(server.connections()),
+            handshakes: server.handshakes().map(per_round),
         }
     }
 
-    /// Imports one NETOSECRET for each profile of the home from a single file.
+    /// Adds a tenant for each profile of the home, and measures the import of all NETOSECRETs from one file.
     fn import(&self, server: &Server, home: &Home) -> Runs {
         let tenant = |number| server.add_tenant(&format!("tenant-{number}"), "bench").netosecret() + "\n";
         let file = home.path().join("secrets.txt");
@@ -149,7 +149,7 @@ impl Bench<'_> {
         self.measure(home, &to_strings(&["profile", "import", "secrets.txt"]), 1)
     }
 
-    /// Measures the login of profiles without tokens: each round logs out first.
+    /// Measures logins of profiles without cached tokens. Each round logs out first, which is not measured.
     fn measure_logins(&self, home: &Home, program: &Program) -> Runs {
         let round = || {
             home.run(self.neto, &["logout", "--all"]);
@@ -161,9 +161,9 @@ impl Bench<'_> {
     fn slow_down(&self, server: &Server) {
         let slow = |path| Fault::at(path).delay(Duration::from_millis(self.options.delay));
         server.fault(slow(TOKEN));
-        // The server knows only the tokens it generated. The fixed-length tokens are not among them, so the answer is
-        // fixed.
-        server.fault(slow(KEYS).answer(200, r#"{"meta":{"code":200,"count":0},"data":[]}"#));
+        // The server does not know the fixed-length tokens (see `home::with_fixed_tokens`) and would reject them. So
+        // the response is fixed.
+        server.fault(slow(KEYS).respond(200, r#"{"meta":{"code":200,"count":0},"data":[]}"#));
     }
 
     fn measure(&self, home: &Home, arguments: &[String], rounds: usize) -> Runs {
@@ -175,7 +175,7 @@ impl Bench<'_> {
         Program::new("", self.neto, &arguments, home.path()).with_env(home.variables())
     }
 
-    /// Returns the arguments that run the command for all profiles, with `--jobs`.
+    /// Returns the arguments of the command with `--all` and `--jobs`.
     fn for_all(&self, verb: &[&str]) -> Vec<String> {
         to_strings(verb).into_iter().chain(to_strings(&["--all", "--jobs", &self.options.jobs.to_string()])).collect()
     }
@@ -184,7 +184,7 @@ impl Bench<'_> {
         usize::try_from(self.options.rounds).expect("a count")
     }
 
-    /// Returns the ideal time of an online command, in milliseconds.
+    /// Returns the ideal time of a command that sends one request per profile, in milliseconds.
     fn ideal(&self, count: usize) -> f64 {
         let jobs = usize::try_from(self.options.jobs).expect("a count");
         count as f64 / jobs.min(count) as f64 * self.options.delay as f64
@@ -198,14 +198,18 @@ impl TlsLogins {
         let ms = self.login.milliseconds();
         let [full, resumed] = self.handshakes;
         let counts = [self.requests, self.connections, full, resumed].map(|count| count.to_string());
-        let figures =
-            [format!("login of {GOAL_PROFILES}"), f2(ms / 1e3), f2(ms / self.ideal), f1(self.login.peak_mib())];
+        let figures = [
+            format!("login of {GOAL_PROFILES}"),
+            two_decimals(ms / 1e3),
+            two_decimals(ms / self.ideal),
+            one_decimal(self.login.peak_mib()),
+        ];
         table.push(figures.into_iter().chain(counts).collect());
         table
     }
 }
 
-/// Table of the commands that wait for the server.
+/// Builds the table of commands that wait for the server.
 fn online_table(batches: &[Batch]) -> Table {
     let mut table = Table::new([
         "profiles",
@@ -219,51 +223,61 @@ fn online_table(batches: &[Batch]) -> Table {
         "api --all: s",
         "x ideal",
     ]);
-    let seconds_and_ratio = |runs: &Runs, ideal: f64| [f2(runs.milliseconds() / 1e3), f2(runs.milliseconds() / ideal)];
+    let seconds_and_ratio =
+        |runs: &Runs, ideal: f64| [two_decimals(runs.milliseconds() / 1e3), two_decimals(runs.milliseconds() / ideal)];
     for Batch { count, ideal, login, live, api, .. } in batches {
         let api = api.as_ref().map_or_else(|| ["-".to_owned(), "-".to_owned()], |api| seconds_and_ratio(api, *ideal));
-        let own = [f2(login.busy_milliseconds() / 1e3), f1(login.peak_mib())];
-        let row = [count.to_string(), f2(ideal / 1e3)].into_iter().chain(seconds_and_ratio(login, *ideal)).chain(own);
+        let login_cost = [two_decimals(login.busy_milliseconds() / 1e3), one_decimal(login.peak_mib())];
+        let row = [count.to_string(), two_decimals(ideal / 1e3)]
+            .into_iter()
+            .chain(seconds_and_ratio(login, *ideal))
+            .chain(login_cost);
         table.push(row.chain(seconds_and_ratio(live, *ideal)).chain(api).collect());
     }
     table
 }
 
-/// Table of the commands that need no server.
+/// Builds the table of commands that need no server.
 fn offline_table(batches: &[Batch]) -> Table {
     let mut table =
         Table::new(["profiles", "import: s", "CPU s", "peak MiB", "status -o json: ms", "CPU ms", "peak MiB"]);
     for Batch { count, import, status, .. } in batches {
         table.push(vec![
             count.to_string(),
-            f2(import.milliseconds() / 1e3),
-            f2(import.busy_milliseconds() / 1e3),
-            f1(import.peak_mib()),
-            f1(status.milliseconds()),
-            f1(status.busy_milliseconds()),
-            f1(status.peak_mib()),
+            two_decimals(import.milliseconds() / 1e3),
+            two_decimals(import.busy_milliseconds() / 1e3),
+            one_decimal(import.peak_mib()),
+            one_decimal(status.milliseconds()),
+            one_decimal(status.busy_milliseconds()),
+            one_decimal(status.peak_mib()),
         ]);
     }
     table
 }
 
-fn goals(batches: &[Batch], secure: Option<&TlsLogins>) -> Table {
+fn goals(batches: &[Batch], tls_logins: Option<&TlsLogins>) -> Table {
     let mut table = Table::new(["goal", "at most", "seen", ""]);
     let batch_of = |count: usize| batches.iter().find(|batch| batch.count == count);
-    let (some, most) = (batch_of(GOAL_PROFILES), batch_of(MOST_PROFILES));
+    let (goal_batch, large_batch) = (batch_of(GOAL_PROFILES), batch_of(LARGE_GOAL_PROFILES));
     let ratio = |runs: &Runs, ideal: f64| runs.milliseconds() / ideal;
-    let login = some.map(|batch| ratio(&batch.login, batch.ideal));
+    let login = goal_batch.map(|batch| ratio(&batch.login, batch.ideal));
     push_goal(&mut table, "login of 2,000, against the ideal", 1.3, login, " x");
-    let peak = some.map(|batch| batch.login.peak_mib() * 1.048_576);
+    let peak = goal_batch.map(|batch| batch.login.peak_mib() * 1.048_576);
     push_goal(&mut table, "login of 2,000: memory at its peak", 60.0, peak, " MB");
-    let api = some.and_then(|batch| Some(ratio(batch.api.as_ref()?, batch.ideal)));
+    let api = goal_batch.and_then(|batch| Some(ratio(batch.api.as_ref()?, batch.ideal)));
     push_goal(&mut table, "api --all of 2,000, against the ideal", 1.3, api, " x");
-    let live = some.map(|batch| ratio(&batch.live, batch.ideal));
+    let live = goal_batch.map(|batch| ratio(&batch.live, batch.ideal));
     push_goal(&mut table, "status --live of 2,000, against the ideal", 1.3, live, " x");
-    let full = secure.map(|secure| secure.handshakes[0] as f64 / secure.requests as f64 * 100.0);
+    let full = tls_logins.map(|tls_logins| tls_logins.handshakes[0] as f64 / tls_logins.requests as f64 * 100.0);
     push_goal(&mut table, "logins over TLS that needed a full handshake", 5.0, full, " %");
-    push_goal(&mut table, "import of 10,000", 10.0, most.map(|batch| batch.import.milliseconds() / 1e3), " s");
-    push_goal(&mut table, "status -o json of 10,000", 60.0, most.map(|batch| batch.status.milliseconds()), " ms");
+    push_goal(&mut table, "import of 10,000", 10.0, large_batch.map(|batch| batch.import.milliseconds() / 1e3), " s");
+    push_goal(
+        &mut table,
+        "status -o json of 10,000",
+        60.0,
+        large_batch.map(|batch| batch.status.milliseconds()),
+        " ms",
+    );
     table
 }
 
@@ -273,8 +287,8 @@ fn has_api_command(neto: &Path) -> bool {
 }
 
 fn assert_no_violations(server: &Server) {
-    let breaches = server.violations();
-    assert!(breaches.is_empty(), "against the API's reference: {breaches:?}");
+    let violations = server.violations();
+    assert!(violations.is_empty(), "against the API's reference: {violations:?}");
 }
 
 fn to_strings(words: &[&str]) -> Vec<String> {

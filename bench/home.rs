@@ -1,4 +1,4 @@
-//! Creates home directories with sealed profiles and one cached token for each profile.
+//! Creates home directories for the benchmarks, with encrypted profiles and a cached token for each profile.
 
 use crate::fusion::{Lifetime, Server};
 use serde_json::Value;
@@ -11,21 +11,21 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
-/// Profile that single-profile commands use; the other profiles have other numbers.
+/// Profile that commands for a single profile use. The other profiles are `tenant-1`, `tenant-2` and so on.
 pub(crate) const PROFILE: &str = "tenant-0";
 
-/// Time after the last change of the store before neto trusts its timestamp, plus a margin.
+/// Time without a change after which neto trusts the timestamp of the store, plus a margin.
 const SETTLE_TIME: Duration = Duration::from_secs(3);
 
-/// Seconds in a year, so that no token expires during a measurement.
+/// Lifetime of the tokens in seconds, so long that no token expires during a measurement.
 const YEAR: u64 = 31_536_000;
 
-/// Starts an http server that grants access tokens of equal length.
+/// Starts an http server that grants tokens of fixed length.
 pub(crate) fn server() -> Server {
     with_fixed_tokens(Server::http())
 }
 
-/// Configures the server to grant tokens as long as those of the API. Equal lengths give each run equal work.
+/// Configures the server to grant tokens as long as the tokens of the API. With equal lengths, each run has equal work.
 pub(crate) fn with_fixed_tokens(server: Server) -> Server {
     server.set_lifetime(Lifetime { access: YEAR, refresh: Some(YEAR) });
     server.edit_grants(|grant| {
@@ -36,26 +36,26 @@ pub(crate) fn with_fixed_tokens(server: Server) -> Server {
     server
 }
 
-/// Creates a temporary directory below `/tmp`. Its path has the same length on every machine, because longer paths cost
-/// instructions.
+/// Creates a temporary directory below `/tmp`. `TMPDIR` is ignored: longer paths cost instructions, so the path has the
+/// same length on every machine.
 pub(crate) fn temp_dir() -> TempDir {
     temp_dir_in(Path::new("/tmp"))
 }
 
-/// Creates a temporary directory below another parent.
+/// Creates a temporary directory below `parent`.
 pub(crate) fn temp_dir_in(parent: &Path) -> TempDir {
     tempfile::Builder::new().prefix("neto-bench-").tempdir_in(parent).expect("a folder")
 }
 
-/// Home directory of neto.
+/// Home directory of neto with its store, keys and tokens.
 pub(crate) struct Home {
     path: PathBuf,
     pub(crate) count: usize,
 }
 
 impl Home {
-    /// Builds a home the way a user does: profiles with a plaintext NETOSECRET, then `neto seal`, then `neto login`.
-    /// The first profile becomes the current profile.
+    /// Builds a home as a user would: adds profiles with a plaintext NETOSECRET to the store, then runs `neto seal` and
+    /// `neto login`. The first profile becomes the current profile.
     pub(crate) fn new(neto: &Path, server: &Server, path: PathBuf, count: usize) -> Self {
         let home = Self::empty(neto, path, count);
         let mut text = fs::read_to_string(home.store()).expect("the store that init made");
@@ -71,7 +71,7 @@ impl Home {
         home
     }
 
-    /// Creates a home with keys and an empty store; `count` profiles are added later.
+    /// Creates a home with keys and an empty store. The caller adds `count` profiles later.
     pub(crate) fn empty(neto: &Path, path: PathBuf, count: usize) -> Self {
         fs::create_dir(&path).expect("a new folder");
         let home = Self { path, count };
@@ -87,7 +87,7 @@ impl Home {
         self.path.join("profiles.toml")
     }
 
-    /// Environment variables for neto: this home and a fixed PATH.
+    /// Returns the environment variables for neto: this home and a fixed `PATH`.
     pub(crate) fn variables(&self) -> Vec<(String, String)> {
         let home = self.path.display().to_string();
         [("HOME", home.as_str()), ("NETO_HOME", &home), ("PATH", "/usr/bin:/bin")]
@@ -100,7 +100,8 @@ impl Home {
         fs::metadata(self.path.join("tokens").join(format!("{profile}.token"))).expect("a token file").len()
     }
 
-    /// Returns whether the store has been unchanged long enough that neto has cached all it can about it.
+    /// Returns whether the store has been unchanged for [`SETTLE_TIME`]. Only then does neto cache what it has read
+    /// from the store.
     pub(crate) fn is_settled(&self) -> bool {
         let data = fs::metadata(self.store()).expect("the store");
         let (seconds, nanoseconds) = (data.ctime().unsigned_abs(), data.ctime_nsec().unsigned_abs());
@@ -108,7 +109,7 @@ impl Home {
         changed.elapsed().is_ok_and(|age| age > SETTLE_TIME)
     }
 
-    /// Runs neto with this home; panics if neto fails.
+    /// Runs neto with this home. Panics if neto fails.
     pub(crate) fn run(&self, neto: &Path, arguments: &[&str]) {
         let mut command = Command::new(neto);
         command.args(arguments).env_clear().envs(self.variables()).current_dir(&self.path);
@@ -116,8 +117,8 @@ impl Home {
     }
 }
 
-/// Copies a program as an installer does. The layout of a file in the page cache depends on the program that wrote the
-/// file. A linker leaves smaller pieces than an installer.
+/// Copies a program into `folder/bin`, as an installer does, and returns the path of the copy. The layout of a file in
+/// the page cache depends on the program that wrote the file. A linker leaves smaller pieces than a copy does.
 pub(crate) fn install_copy(program: &Path, folder: &Path) -> PathBuf {
     let bin = folder.join("bin");
     fs::create_dir_all(&bin).expect("a folder");
@@ -126,7 +127,8 @@ pub(crate) fn install_copy(program: &Path, folder: &Path) -> PathBuf {
     copy
 }
 
-/// Runs the command with this input and returns its stdout. Panics with its stderr if the command fails.
+/// Runs the command with this standard input and returns its standard output. Panics with the standard error if the
+/// command fails.
 pub(crate) fn run_checked(command: &mut Command, input: &str) -> String {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
@@ -136,15 +138,15 @@ pub(crate) fn run_checked(command: &mut Command, input: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Compiles an optimized program that does nothing; its run time is the cost of starting a process.
+/// Compiles a program that does nothing. Its run time is the cost of starting a process.
 pub(crate) fn empty_program(folder: &Path) -> PathBuf {
     compile(folder, "empty", "fn main() {}\n")
 }
 
-/// Compiles a program from one source file.
-pub(crate) fn compile(folder: &Path, name: &str, text: &str) -> PathBuf {
+/// Compiles an optimized program from this source code, and returns the path of the program.
+pub(crate) fn compile(folder: &Path, name: &str, source_code: &str) -> PathBuf {
     let (source, program) = (folder.join(format!("{name}.rs")), folder.join(name));
-    fs::write(&source, text).expect("a source file");
+    fs::write(&source, source_code).expect("a source file");
     run_checked(Command::new("rustc").args(["-O", "--edition", "2024", "-o"]).arg(&program).arg(&source), "");
     program
 }

@@ -1,4 +1,5 @@
-//! Counts the instructions of the hot paths with valgrind's callgrind, whose counts do not vary between runs.
+//! Counts the instructions of neto's hot paths with valgrind's callgrind. Unlike run times, instruction counts hardly
+//! vary between runs.
 
 use crate::counts::{Count, Counts, Toolchain};
 use crate::home::{self, Home, PROFILE, run_checked};
@@ -20,29 +21,30 @@ pub(crate) struct Options {
     repeat: u32,
 }
 
-/// File of the committed counts.
+/// File with the committed counts.
 const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/instructions.txt");
 
 /// Number of profiles in the large store.
 const MANY_PROFILES: usize = 1_000;
 
-/// Number of homes to choose from. age adds a stanza of random length to each encrypted file, and decrypting the stanza
-/// costs instructions. So the home and the profile with the shortest token file are counted.
+/// Number of homes from which the home with the shortest token file is chosen. age adds a stanza of random length to
+/// each encrypted file, which costs instructions. The shortest file makes counts comparable.
 const CANDIDATES: usize = 20;
 
-/// Program that does not exist. A program that exists would replace neto's process and be counted instead.
+/// Program that does not exist. `exec` of an existing program would replace neto's process, and callgrind would count
+/// that program.
 const NO_PROGRAM: &str = "/nonexistent/program";
 
 pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
     let folder = home::temp_dir();
     let server = home::server();
-    // The copy has a path of fixed length, because the path costs instructions. The path also separates neto's code
-    // from the libraries.
-    let own = home::install_copy(neto, folder.path());
-    let homes =
-        (10..10 + CANDIDATES).map(|number| Home::new(&own, &server, folder.path().join(format!("one-{number}")), 1));
+    // The copy has a path of fixed length, because longer paths cost instructions. `Tally` recognizes neto's own code
+    // by this path.
+    let installed_neto = home::install_copy(neto, folder.path());
+    let homes = (10..10 + CANDIDATES)
+        .map(|number| Home::new(&installed_neto, &server, folder.path().join(format!("one-{number}")), 1));
     let one = homes.min_by_key(|home| home.token_size(PROFILE)).expect("one at least");
-    let many = Home::new(&own, &server, folder.path().join("all"), MANY_PROFILES);
+    let many = Home::new(&installed_neto, &server, folder.path().join("all"), MANY_PROFILES);
     let names = (100..MANY_PROFILES).map(|number| format!("tenant-{number}"));
     let name = names.min_by_key(|name| many.token_size(name)).expect("one at least");
     let paths: [(&str, &[&str], &Home, i32); 6] = [
@@ -53,12 +55,12 @@ pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
         ("neto status -o json", &["status", "-o", "json"], &one, 0),
         ("neto --help", &["--help"], &one, 0),
     ];
-    // Repeats until neto has cached all it can about an unchanged store.
+    // Repeats until neto has cached everything that it caches about an unchanged store.
     let mut settled = false;
     while !settled {
         settled = one.is_settled() && many.is_settled();
         for (_, arguments, home, code) in &paths {
-            let status = command(&own, arguments, home).status().expect("neto");
+            let status = command(&installed_neto, arguments, home).status().expect("neto");
             assert_eq!(status.code(), Some(*code), "{arguments:?}");
         }
     }
@@ -67,35 +69,42 @@ pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
     let empty = Tally::count(&command(&empty, &[], &one), 0, &folder.path().join("counts"), &empty);
     let mut counts = vec![];
     for (path, arguments, home, code) in paths {
-        let tally =
-            || Tally::count(&command(&own, arguments, home), code, &folder.path().join("counts"), &own).without(&empty);
+        let tally = || {
+            Tally::count(
+                &command(&installed_neto, arguments, home),
+                code,
+                &folder.path().join("counts"),
+                &installed_neto,
+            )
+            .without(&empty)
+        };
         let tallies: Vec<Tally> = (0..options.repeat).map(|_| tally()).collect();
         let least = tallies.iter().min_by_key(|tally| tally.total).expect("one at least");
         let most = tallies.iter().map(|tally| tally.total).max().expect("one at least");
         println!("{:>10}  {:>10}  {path}{}", least.own, least.total, spread(options.repeat, most - least.total));
         counts.push(Count { path: path.to_owned(), own: least.own, total: least.total });
     }
-    let now = Counts { toolchain: tools(), counts };
+    let new_counts = Counts { toolchain: tools(), counts };
     if options.accept {
-        fs::write(COMMITTED, now.render()).expect("the counts written");
+        fs::write(COMMITTED, new_counts.render()).expect("the counts written");
         println!("written: bench/instructions.txt");
     }
     if !options.check {
         return ExitCode::SUCCESS;
     }
     let text = fs::read_to_string(COMMITTED).expect("bench/instructions.txt");
-    let verdict = Counts::parse(&text).expect("bench/instructions.txt as --accept writes it").compare(&now);
-    for line in verdict.lines {
+    let comparison = Counts::parse(&text).expect("bench/instructions.txt as --accept writes it").compare(&new_counts);
+    for line in comparison.lines {
         println!("{line}");
     }
-    if verdict.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if comparison.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-fn spread(repeat: u32, apart: u64) -> String {
-    if repeat == 1 { String::new() } else { format!("  ({apart} apart in {repeat} runs)") }
+fn spread(repeat: u32, difference: u64) -> String {
+    if repeat == 1 { String::new() } else { format!("  ({difference} apart in {repeat} runs)") }
 }
 
-/// Builds a command that runs in this home, with no other environment variables.
+/// Builds a command that runs in this home, with only the environment variables of the home.
 fn command(program: &Path, arguments: &[&str], home: &Home) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).env_clear().envs(home.variables()).current_dir(home.path());
@@ -112,7 +121,8 @@ struct Tally {
 }
 
 impl Tally {
-    /// Runs the command under callgrind, which writes to `file`. Panics unless the command exits with `code`.
+    /// Runs the command under callgrind, which writes to `file`, and returns the counts. `program` is the program whose
+    /// own code is counted. Panics unless the command exits with `code`.
     fn count(command: &Command, code: i32, file: &Path, program: &Path) -> Self {
         let _ = fs::remove_file(file);
         let out = format!("--callgrind-out-file={}", file.display());
@@ -129,11 +139,12 @@ impl Tally {
         Self::parse(&fs::read_to_string(file).expect("callgrind's counts"), program)
     }
 
-    /// Parses callgrind's output. Each `ob=` line (an object: the program or a library) is followed by lines of costs.
-    /// The line after a `calls=` is the cost of the callee, which also appears under the callee's own object.
+    /// Parses callgrind's output. An `ob=` line names an object (the program or a library), and lines with its costs
+    /// follow. The line after a `calls=` line is skipped: it repeats the cost of the callee, which is listed under the
+    /// callee's own object.
     fn parse(text: &str, program: &Path) -> Self {
         let mut names: HashMap<&str, &str> = HashMap::new();
-        let (mut object, mut called) = ("", false);
+        let (mut object, mut is_call_cost) = ("", false);
         let mut tally = Self { own: 0, total: 0 };
         for line in text.lines() {
             if let Some((key, named)) = line.split_once("ob=").filter(|(key, _)| matches!(*key, "" | "c")) {
@@ -143,10 +154,10 @@ impl Tally {
                 }
                 object = if key.is_empty() { id } else { object };
             } else if line.starts_with("calls=") {
-                called = true;
+                is_call_cost = true;
             } else if line.starts_with(|first: char| first.is_ascii_digit() || "+-*".contains(first)) {
                 let cost: u64 = line.split(' ').nth(1).and_then(|cost| cost.parse().ok()).expect("a cost");
-                if !std::mem::take(&mut called) {
+                if !std::mem::take(&mut is_call_cost) {
                     tally.total += cost;
                     tally.own +=
                         if names.get(object).is_some_and(|name| Path::new(name) == program) { cost } else { 0 };
@@ -158,26 +169,26 @@ impl Tally {
         tally
     }
 
-    /// Subtracts the library instructions that an empty program needs.
+    /// Subtracts the total of an empty program from the total. Keeps the count of own code.
     fn without(self, empty: &Self) -> Self {
         Self { total: self.total - empty.total, ..self }
     }
 }
 
-/// Returns the tools of this run.
+/// Returns the versions of the tools that were used in this run.
 fn tools() -> Toolchain {
-    let first = |program: &str, argument: &str| {
+    let first_line = |program: &str, argument: &str| {
         let text = run_checked(Command::new(program).arg(argument), "");
         text.lines().next().unwrap_or_default().trim().to_owned()
     };
     let (system, architecture) = (std::env::consts::OS, std::env::consts::ARCH);
     Toolchain {
-        compiler: format!("{}, {architecture}-{system}{}", first("rustc", "--version"), avx2_suffix()),
-        runtime: format!("{}, {}", first("getconf", "GNU_LIBC_VERSION"), first("valgrind", "--version")),
+        compiler: format!("{}, {architecture}-{system}{}", first_line("rustc", "--version"), avx2_suffix()),
+        runtime: format!("{}, {}", first_line("getconf", "GNU_LIBC_VERSION"), first_line("valgrind", "--version")),
     }
 }
 
-/// Suffix that says whether valgrind emulates AVX2, because some programs choose their code by CPU features.
+/// Returns a suffix that says whether the CPU has AVX2. Some code is chosen by CPU features at run time.
 fn avx2_suffix() -> &'static str {
     #[cfg(target_arch = "x86_64")]
     return if std::is_x86_feature_detected!("avx2") { " with AVX2" } else { " without AVX2" };

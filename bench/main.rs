@@ -1,14 +1,14 @@
-//! Measures neto: its run time against an empty program and similar tools (`bench/run`), and its instructions
-//! (`bench/instructions`). The latest figures and their interpretation are in `docs/performance.md`.
+//! Measures neto: its run times, compared with an empty program and similar tools (`bench/run`), and its instruction
+//! counts (`bench/instructions`). `docs/performance.md` has the latest figures and explains them.
 //!
-//! - `home`: home directories with sealed profiles and cached tokens, built the way a user does;
-//! - `stopwatch`: timed runs of programs, started by the separate program `stopwatch/program.rs`;
-//! - `peers`: other secret managers, if installed, and two scripts;
-//! - `times`: run times of commands for one profile among many, and the goals;
+//! - `home`: home directories with encrypted profiles and cached tokens;
+//! - `stopwatch`: timed runs of programs, started by a separate small program, `stopwatch/program.rs`;
+//! - `peers`: other secret managers, if installed, and two scripts that get a token without neto;
+//! - `times`: run times of commands for one profile among many, compared with the goals;
 //! - `fleet`: run times of commands for many profiles at once (`bench/run --fleet`);
-//! - `decoy`: requests through a decoy, compared with direct requests (`bench/run --decoy`);
-//! - `table`: figures as text or Markdown;
-//! - `instructions`: counts under valgrind; `counts`: the committed counts and their limits.
+//! - `decoy`: requests through the decoy of `neto proxy`, compared with direct requests (`bench/run --decoy`);
+//! - `table`: tables as text or Markdown;
+//! - `instructions`: instruction counts under valgrind; `counts`: the committed counts and the allowed increase.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,

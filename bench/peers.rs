@@ -1,5 +1,5 @@
-//! Other secret managers, each set up to return one secret of 2 KB, and the two published recipes. Tools that are not
-//! installed are reported as absent.
+//! Sets up other secret managers, most with one secret of 2 KB, and two scripts (recipes) that get a token without
+//! neto. Tools that are not installed are reported as absent.
 
 use crate::fusion::Credential;
 use crate::home::run_checked;
@@ -8,25 +8,26 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Installed peers, and the names of absent peers with the missing program.
+/// Programs to time, and the names of absent peers, each with the missing program.
 pub(crate) struct Peers {
     pub(crate) programs: Vec<Program>,
     pub(crate) absent: Vec<String>,
     gnupg: Option<PathBuf>,
 }
 
-/// Environment in which the peers are set up.
+/// Directory, environment variables and secret with which the peers are set up.
 struct Setup<'a> {
     folder: &'a Path,
     variables: Vec<(String, String)>,
     secret: String,
 }
 
-/// Programs to time, or the name of the missing program.
+/// Programs to time, or the name of the program that is not installed.
 type SetupResult = Result<Vec<Program>, &'static str>;
 
 impl Peers {
-    /// Sets up each installed peer with this directory as its home. Each recipe sends one request to the server.
+    /// Sets up each installed peer with this directory as its home. Each installed recipe sends one login request to
+    /// the server.
     pub(crate) fn new(folder: &Path, credential: &Credential) -> Self {
         let variables = [
             ("HOME", folder.to_owned()),
@@ -52,8 +53,8 @@ impl Peers {
         peers
     }
 
-    fn add(&mut self, name: &str, found: SetupResult) {
-        match found {
+    fn add(&mut self, name: &str, setup_result: SetupResult) {
+        match setup_result {
             Ok(programs) => self.programs.extend(programs),
             Err(missing) => self.absent.push(format!("{name} (no {missing})")),
         }
@@ -61,7 +62,7 @@ impl Peers {
 }
 
 impl Drop for Peers {
-    /// Stops the agent that gpg started.
+    /// Stops the agents that gpg started.
     fn drop(&mut self) {
         if let Some(gnupg) = &self.gnupg {
             let _ = Command::new("gpgconf").arg("--homedir").arg(gnupg).args(["--kill", "all"]).status();
@@ -86,13 +87,13 @@ impl Setup<'_> {
         fs::write(path, text).expect("a file written");
     }
 
-    /// Sets up age or rage, whose command lines are equal.
+    /// Sets up age or rage, which have the same command line.
     fn age(&self, name: &'static str, keygen: &'static str) -> SetupResult {
         let (age, keygen) = (find_on_path(name).ok_or(name)?, find_on_path(keygen).ok_or(keygen)?);
-        let (key, sealed) = (format!("{name}.key"), format!("{name}.age"));
+        let (key, encrypted) = (format!("{name}.key"), format!("{name}.age"));
         run_checked(self.command(&keygen).args(["-o", &key]), "");
-        run_checked(self.command(&age).args(["-e", "-i", &key, "-o", &sealed]), &self.secret);
-        Ok(vec![self.program(&format!("{name} -d, 2 KB"), &age, &["-d", "-i", &key, &sealed])])
+        run_checked(self.command(&age).args(["-e", "-i", &key, "-o", &encrypted]), &self.secret);
+        Ok(vec![self.program(&format!("{name} -d, 2 KB"), &age, &["-d", "-i", &key, &encrypted])])
     }
 
     fn fnox(&self) -> SetupResult {
@@ -127,23 +128,23 @@ impl Setup<'_> {
 
     fn git(&self) -> SetupResult {
         let git = find_on_path("git").ok_or("git")?;
-        let question = "protocol=https\nhost=api.example.com\nusername=bench\n";
-        self.write("question", question);
+        let query = "protocol=https\nhost=api.example.com\nusername=bench\n";
+        self.write("question", query);
         let store = ["credential-store", "--file", "credentials"];
-        run_checked(self.command(&git).args(store).arg("store"), &format!("{question}password={}\n\n", self.secret));
+        run_checked(self.command(&git).args(store).arg("store"), &format!("{query}password={}\n\n", self.secret));
         let get = [store.as_slice(), &["get"]].concat();
         let program = self.program("git credential-store, in clear", &git, &get);
         Ok(vec![program.with_stdin(self.folder.join("question"))])
     }
 
-    /// Writes the files that the recipes need, among them a plaintext NETOSECRET.
+    /// Writes the recipes and the plaintext NETOSECRET that they read.
     fn write_dotfiles(&self, credential: &Credential) {
         self.write(".netosecret", &credential.netosecret());
         self.write("recipe.sh", include_str!("recipes/recipe.sh"));
         self.write("recipe.py", include_str!("recipes/recipe.py"));
     }
 
-    /// Runs a recipe once, so that the timed runs find the server's answer in the recipe's plaintext cache.
+    /// Runs a recipe once, so that the timed runs find the token in the recipe's plaintext cache.
     fn fill_cache(&self, program: &Path, recipe: &str) {
         let _ = fs::remove_file(self.folder.join(".neto.token"));
         run_checked(self.command(program).arg(recipe), "");
@@ -161,7 +162,7 @@ impl Setup<'_> {
     }
 
     fn python(&self) -> SetupResult {
-        // Resolves a version manager's wrapper to the real Python, because the wrapper is slower than Python.
+        // `python3` may be the wrapper of a version manager, which starts slowly. So the real Python is timed.
         let wrapper = find_on_path("python3").ok_or("python3")?;
         let python = run_checked(Command::new(wrapper).args(["-c", "import sys; print(sys.executable)"]), "");
         let python = PathBuf::from(python.trim());
@@ -172,7 +173,7 @@ impl Setup<'_> {
     }
 }
 
-/// Returns the path of a program on the PATH.
+/// Returns the path of a program on `PATH`, or `None` if it is not installed.
 pub(crate) fn find_on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())

@@ -1,8 +1,8 @@
-//! Formats figures as text for a terminal or as Markdown for a page.
+//! Formats a table as text for a terminal or as Markdown for a page.
 
 use std::fmt::Write as _;
 
-/// Header and rows; all columns but the first are right-aligned.
+/// Header and rows. The first column is left-aligned, the others are right-aligned.
 pub(crate) struct Table {
     head: Vec<String>,
     rows: Vec<Vec<String>>,

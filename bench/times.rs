@@ -1,4 +1,4 @@
-//! Times commands for one profile among many, and compares the times with the goals.
+//! Measures the run times of commands for one profile among many, and compares them with the goals.
 
 use crate::home::{self, Home, PROFILE};
 use crate::peers::{Peers, find_on_path};
@@ -24,10 +24,10 @@ pub(crate) struct Options {
     markdown: bool,
 }
 
-/// Unmeasured rounds, which fill the page cache and let neto write its caches.
+/// Number of unmeasured rounds, which fill the page cache and let neto write its caches.
 const WARM_UP: usize = 20;
 
-/// Programs that the goals refer to, by their index. After them come [`PER_SIZE`] programs for each size, then the
+/// Indexes of the first [`FIXED`] programs. After them come [`PER_SIZE`] programs for each number of profiles, then the
 /// peers.
 #[derive(Clone, Copy)]
 enum Slot {
@@ -43,7 +43,7 @@ enum Slot {
 
 const FIXED: usize = 8;
 
-/// Number of programs timed in the home of each size.
+/// Number of programs that are timed in each home.
 const PER_SIZE: usize = 5;
 
 pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
@@ -80,8 +80,8 @@ pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
     let client_ms = runs[Slot::Login as usize].0.iter().zip(response_times);
     let client_ms = median(client_ms.map(|(run, response_time)| run.milliseconds - response_time.as_secs_f64() * 1e3));
 
-    let breaches = server.violations();
-    assert!(breaches.is_empty(), "against the API's reference: {breaches:?}");
+    let violations = server.violations();
+    assert!(violations.is_empty(), "against the API's reference: {violations:?}");
 
     let results = Results { programs, runs, sizes, client_ms, bytes: fs::metadata(neto).expect("neto").len() };
     println!("{}", describe_machine(neto, &format!("Medians of {rounds} interleaved rounds.")));
@@ -94,7 +94,8 @@ pub(crate) fn run(neto: &Path, options: &Options) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Returns the sizes, sorted and without duplicates. 1 is always among them, because growth is relative to one profile.
+/// Returns the numbers of profiles, sorted and without duplicates. 0 is removed. 1 is always included, because growth
+/// is relative to one profile.
 fn sizes(asked: &[usize]) -> Vec<usize> {
     let mut sizes: Vec<usize> = asked.iter().copied().chain([1]).filter(|count| *count > 0).collect();
     sizes.sort_unstable();
@@ -102,10 +103,10 @@ fn sizes(asked: &[usize]) -> Vec<usize> {
     sizes
 }
 
-/// Returns the programs of [`Slot`], in its order.
+/// Returns the programs in the order of [`Slot`].
 fn fixed_programs(neto: &Path, folder: &Path, one: &Home, login: &Home) -> [Program; FIXED] {
     let empty = home::install_copy(&home::empty_program(folder), folder);
-    let truth = find_on_path("true").expect("`true`");
+    let true_program = find_on_path("true").expect("`true`");
     let program = |label, program: &Path, arguments: &[&str], home: &Home| {
         Program::new(label, program, arguments, home.path()).with_env(home.variables())
     };
@@ -115,14 +116,14 @@ fn fixed_programs(neto: &Path, folder: &Path, one: &Home, login: &Home) -> [Prog
         program("neto token", neto, &["token"], one),
         program("neto export NAME", neto, &["export", PROFILE], one),
         program("neto prompt", neto, &["prompt"], one),
-        program("true", &truth, &[], one),
-        program("neto exec -- true", neto, &["exec", "--", truth.to_str().expect("UTF-8")], one),
+        program("true", &true_program, &[], one),
+        program("neto exec -- true", neto, &["exec", "--", true_program.to_str().expect("UTF-8")], one),
         program("neto login --force NAME, with the server", neto, &["login", "--force", PROFILE], login),
     ]
 }
 
-/// Returns the programs timed in the home of each size: `token`, `status`, `prompt`, TAB after one name, and TAB after
-/// the common prefix of all names.
+/// Returns the programs that are timed in each home: `token`, `status`, `prompt`, and two completions. A completion is
+/// TAB after one name, or TAB after the common prefix of all names.
 fn programs_per_size(neto: &Path, home: &Home) -> [Program; PER_SIZE] {
     let count = home.count;
     let program = |arguments: &[&str]| {
@@ -141,14 +142,14 @@ fn programs_per_size(neto: &Path, home: &Home) -> [Program; PER_SIZE] {
     ]
 }
 
-/// Measurements and the programs they belong to.
+/// Programs, and the measurements of each program.
 struct Results {
     programs: Vec<Program>,
     runs: Vec<Runs>,
     sizes: Vec<usize>,
-    /// Median time of a login without the server's part, in milliseconds.
+    /// Median time of a login without the time spent in the server, in milliseconds.
     client_ms: f64,
-    /// Size of the binary, in bytes.
+    /// Size of the neto binary, in bytes.
     bytes: u64,
 }
 
@@ -157,17 +158,17 @@ impl Results {
         self.runs[slot as usize].milliseconds()
     }
 
-    /// Returns the runs of [`programs_per_size`] for the size with this index.
+    /// Returns the runs of [`programs_per_size`] in the home with this index.
     fn runs_at(&self, size: usize) -> [&Runs; PER_SIZE] {
         std::array::from_fn(|index| &self.runs[FIXED + PER_SIZE * size + index])
     }
 
-    /// Returns the runs in the home of `count` profiles, if there is a home of this size.
+    /// Returns the runs in the home with `count` profiles, or `None` if there is no such home.
     fn runs_for(&self, count: usize) -> Option<[&Runs; PER_SIZE]> {
         Some(self.runs_at(self.sizes.iter().position(|known| *known == count)?))
     }
 
-    /// Table of all programs except those of the other sizes.
+    /// Builds the table of costs, without the programs of [`programs_per_size`].
     fn costs(&self) -> Table {
         let empty = self.median_ms(Slot::Empty);
         let mut table = Table::new(["what", "ms", "x empty", "CPU ms", "peak MiB"]);
@@ -178,7 +179,13 @@ impl Results {
             }
             let ms = runs.milliseconds();
             let (busy, peak) = (runs.busy_milliseconds(), runs.peak_mib());
-            table.push(vec![program.label.clone(), f2(ms), f2(ms / empty), f2(busy), f1(peak)]);
+            table.push(vec![
+                program.label.clone(),
+                two_decimals(ms),
+                two_decimals(ms / empty),
+                two_decimals(busy),
+                one_decimal(peak),
+            ]);
         }
         table
     }
@@ -200,14 +207,15 @@ impl Results {
         ];
         let mut table = Table::new(head);
         for (size, count) in self.sizes.iter().enumerate() {
-            let [token, status, prompt, one_fits, all_fit] = self.runs_at(size);
+            let [token, status, prompt, tab_one, tab_all] = self.runs_at(size);
             let ms = token.milliseconds();
             let status = [status.milliseconds(), status.busy_milliseconds(), status.peak_mib()];
-            let mut row = vec![count.to_string(), f2(ms), f2(ms / one), f1(token.peak_mib())];
-            row.extend(status.map(f1));
-            let tabs = [one_fits.milliseconds(), all_fit.milliseconds(), all_fit.peak_mib()];
-            row.push(f2(prompt.milliseconds()));
-            row.extend(tabs.map(f1));
+            let mut row =
+                vec![count.to_string(), two_decimals(ms), two_decimals(ms / one), one_decimal(token.peak_mib())];
+            row.extend(status.map(one_decimal));
+            let tabs = [tab_one.milliseconds(), tab_all.milliseconds(), tab_all.peak_mib()];
+            row.push(two_decimals(prompt.milliseconds()));
+            row.extend(tabs.map(one_decimal));
             table.push(row);
         }
         table
@@ -215,8 +223,8 @@ impl Results {
 
     fn goals(&self) -> Table {
         let mut table = Table::new(["goal", "at most", "seen", ""]);
-        let mut goal = |what: &str, most: f64, measured: Option<f64>, unit: &str| {
-            push_goal(&mut table, what, most, measured, unit)
+        let mut goal = |what: &str, limit: f64, measured: Option<f64>, unit: &str| {
+            push_goal(&mut table, what, limit, measured, unit);
         };
         let empty = self.median_ms(Slot::Empty);
         let many = self.runs_for(10_000);
@@ -232,9 +240,9 @@ impl Results {
         let prompt = many.map(|[_, _, prompt, ..]| prompt.milliseconds());
         goal("neto prompt among 10,000 profiles", 5.0, prompt, " ms");
         for (count, of) in [(2_000, "2,000"), (10_000, "10,000")] {
-            let [one_fits, all_fit] = [3, 4].map(|index| self.runs_for(count).map(|runs| runs[index].milliseconds()));
-            goal(&format!("a TAB behind a name among {of}"), 20.0, one_fits, " ms");
-            goal(&format!("a TAB that offers all {of} names"), 20.0, all_fit, " ms");
+            let [tab_one, tab_all] = [3, 4].map(|index| self.runs_for(count).map(|runs| runs[index].milliseconds()));
+            goal(&format!("a TAB behind a name among {of}"), 20.0, tab_one, " ms");
+            goal(&format!("a TAB that offers all {of} names"), 20.0, tab_all, " ms");
         }
         goal(
             "neto exec -- true, more than true",
@@ -249,22 +257,22 @@ impl Results {
     }
 }
 
-/// Adds a row to a table of goals: the upper limit, and the figure if it was measured.
-pub(crate) fn push_goal(table: &mut Table, what: &str, most: f64, measured: Option<f64>, unit: &str) {
-    let verdict = measured.map_or("not measured", |measured| if measured <= most { "reached" } else { "missed" });
-    let measured = measured.map_or_else(|| "-".to_owned(), |measured| format!("{}{unit}", f2(measured)));
-    table.push(vec![what.to_owned(), format!("{}{unit}", f2(most)), measured, verdict.to_owned()]);
+/// Adds a row to a table of goals: the limit, the measured figure if there is one, and whether the goal is reached.
+pub(crate) fn push_goal(table: &mut Table, what: &str, limit: f64, measured: Option<f64>, unit: &str) {
+    let result = measured.map_or("not measured", |measured| if measured <= limit { "reached" } else { "missed" });
+    let measured = measured.map_or_else(|| "-".to_owned(), |measured| format!("{}{unit}", two_decimals(measured)));
+    table.push(vec![what.to_owned(), format!("{}{unit}", two_decimals(limit)), measured, result.to_owned()]);
 }
 
-pub(crate) fn f1(figure: f64) -> String {
+pub(crate) fn one_decimal(figure: f64) -> String {
     format!("{figure:.1}")
 }
 
-pub(crate) fn f2(figure: f64) -> String {
+pub(crate) fn two_decimals(figure: f64) -> String {
     format!("{figure:.2}")
 }
 
-/// Describes the program and the machine that were measured.
+/// Describes the measured program, the machine, and `how` they were measured.
 pub(crate) fn describe_machine(neto: &Path, how: &str) -> String {
     let first = |text: String| text.lines().next().unwrap_or_default().to_owned();
     let version = first(home::run_checked(Command::new(neto).arg("--version"), ""));

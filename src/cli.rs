@@ -1,4 +1,6 @@
-//! Command tree, and dispatch of each verb to its module; no I/O.
+//! Command-line arguments of neto as clap types, and the dispatch of each verb to its module.
+//!
+//! Reads and prints nothing itself. `usage` parses a command line into these types.
 #![allow(clippy::doc_markdown, reason = "these comments are the help that users read")]
 
 use crate::commands::profile::{
@@ -96,11 +98,11 @@ pub(crate) enum Verb {
 pub(crate) struct VerbGroup {
     /// Title above the verbs.
     pub(crate) title: &'static str,
-    /// Names of the verbs, in the order that users need them.
+    /// Names of the verbs, in the order of the help page.
     pub(crate) verbs: &'static [&'static str],
 }
 
-/// Groups of the first help page. A test checks that each verb is in exactly one group.
+/// Groups of verbs on the first help page, in order. A test checks that each visible verb is in exactly one group.
 pub(crate) const VERB_GROUPS: [VerbGroup; 5] = [
     VerbGroup { title: "First steps", verbs: &["init", "profile", "use", "ls"] },
     VerbGroup { title: "Tokens", verbs: &["login", "logout", "status", "token", "export", "exec"] },

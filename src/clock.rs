@@ -1,6 +1,6 @@
-//! The current time: from the system, or fixed by a test.
+//! Current time, from the system or fixed by a test.
 //!
-//! All code in the crate gets the time from here, so a test controls the time of a run.
+//! Every date and time of day in the crate comes from this module. So a test can fix the time of a run.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -17,7 +17,7 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// Returns the current time. neto stores times in whole seconds.
+    /// Returns the current time.
     #[must_use]
     pub fn now(self) -> Timestamp {
         match self {

@@ -1,4 +1,4 @@
-//! Modules for the fuzz targets, benchmarks and tests of this repository.
+//! Re-exports of private modules for the fuzz targets, benchmarks and tests of this repository.
 //!
 //! Not a public interface: everything here may change in any release. The cargo feature `internals` enables it.
 
@@ -6,13 +6,13 @@
 
 use clap::CommandFactory as _;
 
-/// Returns the command tree, from which help, completion and manual pages come.
+/// Returns the clap command tree, from which help, completion and manual pages are generated.
 #[must_use]
 pub fn command_tree() -> clap::Command {
     crate::cli::Cli::command()
 }
 
-/// Variables that every export unsets first.
+/// Names of the environment variables that every export unsets first.
 pub use crate::workflow::shell_state::ALWAYS_UNSET;
 
 pub mod error {
@@ -33,6 +33,7 @@ pub mod fusion {
 }
 pub mod output {
     //! See `src/output`.
+    pub use crate::output::sanitize::sanitize_block;
     pub use crate::output::*;
 }
 pub mod profile {

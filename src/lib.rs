@@ -10,24 +10,26 @@
 //! | --- | --- |
 //! | [`environment`] | the environment variables of the process, as data |
 //! | [`clock`] | the current time, from the system or fixed by a test |
-//! | [`disk`] | private atomic writes, locks, directories; knows nothing of the domain |
-//! | [`platform`] | calls that differ between operating systems, apart from files |
+//! | [`disk`] | private atomic writes, locks and directories; knows nothing of the domain |
+//! | [`platform`] | system calls that differ between operating systems, except calls on files |
 //! | [`output`] | streams, tables, JSON and CSV, shell text, prompts; knows nothing of the domain |
 //! | [`profile`] | the profiles that the user declared: names, model, the TOML text and its edits |
 //! | [`secret`] | secrets in memory, identities, recipients, encryption, sources, trust |
 //! | [`token`] | cached tokens: file, freshness, fingerprint |
 //! | [`fusion`] | requests to the Fusion API |
-//! | [`session`] | from a profile to an access token: cache, refresh, login; one request for many processes |
-//! | [`decoy`] | a local server with a fake credential, for one program |
-//! | [`context`] | paths, process and the resolved profile of one run |
+//! | [`session`] | getting an access token for a profile: cache, refresh, login; one login shared by many processes |
+//! | [`decoy`] | a local server that forwards a program's requests; the program gets only a fake credential |
+//! | [`context`] | facts of the process, paths, and the resolved profile of one run |
 //! | [`error`] | messages, hints and exit codes |
 //! | [`workflow`] | steps that several verbs share |
-//! | [`commands`] | one verb, one file |
+//! | [`commands`] | the verbs, one file for each |
 //! | [`cli`] | the command tree and its dispatch |
 //! | [`usage`] | parsing the command line, help pages, suggestions for mistyped words |
-//! | [`completion`] | candidates for TAB |
+//! | [`completion`] | candidates for shell completion |
 //!
-//! Data flows one way: argv, command, profile, secret, token, server, view, stdout.
+//! Data flows in one direction: argv, command, profile, secret, server, access token, stdout.
+
+#![allow(rustdoc::private_intra_doc_links, reason = "`cargo doc` of this repository documents the private modules")]
 
 mod cli;
 mod clock;
@@ -64,36 +66,36 @@ use output::{Streams, Ui, Volume};
 use std::io::Write;
 use workflow::Run;
 
-/// Runs one command line from the facts of its process; returns the exit code.
+/// Runs the command line of `process` and returns the exit code. Results go to `stdout`, messages to `stderr`.
 #[must_use]
 pub fn run(process: Process, stdout: Box<dyn Write>, stderr: Box<dyn Write>) -> u8 {
     let mut ui = Ui::new(stdout, stderr, streams(&process));
     if let Some(shell) = completion::requesting_shell(&process) {
-        // Whatever goes wrong, a TAB finds nothing and disturbs nobody.
+        // Errors are ignored: a message would disturb the line that the user is typing.
         let _ = ui.print(&completion::complete(shell, process, &ui));
         return 0;
     }
     let line = CommandLine::new(&process.arguments);
-    let failure = export::failure_script(&process, &line);
+    let failure_script = export::failure_script(&process, &line);
     let is_exec = line.verb() == Some("exec");
-    let Err(error) = start(process, &line, &mut ui) else { return 0 };
+    let Err(error) = run_verb(process, &line, &mut ui) else { return 0 };
     if error.code() != Code::Quiet
-        && let Some(failure) = failure
+        && let Some(render_script) = failure_script
     {
-        // A stdout that takes no more than this reads nothing, so the shell has nothing to evaluate.
-        let _ = ui.print(&failure());
+        // An error is ignored: if stdout is closed, the shell reads no text and evaluates none.
+        let _ = ui.print(&render_script());
     }
     if !error.message().is_empty() {
         ui.error(error.message(), error.hint().as_deref());
     }
     match error.code() {
         code @ (Code::Exec(_) | Code::Partial | Code::Quiet | Code::Interrupted | Code::Terminated) => code.status(),
-        _ if is_exec => exec::OWN_FAILURE,
+        _ if is_exec => exec::NETO_FAILED_EXIT_CODE,
         code => code.status(),
     }
 }
 
-fn start(process: Process, line: &CommandLine, ui: &mut Ui) -> Result<(), Error> {
+fn run_verb(process: Process, line: &CommandLine, ui: &mut Ui) -> Result<(), Error> {
     let Some(Cli { global, verb }) = usage::parse(&process.arguments, line, ui)? else { return Ok(()) };
     ui.set_color(global.color);
     ui.set_volume(match (global.quiet, global.verbose) {
@@ -104,7 +106,7 @@ fn start(process: Process, line: &CommandLine, ui: &mut Ui) -> Result<(), Error>
     let globals =
         Globals { profile: global.profile, store: global.store, lock_timeout: global.lock_timeout.duration() };
     let context = Context::new(process, globals, ui);
-    if context.paths.homeless {
+    if context.paths.has_no_home {
         ui.warn(
             "the system names no home folder, so nothing is kept here; this names one:\nexport NETO_HOME=/some/folder",
         );
@@ -113,13 +115,13 @@ fn start(process: Process, line: &CommandLine, ui: &mut Ui) -> Result<(), Error>
 }
 
 fn streams(process: &Process) -> Streams {
-    let dumb = process.environment.text("TERM").map(|term| term == "dumb");
+    let is_term_dumb = process.environment.text("TERM").map(|term| term == "dumb");
     Streams {
         stdin_terminal: process.terminal.stdin,
         stdout_terminal: process.terminal.stdout,
         stderr_terminal: process.terminal.stderr,
         width: process.terminal.width,
-        no_color: process.environment.get("NO_COLOR").is_some() || dumb == Some(true),
-        is_dumb: dumb != Some(false),
+        no_color: process.environment.get("NO_COLOR").is_some() || is_term_dumb == Some(true),
+        is_dumb: is_term_dumb != Some(false),
     }
 }

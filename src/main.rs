@@ -1,4 +1,4 @@
-//! The real process: its facts go in, its exit code comes out.
+//! Collects the facts of the real process, runs neto and returns the exit code.
 
 use neto::{Clock, Environment, Process, Terminal, forbid_core_dumps, parent_name};
 use std::cell::RefCell;
@@ -27,14 +27,15 @@ fn main() -> ExitCode {
     neto::run(process, Box::new(stdout()), Box::new(stderr())).into()
 }
 
-/// Ends a run that met a bug: says where the bug is, never what it was about, which may be a secret.
+/// Reports a panic and exits with code 1. Prints only the location, because the panic message may contain a secret.
 #[allow(clippy::disallowed_methods, reason = "nothing returns to `main` from here")]
 fn report_bug(panic: &PanicHookInfo<'_>) {
-    let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
+    let location =
+        panic.location().map(|location| format!(" at {}:{}", location.file(), location.line())).unwrap_or_default();
     let version = env!("CARGO_PKG_VERSION");
     let _ = writeln!(
         stderr(),
-        "error: this is a bug in neto {version}{place}\n  hint: please report that line, and what you did, to whom you have neto from"
+        "error: this is a bug in neto {version}{location}\n  hint: please report that line, and what you did, to whom you have neto from"
     );
     std::process::exit(1);
 }

@@ -1,7 +1,7 @@
-//! Calls that differ between operating systems, apart from files.
+//! System calls that differ between operating systems, except calls on files.
 //!
-//! Owns every `cfg` for an operating system outside `disk`. Where a system lacks a protection, the function does nothing
-//! and says so here.
+//! Owns every `cfg` for an operating system outside `disk`. A comment on each function says what it does on a system
+//! that lacks the feature.
 
 use crate::disk::TerminationSignal;
 use std::ffi::OsStr;
@@ -9,14 +9,14 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 
-/// Forbids core dumps and other processes of the same user from reading this one's memory. `exec` lifts the ban for the
-/// child. Linux only.
+/// Disables core dumps of this process, and denies other processes of the same user access to its memory. A program
+/// that this process executes is not protected. Does nothing except on Linux.
 pub fn forbid_core_dumps() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
-/// Returns the name of the parent program; `None` where the system has no `/proc`.
+/// Returns the name of the program that started this process; `None` except on Linux, or if `/proc` cannot be read.
 #[must_use]
 pub fn parent_name() -> Option<String> {
     #[cfg(target_os = "linux")]
@@ -30,11 +30,12 @@ pub fn parent_name() -> Option<String> {
     None
 }
 
-/// Replaces this process with a program, so that no parent can die before the program does. Returns only if the program
-/// did not start. Windows cannot replace a process: there the program runs as a child until it ends.
+/// Replaces this process with a program, so that no neto process remains that could end before the program. On Unix
+/// this function returns only if the program did not start. Windows cannot replace a process: the program runs as a
+/// child, and this function returns the program's exit status.
 ///
 /// # Errors
-/// The system's error if the program did not start.
+/// Returns the system's error if the program did not start.
 pub fn replace_process(mut command: Command) -> io::Result<ExitStatus> {
     #[cfg(unix)]
     return Err(std::os::unix::process::CommandExt::exec(&mut command));
@@ -42,7 +43,7 @@ pub fn replace_process(mut command: Command) -> io::Result<ExitStatus> {
     command.status()
 }
 
-/// Returns the signal that ended a process; `None` if it exited.
+/// Returns the number of the signal that ended a process; `None` if the process exited. Always `None` except on Unix.
 #[must_use]
 pub fn exit_signal(status: ExitStatus) -> Option<i32> {
     #[cfg(unix)]
@@ -54,8 +55,8 @@ pub fn exit_signal(status: ExitStatus) -> Option<i32> {
     }
 }
 
-/// Forwards a signal to a child process, except an interrupt that the terminal has already sent to the whole foreground
-/// group: a second one would tell the child to stop without cleaning up. Unix only.
+/// Forwards a signal to a child process; does nothing except on Unix. In the foreground, SIGINT is not forwarded,
+/// because Ctrl-C sends it to the child as well. Many programs skip their cleanup at a second SIGINT.
 pub fn forward_signal(signal: TerminationSignal, child: &tokio::process::Child) {
     #[cfg(unix)]
     {
@@ -66,7 +67,7 @@ pub fn forward_signal(signal: TerminationSignal, child: &tokio::process::Child) 
             TerminationSignal::Terminate => Signal::TERM,
             TerminationSignal::HangUp => Signal::HUP,
         };
-        // An ended child has no id, so the signal cannot reach another process with a reused id.
+        // `id` is `None` once the child was waited for, so the signal cannot reach another process with a reused id.
         if let Some(process) = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)) {
             let _ = kill_process(process, signal);
         }
@@ -75,15 +76,15 @@ pub fn forward_signal(signal: TerminationSignal, child: &tokio::process::Child) 
     let _ = (signal, child);
 }
 
-/// Checks whether Ctrl-C reaches this process and all its children.
+/// Checks whether this process is in the terminal's foreground process group, to which Ctrl-C sends SIGINT.
 #[cfg(unix)]
 fn is_in_foreground() -> bool {
     let terminal = std::fs::File::open("/dev/tty");
     terminal.is_ok_and(|terminal| rustix::termios::tcgetpgrp(terminal) == Ok(rustix::process::getpgrp()))
 }
 
-/// Returns a command that starts neto itself, which then becomes `program` and dies with this process. Linux only:
-/// elsewhere the command starts `program` directly.
+/// Returns a command that runs `program` and, on Linux, ends it when this process ends. On Linux the command starts
+/// `neto __tied`, which calls [`die_with_parent`] and then executes `program`.
 #[must_use]
 pub fn tied_command(program: &OsStr) -> Command {
     #[cfg(target_os = "linux")]
@@ -97,19 +98,19 @@ pub fn tied_command(program: &OsStr) -> Command {
     Command::new(program)
 }
 
-/// Asks the kernel to end this process when its parent ends. Returns `false` if the parent has already ended. Does
-/// nothing except on Linux.
+/// Asks the kernel to end this process when its parent, the process with the id `parent`, ends. Returns `false` if the
+/// parent has already ended. Except on Linux, does nothing and returns `true`.
 ///
 /// # Errors
-/// The system's error.
+/// Returns the system's error if the kernel refuses.
 pub fn die_with_parent(parent: u32) -> io::Result<bool> {
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{Signal, getppid, set_parent_process_death_signal};
-        // An interactive shell ignores SIGTERM, and passes SIGHUP on to its jobs.
+        // SIGHUP rather than SIGTERM: an interactive shell ignores SIGTERM, but passes SIGHUP on to its jobs.
         set_parent_process_death_signal(Some(Signal::HUP))?;
-        // The parent may have ended before this process asked.
-        Ok(getppid().is_some_and(|now| now.as_raw_nonzero().get().cast_unsigned() == parent))
+        // The kernel sends no signal if the parent ended before the request.
+        Ok(getppid().is_some_and(|current| current.as_raw_nonzero().get().cast_unsigned() == parent))
     }
     #[cfg(not(target_os = "linux"))]
     {
@@ -118,8 +119,8 @@ pub fn die_with_parent(parent: u32) -> io::Result<bool> {
     }
 }
 
-/// Raises the limit of open files to the most that the system grants: a request through the decoy takes two. Programs
-/// started from now on inherit the limit. Unix only.
+/// Raises the soft limit of open files to the hard limit, because each request through the decoy takes two descriptors.
+/// Programs that this process starts later inherit the limit. Ignores errors. Does nothing except on Unix.
 pub fn raise_open_file_limit() {
     #[cfg(unix)]
     {
@@ -129,34 +130,37 @@ pub fn raise_open_file_limit() {
     }
 }
 
-/// Checks that the system still has file descriptors for an event loop, whose set-up panics without them.
+/// Checks that this process can open the file descriptors of an event loop. Without this check, creating the event loop
+/// would panic. Does nothing except on Unix.
 ///
 /// # Errors
-/// The system's error if there are too few.
-pub fn check_descriptors() -> io::Result<()> {
+/// Returns the system's error if too few descriptors are available.
+pub fn check_spare_descriptors() -> io::Result<()> {
     #[cfg(unix)]
     {
-        /// Pairs of descriptors that an event loop may take.
-        const PAIRS: usize = 4;
-        let spare: io::Result<Vec<_>> = (0..PAIRS).map(|_| std::os::unix::net::UnixStream::pair()).collect();
-        drop(spare?);
+        /// Maximum number of descriptor pairs that an event loop opens.
+        const MAX_DESCRIPTOR_PAIRS: usize = 4;
+        let pairs: io::Result<Vec<_>> =
+            (0..MAX_DESCRIPTOR_PAIRS).map(|_| std::os::unix::net::UnixStream::pair()).collect();
+        drop(pairs?);
     }
     Ok(())
 }
 
-/// Checks for a file that this system can run as a program.
+/// Checks whether `file` is a regular file and, on Unix, has an execute permission. Follows symbolic links.
 #[must_use]
 pub fn is_program(file: &Path) -> bool {
     let metadata = file.metadata();
     #[cfg(unix)]
-    return metadata.is_ok_and(|found| {
-        found.is_file() && std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o111 != 0
+    return metadata.is_ok_and(|metadata| {
+        metadata.is_file() && std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 != 0
     });
     #[cfg(not(unix))]
-    metadata.is_ok_and(|found| found.is_file())
+    metadata.is_ok_and(|metadata| metadata.is_file())
 }
 
-/// Returns the name of the command that deletes a file so that its content is hard to recover, where the system has one.
+/// Returns the shell command for deleting a file with secrets: `shred -u` on Linux, which overwrites the content first,
+/// and `rm` on other systems.
 #[must_use]
 pub fn delete_command() -> &'static str {
     if cfg!(target_os = "linux") { "shred -u" } else { "rm" }

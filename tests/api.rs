@@ -154,11 +154,11 @@ fn a_body_of_more_than_64_mib_is_refused() {
 fn the_body_comes_to_the_byte() {
     let sandbox = logged_in(&["acme"]);
     let bytes: Vec<u8> = (0..=255).cycle().take(100_003).collect();
-    sandbox.server().fault(Fault::at(ECHO).answer(200, bytes.clone()).header("content-encoding", "gzip"));
+    sandbox.server().fault(Fault::at(ECHO).respond(200, bytes.clone()).header("content-encoding", "gzip"));
     sandbox.program("sh", ["-c", "neto api GET /devices >out"]).run().code(0).stderr("");
     assert!(std::fs::read(sandbox.work("out")).unwrap() == bytes, "another body");
     sandbox.server().clear_faults();
-    sandbox.server().fault(Fault::at(ECHO).answer(204, ""));
+    sandbox.server().fault(Fault::at(ECHO).respond(204, ""));
     sandbox.neto(["api", "GET", "/devices"]).run().code(0).stderr("").stdout("");
     sandbox.server().clear_faults();
     sandbox.neto(["api", "HEAD", "/devices"]).run().code(0).stderr("").stdout("");
@@ -167,7 +167,7 @@ fn the_body_comes_to_the_byte() {
 #[test]
 fn include_shows_status_and_headers_before_the_body() {
     let sandbox = logged_in(&["acme"]);
-    let fault = |status| Fault::at(ECHO).once().answer(status, "body\n").header("x-note", "a\tb").header("x-none", "");
+    let fault = |status| Fault::at(ECHO).once().respond(status, "body\n").header("x-note", "a\tb").header("x-none", "");
     sandbox.server().fault(fault(202));
     let outcome = sandbox.neto(["api", "GET", "/devices", "-i"]).run();
     let (head, body) = outcome.code(0).stdout.split_once("\n\n").expect("an empty line");
@@ -274,7 +274,7 @@ fn what_passes_is_asked_again_by_reading_calls_alone() {
 #[test]
 fn a_writing_call_without_an_answer_may_have_been_done() {
     let sandbox = logged_in(&["acme"]);
-    sandbox.server().fault(Fault::at(ECHO).lose_answer());
+    sandbox.server().fault(Fault::at(ECHO).lose_response());
     let outcome = sandbox.neto(["api", "PUT", "/devices"]).run();
     outcome.code(5).stdout("").stderr_has("it may have been done all the same").stderr_has("look whether it was done");
     assert_eq!(sandbox.server().request_count(ECHO), 1);
@@ -290,7 +290,7 @@ fn a_writing_call_without_an_answer_may_have_been_done() {
 fn select_prints_a_part() {
     let sandbox = logged_in(&["acme"]);
     let body = r#"{ "data": [ {"name": "a \"b\"\n", "id": 12345678901234567890.10, "x": null}, true ] }"#;
-    sandbox.server().fault(Fault::at(ECHO).answer(200, body));
+    sandbox.server().fault(Fault::at(ECHO).respond(200, body));
     let select = |pointer: &str| sandbox.neto(["api", "GET", "/devices", "--select", pointer]).run();
     for (pointer, printed) in [
         ("/data/0/name", "a \"b\"\n\n"),
@@ -303,7 +303,7 @@ fn select_prints_a_part() {
     }
     select("/data/2").code(5).stdout("").stderr_has("acme: the answer has nothing at /data/2").stderr_has("hint: ");
     sandbox.server().clear_faults();
-    sandbox.server().fault(Fault::at(ECHO).answer(200, "<html>"));
+    sandbox.server().fault(Fault::at(ECHO).respond(200, "<html>"));
     select("/data").code(5).stdout("").stderr_has("the answer is no JSON");
     sandbox.server().clear_faults();
     let large = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", 65 << 20);
@@ -444,7 +444,7 @@ mod many {
             ("f", b"\"text\"\n{\"profile\":\"acme\",\"status\":200,\"data\":1}\n"),
         ];
         for (name, body) in bodies {
-            sandbox.server().fault(Fault::at(ECHO).for_tenant(name).answer(200, body));
+            sandbox.server().fault(Fault::at(ECHO).for_tenant(name).respond(200, body));
         }
         let outcome = sandbox.neto(["api", "GET", "/devices", "--all"]).run();
         let rows = lines(outcome.code(0));
@@ -494,7 +494,7 @@ mod many {
     #[test]
     fn a_run_that_is_interrupted_leaves_whole_lines() {
         let sandbox = logged_in(&["acme", "globex"]);
-        sandbox.server().fault(Fault::at(ECHO).answer(200, format!("\"{}\"", "x".repeat(1 << 20))));
+        sandbox.server().fault(Fault::at(ECHO).respond(200, format!("\"{}\"", "x".repeat(1 << 20))));
         // After one byte, the first line is being written; the pipe holds at most 64 KiB of the line.
         let script = "coproc neto api GET /devices --all; pid=$!; exec 3<&\"${COPROC[0]}\"; IFS= read -r -N 1 -u 3 c; \
                       kill -SIGNAL $pid; printf %s \"$c\"; cat <&3; wait $pid; echo $? >&2";
@@ -595,12 +595,12 @@ mod guard {
 fn r46_a_terminal_is_not_steered_by_a_server() {
     let sandbox = logged_in(&["acme"]);
     let hostile = "a\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}31m\u{202e}b \u{fc}\nend";
-    sandbox.server().fault(Fault::at(ECHO).answer(200, hostile).header("x-note", "\u{9b}31m"));
+    sandbox.server().fault(Fault::at(ECHO).respond(200, hostile).header("x-note", "\u{9b}31m"));
     let screen = sandbox.neto(["api", "GET", "/devices", "-i"]).at_terminal().finish();
     screen.code(0).has("a\\u{1b}[2J\\u{1b}]0;title\\u{7}\\u{9b}31m\\u{202e}b \u{fc}\nend\n");
     assert!(!screen.raw.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}']), "{:?}", screen.raw);
     sandbox.server().clear_faults();
-    sandbox.server().fault(Fault::at(ECHO).answer(200, json!({"t": hostile}).to_string()));
+    sandbox.server().fault(Fault::at(ECHO).respond(200, json!({"t": hostile}).to_string()));
     for arguments in [&["--select", "/t"][..], &["--all"]] {
         let screen = sandbox.neto(["api", "GET", "/devices"].iter().chain(arguments)).at_terminal().finish();
         assert!(!screen.code(0).raw.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}']), "{:?}", screen.raw);
@@ -656,7 +656,7 @@ fn r61_who_no_longer_reads_ends_it_in_silence() {
 fn the_token_goes_to_the_server_alone() {
     let sandbox = logged_in(&["acme"]);
     let echo = |seen: &RecordedRequest| (403, json!({"message": seen.header("authorization")}).to_string());
-    sandbox.server().fault(Fault::at(ECHO).reply(echo));
+    sandbox.server().fault(Fault::at(ECHO).respond_with(echo));
     // The body is printed unchanged; the message has the token redacted.
     let outcome = sandbox.neto(["api", "GET", "/devices", "-v"]).allow_secret("access token").run();
     outcome.code(4).stdout_has("Bearer ").stderr_has("[redacted]").stderr_lacks("Bearer ey");

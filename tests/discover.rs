@@ -223,7 +223,7 @@ fn a_row_that_cannot_be_read_may_be_any_tenant() {
     let all_rows = ["acme - missing", "oldco oldco orphaned", "msp msp matched"];
     assert_eq!(lines(&sandbox.discovered()), all_rows);
     let body = r#"{"data": [{"shortname": "acme"}, {"shortname": 5}, {"organization": "x"}, {"shortname": "globex"}]}"#;
-    sandbox.server().fault(Fault::at(CUSTOMERS).answer(200, body));
+    sandbox.server().fault(Fault::at(CUSTOMERS).respond(200, body));
     assert_eq!(lines(&sandbox.discovered()), ["acme - missing", "globex - missing", "msp msp matched"]);
     sandbox.neto(["discover", "msp"]).run().code(0).stderr_has("2 rows of the answer cannot be read");
 }
@@ -241,7 +241,7 @@ fn an_answer_of_another_shape_is_exit_5_and_changes_nothing() {
         (r#"{"data": ["acme", "globex"]}"#, "no row of its list can be read"),
         (&huge, "larger than"),
     ] {
-        sandbox.server().fault(Fault::at(CUSTOMERS).once().answer(200, body));
+        sandbox.server().fault(Fault::at(CUSTOMERS).once().respond(200, body));
         let outcome = sandbox.neto(["discover", "msp", "--add"]).run();
         outcome.code(5).stdout("").stderr_has("error: msp: the answer of 127.0.0.1:").stderr_has(what);
     }
@@ -400,7 +400,7 @@ fn two_thousand_rows_are_read_and_taken_as_cut() {
     let row = |number: usize| json!({"shortname": format!("t{number:04}"), "organization": "x".repeat(200), "reseller": {"parent": "msp"}});
     let body = json!({"meta": {"code": 200}, "data": (0..2000).map(row).collect::<Vec<_>>()}).to_string();
     // No row has the number of accounts below it, so the reseller's own count proves nothing.
-    sandbox.server().fault(Fault::at(CUSTOMERS).answer(200, body));
+    sandbox.server().fault(Fault::at(CUSTOMERS).respond(200, body));
     sandbox.neto(["discover", "msp"]).run().code(0).stdout_has("t1999").stdout_lacks("oldco");
     sandbox.neto(["discover", "msp", "--add"]).run().code(0).stderr_has("Added 2000 profiles");
     let matched = sandbox.discovered();
@@ -424,7 +424,7 @@ fn the_memory_of_parents_is_private_and_never_guessed_at() {
         assert_eq!(fs::metadata(&memory).unwrap().permissions().mode() & 0o777, 0o600);
     }
     // An unknown parent is not a move, and the remembered parent stays.
-    sandbox.server().fault(Fault::at(CUSTOMERS).once().answer(200, r#"{"data": [{"shortname": "acme"}]}"#));
+    sandbox.server().fault(Fault::at(CUSTOMERS).once().respond(200, r#"{"data": [{"shortname": "acme"}]}"#));
     sandbox.neto(["discover", "msp"]).run().code(0).stdout("");
     assert_eq!(fs::read_to_string(&memory).unwrap(), text);
     // Output that could not be written does not count as shown.

@@ -818,7 +818,7 @@ fn r26_a_proxy_that_is_dead_is_told() {
 fn what_does_not_answer_as_the_api_gets_no_credential() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
-    let page = || Fault::at("/*").answer(200, "<html>").header("content-type", "Text/HTML; charset=utf-8");
+    let page = || Fault::at("/*").respond(200, "<html>").header("content-type", "Text/HTML; charset=utf-8");
     for (fault, fragments) in [
         (page(), &["a page of HTML, as no Fusion API does", "neto profile show acme"][..]),
         (Fault::at("/*").error(404, "no such call"), &["status 404, as no Fusion API does"]),

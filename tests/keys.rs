@@ -200,7 +200,7 @@ fn r46_r47_hostile_names_are_shown_clean() {
     let names = ["a\u{1b}[2J", "b\nc", "d\u{202e}e"];
     let keys: Vec<Value> =
         names.iter().map(|name| json!({"appname": name, "roles": [name], "last_ip": name})).collect();
-    sandbox.server().fault(Fault::at(KEYS).answer(200, json!({"data": keys}).to_string()));
+    sandbox.server().fault(Fault::at(KEYS).respond(200, json!({"data": keys}).to_string()));
     let table = sandbox.neto(["keys"]).run();
     table.code(0).stdout_has("a\\u{1b}[2J").stdout_has("b\\nc");
     assert!(!table.stdout.contains(['\u{1b}', '\u{202e}']) && table.stdout.lines().count() == 4, "{table}");
@@ -221,11 +221,11 @@ fn an_answer_of_another_shape_is_exit_5_and_a_bad_row_a_warning() {
         (r#"{"data": {"appname": "soc"}}"#, "its data is no list"),
         (r#"{"data": [{"appname": 5}]}"#, "no row of its list can be read"),
     ] {
-        sandbox.server().fault(Fault::at(KEYS).once().answer(200, body));
+        sandbox.server().fault(Fault::at(KEYS).once().respond(200, body));
         sandbox.neto(["keys"]).run().code(5).stdout("").stderr_has("error: acme: the answer of").stderr_has(what);
     }
     let body = r#"{"data": [{"appname": "soc"}, {"appname": 5}, {"appname": "x", "last_login": "late"}]}"#;
-    sandbox.server().fault(Fault::at(KEYS).once().answer(200, body));
+    sandbox.server().fault(Fault::at(KEYS).once().respond(200, body));
     let outcome = sandbox.neto(["keys"]).run();
     outcome.code(0).stdout_has("soc").stderr_has("warning: acme: 2 keys in the answer cannot be read");
 }

@@ -162,20 +162,20 @@ fn no_server_or_no_usable_answer_is_5_and_nothing_is_kept() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     let at = || Fault::at(TOKEN);
-    let good = |fields: serde_json::Value| at().answer(200, fields.to_string());
+    let good = |fields: serde_json::Value| at().respond(200, fields.to_string());
     let long = "x".repeat(16_385);
     let cases = [
-        ("a page", at().answer(200, "<html>welcome to the captive portal</html>")),
-        ("nothing", at().answer(200, "")),
-        ("no object", at().answer(200, "[]")),
-        ("no token", at().answer(200, "{}")),
+        ("a page", at().respond(200, "<html>welcome to the captive portal</html>")),
+        ("nothing", at().respond(200, "")),
+        ("no object", at().respond(200, "[]")),
+        ("no token", at().respond(200, "{}")),
         ("a token of blanks", good(json!({"access_token": "a b", "expires_in": 60}))),
         ("a token of two lines", good(json!({"access_token": "a\nb", "expires_in": 60}))),
         ("an empty token", good(json!({"access_token": "", "expires_in": 60}))),
         ("too long a token", good(json!({"access_token": long, "expires_in": 60}))),
         ("no text", good(json!({"access_token": 7, "expires_in": 60}))),
         ("another kind", good(json!({"access_token": "abc", "expires_in": 60, "token_type": "mac"}))),
-        ("too much", at().answer(200, vec![b' '; 1_100_000])),
+        ("too much", at().respond(200, vec![b' '; 1_100_000])),
         ("elsewhere", at().redirect(307, "https://example.com/login")),
         ("not found", at().error(404, "no such call")),
         ("broken", at().error(500, "sorry")),
@@ -205,7 +205,7 @@ fn no_server_or_no_usable_answer_is_5_and_nothing_is_kept() {
 fn r23_r29_what_passes_is_tried_again_with_a_new_jti() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
-    let later = || Fault::at(TOKEN).once().answer(429, "").header("retry-after", "0");
+    let later = || Fault::at(TOKEN).once().respond(429, "").header("retry-after", "0");
     for (asked, faults) in [
         (3, vec![Fault::at(TOKEN).times(2).error(503, "later")]),
         (3, vec![Fault::at(TOKEN).once().error(502, "later"), later()]),

@@ -220,7 +220,7 @@ fn reasons_without_end_and_many_names_are_cut() {
     let sandbox = Sandbox::new();
     sandbox.add_many(40);
     let count = std::sync::atomic::AtomicUsize::new(0);
-    sandbox.server().fault(Fault::at(TOKEN).times(20).reply(move |_| {
+    sandbox.server().fault(Fault::at(TOKEN).times(20).respond_with(move |_| {
         let number = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         (401, format!(r#"{{"message":"request {number} refused"}}"#))
     }));
@@ -239,13 +239,13 @@ fn the_nonsense_of_one_tenant_spoils_no_other() {
     let sandbox = Sandbox::new();
     sandbox.add_many(MANY);
     let long = "x".repeat(1_100_000);
-    sandbox.fault_at_login_of(0, |fault| fault.answer(200, "<html>"));
+    sandbox.fault_at_login_of(0, |fault| fault.respond(200, "<html>"));
     sandbox.fault_at_login_of(1, |fault| fault.raw("SSH-2.0-OpenSSH\r\n"));
     sandbox.fault_at_login_of(2, |fault| fault.cut_body(10));
-    sandbox.fault_at_login_of(3, |fault| fault.answer(200, long));
+    sandbox.fault_at_login_of(3, |fault| fault.respond(200, long));
     sandbox.fault_at_login_of(4, |fault| fault.redirect(307, "https://example.com/"));
     sandbox.fault_at_login_of(5, |fault| fault.error(401, "\u{1b}[2J\u{7}\r\nerror: tenant-11: gone"));
-    sandbox.fault_at_login_of(6, Fault::lose_answer);
+    sandbox.fault_at_login_of(6, Fault::lose_response);
     let outcome = sandbox.login_all(&[]);
     outcome.code(8).stdout("").stderr_has("5 signed in").stderr_has("7 of 12 profiles failed");
     outcome.stderr_lacks("\u{1b}").stderr_lacks("\nerror: tenant-11").stderr_lacks("xxxxxxxx").stderr_lacks("<html>");
@@ -352,7 +352,7 @@ fn ctrl_c_stops_at_once_and_keeps_what_is_done() {
             run.finish().code(130).stderr_lacks("error");
         }
         assert_eq!(sandbox.cached_profiles(MANY).len(), 6);
-        assert!(sandbox.leftovers().is_empty());
+        assert!(sandbox.temporary_files().is_empty());
         sandbox.assert_intact(&["tenant-00", "tenant-11"]);
         sandbox.server().clear_faults();
         sandbox.login_all(&[]).code(0).stderr_has("6 cached, 6 signed in");

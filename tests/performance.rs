@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 #[path = "../bench/counts.rs"]
 mod counts;
 
-use counts::{Count, Counts, Toolchain, Verdict};
+use counts::{Comparison, Count, Counts, Toolchain};
 
 const PAGE: &str = include_str!("../docs/performance.md");
 const COMMITTED: &str = include_str!("../bench/instructions.txt");
@@ -26,7 +26,7 @@ fn committed() -> Counts {
 }
 
 /// Compares the committed counts with the same counts, one of them higher by this percentage.
-fn compare_raised(at: usize, percent: u64, own_alone: bool) -> Verdict {
+fn compare_raised(at: usize, percent: u64, own_alone: bool) -> Comparison {
     let mut now = committed();
     let count = &mut now.counts[at];
     count.own = count.own * (100 + percent) / 100;

@@ -47,7 +47,7 @@ impl Sandbox {
 
     /// Interrupts a rotation: the server has a new key, but its answer was lost for good.
     fn interrupt_rotation(&self) {
-        self.server().fault(Fault::at(REGEN).times(2).lose_answer());
+        self.server().fault(Fault::at(REGEN).times(2).lose_response());
         let outcome = self.neto(["rotate", "acme"]).run();
         outcome.code(5).stderr_has("whether the server changed the key is not known");
         outcome.stderr_has("neto rotate acme");
@@ -99,7 +99,7 @@ fn the_new_key_is_in_the_store_and_the_old_one_is_dead() {
 fn a_lost_answer_is_asked_for_once_more() {
     let fault = || Fault::at(REGEN).once();
     // A server that stopped waiting may still have processed the request, so 408 is not a refusal.
-    for (fault, regenerations) in [(fault().lose_answer(), 2), (fault().error(408, "too slow"), 1)] {
+    for (fault, regenerations) in [(fault().lose_response(), 2), (fault().error(408, "too slow"), 1)] {
         let (sandbox, _) = Sandbox::with_acme();
         sandbox.server().fault(fault);
         sandbox.neto(["rotate", "acme"]).run().code(0);
@@ -114,7 +114,7 @@ fn answers_of_no_use_leave_the_way_to_the_key_open() {
         ["", "null", "<html>", r#"{"data":{}}"#, r#"{"data":{"appkey":""}}"#, r#"{"data":{"appkey":"a\u0007b"}}"#]
     {
         let (sandbox, _) = Sandbox::with_acme();
-        sandbox.server().fault(Fault::at(REGEN).times(2).answer(200, body));
+        sandbox.server().fault(Fault::at(REGEN).times(2).respond(200, body));
         sandbox.neto(["rotate", "acme"]).run().code(5).stderr_has("is not known").stderr_has("not usable");
         assert_eq!(sandbox.unfinished_rotations(), ["acme.json"]);
         sandbox.neto(["rotate", "acme"]).run().code(0).stderr_has("acme: rotated");
@@ -199,7 +199,7 @@ fn a_refusal_changes_nothing_and_is_forgotten() {
 
 #[test]
 fn what_fails_before_the_key_is_changed_changes_nothing() {
-    let key = |body: &str| Fault::at(KEY).answer(200, body);
+    let key = |body: &str| Fault::at(KEY).respond(200, body);
     let faults = [
         (Fault::at(TOKEN).error(401, "no"), 4),
         (Fault::at(KEY).error(500, "no"), 5),
@@ -658,7 +658,7 @@ fn a_second_key_stands_beside_the_first_until_all_have_it() {
     outcome.code(3).stderr_has("'acme' still uses the key 'soc'").stderr_has("neto rotate --recover acme");
     sandbox.neto(["rotate", "acme", "--recover"]).run().code(0);
     assert_eq!(sandbox.key_id_and_date("acme").0, acme_key_id(&new));
-    sandbox.server().fault(Fault::at(KEY).once().lose_answer());
+    sandbox.server().fault(Fault::at(KEY).once().lose_response());
     sandbox.neto(["rotate", "acme", "--finish"]).run().code(5);
     sandbox.neto(["rotate", "acme", "--finish"]).run().code(0).stderr_has("the old key 'soc' is removed");
     assert_eq!(sandbox.server().keys("acme"), [key(&second)]);
@@ -713,7 +713,7 @@ fn a_second_key_whose_answer_was_lost_is_taken_over() {
         sandbox.server().set_lifetime(Lifetime { access: 86_400, refresh: None });
         sandbox.add("acme");
         // The list of keys has the same path and is requested first.
-        sandbox.server().fault(Fault::at(keys).skip(1).times(1).lose_answer());
+        sandbox.server().fault(Fault::at(keys).skip(1).times(1).lose_response());
         if times > 1 {
             sandbox.server().fault(Fault::at("/api/v1/api-keys/*").skip(1).times(1).error(500, "no"));
             sandbox.neto(["rotate", "acme", "--overlap"]).run().code(5).stderr_has("is not known");

@@ -33,7 +33,7 @@ fn lose_rotation_answer(sandbox: &Sandbox) {
     sandbox.neto(["login", "acme", "--force"]).run().code(0);
     sandbox.server().end_access_on_regeneration();
     // The first call about the key reads it.
-    sandbox.server().fault(Fault::at("/api/v1/api-keys/*").skip(1).times(2).lose_answer());
+    sandbox.server().fault(Fault::at("/api/v1/api-keys/*").skip(1).times(2).lose_response());
     sandbox.neto(["rotate", "acme"]).run().code(5);
     sandbox.server().clear_faults();
 }

@@ -47,7 +47,9 @@ impl SourceFile {
 pub(crate) fn read(directories: &[&str]) -> Vec<SourceFile> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    directories.iter().for_each(|directory| collect(&root.join(directory), &mut files));
+    for directory in directories {
+        collect(&root.join(directory), &mut files);
+    }
     files.sort();
     let source = |file: &PathBuf| SourceFile {
         path: file.strip_prefix(root).expect("below the repository").to_str().expect("UTF-8").replace('\\', "/"),
@@ -114,13 +116,11 @@ fn expand<'t>(text: &'t str, prefix: &[String], paths: &mut Vec<Vec<String>>) ->
     if word != "self" && !word.is_empty() {
         path.push(word.to_owned());
     }
-    match rest.strip_prefix("::") {
-        Some(rest) => expand(rest, &path, paths),
-        None => {
-            paths.push(path);
-            rest
-        }
+    if let Some(rest) = rest.strip_prefix("::") {
+        return expand(rest, &path, paths);
     }
+    paths.push(path);
+    rest
 }
 
 fn word_before(text: &str) -> &str {

@@ -94,7 +94,7 @@ fn a_401_alone_rejects_and_a_server_that_says_nothing_of_the_token_is_unreachabl
     let at = || Fault::at(KEYS);
     let cases = [
         ("valid", at().error(200, "")),
-        ("valid", at().answer(204, "")),
+        ("valid", at().respond(204, "")),
         ("valid", at().error(403, "not for this key")),
         ("valid", at().error(404, "no such call")),
         ("valid", at().error(400, "what?")),

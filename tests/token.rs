@@ -253,14 +253,14 @@ fn a_failed_refresh_costs_one_login() {
         ("401", refresh().error(401, "no")),
         ("500", refresh().error(500, "broken")),
         ("503", refresh().error(503, "later")),
-        ("429", refresh().answer(429, "").header("retry-after", "1")),
+        ("429", refresh().respond(429, "").header("retry-after", "1")),
         ("closed", refresh().close()),
-        ("answer lost", refresh().lose_answer()),
+        ("answer lost", refresh().lose_response()),
         ("answer cut", refresh().cut_body(9)),
         ("redirect", refresh().redirect(302, "/elsewhere")),
-        ("nonsense", refresh().answer(200, "<html>")),
+        ("nonsense", refresh().respond(200, "<html>")),
         ("no HTTP", refresh().raw("hello\r\n")),
-        ("a bad token", refresh().answer(200, r#"{"access_token":"a b","expires_in":60}"#)),
+        ("a bad token", refresh().respond(200, r#"{"access_token":"a b","expires_in":60}"#)),
     ];
     let sandbox = Sandbox::new();
     sandbox.add("acme");

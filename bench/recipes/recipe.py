@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Python recipe for users without neto, to be timed by the benchmark. It uses only the standard library. The published
-recipe also imports `requests` and `jwt`, which takes longer.
+"""Python script that gets an access token without neto; the benchmark times it. It uses only the standard library. The
+published recipe also imports `requests` and `jwt`, which takes longer.
 
-~/.netosecret contains the plaintext NETOSECRET, ~/.neto.token the plaintext answer of the API. The token is used until
-a minute before it expires. `recipe.py sign` prints only the request token.
+~/.netosecret contains the plaintext NETOSECRET, and ~/.neto.token the plaintext response of the API. The cached token is
+used until a minute before it expires. `recipe.py sign` prints only the request token.
 """
 
 import base64
@@ -32,21 +32,21 @@ def base64url(data):
 def sign(fields):
     claims = {name: fields[name] for name in ("appname", "appkey", "shortname")}
     claims.update(iat=int(time.time()), jti=random.randint(0, 10_000_000))
-    head = b".".join(base64url(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
-    mark = hmac.new(fields["sharedsecret"].encode(), head, hashlib.sha256).digest()
-    return (head + b"." + base64url(mark)).decode()
+    signed_part = b".".join(base64url(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
+    signature = hmac.new(fields["sharedsecret"].encode(), signed_part, hashlib.sha256).digest()
+    return (signed_part + b"." + base64url(signature)).decode()
 
 
 def token():
     if os.path.exists(CACHE):
         with open(CACHE) as file:
-            answer = json.load(file)
-        if time.time() < os.path.getmtime(CACHE) + answer["expires_in"] - 60:
-            return answer["access_token"]
+            response = json.load(file)
+        if time.time() < os.path.getmtime(CACHE) + response["expires_in"] - 60:
+            return response["access_token"]
     fields = credential()
     body = json.dumps({"jwt": sign(fields)}).encode()
-    asked = urllib.request.Request(fields["url"] + "/auth/token", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(asked, timeout=30) as response:
+    request = urllib.request.Request(fields["url"] + "/auth/token", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as response:
         text = response.read()
     with open(CACHE, "wb") as file:
         file.write(text)

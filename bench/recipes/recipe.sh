@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Shell recipe for users without neto, to be timed by the benchmark. It is a short version of the published recipe.
+# Shell script that gets an access token without neto; the benchmark times it. A short version of the published recipe.
 #
-# ~/.netosecret contains the plaintext NETOSECRET, ~/.neto.token the plaintext answer of the API. The token is used until
-# a minute before it expires. `recipe.sh sign` prints only the request token.
+# ~/.netosecret contains the plaintext NETOSECRET, and ~/.neto.token the plaintext response of the API. The cached token
+# is used until a minute before it expires. `recipe.sh sign` prints only the request token.
 set -euo pipefail
 cache=$HOME/.neto.token
 

@@ -1,23 +1,23 @@
-//! Runs programs, interleaved, and returns the time, CPU time and memory of each run.
+//! Runs programs in interleaved rounds, and returns the elapsed time, CPU time and peak memory of each run.
 
 use crate::home;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Program with its arguments, environment and input.
+/// Program to time, with its arguments, environment, working directory and standard input.
 #[derive(Clone)]
 pub(crate) struct Program {
     pub(crate) label: String,
     pub(crate) argv: Vec<String>,
     pub(crate) variables: Vec<(String, String)>,
     pub(crate) folder: PathBuf,
-    /// File connected to standard input.
+    /// File that becomes the standard input.
     pub(crate) input: PathBuf,
 }
 
 impl Program {
-    /// Builds a program without input and without environment variables.
+    /// Builds a program with empty standard input and no environment variables.
     pub(crate) fn new(label: impl Into<String>, program: &Path, arguments: &[&str], folder: &Path) -> Self {
         let program = program.to_str().expect("a path in UTF-8").to_owned();
         let argv = std::iter::once(program).chain(arguments.iter().map(ToString::to_string)).collect();
@@ -31,7 +31,7 @@ impl Program {
         self
     }
 
-    /// Connects this file to standard input.
+    /// Makes this file the standard input.
     pub(crate) fn with_stdin(mut self, input: PathBuf) -> Self {
         self.input = input;
         self
@@ -42,13 +42,13 @@ impl Program {
 #[derive(Clone, Copy)]
 pub(crate) struct Run {
     pub(crate) milliseconds: f64,
-    /// CPU time of the program, in user and kernel mode.
+    /// CPU time in user and kernel mode.
     pub(crate) busy_milliseconds: f64,
     /// Peak memory, in KiB.
     pub(crate) peak_kib: f64,
 }
 
-/// Runs of one program, in order.
+/// All runs of one program, in order.
 pub(crate) struct Runs(pub(crate) Vec<Run>);
 
 impl Runs {
@@ -66,14 +66,15 @@ impl Runs {
     }
 }
 
-/// Returns the median; of an even number of figures, the upper of the two in the middle.
+/// Returns the median. For an even number of figures, returns the upper of the two middle figures. Panics if there are
+/// no figures.
 pub(crate) fn median(figures: impl Iterator<Item = f64>) -> f64 {
     let mut figures: Vec<f64> = figures.collect();
     figures.sort_unstable_by(f64::total_cmp);
     figures[figures.len() / 2]
 }
 
-/// Compiled timing program.
+/// Compiled timing program (`program.rs`).
 pub(crate) struct Stopwatch(PathBuf);
 
 impl Stopwatch {
@@ -81,7 +82,7 @@ impl Stopwatch {
         Self(home::compile(folder, "stopwatch", include_str!("program.rs")))
     }
 
-    /// Runs each program once per round, in a new order each round.
+    /// Runs each program once per round, in a new order each round, and returns the runs of each program.
     pub(crate) fn run(&self, programs: &[Program], rounds: usize) -> Vec<Runs> {
         let plan: String = programs.iter().map(plan_line).collect();
         let answer = home::run_checked(Command::new(&self.0).arg(rounds.to_string()), &plan);
@@ -97,7 +98,7 @@ impl Stopwatch {
     }
 }
 
-/// Returns the program's line in the plan.
+/// Returns the line of the plan that describes the program. `program.rs` documents the format.
 fn plan_line(program: &Program) -> String {
     let mut line = format!("{}\t{}\t{}", program.input.display(), program.folder.display(), program.variables.len());
     for (name, value) in &program.variables {

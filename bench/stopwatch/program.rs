@@ -1,7 +1,7 @@
 //! Starts programs in several rounds and prints the cost of each run: `stopwatch ROUNDS < PLAN`.
 //!
-//! This is a separate, small program, compiled by `rustc` alone. Linux counts the parent's memory into the peak of a
-//! program that it starts. Started by the benchmark itself, every run would show at least the benchmark's own memory.
+//! This is a separate, small program without dependencies. Linux includes the parent's memory in the peak of a program
+//! that the parent starts. Runs started by the benchmark itself would show at least the benchmark's own memory.
 //!
 //! | line of | fields |
 //! | --- | --- |
@@ -27,7 +27,7 @@ unsafe extern "C" {
     fn wait4(child: i32, status: *mut i32, options: i32, usage: *mut Usage) -> i32;
 }
 
-/// Parsed line of the plan.
+/// Program to run, parsed from a line of the plan.
 struct Program<'a> {
     input: &'a str,
     folder: &'a str,
@@ -72,7 +72,7 @@ fn main() {
     std::io::stdout().write_all(answer.as_bytes()).expect("an answer");
 }
 
-/// Runs the program once and returns nanoseconds and resource usage. Panics if the program fails.
+/// Runs the program once and returns the elapsed nanoseconds and the resource usage. Panics if the program fails.
 fn run(program: &Program<'_>) -> (u128, Usage) {
     let mut command = program.command();
     let started = Instant::now();
@@ -86,8 +86,8 @@ fn run(program: &Program<'_>) -> (u128, Usage) {
     (took, usage)
 }
 
-/// Shuffles the order for each round, equally in each measurement. So no program always follows the same other program,
-/// which may have emptied the processor's caches.
+/// Shuffles the order in which a round runs the programs. A fixed order would always give a program the caches that the
+/// same predecessor left. The seed is fixed, so every measurement uses the same orders.
 fn shuffle(order: &mut [usize], seed: &mut u64) {
     for index in (1..order.len()).rev() {
         *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -19,7 +19,7 @@ pub fn check(body: &[u8]) {
         return;
     };
     match (Json::parse(text), granted) {
-        (Err(JsonError::Duplicate { .. } | JsonError::TooDeep), Ok(_)) => {
+        (Err(JsonError::DuplicateKey { .. } | JsonError::TooDeep), Ok(_)) => {
             panic!("granted by an answer that is not strict")
         }
         (Ok(_), granted) => compare_with_contract(&serde_json::from_str(text).expect("strict JSON is JSON"), granted),

@@ -25,7 +25,7 @@ pub fn check(input: &[u8]) {
 }
 
 fn read(bytes: Vec<u8>) {
-    let import = match Import::read(bytes) {
+    let import = match Import::parse(bytes) {
         Ok(import) => import,
         Err(error) => return assert_harmless(&error.to_string()),
     };
@@ -78,7 +78,7 @@ fn check_round_trip(entry: &ImportEntry) {
     ] {
         fields[name] = value.map_or(Value::Null, Value::String);
     }
-    let again = Import::read(json!([fields]).to_string().into_bytes()).expect("JSON of an entry is read");
+    let again = Import::parse(json!([fields]).to_string().into_bytes()).expect("JSON of an entry is read");
     let [Ok(again)] = &again.entries[..] else { panic!("{:?} of {fields}", again.entries) };
     let parts = |entry: &ImportEntry| {
         (

@@ -63,7 +63,7 @@ fn check_rejection(error: &NetoSecretError) {
     assert!(!message.contains(char::is_control), "a message of several lines: {message:?}");
     let said = message.strip_prefix("the NETOSECRET is base64, but not of the right text: ");
     match error {
-        NetoSecretError::Json(JsonError::Duplicate { key, .. }) => {
+        NetoSecretError::Json(JsonError::DuplicateKey { key, .. }) => {
             assert_eq!(said, Some(format!("JSON with the key '{key}' twice").as_str()));
             assert!(key.chars().count() <= 64, "{key}");
         }

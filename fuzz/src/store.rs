@@ -60,7 +60,7 @@ fn check_accessors(document: &Document, text: &str) {
     for entry in &document.store().profiles {
         let profile = raw["profiles"][entry.name.as_str()].as_table();
         for key in PlaintextKey::ALL {
-            let written = profile.and_then(|profile| profile.get(key.key())?.as_str());
+            let written = profile.and_then(|profile| profile.get(key.name())?.as_str());
             assert_eq!(document.plaintext_value(&entry.name, key).as_deref(), written, "{}", entry.name);
         }
         let section = Section::Profile(entry.name.clone());

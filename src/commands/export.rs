@@ -66,7 +66,7 @@ enum FileFormat {
     Github,
 }
 
-/// Prints the environment.
+/// Prints the environment, or with `--unset` only the text that unsets an earlier export.
 pub(crate) fn run(args: &ExportArgs, run: &Run<'_>) -> Result<(), Error> {
     let process = &run.context.process;
     let format = args.env_format(process);
@@ -90,8 +90,9 @@ fn render_environment(
     run: &Run<'_>,
     format: EnvFormat,
 ) -> Result<(ExportedVariables, String), Error> {
-    let mut variables = variables(args, run)?;
-    // Variables stay set in the shell or for later steps. The next export needs their names to unset them.
+    let mut variables = obtain_variables(args, run)?;
+    // In a shell and in later steps of a GitHub job, the variables stay set. The next export needs their names to unset
+    // them.
     if matches!(format, EnvFormat::Shell(_) | EnvFormat::Github) {
         let names = variables.names_to_record(run);
         variables.set.push((EXPORTED_VARIABLE.to_owned(), names));
@@ -106,7 +107,8 @@ fn render_environment(
     Ok((variables, text))
 }
 
-/// Prints the environments of several profiles in the order of the store, without the profiles that failed.
+/// Prints the environments of several profiles in the order of the store, without the profiles that failed. Prints
+/// nothing if the batch was stopped.
 fn export_several(args: &ExportArgs, run: &Run<'_>) -> Result<(), Error> {
     if args.format != Some(FileFormat::Json) {
         return Err(Error::new(Code::Usage, "only JSON holds the environments of several profiles")
@@ -148,7 +150,7 @@ fn format_error(error: &ShellError) -> Error {
     Error::new(Code::Usage, error.to_string())
 }
 
-fn variables(args: &ExportArgs, run: &Run<'_>) -> Result<ExportedVariables, Error> {
+fn obtain_variables(args: &ExportArgs, run: &Run<'_>) -> Result<ExportedVariables, Error> {
     let resolved = run.context.resolve_profile_from(shell_state::export_sources(run, args.select.first_name()))?;
     let profile = &resolved.profile;
     let reporter = TerminalReporter(run.ui);
@@ -158,20 +160,22 @@ fn variables(args: &ExportArgs, run: &Run<'_>) -> Result<ExportedVariables, Erro
     Ok(ExportedVariables::from_token(run, profile, &token, login.as_ref()))
 }
 
-/// Prints masks to stdout, then writes assignments to the file that GitHub's runner reads after the step. On failure,
-/// unsets an earlier export in that file, because later steps may still run.
+/// Prints masks to stdout, then appends assignments to the file that GitHub's runner reads after the step. Without
+/// `GITHUB_ENV`, also prints the assignments to stdout.
+///
+/// If the export fails, unsets an earlier export in that file, because later steps may still run.
 fn export_github(args: &ExportArgs, run: &Run<'_>) -> Result<(), Error> {
     let file = run.context.process.environment.get("GITHUB_ENV").map(|path| run.context.absolute(Path::new(path)));
     let (variables, text) = render_environment(args, run, EnvFormat::Github).inspect_err(|_| {
         let unsets =
             EnvFormat::Github.render_exports(&shell_state::exported_names(&run.context.process.environment), &[]);
         if let (Some(file), Ok(unsets)) = (&file, unsets) {
-            // The step fails anyway, even if this write fails.
+            // The step fails in any case, so an error of this write is ignored.
             let _ = disk::append_lines(file, unsets.as_bytes());
         }
     })?;
     let secrets: Vec<&str> = variables.secrets.iter().map(String::as_str).collect();
-    // Masks first, so that no secret can be printed before it is masked.
+    // The masks are printed first, so that no secret can appear before it is masked.
     run.ui.print(&github_masks(&secrets))?;
     match file {
         Some(file) => Ok(disk::append_lines(&file, text.as_bytes())?),
@@ -190,13 +194,15 @@ impl ExportArgs {
     }
 }
 
-/// Returns the shell that started this process, and `sh` for an unknown one.
+/// Returns the shell that started this process; `sh` if the parent is unknown or not a known shell.
 pub(super) fn calling_shell(parent: fn() -> Option<String>) -> Shell {
     parent().map_or(Shell::Sh, |name| shell_from_program(&name))
 }
 
-/// Returns the shell text that a failed `export` prints: unsets and `false`. Reads the command line by hand, because
-/// clap may have refused it. Returns `None` for another verb and for `--format`.
+/// Returns a function that renders the shell text of a failed `export`: unsets and `false`. Returns `None` for another
+/// verb and with `--format`.
+///
+/// The verb and flags are looked up without clap, because clap may have rejected the command line.
 #[must_use]
 pub(crate) fn failure_script(process: &Process, command_line: &CommandLine) -> Option<impl FnOnce() -> String + use<>> {
     if command_line.verb() != Some("export") || command_line.value("--format").is_some() {

@@ -93,7 +93,7 @@ pub(crate) fn run(args: &IdentityArgs, run: &Run<'_>) -> Result<(), Error> {
     match &args.verb {
         IdentityVerb::Show { output } => show(run, *output),
         IdentityVerb::Passphrase { remove, new_passphrase_file } => {
-            protect(run, *remove, new_passphrase_file.as_deref())
+            change_passphrase(run, *remove, new_passphrase_file.as_deref())
         }
         IdentityVerb::Backup { file, new_passphrase_file } => {
             backup(run, file.as_deref(), new_passphrase_file.as_deref())
@@ -115,15 +115,16 @@ fn show(run: &Run<'_>, output: IdentityFormat) -> Result<(), Error> {
     let text = match output {
         IdentityFormat::Json => render_json(&IdentityReport { place, protected, keys }),
         IdentityFormat::Text => {
-            let how = if protected { "protected by a passphrase" } else { "in clear: whoever reads the file has it" };
-            run.ui.note(&format!("{place} ({how})"));
+            let protection =
+                if protected { "protected by a passphrase" } else { "in clear: whoever reads the file has it" };
+            run.ui.note(&format!("{place} ({protection})"));
             join_lines(&keys)
         }
     };
     Ok(run.ui.print(&text)?)
 }
 
-fn protect(run: &Run<'_>, remove: bool, passphrase_file: Option<&Path>) -> Result<(), Error> {
+fn change_passphrase(run: &Run<'_>, remove: bool, passphrase_file: Option<&Path>) -> Result<(), Error> {
     let directory = own_key_directory(run)?;
     let location = IdentityLocation::Standard(directory.clone());
     let (_, old) = run.context.vault.read_identity(&location, &run.reporter())?;
@@ -142,7 +143,7 @@ fn protect(run: &Run<'_>, remove: bool, passphrase_file: Option<&Path>) -> Resul
                 .with_hint(Hint::command("neto identity passphrase")));
         }
     };
-    directory.protect_identity(&lock, &key, new.as_ref())?;
+    directory.rewrite_identity(&lock, &key, new.as_ref())?;
     run.ui.note(match (&old, &new) {
         (_, None) => "The identity is in clear now",
         (None, Some(_)) => "The identity has a passphrase now; keep a copy of both: neto identity backup",
@@ -184,14 +185,14 @@ fn restore(run: &Run<'_>, file: &Path, keep_passphrase: bool) -> Result<(), Erro
 /// Returns the directory of neto's own identity file.
 ///
 /// # Errors
-/// Fails if an environment variable selects another identity, which neto never changes.
+/// Returns an error if an environment variable selects another identity, which neto never changes.
 fn own_key_directory<'a>(run: &'a Run<'_>) -> Result<&'a KeyDirectory, Error> {
     match run.context.vault.identity_location() {
         IdentityLocation::Standard(directory) => Ok(directory),
-        IdentityLocation::Named(_) | IdentityLocation::Backup(_) => {
+        IdentityLocation::UserFile(_) | IdentityLocation::Backup(_) => {
             Err(identity_not_managed_error("NETO_IDENTITY_FILE"))
         }
-        IdentityLocation::Text(_) => Err(identity_not_managed_error("NETO_IDENTITY")),
+        IdentityLocation::EnvValue(_) => Err(identity_not_managed_error("NETO_IDENTITY")),
     }
 }
 
@@ -201,6 +202,9 @@ fn identity_not_managed_error(variable: &str) -> Error {
 }
 
 /// Reads a new passphrase from a file, or prompts for it twice.
+///
+/// # Errors
+/// Returns an error if the passphrase cannot be read or is empty, or if the two prompts got different text.
 pub(super) fn new_passphrase(run: &Run<'_>, file: Option<&Path>) -> Result<Secret, Error> {
     let passphrase = match file {
         Some(file) => read_passphrase(&run.context.absolute(file))?,

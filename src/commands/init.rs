@@ -59,70 +59,80 @@ impl PassphraseSource<'_> {
     }
 }
 
-/// Public keys of the identity, with the name for the recipients table.
-pub(super) struct OwnKeys {
+/// Name and public keys of this machine's identity, as a recipient of the store.
+pub(super) struct OwnRecipient {
     /// Name in the store's recipients table.
     pub(super) name: RecipientName,
     /// Public keys of the identity.
     pub(super) keys: Vec<String>,
 }
 
-/// Creates missing keys and the store, and prints the public key.
+/// Creates the keys and the store if they are missing, and prints the public key.
 pub(crate) fn run(args: &InitArgs, run: &Run<'_>) -> Result<(), Error> {
     let protection = match &args.new_passphrase_file {
         Some(file) => PassphraseSource::File(file),
         None if args.passphrase => PassphraseSource::Prompt,
         None => PassphraseSource::Unprotected,
     };
-    if args.link.is_some() && run.context.paths.named_store {
+    if args.link.is_some() && run.context.paths.is_store_named {
         return Err(Error::new(
             Code::Usage,
             "--link is for the standard store, and --store or NETO_STORE names another",
         ));
     }
-    let own = prepare_keys(run, args.name.as_deref(), args.identity.as_deref(), protection)?;
+    let own_recipient = ensure_keys(run, args.name.as_deref(), args.identity.as_deref(), protection)?;
     match &args.link {
-        Some(target) => link_store(run, &own, target)?,
-        None => ensure_store(run, &own)?,
+        Some(target) => link_store(run, &own_recipient, target)?,
+        None => ensure_store(run, &own_recipient)?,
     }
     let store = run.context.store()?;
-    let key = own.keys.first().cloned().unwrap_or_default();
-    if own.keys.iter().any(|key| store.recipients.values().any(|known| known == key)) || store.recipients.is_empty() {
+    let key = own_recipient.keys.first().cloned().unwrap_or_default();
+    if own_recipient.keys.iter().any(|key| store.recipients.values().any(|known| known == key))
+        || store.recipients.is_empty()
+    {
         run.ui.note("Next: neto profile add, with the NETOSECRET from the portal");
     } else {
         let store = run.context.paths.store.display();
         run.ui.note(&format!("You cannot open {store} yet. Send this line to somebody who can:"));
-        run.ui.note(&format!("  neto recipient add {} {key}", own.name));
+        run.ui.note(&format!("  neto recipient add {} {key}", own_recipient.name));
     }
     run.ui.print(&format!("{key}\n"))?;
     Ok(())
 }
 
 /// Creates the identity, the device key and the store if they are missing.
-pub(super) fn prepare(run: &Run<'_>) -> Result<OwnKeys, Error> {
-    let own = prepare_keys(run, None, None, PassphraseSource::Unprotected)?;
-    ensure_store(run, &own)?;
-    Ok(own)
+pub(super) fn ensure_keys_and_store(run: &Run<'_>) -> Result<(), Error> {
+    let own_recipient = ensure_keys(run, None, None, PassphraseSource::Unprotected)?;
+    ensure_store(run, &own_recipient)
 }
 
-/// Creates the identity and the device key if they are missing. `protection` applies to a new identity.
-fn prepare_keys(
+/// Checks whether `profile add` and `profile import` create the store first. A missing store that the user named is taken
+/// for a mistyped path, so only `neto init` creates it.
+pub(super) fn creates_store(run: &Run<'_>) -> bool {
+    !run.context.paths.is_store_named && !run.context.paths.store.exists()
+}
+
+/// Creates the identity and the device key if they are missing, and trusts the identity's public keys.
+///
+/// `identity` is a file to copy the identity from. `protection` applies to a new or copied identity.
+fn ensure_keys(
     run: &Run<'_>,
     name: Option<&str>,
     identity: Option<&Path>,
     protection: PassphraseSource<'_>,
-) -> Result<OwnKeys, Error> {
+) -> Result<OwnRecipient, Error> {
     let name = own_name(run, name)?;
     ensure_identity(run, identity, protection)?;
     let keys = run.context.vault.own_keys();
     let keys = if keys.is_empty() { run.context.vault.identities(&run.reporter())?.public_keys() } else { keys };
-    let own = OwnKeys { name, keys };
-    // The device key is only created early here. Other commands work without a token cache if the key cannot be stored.
+    let own_recipient = OwnRecipient { name, keys };
+    // Other commands create the device key when they need it, and work without a token cache if that fails. Here a
+    // failure is an error.
     run.context.paths.keys.load_or_create_device()?;
     locked_edit::edit_trust_store(run, |trust_store| {
-        own.keys.iter().for_each(|key| trust_store.trust_recipient(&own.name, key))
+        own_recipient.keys.iter().for_each(|key| trust_store.trust_recipient(&own_recipient.name, key));
     })?;
-    Ok(own)
+    Ok(own_recipient)
 }
 
 fn ensure_identity(run: &Run<'_>, source: Option<&Path>, protection: PassphraseSource<'_>) -> Result<(), Error> {
@@ -137,9 +147,9 @@ fn ensure_identity(run: &Run<'_>, source: Option<&Path>, protection: PassphraseS
     if let Some(source) = source {
         let path = run.context.absolute(source);
         if !path.exists() {
-            return Err(KeyError::NoFile(path).into());
+            return Err(KeyError::MissingUserFile(path).into());
         }
-        let location = IdentityLocation::Named(path);
+        let location = IdentityLocation::UserFile(path);
         let (key, passphrase) = run.context.vault.read_identity(&location, &run.reporter())?;
         if key.identities.public_keys().is_empty() {
             return Err(Error::new(Code::Secret, format!("{location} does not tell the public key of its identity"))
@@ -173,12 +183,12 @@ fn ensure_identity(run: &Run<'_>, source: Option<&Path>, protection: PassphraseS
     Ok(())
 }
 
-fn ensure_store(run: &Run<'_>, own: &OwnKeys) -> Result<(), Error> {
+fn ensure_store(run: &Run<'_>, own_recipient: &OwnRecipient) -> Result<(), Error> {
     let file = run.context.store_file();
     if file.path().exists() {
         return Ok(());
     }
-    let initial = initial_store(own)?;
+    let initial = initial_store(own_recipient)?;
     let lock = locked_edit::acquire_lock(run, &file.lock(), "the store")?;
     if file.save_new(&lock, initial.bytes())? {
         run.ui.note(&format!("Made an empty store: {}", file.path().display()));
@@ -186,27 +196,27 @@ fn ensure_store(run: &Run<'_>, own: &OwnKeys) -> Result<(), Error> {
     Ok(())
 }
 
-/// Links the store to `target`: moves the store there, or joins an existing store at `target`.
-fn link_store(run: &Run<'_>, own: &OwnKeys, target: &Path) -> Result<(), Error> {
+/// Makes the standard store a link to `target`. Moves the store to `target`, or uses a store that exists there.
+fn link_store(run: &Run<'_>, own_recipient: &OwnRecipient, target: &Path) -> Result<(), Error> {
     let (file, target) = (run.context.store_file(), run.context.absolute(target));
-    let initial = initial_store(own)?;
+    let initial = initial_store(own_recipient)?;
     let lock = locked_edit::acquire_lock(run, &file.lock(), "the store")?;
     let outcome = file.link_to(&lock, &target, initial.bytes())?;
     let (link, store) = (file.path().display(), target.display());
     run.ui.note(&match outcome {
-        LinkOutcome::Already => format!("The store is {store} already"),
+        LinkOutcome::AlreadyLinked => format!("The store is {store} already"),
         LinkOutcome::Moved => format!("The store is {store} now; {link} leads to it"),
         LinkOutcome::Joined => format!("The store that was at {store} is yours now; {link} leads to it"),
     });
     Ok(())
 }
 
-/// Returns a new store with its first recipient and the standard url as default.
-fn initial_store(own: &OwnKeys) -> Result<Document, Error> {
-    let key = own.keys.first().map_or("", String::as_str);
+/// Returns a new store with the user as its first recipient and the standard URL as the default.
+fn initial_store(own_recipient: &OwnRecipient) -> Result<Document, Error> {
+    let key = own_recipient.keys.first().map_or("", String::as_str);
     let empty = Document::parse(b"version = 1\n".to_vec(), Path::new("")).map_err(|_| Error::bug("the empty store"))?;
     Ok(empty.apply(&[
-        Edit::set(&Section::Recipients, &[own.name.as_str()], EditValue::Text(key.to_owned())),
+        Edit::set(&Section::Recipients, &[own_recipient.name.as_str()], EditValue::Text(key.to_owned())),
         Edit::set(&Section::Defaults, &["url"], EditValue::Text(ApiUrl::STANDARD.to_owned())),
     ])?)
 }
@@ -218,7 +228,10 @@ pub(super) fn own_name(run: &Run<'_>, name: Option<&str>) -> Result<RecipientNam
         };
         return name.parse().map_err(invalid_name);
     }
-    let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| run.context.process.environment.text(name));
-    let lower: String = user.unwrap_or_default().to_lowercase();
-    lower.parse().or_else(|_| "me".parse()).map_err(|error| Error::new(Code::Usage, format!("--name: {error}")))
+    let user_name = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| run.context.process.environment.text(name));
+    let lower_case_name: String = user_name.unwrap_or_default().to_lowercase();
+    lower_case_name
+        .parse()
+        .or_else(|_| "me".parse())
+        .map_err(|error| Error::new(Code::Usage, format!("--name: {error}")))
 }

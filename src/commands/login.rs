@@ -38,14 +38,14 @@ pub(crate) fn run(args: &LoginArgs, run: &Run<'_>) -> Result<(), Error> {
     let profiles = batch.with_secrets(selected);
     let reporter = TerminalReporter(run.ui);
     let session = run.context.session(&reporter);
-    let reading = run.context.reading();
+    let reading = run.context.store_reading();
     let loaded = profiles.into_iter().map(|profile| LoadedProfile::new(profile, reading));
     let token_request = args.token_args.token_request(args.force, false);
     session.obtain_each(loaded, token_request, args.jobs.jobs, |LoadedProfile { profile, .. }, result| {
         match result.map_err(Error::from).and_then(|token| require_cached(token, several)) {
             Ok(token) => {
                 batch.count_result(origin_label(token.origin));
-                batch.done_with_note(&profile.name, &describe(run, &token));
+                batch.done_with_note(&profile.name, &describe_token(run, &token));
             }
             Err(error) => batch.failed(&profile.name, error)?,
         }
@@ -56,7 +56,8 @@ pub(crate) fn run(args: &LoginArgs, run: &Run<'_>) -> Result<(), Error> {
 }
 
 impl LoginArgs {
-    /// Returns the hint to log in to the failed profiles again. The names are `None` if they are many.
+    /// Returns the hint to log in again with the failed profiles. `failed` is `None` if there are too many names to
+    /// list.
     fn retry_hint(&self, failed: Option<String>) -> Hint {
         let force = if self.force { " --force" } else { "" };
         let min_ttl = self.token_args.min_ttl.map(|ttl| format!(" --min-ttl {ttl}")).unwrap_or_default();
@@ -76,19 +77,19 @@ pub(super) fn log_in(run: &Run<'_>, profile: &Profile) -> Result<(), Error> {
         crate::workflow::obtain_token(run, &reporter, LoadedProfile::new(profile, None), token_request)?,
         false,
     )?;
-    run.ui.note(&format!("{}: {}", profile.name, describe(run, &token)));
+    run.ui.note(&format!("{}: {}", profile.name, describe_token(run, &token)));
     Ok(())
 }
 
 /// Error message for a valid token without a lifetime, which cannot be cached.
 pub(super) const NO_LIFETIME: &str = "the server did not say how long the token lives, so it cannot be kept";
 
-/// Fails for a token that is not cached, because the cache is the purpose of a login.
+/// Returns an error for a token that is not cached, because the purpose of a login is a cached token.
 ///
-/// The reporter warns only once of a cache that cannot be written. So with `several` profiles each of them fails, and
-/// with one profile the warning is enough.
+/// The reporter warns only once about a cache that cannot be written. With one profile, that warning is enough and the
+/// token is returned. With `several` profiles, each of them fails.
 fn require_cached(token: AccessToken, several: bool) -> Result<AccessToken, Error> {
-    let failure = |code, why| Err(Error::new(code, why));
+    let failure = |code, reason| Err(Error::new(code, reason));
     match token.lifetime {
         Some(_) if token.is_cached || !several => Ok(token),
         Some(_) => failure(Code::System, "signed in, but the token cannot be kept; the first warning says why"),
@@ -96,7 +97,7 @@ fn require_cached(token: AccessToken, several: bool) -> Result<AccessToken, Erro
     }
 }
 
-/// Returns the words that the summary of many profiles uses.
+/// Returns the label of a token's origin in the summary of many profiles.
 fn origin_label(origin: TokenOrigin) -> &'static str {
     match origin {
         TokenOrigin::Cached => "cached",
@@ -105,7 +106,7 @@ fn origin_label(origin: TokenOrigin) -> &'static str {
     }
 }
 
-fn describe(run: &Run<'_>, token: &AccessToken) -> String {
+fn describe_token(run: &Run<'_>, token: &AccessToken) -> String {
     let outcome = match token.origin {
         TokenOrigin::Cached => "the cached token is good",
         TokenOrigin::Refreshed => "refreshed, good",

@@ -1,4 +1,4 @@
-//! Commands of `neto`, one file each: help, arguments, output rows and `run`, in this order.
+//! Commands of `neto`, one module each. A module contains help, arguments, output rows and `run`, in this order.
 //!
 //! Code that several commands share is in `workflow`.
 #![allow(clippy::doc_markdown, reason = "comments of arguments are the help that users read")]

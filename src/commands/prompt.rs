@@ -1,6 +1,7 @@
 //! `neto prompt`: prints the current profile and the time until its token expires, for a shell prompt.
 //!
-//! Runs at every prompt, so it costs no more than `neto token`, and prints nothing on an error.
+//! Runs before every prompt. So it must not take longer than `neto token` with a cached token, and an error must not
+//! print anything.
 
 use crate::error::Error;
 use crate::output::humanize;
@@ -36,33 +37,33 @@ enum PromptFormat {
 }
 
 #[derive(Serialize)]
-struct Segment<'a> {
+struct PromptSegment<'a> {
     profile: &'a str,
     protected: bool,
     /// Null without a valid token.
     expires_in_seconds: Option<i64>,
 }
 
-/// Prints the segment.
+/// Prints the segment; prints nothing if no profile can be resolved.
 pub(crate) fn run(args: &PromptArgs, run: &Run<'_>) -> Result<(), Error> {
     let context = run.context;
-    context.cache.set_read_only();
+    context.cache.forbid_key_creation();
     let Ok(resolved) = context.resolve_profile(None) else { return Ok(()) };
     let now = context.process.clock.now();
     let lifetime = peek(&context.cache, &context.vault, &resolved.profile, now);
-    let segment = Segment {
+    let segment = PromptSegment {
         profile: resolved.profile.name.as_str(),
         protected: resolved.profile.protected,
         expires_in_seconds: lifetime.map(|lifetime| lifetime.remaining(now).as_secs()),
     };
     Ok(run.ui.print(&match args.output {
-        PromptFormat::Text => segment.text(),
+        PromptFormat::Text => segment.render_text(),
         PromptFormat::Json => render_json_line(&segment),
     })?)
 }
 
-impl Segment<'_> {
-    fn text(&self) -> String {
+impl PromptSegment<'_> {
+    fn render_text(&self) -> String {
         let mark = if self.protected { "!" } else { "" };
         let remaining = self.expires_in_seconds.map_or_else(|| "-".to_owned(), humanize::duration);
         format!("{}{mark} {remaining}\n", self.profile)

@@ -54,15 +54,14 @@ enum ProxyFormat {
     Json,
 }
 
-/// Serves until a signal ends it.
+/// Prints the environments of the decoys, and serves until a signal ends this process.
 pub(crate) fn run(args: &ProxyArgs, run: &Run<'_>) -> Result<(), Error> {
     let selected = run.valid_profiles(args.select.resolve_or_current(run)?, true)?;
     args.decoy_args.prepare(run, &selected, "neto proxy")?;
     let reporter = TerminalReporter(run.ui);
     let session = run.context.session(&reporter);
     let reload = |profile: &Profile| decoy::reload_profile(run, profile);
-    session
-        .block_on(serve_until_signal(args, run, &session, &selected, &reload, &reporter))?
+    Session::block_on(serve_until_signal(args, run, &session, &selected, &reload, &reporter))?
         .map(|never| match never {})
 }
 
@@ -85,11 +84,11 @@ async fn serve_until_signal<'a>(
     record_first_seen(run, reporter);
     for (index, (_, endpoint)) in endpoints.iter().enumerate() {
         let variables = decoy::decoy_variables(run, endpoint, args.with_secret);
-        let text = args
+        let block = args
             .env_format(run)
             .render_exports(&[], &variables.set)
             .map_err(|error| Error::new(Code::Usage, error.to_string()))?;
-        run.ui.print(&if index == 0 { text } else { format!("\n{text}") })?;
+        run.ui.print(&if index == 0 { block } else { format!("\n{block}") })?;
     }
     let ports: Vec<String> =
         endpoints.iter().map(|(_, endpoint)| format!("{} on port {}", endpoint.profile.name, endpoint.port)).collect();

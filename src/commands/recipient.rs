@@ -103,7 +103,7 @@ fn add(run: &Run<'_>, name: &str, key: &str) -> Result<(), Error> {
         Error::new(Code::Usage, format!("the second argument is no key: {error}"))
             .with_hint(Hint::command("neto identity show").remark(format!("prints it, where '{name}' works")))
     })?;
-    // Typing a key is trusting the key. The resealing below requires trusted recipients.
+    // The user typed the key, which shows trust. The resealing below requires trusted recipients.
     locked_edit::edit_trust_store(run, |trust_store| trust_store.trust_recipient(&name, key))?;
     reseal_all(run, &format!("Added '{name}'"), |document| match document.store().recipients.get(&name) {
         Some(known_key) if known_key == key => Ok(Vec::new()),
@@ -116,7 +116,7 @@ fn add(run: &Run<'_>, name: &str, key: &str) -> Result<(), Error> {
 fn remove(run: &Run<'_>, name: &str) -> Result<(), Error> {
     let store = run.context.store()?;
     let exposed = profiles_opened_by(store, name)?;
-    let key = store.recipients.iter().find(|(known, _)| known.as_str() == name).map(|(_, key)| key.clone());
+    let key = store.recipients.iter().find(|(recipient, _)| recipient.as_str() == name).map(|(_, key)| key.clone());
     let result = reseal_all(run, &format!("Removed '{name}'"), |document| {
         profiles_opened_by(document.store(), name)?;
         if document.store().recipients.len() == 1 {
@@ -126,13 +126,14 @@ fn remove(run: &Run<'_>, name: &str) -> Result<(), Error> {
         refuse_sole_recipient(document.store(), name)?;
         Ok(removal_edits(document, name))
     });
-    // Secrets that could not be resealed (exit 8) are reported after the warning about the removed recipient.
+    // After exit 8 the recipient is removed, although some secrets were not resealed. So the warning below is still
+    // needed.
     if result.as_ref().is_err_and(|error| error.code() != Code::Partial) {
         return result;
     }
     // The key stays trusted while another recipient has the same key.
     let is_unused =
-        |key: &String| !store.recipients.iter().any(|(known, other)| known.as_str() != name && other == key);
+        |key: &String| !store.recipients.iter().any(|(recipient, other)| recipient.as_str() != name && other == key);
     if let Some(key) = key.filter(is_unused) {
         locked_edit::edit_trust_store(run, |trust_store| trust_store.forget_recipient(&key))?;
     }
@@ -152,11 +153,11 @@ fn remove(run: &Run<'_>, name: &str) -> Result<(), Error> {
     result
 }
 
-/// Refuses to remove the last recipient in a profile's own list, because nobody could decrypt the secret.
+/// Refuses to remove the only recipient of a profile, because nobody could decrypt its secret.
 fn refuse_sole_recipient(store: &Store, name: &str) -> Result<(), Error> {
     let profiles = store.profiles.iter().filter_map(|entry| entry.profile.as_ref().ok());
     let is_sole = |profile: &&Profile| {
-        profile.recipients.as_ref().is_some_and(|names| names.iter().all(|known| known.as_str() == name))
+        profile.recipients.as_ref().is_some_and(|names| names.iter().all(|recipient| recipient.as_str() == name))
     };
     let Some(first_profile) = profiles.clone().find(is_sole) else { return Ok(()) };
     let names: Vec<&str> = profiles.filter(is_sole).map(|profile| profile.name.as_str()).collect();
@@ -171,12 +172,12 @@ fn removal_edits(document: &Document, name: &str) -> Vec<Edit> {
     for profile in document.store().profiles.iter().filter_map(|entry| entry.profile.as_ref().ok()) {
         let section = Section::Profile(profile.name.clone());
         let Some(names) = &profile.recipients else { continue };
-        if document.declares(&section, &["recipients"]) && names.iter().any(|known| known.as_str() == name) {
+        if document.declares(&section, &["recipients"]) && names.iter().any(|recipient| recipient.as_str() == name) {
             edits.push(Edit::set(&section, &["recipients"], EditValue::List(names_except(names, name))));
         }
     }
     if let Some(names) = &document.store().defaults.recipients
-        && names.iter().any(|known| known.as_str() == name)
+        && names.iter().any(|recipient| recipient.as_str() == name)
     {
         edits.push(Edit::set(&Section::Defaults, &["recipients"], EditValue::List(names_except(names, name))));
     }
@@ -184,14 +185,14 @@ fn removal_edits(document: &Document, name: &str) -> Vec<Edit> {
 }
 
 fn names_except(names: &[RecipientName], name: &str) -> Vec<String> {
-    names.iter().filter(|known| known.as_str() != name).map(ToString::to_string).collect()
+    names.iter().filter(|recipient| recipient.as_str() != name).map(ToString::to_string).collect()
 }
 
 fn is_sealed(entry: &ProfileEntry) -> bool {
     entry.profile.as_ref().is_ok_and(|profile| profile.sealed.is_some())
 }
 
-/// Returns the error for an unknown recipient, with similar or existing names as hint.
+/// Returns the error for an unknown recipient. The hint contains similar names, or else all names.
 pub(super) fn unknown_recipient_error(code: Code, name: &str, store: &Store) -> Error {
     let names: Vec<&str> = store.recipients.keys().map(RecipientName::as_str).collect();
     let near: Vec<String> = near_matches(name, names.iter().copied()).into_iter().map(str::to_owned).collect();
@@ -204,8 +205,11 @@ pub(super) fn unknown_recipient_error(code: Code, name: &str, store: &Store) -> 
 }
 
 /// Returns the profiles whose secret a recipient can decrypt.
+///
+/// # Errors
+/// Returns an error if the store has no recipient with this name.
 fn profiles_opened_by(store: &Store, name: &str) -> Result<Vec<ProfileName>, Error> {
-    let Some((_, key)) = store.recipients.iter().find(|(known, _)| known.as_str() == name) else {
+    let Some((_, key)) = store.recipients.iter().find(|(recipient, _)| recipient.as_str() == name) else {
         return Err(unknown_recipient_error(Code::Store, name, store));
     };
     let profiles = store.profiles.iter().filter_map(|entry| entry.profile.as_ref().ok());
@@ -213,11 +217,13 @@ fn profiles_opened_by(store: &Store, name: &str) -> Result<Vec<ProfileName>, Err
     Ok(opened.map(|profile| profile.name.clone()).collect())
 }
 
-/// Changes the recipients and reseals the affected secrets. A secret that this identity cannot decrypt keeps its seal,
-/// and is reported with exit 8.
+/// Changes the recipients and reseals the affected secrets, in one edit of the store.
+///
+/// # Errors
+/// Returns [`Code::Partial`] (exit 8) if some secrets could not be resealed. They keep their seal; the change is saved.
 fn reseal_all(
     run: &Run<'_>,
-    done: &str,
+    summary: &str,
     change: impl FnOnce(&Document) -> Result<Vec<Edit>, Error>,
 ) -> Result<(), Error> {
     run.unlock(run.context.store()?.profiles.iter().filter_map(|entry| entry.profile.as_ref().ok()))?;
@@ -234,7 +240,7 @@ fn reseal_all(
         run.ui.note("Nothing changed");
         return Ok(());
     }
-    run.ui.note(&format!("{done}; sealed {} anew", pluralize(sealed, "secret")));
+    run.ui.note(&format!("{summary}; sealed {} anew", pluralize(sealed, "secret")));
     let failed = failures.len();
     for error in &failures {
         run.ui.error(error.message(), error.hint().as_deref());

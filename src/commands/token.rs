@@ -22,7 +22,7 @@ pub(crate) struct TokenArgs {
     #[arg(value_name = "PROFILE")]
     name: Option<String>,
     #[command(flatten)]
-    token_args: TokenRequestArgs,
+    request_args: TokenRequestArgs,
     /// Log in even if the cached token is valid
     #[arg(long, conflicts_with = "offline")]
     force: bool,
@@ -48,7 +48,7 @@ enum TokenFormat {
 struct TokenRow<'a> {
     profile: &'a str,
     token: &'a str,
-    /// RFC 3339; null if the server did not send a lifetime.
+    /// Time in RFC 3339 format; null if the server did not send a lifetime.
     expires_at: Option<String>,
     expires_in_seconds: Option<i64>,
 }
@@ -57,7 +57,7 @@ struct TokenRow<'a> {
 pub(crate) fn run(args: &TokenArgs, run: &Run<'_>) -> Result<(), Error> {
     let resolved = run.context.resolve_profile(args.name.as_deref())?;
     let reporter = TerminalReporter(run.ui);
-    let token_request = args.token_args.token_request(args.force, args.offline);
+    let token_request = args.request_args.token_request(args.force, args.offline);
     let token = crate::workflow::obtain_token(run, &reporter, resolved.loaded(), token_request)?;
     let text = render(args.output, resolved.profile.name.as_str(), &token, run);
     run.ui.print(&text)?;

@@ -1,4 +1,4 @@
-//! `neto trust`: accepts changes that came into the store from elsewhere.
+//! `neto trust`: accepts changes that others made to the store.
 
 use super::recipient;
 use crate::error::{Code, Error, Hint};
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &TrustArgs, run: &Run<'_>) -> Result<(), Error> {
         run.ui.note("All of it is trusted already");
         return Ok(());
     }
-    // Without a terminal, running the command is the confirmation, as the contract says.
+    // Without a terminal, running the command counts as the confirmation.
     if !args.yes && run.context.process.terminal.stdin {
         run.confirm("Trust this from now on?", Hint::command("neto trust --yes ..."))?;
     }
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &TrustArgs, run: &Run<'_>) -> Result<(), Error> {
             trust_store.trust_recipient(name, key);
         }
         if let Some(url) = default_url {
-            trust_store.trust_address(url);
+            trust_store.trust_url(url);
         }
     })?;
     let counts =
@@ -96,7 +96,7 @@ fn untrusted_profiles(args: &TrustArgs, run: &Run<'_>) -> Result<Vec<Profile>, E
     Ok(profiles)
 }
 
-/// Returns the default url of the store if `--all` is set and this machine does not trust the url yet.
+/// Shows and returns the default URL of the store, if `--all` is given and this machine does not trust it.
 fn untrusted_default_url<'s>(args: &TrustArgs, run: &Run<'_>, store: &'s Store) -> Option<&'s ApiUrl> {
     let url = store.defaults.url.as_ref().filter(|_| args.all)?;
     if !sealing::is_untrusted_url(run, url).unwrap_or(false) {

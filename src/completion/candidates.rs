@@ -10,23 +10,25 @@ use std::fmt::Write as _;
 pub(super) enum Completion {
     /// Candidates for the current word.
     Candidates(Vec<ShellCandidate>),
-    /// A file; the shell completes it.
+    /// The word is a file name, which the shell completes.
     Files,
-    /// A command line that starts at the word with this index, counted from 0; the shell completes it.
+    /// The word belongs to another program's command line, which the shell completes. Holds the index of that
+    /// program's name in the words; `neto` has index 0.
     Command(usize),
 }
 
-/// Candidate with its description.
+/// Candidate for the current word.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ShellCandidate {
     /// Text to insert.
     value: String,
-    /// Description of the candidate.
+    /// Description on one line, if there is one.
     help: Option<String>,
 }
 
 impl ShellCandidate {
-    /// Converts a candidate of `clap_complete`. Returns `None` for a hidden candidate or a value that is not UTF-8.
+    /// Converts a candidate of `clap_complete`, with the first line of its help. Returns `None` for a hidden candidate
+    /// or a value that is not UTF-8.
     #[allow(clippy::needless_pass_by_value, reason = "made to be mapped over what the engine returns")]
     pub(super) fn from_engine(engine_candidate: CompletionCandidate) -> Option<Self> {
         let help = engine_candidate.get_help().and_then(|help| help.to_string().lines().next().map(str::to_owned));
@@ -39,7 +41,7 @@ impl ShellCandidate {
     }
 }
 
-/// Removes flags if the current word is empty and other candidates exist.
+/// Removes the flags if the current word is empty, unless all candidates are flags.
 pub(super) fn remove_unrequested_flags(mut candidates: Vec<ShellCandidate>, current: &OsStr) -> Vec<ShellCandidate> {
     if current.is_empty() && !candidates.iter().all(ShellCandidate::is_flag) {
         candidates.retain(|candidate| !candidate.is_flag());
@@ -54,32 +56,32 @@ impl Default for Completion {
 }
 
 impl Completion {
-    /// Renders the result as lines; the first line names the kind of result.
+    /// Renders the result for the completion script of `shell`, as the header of [`super`] describes.
     pub(super) fn render(&self, shell: CompletionShell) -> String {
         match self {
             Self::Files => "files\n".to_owned(),
             Self::Command(index) => format!("command {index}\n"),
-            Self::Candidates(candidates) => candidates.iter().fold("names\n".to_owned(), |mut text, candidate| {
-                push_line(&mut text, shell, candidate);
-                text
+            Self::Candidates(candidates) => candidates.iter().fold("names\n".to_owned(), |mut output, candidate| {
+                push_line(&mut output, shell, candidate);
+                output
             }),
         }
     }
 }
 
-fn push_line(text: &mut String, shell: CompletionShell, ShellCandidate { value, help }: &ShellCandidate) {
+fn push_line(output: &mut String, shell: CompletionShell, ShellCandidate { value, help }: &ShellCandidate) {
     let _ = match (shell, help) {
         (CompletionShell::Bash, _)
         | (CompletionShell::Fish | CompletionShell::Elvish | CompletionShell::Powershell, None) => {
-            writeln!(text, "{value}")
+            writeln!(output, "{value}")
         }
         (CompletionShell::Fish | CompletionShell::Elvish | CompletionShell::Powershell, Some(help)) => {
-            writeln!(text, "{value}\t{help}")
+            writeln!(output, "{value}\t{help}")
         }
-        // zsh splits value and description at the first colon without a backslash.
-        (CompletionShell::Zsh, None) => writeln!(text, "{}", value.replace(':', "\\:")),
+        // `_describe` of zsh splits value and description at the first colon without a backslash.
+        (CompletionShell::Zsh, None) => writeln!(output, "{}", value.replace(':', "\\:")),
         (CompletionShell::Zsh, Some(help)) => {
-            writeln!(text, "{}:{}", value.replace(':', "\\:"), help.replace('\\', "\\\\"))
+            writeln!(output, "{}:{}", value.replace(':', "\\:"), help.replace('\\', "\\\\"))
         }
     };
 }

@@ -1,24 +1,29 @@
-//! Shell completion: prints the candidates for the word at the cursor.
+//! Shell completion: finds the candidates for the word at the cursor.
 //!
 //! Owns which values complete which argument, and the output format. `clap_complete` finds flags and verbs in the
-//! command tree (`cli`); names come from the profile store (`profile::Outline`). The shell scripts are in
-//! `commands::completions`. The scripts of `clap_complete` are not used: in bash they evaluate file names, and in
-//! PowerShell they evaluate the line. In zsh the first TAB finds nothing if a package installed the script. None of
-//! these scripts leaves the completion of files and programs to the shell.
+//! command tree (`cli`). Names come from the profile store (`profile::Outline`). The completion scripts are in
+//! `commands::completions`.
 //!
-//! Completion decrypts nothing, prompts for nothing and writes nothing. A missing, broken or too open store only
-//! yields fewer candidates.
+//! The scripts of `clap_complete` are not used. In bash they evaluate file names, and in PowerShell they evaluate the
+//! line. In zsh the first TAB finds nothing if a package installed the script. None of these scripts leaves the
+//! completion of files and programs to the shell.
 //!
-//! The words up to the cursor are the arguments after `--`; the last word is unfinished. The output is `names` and one
-//! candidate a line, `files`, or `command N`. For `files` the shell completes a file, for `command N` the command line
-//! that starts at word N.
+//! Completion decrypts nothing, prompts for nothing and writes nothing. If the store is missing, invalid or writable by
+//! other users, completion offers no names from the store.
+//!
+//! A script passes the words up to the cursor as arguments after `--`. The last word is the word to complete. The first
+//! line of the output is one of:
+//!
+//! - `names`: each further line is a candidate.
+//! - `files`: the shell completes a file name.
+//! - `command N`: the shell completes another program's command line, which starts at word N. `neto` is word 0.
 
 mod candidates;
 mod names;
 mod source;
 
 use crate::cli::Cli;
-use crate::commands::completions::{CompletionShell, VARIABLE};
+use crate::commands::completions::{COMPLETION_VARIABLE, CompletionShell};
 use crate::context::{Context, Globals, Process};
 use crate::output::Ui;
 use crate::usage;
@@ -32,23 +37,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Returns the shell that requests completion; `None` for an ordinary run.
+/// Returns the shell whose completion script started this process. Returns `None` for an ordinary run.
 pub(crate) fn requesting_shell(process: &Process) -> Option<CompletionShell> {
-    // Cheap check first, because every run passes here; no ordinary command line starts with `--`.
+    // Every run calls this function, so the cheap check comes first. No ordinary command line starts with `--`.
     process.arguments.get(1).filter(|word| *word == "--")?;
-    CompletionShell::from_str(&process.environment.text(VARIABLE)?, false).ok()
+    CompletionShell::from_str(&process.environment.text(COMPLETION_VARIABLE)?, false).ok()
 }
 
-/// Returns the candidates in the format of the shell.
+/// Returns the output for the completion script of `shell`.
 pub(crate) fn complete(shell: CompletionShell, process: Process, ui: &Ui) -> String {
     let mut words = process.arguments.get(2..).unwrap_or_default().to_vec();
+    // The PowerShell script adds `=` before the last word: PowerShell drops an empty argument before version 7.3.
     if let (CompletionShell::Powershell, Some(last)) = (shell, words.last_mut()) {
         *last = last.to_str().and_then(|word| word.strip_prefix('=')).unwrap_or_default().into();
     }
     complete_words(words, process, ui).render(shell)
 }
 
-/// Completes the last of `words`, the line up to the cursor, which starts with the command's own name.
+/// Completes the last of `words`. The words are the command line up to the cursor, including `neto`.
 fn complete_words(words: Vec<OsString>, process: Process, ui: &Ui) -> Completion {
     let Some((current, before)) = words.split_last().filter(|(_, before)| !before.is_empty()) else {
         return Completion::default();
@@ -63,21 +69,21 @@ fn complete_words(words: Vec<OsString>, process: Process, ui: &Ui) -> Completion
     let directory = process.working_directory.clone();
     let data = Arc::new(CompletionData::new(line.store_names(process, ui)));
     let mut tree = source::add_completers(tree, &data, line.innermost_matches());
-    let last = words.len() - 1;
-    let found = engine::complete(&mut tree, words, last, Some(&directory)).unwrap_or_default();
+    let current_index = words.len() - 1;
+    let candidates = engine::complete(&mut tree, words, current_index, Some(&directory)).unwrap_or_default();
     if data.wants_file() {
         return Completion::Files;
     }
     Completion::Candidates(candidates::remove_unrequested_flags(
-        found.into_iter().filter_map(ShellCandidate::from_engine).collect(),
+        candidates.into_iter().filter_map(ShellCandidate::from_engine).collect(),
         &current,
     ))
 }
 
-/// Complete words before the cursor.
+/// Words before the word to complete, and the arguments that they contain.
 struct TypedLine<'a> {
     words: &'a [OsString],
-    /// Parsed arguments, as far as they are valid.
+    /// Arguments, as far as clap accepts the words. `None` if the words request help.
     matches: Option<ArgMatches>,
 }
 
@@ -86,26 +92,26 @@ impl<'a> TypedLine<'a> {
         Self { words, matches: usage::typed_tree(words).ignore_errors(true).try_get_matches_from(words).ok() }
     }
 
-    /// Returns the arguments of the innermost subcommand.
+    /// Returns the arguments of the innermost subcommand, if clap accepts any words.
     fn innermost_matches(&self) -> Option<&ArgMatches> {
         let mut matches = self.matches.as_ref()?;
-        while let Some((_, below)) = matches.subcommand() {
-            matches = below;
+        while let Some((_, subcommand_matches)) = matches.subcommand() {
+            matches = subcommand_matches;
         }
         Some(matches)
     }
 
-    /// Returns the index of the first word after `--`, if another program's command line starts there.
+    /// Returns the index of the first word after `--`, if the verb takes another program's command line there.
     fn command_index(&self, tree: &Command) -> Option<usize> {
-        let dashes = self.words.iter().position(|word| word == "--")?;
+        let separator = self.words.iter().position(|word| word == "--")?;
         let (mut verb, mut matches) = (tree, self.matches.as_ref()?);
-        while let Some((name, below)) = matches.subcommand() {
-            (verb, matches) = (verb.find_subcommand(name)?, below);
+        while let Some((name, subcommand_matches)) = matches.subcommand() {
+            (verb, matches) = (verb.find_subcommand(name)?, subcommand_matches);
         }
-        verb.get_positionals().any(clap::Arg::is_last_set).then_some(dashes + 1)
+        verb.get_positionals().any(clap::Arg::is_last_set).then_some(separator + 1)
     }
 
-    /// Returns the names in the store that the line selects.
+    /// Prepares to read the names in the store that a run with these words and this environment would use.
     fn store_names(&self, process: Process, ui: &Ui) -> StoreNames {
         let store = self.innermost_matches().and_then(|matches| matches.get_one::<PathBuf>("store"));
         let store = store.map(|path| expand_home(path, process.environment.get("HOME")));
@@ -114,10 +120,10 @@ impl<'a> TypedLine<'a> {
     }
 }
 
-/// Expands a leading `~` to the home directory, as the shell does before it runs the command.
+/// Expands a leading `~` to the home directory. A shell expands `~` when it runs a command, not for completion.
 fn expand_home(path: &Path, home: Option<&OsStr>) -> PathBuf {
     match (path.strip_prefix("~"), home) {
-        (Ok(below), Some(home)) => Path::new(home).join(below),
+        (Ok(relative_path), Some(home)) => Path::new(home).join(relative_path),
         _ => path.to_owned(),
     }
 }

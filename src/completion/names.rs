@@ -1,4 +1,4 @@
-//! Completion candidates from the profile store.
+//! Completion candidates from the profile store: profiles, tags and recipients.
 
 use crate::output::{sanitize_line, truncate_columns};
 use crate::profile::{Outline, ProfileSummary, StoreFile};
@@ -6,10 +6,10 @@ use clap_complete::CompletionCandidate;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-/// Largest width of a profile's description, in columns.
-const MAX_HELP_WIDTH: usize = 60;
+/// Maximum width of a profile's help, in terminal columns.
+const MAX_HELP_COLUMNS: usize = 60;
 
-/// Names in a profile store, which is read at the first request.
+/// Names in a profile store. The store is read once, when the first names are needed.
 pub(super) struct StoreNames {
     store: StoreFile,
     outline: OnceLock<Outline<'static>>,
@@ -20,17 +20,18 @@ impl StoreNames {
         Self { store, outline: OnceLock::new() }
     }
 
-    /// Returns the profiles whose names start with `start`, with descriptions.
-    pub(super) fn profiles(&self, start: &str) -> Vec<CompletionCandidate> {
-        let matching = self.outline().profiles.iter().filter(|(name, _)| name.as_str().starts_with(start));
+    /// Returns a candidate for each profile whose name starts with `prefix`.
+    pub(super) fn profiles(&self, prefix: &str) -> Vec<CompletionCandidate> {
+        let matching = self.outline().profiles.iter().filter(|(name, _)| name.as_str().starts_with(prefix));
         matching.map(|(name, summary)| candidate(name.as_str(), profile_help(summary, name.as_str()))).collect()
     }
 
-    /// Returns the tags that start with `start` and need no quoting in any shell, with their number of profiles.
-    pub(super) fn tags(&self, start: &str) -> Vec<CompletionCandidate> {
+    /// Returns a candidate for each tag that starts with `prefix` and needs no quoting in any shell. The help is the
+    /// number of profiles with the tag.
+    pub(super) fn tags(&self, prefix: &str) -> Vec<CompletionCandidate> {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for tag in self.outline().profiles.iter().flat_map(|(_, summary)| &summary.tags) {
-            if tag.starts_with(start) && is_unquoted_word(tag) {
+            if tag.starts_with(prefix) && is_unquoted_word(tag) {
                 *counts.entry(tag).or_default() += 1;
             }
         }
@@ -38,9 +39,9 @@ impl StoreNames {
         counts.into_iter().map(|(tag, count)| candidate(tag, Some(help(count)))).collect()
     }
 
-    /// Returns the recipients whose names start with `start`.
-    pub(super) fn recipients(&self, start: &str) -> Vec<CompletionCandidate> {
-        let matching = self.outline().recipients.iter().filter(|name| name.as_str().starts_with(start));
+    /// Returns a candidate for each recipient whose name starts with `prefix`.
+    pub(super) fn recipients(&self, prefix: &str) -> Vec<CompletionCandidate> {
+        let matching = self.outline().recipients.iter().filter(|name| name.as_str().starts_with(prefix));
         matching.map(|name| candidate(name.as_str(), None)).collect()
     }
 
@@ -49,20 +50,21 @@ impl StoreNames {
     }
 }
 
-/// Creates a candidate. The tag keeps `clap_complete` from generating one for each candidate, which would be the
-/// slowest step.
+/// Creates a candidate with a fixed group tag. Without a group tag, `clap_complete` would render the argument for each
+/// candidate, which would be the slowest step.
 fn candidate(value: &str, help: Option<String>) -> CompletionCandidate {
     CompletionCandidate::new(value).help(help.map(Into::into)).tag(Some("store".into()))
 }
 
-/// Returns the sanitized and truncated description of a profile, or else its account name.
+/// Returns the description of a profile, or its account if the profile has no description. Sanitizes and truncates the
+/// text. Returns `None` if there is no such text, if it is blank, or if the account equals the profile's `name`.
 fn profile_help(summary: &ProfileSummary<'_>, name: &str) -> Option<String> {
     let account = || summary.account.as_ref().filter(|account| *account != name);
     let text = summary.description.as_ref().or_else(account)?;
-    Some(truncate_columns(&sanitize_line(text), MAX_HELP_WIDTH).into_owned()).filter(|text| !text.trim().is_empty())
+    Some(truncate_columns(&sanitize_line(text), MAX_HELP_COLUMNS).into_owned()).filter(|text| !text.trim().is_empty())
 }
 
-/// Returns whether the word needs no quoting in any shell.
+/// Returns true if `word` needs no quoting in any supported shell.
 fn is_unquoted_word(word: &str) -> bool {
     word.starts_with(char::is_alphanumeric)
         && word.chars().all(|character| character.is_alphanumeric() || "-_.:/@+=".contains(character))
@@ -96,7 +98,7 @@ mod tests {
         assert_eq!(profile_help(&summary("a\tb\n\u{1b}[2J"), "x").as_deref(), Some("a\\tb\\n\\u{1b}[2J"));
         assert_eq!(
             profile_help(&summary(&"x".repeat(200)), "x").map(|text| text.chars().count()),
-            Some(MAX_HELP_WIDTH)
+            Some(MAX_HELP_COLUMNS)
         );
         assert_eq!(profile_help(&summary(" "), "x"), None);
         let account = ProfileSummary { account: Some("acme".into()), ..ProfileSummary::default() };

@@ -1,4 +1,4 @@
-//! Selects the candidates of each argument by its value name in the help.
+//! Selects the source of each argument's candidates by the value name that `--help` shows.
 
 use super::names::StoreNames;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -21,17 +21,18 @@ pub(super) enum ValueSource {
     Methods,
     /// Files, completed by the shell.
     Files,
-    /// The possible values of the argument, declared in the command tree.
+    /// Possible values that the command tree declares for the argument.
     PossibleValues,
-    /// No candidates: only the user knows the value.
-    Unknown,
+    /// No candidates, because only the user knows the value.
+    NoCandidates,
 }
 
-/// HTTP methods that the API accepts.
+/// HTTP methods to offer: those that the API uses.
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 impl ValueSource {
-    /// Returns the source for an argument that takes a value; `None` if the value name is unknown.
+    /// Returns the source for an argument that takes a value. Returns `None` if this function does not list the value
+    /// name, which a test rejects.
     pub(super) fn for_argument(arg: &Arg) -> Option<Self> {
         if !arg.get_possible_values().is_empty() {
             return Some(Self::PossibleValues);
@@ -43,13 +44,13 @@ impl ValueSource {
             "METHOD" => Self::Methods,
             "FILE" => Self::Files,
             "CMD" | "DATA" | "KEY" | "N" | "NAME" | "NAME: VALUE" | "NAME=VALUE" | "NEW" | "PATH" | "PID"
-            | "POINTER" | "PORT" | "TEMPLATE" | "TEXT" | "TIME" | "URL" | "VARIABLE" => Self::Unknown,
+            | "POINTER" | "PORT" | "TEMPLATE" | "TEXT" | "TIME" | "URL" | "VARIABLE" => Self::NoCandidates,
             _ => return None,
         })
     }
 }
 
-/// Data for the completers, and a flag that a completer sets.
+/// Data that the completers of all arguments share.
 pub(super) struct CompletionData {
     names: StoreNames,
     wants_file: AtomicBool,
@@ -60,31 +61,32 @@ impl CompletionData {
         Self { names, wants_file: AtomicBool::new(false) }
     }
 
-    /// Returns whether a completer of a file argument was called.
+    /// Returns true if the word to complete is a file name.
     pub(super) fn wants_file(&self) -> bool {
         self.wants_file.load(Ordering::Relaxed)
     }
 
-    fn candidates(&self, source: ValueSource, start: &OsStr) -> Vec<CompletionCandidate> {
-        let Some(start) = start.to_str() else { return Vec::new() };
+    fn candidates(&self, source: ValueSource, prefix: &OsStr) -> Vec<CompletionCandidate> {
+        let Some(prefix) = prefix.to_str() else { return Vec::new() };
         match source {
-            ValueSource::Profiles => self.names.profiles(start),
-            ValueSource::Tags => self.names.tags(start),
-            ValueSource::Recipients => self.names.recipients(start),
+            ValueSource::Profiles => self.names.profiles(prefix),
+            ValueSource::Tags => self.names.tags(prefix),
+            ValueSource::Recipients => self.names.recipients(prefix),
             ValueSource::Methods => {
-                METHODS.into_iter().filter(|method| method.starts_with(start)).map(Into::into).collect()
+                METHODS.into_iter().filter(|method| method.starts_with(prefix)).map(Into::into).collect()
             }
             ValueSource::Files => {
-                // The engine also calls the completer of the next positional argument while a flag is being typed.
-                self.wants_file.fetch_or(!start.starts_with('-'), Ordering::Relaxed);
+                // The engine also calls the completer of the next positional argument while the user types a flag.
+                self.wants_file.fetch_or(!prefix.starts_with('-'), Ordering::Relaxed);
                 Vec::new()
             }
-            ValueSource::PossibleValues | ValueSource::Unknown => Vec::new(),
+            ValueSource::PossibleValues | ValueSource::NoCandidates => Vec::new(),
         }
     }
 }
 
-/// Adds a completer to each argument of the tree. `typed` holds the arguments before the cursor.
+/// Adds a completer to each argument of the tree that takes a value, unless the tree declares the possible values.
+/// `typed` holds the arguments before the word to complete.
 pub(super) fn add_completers(tree: Command, data: &Arc<CompletionData>, typed: Option<&ArgMatches>) -> Command {
     tree.mut_args(|arg| with_completer(arg, data, typed)).mut_subcommands(|verb| add_completers(verb, data, typed))
 }
@@ -93,23 +95,23 @@ fn with_completer(arg: Arg, data: &Arc<CompletionData>, typed: Option<&ArgMatche
     let Some(source) = ValueSource::for_argument(&arg).filter(|source| *source != ValueSource::PossibleValues) else {
         return arg;
     };
-    let (data, used) = (Arc::clone(data), used_values(&arg, typed));
-    // Only `use` accepts a hyphen as a name.
+    let (data, used_values) = (Arc::clone(data), used_values(&arg, typed));
+    // Only `neto use` accepts a hyphen as a name: the previous profile.
     let takes_hyphen = source == ValueSource::Profiles && arg.is_allow_hyphen_values_set();
-    arg.add(ArgValueCompleter::new(move |start: &OsStr| {
-        let mut found = data.candidates(source, start);
-        found.retain(|candidate| !used.contains(candidate.get_value()));
-        if takes_hyphen && (start.is_empty() || start == "-") {
+    arg.add(ArgValueCompleter::new(move |prefix: &OsStr| {
+        let mut found = data.candidates(source, prefix);
+        found.retain(|candidate| !used_values.contains(candidate.get_value()));
+        if takes_hyphen && (prefix.is_empty() || prefix == "-") {
             found.push(CompletionCandidate::new("-").help(Some("the profile before".into())).tag(Some("store".into())));
         }
         found
     }))
 }
 
-/// Returns the values already given to an argument that may be repeated.
+/// Returns the values that a repeatable argument already has. The completer does not offer these values again.
 fn used_values(arg: &Arg, typed: Option<&ArgMatches>) -> HashSet<std::ffi::OsString> {
-    let takes_several = matches!(arg.get_action(), ArgAction::Append);
-    let values = typed.filter(|_| takes_several).and_then(|typed| typed.try_get_raw(arg.get_id().as_str()).ok()?);
+    let is_repeatable = matches!(arg.get_action(), ArgAction::Append);
+    let values = typed.filter(|_| is_repeatable).and_then(|typed| typed.try_get_raw(arg.get_id().as_str()).ok()?);
     values.into_iter().flatten().map(OsStr::to_owned).collect()
 }
 
@@ -120,7 +122,7 @@ mod tests {
     use clap::CommandFactory as _;
     use std::path::Path;
 
-    /// Lists the source of each argument that takes a value, with its path such as `profile show PROFILE`.
+    /// Appends each argument that takes a value, such as `profile show PROFILE`, with the source of its candidates.
     fn list_sources(verb: &Command, path: &str, found: &mut Vec<(String, Option<ValueSource>)>) {
         for arg in verb.get_arguments().filter(|arg| arg.get_num_args().is_some_and(|count| count.takes_values())) {
             let flag = arg.get_long().map_or_else(String::new, |long| format!("--{long} "));

@@ -1,11 +1,11 @@
-//! Command line split by hand, for lines that clap refuses.
+//! Finds the verb and the value of a flag without clap, even in a command line that clap refuses.
 //!
-//! Owns how neto finds the verb and a flag's value when clap cannot: `export` must fail closed on a wrong flag, and an
-//! error should name the verb that was typed. Decides nothing else about arguments.
+//! After an unknown flag, `export` must still print a failing script for the right shell. An error message names the
+//! verb that was typed. clap owns all other parsing.
 
 use std::ffi::OsString;
 
-/// Global flags whose value is the next word.
+/// Global flags that take a value. In the form `--flag VALUE` the value is the next word.
 pub const GLOBAL_FLAGS_WITH_VALUE: [&str; 4] = ["--profile", "--store", "--lock-timeout", "--color"];
 
 /// Words of the command line after the program name, up to `--`.
@@ -15,26 +15,27 @@ pub struct CommandLine {
 }
 
 impl CommandLine {
-    /// Splits the arguments of the process; the program name comes first.
+    /// Creates the command line from the arguments of the process, of which the first is the program name.
     #[must_use]
     pub fn new(arguments: &[OsString]) -> Self {
-        let own = arguments.iter().skip(1).take_while(|word| *word != "--");
-        Self { words: own.map(|word| word.to_string_lossy().into_owned()).collect() }
+        let words = arguments.iter().skip(1).take_while(|word| *word != "--");
+        Self { words: words.map(|word| word.to_string_lossy().into_owned()).collect() }
     }
 
-    /// Returns all words.
+    /// Returns all words, flags and their values included.
     #[must_use]
     pub fn words(&self) -> &[String] {
         &self.words
     }
 
-    /// Returns the verb; `None` if only flags were typed.
+    /// Returns the first positional word, which is the verb; `None` if there are only flags.
     #[must_use]
     pub fn verb(&self) -> Option<&str> {
         self.positionals().next()
     }
 
-    /// Iterates over the words that are neither flags nor values of global flags.
+    /// Iterates over the words that are neither flags nor values of global flags. Values of a verb's own flags are
+    /// included, because this module does not know these flags.
     pub fn positionals(&self) -> impl Iterator<Item = &str> {
         let mut words = self.words.iter().map(String::as_str);
         std::iter::from_fn(move || {
@@ -49,7 +50,8 @@ impl CommandLine {
         })
     }
 
-    /// Returns the value of a flag, from `--flag VALUE` or `--flag=VALUE`.
+    /// Returns the value of a flag, written as `--flag VALUE` or `--flag=VALUE`; `None` if the flag or its value is
+    /// missing. If the flag occurs several times, the first occurrence counts.
     #[must_use]
     pub fn value(&self, flag: &str) -> Option<&str> {
         self.words.iter().enumerate().find_map(|(index, word)| match word.strip_prefix(flag)? {
@@ -59,7 +61,8 @@ impl CommandLine {
     }
 }
 
-/// Checks for a global flag with its value in the next word: `--store`, `-p`, `-qp`. In `-pNAME` the value is included.
+/// Checks whether `word` is a global flag with its value in the next word, such as `--store`, `-p` or `-qp`. `-pNAME`
+/// contains its value, so the next word is not consumed.
 fn takes_next_word(word: &str) -> bool {
     let is_short = word.starts_with('-') && !word.starts_with("--");
     GLOBAL_FLAGS_WITH_VALUE.contains(&word) || (is_short && word.find('p') == Some(word.len() - 1))

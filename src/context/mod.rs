@@ -1,6 +1,6 @@
-//! Paths, stores and the resolved profile of one run, derived once from the facts of the process.
+//! State of one run, derived from the facts of the process: paths, the store and the resolved profile.
 //!
-//! Owns the order of the sources that select a profile, and what was read so far. Knows no command.
+//! Collects the values that can select a profile; `profile` owns their precedence. Knows no command.
 
 mod command_line;
 mod paths;
@@ -28,7 +28,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Global flags.
+/// Values of the global flags that select a profile, a store and a timeout.
 #[derive(Debug, Clone)]
 pub struct Globals {
     /// `--profile`.
@@ -39,32 +39,33 @@ pub struct Globals {
     pub lock_timeout: Duration,
 }
 
-/// State of one run: its paths, and what was read so far.
+/// State of one run: facts of the process, paths, and the store once read.
 pub struct Context<'u> {
     /// Facts of the process.
     pub process: Process,
-    /// Global flags.
+    /// Values of the global flags.
     pub globals: Globals,
     /// Paths of the store, keys, tokens and state.
     pub paths: Paths,
-    /// Decrypts secrets.
+    /// Vault that decrypts secrets.
     pub vault: Vault,
     /// Cached tokens of the store.
     pub cache: TokenCache,
+    /// Profile `env`; `None` if `NETOSECRET` is unset or invalid.
     env_profile: Option<Profile>,
-    /// The store is leaked on purpose: freeing many profiles takes longer than ending the process.
+    /// Store, once read. Leaked on purpose, because freeing many profiles takes longer than ending the process.
     store: OnceCell<&'static Store>,
-    /// Prints for `--verbose` which store was read and which source selected the profile.
+    /// Receives the `--verbose` messages about the store and the resolved profile.
     ui: &'u Ui,
 }
 
-/// Profile that a run acts on.
+/// Profile on which a command acts, with data read while resolving the profile.
 pub struct ResolvedProfile {
     /// Declared values, with the defaults filled in.
     pub profile: Profile,
-    /// Stamp of the store that declared the profile, read in this run or an earlier one.
+    /// Stamp of the store file that declared the profile, taken in this run or an earlier run; `None` if unknown.
     reading: Option<StoreReading>,
-    /// Cached token, if resolving the profile decrypted it.
+    /// Cached token; `None` if resolving the profile did not decrypt a token.
     cached: Option<CachedToken>,
 }
 
@@ -77,12 +78,12 @@ pub enum ContextError {
     /// The store cannot be read or parsed.
     #[error(transparent)]
     Store(#[from] StoreFileError),
-    /// The named store does not exist.
+    /// The store that `--store` or `NETO_STORE` names does not exist.
     #[error("there is no store at {}", .0.display())]
     NoStore(PathBuf),
-    /// No source selects an existing profile.
+    /// No source selects an existing profile, or the value of a source is invalid.
     #[error(transparent)]
-    Choice(#[from] ResolveError),
+    Resolve(#[from] ResolveError),
     /// The selected profile is invalid.
     #[error("{}: {fault}", store.display())]
     Fault {
@@ -90,16 +91,13 @@ pub enum ContextError {
         store: PathBuf,
         /// Name of the profile.
         profile: ProfileName,
-        /// Fault of the profile.
+        /// Reason why the profile is invalid.
         fault: Fault,
     },
-    /// The file of the current profile cannot be read.
-    #[error(transparent)]
-    Current(#[from] CurrentError),
 }
 
 impl ContextError {
-    /// Whether this user lacks the permission to look for the store.
+    /// Returns whether the user lacks permission to read the store or to enter one of its parent directories.
     fn is_permission_denied(&self) -> bool {
         matches!(self, Self::Store(StoreFileError::Disk(DiskError::Io { source, .. }))
             if source.kind() == ErrorKind::PermissionDenied)
@@ -107,28 +105,28 @@ impl ContextError {
 }
 
 impl<'u> Context<'u> {
-    /// Resolves the paths. Reads no file; parses `NETOSECRET` if it is set.
+    /// Resolves the paths and parses `NETOSECRET` if set. Reads no file.
     #[must_use]
     pub fn new(process: Process, globals: Globals, ui: &'u Ui) -> Self {
         let paths = Paths::resolve(&process, globals.store.as_deref());
         let environment = &process.environment;
-        let place = if let Some(path) = environment.get("NETO_IDENTITY_FILE") {
-            IdentityLocation::Named(process.working_directory.join(path))
+        let identity_location = if let Some(path) = environment.get("NETO_IDENTITY_FILE") {
+            IdentityLocation::UserFile(process.working_directory.join(path))
         } else if let Some(text) = environment.text("NETO_IDENTITY") {
-            IdentityLocation::Text(Secret::new(text))
+            IdentityLocation::EnvValue(Secret::new(text))
         } else {
             IdentityLocation::Standard(paths.keys.clone())
         };
         let netosecret = environment.text("NETOSECRET").and_then(|text| NetoSecret::parse(&text).ok());
-        let env_profile = netosecret.as_ref().map(env_profile);
+        let env_profile = netosecret.as_ref().map(profile_from_netosecret);
         let passphrase_file = environment.get("NETO_PASSPHRASE_FILE").map(|path| process.working_directory.join(path));
-        let sources = environment.clone();
-        let vault = Vault::new(place, passphrase_file, paths.state.join("trust.json"), sources, netosecret);
+        let trust_file = paths.state.join("trust.json");
+        let vault = Vault::new(identity_location, passphrase_file, trust_file, environment.clone(), netosecret);
         let cache = TokenCache::new(paths.tokens.clone(), paths.keys.clone());
         Self { process, globals, paths, vault, cache, env_profile, store: OnceCell::new(), ui }
     }
 
-    /// Returns the file of the store.
+    /// Returns a handle of the store file.
     #[must_use]
     pub fn store_file(&self) -> StoreFile {
         StoreFile::new(self.paths.store.clone(), self.paths.store_locks.clone())
@@ -137,14 +135,15 @@ impl<'u> Context<'u> {
     /// Returns the store, read once per run. A missing standard store counts as empty.
     ///
     /// # Errors
-    /// [`ContextError::Store`]; [`ContextError::NoStore`] for a named store that does not exist.
+    /// Returns [`ContextError::Store`] if the store cannot be read or parsed. Returns [`ContextError::NoStore`] if a
+    /// named store does not exist.
     pub fn store(&self) -> Result<&Store, ContextError> {
         if let Some(&store) = self.store.get() {
             return Ok(store);
         }
         let loaded = match self.store_file().load()? {
             Some(store) => store,
-            None if self.paths.named_store => return Err(ContextError::NoStore(self.paths.store.clone())),
+            None if self.paths.is_store_named => return Err(ContextError::NoStore(self.paths.store.clone())),
             None => Store::default(),
         };
         self.ui.verbose(|| match loaded.profiles.len() {
@@ -155,62 +154,69 @@ impl<'u> Context<'u> {
         Ok(self.store.get_or_init(|| Box::leak(Box::new(loaded))))
     }
 
-    /// Resolves which profile to use: `argument` if given, else the other sources in their order.
+    /// Resolves the name of the profile to use: `argument` if given, else the name from the source with the highest
+    /// precedence.
     ///
     /// # Errors
-    /// [`ContextError::Choice`], and errors of reading the store, a pin or the current profile.
+    /// Returns [`ContextError::Resolve`] if no source selects an existing profile, or a source is invalid or
+    /// unreadable. Returns the errors of [`Context::store`] if the store is needed.
     pub fn resolve(&self, argument: Option<&str>) -> Result<ResolvedName, ContextError> {
-        self.check_exists(self.sources(argument).resolve_name())
+        self.resolve_selected(self.sources(argument).resolve_name())
     }
 
-    /// Checks that the selected profile exists. The profile `env` needs no store, because a job may run as a user who
-    /// cannot read the home directory. A named store must exist all the same.
-    fn check_exists(&self, selected: Result<Option<ResolvedName>, ResolveError>) -> Result<ResolvedName, ContextError> {
-        let choice = match selected {
-            Ok(Some(choice)) if choice.name.is_env() && !self.paths.named_store => choice,
+    /// Resolves the selected name against the store; without a selected name, to the only profile of the store. The
+    /// name `env` needs no standard store: a job may run as a user who cannot read the home directory. A named store
+    /// must exist even for `env`.
+    fn resolve_selected(
+        &self,
+        selected: Result<Option<ResolvedName>, ResolveError>,
+    ) -> Result<ResolvedName, ContextError> {
+        let resolved = match selected {
+            Ok(Some(resolved)) if resolved.name.is_env() && !self.paths.is_store_named => resolved,
             selected => profile::resolve_in_store(selected, self.store()?)?,
         };
-        self.report_choice(&choice);
-        Ok(choice)
+        self.report_resolved(&resolved);
+        Ok(resolved)
     }
 
-    fn report_choice(&self, choice: &ResolvedName) {
-        self.ui.verbose(|| match &choice.origin {
-            ProfileOrigin::Argument => format!("profile: {}, as the command line says", choice.name),
-            origin => format!("profile: {}, chosen by {origin}", choice.name),
+    fn report_resolved(&self, resolved: &ResolvedName) {
+        self.ui.verbose(|| match &resolved.origin {
+            ProfileOrigin::Argument => format!("profile: {}, as the command line says", resolved.name),
+            origin => format!("profile: {}, chosen by {origin}", resolved.name),
         });
     }
 
-    /// Returns the value of each source that can select a profile.
+    /// Returns the value of each source that can select a profile. `argument` is the command's `PROFILE` argument.
     #[must_use]
     pub fn sources(&self, argument: Option<&str>) -> ProfileSources<'_> {
         let flag = self.globals.profile.clone();
-        let (argument, second) = match argument {
+        let (argument, second_argument) = match argument {
             Some(argument) => (Some(argument.to_owned()), flag),
             None => (flag, None),
         };
         ProfileSources {
             argument,
-            second_argument: second,
-            variable: self.process.environment.text("NETO_PROFILE"),
+            second_argument,
+            neto_profile: self.process.environment.text("NETO_PROFILE"),
             has_netosecret: self.has_netosecret(),
             files: self,
         }
     }
 
-    /// Whether `NETOSECRET` is set and makes the profile `env`.
+    /// Returns whether `NETOSECRET` is set and not empty; its value may be invalid.
     #[must_use]
     pub fn has_netosecret(&self) -> bool {
         self.process.environment.get("NETOSECRET").is_some()
     }
 
-    /// Whether `env` is the only profile: no store was named, and the standard store has no profiles or is not readable.
+    /// Returns whether `env` is the only profile: `NETOSECRET` is set, and the store has no profiles. A standard store
+    /// without read permission counts as empty. For a named store without read permission, returns `false`.
     ///
     /// # Errors
-    /// Errors of [`Context::store`], except a permission error while `NETOSECRET` is set.
+    /// Returns the errors of [`Context::store`], except a permission error while `NETOSECRET` is set.
     pub fn is_env_the_only_profile(&self) -> Result<bool, ContextError> {
         match self.store() {
-            Err(error) if self.has_netosecret() && error.is_permission_denied() => Ok(!self.paths.named_store),
+            Err(error) if self.has_netosecret() && error.is_permission_denied() => Ok(!self.paths.is_store_named),
             store => Ok(store?.profiles.is_empty() && self.has_netosecret()),
         }
     }
@@ -218,7 +224,9 @@ impl<'u> Context<'u> {
     /// Returns the named profile, with the defaults filled in.
     ///
     /// # Errors
-    /// [`ContextError::Fault`] for an invalid profile, [`ContextError::Netosecret`] for an invalid `NETOSECRET`.
+    /// Returns [`ContextError::Fault`] if the profile is invalid, and [`ContextError::Resolve`] if it does not exist.
+    /// Returns [`ContextError::Netosecret`] for `env` if `NETOSECRET` is invalid, and otherwise the errors of
+    /// [`Context::store`].
     pub fn profile(&self, name: &ProfileName) -> Result<&Profile, ContextError> {
         if name.is_env() {
             return self.env_profile.as_ref().ok_or_else(|| self.netosecret_error());
@@ -226,7 +234,7 @@ impl<'u> Context<'u> {
         let store = self.store()?;
         let unknown = || ResolveError::Unknown {
             name: name.clone(),
-            origin: profile::ProfileOrigin::Argument,
+            origin: ProfileOrigin::Argument,
             similar: Vec::new(),
             is_store_empty: store.profiles.is_empty(),
         };
@@ -236,91 +244,97 @@ impl<'u> Context<'u> {
     /// Returns the profile of a store entry.
     ///
     /// # Errors
-    /// [`ContextError::Fault`] for an invalid profile.
+    /// Returns [`ContextError::Fault`] if the profile is invalid.
     pub fn valid_profile<'e>(&self, entry: &'e ProfileEntry) -> Result<&'e Profile, ContextError> {
-        entry.profile.as_ref().map_err(|fault| self.fault(&entry.name, fault.clone()))
+        entry.profile.as_ref().map_err(|fault| self.fault_error(&entry.name, fault.clone()))
     }
 
-    /// Wraps the fault of a profile with the path of the store.
+    /// Returns the error for an invalid profile, with the path of the store.
     #[must_use]
-    pub fn fault(&self, profile: &ProfileName, fault: Fault) -> ContextError {
+    pub fn fault_error(&self, profile: &ProfileName, fault: Fault) -> ContextError {
         ContextError::Fault { store: self.paths.store.clone(), profile: profile.clone(), fault }
     }
 
-    /// Resolves the profile and loads it.
+    /// Resolves the name of the profile like [`Context::resolve`] and loads the profile.
     ///
     /// # Errors
-    /// Errors of [`Context::choose`] and [`Context::profile`].
+    /// Returns the errors of [`Context::resolve`] and [`Context::profile`].
     pub fn resolve_profile(&self, argument: Option<&str>) -> Result<ResolvedProfile, ContextError> {
         self.resolve_profile_from(self.sources(argument))
     }
 
-    /// Resolves the profile from these sources and loads it.
+    /// Resolves the name of the profile from `sources` and loads the profile. The store is not read if the cached token
+    /// records the profile and the store file is unchanged.
     ///
     /// # Errors
-    /// Errors of [`Context::resolve_profile`].
+    /// Returns the errors of [`Context::resolve`] and [`Context::profile`].
     pub fn resolve_profile_from(&self, sources: ProfileSources<'_>) -> Result<ResolvedProfile, ContextError> {
         let selected = sources.resolve_name();
-        let choice = selected.as_ref().ok().and_then(Option::as_ref);
-        let cached = choice.and_then(|choice| self.cached_token(choice));
-        if let (Some(choice), Some(token)) = (choice, &cached)
-            && let Some((profile, reading)) = self.recorded_profile(choice, token)
+        let resolved = selected.as_ref().ok().and_then(Option::as_ref);
+        let cached = resolved.and_then(|resolved| self.cached_token(resolved));
+        if let (Some(resolved), Some(token)) = (resolved, &cached)
+            && let Some((profile, reading)) = self.recorded_profile(resolved, token)
         {
-            self.report_choice(choice);
+            self.report_resolved(resolved);
             let path = &self.paths.store;
             self.ui.verbose(|| format!("store: not read, {} is as the token last saw it", path.display()));
             return Ok(ResolvedProfile { profile, reading: Some(reading), cached });
         }
-        let name = self.check_exists(selected)?.name;
-        Ok(ResolvedProfile { profile: self.profile(&name)?.clone(), reading: self.reading(), cached })
+        let name = self.resolve_selected(selected)?.name;
+        Ok(ResolvedProfile { profile: self.profile(&name)?.clone(), reading: self.store_reading(), cached })
     }
 
-    /// Decrypts the cached token of the selected profile, which may make reading the store unnecessary. Returns `None`
-    /// for a missing or unusable token; the session reports the error.
-    fn cached_token(&self, choice: &ResolvedName) -> Option<CachedToken> {
-        if choice.name.is_env() || self.store.get().is_some() {
+    /// Decrypts the cached token of the resolved profile, because the token may record the profile. Returns `None` for
+    /// `env`, if this run has read the store, or if the token is missing or unusable. The session reports an unusable
+    /// token.
+    fn cached_token(&self, resolved: &ResolvedName) -> Option<CachedToken> {
+        if resolved.name.is_env() || self.store.get().is_some() {
             return None;
         }
-        self.cache.load(&choice.name).ok()?
+        self.cache.load(&resolved.name).ok()?
     }
 
-    /// Returns the profile as its token file recorded it, if the store file is unchanged since then.
-    fn recorded_profile(&self, choice: &ResolvedName, token: &CachedToken) -> Option<(Profile, StoreReading)> {
+    /// Returns the profile that the cached token records. Returns `None` if the token records no profile or the store
+    /// file has changed since. Also returns `None` for the current profile if the store disables the current profile
+    /// with `explicit`.
+    fn recorded_profile(&self, resolved: &ResolvedName, token: &CachedToken) -> Option<(Profile, StoreReading)> {
         let declaration = token.declaration.as_ref()?;
-        let has_current = !declaration.explicit || choice.origin != ProfileOrigin::Current;
-        let same = has_current && self.store_file().stamp() == Some(declaration.store);
-        same.then(|| (declaration.profile.clone(), declaration.reading()))
+        let allows_origin = !declaration.explicit || resolved.origin != ProfileOrigin::Current;
+        let is_valid = allows_origin && self.store_file().stamp() == Some(declaration.store);
+        is_valid.then(|| (declaration.profile.clone(), declaration.reading()))
     }
 
-    /// Returns the stamp of the store; `None` if this run has not read it.
+    /// Returns the stamp and the `explicit` setting of the store; `None` if this run has not read the store, or the
+    /// store has no stamp.
     #[must_use]
-    pub fn reading(&self) -> Option<StoreReading> {
+    pub fn store_reading(&self) -> Option<StoreReading> {
         let store = self.store.get()?;
-        Some(StoreReading { file: store.stamped_read?, explicit: store.explicit })
+        Some(StoreReading { stamped_read: store.stamped_read?, explicit: store.explicit })
     }
 
-    /// Creates the session that gets access tokens.
-    pub fn session<'a>(&'a self, watcher: &'a dyn Reporter) -> Session<'a> {
+    /// Creates the session that gets access tokens. `reporter` receives its messages.
+    pub fn session<'a>(&'a self, reporter: &'a dyn Reporter) -> Session<'a> {
         Session::new(SessionSetup {
             cache: &self.cache,
-            state: self.paths.state.clone(),
+            state_directory: self.paths.state.clone(),
             store: self.store_file(),
             clock: self.process.clock,
             lock_timeout: self.globals.lock_timeout,
             vault: &self.vault,
-            reporter: watcher,
+            reporter,
             proxies: Proxies::new(|name| self.process.environment.get(name)),
-            has_warned_cache: self.paths.homeless,
+            // Without a home directory, `run` has already warned that no token can be cached.
+            has_warned_cache: self.paths.has_no_home,
         })
     }
 
-    /// Returns the path of the file that names the current profile.
+    /// Returns the path of the file that records the current profile.
     #[must_use]
     pub fn current_file(&self) -> PathBuf {
         self.paths.state.join("current.json")
     }
 
-    /// Resolves a path that the user typed against the working directory.
+    /// Returns the absolute form of a path that the user typed: relative to the working directory.
     #[must_use]
     pub fn absolute(&self, path: &Path) -> PathBuf {
         self.process.working_directory.join(path)
@@ -352,7 +366,7 @@ impl ResolvedProfile {
     }
 }
 
-fn env_profile(secret: &NetoSecret) -> Profile {
+fn profile_from_netosecret(secret: &NetoSecret) -> Profile {
     Profile {
         name: ProfileName::env(),
         url: ApiUrl::clone(&secret.url),

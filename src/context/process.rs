@@ -1,6 +1,6 @@
-//! Facts of the process: arguments, environment variables, working directory, clock, streams.
+//! Facts of the process: arguments, environment variables, working directory, clock and streams.
 //!
-//! Owns no decision. `main` fills these values in, and everything below takes them as data.
+//! `main` collects these facts, and all other code takes them as data. So a test can run neto without a real process.
 
 use crate::clock::Clock;
 use crate::environment::Environment;
@@ -21,21 +21,21 @@ pub struct Process {
     pub clock: Clock,
     /// Standard input.
     pub stdin: RefCell<Box<dyn Read>>,
-    /// Streams that are terminals, and the terminal width.
+    /// Standard streams that are terminals, and the terminal width.
     pub terminal: Terminal,
-    /// Returns the name of the parent program, such as `zsh`, if it is known.
+    /// Returns the name of the program that started neto, such as `zsh`; `None` if unknown.
     pub parent: fn() -> Option<String>,
 }
 
-/// Streams that are terminals.
+/// Standard streams that are terminals, and the terminal width.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Terminal {
-    /// Standard input is a terminal, so neto may ask questions.
+    /// Whether standard input is a terminal, so that neto may prompt.
     pub stdin: bool,
-    /// Standard output is a terminal.
+    /// Whether standard output is a terminal.
     pub stdout: bool,
-    /// Standard error is a terminal.
+    /// Whether standard error is a terminal.
     pub stderr: bool,
-    /// Columns of standard output; `None` if unknown.
+    /// Width in columns of the terminal on the first of stdout, stderr and stdin that is a terminal; `None` if unknown.
     pub width: Option<usize>,
 }

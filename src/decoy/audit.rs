@@ -1,4 +1,5 @@
-//! Audit log: one line of JSON per request with path, status and size. Logs no body, no header and no query value.
+//! Audit log: one line of JSON per request of the program, with path, status and size. Must not log bodies, headers or
+//! values of query parameters, because they may be secret.
 
 use crate::clock::Clock;
 use crate::disk::{self, DiskError};
@@ -11,29 +12,30 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant;
 
-/// Maximum length of a query name that is logged, in bytes.
-const MAX_NAME_LENGTH: usize = 64;
+/// Maximum length of a logged parameter name of a query.
+const MAX_PARAMETER_NAME_BYTES: usize = 64;
 
 /// Audit log file.
 #[derive(Debug)]
-pub struct Audit {
+pub struct AuditLog {
     file: PathBuf,
     clock: Clock,
-    /// Error of the last failed write, until [`Audit::take_failure`] returns the error.
+    /// Error of the last failed write since the last call of [`AuditLog::take_failure`].
     failure: RefCell<Option<DiskError>>,
 }
 
-/// Log entry of one request, written when dropped at the end of the answer; `None` without an audit log.
+/// Log entry of one request. Dropping the entry, at the end of the response, writes it. `None` without an audit log.
 #[derive(Debug)]
 pub(super) struct AuditEntry(Option<AuditedRequest>);
 
 #[derive(Debug)]
 struct AuditedRequest {
-    audit: Rc<Audit>,
-    began: Instant,
+    audit: Rc<AuditLog>,
+    started_at: Instant,
     profile: ProfileName,
     method: String,
     path: String,
+    /// Status of the response; 0 until the response begins.
     status: u16,
     bytes: u64,
 }
@@ -49,18 +51,18 @@ struct AuditLine<'a> {
     bytes: u64,
 }
 
-impl Audit {
-    /// Creates the log file privately if it is missing; lines are appended.
+impl AuditLog {
+    /// Opens a log file for appending. Creates a missing file with mode 0600.
     ///
     /// # Errors
-    /// [`DiskError`] if the file cannot be written, so that this is reported before the first request.
-    pub fn new(file: PathBuf, clock: Clock) -> Result<Self, DiskError> {
+    /// Returns [`DiskError`] if the file is a pipe or cannot be opened for writing.
+    pub fn open(file: PathBuf, clock: Clock) -> Result<Self, DiskError> {
         disk::refuse_pipe(&file)?;
         disk::append(&file, b"")?;
         Ok(Self { file, clock, failure: RefCell::default() })
     }
 
-    /// Takes the error of the last failed write, if any.
+    /// Takes the error of the last failed write. Returns `None` if no write failed since the previous call.
     pub fn take_failure(&self) -> Option<DiskError> {
         self.failure.take()
     }
@@ -72,24 +74,25 @@ impl Audit {
             method: &entry.method,
             path: &entry.path,
             status: entry.status,
-            ms: entry.began.elapsed().as_millis(),
+            ms: entry.started_at.elapsed().as_millis(),
             bytes: entry.bytes,
         };
-        let mut text = serde_json::to_string(&line).unwrap_or_default();
-        text.push('\n');
-        // One write per line, so that lines of several decoys do not mix.
-        if let Err(error) = disk::append(&self.file, text.as_bytes()) {
+        let mut json_line = serde_json::to_string(&line).unwrap_or_default();
+        json_line.push('\n');
+        // A line is appended in one write, so that lines of several processes do not mix.
+        if let Err(error) = disk::append(&self.file, json_line.as_bytes()) {
             self.failure.replace(Some(error));
         }
     }
 }
 
 impl AuditEntry {
-    /// Creates the entry of a request that was not answered yet.
-    pub(super) fn new(audit: Option<&Rc<Audit>>, profile: &ProfileName, method: &Method, uri: &Uri) -> Self {
+    /// Creates the entry of a request, with status 0. This status is logged if the program disconnects before the
+    /// response.
+    pub(super) fn new(audit: Option<&Rc<AuditLog>>, profile: &ProfileName, method: &Method, uri: &Uri) -> Self {
         Self(audit.map(|audit| AuditedRequest {
             audit: Rc::clone(audit),
-            began: Instant::now(),
+            started_at: Instant::now(),
             profile: profile.clone(),
             method: method.to_string(),
             path: uri.path().to_owned() + &query_names(uri.query().unwrap_or_default()),
@@ -98,17 +101,17 @@ impl AuditEntry {
         }))
     }
 
-    /// Sets the status of the answer.
+    /// Sets the status of the response.
     pub(super) fn set_status(&mut self, status: StatusCode) {
         if let Some(request) = &mut self.0 {
             request.status = status.as_u16();
         }
     }
 
-    /// Adds bytes of the answer's body to the size.
-    pub(super) fn add_bytes(&mut self, bytes: usize) {
+    /// Adds to the number of bytes in the response body.
+    pub(super) fn add_bytes(&mut self, count: usize) {
         if let Some(request) = &mut self.0 {
-            request.bytes += bytes as u64;
+            request.bytes += count as u64;
         }
     }
 }
@@ -121,11 +124,11 @@ impl Drop for AuditEntry {
     }
 }
 
-/// Returns the names of a query without their values. A word without a value may be a value, and is dropped like a name
-/// with unusual characters.
+/// Returns the parameter names of a query without their values: `?limit=&offset=`. Omits a parameter without a value,
+/// because its text may be secret. Omits names with unusual characters and names longer than 64 bytes.
 fn query_names(query: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-[]".contains(&byte);
-    let is_name = |name: &str| (1..=MAX_NAME_LENGTH).contains(&name.len()) && name.bytes().all(plain);
+    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-[]".contains(&byte);
+    let is_name = |name: &str| (1..=MAX_PARAMETER_NAME_BYTES).contains(&name.len()) && name.bytes().all(is_usual);
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     let pairs = pairs.filter(|(name, value)| is_name(name) && !value.trim_matches('=').is_empty());
     let names: Vec<String> = pairs.map(|(name, _)| format!("{name}=")).collect();

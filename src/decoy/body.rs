@@ -1,4 +1,4 @@
-//! Body of an answer to the program: counts the bytes, and fails when the server stalls.
+//! Body of a response to the program: counts the bytes for the audit log, and fails if the tenant's server stalls.
 
 use super::audit::AuditEntry;
 use http_body_util::{Either, Full};
@@ -9,30 +9,30 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
 
-/// Body of the decoy's own answer, or of the tenant's server.
-type AnswerBody = Either<Full<Bytes>, reqwest::Body>;
+/// Body of the decoy's own response, or body of a response from the tenant's server.
+type UncountedBody = Either<Full<Bytes>, reqwest::Body>;
 
-/// Body of an answer. Its log entry is written when the body is dropped.
-pub(super) struct CountedBody {
-    inner: AnswerBody,
+/// Response body with its audit entry. Dropping the body writes the entry.
+pub(super) struct AuditedBody {
+    inner: UncountedBody,
     idle_timeout: Duration,
     deadline: Pin<Box<Sleep>>,
     entry: AuditEntry,
 }
 
-/// The server sent nothing within the idle timeout.
+/// Error if the server sends no data within the idle timeout.
 #[derive(Debug, thiserror::Error)]
 #[error("the server sends nothing more")]
-struct Stalled;
+struct ServerStalled;
 
-impl CountedBody {
+impl AuditedBody {
     /// Creates a body that fails after `idle_timeout` without data.
-    pub(super) fn new(inner: AnswerBody, idle_timeout: Duration, entry: AuditEntry) -> Self {
+    pub(super) fn new(inner: UncountedBody, idle_timeout: Duration, entry: AuditEntry) -> Self {
         Self { inner, idle_timeout, deadline: Box::pin(sleep(idle_timeout)), entry }
     }
 }
 
-impl Body for CountedBody {
+impl Body for AuditedBody {
     type Data = Bytes;
     type Error = Box<dyn Error + Send + Sync>;
 
@@ -42,10 +42,10 @@ impl Body for CountedBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(context) else {
             ready!(self.deadline.as_mut().poll(context));
-            return Poll::Ready(Some(Err(Stalled.into())));
+            return Poll::Ready(Some(Err(ServerStalled.into())));
         };
-        let next = Instant::now() + self.idle_timeout;
-        self.deadline.as_mut().reset(next);
+        let next_deadline = Instant::now() + self.idle_timeout;
+        self.deadline.as_mut().reset(next_deadline);
         if let Some(Ok(frame)) = &frame {
             self.entry.add_bytes(frame.data_ref().map_or(0, Bytes::len));
         }

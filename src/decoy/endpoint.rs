@@ -1,31 +1,31 @@
-//! Endpoint of one decoy: profile, real token, fake credential, policy and audit log.
+//! Endpoint: everything that the decoy of one profile needs to handle requests.
 
-use super::audit::Audit;
-use super::credential::Decoy;
+use super::audit::AuditLog;
+use super::credential::DecoyCredential;
 use super::live_token::LiveToken;
 use super::rules::RequestPolicy;
 use crate::profile::Profile;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Decoy and the profile whose API it serves.
+/// Decoy of one profile, without its [`Listener`](super::Listener).
 pub struct Endpoint<'a> {
-    /// Profile that requests are forwarded for.
+    /// Profile of the tenant that receives the forwarded requests.
     pub profile: &'a Profile,
     /// Real access token of the profile.
     pub live_token: LiveToken<'a>,
-    /// Fake credential that the program holds.
-    pub decoy: Decoy,
+    /// Fake credential of the program.
+    pub credential: DecoyCredential,
     /// Policy for the program's requests.
     pub policy: RequestPolicy,
-    /// Audit log, if requests are logged.
-    pub audit: Option<Rc<Audit>>,
-    /// Port that the server listens on.
+    /// Audit log; `None` if requests are not logged.
+    pub audit: Option<Rc<AuditLog>>,
+    /// Port that the decoy listens on.
     pub port: u16,
 }
 
 impl Endpoint<'_> {
-    /// Returns the time without data after which either side is considered stalled.
+    /// Returns the time without data after which the program or the tenant's server counts as stalled.
     pub(super) fn idle_timeout(&self) -> Duration {
         self.profile.timeout.duration()
     }

@@ -1,4 +1,6 @@
-//! Forwarded headers: removes headers that concern one connection, and rewrites redirects to the decoy.
+//! Filters the headers of forwarded requests and responses, and rewrites the tenant's redirects to the decoy.
+//!
+//! The program must not get a cookie of the tenant or be redirected to another server.
 
 use crate::fusion::HOP_BY_HOP;
 use crate::profile::ApiUrl;
@@ -7,11 +9,12 @@ use hyper::header::{
 };
 use url::Url;
 
-/// The answer redirects to another server than the tenant's.
+/// Error for a response that redirects to any URL except one below the tenant's URL.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct RedirectsElsewhere;
 
-/// Returns the program's headers that are forwarded to the tenant. The client that sends the body sets its length.
+/// Returns the headers that are forwarded to the tenant. The HTTP client sets `Host`, `Content-Length` and the real
+/// `Authorization` itself. `Expect` concerns only the connection between the program and the decoy.
 pub(super) fn for_tenant(mut headers: HeaderMap) -> HeaderMap {
     drop_hop_by_hop(&mut headers);
     for name in [HOST, AUTHORIZATION, CONTENT_LENGTH, EXPECT] {
@@ -20,13 +23,16 @@ pub(super) fn for_tenant(mut headers: HeaderMap) -> HeaderMap {
     headers
 }
 
-/// Filters the tenant's headers for the program. Cookies are removed, because a cookie may work like a token. Redirects
-/// to the tenant are rewritten to the decoy's `own` address. `asked` is the path of the request.
+/// Filters the tenant's headers for the program. Removes cookies, because a cookie may work like a token. Rewrites a
+/// redirect to the tenant into a redirect to the decoy. Resolves a relative redirect against `request_path`.
+///
+/// # Errors
+/// Returns [`RedirectsElsewhere`] for a second `Location` header, an invalid URL, or a URL not below the tenant's URL.
 pub(super) fn for_program(
     headers: &mut HeaderMap,
     tenant: &ApiUrl,
-    asked: &str,
-    own: &ApiUrl,
+    request_path: &str,
+    decoy_url: &ApiUrl,
 ) -> Result<(), RedirectsElsewhere> {
     drop_hop_by_hop(headers);
     headers.remove(SET_COOKIE);
@@ -34,32 +40,33 @@ pub(super) fn for_program(
         return Err(RedirectsElsewhere);
     }
     if let Some(location) = headers.get(LOCATION) {
-        let here = location.to_str().ok().and_then(|to| rewrite_location(to, tenant, asked, own));
-        headers.insert(LOCATION, here.ok_or(RedirectsElsewhere)?);
+        let location = location.to_str().ok();
+        let rewritten = location.and_then(|location| rewrite_location(location, tenant, request_path, decoy_url));
+        headers.insert(LOCATION, rewritten.ok_or(RedirectsElsewhere)?);
     }
     Ok(())
 }
 
-fn rewrite_location(to: &str, tenant: &ApiUrl, asked: &str, own: &ApiUrl) -> Option<HeaderValue> {
-    let to = Url::parse(&tenant.join(asked)).ok()?.join(to).ok()?;
-    // Normalized by the parser, so that both URLs can be compared.
+fn rewrite_location(location: &str, tenant: &ApiUrl, request_path: &str, decoy_url: &ApiUrl) -> Option<HeaderValue> {
+    let target = Url::parse(&tenant.join(request_path)).ok()?.join(location).ok()?;
+    // Parsing normalizes the tenant's URL, so that the texts of both URLs can be compared.
     let base = Url::parse(&tenant.join("")).ok()?;
-    let rest = to.as_str().strip_prefix(base.as_str().trim_end_matches('/'))?;
-    if !rest.is_empty() && !rest.starts_with(['/', '?', '#']) {
+    let path = target.as_str().strip_prefix(base.as_str().trim_end_matches('/'))?;
+    if !path.is_empty() && !path.starts_with(['/', '?', '#']) {
         return None;
     }
-    HeaderValue::from_str(&own.join(rest)).ok()
+    HeaderValue::from_str(&decoy_url.join(path)).ok()
 }
 
 fn drop_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
+    let connection_headers: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|names| names.split(','))
         .filter_map(|name| name.trim().parse().ok())
         .collect();
-    for name in named {
+    for name in connection_headers {
         headers.remove(name);
     }
     for name in HOP_BY_HOP {

@@ -1,8 +1,8 @@
-//! Real token of one profile, kept in memory while it is valid, and renewed through the session.
+//! Live token: the real access token of one profile, kept in memory and renewed through the session.
 //!
-//! A decoy may serve a thousand requests a second. So the disk cache is read only when the token in memory is unusable.
-//! A renewal is independent of requests: it continues if its program disconnects, and all waiting requests get its
-//! result.
+//! A decoy may serve a thousand requests a second. Therefore the token cache on disk is read only when the token in
+//! memory is unusable. At most one renewal runs at a time, and all waiting requests get its result. The renewal
+//! continues even if the program that caused it disconnects.
 
 use crate::clock::Clock;
 use crate::fusion::{ForwardBody, ForwardHead, ForwardedResponse, FusionError};
@@ -17,19 +17,21 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// Age below which a refused token is not replaced, because the server would refuse the next token too.
+/// Minimum age at which a refused token is replaced. If the server refuses a newer token, the server would also refuse
+/// its replacement.
 const MIN_REPLACE_AGE: Duration = Duration::from_secs(10);
-/// Pause before the next renewal after a failure, so that not every request starts a renewal. The longer pause is for
-/// rejections; the shorter is for failures without a `Retry-After`.
-const RETRY_AFTER_REJECTION: Duration = Duration::from_secs(60);
-const RETRY_AFTER_FAILURE: Duration = Duration::from_secs(1);
-/// Maximum pause after a server's `Retry-After`.
+/// Pause after a renewal that the server rejected, so that not every request starts a renewal.
+const PAUSE_AFTER_REJECTION: Duration = Duration::from_secs(60);
+/// Pause after any other failed renewal, and minimum pause after a failure with a `Retry-After`.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// Maximum pause after a failure with a `Retry-After`.
 const MAX_PAUSE: Duration = Duration::from_secs(300);
 
 /// Result of a renewal.
 type RenewalOutcome = Result<Rc<AccessToken>, Rc<SessionError>>;
 
-/// Reads the current profile from the store; `None` if the profile is missing or invalid.
+/// Function that reads the profile from the store again. Returns `None` if the store cannot be read, or if the profile
+/// is missing or invalid.
 pub type ReloadProfile<'a> = &'a dyn Fn(&Profile) -> Option<Profile>;
 
 /// Real access token of one profile.
@@ -38,22 +40,23 @@ pub struct LiveToken<'a> {
     reload_profile: ReloadProfile<'a>,
     clock: Clock,
     state: RefCell<LiveState<'a>>,
-    /// Notified when a renewal begins.
-    begun: Notify,
+    /// Notified when a renewal starts.
+    renewal_started: Notify,
 }
 
 struct LiveState<'a> {
     profile: Rc<Profile>,
-    token: Option<HeldToken>,
-    failed: Option<(Rc<SessionError>, Instant)>,
-    renewal: Option<Renewal<'a>>,
-    /// Number of renewals begun.
-    count: u64,
+    token: Option<TokenInMemory>,
+    /// Error of the last renewal, and the time before which no renewal starts.
+    last_failure: Option<(Rc<SessionError>, Instant)>,
+    running_renewal: Option<Renewal<'a>>,
+    /// Number of renewals started so far.
+    renewal_count: u64,
 }
 
-struct HeldToken {
+struct TokenInMemory {
     access: Rc<AccessToken>,
-    since: Instant,
+    stored_at: Instant,
 }
 
 #[derive(Clone)]
@@ -63,18 +66,19 @@ struct Renewal<'a> {
 }
 
 impl<'a> LiveToken<'a> {
-    /// Creates a live token; the token is obtained at first use.
+    /// Creates a live token without obtaining an access token. The first call of [`LiveToken::get`] obtains one.
     #[must_use]
     pub fn new(session: &'a Session<'a>, profile: &Profile, reload_profile: ReloadProfile<'a>, clock: Clock) -> Self {
         let profile = Rc::new(profile.clone());
-        let state = LiveState { profile, token: None, failed: None, renewal: None, count: 0 };
-        Self { session, reload_profile, clock, state: RefCell::new(state), begun: Notify::new() }
+        let state = LiveState { profile, token: None, last_failure: None, running_renewal: None, renewal_count: 0 };
+        Self { session, reload_profile, clock, state: RefCell::new(state), renewal_started: Notify::new() }
     }
 
-    /// Returns a token that is valid now.
+    /// Returns the token in memory if it is usable, otherwise the token of a renewal.
     ///
     /// # Errors
-    /// [`SessionError`]; `Vault` also if this machine does not trust the server or its root certificates.
+    /// Returns the [`SessionError`] of the renewal, or of the previous renewal during the pause after a failure.
+    /// Returns [`SessionError::Vault`] if this machine does not trust the server or its root certificates.
     pub async fn get(&self) -> RenewalOutcome {
         if let Some(access) = self.usable_token() {
             return Ok(access);
@@ -82,17 +86,24 @@ impl<'a> LiveToken<'a> {
         self.renew(None).await
     }
 
-    /// Returns another token after the server refused `refused`; `None` if `refused` is too new to be replaced.
+    /// Returns another token than `refused`, which the server refused. Returns `None` if the server issued `refused`
+    /// within [`MIN_REPLACE_AGE`].
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
     pub(super) async fn replace(&self, refused: &Rc<AccessToken>) -> Result<Option<Rc<AccessToken>>, Rc<SessionError>> {
         match self.usable_token() {
             Some(access) if access.token != refused.token => return Ok(Some(access)),
-            _ if self.is_fresh(refused) => return Ok(None),
+            _ if self.is_newly_issued(refused) => return Ok(None),
             _ => {}
         }
         self.renew(Some(refused)).await.map(Some)
     }
 
-    /// Forwards a request with this token.
+    /// Sends a request of the program to the tenant's server with the token `access`.
+    ///
+    /// # Errors
+    /// Returns [`SessionError`] if there is no response. A response with any status is a result.
     pub(super) async fn forward(
         &self,
         access: &AccessToken,
@@ -103,32 +114,32 @@ impl<'a> LiveToken<'a> {
         self.session.forward(&profile, access, head, upload).await
     }
 
-    /// Drives renewals to completion, also after their requests were dropped. Never returns.
-    pub(super) async fn drive(&self) -> Infallible {
+    /// Completes every renewal, even if all requests that wait for the renewal are dropped. Never returns.
+    pub(super) async fn drive_renewals(&self) -> Infallible {
         loop {
-            let renewal = self.state.borrow().renewal.clone();
+            let renewal = self.state.borrow().running_renewal.clone();
             match renewal {
                 Some(renewal) => drop(self.wait_for_renewal(&renewal).await),
-                None => self.begun.notified().await,
+                None => self.renewal_started.notified().await,
             }
         }
     }
 
-    /// Returns the result of the running renewal, or of a new one.
+    /// Returns the result of the running renewal, or starts a renewal and returns its result.
     async fn renew(&self, refused: Option<&Rc<AccessToken>>) -> RenewalOutcome {
         if let Some(failure) = self.recent_failure() {
             return Err(failure);
         }
-        let renewal = self.state.borrow().renewal.clone();
-        let renewal = renewal.unwrap_or_else(|| self.start_renewal(refused.cloned()));
+        let running_renewal = self.state.borrow().running_renewal.clone();
+        let renewal = running_renewal.unwrap_or_else(|| self.start_renewal(refused.cloned()));
         self.wait_for_renewal(&renewal).await
     }
 
     fn start_renewal(&self, refused: Option<Rc<AccessToken>>) -> Renewal<'a> {
         let mut state = self.state.borrow_mut();
-        // The store may have a new key. A profile with another tenant or URL is not used.
-        let same = |new: &Profile| new.url == state.profile.url && new.shortname == state.profile.shortname;
-        if let Some(profile) = (self.reload_profile)(&state.profile).filter(same) {
+        // A rotation may have written a new key to the store. A profile of another tenant or URL is not used.
+        let is_same_tenant = |new: &Profile| new.url == state.profile.url && new.shortname == state.profile.shortname;
+        if let Some(profile) = (self.reload_profile)(&state.profile).filter(is_same_tenant) {
             state.profile = Rc::new(profile);
         }
         let (session, profile) = (self.session, Rc::clone(&state.profile));
@@ -142,25 +153,25 @@ impl<'a> LiveToken<'a> {
             Ok(Rc::new(access))
         };
         let outcome = outcome.map(|outcome: Result<_, SessionError>| outcome.map_err(Rc::new)).boxed_local().shared();
-        state.count += 1;
-        let renewal = Renewal { number: state.count, outcome };
-        state.renewal = Some(renewal.clone());
-        self.begun.notify_one();
+        state.renewal_count += 1;
+        let renewal = Renewal { number: state.renewal_count, outcome };
+        state.running_renewal = Some(renewal.clone());
+        self.renewal_started.notify_one();
         renewal
     }
 
-    /// Waits for a renewal; the first waiter saves the result.
+    /// Waits for a renewal and returns its result. The first waiter also saves the result in the state.
     async fn wait_for_renewal(&self, renewal: &Renewal<'a>) -> RenewalOutcome {
         let outcome = renewal.outcome.clone().await;
         let mut state = self.state.borrow_mut();
-        if state.renewal.as_ref().is_some_and(|under_way| under_way.number == renewal.number) {
-            state.renewal = None;
+        if state.running_renewal.as_ref().is_some_and(|running| running.number == renewal.number) {
+            state.running_renewal = None;
             match &outcome {
                 Ok(access) => {
-                    state.token = Some(HeldToken { access: Rc::clone(access), since: Instant::now() });
-                    state.failed = None;
+                    state.token = Some(TokenInMemory { access: Rc::clone(access), stored_at: Instant::now() });
+                    state.last_failure = None;
                 }
-                Err(error) => state.failed = Some((Rc::clone(error), Instant::now() + failure_pause(error))),
+                Err(error) => state.last_failure = Some((Rc::clone(error), Instant::now() + failure_pause(error))),
             }
         }
         outcome
@@ -168,36 +179,41 @@ impl<'a> LiveToken<'a> {
 
     fn recent_failure(&self) -> Option<Rc<SessionError>> {
         let state = self.state.borrow();
-        state.failed.as_ref().filter(|(_, until)| Instant::now() < *until).map(|(error, _)| Rc::clone(error))
+        state
+            .last_failure
+            .as_ref()
+            .filter(|(_, paused_until)| Instant::now() < *paused_until)
+            .map(|(error, _)| Rc::clone(error))
     }
 
-    /// Returns the token in memory if it is usable. A token of unknown lifetime is used until the server refuses it.
+    /// Returns the token in memory if it is usable. A token with an unknown lifetime counts as usable.
     fn usable_token(&self) -> Option<Rc<AccessToken>> {
         let state = self.state.borrow();
         let (now, leeway) = (self.clock.now(), state.profile.leeway);
-        let held = state.token.as_ref().map(|held| &held.access);
-        held.filter(|held| held.lifetime.is_none_or(|life| life.is_usable(now, leeway))).cloned()
+        let access = state.token.as_ref().map(|token| &token.access);
+        access.filter(|access| access.lifetime.is_none_or(|lifetime| lifetime.is_usable(now, leeway))).cloned()
     }
 
-    /// Returns whether the token came from the server within [`MIN_REPLACE_AGE`].
-    fn is_fresh(&self, access: &Rc<AccessToken>) -> bool {
+    /// Returns true if the token in memory is `access`, and the server issued this token within [`MIN_REPLACE_AGE`].
+    fn is_newly_issued(&self, access: &Rc<AccessToken>) -> bool {
         let state = self.state.borrow();
-        let held = state.token.as_ref().filter(|held| held.access.token == access.token);
-        access.origin != TokenOrigin::Cached && held.is_some_and(|held| held.since.elapsed() < MIN_REPLACE_AGE)
+        let in_memory = state.token.as_ref().filter(|token| token.access.token == access.token);
+        access.origin != TokenOrigin::Cached
+            && in_memory.is_some_and(|token| token.stored_at.elapsed() < MIN_REPLACE_AGE)
     }
 }
 
-/// Returns the pause before the next renewal after this failure.
+/// Returns the pause before the next renewal after a renewal that failed with `error`.
 fn failure_pause(error: &SessionError) -> Duration {
     match error {
-        SessionError::Fusion(error) if error.is_rejection() => RETRY_AFTER_REJECTION,
-        SessionError::Shared(failure) if failure.rejected => RETRY_AFTER_REJECTION,
+        SessionError::Fusion(error) if error.is_rejection() => PAUSE_AFTER_REJECTION,
+        SessionError::Shared(failure) if failure.rejected => PAUSE_AFTER_REJECTION,
         error => retry_after(error)
-            .map_or(RETRY_AFTER_FAILURE, |seconds| Duration::from_secs(seconds).clamp(RETRY_AFTER_FAILURE, MAX_PAUSE)),
+            .map_or(PAUSE_AFTER_FAILURE, |seconds| Duration::from_secs(seconds).clamp(PAUSE_AFTER_FAILURE, MAX_PAUSE)),
     }
 }
 
-/// Returns the server's `Retry-After` from a failure, in seconds.
+/// Returns the `Retry-After` that the server sent with a failure, in seconds.
 pub(super) fn retry_after(error: &SessionError) -> Option<u64> {
     match error {
         SessionError::Fusion(error) | SessionError::OutcomeUnknown(error) => FusionError::retry_after(error),

@@ -1,10 +1,9 @@
-//! The decoy: a local server with a fake credential, which forwards one program's requests to a tenant's API.
+//! Decoy: a local server that lets a program use a tenant's API without the real credential and access token.
 //!
-//! The program gets a credential that works only at this server. The server forwards the program's requests with the
-//! real access token, which the program never sees. Owns the checks of requests, the headers that are forwarded, and
-//! the audit log. The session gets the real token, `fusion` sends it, and a command starts the program.
+//! The program gets a fake credential, which works only at the decoy. The decoy forwards the program's requests with
+//! the real access token. Owns the checks of requests, the filtering of headers, and the audit log. Does not obtain
+//! tokens (`session`), send requests to the tenant (`fusion`) or start the program (`commands`).
 
-mod answer;
 mod audit;
 mod body;
 mod credential;
@@ -12,11 +11,12 @@ mod endpoint;
 mod handler;
 mod headers;
 mod live_token;
+mod response;
 mod rules;
 mod server;
 
-pub use audit::Audit;
-pub use credential::{Decoy, NoRandomness};
+pub use audit::AuditLog;
+pub use credential::{DecoyCredential, NoRandomness};
 pub use endpoint::Endpoint;
 pub use live_token::{LiveToken, ReloadProfile};
 pub use rules::RequestPolicy;

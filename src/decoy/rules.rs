@@ -1,30 +1,30 @@
-//! Checks of requests, and the purpose of each request.
+//! Checks each request of the program, and returns the purpose of the request.
 //!
-//! A request is checked by the exact path that is forwarded. Requests that a server could read as another path, or as a
-//! writing call, are refused.
+//! Checks the exact path that is forwarded. Refuses a request that some server could interpret as a request for another
+//! path or with another method. Does not forward requests.
 
-use super::answer::{DecoyAnswer, json_error};
-use super::credential::Decoy;
-use crate::fusion::{ApiPath, METHOD_OVERRIDES};
+use super::credential::DecoyCredential;
+use super::response::{DecoyResponse, json_error};
+use crate::fusion::{ApiPath, METHOD_OVERRIDE_HEADERS};
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 
-/// Headers that some servers use as the path instead of the request's own path.
-const PATH_OVERRIDES: [&str; 3] = ["x-original-url", "x-original-uri", "x-rewrite-url"];
+/// Headers that replace the path of a request at some servers.
+const PATH_OVERRIDE_HEADERS: [&str; 3] = ["x-original-url", "x-original-uri", "x-rewrite-url"];
 
-/// Query parameter that some servers use as the method instead of the request's own method.
-const METHOD_IN_QUERY: &str = "_method=";
+/// Query parameter that replaces the method of a request at some servers.
+const METHOD_QUERY_PARAMETER: &str = "_method=";
 
-/// Path segment for creating, regenerating and removing API keys.
-const KEYS: &str = "api-keys";
+/// Start of the path segment of the calls that create, regenerate and remove API keys.
+const KEY_SEGMENT: &str = "api-keys";
 
 /// Permissions of the program.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RequestPolicy {
-    /// Refuses writing calls.
+    /// Refuses calls that are not read-only.
     pub read_only: bool,
-    /// Allows creating, changing and removing API keys. With this permission the program can create a real key for
+    /// Allows creating, changing and removing API keys. With this permission, the program can create a real API key for
     /// itself.
     pub allow_keys: bool,
 }
@@ -41,8 +41,16 @@ pub(super) enum RequestPurpose {
 }
 
 impl RequestPolicy {
-    /// Returns the purpose of a request to the server on this port, or the refusal.
-    pub(super) fn check_request(self, head: &Parts, decoy: &Decoy, port: u16) -> Result<RequestPurpose, DecoyAnswer> {
+    /// Returns the purpose of a request to the decoy on `port`.
+    ///
+    /// # Errors
+    /// Returns the response for a refused request.
+    pub(super) fn check_request(
+        self,
+        head: &Parts,
+        credential: &DecoyCredential,
+        port: u16,
+    ) -> Result<RequestPurpose, DecoyResponse> {
         check_caller(&head.headers, port)?;
         if head.method == Method::CONNECT || head.method == Method::TRACE {
             return Err(json_error(StatusCode::METHOD_NOT_ALLOWED, "the decoy does not pass such a method on"));
@@ -50,35 +58,35 @@ impl RequestPolicy {
         if head.uri.authority().is_some() {
             return Err(json_error(StatusCode::BAD_REQUEST, "a path is wanted, not a whole address"));
         }
-        let sent = head.uri.path_and_query().map_or("", |path| path.as_str());
-        let path = ApiPath::parse_request_path(sent)
+        let request_path = head.uri.path_and_query().map_or("", |path| path.as_str());
+        let path = ApiPath::parse_request_path(request_path)
             .map_err(|error| json_error(StatusCode::BAD_REQUEST, &error.to_string()))?;
-        if let Some(wanted) = token_grant(&head.method, &path)? {
-            return Ok(wanted);
+        if let Some(purpose) = grant_purpose(&head.method, &path)? {
+            return Ok(purpose);
         }
-        if !decoy.accepts_token(head.headers.get_all(AUTHORIZATION).iter()) {
+        if !credential.accepts_token(head.headers.get_all(AUTHORIZATION).iter()) {
             return Err(json_error(StatusCode::UNAUTHORIZED, "the access token is missing or is not the decoy's"));
         }
         self.check_call(head, &path)?;
         Ok(RequestPurpose::Call(path))
     }
 
-    fn check_call(self, head: &Parts, path: &ApiPath) -> Result<(), DecoyAnswer> {
+    fn check_call(self, head: &Parts, path: &ApiPath) -> Result<(), DecoyResponse> {
         if overrides_method_or_path(head) {
             return Err(json_error(
                 StatusCode::BAD_REQUEST,
                 "the decoy passes on nothing that stands for another method or path",
             ));
         }
-        let keys = is_key_path(path);
-        let reads = path.is_read_only(&head.method) && !(keys && head.method == Method::POST);
-        if reads {
+        let is_key_call = is_key_path(path);
+        let is_read_only_call = path.is_read_only(&head.method) && !(is_key_call && head.method == Method::POST);
+        if is_read_only_call {
             return Ok(());
         }
         if self.read_only {
             return Err(json_error(StatusCode::FORBIDDEN, "this decoy passes on calls that only read (--read-only)"));
         }
-        if !self.allow_keys && keys {
+        if !self.allow_keys && is_key_call {
             let why = "this decoy passes on no change of API keys; neto can be told to with --allow-keys";
             return Err(json_error(StatusCode::FORBIDDEN, why));
         }
@@ -86,14 +94,15 @@ impl RequestPolicy {
     }
 }
 
-/// Refuses requests for another host name and requests from web pages.
-fn check_caller(headers: &HeaderMap, port: u16) -> Result<(), DecoyAnswer> {
+/// Refuses requests with a missing, second or foreign `Host` header, and requests with an `Origin` header. A web page
+/// must not reach the decoy through the user's browser.
+fn check_caller(headers: &HeaderMap, port: u16) -> Result<(), DecoyResponse> {
     let mut hosts = headers.get_all(HOST).iter();
-    let (host, another) = (hosts.next().and_then(|host| host.to_str().ok()), hosts.next());
-    let own = host.and_then(|host| host.rsplit_once(':')).is_some_and(|(name, number)| {
+    let (host, second_host) = (hosts.next().and_then(|host| host.to_str().ok()), hosts.next());
+    let is_this_server = host.and_then(|host| host.rsplit_once(':')).is_some_and(|(name, number)| {
         (name == "127.0.0.1" || name.eq_ignore_ascii_case("localhost")) && number.parse() == Ok(port)
     });
-    if !own || another.is_some() {
+    if !is_this_server || second_host.is_some() {
         return Err(json_error(StatusCode::MISDIRECTED_REQUEST, "the request is for another host"));
     }
     if headers.contains_key(ORIGIN) {
@@ -102,8 +111,12 @@ fn check_caller(headers: &HeaderMap, port: u16) -> Result<(), DecoyAnswer> {
     Ok(())
 }
 
-/// Returns the purpose of a call that grants tokens. The decoy answers those calls itself, and refuses other spellings.
-fn token_grant(method: &Method, path: &ApiPath) -> Result<Option<RequestPurpose>, DecoyAnswer> {
+/// Returns the purpose of a login or a refresh, which the decoy handles itself. Returns `None` for a request that has
+/// nothing to do with tokens.
+///
+/// # Errors
+/// Returns a refusal for any other request to `/api/v1/auth` or `/api/auth`, or to a path below them. Ignores case.
+fn grant_purpose(method: &Method, path: &ApiPath) -> Result<Option<RequestPurpose>, DecoyResponse> {
     let path = path.without_query();
     match (method, path) {
         (&Method::POST, "/api/v1/auth/token") => return Ok(Some(RequestPurpose::Login)),
@@ -111,26 +124,27 @@ fn token_grant(method: &Method, path: &ApiPath) -> Result<Option<RequestPurpose>
         _ => {}
     }
     let path = path.to_ascii_lowercase();
-    let below =
+    let is_below =
         |start: &str| path.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ';']));
-    if below("/api/v1/auth") || below("/api/auth") {
+    if is_below("/api/v1/auth") || is_below("/api/auth") {
         return Err(json_error(StatusCode::UNAUTHORIZED, "the decoy grants tokens to its own credential alone"));
     }
     Ok(None)
 }
 
-/// Returns whether some servers would read another method or path in the request. Servers that pass headers as
-/// variables do not distinguish `_` and `-`.
+/// Returns true if some server could take the method or the path from a header or a query parameter. CGI servers do not
+/// distinguish `_` and `-` in header names.
 fn overrides_method_or_path(head: &Parts) -> bool {
-    let named = |name: &str| {
+    let is_override = |name: &str| {
         let name = name.replace('_', "-");
-        METHOD_OVERRIDES.iter().chain(&PATH_OVERRIDES).any(|other| *other == name)
+        METHOD_OVERRIDE_HEADERS.iter().chain(&PATH_OVERRIDE_HEADERS).any(|header| *header == name)
     };
-    head.headers.keys().any(|name| named(name.as_str()))
-        || head.uri.query().is_some_and(|query| query.split('&').any(|pair| pair.starts_with(METHOD_IN_QUERY)))
+    head.headers.keys().any(|name| is_override(name.as_str()))
+        || head.uri.query().is_some_and(|query| query.split('&').any(|pair| pair.starts_with(METHOD_QUERY_PARAMETER)))
 }
 
-/// Returns whether a path names API keys, even for a server that matches names loosely.
+/// Returns true if a path segment starts with `api-keys`, ignoring case. The tenant's server may match paths as
+/// loosely.
 fn is_key_path(path: &ApiPath) -> bool {
-    path.without_query().to_ascii_lowercase().split('/').any(|segment| segment.starts_with(KEYS))
+    path.without_query().to_ascii_lowercase().split('/').any(|segment| segment.starts_with(KEY_SEGMENT))
 }

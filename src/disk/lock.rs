@@ -1,41 +1,44 @@
-//! Kernel locks on separate lock files, which are never renamed or deleted.
+//! Kernel locks on separate lock files. A lock file is never renamed or deleted, because a new file would have its own
+//! lock.
 //!
-//! A lock is only tried; the caller waits and retries, so that the event loop never blocks. The kernel releases the
-//! lock when its process ends, and children do not inherit it (close-on-exec).
+//! Locking never waits: the caller retries, so that the event loop does not block. The kernel releases a lock when the
+//! process ends. Child processes do not inherit a lock (close-on-exec).
 
 use super::{DiskError, Stamp, create_private_dir, refuse_foreign_owner, signals};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-/// Lock file that [`Lock::try_lock`] locks.
+/// Lock that processes share through a lock file.
 #[derive(Debug, Clone)]
 pub struct Lock {
     path: PathBuf,
 }
 
-/// Acquired lock, held until this value is dropped or the process ends.
+/// Acquired lock. The lock is released when this value is dropped or the process ends.
 #[derive(Debug)]
 pub struct LockGuard {
     file: File,
 }
 
 impl Lock {
-    /// Creates a lock on the file `path`. The first [`Lock::try_lock`] creates the file and its directory.
+    /// Creates a lock for the lock file at `path`. The first [`Lock::try_lock`] creates the file and its directory.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
         Self { path }
     }
 
-    /// Acquires the lock without waiting. Returns `None` if another process holds the lock.
+    /// Acquires the lock without waiting. Returns `None` if the lock is held already, by this or another process.
     ///
     /// # Errors
-    /// [`DiskError`] if the file cannot be created or the file system has no locks.
+    /// Returns [`DiskError::Io`] if the directory or the lock file cannot be created, opened or locked. Returns
+    /// [`DiskError::ForeignOwner`] if the directory belongs to another user, and [`DiskError::NotAFile`] for a device
+    /// or pipe.
     pub fn try_lock(&self) -> Result<Option<LockGuard>, DiskError> {
         let mut file = self.open()?;
         match file.try_lock() {
             Ok(()) => {
-                // The process id only appears in messages, so failing to write it is not an error.
+                // The process id is used only in messages, so an error while writing the id does not matter.
                 let _ = write_holder(&mut file);
                 Ok(Some(LockGuard { file }))
             }
@@ -44,7 +47,7 @@ impl Lock {
         }
     }
 
-    /// Process id that last acquired the lock, if it is known.
+    /// Returns the id of the process that last acquired the lock; `None` if the lock file does not contain an id.
     #[must_use]
     pub fn holder(&self) -> Option<u32> {
         let mut text = String::new();
@@ -52,7 +55,7 @@ impl Lock {
         text.trim().parse().ok()
     }
 
-    /// Path of the lock file.
+    /// Returns the path of the lock file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -75,7 +78,7 @@ impl Lock {
             }
             Err(error) => return Err(lock_error(error)),
         };
-        // The holder is read from this file, and reading a pipe would block.
+        // `holder` reads this file, and reading a pipe could block.
         if file.metadata().map_err(lock_error)?.is_file() {
             Ok(file)
         } else {
@@ -85,8 +88,8 @@ impl Lock {
 }
 
 impl LockGuard {
-    /// Returns the stamp of the lock file, written when the lock was acquired. Its times come from the file system's
-    /// clock.
+    /// Returns the stamp of the lock file; `None` if the file has no stamp. Acquiring the lock wrote the file. So the
+    /// stamp contains the time of acquiring, by the file system's clock.
     #[must_use]
     pub fn stamp_at_lock(&self) -> Option<Stamp> {
         Stamp::of(&self.file.metadata().ok()?)
@@ -116,8 +119,8 @@ fn set_private_mode(_file: &File) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Writes this process's id, padded to a fixed width. The file then needs no truncation, which would cost more than
-/// all other steps of locking.
+/// Writes this process's id, padded to a fixed width so that the file need not be truncated. Truncation would cost more
+/// than all other steps of locking.
 fn write_holder(file: &mut File) -> std::io::Result<()> {
     signals::catch_sigxfsz();
     file.write_all(format!("{:<10}\n", std::process::id()).as_bytes())

@@ -1,9 +1,9 @@
 //! Private files, their directories, and locks.
 //!
-//! Owns how neto reads, replaces and locks a file, and what a signal does meanwhile. Knows nothing of the domain:
-//! callers pass the path, the size limit, the privacy and the durability.
+//! Owns how neto reads, replaces and locks a file, and defers termination signals during a write. Knows nothing of the
+//! domain: callers pass the path, the size limit, the required privacy and the durability.
 
-mod folder;
+mod directory;
 mod lock;
 mod ownership;
 mod read;
@@ -12,14 +12,15 @@ mod stamp;
 mod write;
 
 #[cfg(unix)]
-use folder::is_current_user;
-pub use folder::{
-    check_private_dir, create_private_dir, entry_names, is_owned_by_user, refuse_foreign_owner, remove_permissions,
+use directory::is_current_user;
+pub use directory::{
+    check_private_dir, create_private_dir, entry_names, is_owned_by_current_user, refuse_foreign_owner,
+    remove_permissions,
 };
 pub use lock::{Lock, LockGuard};
 pub use ownership::{is_foreign, refuse_writable_by_others};
 pub use read::{Privacy, ReadRules, check_file, read, read_stamped, read_start};
-pub use signals::{SignalHold, TerminationSignal, hold_signals};
+pub use signals::{SignalDeferral, TerminationSignal, defer_signals};
 pub use stamp::{Stamp, StampedRead};
 pub use write::{
     Durability, append, append_lines, check_can_replace, create_new, create_new_in_existing_dir, refuse_pipe, remove,
@@ -43,38 +44,39 @@ pub enum DiskError {
         /// Error of the system.
         source: io::Error,
     },
-    /// Not a regular file: a directory, FIFO, device or, where links are not allowed, a symbolic link.
+    /// The path is a directory, FIFO, device or, where links are not allowed, a symbolic link.
     #[error("{} is {found}, not a regular file", path.display())]
     NotAFile {
-        /// Path that was opened.
+        /// Path that is not a regular file.
         path: PathBuf,
-        /// Kind of file found instead.
+        /// Kind of file found instead, with its article.
         found: &'static str,
     },
-    /// Larger than the limit for this file.
+    /// The file is larger than the caller's limit.
     #[error("{} has {size} bytes; at most {cap} are read", path.display())]
     TooLarge {
-        /// Path that was opened.
+        /// Path of the file.
         path: PathBuf,
-        /// Size of the file in bytes.
+        /// Size in bytes; at least `cap + 1` if the file grew while it was read.
         size: u64,
-        /// Largest size that is read, in bytes.
+        /// Maximum size in bytes that neto reads.
         cap: u64,
     },
-    /// Others may read or write a file that only its owner should.
+    /// Other users have access to a file or directory that must be closed to them.
     #[error("{} can be {} by others (mode {mode:04o})", path.display(), if *writable { "written" } else { "read" })]
     TooOpen {
-        /// File or directory.
+        /// Path of the file or directory.
         path: PathBuf,
-        /// Permission bits of the file.
+        /// Permission bits, including set-uid, set-gid and sticky.
         mode: u32,
-        /// True if others can write, false if others can only read.
+        /// Whether the error reports write access by others. If false, others have some access, perhaps also write
+        /// access.
         writable: bool,
     },
-    /// Owned by another user.
+    /// The file or directory belongs to another user.
     #[error("{} belongs to another user (uid {owner})", path.display())]
     ForeignOwner {
-        /// File or directory.
+        /// Path of the file or directory.
         path: PathBuf,
         /// Uid of the owner.
         owner: u32,
@@ -86,20 +88,20 @@ impl DiskError {
         Self::Io { action, path: path.to_path_buf(), source }
     }
 
-    /// True if the file or directory does not exist. An unreadable file is not absent.
+    /// Returns whether the error means that the file or directory does not exist.
     #[must_use]
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
-    /// True if the directory is shared on purpose, such as `/tmp` (writable by others, sticky). Closing it would harm
-    /// other users.
+    /// Returns whether the error is about a directory that is shared on purpose, such as `/tmp`: sticky and writable by
+    /// others. Removing permissions from this directory would harm other users.
     #[must_use]
     pub fn is_shared_dir(&self) -> bool {
         matches!(self, Self::TooOpen { mode, writable: true, .. } if mode & 0o1000 != 0)
     }
 
-    /// Returns the path of the file or directory that the error is about.
+    /// Returns the path of the file or directory in the error.
     #[must_use]
     pub fn path(&self) -> &Path {
         match self {
@@ -112,7 +114,8 @@ impl DiskError {
     }
 }
 
-/// Returns the system's message in lower case, without Rust's suffix ` (os error 2)`.
+/// Returns the message of a system error in lower case, without Rust's suffix such as ` (os error 2)`. Returns other
+/// messages unchanged.
 #[must_use]
 pub fn os_message(error: &io::Error) -> String {
     let text = error.to_string();

@@ -1,20 +1,22 @@
-//! Reads files that may be hostile: a FIFO, a device, a link, a very large file, another user's file.
+//! Reads files from paths that others may control. Refuses FIFOs, devices and files above a size limit; the caller's
+//! rules decide about links, owners and permissions.
 
 use super::{DiskError, Stamp, StampedRead};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::Read as _;
 use std::path::Path;
 
-/// Access that others may have to a file that neto reads.
+/// Owner, permissions and links that a caller accepts for a file. On non-Unix systems these are not checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Privacy {
-    /// Mode 0600 or narrower, owned by the current user, no symbolic link.
+    /// No permission for group and others, owned by the current user, not a symbolic link.
     Own,
-    /// Mode 0600 or narrower, owned by the current user or root; may be a link, as mounted secrets are.
+    /// No permission for group and others, owned by the current user or root. May be a symbolic link, because container
+    /// systems mount secrets as links.
     Mounted,
-    /// Readable by anybody, writable only by its owner, who is the current user or root; may be a link.
+    /// No write permission for group and others, owned by the current user or root. May be a symbolic link.
     NotWritable,
-    /// Any mode, owned by the current user or root, no symbolic link.
+    /// Any permissions, owned by the current user or root, not a symbolic link.
     OwnOrRoot,
     /// No restrictions.
     Any,
@@ -23,29 +25,31 @@ pub enum Privacy {
 /// Conditions that a file must meet to be read.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadRules {
-    /// Largest size that is read, in bytes.
+    /// Maximum size of the file in bytes.
     pub cap: u64,
-    /// Access that others may have.
+    /// Accepted owner, permissions and links.
     pub privacy: Privacy,
 }
 
 /// Reads a whole regular file. Never blocks on a FIFO or device.
 ///
 /// # Errors
-/// Every kind of [`DiskError`]; [`DiskError::is_absent`] distinguishes a missing file from an unreadable one.
+/// Returns a [`DiskError`] if the file is missing or unreadable, or does not meet the rules. [`DiskError::is_absent`]
+/// is true for a missing file.
 pub fn read(path: &Path, rules: ReadRules) -> Result<Vec<u8>, DiskError> {
     Ok(read_stamped(path, rules)?.0)
 }
 
-/// Reads a file like [`read`] and also returns its stamp, or `None` if the platform has no stamps.
+/// Reads a file like [`read`] and also returns its stamp. The stamp is `None` on a platform without stamps, or if
+/// [`Stamp::of`] returns `None`.
 ///
 /// # Errors
-/// See [`read`].
+/// Returns the errors of [`read`].
 pub fn read_stamped(path: &Path, rules: ReadRules) -> Result<(Vec<u8>, Option<StampedRead>), DiskError> {
     let (file, metadata) = open_checked(path, rules)?;
-    let stamped = Stamp::of(&metadata).map(StampedRead::now);
+    let stamped = Stamp::of(&metadata).map(StampedRead::before_read);
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
-    // Reading one byte beyond the cap detects a file that has grown since its size was checked.
+    // Reading one byte more than the cap detects a file that has grown since the size check.
     let count =
         file.take(rules.cap + 1).read_to_end(&mut bytes).map_err(|source| DiskError::io("read", path, source))?;
     if count as u64 > rules.cap {
@@ -54,10 +58,10 @@ pub fn read_stamped(path: &Path, rules: ReadRules) -> Result<(Vec<u8>, Option<St
     Ok((bytes, stamped))
 }
 
-/// Reads at most the first `limit` bytes of a regular file. The rules, including the cap, apply to the whole file.
+/// Reads at most the first `limit` bytes of a regular file. The cap in the rules limits the size of the whole file.
 ///
 /// # Errors
-/// See [`read`].
+/// Returns the errors of [`read`].
 pub fn read_start(path: &Path, rules: ReadRules, limit: usize) -> Result<Vec<u8>, DiskError> {
     let (file, _) = open_checked(path, rules)?;
     let mut bytes = Vec::with_capacity(limit);
@@ -65,10 +69,10 @@ pub fn read_start(path: &Path, rules: ReadRules, limit: usize) -> Result<Vec<u8>
     Ok(bytes)
 }
 
-/// Returns whether the file exists. Opens the file and checks the rules without reading it.
+/// Returns whether the file exists. Opens an existing file and checks the rules, but does not read the file.
 ///
 /// # Errors
-/// See [`read`]; a missing file is not an error.
+/// Returns the errors of [`read`], except for a missing file.
 pub fn check_file(path: &Path, rules: ReadRules) -> Result<bool, DiskError> {
     match open_checked(path, rules) {
         Ok(_) => Ok(true),
@@ -77,7 +81,7 @@ pub fn check_file(path: &Path, rules: ReadRules) -> Result<bool, DiskError> {
     }
 }
 
-/// Opens the file and checks it against the rules.
+/// Opens the file and checks the rules.
 fn open_checked(path: &Path, rules: ReadRules) -> Result<(File, Metadata), DiskError> {
     let file = open(path, rules.privacy)?;
     let metadata = file.metadata().map_err(|source| DiskError::io("read", path, source))?;
@@ -120,18 +124,18 @@ fn check_metadata(path: &Path, metadata: &Metadata, rules: ReadRules) -> Result<
     {
         use std::os::unix::fs::MetadataExt as _;
         let (mode, owner) = (metadata.mode() & 0o7777, metadata.uid());
-        let is_mine = super::is_current_user(owner);
-        let (forbidden, is_allowed) = match rules.privacy {
-            Privacy::Own => (0o077, is_mine),
-            Privacy::Mounted => (0o077, is_mine || owner == 0),
-            Privacy::NotWritable => (0o022, is_mine || owner == 0),
-            Privacy::OwnOrRoot => (0, is_mine || owner == 0),
+        let is_own = super::is_current_user(owner);
+        let (forbidden_bits, is_owner_allowed) = match rules.privacy {
+            Privacy::Own => (0o077, is_own),
+            Privacy::Mounted => (0o077, is_own || owner == 0),
+            Privacy::NotWritable => (0o022, is_own || owner == 0),
+            Privacy::OwnOrRoot => (0, is_own || owner == 0),
             Privacy::Any => (0, true),
         };
-        if !is_allowed {
+        if !is_owner_allowed {
             return Err(DiskError::ForeignOwner { path: path.to_path_buf(), owner });
         }
-        if mode & forbidden != 0 {
+        if mode & forbidden_bits != 0 {
             let writable = rules.privacy == Privacy::NotWritable;
             return Err(DiskError::TooOpen { path: path.to_path_buf(), mode, writable });
         }

@@ -1,22 +1,22 @@
-//! Holds back SIGHUP, SIGINT and SIGTERM while a file is being written or a terminal is in raw mode.
+//! Defers SIGHUP, SIGINT and SIGTERM while a file is being written or a terminal is in raw mode.
 //!
-//! Handlers belong to the whole process and stay installed, so from then on a handler emulates the default action. A
-//! signal that was ignored when neto started (`nohup`, a background job) stays ignored, also for children. Children
-//! get the default action for the signals handled here.
+//! The handlers stay installed for the rest of the process. While no signal is deferred, they emulate the default
+//! action: they end the process. Signals that were ignored when neto started (`nohup`, a background job) stay ignored,
+//! in neto and in its children. In a child, a signal with a handler gets the default action again.
 
-/// Signal that ends a run.
+/// Signal that by default ends the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TerminationSignal {
     /// SIGHUP: the terminal was closed.
     HangUp,
-    /// SIGINT.
+    /// SIGINT: Ctrl-C.
     Interrupt,
     /// SIGTERM.
     Terminate,
 }
 
 pub(super) use system::catch_sigxfsz;
-pub use system::{SignalHold, hold_signals};
+pub use system::{SignalDeferral, defer_signals};
 
 #[cfg(unix)]
 mod system {
@@ -35,47 +35,50 @@ mod system {
     static STATE: OnceLock<SignalState> = OnceLock::new();
 
     struct SignalState {
-        /// Number of [`SignalHold`] values alive.
-        holders: Mutex<usize>,
-        /// True if the signals end the process, as they do by default.
-        fatal: Arc<AtomicBool>,
-        /// Index in [`TERMINATION_SIGNALS`], counted from 1, of the signal received while signals were held back; 0
-        /// for none.
+        /// Number of [`SignalDeferral`] values alive.
+        deferrals: Mutex<usize>,
+        /// Whether a signal ends the process at once. False while a [`SignalDeferral`] exists.
+        is_fatal: Arc<AtomicBool>,
+        /// Last signal received while signals were deferred: its index in [`TERMINATION_SIGNALS`] plus 1, or 0 for
+        /// none.
         pending: Arc<AtomicUsize>,
     }
 
-    /// Holds the signals back until dropped. Of several, the last to be dropped lets the signals act.
+    /// Defers the termination signals until dropped. If several values exist, signals are deferred until all of them
+    /// are dropped. A signal that is still pending then ends the process.
     #[derive(Debug)]
     #[must_use]
-    pub struct SignalHold(());
+    pub struct SignalDeferral(());
 
-    /// Holds the termination signals back until the returned value is dropped. Calls may be nested. Best effort: if
-    /// the system accepts no handler, the signals act as usual.
-    pub fn hold_signals() -> SignalHold {
+    /// Defers the termination signals until the returned value is dropped. Calls may be nested. If the system refuses a
+    /// handler, its signal is not deferred and ends the process as usual.
+    pub fn defer_signals() -> SignalDeferral {
         let signals = STATE.get_or_init(SignalState::with_handlers);
-        let mut holders = signals.holders.lock().unwrap_or_else(PoisonError::into_inner);
-        *holders += 1;
-        signals.fatal.store(false, Ordering::SeqCst);
-        SignalHold(())
+        let mut deferrals = signals.deferrals.lock().unwrap_or_else(PoisonError::into_inner);
+        *deferrals += 1;
+        signals.is_fatal.store(false, Ordering::SeqCst);
+        SignalDeferral(())
     }
 
-    impl SignalHold {
-        /// Takes the signal that was received meanwhile and has not acted. The caller must then end the run.
+    impl SignalDeferral {
+        /// Takes the last signal received while signals were deferred; `None` if there is none. The signal then no
+        /// longer ends the process, so the caller must end the run.
+        #[allow(clippy::unused_self, reason = "only code that defers signals may take one")]
         pub fn take_pending(&self) -> Option<TerminationSignal> {
             let pending = STATE.get()?.pending.swap(0, Ordering::SeqCst);
             TERMINATION_SIGNALS.get(pending.checked_sub(1)?).map(|(_, signal)| *signal)
         }
     }
 
-    impl Drop for SignalHold {
+    impl Drop for SignalDeferral {
         fn drop(&mut self) {
             let Some(signals) = STATE.get() else { return };
-            let mut holders = signals.holders.lock().unwrap_or_else(PoisonError::into_inner);
-            *holders -= 1;
-            if *holders > 0 {
+            let mut deferrals = signals.deferrals.lock().unwrap_or_else(PoisonError::into_inner);
+            *deferrals -= 1;
+            if *deferrals > 0 {
                 return;
             }
-            signals.fatal.store(true, Ordering::SeqCst);
+            signals.is_fatal.store(true, Ordering::SeqCst);
             let pending = signals.pending.swap(0, Ordering::SeqCst);
             if let Some((signal, _)) = pending.checked_sub(1).and_then(|index| TERMINATION_SIGNALS.get(index)) {
                 let _ = low_level::emulate_default_handler(*signal);
@@ -85,24 +88,24 @@ mod system {
 
     impl SignalState {
         fn with_handlers() -> Self {
-            let (fatal, pending) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
-            // If the ignored signals are unknown, assume SIGHUP, which `nohup` ignores.
+            let (is_fatal, pending) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
+            // Systems other than Linux do not report ignored signals. Assume that SIGHUP is ignored, as under `nohup`.
             let ignored_signals = ignored_signals().unwrap_or(signal_bit(SIGHUP));
             for (index, (signal, _)) in TERMINATION_SIGNALS
                 .into_iter()
                 .enumerate()
                 .filter(|(_, (signal, _))| ignored_signals & signal_bit(*signal) == 0)
             {
-                // Registered first: the handler that ends the process. The second records a signal that did not end
-                // it.
-                let _ = flag::register_conditional_default(signal, Arc::clone(&fatal))
+                // Order matters: the first handler may end the process; the second records the signal if it did not.
+                let _ = flag::register_conditional_default(signal, Arc::clone(&is_fatal))
                     .and_then(|_| flag::register_usize(signal, Arc::clone(&pending), index + 1));
             }
-            Self { holders: Mutex::new(0), fatal, pending }
+            Self { deferrals: Mutex::new(0), is_fatal, pending }
         }
     }
 
-    /// Handles SIGXFSZ, which by default ends the process. A write beyond the file size limit then fails with `EFBIG`.
+    /// Handles SIGXFSZ, which the system sends for a write beyond the file size limit. Otherwise the signal would end
+    /// the process; with the handler, the write fails with `EFBIG`.
     pub(in crate::disk) fn catch_sigxfsz() {
         static HANDLED: Once = Once::new();
         HANDLED.call_once(|| {
@@ -112,7 +115,8 @@ mod system {
         });
     }
 
-    /// Bit mask of the signals ignored when neto started; `None` if the system does not report them.
+    /// Returns the bit mask of the signals that this process ignores; `None` if the system does not report them. Called
+    /// before neto handles the signals in question, so the mask comes from the parent process.
     fn ignored_signals() -> Option<u64> {
         #[allow(clippy::disallowed_methods, reason = "the kernel's own file, not one of the user's")]
         let status = std::fs::read_to_string("/proc/self/status").ok()?;
@@ -129,18 +133,19 @@ mod system {
 mod system {
     use super::TerminationSignal;
 
-    /// Placeholder: signals are not held back on this platform.
+    /// Placeholder: signals are not deferred on this platform.
     #[derive(Debug)]
     #[must_use]
-    pub struct SignalHold(());
+    pub struct SignalDeferral(());
 
     /// Does nothing on this platform.
-    pub fn hold_signals() -> SignalHold {
-        SignalHold(())
+    pub fn defer_signals() -> SignalDeferral {
+        SignalDeferral(())
     }
 
-    impl SignalHold {
+    impl SignalDeferral {
         /// Always returns `None`.
+        #[allow(clippy::unused_self, reason = "only code that defers signals may take one")]
         pub fn take_pending(&self) -> Option<TerminationSignal> {
             None
         }
@@ -158,14 +163,14 @@ mod tests {
 
     #[test]
     fn what_comes_is_held_until_the_last_lets_go() {
-        let outer = hold_signals();
+        let outer = defer_signals();
         for (signal, ending) in [
             (SIGHUP, TerminationSignal::HangUp),
             (SIGINT, TerminationSignal::Interrupt),
             (SIGTERM, TerminationSignal::Terminate),
         ] {
             assert_eq!(outer.take_pending(), None);
-            let inner = hold_signals();
+            let inner = defer_signals();
             raise(signal).unwrap();
             // If the signal acted, it would end the test process.
             drop(inner);

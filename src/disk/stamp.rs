@@ -1,38 +1,39 @@
-//! File stamps: metadata that detects a changed file without reading it.
+//! File stamps: metadata that shows whether a file has changed, without reading the file.
 //!
 //! Two changes within one tick of the file system's clock can leave the same times. So a stamp identifies the content
-//! that was read only if the file had not changed for a while before.
+//! that was read only if the file was unchanged for `STABLE_AFTER` before the read.
 
 use serde::{Deserialize, Serialize};
 use std::fs::Metadata;
 use std::time::{Duration, Instant};
 
-/// Time without a change that is required of a file: longer than one tick of any file system's clock (FAT: 2 s).
+/// Time for which a file must be unchanged: longer than one tick of any file system's clock (2 s on FAT).
 const STABLE_AFTER: Duration = Duration::from_secs(3);
 
-/// Device, inode, size and times of a file. Two equal stamps mean the same, unchanged file.
+/// Device, inode, size and times of a file. Different stamps mean that the file has changed or been replaced. Equal
+/// stamps mean the same content only for a [stable stamp](StampedRead::stable_stamp).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     device: u64,
     inode: u64,
     size: u64,
-    /// Modification time in nanoseconds since 1970; programs can set this time.
+    /// Modification time (mtime) in nanoseconds since 1970. Programs can set this time.
     modified: i64,
-    /// Time of the last change of content, mode, owner or name, in nanoseconds since 1970; programs cannot set this
-    /// time.
+    /// Time of the last change of content, mode, owner or name (ctime), in nanoseconds since 1970. Programs cannot set
+    /// this time.
     changed: i64,
 }
 
-/// Stamp of a file at the time its content was read.
+/// Stamp of a file whose content was read.
 #[derive(Debug, Clone, Copy)]
 pub struct StampedRead {
     stamp: Stamp,
-    /// Instant before the first byte was read; `None` if the stamp is already known to identify the content.
+    /// Instant just before the content was read; `None` if the stamp is known to identify the content.
     read_at: Option<Instant>,
 }
 
 impl Stamp {
-    /// Returns the stamp of a file; `None` if its times do not fit into 64 bits of nanoseconds.
+    /// Returns the stamp of a file; `None` if a time of the file, in nanoseconds, does not fit into 64 bits.
     #[cfg(unix)]
     #[must_use]
     pub fn of(metadata: &Metadata) -> Option<Self> {
@@ -47,7 +48,7 @@ impl Stamp {
         })
     }
 
-    /// Returns `None`: on this platform a program can hide a change, because it can set every time.
+    /// Returns `None`: on this platform a program can set all times of a file, and so hide a change.
     #[cfg(not(unix))]
     pub fn of(_metadata: &Metadata) -> Option<Self> {
         None
@@ -55,29 +56,33 @@ impl Stamp {
 }
 
 impl StampedRead {
-    pub(super) fn now(stamp: Stamp) -> Self {
+    /// Creates the stamp of a file that the caller reads next.
+    pub(super) fn before_read(stamp: Stamp) -> Self {
         Self { stamp, read_at: Some(Instant::now()) }
     }
 
-    /// Creates the stamp of a content that `stamp` is already known to identify.
+    /// Creates a stamped read whose `stamp` is known to identify the content.
     #[must_use]
     pub fn of_known_content(stamp: Stamp) -> Self {
         Self { stamp, read_at: None }
     }
 
-    /// Checks whether the file that was read has this stamp.
+    /// Checks whether the file had this stamp when it was read.
     #[must_use]
     pub fn matches(&self, stamp: Stamp) -> bool {
         self.stamp == stamp
     }
 
-    /// Returns the stamp if it identifies the content: the file had not changed for `STABLE_AFTER` before it was read.
-    /// The present time comes from `stamp_at_lock`, so that both times are from the file system's clock.
+    /// Returns the stamp if it identifies the content: the file was unchanged for `STABLE_AFTER` before the read. If
+    /// not, or if `stamp_at_lock` returns `None`, returns `None`.
+    ///
+    /// `stamp_at_lock` must return the stamp of a file written just now. Its change time serves as the current time,
+    /// because the system's clock and the file system's clock may differ.
     #[must_use]
     pub fn stable_stamp(&self, stamp_at_lock: impl FnOnce() -> Option<Stamp>) -> Option<Stamp> {
         let Some(read_at) = self.read_at else { return Some(self.stamp) };
-        let locked_at = stamp_at_lock()?.changed;
+        let now = stamp_at_lock()?.changed;
         let margin = i64::try_from((read_at.elapsed() + STABLE_AFTER).as_nanos()).ok()?;
-        (self.stamp.changed.max(self.stamp.modified) <= locked_at.checked_sub(margin)?).then_some(self.stamp)
+        (self.stamp.changed.max(self.stamp.modified) <= now.checked_sub(margin)?).then_some(self.stamp)
     }
 }

@@ -1,58 +1,65 @@
-//! The only private writer: writes a new 0600 file beside the old one, syncs it and renames it over the old one.
-//! Termination signals are held back meanwhile.
+//! Writes files. All modules outside `disk` write files through this module.
+//!
+//! Replaces a file atomically: writes a temporary file with mode 0600 in the same directory, syncs it, and renames it
+//! over the old file. Termination signals are deferred until the rename, so they leave no temporary file. SIGKILL can
+//! leave one.
 
-use super::{DiskError, create_private_dir, entry_names, is_owned_by_user, signals};
+use super::{DiskError, create_private_dir, entry_names, is_owned_by_current_user, signals};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::NamedTempFile;
 
-/// Prefix of every temporary file, by which the files of killed runs are recognized.
+/// Name prefix of every temporary file. [`stale_temp_files`] finds the files of killed runs by this prefix.
 const TEMP_PREFIX: &str = ".neto-tmp-";
 
-/// Age after which a temporary file belongs to a run that has ended.
+/// Age above which a temporary file is assumed to belong to a run that has ended.
 const STALE_AFTER: Duration = Duration::from_secs(3600);
 
-/// Whether a write must survive a power failure.
+/// Guarantee of a write after a power failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// Syncs the file before the rename and its directory after it.
+    /// The new content is on disk when the write returns: the file and its directory are synced.
     Durable,
-    /// The content is old or new, but may be old after a power failure. For data that can be fetched again.
+    /// No sync, so a power failure may lose the new content. For data that can be fetched again.
     Atomic,
 }
 
-/// Replaces `path` with a 0600 file that holds `bytes`, creating a missing directory with mode 0700. At every moment
-/// `path` is either the old or the new file.
+/// Replaces `path` with a file that contains `bytes` and has mode 0600. Creates missing directories with mode 0700. At
+/// every moment `path` is either the old or the new file.
 ///
 /// # Errors
-/// [`DiskError`] naming `path`; the old file is then unchanged.
+/// Returns a [`DiskError`] if the directory cannot be created or belongs to another user, or the file cannot be
+/// written. The old file is then unchanged, unless only the sync of the directory failed.
 pub fn replace(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), DiskError> {
     replace_with_mode(path, bytes, durability, 0o600)
 }
 
-/// Creates a 0600 file durably if `path` does not exist; returns whether this call created it. An existing file is
-/// never replaced, and of two concurrent calls only one creates the file.
+/// Creates a file with mode 0600 durably, unless `path` exists. Creates missing directories with mode 0700. Returns
+/// whether this call created the file; of several concurrent calls, only one does.
 ///
 /// # Errors
-/// [`DiskError`] naming `path`.
+/// Returns a [`DiskError`] if the directory cannot be created or belongs to another user, or the file cannot be
+/// written. No file is then created, unless only the sync of the directory failed.
 pub fn create_new(path: &Path, bytes: &[u8]) -> Result<bool, DiskError> {
     create_private_dir(parent_dir(path))?;
     create_new_in_existing_dir(path, bytes)
 }
 
-/// Works like [`create_new`] in a directory that the user chose. The directory is neither created nor checked.
+/// Creates a file like [`create_new`], but in a directory that the user chose. Neither creates the directory nor checks
+/// its owner.
 ///
 /// # Errors
-/// [`DiskError`] naming `path`.
+/// Returns [`DiskError::Io`] if the directory is missing or the file cannot be written. No file is then created, unless
+/// only the sync of the directory failed.
 pub fn create_new_in_existing_dir(path: &Path, bytes: &[u8]) -> Result<bool, DiskError> {
     let dir = parent_dir(path);
     let created = (|| {
-        let hold = signals::hold_signals();
+        let deferral = signals::defer_signals();
         let temp = write_temp_file(dir, bytes, Durability::Durable, 0o600)?;
         let renamed = temp.persist_noclobber(path);
-        drop(hold);
+        drop(deferral);
         match renamed {
             Ok(_) => sync_dir(dir).map(|()| true),
             Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
@@ -62,11 +69,12 @@ pub fn create_new_in_existing_dir(path: &Path, bytes: &[u8]) -> Result<bool, Dis
     created.map_err(|source| DiskError::io("write", path, source))
 }
 
-/// Replaces the target of `path` durably, following symbolic links. Keeps the links and the mode of the file; a new
-/// file gets mode 0600. For files that people share.
+/// Replaces the target of `path` durably and atomically, following symbolic links. Keeps the permissions of the target;
+/// a new file gets mode 0600. Replaces a link whose target does not exist. For files such as a store that a team
+/// shares.
 ///
 /// # Errors
-/// [`DiskError`] naming the file; the old file is then unchanged.
+/// Returns a [`DiskError`] under the conditions of [`replace`], with the path of the target.
 pub fn replace_shared(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     let target = match fs::canonicalize(path) {
         Ok(target) => target,
@@ -76,11 +84,11 @@ pub fn replace_shared(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     replace_with_mode(&target, bytes, Durability::Durable, mode_of(&target).unwrap_or(0o600))
 }
 
-/// Replaces `path` durably with a symbolic link to `target`. At every moment `path` is either the old file or the
-/// link.
+/// Replaces `path` durably with a symbolic link to `target`. At every moment `path` is either the old file or the link.
 ///
 /// # Errors
-/// [`DiskError`] naming `path`; the old file is then unchanged.
+/// Returns a [`DiskError`] if the directory cannot be created or belongs to another user, or the link cannot be
+/// created. The old file is then unchanged, unless only the sync of the directory failed.
 #[cfg(unix)]
 pub fn replace_with_link(path: &Path, target: &Path) -> Result<(), DiskError> {
     let dir = parent_dir(path);
@@ -94,34 +102,34 @@ pub fn replace_with_link(path: &Path, target: &Path) -> Result<(), DiskError> {
     result.map_err(|source| DiskError::io("link", path, source))
 }
 
-/// Always fails: on this platform users lack the rights to create symbolic links.
+/// Fails: on this platform users lack the rights to create symbolic links.
 ///
 /// # Errors
-/// Always.
+/// Always returns [`DiskError::Io`].
 #[cfg(not(unix))]
 pub fn replace_with_link(path: &Path, _target: &Path) -> Result<(), DiskError> {
     Err(DiskError::io("link", path, io::Error::from(io::ErrorKind::Unsupported)))
 }
 
-/// Checks that a file of `size` bytes could replace the target of `path`: writes a temporary file durably in the same
-/// directory and removes it.
+/// Checks that a file of `size` bytes could replace the target of `path`. For this check, writes a temporary file
+/// durably in the same directory and removes the file. Creates missing directories with mode 0700.
 ///
 /// # Errors
-/// [`DiskError`] naming `path`, with the reason that the replacement would fail.
+/// Returns the [`DiskError`] with which the replacement would fail.
 pub fn check_can_replace(path: &Path, size: usize) -> Result<(), DiskError> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     create_private_dir(parent_dir(&target))?;
-    let hold = signals::hold_signals();
+    let deferral = signals::defer_signals();
     let written = write_temp_file(parent_dir(&target), &vec![0; size], Durability::Durable, 0o600);
     let removed = written.and_then(NamedTempFile::close);
-    drop(hold);
+    drop(deferral);
     removed.map_err(|source| DiskError::io("write", path, source))
 }
 
-/// Removes a file and returns whether it existed. A missing file is not an error.
+/// Removes a file and returns whether the file existed.
 ///
 /// # Errors
-/// [`DiskError::Io`] if the file exists and cannot be removed.
+/// Returns [`DiskError::Io`] if the file exists but cannot be removed. A missing file is not an error.
 pub fn remove(path: &Path) -> Result<bool, DiskError> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
@@ -130,10 +138,11 @@ pub fn remove(path: &Path) -> Result<bool, DiskError> {
     }
 }
 
-/// Removes a file so that it does not come back after a power failure. A missing file is not an error.
+/// Removes a file and syncs its directory, so that the file does not reappear after a power failure.
 ///
 /// # Errors
-/// [`DiskError::Io`] if the file cannot be removed, or could come back after a power failure.
+/// Returns [`DiskError::Io`] if the file exists but cannot be removed, or the directory cannot be synced. A missing
+/// file is not an error.
 pub fn remove_durably(path: &Path) -> Result<(), DiskError> {
     if remove(path)? {
         sync_dir(parent_dir(path)).map_err(|source| DiskError::io("remove", path, source))?;
@@ -141,26 +150,27 @@ pub fn remove_durably(path: &Path) -> Result<(), DiskError> {
     Ok(())
 }
 
-/// Appends to a file whose format belongs to another program. A missing file is created with mode 0600.
+/// Appends `bytes` to a file to which several processes may append. Creates a missing file with mode 0600.
 ///
 /// # Errors
-/// [`DiskError::Io`] if the file cannot be opened or written.
+/// Returns [`DiskError::Io`] if the file cannot be opened or written.
 pub fn append(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     signals::catch_sigxfsz();
     let written = append_options().open(path).and_then(|mut file| file.write_all(bytes));
     written.map_err(|source| DiskError::io("write", path, source))
 }
 
-/// Appends complete lines to a file that one process at a time writes. A missing file is created with mode 0600. An
-/// unfinished last line is first ended with a line feed. If the write fails, the file is truncated to its old length.
+/// Appends complete lines to a file to which no other process writes at the same time. Creates a missing file with mode
+/// 0600. If the last line of the file has no line feed, adds a line feed first. If the write fails, truncates the file
+/// to its old length.
 ///
 /// # Errors
-/// [`DiskError::NotAFile`] for a pipe, [`DiskError::Io`] if the file cannot be opened, read or written.
+/// Returns [`DiskError::NotAFile`] for a pipe, and [`DiskError::Io`] if the file cannot be opened, read or written.
 pub fn append_lines(path: &Path, lines: &[u8]) -> Result<(), DiskError> {
     refuse_pipe(path)?;
     let mut options = append_options();
     signals::catch_sigxfsz();
-    let _hold = signals::hold_signals();
+    let _deferral = signals::defer_signals();
     let written = options.read(true).open(path).and_then(|mut file| {
         let old_length = file.metadata()?.len();
         let separator: &[u8] = if ends_with_newline(&mut file, old_length)? { b"" } else { b"\n" };
@@ -169,10 +179,11 @@ pub fn append_lines(path: &Path, lines: &[u8]) -> Result<(), DiskError> {
     written.map_err(|source| DiskError::io("write", path, source))
 }
 
+/// Checks whether the last byte of the file is a line feed. An empty file counts as ended.
 fn ends_with_newline(file: &mut File, length: u64) -> io::Result<bool> {
-    let Some(last) = length.checked_sub(1) else { return Ok(true) };
+    let Some(last_offset) = length.checked_sub(1) else { return Ok(true) };
     let mut byte = [0];
-    file.seek(SeekFrom::Start(last))?;
+    file.seek(SeekFrom::Start(last_offset))?;
     file.read_exact(&mut byte)?;
     Ok(byte == *b"\n")
 }
@@ -185,10 +196,10 @@ fn append_options() -> OpenOptions {
     options
 }
 
-/// Fails for a pipe, because a write to a pipe without a reader blocks.
+/// Fails for a named pipe, because opening or writing a pipe without a reader can block. Does nothing except on Unix.
 ///
 /// # Errors
-/// [`DiskError::NotAFile`].
+/// Returns [`DiskError::NotAFile`] for a named pipe.
 pub fn refuse_pipe(path: &Path) -> Result<(), DiskError> {
     #[cfg(unix)]
     if fs::metadata(path).is_ok_and(|metadata| std::os::unix::fs::FileTypeExt::is_fifo(&metadata.file_type())) {
@@ -201,9 +212,9 @@ fn replace_with_mode(path: &Path, bytes: &[u8], durability: Durability, mode: u3
     let dir = parent_dir(path);
     create_private_dir(dir)?;
     let written = (|| {
-        let hold = signals::hold_signals();
+        let deferral = signals::defer_signals();
         write_temp_file(dir, bytes, durability, mode)?.persist(path).map_err(|failed| failed.error)?;
-        drop(hold);
+        drop(deferral);
         if durability == Durability::Durable { sync_dir(dir) } else { Ok(()) }
     })();
     written.map_err(|source| DiskError::io("write", path, source))
@@ -213,8 +224,8 @@ fn parent_dir(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Writes `bytes` to a temporary file. tempfile creates it with `O_EXCL` and mode 0600, and removes it if a step
-/// before the rename fails.
+/// Writes `bytes` to a temporary file in `dir`. The file is created with `O_EXCL`, so no existing file or link is
+/// opened. Dropping the returned value before the rename removes the file.
 fn write_temp_file(dir: &Path, bytes: &[u8], durability: Durability, mode: u32) -> io::Result<NamedTempFile> {
     signals::catch_sigxfsz();
     let mut file = tempfile::Builder::new().prefix(TEMP_PREFIX).tempfile_in(dir)?;
@@ -258,29 +269,30 @@ fn sync_dir(_dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes the [`stale_temp_files`] in the directory of `path`; see [`remove_stale_temp_files`].
+/// Removes the stale temporary files in the directory of `path`, like [`remove_stale_temp_files`].
 pub fn remove_stale_temp_files_beside(path: &Path) {
     remove_stale_temp_files(parent_dir(path));
 }
 
-/// Removes the [`stale_temp_files`] in `dir`, ignoring errors because a write must not fail for them. Reads the whole
-/// directory, so callers call this once a run, after a successful write.
+/// Removes the [`stale_temp_files`] in `dir`. Errors are ignored, because the write that precedes this call has
+/// succeeded. Reading a large directory is slow, so a run that writes many files calls this function once.
 pub fn remove_stale_temp_files(dir: &Path) {
     for path in stale_temp_files(dir) {
         let _ = fs::remove_file(&path);
     }
 }
 
-/// Returns the temporary files in `dir` that runs of the current user left over an hour ago. An unreadable directory
-/// has none.
+/// Returns the temporary files in `dir` that belong to the current user and are older than `STALE_AFTER`. Returns no
+/// files if `dir` cannot be read.
 #[must_use]
 pub fn stale_temp_files(dir: &Path) -> Vec<PathBuf> {
     let temp_names =
         entry_names(dir).unwrap_or_default().into_iter().filter(|name| name.to_string_lossy().starts_with(TEMP_PREFIX));
     let age = |path: &Path| {
-        // In a shared directory, files of other users belong to their own runs.
-        let metadata =
-            fs::symlink_metadata(path).ok().filter(|metadata| !metadata.is_dir() && is_owned_by_user(metadata))?;
+        // In a shared directory, the temporary files of other users belong to runs of those users.
+        let metadata = fs::symlink_metadata(path)
+            .ok()
+            .filter(|metadata| !metadata.is_dir() && is_owned_by_current_user(metadata))?;
         metadata.modified().ok()?.elapsed().ok()
     };
     temp_names.map(|name| dir.join(name)).filter(|path| age(path).is_some_and(|age| age > STALE_AFTER)).collect()

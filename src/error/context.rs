@@ -12,12 +12,11 @@ impl From<ContextError> for Error {
             ContextError::Store(error) => error.into(),
             ContextError::NoStore(path) => Self::new(Code::Store, format!("there is no store at {}", path.display()))
                 .with_hint(Hint::command(format!("neto init --store {}", quote_path(&path)))),
-            ContextError::Choice(error) => error.into(),
+            ContextError::Resolve(error) => error.into(),
             ContextError::Fault { ref profile, ref fault, .. } => {
                 let edit = || Hint::command(format!("neto profile edit {profile}"));
                 Self::hinted(Code::Store, &error, store_problem_hint(&fault.problem).unwrap_or_else(edit))
             }
-            ContextError::Current(error) => error.into(),
         }
     }
 }

@@ -7,9 +7,9 @@ impl From<DiskError> for Error {
     fn from(error: DiskError) -> Self {
         let path = quote_path(error.path());
         let hint = match &error {
-            open if open.is_shared_dir() => {
-                let own = quote_path(&error.path().join("neto"));
-                let mkdir = Hint::command(format!("mkdir -m 700 {own}"));
+            shared if shared.is_shared_dir() => {
+                let private_dir = quote_path(&error.path().join("neto"));
+                let mkdir = Hint::command(format!("mkdir -m 700 {private_dir}"));
                 Some(mkdir.remark("and keep it there: this folder is everybody's"))
             }
             DiskError::TooOpen { writable: true, .. } => Some(Hint::command(format!("chmod go-w {path}"))),

@@ -15,7 +15,7 @@ impl From<FusionError> for Error {
                 return Self::new(Code::Rejected, message).with_hint(set_clock);
             }
             FusionError::Rejected { .. } => (Code::Rejected, Hint::set_secret().remark("if the key was rotated")),
-            FusionError::Refusal { status, retry_after, .. } => refusal(*status, *retry_after),
+            FusionError::Refusal { status, retry_after, .. } => refusal_code_and_hint(*status, *retry_after),
             FusionError::TooLarge { .. } => {
                 (Code::Unreachable, Hint::advice("one profile's answer is passed on at any size, without --select"))
             }
@@ -41,28 +41,29 @@ impl From<FusionError> for Error {
                 let export = Hint::command(format!("export {variable}=http://HOST:PORT"));
                 (Code::Unreachable, export.remark(format!("or, to go without: unset {variable}")))
             }
-            FusionError::CaFile => (Code::Store, set_ca_file().remark("with certificates in PEM")),
+            FusionError::CaFile => (Code::Store, set_ca_file_hint().remark("with certificates in PEM")),
             FusionError::NoRoots => {
                 let export = Hint::command("export SSL_CERT_FILE=FILE");
                 (Code::Unreachable, export.remark("with certificates in PEM; or install ca-certificates"))
             }
-            FusionError::Unusable { .. } => (Code::Unreachable, check_url()),
+            FusionError::Unusable { .. } => (Code::Unreachable, check_url_hint()),
             _ => (Code::Unreachable, Hint::login().remark("in a while")),
         };
         Self::hinted(code, &error, hint)
     }
 }
 
-fn set_ca_file() -> Hint {
+fn set_ca_file_hint() -> Hint {
     Hint::profile_command(|name| format!("neto profile edit {name} --ca-file FILE"))
 }
 
-fn check_url() -> Hint {
+fn check_url_hint() -> Hint {
     Hint::show_profile().remark("is the url that of a Fusion API?")
 }
 
-/// Returns exit code and hint for the status of a call; `retry_after` is in seconds.
-fn refusal(status: u16, retry_after: Option<u64>) -> (Code, Hint) {
+/// Returns the exit code and the hint for a call that the user requested and the server refused. `retry_after` is in
+/// seconds.
+fn refusal_code_and_hint(status: u16, retry_after: Option<u64>) -> (Code, Hint) {
     match (status, retry_after) {
         (400, _) => (Code::Rejected, Hint::advice("look at the query and the body of the call")),
         (401, _) => (Code::Rejected, Hint::forced_login().remark("then the same line again")),
@@ -86,7 +87,7 @@ fn refusal(status: u16, retry_after: Option<u64>) -> (Code, Hint) {
 
 fn tls_hint(fault: &TlsFault) -> Hint {
     match fault {
-        TlsFault::UnknownAuthority => set_ca_file()
+        TlsFault::UnknownAuthority => set_ca_file_hint()
             .remark(
                 "with the certificate, in PEM, of your own authority or of a proxy that opens TLS; SSL_CERT_FILE does it \
                  for all profiles",
@@ -99,6 +100,6 @@ fn tls_hint(fault: &TlsFault) -> Hint {
             Hint::login().remark("when its certificate is renewed, or this clock is set")
         }
         TlsFault::AuthorityCertificate => Hint::login().remark("when it has a certificate that an authority signed"),
-        TlsFault::WrongName | TlsFault::OldVersion | TlsFault::NoTls | TlsFault::Other(_) => check_url(),
+        TlsFault::WrongName | TlsFault::OldVersion | TlsFault::NoTls | TlsFault::Other(_) => check_url_hint(),
     }
 }

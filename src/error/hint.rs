@@ -1,12 +1,12 @@
 //! Hints: the next step for the user after a failure.
 //!
-//! Owns how a hint reads for one profile, for several profiles and for the profile `env`. The other files of `error`
+//! Owns the text of a hint for one profile, for several profiles and for the profile `env`. The other files of `error`
 //! choose the hints.
 
 use crate::profile::ProfileName;
 use std::fmt;
 
-/// Placeholder for the name of the profile, in a hint for several profiles or for an unknown profile.
+/// Placeholder for the name of the profile, in a hint for several profiles or for no specific profile.
 const PLACEHOLDER: &str = "NAME";
 
 /// Command to paste or piece of advice, with an optional remark.
@@ -15,19 +15,19 @@ const PLACEHOLDER: &str = "NAME";
 pub(crate) struct Hint(HintKind);
 
 enum HintKind {
-    /// Text without the name of a profile.
+    /// Text that does not depend on the profile.
     Fixed { text: String, remark: Option<String> },
-    /// Hint that contains the name of the profile.
+    /// Hint that depends on the name of the profile. `is_login` is true for `neto login`.
     OfProfile { with_name: Box<dyn Fn(&str) -> Hint>, for_env: EnvHint, is_login: bool },
 }
 
-/// Hint for the profile `env`. `NETOSECRET` makes that profile, and no command can change it.
+/// Hint for the profile `env`. The variable `NETOSECRET` defines this profile, so no command can change the profile.
 enum EnvHint {
     /// Unset `NETOSECRET`.
     UnsetNetosecret,
-    /// Hint as for every other profile, because its command changes nothing in the store.
+    /// Same hint as for every other profile, because the command of the hint does not change the store.
     Unchanged,
-    /// Different hint.
+    /// This hint instead.
     Instead(Box<Hint>),
 }
 
@@ -37,7 +37,7 @@ impl Hint {
         Self(HintKind::Fixed { text: line.into(), remark: None })
     }
 
-    /// Returns advice that is no command.
+    /// Returns advice that is not a command.
     pub(crate) fn advice(text: impl Into<String>) -> Self {
         Self(HintKind::Fixed { text: text.into(), remark: None })
     }
@@ -48,10 +48,10 @@ impl Hint {
         Self::advice(format!("did you mean {}?", names.join(" or ")))
     }
 
-    /// Returns a hint that contains the name of the profile. [`Error::about`](super::Error::about) provides the name.
+    /// Returns a hint that depends on the name of the profile. [`Error::about`](super::Error::about) provides the name.
     ///
-    /// For the profile `env` the hint is to unset `NETOSECRET`, unless [`works_for_env`](Self::works_for_env) or
-    /// [`for_env`](Self::for_env) says otherwise.
+    /// For the profile `env`, the hint is to unset `NETOSECRET`. [`works_for_env`](Self::works_for_env) and
+    /// [`for_env`](Self::for_env) change this default.
     pub(crate) fn of_profile(with_name: impl Fn(&str) -> Self + 'static) -> Self {
         Self(HintKind::OfProfile { with_name: Box::new(with_name), for_env: EnvHint::UnsetNetosecret, is_login: false })
     }
@@ -94,7 +94,7 @@ impl Hint {
         })
     }
 
-    /// Adds a remark.
+    /// Sets the remark. Does not change a hint that [`for_env`](Self::for_env) set for the profile `env`.
     #[must_use]
     pub(crate) fn remark(self, remark: impl Into<String>) -> Self {
         let remark = remark.into();
@@ -107,13 +107,13 @@ impl Hint {
         })
     }
 
-    /// Keeps the hint for the profile `env`, because its command changes nothing in the store.
+    /// Uses the hint also for the profile `env`. Only for a command that does not change the store.
     #[must_use]
     pub(crate) fn works_for_env(self) -> Self {
         self.with_env(EnvHint::Unchanged)
     }
 
-    /// Replaces the hint for the profile `env`.
+    /// Sets a different hint for the profile `env`.
     #[must_use]
     pub(crate) fn for_env(self, hint: Self) -> Self {
         self.with_env(EnvHint::Instead(Box::new(hint)))
@@ -128,12 +128,12 @@ impl Hint {
         }
     }
 
-    /// Returns whether the hint is `neto login`; false after [`resolve`](Self::resolve).
+    /// Returns whether the hint is `neto login`. Always false after [`resolve`](Self::resolve).
     pub(super) fn is_login(&self) -> bool {
         matches!(self.0, HintKind::OfProfile { is_login: true, .. })
     }
 
-    /// Returns the hint for one profile.
+    /// Returns the hint for one profile, with the profile's name.
     #[must_use]
     pub(super) fn resolve(self, profile: &ProfileName) -> Self {
         let HintKind::OfProfile { with_name, for_env, .. } = self.0 else { return self };
@@ -146,7 +146,7 @@ impl Hint {
         }
     }
 
-    /// Renders the hint with the name of a profile, without the replacement for the profile `env`.
+    /// Renders the hint with the name of a profile, but without the special hint for the profile `env`.
     pub(super) fn render(&self, name: &str) -> String {
         match &self.0 {
             HintKind::Fixed { text, remark: None } => text.clone(),
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn a_hint_of_several_profiles_has_a_placeholder() {
         assert_eq!(Hint::forced_login().remark("in a while").to_string(), "neto login NAME --force\n(in a while)");
-        // A path is no place for a name.
+        // `NAME` in a path is not the placeholder.
         assert_eq!(Hint::command("rm /NAME").resolve(&acme()).to_string(), "rm /NAME");
     }
 

@@ -1,7 +1,7 @@
-//! Failures for the user: message, hint and exit code.
+//! Failures as the user sees them: message, hint and exit code.
 //!
-//! Owns the hint and the exit code for the errors of the lower modules, one file for each module. The message comes from
-//! the error itself.
+//! Owns the hints and the exit codes, so that the lower modules need not know the commands. Each file converts the
+//! errors of one module; the message comes from the error itself.
 
 mod context;
 mod disk;
@@ -24,13 +24,13 @@ use std::path::Path;
 pub enum Code {
     /// 1: a system error or a bug.
     System,
-    /// 2: wrong usage, or a question without a terminal to ask at.
+    /// 2: wrong usage, a question that the user declined, or a question without a terminal.
     Usage,
-    /// 3: invalid store, profile or NETOSECRET.
+    /// 3: the store, the profile or NETOSECRET is missing, invalid or not trusted.
     Store,
-    /// 4: the server rejected the credential.
+    /// 4: the server rejected the credential, or a call with a 400, 401 or 403.
     Rejected,
-    /// 5: the server was not reached, or its answer is not usable.
+    /// 5: the server was not reached, or its response is not usable.
     Unreachable,
     /// 6: the secret cannot be decrypted.
     Secret,
@@ -38,17 +38,17 @@ pub enum Code {
     Busy,
     /// 8: several profiles were selected and some failed.
     Partial,
-    /// 9: a check found something.
+    /// 9: a check found a problem.
     Found,
-    /// 10: the server refused a call for another reason than the credential.
+    /// 10: the server refused a call with any other 4xx, such as 404 or 429.
     Refused,
-    /// Exit code of `exec`: 125 to 127 for its own failures, else that of the program.
+    /// Exit code of `exec`: 125 to 127 if `exec` itself failed, else the exit code of the program.
     Exec(u8),
     /// 130: interrupted.
     Interrupted,
     /// 143: ended by SIGTERM.
     Terminated,
-    /// 0: the reader closed the pipe, which is no failure.
+    /// 0: the reader of stdout closed the pipe, which counts as success.
     Quiet,
 }
 
@@ -95,7 +95,7 @@ impl Error {
         Self { hint: Some(hint), ..self }
     }
 
-    /// Returns a failure without a message, for a case that the user knows already.
+    /// Returns a failure without a message, for a case that the user already knows, such as Ctrl-C.
     #[must_use]
     pub(crate) fn silent(code: Code) -> Self {
         Self { code, message: String::new(), hint: None }
@@ -103,21 +103,22 @@ impl Error {
 
     /// Returns a failure for an impossible state.
     #[must_use]
-    pub(crate) fn bug(what: &str) -> Self {
-        Self::new(Code::System, format!("this is a bug: {what}"))
+    pub(crate) fn bug(description: &str) -> Self {
+        Self::new(Code::System, format!("this is a bug: {description}"))
     }
 
-    /// Adds the name of the profile that failed to the message and the hint. A silent failure stays silent.
+    /// Adds the name of the profile that failed: as a prefix of the message, and in the hint. A silent failure stays
+    /// silent.
     #[must_use]
     pub(crate) fn about(self, profile: &ProfileName) -> Self {
-        let error = self.at(profile);
+        let error = self.with_prefix(profile);
         Self { hint: error.hint.map(|hint| hint.resolve(profile)), ..error }
     }
 
-    /// Puts a profile, key or place before the message, once. A silent failure stays silent.
+    /// Puts `prefix` before the message, unless the message starts with this prefix. A silent failure stays silent.
     #[must_use]
-    pub(crate) fn at(mut self, place: &(impl fmt::Display + ?Sized)) -> Self {
-        let prefix = format!("{place}: ");
+    pub(crate) fn with_prefix(mut self, prefix: &(impl fmt::Display + ?Sized)) -> Self {
+        let prefix = format!("{prefix}: ");
         if !self.is_silent() && !self.message.starts_with(&prefix) {
             self.message.insert_str(0, &prefix);
         }
@@ -136,13 +137,14 @@ impl Error {
         &self.message
     }
 
-    /// Renders the hint, with `NAME` in place of a profile that [`about`](Self::about) did not name.
+    /// Renders the hint. Until [`about`](Self::about) adds the profile's name, the hint contains `NAME` instead.
     #[must_use]
     pub(crate) fn hint(&self) -> Option<String> {
         self.hint.as_ref().map(ToString::to_string)
     }
 
-    /// Renders the hint for the profile of this name. The hints for `env` come from [`about`](Self::about) only.
+    /// Renders the hint with the name of a profile, but without the special hint for the profile `env`. Only
+    /// [`about`](Self::about) selects that hint.
     #[must_use]
     pub(crate) fn hint_with_name(&self, name: &str) -> Option<String> {
         self.hint.as_ref().map(|hint| hint.render(name))
@@ -154,7 +156,8 @@ impl Error {
         self.hint
     }
 
-    /// Returns whether the hint is `neto login`. Call this before [`about`](Self::about).
+    /// Returns whether the hint is `neto login`. Must be called before [`about`](Self::about): afterwards the result is
+    /// always false.
     #[must_use]
     pub(crate) fn suggests_login(&self) -> bool {
         self.hint.as_ref().is_some_and(Hint::is_login)
@@ -164,7 +167,7 @@ impl Error {
         self.message.is_empty()
     }
 
-    /// Converts an error of another module.
+    /// Returns a failure with the message of another module's error.
     fn hinted(code: Code, error: &impl fmt::Display, hint: impl Into<Option<Hint>>) -> Self {
         Self { code, message: error.to_string(), hint: hint.into() }
     }
@@ -191,12 +194,12 @@ mod tests {
         assert!(failure().suggests_login());
         let named = failure().about(&acme).about(&acme);
         assert_eq!((named.message(), named.hint().as_deref()), ("acme: no", Some("neto login acme")));
-        assert_eq!(failure().at("line 3").message(), "line 3: no");
+        assert_eq!(failure().with_prefix("line 3").message(), "line 3: no");
     }
 
     #[test]
     fn a_silent_failure_stays_silent() {
-        let error = Error::silent(Code::Quiet).about(&ProfileName::env()).at("line 3");
+        let error = Error::silent(Code::Quiet).about(&ProfileName::env()).with_prefix("line 3");
         assert_eq!((error.message(), error.hint()), ("", None));
     }
 

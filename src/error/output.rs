@@ -5,7 +5,7 @@ use crate::output::PromptError;
 use std::io;
 
 impl From<io::Error> for Error {
-    /// Converts an error of standard output. Every other file has an error with its path.
+    /// Converts an error of writing to standard output. Errors of other files are `DiskError`s, which contain the path.
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::silent(Code::Quiet),

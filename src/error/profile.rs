@@ -34,7 +34,7 @@ impl From<StoreFileError> for Error {
     }
 }
 
-/// Returns the hint for a problem in the text of a store; `None` if the problem has no general remedy.
+/// Returns the hint for a problem in the store file, or `None` if the problem has no general solution.
 pub(super) fn store_problem_hint(problem: &StoreProblem) -> Option<Hint> {
     Some(match problem {
         StoreProblem::UnknownKey { similar: Some(similar) }
@@ -59,47 +59,47 @@ impl From<ResolveError> for Error {
         let (code, hint) = match &error {
             ResolveError::Current(inner) => return Self::hinted(Code::System, inner, current_file_hint(inner)),
             ResolveError::Argument(_) => (Code::Usage, Hint::command("neto profile list")),
-            ResolveError::Variable(_) => (Code::Store, Hint::command("unset NETO_PROFILE")),
+            ResolveError::NetoProfile(_) => (Code::Store, Hint::command("unset NETO_PROFILE")),
             ResolveError::Pin { path, .. } => {
                 let remove = Hint::command(format!("rm {}", quote_path(path)));
                 (Code::Store, remove.remark("or let it hold the name of a profile"))
             }
-            ResolveError::Unknown { name, is_store_empty: true, .. } => (Code::Store, add_profile(name)),
-            ResolveError::Unknown { similar: near, .. } => (Code::Store, near_profiles(near)),
+            ResolveError::Unknown { name, is_store_empty: true, .. } => (Code::Store, add_profile_hint(name)),
+            ResolveError::Unknown { similar, .. } => (Code::Store, similar_profiles_hint(similar)),
             ResolveError::TwoNames => (Code::Usage, Hint::advice("name it once")),
             ResolveError::NoNetosecret => (Code::Store, Hint::command("export NETOSECRET=...")),
             ResolveError::Empty => (Code::Store, Hint::command("neto profile add")),
-            ResolveError::NoneSelected { explicit, names } => (Code::Store, select_one(*explicit, names)),
+            ResolveError::NoneSelected { explicit, names } => (Code::Store, select_one_hint(*explicit, names)),
         };
         Self::hinted(code, &error, hint)
     }
 }
 
-/// Returns the hint to select one of `names`. A store with `explicit = true` ignores `neto use`, so there the hint is `-p`.
-fn select_one(explicit: bool, names: &[String]) -> Hint {
-    let line = if explicit { "-p" } else { "neto use" };
+/// Returns the hint to select one of `names`: `-p` in a store with `explicit = true`, which ignores `neto use`.
+fn select_one_hint(explicit: bool, names: &[String]) -> Hint {
+    let command = if explicit { "-p" } else { "neto use" };
     match names {
-        [] => Hint::command(format!("{line} NAME")),
-        [name] => Hint::command(format!("{line} {name}")),
-        [name, others @ ..] => Hint::command(format!("{line} {name}")).remark(format!("or {}", others.join(", "))),
+        [] => Hint::command(format!("{command} NAME")),
+        [name] => Hint::command(format!("{command} {name}")),
+        [name, others @ ..] => Hint::command(format!("{command} {name}")).remark(format!("or {}", others.join(", "))),
     }
 }
 
-fn add_profile(name: &impl fmt::Display) -> Hint {
+fn add_profile_hint(name: &impl fmt::Display) -> Hint {
     Hint::command(format!("neto profile add {name}"))
 }
 
-/// Returns the hint for an unknown name: similar names, or the list of profiles.
-fn near_profiles(near: &[String]) -> Hint {
-    if near.is_empty() { Hint::command("neto profile list") } else { Hint::did_you_mean(near) }
+/// Returns the hint for an unknown name: the similar names or, if there are none, the list of profiles.
+fn similar_profiles_hint(similar: &[String]) -> Hint {
+    if similar.is_empty() { Hint::command("neto profile list") } else { Hint::did_you_mean(similar) }
 }
 
 impl From<SelectionError> for Error {
     fn from(error: SelectionError) -> Self {
         let (code, hint) = match &error {
             SelectionError::Name(_) => (Code::Usage, Hint::command("neto profile list")),
-            SelectionError::Unknown { name, is_store_empty: true, .. } => (Code::Store, add_profile(name)),
-            SelectionError::Unknown { similar: near, .. } => (Code::Store, near_profiles(near)),
+            SelectionError::Unknown { name, is_store_empty: true, .. } => (Code::Store, add_profile_hint(name)),
+            SelectionError::Unknown { similar, .. } => (Code::Store, similar_profiles_hint(similar)),
             SelectionError::NoMatch { is_store_empty: true, .. } => {
                 (Code::Store, Hint::command("neto profile add").remark("the store has no profile yet"))
             }
@@ -120,7 +120,8 @@ impl From<CurrentError> for Error {
     }
 }
 
-/// Returns the hint for a bad file of the current profile. No command overwrites a file that it cannot read.
+/// Returns the hint to remove an invalid file of the current profile, because no command overwrites an invalid file.
+/// Returns `None` for other errors.
 fn current_file_hint(error: &CurrentError) -> Option<Hint> {
     match error {
         CurrentError::Content(path) => Some(Hint::command(format!("rm {}", quote_path(path)))),

@@ -16,7 +16,7 @@ impl From<KeyError> for Error {
             KeyError::Missing(_) => {
                 (Code::Secret, Hint::command("neto init").remark("or: export NETO_IDENTITY_FILE=..."))
             }
-            KeyError::Named(_) => {
+            KeyError::MissingEnvFile(_) => {
                 (Code::Secret, Hint::command("unset NETO_IDENTITY_FILE").remark("or let it name a file"))
             }
             KeyError::Exists(path) => {
@@ -31,8 +31,8 @@ impl From<KeyError> for Error {
             KeyError::Disk(_)
             | KeyError::Identity { .. }
             | KeyError::Passphrase { .. }
-            | KeyError::NoFile(_)
-            | KeyError::PassphraseText(_) => return Self::new(Code::Secret, error.to_string()),
+            | KeyError::MissingUserFile(_)
+            | KeyError::PassphraseNotUtf8(_) => return Self::new(Code::Secret, error.to_string()),
             KeyError::Device { path, .. } => {
                 let remove = Hint::command(format!("rm {}", quote_path(path)));
                 (Code::System, remove.remark("costs one login a profile"))
@@ -53,7 +53,7 @@ impl From<OpenError> for Error {
                     .remark("shows who can open it and could add you"),
             ),
             OpenError::NotAge | OpenError::NewerFormat | OpenError::NeedsPassphrase => (Code::Secret, set_secret()),
-            // No other identity opens the secret either: the store was damaged.
+            // The stored secret is damaged, so another identity cannot decrypt it either.
             _ => (Code::Store, set_secret()),
         };
         Self::hinted(code, &error, hint)

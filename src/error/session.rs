@@ -22,14 +22,14 @@ impl From<SessionError> for Error {
             SessionError::Shared(_) => (Code::Unreachable, Hint::forced_login().remark("asks all the same")),
             SessionError::NoSecret => (Code::Store, Hint::set_secret()),
             SessionError::PlaintextSecret => (Code::Store, Hint::profile_command(|name| format!("neto seal {name}"))),
-            SessionError::Busy(_) => (Code::Busy, retry_after_lock()),
+            SessionError::Busy(_) => (Code::Busy, lock_busy_hint()),
             SessionError::Offline(_) => (Code::Unreachable, Hint::login()),
         };
         Self::hinted(code, &error, hint)
     }
 }
 
-fn retry_after_lock() -> Hint {
+fn lock_busy_hint() -> Hint {
     Hint::advice("try again, or wait longer with --lock-timeout 5m")
 }
 
@@ -41,9 +41,9 @@ impl From<RotationError> for Error {
             RotationError::Store(error) => return error.into(),
             RotationError::Disk(error) => return error.into(),
             RotationError::NotStored(inner) => {
-                (code_of_unwritten_store(&inner), Hint::rotate().remark("puts it there"))
+                (code_for_unwritten_store(&inner), Hint::rotate().remark("puts it there"))
             }
-            RotationError::NotBegun(inner) => (code_of_unwritten_store(&inner), Hint::rotate()),
+            RotationError::NotBegun(inner) => (code_for_unwritten_store(&inner), Hint::rotate()),
             RotationError::NotSealed(_) | RotationError::Name(_) => (Code::Store, Hint::show_profile()),
             RotationError::Unfinished => (Code::Store, Hint::rotate().remark("finishes it")),
             RotationError::Lost => (
@@ -58,9 +58,9 @@ impl From<RotationError> for Error {
                 (Code::Unreachable, Hint::rotate().remark("before its token expires, which finishes it"))
             }
             RotationError::NoToken => (Code::System, Hint::login().remark("says why")),
-            RotationError::Overtaken => (Code::Store, forced_login_or_recover()),
+            RotationError::Overtaken => (Code::Store, forced_login_or_recover_hint()),
             RotationError::OtherRoles { .. } => {
-                (Code::Found, list_keys().remark("shows them; give the key its roles back in the portal"))
+                (Code::Found, list_keys_hint().remark("shows them; give the key its roles back in the portal"))
             }
             RotationError::Gone => (Code::Store, Hint::command("neto profile list")),
             RotationError::NoSecondKey => {
@@ -70,18 +70,18 @@ impl From<RotationError> for Error {
                 let recover = Hint::command(format!("neto rotate --recover {user}"));
                 (Code::Store, recover.remark("if the second key is lost from the store"))
             }
-            RotationError::NoName => (Code::Store, list_keys().remark("shows which of them nobody uses")),
+            RotationError::NoName => (Code::Store, list_keys_hint().remark("shows which of them nobody uses")),
             RotationError::Damaged(path) => (Code::System, Hint::command(format!("rm {}", quote_path(&path)))),
         };
         Self::new(code, message).with_hint(hint)
     }
 }
 
-fn list_keys() -> Hint {
+fn list_keys_hint() -> Hint {
     Hint::profile_command(|name| format!("neto keys {name}"))
 }
 
-fn forced_login_or_recover() -> Hint {
+fn forced_login_or_recover_hint() -> Hint {
     Hint::of_profile(|name| {
         Hint::command(format!("neto login {name} --force"))
             .remark(format!("if that is rejected: neto rotate --recover {name}"))
@@ -89,19 +89,19 @@ fn forced_login_or_recover() -> Hint {
     .works_for_env()
 }
 
-/// Returns the hint for a server that refused to change the key.
+/// Returns the hint after the server refused to change the key.
 fn unchanged_key_hint(error: &FusionError) -> Hint {
     match error {
         FusionError::Status { status: 403, .. } => {
             Hint::advice("rotate it in the portal, or give the key a role that may manage keys")
         }
-        FusionError::Status { status: 404, .. } => list_keys().remark("shows which keys its tenant has"),
+        FusionError::Status { status: 404, .. } => list_keys_hint().remark("shows which keys its tenant has"),
         _ => Hint::rotate().remark("in a while"),
     }
 }
 
-/// Returns the exit code for an error that kept new keys out of the store. Several profiles share this error.
-fn code_of_unwritten_store(error: &SessionError) -> Code {
+/// Returns the exit code for an error that prevented writing new keys to the store.
+fn code_for_unwritten_store(error: &SessionError) -> Code {
     match error {
         SessionError::Rotation(RotationError::Disk(_) | RotationError::Store(StoreFileError::Disk(_))) => Code::System,
         SessionError::Busy(_) => Code::Busy,
@@ -136,7 +136,7 @@ impl From<AcquireError> for Error {
     fn from(error: AcquireError) -> Self {
         match error {
             AcquireError::Disk(error) => error.into(),
-            AcquireError::Busy(error) => Self::hinted(Code::Busy, &error, retry_after_lock()),
+            AcquireError::Busy(error) => Self::hinted(Code::Busy, &error, lock_busy_hint()),
         }
     }
 }

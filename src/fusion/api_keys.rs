@@ -1,10 +1,10 @@
-//! API keys of a tenant: the calls that manage them, and the parsers of the answers. Facts come from the published
+//! API keys of a tenant: builds the calls that manage keys, and parses the responses. Facts come from the published
 //! reference ("API Keys").
 //!
-//! A regeneration "does not do a diff: you must send the complete object". So a key and its roles are always read
-//! before the key is regenerated.
+//! A regeneration "does not do a diff: you must send the complete object". So a caller must read the key with its roles
+//! before regenerating the key.
 
-use super::list_answer::{self, ListAnswer};
+use super::list_answer::{self, ListResponse};
 use super::{ApiPath, Call, Method, PathError};
 use crate::secret::Secret;
 use jiff::{SignedDuration, Timestamp};
@@ -12,43 +12,43 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
-/// Path of the calling tenant's keys.
+/// Path of the calling tenant's list of keys.
 const KEYS_PATH: &str = "/api/v1/api-keys";
 
-/// Maximum length of a key's name that is accepted, in bytes.
+/// Maximum accepted length of a key's name.
 const MAX_APPNAME_BYTES: usize = 255;
 
-/// Maximum length of an appkey that is accepted, in bytes.
+/// Maximum accepted length of an appkey.
 const MAX_APPKEY_BYTES: usize = 16_384;
 
-/// Metadata of one API key, without the key itself.
+/// Metadata of an API key, without the appkey.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
     /// Name of the key: any text of 1 to 255 bytes, not validated further.
     pub appname: String,
-    /// Free text; empty if the server has none.
+    /// Free text; empty if the response has none.
     pub description: String,
-    /// Roles of the key; absent if the server does not say, which differs from an empty list.
+    /// Roles of the key. Absent if the response has no roles; an empty list means that the key has no roles.
     pub roles: Option<Vec<String>>,
-    /// Time of the last login with the key, to the second; absent for never.
+    /// Time of the last login with the key, to the second; absent if the response has none or says never.
     pub last_login: Option<Timestamp>,
-    /// IP address of the last use; absent for never.
+    /// IP address of the last login with the key; absent if the response has none.
     pub last_ip: Option<String>,
 }
 
-/// Complete definition of one key, as sent to create or regenerate the key, without the key itself.
+/// Complete definition of an API key, as sent to create or regenerate the key. Contains no appkey.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct KeyTerms {
+pub struct KeyDefinition {
     /// Name of the key.
     pub appname: String,
-    /// Free text; empty if the server has none.
+    /// Free text; may be empty.
     pub description: String,
     /// Roles of the key.
     pub roles: Vec<String>,
 }
 
-/// Key in an answer. Every field is optional in the reference.
+/// API key as the server sends it. Every field is optional in the reference.
 #[derive(Deserialize)]
 struct ApiKeyWire {
     appname: Option<String>,
@@ -58,22 +58,22 @@ struct ApiKeyWire {
     last_ip: Option<String>,
 }
 
-/// New key in an answer.
+/// Response to a creation or regeneration. Every field is optional in the reference.
 #[derive(Deserialize)]
-struct IssuedKey {
+struct IssuedKeyWire {
     appname: Option<String>,
     appkey: Option<String>,
 }
 
-/// Body of a regeneration request, whose path names the key.
+/// Body of a regeneration request. The path of the request names the key.
 #[derive(Serialize)]
-struct Regeneration<'a> {
+struct RegenerationBody<'a> {
     description: &'a str,
     roles: &'a [String],
 }
 
 impl ApiKey {
-    /// Returns the path that lists the calling tenant's keys.
+    /// Returns the path of the list of the calling tenant's keys.
     #[must_use]
     pub fn list_path() -> ApiPath {
         ApiPath::from_static(KEYS_PATH)
@@ -82,7 +82,7 @@ impl ApiKey {
     /// Returns the path of the key `appname`.
     ///
     /// # Errors
-    /// [`PathError`] if the name cannot be part of a path.
+    /// Returns a [`PathError`] if the name is empty or a dot segment, or contains a slash or backslash.
     pub fn path_of(appname: &str) -> Result<ApiPath, PathError> {
         key_path(appname, "")
     }
@@ -91,19 +91,19 @@ impl ApiKey {
     ///
     /// # Errors
     /// See [`ApiKey::path_of`].
-    pub fn remove(appname: &str) -> Result<Call, PathError> {
+    pub fn delete_call(appname: &str) -> Result<Call, PathError> {
         Ok(Call { method: Method::DELETE, ..Call::get(Self::path_of(appname)?) })
     }
 
-    /// Parses the answer to [`ApiKey::list_path`].
+    /// Parses the response to a `GET` of [`ApiKey::list_path`].
     ///
     /// # Errors
-    /// Description of the problem, as a sentence about "it" that quotes nothing from the body.
-    pub fn parse_list(body: &[u8]) -> Result<ListAnswer<Self>, &'static str> {
-        ListAnswer::parse(body, Self::read)
+    /// Returns a description of the problem, which calls the response "it" and quotes nothing from the body.
+    pub fn parse_list(body: &[u8]) -> Result<ListResponse<Self>, &'static str> {
+        ListResponse::parse(body, Self::from_wire)
     }
 
-    fn read(wire: ApiKeyWire) -> Option<Self> {
+    fn from_wire(wire: ApiKeyWire) -> Option<Self> {
         Some(Self {
             appname: wire.appname.filter(|appname| (1..=MAX_APPNAME_BYTES).contains(&appname.len()))?,
             description: wire.description.unwrap_or_default(),
@@ -114,29 +114,29 @@ impl ApiKey {
     }
 }
 
-impl KeyTerms {
-    /// Returns the call that replaces the key's appkey and changes nothing else.
+impl KeyDefinition {
+    /// Returns the call that replaces the appkey, and keeps the description and the roles of this definition.
     ///
     /// # Errors
     /// See [`ApiKey::path_of`].
-    pub fn regenerate(&self) -> Result<Call, PathError> {
-        let body = Regeneration { description: &self.description, roles: &self.roles };
+    pub fn regenerate_call(&self) -> Result<Call, PathError> {
+        let body = RegenerationBody { description: &self.description, roles: &self.roles };
         Ok(json_call(Method::PUT, key_path(&self.appname, "/regen")?, &body))
     }
 
     /// Returns the call that creates the key.
     ///
     /// # Errors
-    /// See [`ApiKey::path_of`]: a key with a name that no path can contain could never be changed again.
-    pub fn create(&self) -> Result<Call, PathError> {
+    /// See [`ApiKey::path_of`]. Otherwise the key could not be changed or deleted later.
+    pub fn create_call(&self) -> Result<Call, PathError> {
         ApiKey::path_of(&self.appname)?;
         Ok(json_call(Method::POST, ApiKey::list_path(), self))
     }
 
-    /// Parses the answer to [`ApiKey::path_of`] for the key `appname`.
+    /// Parses the response to a `GET` of [`ApiKey::path_of`] for the key `appname`.
     ///
     /// # Errors
-    /// See [`ApiKey::parse_list`]; also if the answer has no roles.
+    /// See [`ApiKey::parse_list`]. Also fails if the response names another key or has no roles.
     pub fn parse(appname: &str, body: &[u8]) -> Result<Self, &'static str> {
         let wire: ApiKeyWire = list_answer::parse_one(body, Some)?;
         check_appname(appname, wire.appname.as_deref())?;
@@ -147,16 +147,17 @@ impl KeyTerms {
         })
     }
 
-    /// Parses the appkey in the answer to a creation or regeneration.
+    /// Parses the new appkey from the response to [`create_call`](Self::create_call) or
+    /// [`regenerate_call`](Self::regenerate_call).
     ///
     /// # Errors
-    /// See [`ApiKey::parse_list`].
+    /// See [`ApiKey::parse_list`]. Also fails if the response names another key or has no valid appkey.
     pub fn parse_appkey(&self, body: &[u8]) -> Result<Secret, &'static str> {
-        let issued: IssuedKey = list_answer::parse_one(body, Some)?;
+        let issued: IssuedKeyWire = list_answer::parse_one(body, Some)?;
         check_appname(&self.appname, issued.appname.as_deref())?;
         let appkey = Secret::new(issued.appkey.ok_or("it holds no appkey")?);
-        let fits = (1..=MAX_APPKEY_BYTES).contains(&appkey.len());
-        if fits && !appkey.reveal().chars().any(char::is_control) {
+        let has_valid_length = (1..=MAX_APPKEY_BYTES).contains(&appkey.len());
+        if has_valid_length && !appkey.reveal().chars().any(char::is_control) {
             Ok(appkey)
         } else {
             Err("its appkey is empty, or has characters or a length that no key has")
@@ -164,8 +165,8 @@ impl KeyTerms {
     }
 }
 
-/// Returns the path of one key, followed by `below`.
-fn key_path(appname: &str, below: &str) -> Result<ApiPath, PathError> {
+/// Returns the path of the key `appname`, percent-encoded, followed by `suffix`.
+fn key_path(appname: &str, suffix: &str) -> Result<ApiPath, PathError> {
     let mut path = format!("{KEYS_PATH}/");
     for byte in appname.bytes() {
         match byte {
@@ -173,8 +174,8 @@ fn key_path(appname: &str, below: &str) -> Result<ApiPath, PathError> {
             _ => _ = write!(path, "%{byte:02X}"),
         }
     }
-    // An empty name would give the path of all keys.
-    if appname.is_empty() { Err(PathError::Empty) } else { (path + below).parse() }
+    // Without this check, an empty name would result in the path of all keys.
+    if appname.is_empty() { Err(PathError::Empty) } else { (path + suffix).parse() }
 }
 
 fn json_call(method: Method, path: ApiPath, body: &impl Serialize) -> Call {
@@ -183,17 +184,21 @@ fn json_call(method: Method, path: ApiPath, body: &impl Serialize) -> Call {
     Call { method, path, headers: vec![json], body: Some(serde_json::to_vec(body).unwrap_or_default()) }
 }
 
-fn check_appname(appname: &str, answered: Option<&str>) -> Result<(), &'static str> {
-    if answered.is_none_or(|answered| answered == appname) { Ok(()) } else { Err("it is about another key") }
+fn check_appname(expected: &str, received: Option<&str>) -> Result<(), &'static str> {
+    if received.is_none_or(|received| received == expected) { Ok(()) } else { Err("it is about another key") }
 }
 
-/// Converts a time in the reference's form, seconds since the epoch; 0 means never.
+/// Converts the reference's seconds since the epoch to a time, without the fraction. Returns `None` for 0, which means
+/// never.
+///
+/// # Errors
+/// Returns an error if the time is out of range.
 fn parse_last_login(seconds: f64) -> Result<Option<Timestamp>, jiff::Error> {
     if seconds == 0.0 {
         return Ok(None);
     }
-    let whole = SignedDuration::try_from_secs_f64(seconds.floor())?;
-    Timestamp::from_duration(whole).map(Some)
+    let whole_seconds = SignedDuration::try_from_secs_f64(seconds.floor())?;
+    Timestamp::from_duration(whole_seconds).map(Some)
 }
 
 #[cfg(test)]

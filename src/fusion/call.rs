@@ -1,4 +1,6 @@
-//! API call with an access token, and its answer as a stream.
+//! Sends API calls with an access token, and streams the body of the response.
+//!
+//! Used for neto's own calls and for `neto api`. Requests of other programs go through `forward`.
 
 use super::client::{
     Attempt, CallOptions, Client, ConnectionPolicy, RequestLabel, redirect_target, retry_delay,
@@ -16,7 +18,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-/// Headers for a single connection according to RFC 9110, and two that never became standard.
+/// Hop-by-hop headers, which apply to a single connection and must not be forwarded: the headers of RFC 9110, and the
+/// nonstandard `keep-alive` and `proxy-connection`.
 pub const HOP_BY_HOP: [&str; 9] = [
     "connection",
     "keep-alive",
@@ -36,16 +39,16 @@ pub struct Call {
     pub method: Method,
     /// Path and query.
     pub path: ApiPath,
-    /// Headers that replace neto's own of the same name: `Accept` (JSON), `Accept-Encoding` (`identity`) and
+    /// Headers of the call. They replace neto's default `Accept` (JSON), `Accept-Encoding` (`identity`) and
     /// `User-Agent`. Must not contain `Authorization`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Body, sent unchanged; `None` sends no body.
+    /// Body, sent unchanged. `None` sends no body.
     pub body: Option<Vec<u8>>,
 }
 
-/// Answer whose body is not read yet.
+/// Response whose body has not been read yet.
 #[derive(Debug)]
-pub struct Reply {
+pub struct ApiResponse {
     response: Response,
     host: String,
     clock_skew: Option<i64>,
@@ -55,7 +58,7 @@ pub struct Reply {
 }
 
 impl Call {
-    /// Creates a `GET` without headers and body.
+    /// Creates a `GET` without additional headers and without a body.
     #[must_use]
     pub fn get(path: ApiPath) -> Self {
         Self { method: Method::GET, path, headers: Vec::new(), body: None }
@@ -69,24 +72,28 @@ impl Call {
 }
 
 impl Client {
-    /// Sends a call. A read-only call is retried like a login. A writing call is retried only if it certainly was not
-    /// sent. The timeout applies to the head of the answer; the body may take as long as data keeps arriving.
+    /// Sends a call. A read-only call is retried like a login. A writing call is retried only if no connection was
+    /// made, so that the server never receives the call twice.
+    ///
+    /// The timeout limits the time until the head of the response arrives, including retries. Afterwards the timeout
+    /// limits the time between two chunks of the body.
     ///
     /// # Errors
-    /// Error of the last attempt if there was no answer. An answer with any status is a result.
+    /// Returns the error of the last attempt if no response arrived. A response with any status is `Ok`. Before the
+    /// first attempt, the errors are those of [`Client::login`].
     pub async fn call(
         &self,
         url: &ApiUrl,
         token: &Secret,
         call: &Call,
         options: CallOptions<'_>,
-    ) -> Result<Reply, FusionError> {
+    ) -> Result<ApiResponse, FusionError> {
         let label = RequestLabel { method: call.method.as_str(), path: call.path.without_query() };
         let is_read_only = call.is_read_only();
-        let delay_after = |outcome: &Result<Reply, FusionError>, attempt_number| match outcome {
-            Ok(reply) if is_read_only => retry_delay_after_status(
-                reply.status().as_u16(),
-                reply.retry_after,
+        let delay_after = |outcome: &Result<ApiResponse, FusionError>, attempt_number| match outcome {
+            Ok(response) if is_read_only => retry_delay_after_status(
+                response.status().as_u16(),
+                response.retry_after,
                 attempt_number,
                 options.shares_rate_limit,
             ),
@@ -106,10 +113,10 @@ async fn send(
     call: &Call,
     attempt: &Attempt<'_>,
     chunk_timeout: Duration,
-) -> Result<Reply, FusionError> {
+) -> Result<ApiResponse, FusionError> {
     let redactor = Redactor::new(vec![token.clone()]);
     let mut headers: HeaderMap = call.headers.iter().cloned().collect();
-    headers.insert(AUTHORIZATION, authorization(token)?);
+    headers.insert(AUTHORIZATION, bearer_authorization(token)?);
     let request =
         attempt.route.http.request(call.method.clone(), attempt.url.join(call.path.as_str())).headers(headers);
     let request = match &call.body {
@@ -120,27 +127,37 @@ async fn send(
         request.send().await.map_err(|error| transport::classify_error(&error, &attempt.route, &redactor))?;
     attempt.record_head(&response);
     let (clock_skew, retry_after) = (attempt.clock_skew(&response), attempt.retry_after());
-    Ok(Reply { response, host: attempt.route.host_with_proxy(), clock_skew, retry_after, redactor, chunk_timeout })
+    Ok(ApiResponse {
+        response,
+        host: attempt.route.host_with_proxy(),
+        clock_skew,
+        retry_after,
+        redactor,
+        chunk_timeout,
+    })
 }
 
-/// Returns the `Authorization` header with an access token.
-pub(super) fn authorization(token: &Secret) -> Result<HeaderValue, FusionError> {
-    let mut text = Zeroizing::new(b"Bearer ".to_vec());
-    text.extend_from_slice(token.reveal().as_bytes());
-    let mut value = HeaderValue::from_bytes(&text)
+/// Returns the `Authorization` header value for an access token, marked as sensitive.
+///
+/// # Errors
+/// Returns `Setup` if the token contains characters that are not allowed in a header.
+pub(super) fn bearer_authorization(token: &Secret) -> Result<HeaderValue, FusionError> {
+    let mut header_text = Zeroizing::new(b"Bearer ".to_vec());
+    header_text.extend_from_slice(token.reveal().as_bytes());
+    let mut value = HeaderValue::from_bytes(&header_text)
         .map_err(|_| FusionError::Setup { what: "the token has characters that no header takes" })?;
     value.set_sensitive(true);
     Ok(value)
 }
 
-impl Reply {
+impl ApiResponse {
     /// Returns the HTTP status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.response.status()
     }
 
-    /// Returns the HTTP version of the answer.
+    /// Returns the HTTP version of the response.
     #[must_use]
     pub fn version(&self) -> Version {
         self.response.version()
@@ -152,10 +169,10 @@ impl Reply {
         self.response.headers()
     }
 
-    /// Returns the next chunk of the body, unchanged, or `None` at its end.
+    /// Returns the next chunk of the body, unchanged, or `None` at the end of the body.
     ///
     /// # Errors
-    /// `Unreachable` if the body breaks off, `Timeout` if no data arrives within the timeout of the call.
+    /// Returns `Unreachable` if the connection breaks, and `Timeout` if no data arrives within the call's timeout.
     pub async fn chunk(&mut self) -> Result<Option<impl AsRef<[u8]> + use<>>, FusionError> {
         let host = || self.host.clone();
         match timeout(self.chunk_timeout, self.response.chunk()).await {
@@ -168,31 +185,32 @@ impl Reply {
     /// Reads the whole body.
     ///
     /// # Errors
-    /// Errors of [`Reply::chunk`]; `TooLarge` if the body is larger than `cap` bytes.
-    pub async fn read_body(&mut self, cap: usize) -> Result<Vec<u8>, FusionError> {
+    /// Returns `TooLarge` if the body is larger than `max_bytes`, and the errors of [`ApiResponse::chunk`].
+    pub async fn read_body(&mut self, max_bytes: usize) -> Result<Vec<u8>, FusionError> {
         let mut body = Vec::new();
         while let Some(chunk) = self.chunk().await? {
             body.extend_from_slice(chunk.as_ref());
-            if body.len() > cap {
-                return Err(FusionError::TooLarge { host: self.host.clone(), cap });
+            if body.len() > max_bytes {
+                return Err(FusionError::TooLarge { host: self.host.clone(), cap: max_bytes });
             }
         }
         Ok(body)
     }
 
-    /// Returns the error for a success with an unusable body; `what` is a sentence about "it".
+    /// Returns the error for a success response with an unusable body. `what` describes the problem, with the subject
+    /// "it".
     #[must_use]
     pub fn unusable_error(&self, what: &'static str) -> FusionError {
         FusionError::Unusable { host: self.host.clone(), what }
     }
 
-    /// Returns the error for an answer that is no success; `body` as far as it was read. A 3xx without a target (for
-    /// example a 304) is an ordinary refusal.
+    /// Returns the error for a status other than 2xx. `body` is the part of the body that was read, and provides the
+    /// server's message. A 3xx without a valid `Location`, such as a 304, becomes a `Refusal`.
     #[must_use]
     pub fn refusal_error(&self, body: &[u8]) -> FusionError {
         let (host, status) = (self.host.clone(), self.status().as_u16());
         match redirect_target(&self.response, &self.redactor) {
-            Some(to) if self.status().is_redirection() => FusionError::Redirect { host, status, to: Some(to) },
+            Some(target) if self.status().is_redirection() => FusionError::Redirect { host, status, to: Some(target) },
             _ => FusionError::Refusal {
                 host,
                 status,

@@ -1,5 +1,7 @@
-//! Client for the servers of the API: sends a request, retries within limits, and maps the answer to a result or an
-//! error.
+//! Client for the servers of the API: sends requests, retries them within limits, and converts the responses.
+//!
+//! Owns the retry rules, the timeouts and the choice of connection. The files for logins, calls, probes and forwarded
+//! requests all send through [`Client::send_with_retries`].
 
 use super::rate_limit::RateLimit;
 use super::request::AuthRequest;
@@ -23,28 +25,28 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 use zeroize::Zeroizing;
 
-/// Maximum number of attempts of a login or of a read-only call.
+/// Maximum number of attempts of a request, unless [`MAX_RATE_LIMITED_ATTEMPTS`] applies.
 const MAX_ATTEMPTS: u32 = 3;
-/// Maximum number of attempts if the server answers 429 and the requests of this process share its rate limit.
+/// Maximum number of attempts after a 429, if the request shares a rate limit with other requests.
 const MAX_RATE_LIMITED_ATTEMPTS: u32 = 10;
-/// Delay before the second attempt if the server names none; the delay before the third is three times as long.
+/// Maximum delay before the second attempt if the response has no `Retry-After`. Tripled before the third attempt.
 const FIRST_BACKOFF: Duration = Duration::from_millis(250);
-/// Maximum size of an answer's body, in bytes.
-const BODY_CAP: usize = 1024 * 1024;
-/// Maximum size of an answer's headers, in bytes.
-const HEADER_CAP: usize = 64 * 1024;
-/// Maximum timeout of a request, whatever a profile says.
+/// Maximum size of the body of a response to a login or refresh.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// Maximum size of the headers of a response to a login or refresh.
+const MAX_HEADER_BYTES: usize = 64 * 1024;
+/// Upper bound for a request's timeout and for the delay that a `Retry-After` requests.
 const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 3_600);
-/// Clock difference that is tolerated, in seconds. A larger difference is reported.
-const SKEW_TOLERANCE: i64 = 30;
+/// Difference from the server's clock up to which no clock skew is reported.
+const CLOCK_SKEW_TOLERANCE_SECONDS: i64 = 30;
 
-/// Observer of requests, for `--verbose`. Its arguments are all that may be shown of a request.
+/// Observer of requests, for `--verbose`. The arguments of these methods contain no secret, so they may be shown.
 pub trait RequestObserver {
-    /// Reports an attempt that ended after `millis` milliseconds. `status` is `None` if there was no answer. `attempt`
+    /// Reports an attempt that ended after `millis` milliseconds. `status` is `None` if no response arrived. `attempt`
     /// counts from 1.
     fn request_ended(&self, method: &str, host: &str, path: &str, attempt: u32, status: Option<u16>, millis: u128);
 
-    /// Reports that the server limits the rate of requests: none is sent to it for the duration of `pause`.
+    /// Reports that the server limits requests, so that requests to `host` wait for the duration of `pause`.
     fn server_paused(&self, _host: &str, _pause: Duration) {}
 }
 
@@ -53,57 +55,63 @@ impl RequestObserver for () {
     fn request_ended(&self, _: &str, _: &str, _: &str, _: u32, _: Option<u16>, _: u128) {}
 }
 
-/// HTTP client either for servers on this machine or for servers beyond it. Creation takes some milliseconds: create a
-/// client when a request is due, and share it between profiles with the same root certificates.
+/// Client either for servers on this machine or for remote servers, never for both.
+///
+/// Creation takes some milliseconds. Create a client only when a request is due, and share the client between profiles
+/// with the same root certificates.
 #[derive(Debug)]
 pub struct Client {
     is_loopback: bool,
     proxies: Proxies,
     ca_pem: Option<Vec<u8>>,
     tls: OnceLock<Tls>,
+    /// HTTP clients for plain http.
     plain: HttpClients,
+    /// HTTP clients for https without a proxy.
     encrypted: HttpClients,
-    /// Clients that use the proxy.
-    tunnelled: HttpClients,
-    /// Rate limits by host.
+    /// HTTP clients for https through the proxy.
+    tunneled: HttpClients,
+    /// Rate limits by host, with the port unless the port is the scheme's default.
     rate_limits: RefCell<HashMap<String, Rc<RateLimit>>>,
-    /// True once a server answered, so that a reused connection is possible.
-    has_answered: Cell<bool>,
+    /// Whether any response has arrived. Before the first response, no connection can have been reused.
+    has_received_response: Cell<bool>,
 }
 
-/// HTTP clients of the library for one route.
+/// The HTTP library's clients for one kind of route, each built at its first use.
 #[derive(Debug, Default)]
 struct HttpClients {
+    /// Client that reuses open connections.
     reusing: OnceLock<reqwest::Client>,
+    /// Client that opens a new connection for each request.
     single_use: OnceLock<reqwest::Client>,
 }
 
-/// Rule for reusing a connection. A reused connection may be broken, and then it is unknown whether the request was
-/// sent.
+/// Rule for reusing connections. If a reused connection breaks, it is unknown whether the server received the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ConnectionPolicy {
-    /// Reuses an open connection if there is one. If the connection breaks, requests that may be repeated are sent
-    /// again.
+    /// Reuses an open connection if available. If that connection breaks, the request is sent again, once, over a new
+    /// connection. Only for requests that may be repeated.
     Reuse,
-    /// Opens a new connection, for requests that must not be sent twice.
+    /// Opens a new connection. For requests that must not be sent twice.
     New,
 }
 
-/// Options of a call, the same for all of its attempts.
+/// Options of a request, the same for all of its attempts.
 #[derive(Clone, Copy)]
 pub struct CallOptions<'a> {
-    /// Time limit for all attempts together.
+    /// Time limit for all attempts together, not including the wait for the rate limit. While a body is streamed, the
+    /// maximum time without progress.
     pub timeout: Duration,
-    /// Clock that gives the current time.
+    /// Source of the current time.
     pub clock: Clock,
-    /// True if all requests of this process wait for the shared rate limit after a 429. False for a command that works
-    /// on one tenant only.
+    /// Whether the request waits for the rate limit that all requests of this client to the same server share. False
+    /// for a command that works on a single tenant.
     pub shares_rate_limit: bool,
-    /// Observer that gets a report of each attempt.
+    /// Observer of all attempts.
     pub observer: &'a dyn RequestObserver,
 }
 
-/// One attempt: its route and url, and the values from the head of the answer so far.
+/// Attempt to send a request: its route and URL and, once a response arrived, values from the response.
 pub(super) struct Attempt<'a> {
     pub(super) route: Route<'a>,
     pub(super) url: &'a ApiUrl,
@@ -112,20 +120,22 @@ pub(super) struct Attempt<'a> {
     retry_after: Cell<Option<u64>>,
 }
 
-/// Method and path, without the query, of a request in reports.
+/// Method and path of a request, for the observer. The path has no query.
 pub(super) struct RequestLabel<'a> {
     pub(super) method: &'a str,
     pub(super) path: &'a str,
 }
 
 impl Client {
-    /// Creates a client for the API at `url` and for others of the same kind: on this machine, or beyond it. Trusts the
-    /// system's root certificates (`SSL_CERT_FILE` and `SSL_CERT_DIR` replace them) and the certificates in `ca_pem`.
+    /// Creates a client for the API at `url`, and for other URLs of the same kind: all on this machine or all remote.
+    /// Trusts the system's root certificates, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR` if set. Also trusts the
+    /// certificates in `ca_pem`.
     ///
     /// # Errors
-    /// - `NoRoots` if https finds no root certificates.
-    /// - `CaFile` if `ca_pem` is not a list of certificates.
-    /// - `ProxySetting` if the environment names an unusable proxy.
+    /// - `NoRoots` if `url` is https and no root certificate is found.
+    /// - `CaFile` if `url` is https and `ca_pem` contains no certificate, or an invalid certificate.
+    /// - `ProxySetting` if the proxy for `url` is unusable.
+    /// - `Setup` if the HTTP library's client cannot be built.
     pub fn new(url: &ApiUrl, ca_pem: Option<&[u8]>, proxies: &Proxies) -> Result<Self, FusionError> {
         let client = Self {
             is_loopback: url.is_loopback(),
@@ -134,32 +144,37 @@ impl Client {
             tls: OnceLock::new(),
             plain: HttpClients::default(),
             encrypted: HttpClients::default(),
-            tunnelled: HttpClients::default(),
+            tunneled: HttpClients::default(),
             rate_limits: RefCell::default(),
-            has_answered: Cell::new(false),
+            has_received_response: Cell::new(false),
         };
         client.route(url, ConnectionPolicy::Reuse)?;
         Ok(client)
     }
 
-    /// Requests an access token with a credential, in at most three attempts within the timeout. Each attempt has a new
-    /// request token.
+    /// Logs in: requests an access token with a credential. With an API key, each attempt signs a new request token.
     ///
-    /// An attempt is repeated if no connection was made, and on 502, 503 and 504. It is also repeated on a 429 whose
-    /// `Retry-After` fits into the timeout.
+    /// Makes at most three attempts within the timeout. The login is retried:
+    /// - if no connection was made, except after a TLS error or a 407 of the proxy;
+    /// - after a 502, 503 or 504, and after a 429 with `Retry-After`;
+    /// - after a broken connection, once, if that connection may have been a reused connection.
+    ///
+    /// With `shares_rate_limit`, every 429 is retried, up to ten attempts.
     ///
     /// # Errors
-    /// Error of the last attempt. `Setup` if the client was made for this machine and `url` is beyond it, or the
-    /// reverse.
+    /// Returns the error of the last attempt. Before the first attempt:
+    /// - the errors of [`Client::new`] for `url`;
+    /// - `Setup` if the client is for servers on this machine and `url` is remote, or the reverse;
+    /// - `Status` 429 if the wait for the shared rate limit would be too long.
     pub async fn login(
         &self,
         url: &ApiUrl,
-        login: &LoginCredential<'_>,
+        credential: &LoginCredential<'_>,
         options: CallOptions<'_>,
     ) -> Result<Grant, FusionError> {
-        let label = RequestLabel { method: "POST", path: login.path() };
+        let label = RequestLabel { method: "POST", path: credential.login_path() };
         let send_attempt = async |attempt: &Attempt<'_>| {
-            request_grant(&AuthRequest::login(login, options.clock.now())?, attempt).await
+            request_grant(&AuthRequest::login(credential, options.clock.now())?, attempt).await
         };
         let delay_after = |outcome: &Result<Grant, FusionError>, attempt_number| {
             retry_delay(outcome.as_ref().err()?, attempt_number, options.shares_rate_limit)
@@ -167,11 +182,11 @@ impl Client {
         self.send_with_retries(url, &label, options, ConnectionPolicy::Reuse, send_attempt, delay_after).await
     }
 
-    /// Requests new tokens with a refresh token. The request is sent once: a second use of the token can end the
-    /// session. [`FusionError::was_never_sent`] says whether the token is still unused.
+    /// Requests new tokens with a refresh token. The request is sent at most once, because a second use of a refresh
+    /// token can end the session. If [`FusionError::was_never_sent`] is true, the refresh token is still unused.
     ///
     /// # Errors
-    /// Error of the one attempt; `Setup` as for a login.
+    /// See [`Client::login`]; there is only one attempt.
     pub async fn refresh(&self, url: &ApiUrl, token: &Secret, options: CallOptions<'_>) -> Result<Grant, FusionError> {
         let request = AuthRequest::refresh(token, options.clock.now());
         let label = RequestLabel { method: "POST", path: request.path };
@@ -179,8 +194,10 @@ impl Client {
         self.send_with_retries(url, &label, options, ConnectionPolicy::New, send_attempt, |_, _| None).await
     }
 
-    /// Sends a request until `delay_after` returns `None`, the attempts are used up, or the timeout is over. The wait
-    /// for the shared rate limit does not count towards the timeout: requests of all tenants cause it.
+    /// Sends a request, with retries. `delay_after` returns the delay before the next attempt, or `None` to stop. Stops
+    /// also after the maximum number of attempts, and before an attempt that would start after the timeout.
+    ///
+    /// The wait for the shared rate limit does not count towards the timeout: requests of other tenants cause the wait.
     pub(super) async fn send_with_retries<T>(
         &self,
         url: &ApiUrl,
@@ -209,9 +226,9 @@ impl Client {
             let outcome = timeout_at(deadline, send_attempt(&attempt)).await.unwrap_or_else(|_| {
                 Err(FusionError::Timeout { host: attempt.route.host_with_proxy(), seconds: options.timeout.as_secs() })
             });
-            let may_reuse = connection == ConnectionPolicy::Reuse && self.has_answered.get();
+            let may_have_reused = connection == ConnectionPolicy::Reuse && self.has_received_response.get();
             let status = attempt.status.get();
-            self.has_answered.set(self.has_answered.get() || status.is_some());
+            self.has_received_response.set(self.has_received_response.get() || status.is_some());
             options.observer.request_ended(
                 label.method,
                 &attempt.route.host,
@@ -220,15 +237,15 @@ impl Client {
                 status,
                 sent_at.elapsed().as_millis(),
             );
-            let pause = status.and_then(|status| rate_limit.record_answer(sent_at, status, attempt.retry_after()));
+            let pause = status.and_then(|status| rate_limit.record_response(sent_at, status, attempt.retry_after()));
             if let Some(pause) = pause.filter(|_| options.shares_rate_limit) {
                 options.observer.server_paused(&attempt.route.host, pause);
             }
             let max_attempts =
                 if options.shares_rate_limit && status == Some(429) { MAX_RATE_LIMITED_ATTEMPTS } else { MAX_ATTEMPTS };
             let delay = match &outcome {
-                // Other open connections may be broken as well.
-                Err(FusionError::Unreachable { .. }) if may_reuse && !has_reconnected => {
+                // Retry over a new connection: the other open connections may be broken too.
+                Err(FusionError::Unreachable { .. }) if may_have_reused && !has_reconnected => {
                     (attempt.route, has_reconnected) = (self.route(url, ConnectionPolicy::New)?, true);
                     Some(Duration::ZERO)
                 }
@@ -262,7 +279,7 @@ impl Client {
         let clients = match (kind.is_encrypted, proxy) {
             (false, _) => &self.plain,
             (true, None) => &self.encrypted,
-            (true, Some(_)) => &self.tunnelled,
+            (true, Some(_)) => &self.tunneled,
         };
         let (client, reuse_connections) = match connection {
             ConnectionPolicy::Reuse => (&clients.reusing, true),
@@ -276,7 +293,7 @@ impl Client {
         Ok(Route { http, host: url.authority().to_owned(), proxy })
     }
 
-    /// Returns the TLS configuration. It is built once because loading the system's certificates is slow.
+    /// Returns the TLS configuration. Builds the configuration only once, because loading root certificates is slow.
     fn tls(&self) -> Result<&Tls, FusionError> {
         match self.tls.get() {
             Some(tls) => Ok(tls),
@@ -286,20 +303,21 @@ impl Client {
 }
 
 impl Attempt<'_> {
-    /// Records status and `Retry-After` of an answer.
+    /// Records the status and the `Retry-After` of the response.
     pub(super) fn record_head(&self, response: &Response) {
         self.status.set(Some(response.status().as_u16()));
         self.retry_after.set(retry_after(response, self.clock.now()));
     }
 
-    /// Returns the `Retry-After` of the answer, in seconds.
+    /// Returns the `Retry-After` of the response, in seconds from now.
     pub(super) fn retry_after(&self) -> Option<u64> {
         self.retry_after.get()
     }
 
-    /// Returns by how many seconds this machine's clock is ahead of the server's, if the difference is worth reporting.
+    /// Returns the number of seconds by which this machine's clock is ahead of the server's, negative if behind.
+    /// Returns `None` if the difference is at most 30 s, or the response has no valid `Date`.
     pub(super) fn clock_skew(&self, response: &Response) -> Option<i64> {
-        header(response, &DATE).and_then(|date| clock_skew(date, self.clock.now()))
+        header_text(response, &DATE).and_then(|date| skew_from_date(date, self.clock.now()))
     }
 }
 
@@ -315,26 +333,26 @@ async fn request_grant(request: &AuthRequest, attempt: &Attempt<'_>) -> Result<G
         .map_err(|error| transport::classify_error(&error, &attempt.route, &request.redactor))?;
     attempt.record_head(&response);
     if response.status() != 200 {
-        return Err(login_refusal(response, request, attempt).await);
+        return Err(auth_error(response, request, attempt).await);
     }
-    let unusable = |what| FusionError::Unusable { host: attempt.route.host.clone(), what };
-    let body = read_body(response).await.map_err(unusable)?;
-    Grant::parse(&body, request.made_at).map_err(unusable)
+    let unusable_error = |what| FusionError::Unusable { host: attempt.route.host.clone(), what };
+    let body = read_body(response).await.map_err(unusable_error)?;
+    Grant::parse(&body, request.made_at).map_err(unusable_error)
 }
 
-/// Returns the error for an answer other than a 200.
-async fn login_refusal(response: Response, request: &AuthRequest, attempt: &Attempt<'_>) -> FusionError {
+/// Returns the error for a response to a login or refresh with a status other than 200.
+async fn auth_error(response: Response, request: &AuthRequest, attempt: &Attempt<'_>) -> FusionError {
     let status = response.status().as_u16();
-    let to = redirect_target(&response, &request.redactor);
+    let redirect_to = redirect_target(&response, &request.redactor);
     let clock_skew = attempt.clock_skew(&response);
-    // The status matters more than the message: if the message cannot be read, it stays empty.
+    // If the body cannot be read, the message stays empty: the status is more important.
     let message = match status {
         300..400 => String::new(),
         _ => read_body(response).await.map(|body| error_message(&request.redactor, &body)).unwrap_or_default(),
     };
     let host = attempt.route.host.clone();
     match status {
-        300..400 => FusionError::Redirect { host, status, to },
+        300..400 => FusionError::Redirect { host, status, to: redirect_to },
         400 | 401 | 403 => {
             FusionError::Rejected { host, status, message, clock_skew: clock_skew.filter(|_| status == 401) }
         }
@@ -342,19 +360,22 @@ async fn login_refusal(response: Response, request: &AuthRequest, attempt: &Atte
     }
 }
 
-/// Returns the target of a redirect, sanitized for display.
+/// Returns the target of the `Location` header, redacted and sanitized for display.
 pub(super) fn redirect_target(response: &Response, redactor: &Redactor) -> Option<String> {
-    header(response, &LOCATION).and_then(|to| resolve_location(response, to)).map(|to| redacted_line(redactor, &to))
+    header_text(response, &LOCATION)
+        .and_then(|to| resolve_location(response, to))
+        .map(|to| redacted_line(redactor, &to))
 }
 
 fn retry_after(response: &Response, now: Timestamp) -> Option<u64> {
-    header(response, &RETRY_AFTER).and_then(|value| seconds_until(value, now))
+    header_text(response, &RETRY_AFTER).and_then(|value| parse_retry_after(value, now))
 }
 
-/// Reads the body, unless it is compressed or too large.
+/// Reads the body of a response. Fails if the body is compressed, or if the headers or the body are too large.
 async fn read_body(mut response: Response) -> Result<Zeroizing<Vec<u8>>, &'static str> {
-    let headers: usize = response.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    if headers > HEADER_CAP {
+    let header_bytes: usize =
+        response.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if header_bytes > MAX_HEADER_BYTES {
         return Err("its headers are larger than 64 KiB");
     }
     let encodings = response.headers().get_all(CONTENT_ENCODING);
@@ -363,7 +384,7 @@ async fn read_body(mut response: Response) -> Result<Zeroizing<Vec<u8>>, &'stati
     }
     let mut body = Zeroizing::new(Vec::new());
     while let Some(chunk) = response.chunk().await.map_err(|_| "it breaks off")? {
-        if body.len() + chunk.len() > BODY_CAP {
+        if body.len() + chunk.len() > MAX_BODY_BYTES {
             return Err("it is larger than 1 MiB");
         }
         body.extend_from_slice(&chunk);
@@ -371,8 +392,8 @@ async fn read_body(mut response: Response) -> Result<Zeroizing<Vec<u8>>, &'stati
     Ok(body)
 }
 
-/// Returns the delay before the next attempt, or `None` if there is no retry. The wait for the shared rate limit is not
-/// part of the delay.
+/// Returns the delay before the next attempt after an error, or `None` to stop. The delay does not include the wait for
+/// the shared rate limit.
 pub(super) fn retry_delay(error: &FusionError, attempt_number: u32, shares_rate_limit: bool) -> Option<Duration> {
     match error {
         FusionError::Status { status, retry_after, .. } => {
@@ -383,7 +404,8 @@ pub(super) fn retry_delay(error: &FusionError, attempt_number: u32, shares_rate_
     }
 }
 
-/// Returns the delay after an answer with this status; `retry_after` is in seconds.
+/// Returns the delay before the next attempt after a response with this status, or `None` to stop. `retry_after` is in
+/// seconds.
 pub(super) fn retry_delay_after_status(
     status: u16,
     retry_after: Option<u64>,
@@ -391,6 +413,7 @@ pub(super) fn retry_delay_after_status(
     shares_rate_limit: bool,
 ) -> Option<Duration> {
     match (status, retry_after) {
+        // The request waits in `RateLimit::wait_turn` instead.
         (429, _) | (503, Some(_)) if shares_rate_limit => Some(Duration::ZERO),
         (429 | 502..=504, Some(seconds)) => Some(Duration::from_secs(seconds).min(MAX_TIMEOUT)),
         (502..=504, None) => Some(backoff(attempt_number)),
@@ -398,43 +421,44 @@ pub(super) fn retry_delay_after_status(
     }
 }
 
-/// Returns the delay if the server names none. The delay is random, so that processes refused together do not retry
-/// together.
+/// Returns the delay before the next attempt if no `Retry-After` applies. The delay is random, so that processes do not
+/// all retry at the same time.
 fn backoff(attempt_number: u32) -> Duration {
     (FIRST_BACKOFF * 3_u32.pow(attempt_number - 1)).mul_f64(rand::rng().random_range(0.5..1.0))
 }
 
-fn header<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
+fn header_text<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
     response.headers().get(name)?.to_str().ok()
 }
 
-/// Resolves a `Location` to an address without user info, query and fragment.
+/// Resolves a `Location` against the request's URL. Removes user info, query and fragment: they may contain secrets.
 fn resolve_location(response: &Response, location: &str) -> Option<String> {
-    let mut to = response.url().join(location).ok()?;
-    to.set_query(None);
-    to.set_fragment(None);
-    // Only if there is user info: for an address without a host, these calls fail.
-    if !to.username().is_empty() || to.password().is_some() {
-        to.set_username("").ok()?;
-        to.set_password(None).ok()?;
+    let mut target = response.url().join(location).ok()?;
+    target.set_query(None);
+    target.set_fragment(None);
+    // These calls fail for a URL without a host, so they are made only if user info exists.
+    if !target.username().is_empty() || target.password().is_some() {
+        target.set_username("").ok()?;
+        target.set_password(None).ok()?;
     }
-    Some(to.into())
+    Some(target.into())
 }
 
-/// Parses `Retry-After`: seconds, or a date, which is compared with this machine's clock.
-fn seconds_until(value: &str, now: Timestamp) -> Option<u64> {
+/// Parses the value of a `Retry-After` header, which contains seconds or a date. Returns the seconds from `now`, 0 for
+/// a date in the past.
+fn parse_retry_after(value: &str, now: Timestamp) -> Option<u64> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
         return Some(value.parse().unwrap_or(u64::MAX));
     }
-    let wait = parse_date(value)?.as_second().saturating_sub(now.as_second());
-    Some(u64::try_from(wait).unwrap_or(0))
+    let seconds = parse_date(value)?.as_second().saturating_sub(now.as_second());
+    Some(u64::try_from(seconds).unwrap_or(0))
 }
 
-/// Returns by how many seconds this machine's clock is ahead of the server's, if the difference is worth reporting.
-fn clock_skew(date: &str, now: Timestamp) -> Option<i64> {
-    let ahead = now.as_second() - parse_date(date)?.as_second();
-    (ahead.abs() > SKEW_TOLERANCE).then_some(ahead)
+/// Returns the number of seconds by which `now` is ahead of a `Date` header, or `None` within the tolerance.
+fn skew_from_date(date: &str, now: Timestamp) -> Option<i64> {
+    let skew = now.as_second() - parse_date(date)?.as_second();
+    (skew.abs() > CLOCK_SKEW_TOLERANCE_SECONDS).then_some(skew)
 }
 
 fn parse_date(text: &str) -> Option<Timestamp> {

@@ -1,22 +1,24 @@
-//! Accounts of a reseller, as the server lists them. Facts come from the published reference ("Resellers").
+//! Customer accounts of a reseller: the paths of the calls, and the parsers for the responses.
+//!
+//! Facts come from the published reference ("Resellers").
 
 use super::ApiPath;
-use super::list_answer::{self, ListAnswer};
+use super::list_answer::{self, ListResponse};
 use serde::Deserialize;
 
-/// Maximum length of a shortname that is accepted, in bytes. The reference creates shortnames of 5 to 16 characters.
+/// Maximum accepted length of a shortname. In the reference, a shortname has 5 to 16 characters.
 const MAX_SHORTNAME_BYTES: usize = 255;
 
-/// Account of a reseller's customer.
+/// Customer account of a reseller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Customer {
     /// Shortname of the tenant: any text of 1 to 255 bytes, not validated further.
     pub shortname: String,
-    /// Shortname of the direct parent reseller; absent if the server does not say.
+    /// Shortname of the direct parent reseller, of at most 255 bytes; absent if the response has none.
     pub parent: Option<String>,
-    /// Number of accounts directly below this one; absent if the server does not say.
+    /// Number of accounts directly below this account; absent if the response has no number.
     pub children: Option<u64>,
-    /// Whether the account is a trial; absent if the server does not say.
+    /// Whether the account is a trial; absent if the response does not say.
     pub trial: Option<bool>,
 }
 
@@ -39,17 +41,18 @@ struct Billing {
 }
 
 impl Customer {
-    /// Maximum number of accounts in one answer. The reference has neither paging nor a filter, so an answer with this
-    /// many accounts must be treated as truncated.
-    pub const MAX_PER_ANSWER: usize = 1000;
+    /// Maximum number of accounts in one response. The reference has neither paging nor a filter, so a response with
+    /// this many accounts must be treated as truncated.
+    pub const MAX_PER_RESPONSE: usize = 1000;
 
-    /// Returns the path that lists the accounts of the calling reseller.
+    /// Returns the path of the list of the calling reseller's accounts.
     #[must_use]
     pub fn list_path() -> ApiPath {
         ApiPath::from_static("/api/v1/customers")
     }
 
-    /// Returns the path of one account, or `None` if the shortname could change the meaning of a path.
+    /// Returns the path of one account. Returns `None` if the shortname is empty, `.` or `..`, or has characters other
+    /// than `[A-Za-z0-9._~-]`.
     #[must_use]
     pub fn path_of(shortname: &str) -> Option<ApiPath> {
         let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
@@ -57,29 +60,29 @@ impl Customer {
         is_plain.then(|| format!("/api/v1/customer/{shortname}").parse().ok()).flatten()
     }
 
-    /// Parses the answer to [`Customer::list_path`].
+    /// Parses the response to a `GET` of [`Customer::list_path`].
     ///
     /// # Errors
-    /// Description of the problem, as a sentence about "it" that quotes nothing from the body.
-    pub fn parse_list(body: &[u8]) -> Result<ListAnswer<Self>, &'static str> {
-        ListAnswer::parse(body, Self::read)
+    /// Returns a description of the problem, which calls the response "it" and quotes nothing from the body.
+    pub fn parse_list(body: &[u8]) -> Result<ListResponse<Self>, &'static str> {
+        ListResponse::parse(body, Self::from_wire)
     }
 
-    /// Parses the answer to [`Customer::path_of`].
+    /// Parses the response to a `GET` of [`Customer::path_of`].
     ///
     /// # Errors
     /// See [`Customer::parse_list`].
     pub fn parse(body: &[u8]) -> Result<Self, &'static str> {
-        list_answer::parse_one(body, Self::read)
+        list_answer::parse_one(body, Self::from_wire)
     }
 
-    fn read(wire: CustomerWire) -> Option<Self> {
-        let is_acceptable = |text: &String| (1..=MAX_SHORTNAME_BYTES).contains(&text.len());
+    fn from_wire(wire: CustomerWire) -> Option<Self> {
+        let has_valid_length = |shortname: &String| (1..=MAX_SHORTNAME_BYTES).contains(&shortname.len());
         let (parent, children) = wire.reseller.map_or((None, None), |reseller| (reseller.parent, reseller.children));
         let parent = parent.filter(|parent| !parent.is_empty());
-        let fits = is_acceptable(&wire.shortname) && parent.as_ref().is_none_or(is_acceptable);
+        let is_valid = has_valid_length(&wire.shortname) && parent.as_ref().is_none_or(has_valid_length);
         let trial = wire.billing.and_then(|billing| billing.trial);
-        fits.then_some(Self { shortname: wire.shortname, parent, children, trial })
+        is_valid.then_some(Self { shortname: wire.shortname, parent, children, trial })
     }
 }
 
@@ -101,10 +104,10 @@ mod tests {
         let acme =
             Customer { parent: Some("msp".to_owned()), children: Some(2), trial: Some(true), ..customer("acme") };
         let rows = vec![acme.clone(), customer("globex"), customer("hooli")];
-        assert_eq!(Customer::parse_list(body), Ok(ListAnswer { rows, unreadable: 0 }));
+        assert_eq!(Customer::parse_list(body), Ok(ListResponse { rows, unreadable: 0 }));
         let one = br#"{"data": {"shortname": "acme", "reseller": {"parent": "msp", "children": 2}, "billing": {"trial": true}}}"#;
         assert_eq!(Customer::parse(one), Ok(acme));
-        assert_eq!(Customer::parse_list(br#"{"data": []}"#), Ok(ListAnswer { rows: Vec::new(), unreadable: 0 }));
+        assert_eq!(Customer::parse_list(br#"{"data": []}"#), Ok(ListResponse { rows: Vec::new(), unreadable: 0 }));
     }
 
     #[test]
@@ -127,7 +130,7 @@ mod tests {
             let body = format!(r#"{{"data": [{{"shortname": "acme"}}, {row}]}}"#);
             assert_eq!(
                 Customer::parse_list(body.as_bytes()),
-                Ok(ListAnswer { rows: vec![customer("acme")], unreadable: 1 })
+                Ok(ListResponse { rows: vec![customer("acme")], unreadable: 1 })
             );
             let body = format!(r#"{{"data": [{row}]}}"#);
             assert!(Customer::parse_list(body.as_bytes()).is_err(), "{row}");

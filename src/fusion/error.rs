@@ -1,28 +1,31 @@
 //! Errors of a request to the server.
 
-/// Reason why there is no usable answer. No variant contains a secret: server text was redacted, and no error of the
-/// HTTP library is kept.
+/// Reason why a request got no usable response.
+///
+/// No variant contains a secret. Text from the server is redacted. An error of the HTTP library is reduced to its
+/// redacted cause, or to a [`TlsFault`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FusionError {
-    /// Status 400, 401 or 403: the server rejected the credential or the refresh token.
+    /// Status 400, 401 or 403 of a login or refresh: the server rejected the credential or the refresh token. Also a
+    /// 400 or 401 of a call that neto makes on its own.
     #[error("{host} rejected the credential with status {status}{}", with_colon(message))]
     Rejected {
-        /// Host, with the port unless it is the default.
+        /// Host that responded, with the port unless the port is the default. May name the proxy too.
         host: String,
         /// The HTTP status.
         status: u16,
-        /// Message of the server, redacted and sanitized; empty if there was nothing to show.
+        /// Message of the server, redacted and sanitized; may be empty.
         message: String,
-        /// Only with a 401: number of seconds by which this machine's clock is ahead of the server's (negative:
-        /// behind), if they differ by more than 30 s.
+        /// Number of seconds by which this machine's clock is ahead of the server's, negative if behind. Present only
+        /// for a 401, and only if the clocks differ by more than 30 s.
         clock_skew: Option<i64>,
     },
     /// No connection was made, so nothing was sent.
     #[error("no connection to {host}: {why}")]
     NotSent {
-        /// Host of the server, and the proxy if one was to be used.
+        /// Host of the server, and the proxy if the connection was to use a proxy.
         host: String,
-        /// Short description.
+        /// Cause, redacted.
         why: String,
     },
     /// The proxy made no tunnel to the server, so nothing was sent.
@@ -34,60 +37,62 @@ pub enum FusionError {
         variable: &'static str,
         /// Host of the server.
         host: String,
-        /// Short description.
+        /// Cause, redacted.
         why: String,
-        /// True if the proxy rejected user or password. A retry with the same ones may lock the account.
+        /// Whether the proxy rejected the user or password (407). A retry with the same password may lock the account.
         denied: bool,
     },
-    /// The environment names an unusable proxy. neto does not bypass the proxy, so nothing was sent.
+    /// The environment names an unusable proxy. neto never bypasses a configured proxy, so nothing was sent.
     #[error("the proxy that {variable} names cannot be used: {why}")]
     ProxySetting {
         /// Environment variable that names the proxy.
         variable: &'static str,
-        /// Problem with the variable's value, which is not quoted because it may contain a password.
+        /// Problem with the variable's value. The value is not quoted, because it may contain a password.
         why: &'static str,
     },
-    /// The server's certificate or TLS is not acceptable; nothing was sent.
+    /// The server's certificate cannot be verified, or the TLS handshake failed. Nothing was sent.
     #[error("the identity of {host} cannot be verified: {fault}")]
     Tls {
-        /// Host of the server, and the proxy if one was to be used.
+        /// Host of the server, and the proxy if the connection was to use a proxy.
         host: String,
         /// Problem with the certificate or with TLS.
         fault: TlsFault,
     },
-    /// The connection broke after the request, or a part of it, was sent.
+    /// The connection broke. The server may have received the request, completely or in part.
     #[error("the connection to {host} broke: {why}")]
     Unreachable {
-        /// Host of the server, and the proxy if one was used.
+        /// Host of the server, and the proxy if used.
         host: String,
-        /// Short description.
+        /// Cause, redacted.
         why: String,
     },
-    /// The timeout for the request and its retries expired. It is unknown whether anything was sent.
+    /// The timeout for all attempts expired, or a streamed body made no progress within the timeout. The server may
+    /// have received the request.
     #[error("no answer from {host} within {seconds} s")]
     Timeout {
-        /// Host of the server, and the proxy if one was used.
+        /// Host of the server, and the proxy if used.
         host: String,
         /// Timeout in seconds.
         seconds: u64,
     },
-    /// Any other status than 200.
+    /// Any other unexpected status of a login, a refresh or a call that neto makes on its own. Also a 429 without a
+    /// request, if the wait for the server's rate limit would be too long.
     #[error("{host} answered with status {status}{}", with_colon(message))]
     Status {
-        /// Host that answered.
+        /// Host that responded. May name the proxy too.
         host: String,
         /// The HTTP status.
         status: u16,
         /// Message of the server, redacted and sanitized; may be empty.
         message: String,
-        /// Seconds to wait according to `Retry-After`, if the server sent seconds or a date.
+        /// Seconds to wait according to `Retry-After`; absent without a valid `Retry-After`.
         retry_after: Option<u64>,
     },
-    /// Answer to a call with a status other than success. The status says whether the token, the key's roles or the
-    /// call itself is the cause.
+    /// Status other than 2xx of a call that the user requested. The status shows whether the token, the key's roles or
+    /// the call itself is the cause.
     #[error("{host} answered with status {status}{}", with_colon(message))]
     Refusal {
-        /// Host that answered.
+        /// Host that responded, and the proxy if used.
         host: String,
         /// The HTTP status.
         status: u16,
@@ -98,42 +103,42 @@ pub enum FusionError {
         /// See [`FusionError::Status`].
         retry_after: Option<u64>,
     },
-    /// Answer that must be read completely and is larger than allowed.
+    /// Response body that must be read completely, but is larger than allowed.
     #[error("the answer of {host} is larger than the {} MiB that are taken in as a whole", cap >> 20)]
     TooLarge {
-        /// Host that answered.
+        /// Host that responded, and the proxy if used.
         host: String,
         /// Maximum size in bytes.
         cap: usize,
     },
-    /// Any 3xx. The redirect is not followed.
+    /// Any 3xx of a login or refresh; of a call, only a 3xx with a valid `Location`. neto follows no redirect.
     #[error("{host} redirects (status {status}){}, which neto does not follow", redirect_phrase(to.as_deref()))]
     Redirect {
-        /// Host that answered.
+        /// Host that responded. May name the proxy too.
         host: String,
         /// The HTTP status.
         status: u16,
-        /// Target of the redirect, without user info, query and fragment; absent if it is not a valid address.
+        /// Target of the redirect, without user info, query and fragment; absent without a valid `Location`.
         to: Option<String>,
     },
-    /// A 200 whose body neto cannot use. Nothing of the body is kept.
+    /// Success response whose headers or body neto cannot use. The error contains no part of the body.
     #[error("the answer of {host} is not usable: {what}")]
     Unusable {
-        /// Host that answered.
+        /// Host that responded. May name the proxy too.
         host: String,
-        /// Problem with the answer.
+        /// Problem with the response, as a sentence with the subject "it".
         what: &'static str,
     },
-    /// The profile's `ca_file` contains no certificate.
+    /// The profile's `ca_file` contains no certificate, or an invalid certificate.
     #[error("the ca_file holds no certificate that can be read")]
     CaFile,
-    /// There are no root certificates to verify a server with.
+    /// The system has no root certificates, so no server can be verified.
     #[error("this system has no root certificates that can be read")]
     NoRoots,
     /// The request could not be prepared on this machine.
     #[error("cannot prepare the request: {what}")]
     Setup {
-        /// Missing or broken part.
+        /// Description of the problem.
         what: &'static str,
     },
 }
@@ -141,10 +146,10 @@ pub enum FusionError {
 /// Reason why a server's identity cannot be verified.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TlsFault {
-    /// The certificate is signed by an untrusted authority.
+    /// An untrusted authority signed the certificate.
     #[error("its certificate comes from an authority that is not trusted here")]
     UnknownAuthority,
-    /// The certificate belongs to an authority, and a server must not present an authority's certificate.
+    /// The server presented an authority's own certificate, which is not valid for a server.
     #[error("its certificate is an authority's own, not a server's")]
     AuthorityCertificate,
     /// The certificate has expired.
@@ -159,7 +164,7 @@ pub enum TlsFault {
     /// The server supports only TLS 1.1 or older.
     #[error("it does not speak TLS 1.2 or newer")]
     OldVersion,
-    /// The server speaks another protocol than TLS, such as plain http.
+    /// The server uses a protocol other than TLS, such as plain http.
     #[error("it does not speak TLS")]
     NoTls,
     /// Any other problem, as a short description.
@@ -168,20 +173,21 @@ pub enum TlsFault {
 }
 
 impl FusionError {
-    /// Returns true if nothing was sent for certain: a refresh token is then still unused.
+    /// Returns true only if certainly nothing was sent, so that a refresh token is still unused.
     #[must_use]
     pub fn was_never_sent(&self) -> bool {
         matches!(self, Self::NotSent { .. } | Self::Proxy { .. } | Self::Tls { .. }) || self.is_local()
     }
 
-    /// Returns true if it is unknown whether the server did what was requested.
+    /// Returns true if the server may have carried out the request, although no complete response arrived.
     #[must_use]
     pub fn is_outcome_unknown(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Timeout { .. })
     }
 
-    /// Converts the error of a call that neto made by itself to the error of a login. The cause cannot be an argument
-    /// of the user.
+    /// Converts the error of a call that neto made on its own. `Refusal` becomes `Rejected` for a 400 or 401, and
+    /// `Status` for any other status. `TooLarge` becomes `Unusable`. The user wrote no part of the call, so the error
+    /// must not ask the user to correct the call.
     #[must_use]
     pub fn into_own_call_error(self) -> Self {
         match self {
@@ -196,30 +202,31 @@ impl FusionError {
         }
     }
 
-    /// Returns true if the request was not carried out for certain: it was never sent, or the server says so.
+    /// Returns true if the server certainly did not carry out the request: it was never sent, or the server refused it.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         match self {
-            // With a 408, the server timed out while waiting, but the request may have arrived after all.
+            // After a 408, the server stopped waiting for the request, but may still have received it.
             Self::Status { status, .. } | Self::Refusal { status, .. } => (400..500).contains(status) && *status != 408,
             Self::Rejected { .. } | Self::Redirect { .. } => true,
             _ => self.was_never_sent(),
         }
     }
 
-    /// Returns true if the cause is in this process's environment or files, so that other processes are not affected.
+    /// Returns true if the cause is in the environment or the files of this process. Other processes may not be
+    /// affected.
     #[must_use]
     pub fn is_local(&self) -> bool {
         matches!(self, Self::ProxySetting { .. } | Self::CaFile | Self::NoRoots | Self::Setup { .. })
     }
 
-    /// Returns true if the server rejected the credential itself, so that a retry cannot help.
+    /// Returns true if the server rejected the credential or the refresh token, so that a retry cannot succeed.
     #[must_use]
     pub fn is_rejection(&self) -> bool {
         matches!(self, Self::Rejected { .. })
     }
 
-    /// Returns the `Retry-After` of a 429 or 503, in seconds.
+    /// Returns the `Retry-After` of a `Status` 429 or 503, in seconds; `None` for any other error.
     #[must_use]
     pub fn retry_after(&self) -> Option<u64> {
         match self {
@@ -229,12 +236,12 @@ impl FusionError {
     }
 }
 
-/// Returns the message after a colon, or an empty string.
+/// Returns `: MESSAGE`, or an empty string for an empty message.
 fn with_colon(message: &str) -> String {
     if message.is_empty() { String::new() } else { format!(": {message}") }
 }
 
-/// Returns the target of a redirect as part of a sentence.
-fn redirect_phrase(to: Option<&str>) -> String {
-    to.map(|to| format!(" to {to}")).unwrap_or_default()
+/// Returns ` to TARGET`, or an empty string if the target is unknown.
+fn redirect_phrase(target: Option<&str>) -> String {
+    target.map(|target| format!(" to {target}")).unwrap_or_default()
 }

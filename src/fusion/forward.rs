@@ -1,6 +1,7 @@
-//! Forwards another program's request unchanged with the real access token, and streams the answer back.
+//! Forwards another program's request with a real access token, and streams the response back.
 //!
-//! Owns how a request is sent and when it is given up. The caller decides which requests and headers are forwarded.
+//! Owns how a request is sent, and the timeout of an upload. The caller decides which requests and headers are
+//! forwarded.
 
 use super::client::{Attempt, CallOptions, Client, ConnectionPolicy, RequestLabel};
 use super::{ApiPath, FusionError, call, transport};
@@ -19,10 +20,10 @@ use std::time::Duration;
 use tokio::time::timeout;
 use url::Url;
 
-/// Maximum duration of an upload that keeps sending data.
+/// Time limit for a streamed request, even if its body makes progress.
 const MAX_UPLOAD_DURATION: Duration = Duration::from_secs(24 * 3_600);
 
-/// Answer of the server, whose body is still to come.
+/// Response of the server, whose body has not been read yet.
 pub type ForwardedResponse = hyper::Response<reqwest::Body>;
 
 /// Head of a request to forward.
@@ -32,7 +33,8 @@ pub struct ForwardHead {
     pub method: Method,
     /// Path and query.
     pub path: ApiPath,
-    /// Headers, sent unchanged. Must not contain `Authorization`.
+    /// Headers, sent unchanged. Must not contain `Authorization`. neto adds its default for a missing `Accept`,
+    /// `Accept-Encoding` or `User-Agent`.
     pub headers: HeaderMap,
 }
 
@@ -41,22 +43,23 @@ pub struct ForwardHead {
 pub enum ForwardBody {
     /// Complete body, which can be sent again.
     Buffered(Bytes),
-    /// Body that is sent while it arrives, only once.
+    /// Body that is sent while it arrives. Cannot be sent again.
     Streamed(StreamedBody),
 }
 
-/// Body that is still arriving.
+/// Request body that is sent while it arrives from the other program.
 #[derive(Debug)]
 pub struct StreamedBody {
     body: Incoming,
     progress: Arc<StreamProgress>,
 }
 
-/// Progress of a body that is still arriving.
+/// Progress of a [`StreamedBody`], readable while the body is being sent.
 #[derive(Debug, Default)]
 pub struct StreamProgress {
+    /// Number of body bytes that were passed on to the HTTP library.
     bytes: AtomicUsize,
-    is_complete: AtomicBool,
+    has_ended: AtomicBool,
 }
 
 impl ForwardHead {
@@ -77,10 +80,10 @@ impl ForwardBody {
 }
 
 impl StreamProgress {
-    /// Returns true if the body has arrived completely.
+    /// Returns true if no more of the body will arrive: the body is complete, or reading it failed.
     #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.is_complete.load(Ordering::Relaxed)
+    pub fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Relaxed)
     }
 }
 
@@ -97,9 +100,9 @@ impl Body for StreamedBody {
             Some(Ok(frame)) => {
                 let count = frame.data_ref().map_or(0, Bytes::len);
                 self.progress.bytes.fetch_add(count, Ordering::Relaxed);
-                self.progress.is_complete.store(self.body.is_end_stream(), Ordering::Relaxed);
+                self.progress.has_ended.store(self.body.is_end_stream(), Ordering::Relaxed);
             }
-            _ => self.progress.is_complete.store(true, Ordering::Relaxed),
+            _ => self.progress.has_ended.store(true, Ordering::Relaxed),
         }
         Poll::Ready(frame)
     }
@@ -114,12 +117,15 @@ impl Body for StreamedBody {
 }
 
 impl Client {
-    /// Forwards a request. A read-only request reuses an open connection, and is sent again if that connection was
-    /// broken. Any other request is sent once over a new connection. A streamed body may take as long as data keeps
-    /// arriving.
+    /// Forwards a request. A read-only request with a buffered body may reuse an open connection. If that connection
+    /// breaks, the request is sent again, once. Any other request is sent once, over a new connection.
+    ///
+    /// The timeout limits the time until the head of the response arrives. For a streamed body, the timeout limits only
+    /// the time without progress, and the request may take 24 hours.
     ///
     /// # Errors
-    /// Error if there was no answer. An answer with any status is a result.
+    /// Returns the error of the last attempt if no response arrived. A response with any status is `Ok`. Before the
+    /// first attempt, the errors are those of [`Client::login`].
     pub async fn forward(
         &self,
         url: &ApiUrl,
@@ -161,30 +167,35 @@ async fn send(
     body: reqwest::Body,
     attempt: &Attempt<'_>,
 ) -> Result<ForwardedResponse, FusionError> {
-    let address = Url::parse(&attempt.url.join(head.path.as_str()))
+    let request_url = Url::parse(&attempt.url.join(head.path.as_str()))
         .map_err(|_| FusionError::Setup { what: "its address cannot be read" })?;
-    let mut request = reqwest::Request::new(head.method.clone(), address);
+    let mut request = reqwest::Request::new(head.method.clone(), request_url);
     request.headers_mut().clone_from(&head.headers);
-    request.headers_mut().insert(AUTHORIZATION, call::authorization(token)?);
-    // An empty body would add a `Content-Length` header, even to a GET.
+    request.headers_mut().insert(AUTHORIZATION, call::bearer_authorization(token)?);
+    // With an empty body, the library would add a `Content-Length` header, even to a GET.
     let is_empty = body.as_bytes().is_some_and(<[u8]>::is_empty);
     if !(is_empty && head.is_read_only()) {
         *request.body_mut() = Some(body);
     }
     let redactor = || Redactor::new(vec![token.clone()]);
-    let sent = attempt.route.http.execute(request).await;
-    let response = sent.map_err(|error| transport::classify_error(&error, &attempt.route, &redactor()))?;
+    let result = attempt.route.http.execute(request).await;
+    let response = result.map_err(|error| transport::classify_error(&error, &attempt.route, &redactor()))?;
     attempt.record_head(&response);
     Ok(response.into())
 }
 
-/// Returns the result of `sending`, or `None` if for `limit` neither the body advances nor an answer arrives.
-async fn unless_stalled<T>(sending: impl Future<Output = T>, progress: &StreamProgress, limit: Duration) -> Option<T> {
+/// Returns the result of `sending`, which ends when a response arrives. Returns `None` after a `stall_timeout` without
+/// a response and without further bytes of the body.
+async fn unless_stalled<T>(
+    sending: impl Future<Output = T>,
+    progress: &StreamProgress,
+    stall_timeout: Duration,
+) -> Option<T> {
     let mut sending = pin!(sending);
     let mut bytes_before = progress.bytes.load(Ordering::Relaxed);
     loop {
-        if let Ok(sent) = timeout(limit, &mut sending).await {
-            return Some(sent);
+        if let Ok(result) = timeout(stall_timeout, &mut sending).await {
+            return Some(result);
         }
         let bytes_now = progress.bytes.load(Ordering::Relaxed);
         if bytes_now == bytes_before {

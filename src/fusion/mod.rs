@@ -1,7 +1,7 @@
-//! HTTP client of the Fusion API: request tokens, requests and their answers.
+//! HTTP client for the Fusion API: request tokens, requests and responses.
 //!
-//! Owns what is sent to a server and which parts of an answer are accepted. Does not know stores, caches or locks: the
-//! caller passes the url and the credential. Facts about the API come from its published reference ("Authentication").
+//! Owns the content of each request and the validation of each response. Must not use stores, caches or locks: the
+//! caller passes the URL and the credential. Facts about the API come from its published reference ("Authentication").
 
 mod api_keys;
 mod call;
@@ -20,19 +20,19 @@ mod server_text;
 mod token_answer;
 mod transport;
 
-pub use api_keys::{ApiKey, KeyTerms};
-pub use call::{Call, HOP_BY_HOP, Reply};
+pub use api_keys::{ApiKey, KeyDefinition};
+pub use call::{ApiResponse, Call, HOP_BY_HOP};
 pub use client::{CallOptions, Client, RequestObserver};
 pub use customers::Customer;
 pub use error::{FusionError, TlsFault};
 pub use forward::{ForwardBody, ForwardHead, ForwardedResponse, StreamProgress};
-pub use list_answer::ListAnswer;
-pub use path::{ApiPath, METHOD_OVERRIDES, PathError};
+pub use list_answer::ListResponse;
+pub use path::{ApiPath, METHOD_OVERRIDE_HEADERS, PathError};
 pub use probe::ProbeResult;
 pub use proxy::Proxies;
 pub use request::LoginCredential;
 pub use request_token::Claims;
 pub use reqwest::Method;
 pub use reqwest::header::{HeaderName, HeaderValue};
-pub use token_answer::{Grant, RefreshGrant};
+pub use token_answer::Grant;
 pub use transport::count_system_roots;

@@ -1,89 +1,92 @@
-//! Path of an API call below a profile's url, and whether the call is read-only.
+//! Path of an API call below a profile's URL, and the rule for which calls are read-only.
 //!
-//! A path is checked in the form in which it is sent. A path that a server or proxy could interpret as another one is
-//! rejected. So the access token is not sent elsewhere, and a writing call cannot pass as read-only.
+//! Rejects a path that a server or proxy could interpret as a different path. Otherwise the access token could reach
+//! another endpoint, or a writing call could pass as read-only.
 
 use reqwest::Method;
 use std::str::FromStr;
 
-/// API version prefix, added to a path that has none.
-const VERSION: &str = "/api/v1";
-/// Path prefixes for which a `POST` only reads, according to the reference.
-const READ_ONLY_POSTS: [&str; 3] = ["/api/v1/search/", "/api/v1/stats/", "/api/v1/intel/lookup/"];
+/// Version prefix, added to a path that does not start with `/api`.
+const VERSION_PREFIX: &str = "/api/v1";
+/// Prefixes of the paths where a `POST` only reads, according to the reference.
+const READ_ONLY_POST_PREFIXES: [&str; 3] = ["/api/v1/search/", "/api/v1/stats/", "/api/v1/intel/lookup/"];
 
-/// Headers that make some servers treat a request as another method. With one of them, a read-only call could write.
-pub const METHOD_OVERRIDES: [&str; 3] = ["x-http-method", "x-http-method-override", "x-method-override"];
+/// Headers with which some servers replace the method of a request, so that a read-only call could write.
+pub const METHOD_OVERRIDE_HEADERS: [&str; 3] = ["x-http-method", "x-http-method-override", "x-method-override"];
 
-/// Characters that a path contains unencoded beside letters and digits, according to RFC 3986. Any other character
-/// would be sent in another spelling than the spelling that was checked.
-const UNENCODED: &[u8] = b"-._~!$&'()*+,;=:@/%";
+/// Characters of a path besides letters and digits, according to RFC 3986. The HTTP library may encode other
+/// characters. The path that is sent would then differ from the path that was checked.
+const PATH_CHARACTERS: &[u8] = b"-._~!$&'()*+,;=:@/%";
 
 /// Path and query of a call: `/api/v1/customers?limit=10`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiPath {
-    text: String,
-    /// Index where the query begins, or the length of the text.
+    path_and_query: String,
+    /// Index of the `?`, or the length of the path if there is no query.
     query_start: usize,
 }
 
-/// Reason why a text is not a valid path of a call.
+/// Reason why a text is not a valid API path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
-    /// Empty path.
+    /// Path that is empty or has only slashes.
     #[error("the path is empty")]
     Empty,
-    /// `https:...`.
+    /// Whole URL: a colon in the first segment. Also a request path without a leading slash.
     #[error("a path is wanted, not a whole address: each profile has its own")]
     Scheme,
-    /// `//`.
+    /// Two slashes in a row.
     #[error("the path holds an empty segment ('//')")]
     EmptySegment,
-    /// `.` or `..`, also encoded.
+    /// Segment `.` or `..`, also encoded or before a `;`.
     #[error("the path holds a segment of dots")]
     DotSegment,
-    /// A backslash or an encoded slash.
+    /// Backslash, encoded backslash or encoded slash.
     #[error("the path holds a backslash or an encoded slash")]
     Slash,
-    /// `#`.
+    /// `#` in the path or query.
     #[error("the path holds a '#', which is never sent; write it as %23")]
     Fragment,
-    /// An unreserved character is encoded (`%61`), or a control character: the path hides its meaning.
+    /// Request path with an encoding that two servers could decode differently, such as `%61` or an encoded control
+    /// character.
     #[error("the path encodes characters that need no encoding, or controls")]
     AmbiguousEncoding,
-    /// White space, a control character or a non-ASCII character.
+    /// White space, control character or non-ASCII character, in the path or query. In a request path, any character
+    /// that must be encoded.
     #[error("the path holds blanks, control characters or letters beyond ASCII; percent-encode them")]
     Characters,
 }
 
 impl ApiPath {
-    /// Creates a path from a constant: complete and without a query.
+    /// Creates a path from a valid constant, complete with `/api/v1` and without a query.
     pub(super) fn from_static(path: &'static str) -> Self {
-        Self { text: path.to_owned(), query_start: path.len() }
+        Self { path_and_query: path.to_owned(), query_start: path.len() }
     }
 
-    /// Returns path and query as sent.
+    /// Returns the path and the query as they are sent.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.path_and_query
     }
 
-    /// Returns the path without the query, which may contain values that do not belong in a log.
+    /// Returns the path without the query. A query may contain values that must not be logged.
     #[must_use]
     pub fn without_query(&self) -> &str {
-        &self.text[..self.query_start]
+        &self.path_and_query[..self.query_start]
     }
 
-    /// Parses the path of another program's request, which is kept unchanged: complete with its version, from the first
-    /// slash.
+    /// Parses the path and query of another program's request. Keeps both unchanged, so the path must start with a
+    /// slash, and no version is added.
     ///
     /// # Errors
-    /// [`PathError`]; also for a path with encoded letters, because the checks compare letters.
+    /// Returns a [`PathError`] for an invalid path. Stricter than [`FromStr`]: also rejects a path with encoded
+    /// letters, because the read-only rule compares plain letters.
     pub fn parse_request_path(text: &str) -> Result<Self, PathError> {
         let (path, query) = validate(text)?;
         if !path.starts_with('/') {
             return Err(PathError::Scheme);
         }
-        if !path.bytes().all(|byte| byte.is_ascii_alphanumeric() || UNENCODED.contains(&byte)) {
+        if !path.bytes().all(|byte| byte.is_ascii_alphanumeric() || PATH_CHARACTERS.contains(&byte)) {
             return Err(PathError::Characters);
         }
         if path.split('/').any(is_ambiguously_encoded) {
@@ -93,33 +96,35 @@ impl ApiPath {
     }
 
     fn new(path: String, query: Option<&str>) -> Self {
-        let end = path.len();
+        let query_start = path.len();
         match query {
-            Some(query) => Self { text: format!("{path}?{query}"), query_start: end },
-            None => Self { text: path, query_start: end },
+            Some(query) => Self { path_and_query: format!("{path}?{query}"), query_start },
+            None => Self { path_and_query: path, query_start },
         }
     }
 
-    /// Returns true if a call is read-only: a `GET`, a `HEAD`, or a `POST` to a path that the reference calls a search.
+    /// Returns true if a call is read-only: a `GET`, a `HEAD`, or a `POST` to a path where a `POST` only reads.
     #[must_use]
     pub fn is_read_only(&self, method: &Method) -> bool {
-        let search = || READ_ONLY_POSTS.iter().any(|start| self.without_query().starts_with(start));
-        method == Method::GET || method == Method::HEAD || (method == Method::POST && search())
+        let has_read_only_post =
+            || READ_ONLY_POST_PREFIXES.iter().any(|prefix| self.without_query().starts_with(prefix));
+        method == Method::GET || method == Method::HEAD || (method == Method::POST && has_read_only_post())
     }
 }
 
 impl FromStr for ApiPath {
     type Err = PathError;
 
+    /// Parses a path and query as a user types them: the leading slash and `/api/v1` are optional.
     fn from_str(text: &str) -> Result<Self, PathError> {
         let (path, query) = validate(text)?;
-        let below = path.trim_start_matches('/');
-        let version = if below == "api" || below.starts_with("api/") { "" } else { VERSION };
-        Ok(Self::new(format!("{version}/{below}"), query))
+        let relative = path.trim_start_matches('/');
+        let version = if relative == "api" || relative.starts_with("api/") { "" } else { VERSION_PREFIX };
+        Ok(Self::new(format!("{version}/{relative}"), query))
     }
 }
 
-/// Splits a text into path and query, after checking that no server can interpret the path as another one.
+/// Splits a text into path and query. Checks that no server can interpret the path as a different path.
 fn validate(text: &str) -> Result<(&str, Option<&str>), PathError> {
     let (path, query) = text.split_once('?').map_or((text, None), |(path, query)| (path, Some(query)));
     if path.trim_matches('/').is_empty() {
@@ -137,34 +142,37 @@ fn validate(text: &str) -> Result<(&str, Option<&str>), PathError> {
     if path.contains("//") {
         return Err(PathError::EmptySegment);
     }
-    let plain = path.to_ascii_lowercase();
-    if plain.contains('\\') || plain.contains("%2f") || plain.contains("%5c") {
+    let lower_case = path.to_ascii_lowercase();
+    if lower_case.contains('\\') || lower_case.contains("%2f") || lower_case.contains("%5c") {
         return Err(PathError::Slash);
     }
-    // Dots before a ';' count too: some servers ignore the part of a segment after a ';'.
+    // Some servers ignore the part of a segment after a ';', so `..;x` is rejected too.
     let is_dots = |segment: &str| {
-        let name = segment.replace("%2e", ".").replace("%3b", ";");
-        matches!(name.split(';').next(), Some("." | ".."))
+        let decoded = segment.replace("%2e", ".").replace("%3b", ";");
+        matches!(decoded.split(';').next(), Some("." | ".."))
     };
-    if plain.split('/').any(is_dots) {
+    if lower_case.split('/').any(is_dots) {
         return Err(PathError::DotSegment);
     }
     Ok((path, query))
 }
 
-/// Returns true if a segment encodes an unreserved character, a control character, or a blank at its edge. Also true
-/// for an encoded '%' that two hex digits follow, which a server may decode twice.
+/// Returns true if a segment contains one of these encodings:
+/// - an unreserved character or a control character;
+/// - a blank at the start or end of the segment;
+/// - `%25` before two hex digits, which a server may decode twice;
+/// - a `%` without two hex digits.
 fn is_ambiguously_encoded(segment: &str) -> bool {
-    let digits = |text: &str| text.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-    let encoded = segment.match_indices('%').any(|(place, _)| {
-        let rest = &segment[place + 1..];
-        match digits(rest) {
-            Some(b'%') => digits(&rest[2..]).is_some(),
+    let hex_byte = |text: &str| text.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+    let has_ambiguous_escape = segment.match_indices('%').any(|(index, _)| {
+        let rest = &segment[index + 1..];
+        match hex_byte(rest) {
+            Some(b'%') => hex_byte(&rest[2..]).is_some(),
             Some(byte) => byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || byte.is_ascii_control(),
             None => true,
         }
     });
-    encoded || segment.starts_with("%20") || segment.ends_with("%20")
+    has_ambiguous_escape || segment.starts_with("%20") || segment.ends_with("%20")
 }
 
 #[cfg(test)]

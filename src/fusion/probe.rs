@@ -1,4 +1,6 @@
-//! Probe of a server without a credential: is it reachable, does it answer like the API, and is its clock right.
+//! Probes a server without a credential, for `neto doctor`.
+//!
+//! Checks whether the server is reachable, responds like the API and has the same time as this machine.
 
 use super::client::{Attempt, CallOptions, Client, ConnectionPolicy, RequestLabel, redirect_target};
 use super::{ApiPath, FusionError, transport};
@@ -8,29 +10,30 @@ use reqwest::header::CONTENT_TYPE;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Answer of a server to a probe.
+/// Response of a server to a probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeResult {
-    /// Host that was probed, and the proxy if one was used.
+    /// Host that was probed, and the proxy if used.
     pub host: String,
     /// HTTP status.
     pub status: u16,
-    /// Target of a redirect, sanitized for display.
+    /// Target of a redirect, sanitized for display; absent without a 3xx with a valid `Location`.
     pub redirect_to: Option<String>,
-    /// True if the answer is an HTML page.
+    /// Whether the `Content-Type` is HTML.
     pub is_html: bool,
-    /// Number of seconds by which this machine's clock is ahead of the server's (negative: behind), if they differ by
-    /// more than 30 s.
+    /// Number of seconds by which this machine's clock is ahead of the server's, negative if behind. Absent if the
+    /// difference is at most 30 s, or the response has no valid `Date`.
     pub clock_skew: Option<i64>,
-    /// Time until the head of the answer, including the connection setup.
+    /// Time until the head of the response arrived, including the connection setup.
     pub took: Duration,
 }
 
 impl Client {
-    /// Sends one `GET` without an access token. The API answers 401, according to the reference.
+    /// Sends a `GET` without an access token. According to the reference, the API responds with 401.
     ///
     /// # Errors
-    /// Error if there was no answer. An answer with any status is a result.
+    /// Returns an error if no response arrived. A response with any status is `Ok`. Before the first attempt, the
+    /// errors are those of [`Client::login`].
     pub async fn probe(
         &self,
         url: &ApiUrl,
@@ -45,8 +48,8 @@ impl Client {
 
 async fn send_probe(path: &ApiPath, attempt: &Attempt<'_>) -> Result<ProbeResult, FusionError> {
     let (sent_at, redactor) = (Instant::now(), Redactor::default());
-    let answer = attempt.route.http.get(attempt.url.join(path.as_str())).send().await;
-    let response = answer.map_err(|error| transport::classify_error(&error, &attempt.route, &redactor))?;
+    let result = attempt.route.http.get(attempt.url.join(path.as_str())).send().await;
+    let response = result.map_err(|error| transport::classify_error(&error, &attempt.route, &redactor))?;
     attempt.record_head(&response);
     let content_type =
         response.headers().get(CONTENT_TYPE).and_then(|content_type| content_type.to_str().ok()).unwrap_or_default();

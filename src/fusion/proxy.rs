@@ -1,7 +1,7 @@
-//! HTTP proxy for a server, according to the environment variables.
+//! Selects the HTTP proxy for a server according to the environment variables.
 //!
-//! Owns the meaning of `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`. A proxy is only used for a tunnel (CONNECT). An
-//! unusable proxy is an error, because the HTTP library would silently bypass it.
+//! Owns the meaning of `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, because the HTTP library would silently bypass an
+//! unusable proxy. Here an unusable proxy is an error. A proxy is only used for a tunnel (CONNECT).
 
 use super::FusionError;
 use crate::profile::ApiUrl;
@@ -12,56 +12,60 @@ use std::ffi::OsStr;
 use std::net::IpAddr;
 use url::{Host, Url};
 
-/// Variables that may name a proxy; the first that is set counts. `HTTP_PROXY` is not among them: plain http is used
-/// only for this machine, and the caller of a CGI program can set `HTTP_PROXY`.
+/// Variables that may name a proxy; the first variable with a value wins. `HTTP_PROXY` is ignored, because plain http
+/// is used only for this machine. Also, the client of a CGI program can set `HTTP_PROXY` by a header.
 const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 const NO_PROXY_VARIABLES: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 /// Proxy settings from the environment.
 #[derive(Debug, Clone, Default)]
 pub struct Proxies {
+    /// Variable that names a proxy, with the proxy or the problem of the variable's value.
     configured: Option<(&'static str, Result<HttpProxy, &'static str>)>,
     no_proxy_rules: Vec<NoProxyRule>,
 }
 
-/// Usable proxy.
+/// Proxy from a valid value of a variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct HttpProxy {
-    /// Host and port for messages.
+    /// Host and port, for messages.
     pub(super) name: String,
     /// Environment variable that names the proxy.
     pub(super) variable: &'static str,
-    /// Address without user info.
+    /// URL of the proxy, without user and password.
     pub(super) url: Url,
-    /// `Proxy-Authorization` header with user and password, marked as sensitive so that it is not printed.
+    /// `Proxy-Authorization` header with user and password, marked as sensitive so that the header is not printed.
     pub(super) authorization: Option<HeaderValue>,
 }
 
 /// Entry of `NO_PROXY`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum NoProxyRule {
+    /// All hosts: `*`.
     All,
     /// Domain with all its subdomains, in lower case.
     Domain(String),
-    /// Address, or the network with a prefix of this many bits.
+    /// Network: an address, and the number of bits in its prefix. A single address has all its bits in the prefix.
     Network(IpAddr, u32),
 }
 
 impl Proxies {
-    /// Reads the environment variables; `variable` should return `None` for an empty variable.
+    /// Parses the proxy variables. `variable` returns the value of an environment variable, and must return `None` for
+    /// an empty value.
     pub fn new<'a>(variable: impl Fn(&str) -> Option<&'a OsStr>) -> Self {
-        let first = |names: &[&'static str]| names.iter().find_map(|name| Some((*name, variable(name)?)));
-        let configured = first(&PROXY_VARIABLES).map(|(name, value)| {
+        let first_set = |names: &[&'static str]| names.iter().find_map(|name| Some((*name, variable(name)?)));
+        let configured = first_set(&PROXY_VARIABLES).map(|(name, value)| {
             (name, value.to_str().ok_or("it is not UTF-8").and_then(|text| parse_proxy(name, text)))
         });
-        let list = first(&NO_PROXY_VARIABLES).map(|(_, list)| list.to_string_lossy()).unwrap_or_default();
+        let list = first_set(&NO_PROXY_VARIABLES).map(|(_, list)| list.to_string_lossy()).unwrap_or_default();
         Self { configured, no_proxy_rules: list.split(',').filter_map(NoProxyRule::parse).collect() }
     }
 
-    /// Returns the configured proxy for display: its variable, and its host and port without user and password.
+    /// Returns the configured proxy for display: the variable, and the proxy's host and port. Returns `None` if no
+    /// variable is set.
     ///
     /// # Errors
-    /// `ProxySetting` if the proxy is unusable.
+    /// Returns `ProxySetting` if the value of the variable is invalid.
     pub fn configured(&self) -> Result<Option<(&'static str, &str)>, FusionError> {
         let Some((variable, proxy)) = &self.configured else { return Ok(None) };
         match proxy {
@@ -73,13 +77,12 @@ impl Proxies {
     /// Returns the proxy for `url`, or `None` for a direct connection. Connections to this machine are always direct.
     ///
     /// # Errors
-    /// `ProxySetting` if the configured proxy is unusable.
+    /// Returns `ProxySetting` if the connection needs the proxy, but the value of the variable is invalid.
     pub(super) fn proxy_for(&self, url: &ApiUrl) -> Result<Option<&HttpProxy>, FusionError> {
         let Some((variable, proxy)) = &self.configured else { return Ok(None) };
         let parsed = Url::parse(&url.with_version()).ok();
         let host = parsed.as_ref().and_then(Url::host);
-        if url.is_loopback()
-            || host.is_some_and(|host| self.no_proxy_rules.iter().any(|exempt| exempt.matches_host(&host)))
+        if url.is_loopback() || host.is_some_and(|host| self.no_proxy_rules.iter().any(|rule| rule.matches_host(&host)))
         {
             return Ok(None);
         }
@@ -88,45 +91,45 @@ impl Proxies {
 }
 
 fn parse_proxy(variable: &'static str, text: &str) -> Result<HttpProxy, &'static str> {
-    let form = "it should be http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, with all but letters and digits \
+    let expected = "it should be http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, with all but letters and digits \
                 of the password percent-encoded";
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err("it holds blanks or control characters");
     }
     let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    let mut url = Url::parse(&with_scheme).map_err(|_| form)?;
+    let mut url = Url::parse(&with_scheme).map_err(|_| expected)?;
     if !["http", "https"].contains(&url.scheme()) {
         return Err("neto takes http:// and https:// proxies alone");
     }
-    // An unencoded slash, hash or question mark in a password ends the host too early. The rest of the password would
-    // then be shown as path or query.
+    // An unencoded slash, hash or question mark in a password ends the host too early. A number at the start of the
+    // password would then be taken for the port, and shown in messages.
     if !["", "/"].contains(&url.path()) || url.query().is_some() || url.fragment().is_some() {
-        return Err(form);
+        return Err(expected);
     }
-    let plain = |host: &str| host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
-    if url.host().is_none_or(|host| matches!(host, Host::Domain(name) if !plain(name))) || url.port() == Some(0) {
-        return Err(form);
+    let is_plain = |host: &str| host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+    if url.host().is_none_or(|host| matches!(host, Host::Domain(name) if !is_plain(name))) || url.port() == Some(0) {
+        return Err(expected);
     }
-    let authorization = authorization(&url);
-    url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| form)?;
-    let (host, port) = url.host_str().zip(url.port_or_known_default()).ok_or(form)?;
+    let authorization = basic_authorization(&url);
+    url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| expected)?;
+    let (host, port) = url.host_str().zip(url.port_or_known_default()).ok_or(expected)?;
     Ok(HttpProxy { name: format!("{host}:{port}"), variable, authorization, url })
 }
 
-/// Returns the header with user and password, or `None` if neither is given.
-fn authorization(url: &Url) -> Option<HeaderValue> {
+/// Returns the `Proxy-Authorization` value for the user and password in `url`, or `None` if `url` has neither.
+fn basic_authorization(url: &Url) -> Option<HeaderValue> {
     if url.username().is_empty() && url.password().is_none() {
         return None;
     }
-    let mut pair = percent_decoded(url.username());
-    pair.push(b':');
-    pair.extend(percent_decoded(url.password().unwrap_or_default()));
-    let mut value = HeaderValue::try_from(format!("Basic {}", BASE64_STANDARD.encode(pair))).ok()?;
+    let mut user_and_password = percent_decoded(url.username());
+    user_and_password.push(b':');
+    user_and_password.extend(percent_decoded(url.password().unwrap_or_default()));
+    let mut value = HeaderValue::try_from(format!("Basic {}", BASE64_STANDARD.encode(user_and_password))).ok()?;
     value.set_sensitive(true);
     Some(value)
 }
 
-/// Decodes a percent-encoded text; an invalid encoding stays as it is.
+/// Decodes a percent-encoded text. An invalid escape stays unchanged.
 fn percent_decoded(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -140,7 +143,7 @@ fn percent_decoded(text: &str) -> Vec<u8> {
 }
 
 impl NoProxyRule {
-    /// Parses an entry; returns `None` for an empty entry.
+    /// Parses an entry. Returns `None` for an entry without a name, such as an empty entry or `.`.
     fn parse(entry: &str) -> Option<Self> {
         let entry = entry.trim().to_ascii_lowercase();
         if entry == "*" {
@@ -160,8 +163,8 @@ impl NoProxyRule {
         match (self, host) {
             (Self::All, _) => true,
             (Self::Domain(domain), Host::Domain(name)) => {
-                let above = name.trim_end_matches('.').strip_suffix(domain.as_str());
-                above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
+                let subdomain = name.trim_end_matches('.').strip_suffix(domain.as_str());
+                subdomain.is_some_and(|subdomain| subdomain.is_empty() || subdomain.ends_with('.'))
             }
             (Self::Network(IpAddr::V4(network), bits), Host::Ipv4(address)) => {
                 (network.to_bits() ^ address.to_bits()).leading_zeros() >= *bits

@@ -1,8 +1,8 @@
-//! Request token: a JWT that proves the sharedsecret without sending it. neto signs request tokens for the server. The
-//! decoy verifies those of its clients.
+//! Request token: a JWT that proves knowledge of the `sharedsecret` without sending the secret. neto signs request
+//! tokens for the server; the decoy verifies the request tokens of its clients.
 //!
-//! From the published reference: `alg` HS256, keyed with the bytes of `sharedsecret`, with exactly the claims `iat`,
-//! `jti`, `appname`, `appkey` and `shortname`.
+//! According to the published reference, the algorithm is HS256 and the key is the bytes of `sharedsecret`. The claims
+//! are exactly `iat`, `jti`, `appname`, `appkey` and `shortname`.
 
 use super::FusionError;
 use crate::secret::Secret;
@@ -17,12 +17,12 @@ use rand::rngs::SysRng;
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::Sha256;
 
-/// Highest bit of a `jti`, always set. So a `jti` is at least 2^52 and below 2^53, and readers that store numbers as
-/// floats keep it exact.
+/// Highest bit of a `jti`, always set, so that a `jti` is at least 2^52 and below 2^53. A server that stores numbers as
+/// floats keeps the exact value of these integers.
 const JTI_TOP_BIT: u64 = 1 << 52;
 
-/// Crypto provider with HS256 only, the one algorithm of this API. jsonwebtoken's own back ends depend on `rsa` or
-/// aws-lc.
+/// Crypto provider for jsonwebtoken that supports only HS256, the algorithm of this API. The provider exists because
+/// jsonwebtoken's own providers depend on `rsa` or aws-lc.
 static PROVIDER: CryptoProvider = CryptoProvider {
     signer_factory: |algorithm, key| match algorithm {
         Algorithm::HS256 => Ok(Box::new(Hs256(key.as_bytes().to_vec().into()))),
@@ -44,15 +44,16 @@ struct OutgoingClaims<'a> {
     shortname: &'a str,
 }
 
-/// Claims of a request token whose signature was verified.
+/// Claims of a request token with a valid signature.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::manual_non_exhaustive, reason = "the private field is a claim")]
 pub struct Claims {
-    /// Creation time in seconds since 1970, by its creator's clock.
+    /// Creation time in seconds since the epoch, according to the client's clock.
     pub iat: i64,
-    /// Unique ID, a number or a string: recipes use numbers, libraries use strings. The value is discarded.
-    #[serde(deserialize_with = "number_or_text")]
-    pub jti: (),
+    /// Unique ID, which is not kept. May be a number or a string, because the vendor's clients send either.
+    #[serde(deserialize_with = "number_or_text", rename = "jti")]
+    _jti: (),
     /// Name of the API key.
     pub appname: String,
     /// The API key.
@@ -61,7 +62,7 @@ pub struct Claims {
     pub shortname: String,
 }
 
-/// Signing key, wiped from memory when dropped.
+/// Key that signs and verifies with HS256, wiped from memory when dropped.
 struct Hs256(zeroize::Zeroizing<Vec<u8>>);
 
 impl Signer<Vec<u8>> for Hs256 {
@@ -93,13 +94,14 @@ impl JwtVerifier for Hs256 {
 }
 
 impl Claims {
-    /// Returns the claims of a request token signed with `sharedsecret`, or `None` for any other text. The caller
-    /// checks that the token is recent and that it names the right key.
+    /// Returns the claims of a request token that is signed with `sharedsecret`. Returns `None` if the token, its
+    /// signature or its set of claims is invalid. The caller must check the age of the token and the claims' values.
     #[must_use]
     pub fn verify(token: &str, sharedsecret: &Secret) -> Option<Self> {
+        // Only the first call installs the provider; later calls fail, which is harmless.
         let _ = PROVIDER.install_default();
         let mut validation = Validation::new(Algorithm::HS256);
-        // Request tokens have none of the claims that the library validates.
+        // By default, jsonwebtoken requires the claim `exp`, which request tokens do not have.
         validation.required_spec_claims.clear();
         validation.validate_exp = false;
         let key = DecodingKey::from_secret(sharedsecret.reveal().as_bytes());
@@ -115,7 +117,10 @@ fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::E
     Err(serde::de::Error::custom("neither a number nor a text"))
 }
 
-/// Signs a request token with `now` as its time. A token is valid for one request: each has a new random `jti`.
+/// Signs a request token with the time `now` and a new random `jti`. Each request needs its own request token.
+///
+/// # Errors
+/// Returns `Setup` if the system provides no random numbers, or signing fails.
 pub(super) fn sign(
     shortname: &str,
     appname: &str,
@@ -123,7 +128,6 @@ pub(super) fn sign(
     sharedsecret: &Secret,
     now: Timestamp,
 ) -> Result<Secret, FusionError> {
-    // Only the first call installs the provider; later calls fail, which is harmless.
     let _ = PROVIDER.install_default();
     let claims =
         OutgoingClaims { iat: now.as_second(), jti: random_jti()?, appname, appkey: appkey.reveal(), shortname };
@@ -133,8 +137,9 @@ pub(super) fn sign(
 }
 
 fn random_jti() -> Result<u64, FusionError> {
-    let drawn = SysRng.try_next_u64().map_err(|_| FusionError::Setup { what: "the system gives no random numbers" })?;
-    Ok(JTI_TOP_BIT | (drawn & (JTI_TOP_BIT - 1)))
+    let random_bits =
+        SysRng.try_next_u64().map_err(|_| FusionError::Setup { what: "the system gives no random numbers" })?;
+    Ok(JTI_TOP_BIT | (random_bits & (JTI_TOP_BIT - 1)))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Shows text from a server: without the request's secrets, without control characters, truncated.
+//! Makes text from a server safe to show: redacts the request's secrets, removes control characters, and truncates.
 
 use crate::secret::Redactor;
 use serde::Deserialize;
@@ -6,47 +6,48 @@ use serde::Deserialize;
 /// Maximum number of characters of server text that are shown.
 const MAX_SHOWN_CHARACTERS: usize = 500;
 
-/// Error answer in the reference's form: `{"status", "name", "message"}`; each part may be missing.
+/// Body of an error response according to the reference: `{"status", "name", "message"}`. Each field may be missing.
 #[derive(Deserialize)]
-struct ErrorAnswer {
+struct ErrorBody {
     message: Option<String>,
     name: Option<String>,
 }
 
-/// Returns the message of an error answer: `message`, else `name`, else a plain-text body. Returns an empty string
-/// for HTML, binary data or an empty body.
+/// Returns the message of an error response: `message`, else `name`, else a plain-text body. Returns an empty string
+/// for HTML, other JSON, data that is not UTF-8, or an empty body.
 pub(super) fn error_message(redactor: &Redactor, body: &[u8]) -> String {
     let Ok(text) = std::str::from_utf8(body) else { return String::new() };
-    match serde_json::from_str::<ErrorAnswer>(text) {
-        Ok(answer) => redacted_line(redactor, &answer.message.or(answer.name).unwrap_or_default()),
+    match serde_json::from_str::<ErrorBody>(text) {
+        Ok(error) => redacted_line(redactor, &error.message.or(error.name).unwrap_or_default()),
         Err(_) if text.trim_start().starts_with(['<', '{', '[', '"']) => String::new(),
         Err(_) => redacted_line(redactor, text),
     }
 }
 
-/// Returns the text as one line of at most 500 characters, without secrets and without terminal control characters.
+/// Returns the text as one line, without secrets and control characters. A line of more than 500 characters is cut off
+/// and ends with `…`.
 pub(super) fn redacted_line(redactor: &Redactor, text: &str) -> String {
-    // Redacted before and after sanitizing: a control character inside a secret must not hide the secret.
-    let line = plain_line(&redactor.redact(text));
-    let struck = redactor.redact(&line);
-    match struck.char_indices().nth(MAX_SHOWN_CHARACTERS) {
-        Some((end, _)) => format!("{}…", &struck[..end]),
-        None => struck,
+    // Redact again after sanitizing: a control character inside a secret hides the secret from the first redaction.
+    let sanitized = sanitized_line(&redactor.redact(text));
+    let redacted = redactor.redact(&sanitized);
+    match redacted.char_indices().nth(MAX_SHOWN_CHARACTERS) {
+        Some((end, _)) => format!("{}…", &redacted[..end]),
+        None => redacted,
     }
 }
 
-/// Removes control characters, text direction marks and invisible joiners; replaces each run of white space with a
-/// blank.
-fn plain_line(text: &str) -> String {
+/// Removes control characters, text direction marks and invisible joiners. Replaces each run of white space with a
+/// blank, and trims the text.
+fn sanitized_line(text: &str) -> String {
     let visible: String = text
         .chars()
         .map(|c| if c.is_whitespace() { ' ' } else { c })
-        .filter(|c| !c.is_control() && !steers_layout(*c))
+        .filter(|c| !c.is_control() && !is_layout_control(*c))
         .collect();
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn steers_layout(c: char) -> bool {
+fn is_layout_control(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 

@@ -1,7 +1,7 @@
-//! Setup of the HTTP client, and the meaning of its errors.
+//! Builds the HTTP library's client and classifies its errors.
 //!
-//! Owns TLS, root certificates, proxies and name resolution. Allows only https with verified certificates, or this
-//! machine. This layer follows no redirect and sends no request twice.
+//! Owns TLS, root certificates, the tunnel through a proxy and name resolution. Every server certificate is verified.
+//! The library must not follow redirects or retry requests, because `client.rs` owns the retries.
 
 use super::proxy::HttpProxy;
 use super::server_text::redacted_line;
@@ -18,23 +18,24 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Time limit for making the connection, including proxy and TLS.
+/// Time limit for opening a connection, including the proxy tunnel and the TLS handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const CLIENT_BUILD_FAILED: FusionError = FusionError::Setup { what: "the HTTP client cannot be built" };
-/// Time for which an unused connection is kept; shorter than servers keep theirs.
+/// Time after which an idle connection is closed. Short, so that the server rarely closes the connection first.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 const USER_AGENT: &str = concat!("neto/", env!("CARGO_PKG_VERSION"));
-/// Prefix of the library's tunnel error, and its suffix after a 407. The error's type is not public; the tests with a
-/// proxy detect changed texts.
+/// Prefix of the HTTP library's message for a failed proxy tunnel. The library's error type is private, so the message
+/// is parsed. Tests with a proxy fail if the message changes.
 const TUNNEL_ERROR_PREFIX: &str = "tunnel error: ";
+/// Suffix of the tunnel error message after a 407 of the proxy.
 const TUNNEL_DENIED_SUFFIX: &str = "proxy authorization required";
 
-/// Kind of connection that an HTTP client is built for.
+/// Kind of connection for which an HTTP client is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TransportKind {
-    /// True for this machine: without a proxy and without DNS.
+    /// Whether the server is on this machine, reached without a proxy and without DNS.
     pub(super) is_loopback: bool,
-    /// True for https; plain http is only used for this machine.
+    /// Whether the URL is https. `ApiUrl` allows plain http only for this machine.
     pub(super) is_encrypted: bool,
 }
 
@@ -47,14 +48,14 @@ impl TransportKind {
 /// Route of a request: the HTTP client, the host and the proxy.
 pub(super) struct Route<'a> {
     pub(super) http: &'a reqwest::Client,
-    /// Host for messages, with the port unless it is the default.
+    /// Host of the server for messages, with the port unless the port is the scheme's default.
     pub(super) host: String,
-    /// Proxy; `None` for a direct connection.
+    /// Proxy, or `None` for a direct connection.
     pub(super) proxy: Option<&'a HttpProxy>,
 }
 
 impl Route<'_> {
-    /// Returns the host, and the proxy if there is one, because either can be the cause of an error.
+    /// Returns the host and, if a proxy is used, the proxy. Either can cause an error.
     pub(super) fn host_with_proxy(&self) -> String {
         match self.proxy {
             Some(proxy) => format!("{} (by the proxy {})", self.host, proxy.name),
@@ -63,13 +64,18 @@ impl Route<'_> {
     }
 }
 
-/// TLS configuration, including the sessions that servers allow to resume.
+/// TLS configuration. Clones share the cache of resumable TLS sessions.
 #[derive(Debug, Clone)]
 pub(super) struct Tls(ClientConfig);
 
 impl Tls {
-    /// Creates a configuration that trusts the system's root certificates and those in `ca_pem`, the content of a
-    /// profile's `ca_file`.
+    /// Creates a configuration that trusts the system's root certificates and the certificates in `ca_pem`, the
+    /// content of a profile's `ca_file`.
+    ///
+    /// # Errors
+    /// - `CaFile` if `ca_pem` contains no certificate, or an invalid certificate.
+    /// - `NoRoots` if no root certificate is found.
+    /// - `Setup` if TLS cannot be configured.
     pub(super) fn new(ca_pem: Option<&[u8]>) -> Result<Self, FusionError> {
         tls_config(root_certificates(ca_pem)?)
     }
@@ -80,7 +86,7 @@ impl Tls {
     }
 }
 
-/// Builds an HTTP client for one kind of connection, through a proxy or directly.
+/// Builds an HTTP client for one kind of connection, through `proxy` or directly.
 pub(super) fn build_http_client(
     kind: TransportKind,
     proxy: Option<&HttpProxy>,
@@ -95,7 +101,7 @@ pub(super) fn build_http_client(
         .referer(false)
         .retry(reqwest::retry::never())
         .connect_timeout(CONNECT_TIMEOUT)
-        // Otherwise the library reads the proxy variables itself, and bypasses a proxy that it does not understand.
+        // Without this call, the library reads the proxy variables itself and silently bypasses an invalid proxy.
         .no_proxy()
         .pool_idle_timeout(IDLE_TIMEOUT);
     if !reuse_connections {
@@ -123,7 +129,8 @@ fn default_headers() -> HeaderMap {
     ])
 }
 
-/// Configures TLS 1.2 and 1.3 with ring, explicitly, so that no process-wide default matters. Keys are never logged.
+/// Configures TLS 1.2 and 1.3 with the ring crypto provider, independently of the process-wide default. TLS session
+/// keys are never logged.
 fn tls_config(roots: RootCertStore) -> Result<Tls, FusionError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
@@ -133,7 +140,8 @@ fn tls_config(roots: RootCertStore) -> Result<Tls, FusionError> {
     Ok(Tls(config))
 }
 
-/// Loads the system's root certificates (`SSL_CERT_FILE` and `SSL_CERT_DIR` replace them) and adds the profile's.
+/// Loads the system's root certificates, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR` if set. Adds the certificates
+/// in `ca_pem`.
 fn root_certificates(ca_pem: Option<&[u8]>) -> Result<RootCertStore, FusionError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -153,34 +161,35 @@ fn root_certificates(ca_pem: Option<&[u8]>) -> Result<RootCertStore, FusionError
     Ok(roots)
 }
 
-/// Returns the number of root certificates found without a profile's `ca_file`.
+/// Returns the number of root certificates that are trusted without a profile's `ca_file`.
 #[must_use]
 pub fn count_system_roots() -> usize {
     root_certificates(None).map_or(0, |roots| roots.len())
 }
 
-/// Converts an error of the HTTP library, according to whether anything was sent.
+/// Converts an error of the HTTP library. If no connection was made, the variant guarantees that nothing was sent;
+/// otherwise the error is `Unreachable`.
 pub(super) fn classify_error(error: &reqwest::Error, route: &Route<'_>, redactor: &Redactor) -> FusionError {
     let host = route.host_with_proxy();
     let causes = causes(error);
-    let text_of_deepest = || redacted_line(redactor, &deepest_cause(&causes));
+    let deepest_text = || redacted_line(redactor, &deepest_cause_text(&causes));
     if !error.is_connect() {
-        return FusionError::Unreachable { host, why: text_of_deepest() };
+        return FusionError::Unreachable { host, why: deepest_text() };
     }
-    let tls = causes.iter().find_map(|cause| cause.downcast_ref::<rustls::Error>()).map(tls_fault);
-    let tunnel = causes.iter().map(ToString::to_string).find(|text| text.starts_with(TUNNEL_ERROR_PREFIX));
-    if let (Some(proxy), Some(tunnel)) = (route.proxy, tunnel) {
-        let denied = tunnel.ends_with(TUNNEL_DENIED_SUFFIX);
-        let why = match tls {
+    let fault = causes.iter().find_map(|cause| cause.downcast_ref::<rustls::Error>()).map(tls_fault);
+    let tunnel_error = causes.iter().map(ToString::to_string).find(|text| text.starts_with(TUNNEL_ERROR_PREFIX));
+    if let (Some(proxy), Some(tunnel_error)) = (route.proxy, tunnel_error) {
+        let denied = tunnel_error.ends_with(TUNNEL_DENIED_SUFFIX);
+        let why = match fault {
             _ if denied => "it wants another user and password (status 407)".to_owned(),
             Some(fault) => fault.to_string(),
             None if error.is_dns() => "its name cannot be resolved".to_owned(),
-            None => redacted_line(redactor, &tunnel_failure(&deepest_cause(&causes))),
+            None => redacted_line(redactor, &tunnel_failure_message(&deepest_cause_text(&causes))),
         };
         let (host, variable) = (route.host.clone(), proxy.variable);
         return FusionError::Proxy { proxy: proxy.name.clone(), variable, host, why, denied };
     }
-    if let Some(fault) = tls {
+    if let Some(fault) = fault {
         return FusionError::Tls { host, fault };
     }
     let why = if error.is_timeout() {
@@ -188,25 +197,25 @@ pub(super) fn classify_error(error: &reqwest::Error, route: &Route<'_>, redactor
     } else if error.is_dns() {
         "the name of the host cannot be resolved".to_owned()
     } else {
-        text_of_deepest()
+        deepest_text()
     };
     FusionError::NotSent { host, why }
 }
 
-/// Returns the library's tunnel error in words for a user.
-fn tunnel_failure(deepest: &str) -> String {
-    match deepest.strip_prefix(TUNNEL_ERROR_PREFIX) {
+/// Returns the message for the user about a tunnel error; `cause` is the text of its deepest cause.
+fn tunnel_failure_message(cause: &str) -> String {
+    match cause.strip_prefix(TUNNEL_ERROR_PREFIX) {
         Some("unsuccessful") => "it refuses, or is no proxy",
         Some("unexpected end of file") => "it ended the connection",
         Some("proxy response headers too long") => "its answer is too long",
         Some(other) => other,
-        None => deepest,
+        None => cause,
     }
     .to_owned()
 }
 
-/// Returns the causes of an error, from the first to the deepest. Includes the inner error of an `io::Error`, whose
-/// `source` skips it.
+/// Returns the causes of an error, from its direct source to the deepest. Includes the error inside an `io::Error`,
+/// because `io::Error::source` skips the inner error.
 fn causes(error: &reqwest::Error) -> Vec<&(dyn Error + 'static)> {
     let mut causes: Vec<&(dyn Error + 'static)> = vec![];
     let mut next = error.source();
@@ -218,9 +227,9 @@ fn causes(error: &reqwest::Error) -> Vec<&(dyn Error + 'static)> {
     causes
 }
 
-/// Returns the text of the deepest cause, which is the most precise. No cause contains user info of an address, or a
-/// body.
-fn deepest_cause(causes: &[&(dyn Error + 'static)]) -> String {
+/// Returns the message of the deepest cause, in lower case and without the number of an OS error. The deepest cause is
+/// the most precise. No cause contains a body, or the user info of a URL.
+fn deepest_cause_text(causes: &[&(dyn Error + 'static)]) -> String {
     let text = causes.last().map_or_else(|| "no cause is known".to_owned(), ToString::to_string);
     text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
@@ -242,12 +251,12 @@ fn certificate_fault(error: &CertificateError) -> TlsFault {
         NotValidYetContext, Other, UnknownIssuer,
     };
     match error {
-        // A bad signature comes from another authority of the same name.
+        // `BadSignature`: another authority with the name of a trusted authority signed the certificate.
         UnknownIssuer | BadSignature => TlsFault::UnknownAuthority,
         Expired | ExpiredContext { .. } => TlsFault::Expired,
         NotValidYet | NotValidYetContext { .. } => TlsFault::NotYetValid,
         NotValidForName | NotValidForNameContext { .. } => TlsFault::WrongName,
-        // The library has no variant for this case.
+        // rustls has no variant for this error of its certificate verifier.
         Other(other) if other.to_string().contains("CaUsedAsEndEntity") => TlsFault::AuthorityCertificate,
         other => TlsFault::Other(format!("its certificate cannot be used ({other})")),
     }

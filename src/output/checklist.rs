@@ -1,6 +1,6 @@
-//! Checklist report: for each item a symbol, a sentence and the suggested fix, grouped by heading.
+//! Renders a checklist, such as the report of `doctor`: each item has a symbol, a sentence and perhaps a suggested fix.
 //!
-//! Owns layout and wrapping. Does not know what was checked.
+//! Owns layout and wrapping. Does not perform the checks.
 
 use anstyle::{Effects, Style};
 use std::fmt::Write as _;
@@ -10,14 +10,13 @@ use super::sanitize::{sanitize_block, sanitize_line};
 use super::table::{RenderOptions, paint};
 
 const HEADING_STYLE: Style = Style::new().effects(Effects::BOLD);
-/// Indent of a symbol.
 const SYMBOL_INDENT: &str = "  ";
 const FIX_INDENT: &str = "      ";
 
 /// Item of a checklist.
 #[derive(Debug, Clone)]
 pub struct ChecklistItem {
-    /// Heading of the item's group. Items with the same heading are adjacent.
+    /// Heading of the item's group. Callers pass items with the same heading next to each other.
     pub heading: String,
     /// Character printed before the sentence.
     pub symbol: char,
@@ -25,32 +24,33 @@ pub struct ChecklistItem {
     pub style: Style,
     /// Result of the check, as a sentence.
     pub text: String,
-    /// Suggested fix: lines to paste, never wrapped.
+    /// Suggested fix: lines that the user can paste, so they are never wrapped.
     pub fix: Option<String>,
 }
 
-/// Renders the checklist. Sentences are wrapped if the terminal width is known.
+/// Renders the items below their headings. Wraps the sentences if the terminal width is known.
 pub fn render_checklist(items: &[ChecklistItem], options: &RenderOptions) -> String {
-    let mut page = String::new();
+    let mut text = String::new();
     let mut heading = "";
     for item in items {
         if item.heading != heading {
             heading = &item.heading;
-            let _ = writeln!(page, "{}", paint(heading, Some(HEADING_STYLE), options));
+            let _ = writeln!(text, "{}", paint(heading, Some(HEADING_STYLE), options));
         }
         let symbol = paint(&item.symbol.to_string(), Some(item.style), options);
         let text_column = SYMBOL_INDENT.len() + 2;
-        let text = sanitize_line(&item.text);
-        let lines = wrap_optional(&text, options.width.map(|width| width.saturating_sub(text_column)));
-        let _ = writeln!(page, "{SYMBOL_INDENT}{symbol} {}", lines.join(&format!("\n{:text_column$}", "")));
+        let sentence = sanitize_line(&item.text);
+        let lines = wrap_optional(&sentence, options.width.map(|width| width.saturating_sub(text_column)));
+        let _ = writeln!(text, "{SYMBOL_INDENT}{symbol} {}", lines.join(&format!("\n{:text_column$}", "")));
         for line in item.fix.iter().flat_map(|fix| fix.lines()) {
-            let _ = writeln!(page, "{FIX_INDENT}{}", sanitize_block(line));
+            let _ = writeln!(text, "{FIX_INDENT}{}", sanitize_block(line));
         }
     }
-    page
+    text
 }
 
-/// Wraps the text between words. A line is wider than `width` only if a single word is.
+/// Wraps the text between words into lines of at most `width` columns, if `width` is known. A wider word gets its own
+/// line.
 fn wrap_optional(text: &str, width: Option<usize>) -> Vec<String> {
     let Some(width) = width else { return vec![text.to_owned()] };
     let mut lines = vec![String::new()];

@@ -1,18 +1,19 @@
-//! Formats counts, times and durations for people.
+//! Formats counts, times and durations for people. Output for programs uses exact values instead.
 
 use jiff::Timestamp;
 
-/// Formats a count with its noun: `1 profile`, `3 profiles`.
-pub(crate) fn pluralize(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+/// Formats a count with its noun, such as `1 profile` or `3 profiles`. The plural is the noun with an `s`.
+pub(crate) fn pluralize(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Formats an instant to the minute: `2026-11-24 17:04 UTC`.
+/// Formats an instant without its seconds, such as `2026-11-24 17:04 UTC`.
 pub(crate) fn utc_minute(instant: Timestamp) -> String {
     instant.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// Formats a duration with its largest units: `23h 58m`, `12m`, `40s`; a negative duration as `3h ago`.
+/// Formats a duration, rounded down. Days and hours show the next smaller unit too: `2d 00h`, `23h 58m`, `12m`, `40s`.
+/// A negative duration shows only its largest unit: `3h ago`.
 pub(crate) fn duration(seconds: i64) -> String {
     let total = seconds.unsigned_abs();
     let units = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
@@ -20,7 +21,6 @@ pub(crate) fn duration(seconds: i64) -> String {
     let (unit, size) = units[first];
     let largest = format!("{}{unit}", total / size);
     match units.get(first + 1) {
-        // Past times need only the largest unit.
         _ if seconds < 0 => largest + " ago",
         Some((unit, smaller)) if first < 2 => format!("{largest} {:02}{unit}", total % size / smaller),
         _ => largest,

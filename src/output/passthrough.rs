@@ -1,33 +1,33 @@
-//! Copies foreign bytes to stdout as they arrive.
+//! Copies text from another program or server to stdout as it arrives.
 //!
-//! A file or pipe gets the exact bytes. A terminal gets sanitized text, even if an escape sequence or character is
-//! split between two pieces.
+//! A file or pipe gets the exact bytes. A terminal gets sanitized text, even if an escape sequence or a character is
+//! split between two writes.
 
 use super::Ui;
 use super::sanitize::sanitize_text;
 use std::io;
 
-/// Foreign text that is being copied to stdout.
+/// Writer that copies foreign text to stdout.
 pub struct Passthrough<'a> {
     ui: &'a Ui,
-    /// First bytes of an incomplete character.
+    /// First bytes of a character whose remaining bytes have not arrived.
     incomplete: Vec<u8>,
-    /// Whether the last line printed has no line feed yet.
+    /// Whether the printed text does not end with a line feed. Only maintained for a terminal.
     is_line_open: bool,
 }
 
 impl Ui {
-    /// Starts copying a foreign text to stdout.
+    /// Returns a writer that copies foreign text to stdout.
     pub fn passthrough(&self) -> Passthrough<'_> {
         Passthrough { ui: self, incomplete: Vec::new(), is_line_open: false }
     }
 }
 
 impl Passthrough<'_> {
-    /// Prints the next piece immediately.
+    /// Prints the next piece of the text immediately, except an incomplete character at its end on a terminal.
     ///
     /// # Errors
-    /// See [`Ui::print`].
+    /// Returns the errors of [`Ui::print`].
     pub fn write(&mut self, piece: &[u8]) -> io::Result<()> {
         if !self.ui.is_stdout_terminal() {
             return self.ui.write_stdout(piece);
@@ -38,11 +38,10 @@ impl Passthrough<'_> {
         self.print_sanitized(&complete)
     }
 
-    /// Ends the text. On a terminal an unfinished line gets a line feed, so that the shell prompt starts on a new
-    /// line.
+    /// Ends the text. On a terminal, adds a line feed to an unfinished line. So the shell prompt starts on a new line.
     ///
     /// # Errors
-    /// See [`Ui::print`].
+    /// Returns the errors of [`Ui::print`].
     pub fn finish(mut self) -> io::Result<()> {
         let rest = std::mem::take(&mut self.incomplete);
         self.print_sanitized(&rest)?;
@@ -56,7 +55,7 @@ impl Passthrough<'_> {
     }
 }
 
-/// Number of bytes before an incomplete UTF-8 character at the end.
+/// Returns the number of bytes without an incomplete UTF-8 character at the end.
 fn complete_length(bytes: &[u8]) -> usize {
     let is_incomplete = |distance: &usize| match bytes[bytes.len() - distance] {
         0b1100_0000..=0b1101_1111 => *distance < 2,

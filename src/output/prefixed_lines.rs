@@ -1,6 +1,6 @@
-//! Prints the output of several programs line by line, each line prefixed with a name.
+//! Prints the output of several programs that run at the same time, line by line. Each line starts with a name.
 //!
-//! Owns splitting into lines, the prefix, and sanitizing on a terminal. Does not know the programs.
+//! Owns splitting into lines, the prefix, and sanitizing on a terminal. Does not run the programs.
 
 use super::Ui;
 use super::sanitize::{sanitize_line, sanitize_text};
@@ -8,26 +8,26 @@ use super::ui::OutputStream;
 use anstyle::{AnsiColor, Style};
 use std::io;
 
-/// Longest line in bytes. A longer line is split, and each piece is printed on its own line.
-const MAX_LINE: usize = 64 * 1024;
+/// Maximum length of a line in bytes, without its line feed. A longer line is printed as several lines.
+const MAX_LINE_BYTES: usize = 64 * 1024;
 
 /// Colors of the prefixes, assigned in turn.
 const PREFIX_COLORS: [AnsiColor; 5] =
     [AnsiColor::Cyan, AnsiColor::Yellow, AnsiColor::Green, AnsiColor::Magenta, AnsiColor::Blue];
 
-/// Prefix of each line.
+/// Prefix of every line of one program.
 #[derive(Debug, Clone, Copy)]
 pub struct LinePrefix<'a> {
-    /// Name of the program's output.
+    /// Name that identifies the program's output.
     pub name: &'a str,
-    /// Index of the program, which selects the color.
+    /// Index of the program. Selects the color of the prefix.
     pub index: usize,
-    /// Columns of the longest name. On a terminal the names are padded to this width.
+    /// Width in columns of the longest name of all programs. On a terminal, names are padded to this width.
     pub width: usize,
 }
 
-/// Output of one program on one stream.
-pub struct PrefixedLines<'a> {
+/// Writer for the output of one program to one stream.
+pub struct PrefixedLineWriter<'a> {
     ui: &'a Ui,
     stream: OutputStream,
     prefix: String,
@@ -35,23 +35,23 @@ pub struct PrefixedLines<'a> {
     unfinished: Vec<u8>,
 }
 
-impl<'a> PrefixedLines<'a> {
+impl<'a> PrefixedLineWriter<'a> {
     /// Creates a writer to `stream` that prefixes each line.
     #[must_use]
     pub fn new(ui: &'a Ui, stream: OutputStream, prefix: LinePrefix<'_>) -> Self {
         let name = sanitize_line(prefix.name);
         let width = if ui.is_terminal(stream) { prefix.width } else { 0 };
-        let text = format!("{name:width$} | ");
+        let plain_prefix = format!("{name:width$} | ");
         let style: Style = PREFIX_COLORS[prefix.index % PREFIX_COLORS.len()].on_default();
-        let prefix = if ui.is_colored(stream) { format!("{style}{text}{style:#}") } else { text };
+        let prefix = if ui.is_colored(stream) { format!("{style}{plain_prefix}{style:#}") } else { plain_prefix };
         Self { ui, stream, prefix, unfinished: Vec::new() }
     }
 
-    /// Adds output. All lines that are now complete are printed in one write: sanitized on a terminal, byte for byte
-    /// otherwise.
+    /// Adds output and prints all lines that are now complete, in one write. Lines are sanitized on a terminal, and
+    /// exact otherwise.
     ///
     /// # Errors
-    /// Errors of writing to stdout.
+    /// Returns an error if writing to stdout fails. Errors of stderr are ignored.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.unfinished.extend_from_slice(bytes);
         let (mut text, mut start) = (Vec::new(), 0);
@@ -63,10 +63,10 @@ impl<'a> PrefixedLines<'a> {
         self.ui.write_raw(self.stream, &text)
     }
 
-    /// Ends the output and prints an unfinished line with a line feed.
+    /// Ends the output. Prints an unfinished last line and adds a line feed.
     ///
     /// # Errors
-    /// See [`PrefixedLines::write`].
+    /// Returns the errors of [`PrefixedLineWriter::write`].
     pub fn finish(self) -> io::Result<()> {
         let mut text = Vec::new();
         if !self.unfinished.is_empty() {
@@ -88,17 +88,17 @@ impl<'a> PrefixedLines<'a> {
     }
 }
 
-/// Length of the next line with its line feed, or of the next piece of a too long line. `None` if the line is
-/// incomplete.
+/// Returns the length in bytes of the next line with its line feed. For a line longer than [`MAX_LINE_BYTES`], returns
+/// the length of the next piece. Returns `None` if the line is incomplete.
 fn next_length(unfinished: &[u8]) -> Option<usize> {
-    let end = unfinished.iter().take(MAX_LINE + 1).position(|byte| *byte == b'\n');
-    end.map(|end| end + 1).or_else(|| (unfinished.len() > MAX_LINE).then(|| split_point(unfinished)))
+    let end = unfinished.iter().take(MAX_LINE_BYTES + 1).position(|byte| *byte == b'\n');
+    end.map(|end| end + 1).or_else(|| (unfinished.len() > MAX_LINE_BYTES).then(|| split_point(unfinished)))
 }
 
-/// Length of the first piece of a too long line. The cut is not within a UTF-8 character.
+/// Returns the length of the first piece of a line longer than [`MAX_LINE_BYTES`]. Does not split a UTF-8 character.
 fn split_point(unfinished: &[u8]) -> usize {
     let starts_character = |index: &usize| unfinished[*index] & 0b1100_0000 != 0b1000_0000;
-    (MAX_LINE - 3..=MAX_LINE).rev().find(starts_character).unwrap_or(MAX_LINE)
+    (MAX_LINE_BYTES - 3..=MAX_LINE_BYTES).rev().find(starts_character).unwrap_or(MAX_LINE_BYTES)
 }
 
 #[cfg(test)]
@@ -112,7 +112,8 @@ mod tests {
         let (stdout, stderr) = (RecordedOutput::default(), RecordedOutput::default());
         let streams = Streams { stdout_terminal: terminal, no_color, ..Streams::default() };
         let ui = Ui::new(Box::new(stdout.clone()), Box::new(stderr), streams);
-        let mut lines = PrefixedLines::new(&ui, OutputStream::Out, LinePrefix { name: "acme", index: 0, width: 6 });
+        let mut lines =
+            PrefixedLineWriter::new(&ui, OutputStream::Out, LinePrefix { name: "acme", index: 0, width: 6 });
         for piece in pieces {
             lines.write(piece).unwrap();
         }
@@ -139,12 +140,12 @@ mod tests {
 
     #[test]
     fn what_is_too_long_comes_in_pieces_between_characters() {
-        let fits = "x".repeat(MAX_LINE);
+        let fits = "x".repeat(MAX_LINE_BYTES);
         assert_eq!(output(false, false, &[fits.as_bytes(), b"\nb\n"]), format!("acme | {fits}\nacme | b\n"));
-        let long = "é".repeat(MAX_LINE);
+        let long = "é".repeat(MAX_LINE_BYTES);
         let split = output(false, false, &[b"x", long.as_bytes(), b"\n"]);
         let pieces: Vec<&str> = split.lines().map(|line| line.strip_prefix("acme | ").unwrap()).collect();
         assert_eq!(pieces.concat(), format!("x{long}"));
-        assert!(pieces.len() == 3 && pieces.iter().all(|piece| piece.len() <= MAX_LINE));
+        assert!(pieces.len() == 3 && pieces.iter().all(|piece| piece.len() <= MAX_LINE_BYTES));
     }
 }

@@ -1,4 +1,4 @@
-//! Progress line on a terminal, overwritten at each update and erased when the work is done.
+//! Progress line on stderr for long tasks. Each update overwrites the line, and the end of the task erases the line.
 
 use super::Ui;
 use super::ui::Volume;
@@ -6,14 +6,14 @@ use std::cell::Cell;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-/// Fewest steps for which a progress line is shown: fewer end before anybody can read the line.
+/// Minimum number of steps for which a progress line is shown. Shorter tasks end before anybody can read the line.
 const MIN_STEPS: usize = 10;
-/// Shortest time between two updates, so that drawing costs little.
+/// Minimum time between two updates, so that drawing takes little time.
 const REDRAW_INTERVAL: Duration = Duration::from_millis(100);
-/// Elapsed time from which the rate and the time left are shown.
+/// Elapsed time after which the line shows the rate and the remaining time.
 const RATE_AFTER: Duration = Duration::from_secs(1);
 
-/// Progress of a task with a known number of steps.
+/// Progress of a task with a known number of steps. Dropping the value erases the line.
 pub struct ProgressLine<'a> {
     ui: &'a Ui,
     label: &'static str,
@@ -35,13 +35,14 @@ impl Ui {
 }
 
 impl ProgressLine<'_> {
-    /// Returns whether the line is shown. If so, callers need no message for each step.
+    /// Returns whether the line is shown: stderr is a terminal, the volume is normal, and the task has `MIN_STEPS`
+    /// steps or more. If so, callers print no message for each step.
     #[must_use]
     pub fn is_visible(&self) -> bool {
         self.ui.is_stderr_terminal() && self.ui.volume() == Volume::Normal && self.total >= MIN_STEPS
     }
 
-    /// Counts a completed step.
+    /// Counts a successful step.
     pub fn step_done(&self) {
         self.done.set(self.done.get() + 1);
         self.draw();
@@ -56,7 +57,7 @@ impl ProgressLine<'_> {
         }
     }
 
-    /// Counts a failed step.
+    /// Counts a failed step, which is also a completed step.
     pub fn step_failed(&self) {
         self.failed.set(self.failed.get() + 1);
         self.step_done();
@@ -69,7 +70,7 @@ impl Drop for ProgressLine<'_> {
     }
 }
 
-/// Formats the line: `Signing in: 512 of 2000, 3 failed, 214 a second, 7 s left`.
+/// Formats the line, such as `Signing in: 512 of 2000, 3 failed, 214 a second, 7 s left`.
 fn progress_text(label: &str, done: usize, failed: usize, total: usize, elapsed: Duration) -> String {
     let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
     let mut text = format!("{label}: {done} of {total}{failed}");

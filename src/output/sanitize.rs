@@ -1,30 +1,30 @@
-//! Makes foreign text safe to show, and truncates and wraps text.
+//! Makes text from other sources safe to show, and truncates and wraps text.
 //!
-//! Owns which characters are harmless on a terminal. Hostile characters are shown as escapes, not dropped, so that a
-//! hostile name looks hostile.
+//! Owns the list of hostile characters: characters that control a terminal, or reorder or hide text. They become
+//! visible escapes and are not removed, so that a user notices a hostile name.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Sanitizes text for one line. Line ends, and characters that control a terminal or hide text, become escapes such as
-/// `\n` or `\u{202e}`.
+/// Sanitizes text for one line. All hostile characters, line feeds and tabs included, become escapes such as `\n` or
+/// `\u{202e}`.
 pub fn sanitize_line(text: &str) -> Cow<'_, str> {
     escape(text, is_hostile)
 }
 
-/// Sanitizes like [`sanitize_line`] but keeps line feeds: for text that neto laid out.
+/// Sanitizes text like [`sanitize_line`], but keeps line feeds. For text of several lines that neto wrote.
 pub fn sanitize_block(text: &str) -> Cow<'_, str> {
     escape(text, |character| character != '\n' && is_hostile(character))
 }
 
-/// Sanitizes like [`sanitize_block`] but keeps tabs too: for text that other programs laid out.
+/// Sanitizes text like [`sanitize_line`], but keeps line feeds and tabs. For text that other programs wrote.
 pub(super) fn sanitize_text(text: &str) -> Cow<'_, str> {
     escape(text, |character| !matches!(character, '\n' | '\t') && is_hostile(character))
 }
 
-/// Replaces hostile characters in JSON by JSON escapes. The data stays the same.
+/// Replaces hostile characters in JSON text with JSON escapes, which do not change the parsed value. Keeps line feeds.
 pub(super) fn sanitize_json(json: String) -> String {
     if is_ascii_block(json.as_bytes()) {
         return json;
@@ -42,13 +42,14 @@ pub(super) fn sanitize_json(json: String) -> String {
     .into_owned()
 }
 
-/// Checks for printable ASCII and line feeds only, the usual case. Checks 64 bytes at a time for speed.
+/// Checks whether the text has only printable ASCII and line feeds, as most JSON does. For speed, checks the bytes in
+/// chunks of 64 without a branch for each byte.
 fn is_ascii_block(text: &[u8]) -> bool {
     let plain = |byte: &u8| matches!(byte, b' '..=b'~' | b'\n');
     text.chunks(64).all(|chunk| chunk.iter().fold(true, |all, byte| all & plain(byte)))
 }
 
-/// Truncates text to `limit` characters; a truncated text ends in `…`.
+/// Truncates text to `limit` characters (at least 1). A truncated text ends in `…`, which counts as a character.
 pub fn truncate_chars(text: &str, limit: usize) -> Cow<'_, str> {
     if text.chars().nth(limit).is_none() {
         return Cow::Borrowed(text);
@@ -58,7 +59,8 @@ pub fn truncate_chars(text: &str, limit: usize) -> Cow<'_, str> {
     Cow::Owned(short)
 }
 
-/// Truncates text to `columns` terminal columns; a truncated text ends in `…`.
+/// Truncates text to `columns` terminal columns. A truncated text ends in `…`, which takes one column; for 0 columns
+/// the result is empty.
 pub fn truncate_columns(text: &str, columns: usize) -> Cow<'_, str> {
     if text.width() <= columns {
         return Cow::Borrowed(text);
@@ -72,7 +74,7 @@ pub fn truncate_columns(text: &str, columns: usize) -> Cow<'_, str> {
         }
         short.push(character);
     }
-    // A sequence (an emoji with its selector) can be wider than the sum of its characters.
+    // An emoji with a variation selector can be wider than the sum of its characters.
     while short.width() >= columns.max(1) {
         short.pop();
     }
@@ -82,7 +84,7 @@ pub fn truncate_columns(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(short)
 }
 
-/// Wraps text between words into lines of at most `columns` columns. A wider word gets its own line.
+/// Wraps text between words into lines of at most `columns` columns. A wider word gets its own line and is not split.
 pub fn wrap_words(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
@@ -98,16 +100,16 @@ pub fn wrap_words(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// Checks for control characters, and for characters that reorder or hide text: direction marks, invisible joiners,
-/// line separators.
+/// Checks whether `character` is a control character, or can reorder or hide text: direction marks, zero-width
+/// characters, line separators.
 fn is_hostile(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-fn escape(text: &str, hostile: impl Fn(char) -> bool) -> Cow<'_, str> {
-    rewrite(text, hostile, |out, character| match character {
+fn escape(text: &str, needs_escape: impl Fn(char) -> bool) -> Cow<'_, str> {
+    rewrite(text, needs_escape, |out, character| match character {
         '\n' => out.push_str("\\n"),
         '\r' => out.push_str("\\r"),
         '\t' => out.push_str("\\t"),
@@ -117,13 +119,13 @@ fn escape(text: &str, hostile: impl Fn(char) -> bool) -> Cow<'_, str> {
     })
 }
 
-fn rewrite(text: &str, hostile: impl Fn(char) -> bool, push_escape: impl Fn(&mut String, char)) -> Cow<'_, str> {
-    if !text.contains(&hostile) {
+fn rewrite(text: &str, needs_escape: impl Fn(char) -> bool, push_escape: impl Fn(&mut String, char)) -> Cow<'_, str> {
+    if !text.contains(&needs_escape) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
     for character in text.chars() {
-        if hostile(character) { push_escape(&mut out, character) } else { out.push(character) }
+        if needs_escape(character) { push_escape(&mut out, character) } else { out.push(character) }
     }
     Cow::Owned(out)
 }

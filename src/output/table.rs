@@ -1,7 +1,6 @@
-//! Renders rows as a table for people and as JSON or CSV for programs.
+//! Renders rows as a table for people, or as JSON or CSV for programs.
 //!
-//! Owns alignment, width, color, truncation, and the mapping of rows to records. Does not know the content of the
-//! rows.
+//! Owns alignment, column widths, color and truncation. Knows nothing of the domain: each row type implements [`Row`].
 
 use anstyle::{AnsiColor, Color, Effects, Style};
 use serde::Serialize;
@@ -14,12 +13,16 @@ use super::sanitize::{sanitize_block, sanitize_json, sanitize_line, truncate_col
 
 const HEADER_STYLE: Style = Style::new().effects(Effects::DIMMED);
 const MARK_STYLE: Style = Style::new().fg_color(Some(Color::Ansi(AnsiColor::Green))).effects(Effects::BOLD);
-/// Spaces between columns: usually, and if the terminal is too narrow.
-const GAP_WIDTHS: [usize; 2] = [3, 2];
-/// Steps of truncating cells: smallest width, and whether [`Shrink::Keep`] columns are truncated too. Only the first
-/// step leaves cells readable, so columns are dropped before the other steps.
+/// Number of spaces between two columns.
+const GAP_WIDTH: usize = 3;
+/// Number of spaces between two columns if the table does not fit with [`GAP_WIDTH`].
+const NARROW_GAP_WIDTH: usize = 2;
+/// Steps of truncating columns: the minimum width in columns, and whether the step truncates every column or only
+/// columns that [`Shrink`] allows. Only the first step leaves cells readable, so columns are dropped before the other
+/// steps.
 const TRUNCATION_STEPS: [(usize, bool); 3] = [(12, false), (6, false), (6, true)];
-/// Smallest width to which [`render_details`] wraps values. In a narrower space the terminal breaks the lines.
+/// Minimum width in columns to which [`render_details`] wraps values. If less space is left, the terminal wraps the
+/// lines.
 const MIN_VALUE_WIDTH: usize = 20;
 
 /// How a list is written.
@@ -37,9 +40,9 @@ pub enum Format {
 /// Alignment of a column's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
-    /// For words.
+    /// Left, for text.
     Left,
-    /// For numbers.
+    /// Right, for numbers.
     Right,
 }
 
@@ -49,44 +52,44 @@ pub struct Column<R> {
     pub title: &'static str,
     /// Alignment of the cells and the header.
     pub align: Align,
-    /// Handling of the column if the terminal is too narrow.
+    /// Effect on the column if the terminal is too narrow.
     pub shrink: Shrink,
-    /// Returns the cell of a row.
+    /// Function that returns the column's cell for a row.
     pub cell: fn(&R) -> Cell,
 }
 
-/// Handling of a column if the terminal is too narrow for all columns. Columns are dropped from the right; the first
-/// column is never dropped.
+/// Effect on a column if the terminal is too narrow for the whole table. Columns are dropped from right to left. The
+/// first column is never dropped. If nothing else makes the table fit, every other column is truncated and dropped too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shrink {
-    /// Keep the column whole as long as other columns can shrink or be dropped.
+    /// Keep the column; do not truncate its cells.
     Keep,
-    /// Truncate the cells.
+    /// Truncate the cells; keep the column.
     Cut,
     /// Truncate the cells; drop the column if that is not enough.
     CutOrDrop,
-    /// Drop the column: truncated cells would be meaningless.
+    /// Drop the column, because truncated cells would be meaningless.
     Drop,
 }
 
-/// Cell of a table; its text is sanitized when the table is rendered.
+/// Cell of a table. Rendering the table sanitizes the text.
 #[derive(Debug, Clone, Default)]
 pub struct Cell {
-    /// Content; may be empty.
+    /// Text of the cell, not sanitized; may be empty.
     pub text: String,
     /// Style of the text, if color is used.
     pub style: Option<Style>,
 }
 
-/// Row of a list. Serializes to a flat object of strings, numbers, booleans, nulls and arrays of strings.
+/// Row of a list. Must serialize to an object whose values are strings, numbers, booleans, nulls or arrays of strings.
 pub trait Row: Serialize {
-    /// Serialized field names, in the order of the CSV columns.
+    /// Names of the serialized fields, in the order of the CSV columns.
     const FIELDS: &'static [&'static str];
 
-    /// Whether the table has a column for the mark at its left edge.
+    /// Whether the table starts with a column for the mark `*`.
     const HAS_MARKS: bool = false;
 
-    /// Returns the columns of the table, with the cell of each.
+    /// Returns the columns of the table, except the mark column.
     fn columns() -> Vec<Column<Self>>
     where
         Self: Sized;
@@ -97,12 +100,12 @@ pub trait Row: Serialize {
     }
 }
 
-/// Terminal features for rendering.
+/// Color and width for rendering.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RenderOptions {
     /// Whether to use color.
     pub color: bool,
-    /// Width of the terminal in columns; `None` if text must not be truncated.
+    /// Width of the terminal in columns; `None` if text must be neither truncated nor wrapped.
     pub width: Option<usize>,
 }
 
@@ -129,12 +132,12 @@ impl<R> Column<R> {
 }
 
 impl Cell {
-    /// Creates an empty cell for `None`, else a cell in the terminal's default color.
+    /// Creates a cell like [`Cell::plain`], or an empty cell for `None`.
     pub fn optional(text: Option<impl Into<String>>) -> Self {
         text.map(Self::plain).unwrap_or_default()
     }
 
-    /// Creates a cell in the terminal's default color.
+    /// Creates a cell in the terminal's default style.
     pub fn plain(text: impl Into<String>) -> Self {
         Self { text: text.into(), style: None }
     }
@@ -145,7 +148,7 @@ impl Cell {
     }
 }
 
-/// Renders the list. Without rows a table is empty, JSON is `[]`, and CSV is the header.
+/// Renders the rows in `format`. Without rows, the result is empty as a table, `[]` as JSON, and the header as CSV.
 pub fn render_rows<R: Row>(rows: &[R], format: Format, options: &RenderOptions) -> String {
     match format {
         Format::Table if rows.is_empty() => String::new(),
@@ -155,47 +158,48 @@ pub fn render_rows<R: Row>(rows: &[R], format: Format, options: &RenderOptions) 
     }
 }
 
-/// Renders a value as JSON over several lines. A value that cannot be serialized becomes `null`; this cannot happen to
-/// derived types of plain fields.
+/// Renders a value as indented JSON with hostile characters escaped. A value that cannot be serialized becomes `null`;
+/// a derived `Serialize` of plain fields never fails.
 pub fn render_json<T: Serialize>(value: &T) -> String {
     let mut json = serde_json::to_string_pretty(value).unwrap_or_else(|_| "null".to_owned());
     json.push('\n');
     sanitize_json(json)
 }
 
-/// Renders a value as JSON on one line, for JSON Lines output.
+/// Renders a value like [`render_json`], but on one line, for JSON Lines output.
 pub fn render_json_line<T: Serialize>(value: &T) -> String {
     let mut json = serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned());
     json.push('\n');
     sanitize_json(json)
 }
 
-/// Renders all fields of one item as `key:  value` lines with aligned values. On a terminal long values are wrapped
-/// within their column.
+/// Renders the entries as `key:  value` lines with aligned values. If the terminal width is known, long values are
+/// wrapped and their further lines are aligned too.
 pub fn render_details(entries: &[(&str, String)], options: &RenderOptions) -> String {
-    let widest = entries.iter().map(|(key, _)| key.width()).max().unwrap_or(0);
+    let key_width = entries.iter().map(|(key, _)| key.width()).max().unwrap_or(0);
     let mut text = String::new();
     for (key, value) in entries {
-        let gap = " ".repeat(widest - key.width() + 2);
+        let gap = " ".repeat(key_width - key.width() + 2);
         let key = paint(&format!("{key}:"), Some(HEADER_STYLE), options);
         let value = sanitize_line(value);
         let space =
-            options.width.map(|width| width.saturating_sub(widest + 3)).filter(|space| *space >= MIN_VALUE_WIDTH);
+            options.width.map(|width| width.saturating_sub(key_width + 3)).filter(|space| *space >= MIN_VALUE_WIDTH);
         let lines = space.map_or_else(|| vec![value.to_string()], |space| wrap_words(&value, space));
-        let value = lines.join(&format!("\n{:1$}", "", widest + 3));
+        let value = lines.join(&format!("\n{:1$}", "", key_width + 3));
         text += format!("{key}{gap}{value}").trim_end();
         text.push('\n');
     }
     text
 }
 
+/// Renders the table without columns whose cells are all empty.
 fn render_table<R: Row>(rows: &[R], options: &RenderOptions) -> String {
     let mut columns = R::columns();
     let mut cells: Vec<Vec<Cell>> =
-        rows.iter().map(|row| columns.iter().map(|column| sanitize_cell((column.cell)(row))).collect()).collect();
-    let empty = |index: usize| cells.iter().all(|row| row.get(index).is_none_or(|cell| cell.text.is_empty()));
-    let empty: Vec<usize> = (0..columns.len()).filter(|index| empty(*index)).collect();
-    empty.iter().rev().for_each(|index| remove_column(*index, &mut columns, &mut cells));
+        rows.iter().map(|row| columns.iter().map(|column| sanitize_cell(&(column.cell)(row))).collect()).collect();
+    let is_empty = |index: usize| cells.iter().all(|row| row.get(index).is_none_or(|cell| cell.text.is_empty()));
+    let empty_columns: Vec<usize> = (0..columns.len()).filter(|index| is_empty(*index)).collect();
+    empty_columns.iter().rev().for_each(|index| remove_column(*index, &mut columns, &mut cells));
     let (widths, gap) = fit_columns(&mut columns, &mut cells, options.width, if R::HAS_MARKS { 2 } else { 0 });
 
     let mut builder = Builder::with_capacity(rows.len() + 1, columns.len() + 1);
@@ -205,18 +209,18 @@ fn render_table<R: Row>(rows: &[R], options: &RenderOptions) -> String {
         .map(|(column, width)| paint(&truncate_columns(column.title, *width), Some(HEADER_STYLE), options));
     builder.push_record(mark_cell::<R>(false, options).into_iter().chain(titles));
     for (row, cells) in rows.iter().zip(&cells) {
-        let texts = cells
+        let painted_cells = cells
             .iter()
             .zip(&widths)
             .map(|(cell, width)| paint(&truncate_columns(&cell.text, *width), cell.style, options));
-        builder.push_record(mark_cell::<R>(row.is_marked(), options).into_iter().chain(texts));
+        builder.push_record(mark_cell::<R>(row.is_marked(), options).into_iter().chain(painted_cells));
     }
     layout_lines(builder, &columns, gap, usize::from(R::HAS_MARKS))
 }
 
-/// Returns the cell of the mark column, if the rows have marks.
-fn mark_cell<R: Row>(marked: bool, options: &RenderOptions) -> Option<String> {
-    R::HAS_MARKS.then(|| if marked { paint("*", Some(MARK_STYLE), options) } else { " ".to_owned() })
+/// Returns the cell of the mark column; `None` if the table has no mark column.
+fn mark_cell<R: Row>(is_marked: bool, options: &RenderOptions) -> Option<String> {
+    R::HAS_MARKS.then(|| if is_marked { paint("*", Some(MARK_STYLE), options) } else { " ".to_owned() })
 }
 
 fn layout_lines<R>(builder: Builder, columns: &[Column<R>], gap: usize, mark_columns: usize) -> String {
@@ -236,7 +240,7 @@ fn layout_lines<R>(builder: Builder, columns: &[Column<R>], gap: usize, mark_col
     text
 }
 
-fn sanitize_cell(cell: Cell) -> Cell {
+fn sanitize_cell(cell: &Cell) -> Cell {
     Cell { text: sanitize_line(&cell.text).into_owned(), style: cell.style }
 }
 
@@ -247,8 +251,11 @@ fn remove_column<R>(index: usize, columns: &mut Vec<Column<R>>, rows: &mut [Vec<
     }
 }
 
-/// Returns the width of each column and the gap between columns. If the terminal is too narrow, cells are first
-/// truncated as far as they stay readable. Then columns are dropped, and finally all cells are truncated.
+/// Returns the width of each column and the gap between columns, and drops columns that do not fit.
+///
+/// If `limit` is too small, the gap shrinks. Columns that allow truncation are truncated to the first of the
+/// [`TRUNCATION_STEPS`]. If that is not enough, columns that allow dropping are dropped one at a time. The other
+/// truncation steps follow, and finally the rightmost columns are dropped until the table fits.
 fn fit_columns<R>(
     columns: &mut Vec<Column<R>>,
     rows: &mut [Vec<Cell>],
@@ -256,25 +263,25 @@ fn fit_columns<R>(
     mark_width: usize,
 ) -> (Vec<usize>, usize) {
     let mut widths = natural_widths(columns, rows);
-    let Some(limit) = limit else { return (widths, GAP_WIDTHS[0]) };
-    let space = |count: usize, gap: usize| limit.saturating_sub(mark_width + gap * count.saturating_sub(1));
-    if widths.iter().sum::<usize>() <= space(widths.len(), GAP_WIDTHS[0]) {
-        return (widths, GAP_WIDTHS[0]);
+    let Some(limit) = limit else { return (widths, GAP_WIDTH) };
+    let text_space = |count: usize, gap: usize| limit.saturating_sub(mark_width + gap * count.saturating_sub(1));
+    if widths.iter().sum::<usize>() <= text_space(widths.len(), GAP_WIDTH) {
+        return (widths, GAP_WIDTH);
     }
     loop {
-        let space = space(widths.len(), GAP_WIDTHS[1]);
+        let space = text_space(widths.len(), NARROW_GAP_WIDTH);
         let droppable = columns.iter().rposition(|column| column.shrink.can_drop()).filter(|index| *index > 0);
         let steps: &[(usize, bool)] = if droppable.is_some() { &TRUNCATION_STEPS[..1] } else { &TRUNCATION_STEPS };
-        let fits = steps.iter().find_map(|&(min_width, all)| {
+        let fitting_widths = steps.iter().find_map(|&(min_width, truncates_all)| {
             shrink_widths(&widths, space, |index| {
-                if all || columns[index].shrink.can_truncate() { min_width } else { usize::MAX }
+                if truncates_all || columns[index].shrink.can_truncate() { min_width } else { usize::MAX }
             })
         });
-        if let Some(widths) = fits {
-            return (widths, GAP_WIDTHS[1]);
+        if let Some(widths) = fitting_widths {
+            return (widths, NARROW_GAP_WIDTH);
         }
         match droppable.unwrap_or(widths.len() - 1) {
-            0 => return (vec![space], GAP_WIDTHS[1]),
+            0 => return (vec![space], NARROW_GAP_WIDTH),
             index => {
                 remove_column(index, columns, rows);
                 widths.remove(index);
@@ -283,7 +290,7 @@ fn fit_columns<R>(
     }
 }
 
-/// Widths of the columns without truncation.
+/// Returns the width of each column without truncation.
 fn natural_widths<R>(columns: &[Column<R>], rows: &[Vec<Cell>]) -> Vec<usize> {
     let mut widths: Vec<usize> = columns.iter().map(|column| column.title.width()).collect();
     for row in rows {
@@ -294,8 +301,8 @@ fn natural_widths<R>(columns: &[Column<R>], rows: &[Vec<Cell>]) -> Vec<usize> {
     widths
 }
 
-/// Reduces the widest column until the sum fits into `space`. No column gets narrower than its minimum width. Returns
-/// `None` if the columns cannot fit.
+/// Reduces the widest column again and again, until the sum of the widths is at most `space`. No column gets narrower
+/// than its minimum width, which `min_width` returns for a column index. Returns `None` if the columns cannot fit.
 fn shrink_widths(widths: &[usize], space: usize, min_width: impl Fn(usize) -> usize) -> Option<Vec<usize>> {
     let mut widths = widths.to_vec();
     while widths.iter().sum::<usize>() > space {
@@ -306,6 +313,7 @@ fn shrink_widths(widths: &[usize], space: usize, min_width: impl Fn(usize) -> us
     Some(widths)
 }
 
+/// Adds the escape sequences of `style`, if color is enabled and the text is not empty.
 pub(super) fn paint(text: &str, style: Option<Style>, options: &RenderOptions) -> String {
     match style.filter(|_| options.color && !text.is_empty()) {
         Some(style) => format!("{style}{text}{style:#}"),
@@ -315,7 +323,7 @@ pub(super) fn paint(text: &str, style: Option<Style>, options: &RenderOptions) -
 
 fn render_csv<R: Row>(rows: &[R]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    // Writing to memory cannot fail, and every record has as many fields as the header.
+    // No error is possible: the writer writes to memory, and every record has as many fields as the header.
     let _ = writer.write_record(R::FIELDS);
     for row in rows {
         let row = serde_json::to_value(row).unwrap_or_default();
@@ -324,7 +332,8 @@ fn render_csv<R: Row>(rows: &[R]) -> String {
     String::from_utf8_lossy(&writer.into_inner().unwrap_or_default()).into_owned()
 }
 
-/// Formats a CSV field: arrays are joined by `;`, null is empty. CSV has no escapes, so text is sanitized.
+/// Formats a CSV field: array items are joined with `;`, and null is empty. Text is sanitized, because CSV has no
+/// escapes that keep hostile characters.
 fn csv_field(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::Null => String::new(),

@@ -1,7 +1,7 @@
-//! Output streams: results on stdout, messages on stderr.
+//! Output and prompts of a command: results go to stdout, messages to stderr.
 //!
 //! Owns the choice of stream, the volume and the use of color. Errors of stderr are ignored, because they cannot be
-//! reported. Errors of stdout go to the caller, because the result was not delivered.
+//! reported. Errors of stdout are returned, because a lost result must not look like a success.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Write as _};
@@ -32,7 +32,7 @@ pub struct Streams {
     pub stdout_terminal: bool,
     /// Whether stderr is a terminal.
     pub stderr_terminal: bool,
-    /// Width of the terminal in columns, if known.
+    /// Width of the terminal in columns; `None` if unknown.
     pub width: Option<usize>,
     /// Whether the environment disables color (`NO_COLOR`, `TERM=dumb`).
     pub no_color: bool,
@@ -40,12 +40,12 @@ pub struct Streams {
     pub is_dumb: bool,
 }
 
-/// Standard output stream.
+/// Output stream of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutputStream {
     /// Standard output: results.
     Out,
-    /// Standard error: messages and prompts.
+    /// Standard error: messages, the status line and the picker.
     Err,
 }
 
@@ -61,15 +61,15 @@ pub enum ColorChoice {
     Never,
 }
 
-/// Amount of messages on stderr.
+/// Amount of messages on stderr, set with `-q` and `-v`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Volume {
-    /// Only warnings and errors.
+    /// Warnings and errors.
     Quiet,
     /// Notes, warnings and errors.
     #[default]
     Normal,
-    /// All messages, including each step that neto takes.
+    /// Notes, warnings, errors, and the steps of neto's work.
     Verbose,
 }
 
@@ -80,13 +80,13 @@ pub struct Ui {
     streams: Streams,
     color: ColorChoice,
     volume: Volume,
-    /// Width of the status line on the terminal, which must be erased before other output.
+    /// Width in columns of the status line now shown on stderr; 0 if none. The next output erases the line.
     status_width: Cell<usize>,
 }
 
 impl Ui {
-    /// Creates a `Ui` that writes results to `stdout` and messages to `stderr`. The volume is normal, and color is used
-    /// if the streams allow it.
+    /// Creates a `Ui` that writes results to `stdout` and messages to `stderr`, with [`Volume::Normal`] and
+    /// [`ColorChoice::Auto`].
     pub fn new(stdout: Box<dyn Write>, stderr: Box<dyn Write>, streams: Streams) -> Self {
         Self {
             stdout: RefCell::new(stdout),
@@ -98,12 +98,12 @@ impl Ui {
         }
     }
 
-    /// Applies `--color`. `NO_COLOR` takes precedence.
+    /// Sets the use of color. If the environment disables color, `Always` has no effect.
     pub fn set_color(&mut self, color: ColorChoice) {
         self.color = color;
     }
 
-    /// Applies `-q` and `-v`.
+    /// Sets the volume of messages.
     pub fn set_volume(&mut self, volume: Volume) {
         self.volume = volume;
     }
@@ -113,30 +113,30 @@ impl Ui {
         self.volume
     }
 
-    /// Returns whether neto can prompt: stdin is a terminal.
+    /// Returns whether neto can prompt, which requires a terminal on stdin.
     pub fn can_prompt(&self) -> bool {
         self.streams.stdin_terminal
     }
 
-    /// Erases the status line before a prompt. Fails if stdin is not a terminal.
+    /// Erases the status line, and fails if stdin is not a terminal.
     fn prepare_prompt(&self) -> Result<(), PromptError> {
         self.show_status_line("");
         if self.can_prompt() { Ok(()) } else { Err(PromptError::NoTerminal) }
     }
 
-    /// Asks a yes-or-no question; every answer except yes counts as no.
+    /// Asks a yes-or-no question; see [`prompt::confirm`].
     ///
     /// # Errors
-    /// Stdin is not a terminal, or no answer was given.
+    /// Returns the errors of [`prompt::confirm`].
     pub fn confirm(&self, question: &str) -> Result<bool, PromptError> {
         self.prepare_prompt()?;
         prompt::confirm(question)
     }
 
-    /// Prompts for a line, with echo.
+    /// Prompts for a line, with echo; see [`prompt::read_line`].
     ///
     /// # Errors
-    /// Stdin is not a terminal, or no answer was given.
+    /// Returns the errors of [`prompt::read_line`].
     pub fn prompt_line(&self, prompt: &str) -> Result<String, PromptError> {
         self.prepare_prompt()?;
         prompt::read_line(prompt)
@@ -145,23 +145,24 @@ impl Ui {
     /// Prompts for a text without echo; see [`prompt::read_hidden`].
     ///
     /// # Errors
-    /// Stdin is not a terminal, or no answer was given.
+    /// Returns the errors of [`prompt::read_hidden`].
     pub fn prompt_hidden(&self, prompt: &str) -> Result<Zeroizing<String>, PromptError> {
         self.prepare_prompt()?;
         prompt::read_hidden(prompt)
     }
 
-    /// Returns whether neto can show a picker: stdin and stderr are terminals. Stdout does not matter, because a shell
-    /// may capture and evaluate it.
+    /// Returns whether neto can show a picker, which requires terminals on stdin and stderr. Stdout may be captured by
+    /// a shell that evaluates the result.
     pub fn can_pick(&self) -> bool {
         self.streams.stdin_terminal && self.streams.stderr_terminal
     }
 
-    /// Shows a picker with the candidates in their order; typing narrows the list. Returns the index of the chosen
-    /// candidate, or `None` if the user canceled. A dumb terminal shows a numbered list.
+    /// Lets the user choose a candidate, with an interactive picker or, on a dumb terminal, from a numbered list.
+    /// Returns the index of the candidate, or `None` if the user canceled.
     ///
     /// # Errors
-    /// Stdin or stderr is not a terminal, or no answer was given.
+    /// Returns [`PromptError::NoTerminal`] if stdin or stderr is not a terminal. Returns the errors of `prompt::pick`
+    /// or `prompt::pick_by_number`.
     pub fn pick(&self, question: &str, candidates: &[Candidate]) -> Result<Option<usize>, PromptError> {
         if !self.can_pick() {
             return Err(PromptError::NoTerminal);
@@ -178,48 +179,48 @@ impl Ui {
         self.streams.stdout_terminal
     }
 
-    /// Returns the width of the terminal in columns, if known.
+    /// Returns the width of the terminal in columns; `None` if unknown.
     pub fn terminal_width(&self) -> Option<usize> {
         self.streams.width
     }
 
-    /// Prints a page that clap rendered, with its styles if the stream uses color.
+    /// Prints a help page or message from clap, with its styles if the stream uses color.
     ///
     /// # Errors
-    /// See [`Ui::print`]; only for stdout.
+    /// Returns the errors of [`Ui::print`] for stdout. Errors of stderr are ignored.
     pub fn print_styled(&self, stream: OutputStream, page: &StyledStr) -> io::Result<()> {
         let text = if self.is_colored(stream) { page.ansi().to_string() } else { page.to_string() };
         self.write_raw(stream, text.as_bytes())
     }
 
-    /// Returns the color and width for tables on stdout.
+    /// Returns the color and width for tables on stdout. The width is `None` if stdout is not a terminal.
     pub fn render_options(&self) -> RenderOptions {
         let width = self.streams.width.filter(|_| self.streams.stdout_terminal);
         RenderOptions { color: self.uses_color(self.streams.stdout_terminal), width }
     }
 
-    /// Prints exactly this text to stdout and flushes.
+    /// Prints `text` to stdout without sanitizing it, and flushes.
     ///
     /// # Errors
-    /// Errors of the system, for example a closed pipe or a full disk.
+    /// Returns the system's error, for example for a closed pipe or a full disk.
     pub fn print(&self, text: &str) -> io::Result<()> {
         self.write_stdout(text.as_bytes())
     }
 
-    /// Prints a line like [`Ui::print`] and holds termination signals back meanwhile. The reader gets the complete line
-    /// or no part of it.
+    /// Prints a line like [`Ui::print`] while termination signals are deferred, so that a signal does not cut off the
+    /// line.
     ///
     /// # Errors
-    /// See [`Ui::print`].
+    /// Returns the errors of [`Ui::print`].
     pub fn print_uninterrupted(&self, line: &str) -> io::Result<()> {
-        let _hold = disk::hold_signals();
+        let _deferral = disk::defer_signals();
         self.write_stdout(line.as_bytes())
     }
 
     /// Writes bytes to the stream unchanged.
     ///
     /// # Errors
-    /// See [`Ui::print`]. Errors of stderr are ignored.
+    /// Returns the errors of [`Ui::print`] for stdout. Errors of stderr are ignored.
     pub(super) fn write_raw(&self, stream: OutputStream, bytes: &[u8]) -> io::Result<()> {
         match stream {
             _ if bytes.is_empty() => Ok(()),
@@ -251,7 +252,7 @@ impl Ui {
         self.uses_color(self.is_terminal(stream))
     }
 
-    /// Prints a note of one or more lines to stderr, unless the volume is quiet.
+    /// Prints a note of one or more lines to stderr, unless the volume is [`Volume::Quiet`].
     pub fn note(&self, message: &str) {
         if self.volume >= Volume::Normal {
             self.write_message(&format!("{}\n", sanitize_block(message.trim_end_matches('\n'))));
@@ -263,14 +264,15 @@ impl Ui {
         self.streams.stderr_terminal
     }
 
-    /// Shows a status line, which the next status line or message overwrites. An empty `line` erases it.
+    /// Shows a status line on stderr until the next output or status line. An empty `line` erases the current status
+    /// line.
     pub(super) fn show_status_line(&self, line: &str) {
         let line = truncate_columns(line, self.streams.width.unwrap_or(80).saturating_sub(1));
         self.write_message(&line);
         self.status_width.set(line.width());
     }
 
-    /// Prints a step of neto's work if the volume is verbose. Otherwise the message is not built.
+    /// Prints a step of neto's work to stderr, if the volume is [`Volume::Verbose`]. Otherwise `message` is not called.
     pub fn verbose(&self, message: impl FnOnce() -> String) {
         if self.volume >= Volume::Verbose {
             let text = format!("{}\n", self.paint(DIMMED_STYLE, &sanitize_block(message().trim_end_matches('\n'))));
@@ -278,34 +280,35 @@ impl Ui {
         }
     }
 
-    /// Prints a warning: `warning: ` and the message, with its further lines indented.
+    /// Prints a warning to stderr: `warning: ` and the message. Lines after the first are indented.
     pub fn warn(&self, message: &str) {
-        let text = format!("{} {}\n", self.paint(WARNING_STYLE, "warning:"), indented(message, "  "));
+        let text = format!("{} {}\n", self.paint(WARNING_STYLE, "warning:"), sanitize_and_indent(message, "  "));
         self.write_message(&text);
     }
 
-    /// Prints an error and, if given, a hint with the command to run next:
+    /// Prints an error to stderr and, if given, a hint with the command to run next:
     ///
     /// ```text
     /// error: there is no profile 'acm'
     ///   hint: neto token acme
     /// ```
     pub fn error(&self, message: &str, hint: Option<&str>) {
-        let mut text = format!("{} {}\n", self.paint(ERROR_STYLE, "error:"), indented(message, "  "));
+        let mut text = format!("{} {}\n", self.paint(ERROR_STYLE, "error:"), sanitize_and_indent(message, "  "));
         if let Some(hint) = hint {
-            let _ = writeln!(text, "  {} {}", self.paint(HINT_STYLE, "hint:"), indented(hint, "        "));
+            let _ = writeln!(text, "  {} {}", self.paint(HINT_STYLE, "hint:"), sanitize_and_indent(hint, "        "));
         }
         self.write_message(&text);
     }
 
-    fn uses_color(&self, terminal: bool) -> bool {
+    fn uses_color(&self, is_terminal: bool) -> bool {
         match self.color {
-            ColorChoice::Auto => terminal && !self.streams.no_color,
+            ColorChoice::Auto => is_terminal && !self.streams.no_color,
             ColorChoice::Always => !self.streams.no_color,
             ColorChoice::Never => false,
         }
     }
 
+    /// Adds the escape sequences of `style`, if stderr uses color.
     fn paint(&self, style: Style, text: &str) -> String {
         if self.uses_color(self.streams.stderr_terminal) { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
@@ -314,11 +317,11 @@ impl Ui {
         self.write_stderr(text.as_bytes());
     }
 
-    /// Writes each message with a single write, so that messages of several processes do not mix.
+    /// Erases the status line and writes `bytes`. Uses one write, so that the messages of several processes do not mix.
     fn write_stderr(&self, bytes: &[u8]) {
         let width = self.status_width.take();
-        let over = if width > 0 { format!("\r{:width$}\r", "") } else { String::new() };
-        let output = [over.as_bytes(), bytes].concat();
+        let erase = if width > 0 { format!("\r{:width$}\r", "") } else { String::new() };
+        let output = [erase.as_bytes(), bytes].concat();
         if !output.is_empty() {
             let mut stderr = self.stderr.borrow_mut();
             let _ = stderr.write_all(&output).and_then(|()| stderr.flush());
@@ -336,9 +339,10 @@ impl fmt::Debug for Ui {
     }
 }
 
-/// Sanitizes the message and indents every line after the first, so that a message cannot imitate another message.
-fn indented(message: &str, by: &str) -> String {
-    sanitize_block(message.trim_end_matches('\n')).replace('\n', &format!("\n{by}"))
+/// Sanitizes the message and indents its lines after the first with `indent`. So a line inside a message cannot look
+/// like another message.
+fn sanitize_and_indent(message: &str, indent: &str) -> String {
+    sanitize_block(message.trim_end_matches('\n')).replace('\n', &format!("\n{indent}"))
 }
 
 #[cfg(test)]

@@ -1,28 +1,28 @@
-//! The current and the previous profile, as `neto profile use` set them for all shells.
+//! Reads and writes the file with the current and the previous profile. `neto profile use` sets both for all shells.
 
 use super::ProfileName;
 use crate::disk::{self, DiskError, Durability, Privacy, ReadRules};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-const RULES: ReadRules = ReadRules { cap: 4096, privacy: Privacy::Own };
+const READ_RULES: ReadRules = ReadRules { cap: 4096, privacy: Privacy::Own };
 
 /// Current and previous profile.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Current {
-    /// Profile that is used if no source of higher precedence selects one.
+    /// Profile that commands use if no source of higher precedence selects a profile.
     pub current: Option<ProfileName>,
-    /// Profile that `neto profile use -` returns to.
+    /// Profile that `neto profile use -` makes current again.
     pub previous: Option<ProfileName>,
 }
 
-/// Reason why the file cannot be used.
+/// Reason why the file cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum CurrentError {
-    /// The file cannot be read or written.
+    /// Reading or writing the file failed, or others can access the file.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// The content is not in the format that neto writes.
+    /// The content is not in the format that neto writes. Holds the path of the file.
     #[error("{} is not what neto wrote", .0.display())]
     Content(std::path::PathBuf),
 }
@@ -35,37 +35,37 @@ struct CurrentFile {
 }
 
 impl Current {
-    /// Reads the file at `path`. A missing file means that no profile is current.
+    /// Reads the file at `path`. Returns no current and no previous profile if the file does not exist.
     ///
     /// # Errors
-    /// [`CurrentError`] when the file exists and cannot be read or parsed.
+    /// Returns a [`CurrentError`] if the file exists but cannot be read or parsed.
     pub fn load(path: &Path) -> Result<Self, CurrentError> {
-        let bytes = match disk::read(path, RULES) {
+        let bytes = match disk::read(path, READ_RULES) {
             Err(error) if error.is_absent() => return Ok(Self::default()),
-            read => read?,
+            result => result?,
         };
-        let content = || CurrentError::Content(path.to_path_buf());
-        let written: CurrentFile = serde_json::from_slice(&bytes).map_err(|_| content())?;
-        let name = |text: Option<String>| text.map(|text| text.parse()).transpose().map_err(|_| content());
-        Ok(Self { current: name(written.current)?, previous: name(written.previous)? })
+        let content_error = || CurrentError::Content(path.to_path_buf());
+        let file: CurrentFile = serde_json::from_slice(&bytes).map_err(|_| content_error())?;
+        let parse = |name: Option<String>| name.map(|name| name.parse()).transpose().map_err(|_| content_error());
+        Ok(Self { current: parse(file.current)?, previous: parse(file.previous)? })
     }
 
-    /// Writes the file at `path`, durably.
+    /// Writes the file at `path` so that the new content survives a power failure.
     ///
     /// # Errors
-    /// [`CurrentError::Disk`] when the file cannot be written.
+    /// Returns [`CurrentError::Disk`] if the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), CurrentError> {
         let text = |name: &Option<ProfileName>| name.as_ref().map(ToString::to_string);
-        let written = CurrentFile { current: text(&self.current), previous: text(&self.previous) };
-        let mut bytes = serde_json::to_vec(&written).unwrap_or_default();
+        let file = CurrentFile { current: text(&self.current), previous: text(&self.previous) };
+        let mut bytes = serde_json::to_vec(&file).unwrap_or_default();
         bytes.push(b'\n');
         disk::replace(path, &bytes, Durability::Durable)?;
         disk::remove_stale_temp_files_beside(path);
         Ok(())
     }
 
-    /// Makes `name` (or no profile) current and the former current profile previous. Changes nothing if `name` is
-    /// current already.
+    /// Makes `name` the current profile, or no profile if `name` is `None`. The former current profile becomes the
+    /// previous one; if there was none, the previous profile stays. Changes nothing if `name` is already current.
     #[must_use]
     pub fn switched_to(self, name: Option<ProfileName>) -> Self {
         if name == self.current {
@@ -74,12 +74,12 @@ impl Current {
         Self { previous: self.current.or(self.previous), current: name }
     }
 
-    /// Replaces `from` by `to` after a profile was renamed. Drops `from` if `to` is absent, after a profile was
-    /// removed.
+    /// Replaces the name `from` with `to` after a profile was renamed. After a profile was removed, `to` is `None`, and
+    /// the name is dropped.
     #[must_use]
-    pub fn renamed(self, from: &ProfileName, to: Option<&ProfileName>) -> Self {
-        let follow = |name: Option<ProfileName>| if name.as_ref() == Some(from) { to.cloned() } else { name };
-        Self { current: follow(self.current), previous: follow(self.previous) }
+    pub fn replace_name(self, from: &ProfileName, to: Option<&ProfileName>) -> Self {
+        let replace = |name: Option<ProfileName>| if name.as_ref() == Some(from) { to.cloned() } else { name };
+        Self { current: replace(self.current), previous: replace(self.previous) }
     }
 }
 
@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(both, current(Some("globex"), Some("acme")));
         assert_eq!(both.clone().switched_to(globex), both);
         assert_eq!(both.clone().switched_to(None), current(None, Some("globex")));
-        assert_eq!(both.renamed(&"globex".parse().unwrap(), None), current(None, Some("acme")));
+        assert_eq!(both.replace_name(&"globex".parse().unwrap(), None), current(None, Some("acme")));
     }
 
     #[test]

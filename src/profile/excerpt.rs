@@ -1,11 +1,11 @@
-//! Part of a text that stays in memory anyway, without a copy.
+//! Part of a shared text, without a copy: a profile refers to its sealed secret in the text of the store.
 
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-/// Part of a shared text. Two excerpts are equal if their texts are equal.
+/// Part of a shared text. Two excerpts are equal if their characters are equal, even in different texts.
 #[derive(Clone, Deserialize)]
 #[serde(from = "String")]
 pub struct Excerpt {
@@ -14,13 +14,14 @@ pub struct Excerpt {
 }
 
 impl Excerpt {
-    /// Creates an excerpt that shares `source` if `part` is inside it, and copies `part` otherwise.
+    /// Creates an excerpt for `part`. Shares `source` if `part` is a slice of `source`; copies `part` otherwise.
     #[must_use]
     pub fn share(source: &Arc<String>, part: &str) -> Self {
         let start = part.as_ptr().addr().wrapping_sub(source.as_ptr().addr());
-        let within = start..start.wrapping_add(part.len());
-        match source.get(within.clone()) {
-            Some(_) => Self { source: Arc::clone(source), part: within },
+        // Compares addresses: an equal text elsewhere in memory is copied.
+        let range = start..start.wrapping_add(part.len());
+        match source.get(range.clone()) {
+            Some(_) => Self { source: Arc::clone(source), part: range },
             None => part.to_owned().into(),
         }
     }

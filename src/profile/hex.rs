@@ -1,8 +1,8 @@
-//! Hex encoding of ids, digests and fingerprints for the store, file names and token files.
+//! Hex encoding, for the ids, digests and fingerprints in the store, in file names and in token files.
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
-/// Returns the lower-case hex digits of `bytes`.
+/// Encodes `bytes` as lower-case hex, two digits per byte.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     let digits = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)]));

@@ -1,7 +1,7 @@
 //! Names, URLs, profiles, the profile store, and the resolution of a profile by precedence.
 //!
-//! Owns the meaning of `profiles.toml` and the only writer of its text. Never reads secret values: a secret is an
-//! age-encrypted text, a source, or a list of plaintext keys.
+//! Owns the meaning of `profiles.toml` and the only writer of its text. Never decrypts a secret: a profile only says
+//! whether its secret is encrypted, in plaintext or outside the store.
 
 mod current;
 mod document;
@@ -27,7 +27,7 @@ pub use model::{
     Defaults, EnvTemplate, PlaintextKey, Profile, ProfileEntry, SealedNote, SecretLocation, Store, near_matches,
 };
 pub use name::{NameError, ProfileName, RecipientName};
-pub use parse::{EnvNameError, Fault, FilePosition, Outline, ProfileSummary, StoreError, StoreProblem, check_env_name};
+pub use parse::{Fault, Outline, ProfileSummary, StoreError, StoreProblem, check_env_name};
 pub use pin::{Pin, PinError};
 pub use resolve::{
     ProfileOrigin, ProfileSources, ResolveError, ResolveFiles, ResolvedName, SourceReport, explain_resolution,
@@ -35,5 +35,5 @@ pub use resolve::{
 };
 pub use selection::{EmptySelection, Selection, SelectionError};
 pub use span::{Span, SpanError};
-pub use store::{LinkOutcome, StoreFile, StoreFileError, file_digest, resolve_parent};
+pub use store::{LinkOutcome, StoreFile, StoreFileError, resolve_parent, resolved_path_digest};
 pub use url::{ApiUrl, UrlError};

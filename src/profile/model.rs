@@ -1,4 +1,5 @@
-//! Parsed content of a store: recipients, defaults and profiles. A profile is valid or holds its fault.
+//! Parsed content of a store: recipients, defaults and profiles. An invalid profile is kept as its fault, so that the
+//! other profiles stay usable.
 
 use super::{ApiUrl, Excerpt, Fault, ProfileName, RecipientName, Span};
 use crate::disk::StampedRead;
@@ -10,42 +11,42 @@ use std::path::PathBuf;
 /// Content of a store file.
 #[derive(Debug, Clone, Default)]
 pub struct Store {
-    /// Whether a profile must always be named: no current profile, no fallback to the only profile.
+    /// Whether a profile must be selected by name: neither the current nor the only profile is used.
     pub explicit: bool,
-    /// Recipients that can decrypt the secrets: name to age public key, as typed.
+    /// Recipients: name to age public key, as written in the file.
     pub recipients: BTreeMap<RecipientName, String>,
     /// Settings that every profile inherits.
     pub defaults: Defaults,
     /// Profiles in the order of the file.
     pub profiles: Vec<ProfileEntry>,
-    /// Identity of the file that the store was read from. Absent if the store has another origin or the system cannot
-    /// identify the file.
+    /// Stamp of the file that the store was read from. `None` if the store was not read from a file, or if the system
+    /// cannot provide a stamp.
     pub stamped_read: Option<StampedRead>,
 }
 
-/// Settings in `[defaults]`. An absent setting has neto's own default, or none.
+/// Settings that both `[defaults]` and a profile can hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Defaults {
     /// URL of the API.
     pub url: Option<ApiUrl>,
-    /// Time before its expiry at which a token becomes stale.
+    /// Length of the period before expiry in which a token counts as stale.
     pub leeway: Option<Span>,
-    /// Time limit of one request with its retries.
+    /// Time limit of one request, including its retries.
     pub timeout: Option<Span>,
     /// Absolute path of a file of extra root certificates.
     pub ca_file: Option<PathBuf>,
     /// Additional environment variables to export.
     pub env: BTreeMap<String, EnvTemplate>,
-    /// Recipients that the profiles' secrets are encrypted to.
+    /// Recipients to which the secrets are encrypted.
     pub recipients: Option<Vec<RecipientName>>,
 }
 
-/// One `[profiles.NAME]` table.
+/// Table `[profiles.NAME]`.
 #[derive(Debug, Clone)]
 pub struct ProfileEntry {
-    /// Name of the profile, always valid: an invalid name fails the whole file.
+    /// Name of the profile. An invalid name is a fault of the whole file, not of the profile.
     pub name: ProfileName,
-    /// Profile with the defaults filled in, or its fault.
+    /// Profile with the defaults filled in, or the first fault of the profile.
     pub profile: Result<Profile, Fault>,
 }
 
@@ -56,36 +57,37 @@ pub struct Profile {
     pub name: ProfileName,
     /// URL of the API.
     pub url: ApiUrl,
-    /// Shortname of the tenant. Present with `appname` for an API key; absent for a person.
+    /// Shortname of the tenant; absent if `username` is present. Required for a sealed API key.
     pub shortname: Option<String>,
-    /// Name of the API key. May be absent in a skeleton, or before the secret is encrypted.
+    /// Name of the API key; absent if `username` is present. Required for a sealed API key.
     pub appname: Option<String>,
-    /// User name of a person who logs in; never together with `shortname` or `appname`.
+    /// User name of a person who logs in with a password, instead of an API key.
     pub username: Option<String>,
-    /// Labels for selection, in the order of the file.
+    /// Tags for selecting profiles, in the order of the file.
     pub tags: Vec<String>,
-    /// Free text.
+    /// Free text for people who read the list of profiles.
     pub description: Option<String>,
-    /// Whether calls that write need confirmation.
+    /// Whether calls that write, and decoys, need confirmation.
     pub protected: bool,
-    /// Time before its expiry at which a token becomes stale; default: 60 s.
+    /// Length of the period before expiry in which a token counts as stale; default: 60 s.
     pub leeway: Span,
-    /// Time limit of one request with its retries; default: 30 s.
+    /// Time limit of one request, including its retries; default: 30 s.
     pub timeout: Span,
     /// Absolute path of a file of extra root certificates.
     pub ca_file: Option<PathBuf>,
     /// Additional environment variables to export.
     pub env: BTreeMap<String, EnvTemplate>,
-    /// Recipients that the secret is encrypted to; absent means all recipients of the store.
+    /// Recipients to which the secret is encrypted; `None` means all recipients of the store.
     pub recipients: Option<Vec<RecipientName>>,
     /// Location of the secret.
     pub secret: SecretLocation,
-    /// Facts about an encrypted secret that are known without decrypting it.
+    /// Metadata of the sealed secret; required if the secret is sealed.
     pub sealed: Option<SealedNote>,
 }
 
-/// Value of an additional variable. `{token}`, `{url}`, `{shortname}`, `{appname}`, `{profile}`, `{appkey}` and
-/// `{sharedsecret}` are replaced; any other brace is literal.
+/// Value of an additional environment variable, with placeholders. The placeholders are `{token}`, `{url}`,
+/// `{shortname}`, `{appname}`, `{profile}` and, with `--with-secret`, `{appkey}` and `{sharedsecret}`. Any other brace
+/// is literal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnvTemplate(pub String);
 
@@ -94,37 +96,36 @@ pub struct EnvTemplate(pub String);
 pub enum SecretLocation {
     /// No secret: the profile is a skeleton.
     None,
-    /// Plaintext in the store, until `neto seal` encrypts it. Lists the keys that are present; their values stay in
-    /// the text.
+    /// Plaintext in the store, until `neto seal` encrypts it. Holds the keys that are present, but not their values.
     #[serde(rename = "Clear")]
     Plaintext(Vec<PlaintextKey>),
-    /// Encrypted in the store: an armored age file.
+    /// Encrypted in the store. Holds the text of the armored age file.
     Sealed(Excerpt),
-    /// Printed by a program that is run without a shell. The first word is the program.
+    /// Printed by a program that neto runs without a shell. Holds the program and its arguments.
     Command(Vec<String>),
-    /// In a file with an absolute path.
+    /// In a file. A path that is relative in the store is joined to the store's directory.
     File(PathBuf),
-    /// In an environment variable.
+    /// In the environment variable of this name.
     Env(String),
 }
 
-/// Key that can hold a plaintext secret until `neto seal` encrypts it.
+/// Keys that can hold a plaintext secret until `neto seal` encrypts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum PlaintextKey {
-    /// Complete NETOSECRET.
+    /// NETOSECRET, which contains the whole credential.
     Netosecret,
     /// API key.
     Appkey,
-    /// Signing secret of the account.
+    /// Shared secret of the tenant.
     Sharedsecret,
-    /// Password of a person.
+    /// Password of the profile's `username`.
     Password,
 }
 
-/// Inline table `sealed`: facts that listing and checking need without decrypting the secret.
+/// Table `sealed`: metadata with which neto lists and checks a sealed secret without decrypting it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedNote {
-    /// 16 random hex digits that change only with a new credential.
+    /// Random id of the credential, 16 hex digits. Sealing the same credential again keeps the id.
     pub id: String,
     /// First 16 hex digits of the SHA-256 of the sorted recipient keys.
     pub to: String,
@@ -133,12 +134,12 @@ pub struct SealedNote {
 }
 
 impl PlaintextKey {
-    /// All keys, in the order in which they are looked for.
+    /// All keys.
     pub const ALL: [Self; 4] = [Self::Netosecret, Self::Appkey, Self::Sharedsecret, Self::Password];
 
-    /// Returns the key as the store spells it.
+    /// Returns the name of the key in the store.
     #[must_use]
-    pub fn key(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Netosecret => "netosecret",
             Self::Appkey => "appkey",
@@ -149,9 +150,9 @@ impl PlaintextKey {
 }
 
 impl Profile {
-    /// Leeway of a profile that declares none.
+    /// Leeway if neither the profile nor `[defaults]` declares a leeway.
     pub const DEFAULT_LEEWAY: Span = Span::from_seconds(60);
-    /// Timeout of a profile that declares none.
+    /// Timeout if neither the profile nor `[defaults]` declares a timeout.
     pub const DEFAULT_TIMEOUT: Span = Span::from_seconds(30);
 }
 
@@ -168,16 +169,10 @@ impl SecretLocation {
             Self::Env(_) => "env",
         }
     }
-
-    /// Whether the NETOSECRET is read from outside the store at login.
-    #[must_use]
-    pub fn is_source(&self) -> bool {
-        matches!(self, Self::Command(_) | Self::File(_) | Self::Env(_))
-    }
 }
 
 impl Store {
-    /// Returns the entry of the profile `name`.
+    /// Returns the entry of the profile `name`, if the store declares this profile.
     #[must_use]
     pub fn entry(&self, name: &ProfileName) -> Option<&ProfileEntry> {
         self.profiles.iter().find(|entry| entry.name == *name)
@@ -188,7 +183,8 @@ impl Store {
         self.profiles.iter().map(|entry| &entry.name)
     }
 
-    /// Returns a profile that has the API key `appname` and the tenant and URL of `profile`.
+    /// Returns the first valid profile with the API key `appname` and with the `shortname` and URL of `profile`. This
+    /// can be `profile` itself.
     #[must_use]
     pub fn profile_with_key(&self, profile: &Profile, appname: &str) -> Option<&Profile> {
         self.profiles.iter().filter_map(|entry| entry.profile.as_ref().ok()).find(|other| {
@@ -198,8 +194,8 @@ impl Store {
         })
     }
 
-    /// Returns the public keys that the secret of `profile` is to be encrypted to today, sorted and without
-    /// duplicates. Skips names that the store does not declare; the parser rejects them earlier.
+    /// Returns the public keys to which the secret of `profile` should be encrypted, sorted and without duplicates.
+    /// Skips names that the store does not declare; the parser already rejects such profiles.
     #[must_use]
     pub fn recipient_keys(&self, profile: &Profile) -> Vec<String> {
         let mut keys: Vec<String> = match &profile.recipients {
@@ -212,19 +208,20 @@ impl Store {
     }
 }
 
-/// Returns at most three candidates that are similar to the mistyped `text`, best first.
+/// Returns up to three candidates that are similar to `text`, best match first. The upper limit for the edit distance
+/// is a third of the characters of `text`, but at least 1. A candidate that starts with `text` has distance 1.
 pub fn near_matches<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let text = text.to_lowercase();
     let distance = |candidate: &str| strsim::damerau_levenshtein(&text, candidate);
     let limit = (text.chars().count() / 3).max(1);
-    let mut found: Vec<(usize, &str)> = candidates
+    let mut matches: Vec<(usize, &str)> = candidates
         .into_iter()
         .map(|candidate| {
-            let prefix = !text.is_empty() && candidate.starts_with(&text);
-            (if prefix { 1 } else { distance(candidate) }, candidate)
+            let has_prefix = !text.is_empty() && candidate.starts_with(&text);
+            (if has_prefix { 1 } else { distance(candidate) }, candidate)
         })
         .filter(|(distance, _)| *distance <= limit)
         .collect();
-    found.sort_unstable();
-    found.into_iter().take(3).map(|(_, candidate)| candidate).collect()
+    matches.sort_unstable();
+    matches.into_iter().take(3).map(|(_, candidate)| candidate).collect()
 }

@@ -1,24 +1,25 @@
-//! Names that are safe as a file name, an argument and an environment value on every system.
+//! Names of profiles and recipients. Each name is safe as a file name, an argument and the value of an environment
+//! variable on every system.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// Maximum length of a name, in characters.
-const MAX_LENGTH: usize = 64;
+/// Maximum number of characters in a name. Names are ASCII, so each character is a byte.
+const MAX_NAME_CHARS: usize = 64;
 
-/// Regular expression for names. Names that match [`DEVICE_PATTERN`] are invalid too.
+/// Regular expression for names. A name that also matches [`DEVICE_PATTERN`] is invalid.
 pub(super) const NAME_PATTERN: &str = "^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9_-])?$";
-/// Regular expression for the device names of Windows, with any extension.
+/// Regular expression for the device names of Windows, with or without an extension.
 pub(super) const DEVICE_PATTERN: &str = r"^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)";
 
-/// Name of a profile: `[a-z0-9][a-z0-9._-]{0,63}`, no device name of Windows, no trailing dot. `env` is reserved for
-/// the profile that `NETOSECRET` makes.
+/// Name of a profile: `[a-z0-9][a-z0-9._-]{0,63}`, but no trailing dot and no device name of Windows. Parsing rejects
+/// `env`, which is reserved for the profile made from `NETOSECRET`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ProfileName(String);
 
-/// Name of a recipient in the store; same alphabet as a profile name.
+/// Name of a recipient in the store. Follows the rules of a profile name, except that `env` is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct RecipientName(String);
@@ -34,17 +35,17 @@ pub enum NameError {
     TooLong,
     /// First character that is not a lower-case letter or digit.
     #[error("a name starts with a lower-case letter or a digit")]
-    Start,
+    InvalidStart,
     /// Character other than lower-case letters, digits, `.`, `_` and `-`.
     #[error("a name holds only lower-case letters, digits, '.', '_' and '-'")]
-    Character,
-    /// Dot at the end, which Windows drops.
+    InvalidCharacter,
+    /// Dot at the end, which Windows drops from file names.
     #[error("a name does not end in a dot")]
     TrailingDot,
-    /// Device name of Windows, such as `con`, `nul` or `com1`.
+    /// Device name of Windows, such as `con`, `nul` or `com1`, with or without an extension.
     #[error("a name is none of the device names of Windows")]
-    Device,
-    /// `env`.
+    DeviceName,
+    /// Name `env`, which is reserved.
     #[error("'env' is the profile that NETOSECRET makes; choose another name")]
     Reserved,
 }
@@ -52,48 +53,50 @@ pub enum NameError {
 fn check_name(text: &str) -> Result<(), NameError> {
     let first = text.chars().next().ok_or(NameError::Empty)?;
     if !(first.is_ascii_lowercase() || first.is_ascii_digit()) {
-        return Err(NameError::Start);
+        return Err(NameError::InvalidStart);
     }
     if !text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-')) {
-        return Err(NameError::Character);
+        return Err(NameError::InvalidCharacter);
     }
-    if text.len() > MAX_LENGTH {
+    if text.len() > MAX_NAME_CHARS {
         return Err(NameError::TooLong);
     }
     if text.ends_with('.') {
         return Err(NameError::TrailingDot);
     }
     let stem = text.split('.').next().unwrap_or(text);
-    let numbered = |device: &str| {
-        stem.strip_prefix(device).is_some_and(|rest| rest.len() == 1 && rest.as_bytes()[0].is_ascii_digit())
+    let is_numbered = |device: &str| {
+        stem.strip_prefix(device).is_some_and(|number| number.len() == 1 && number.as_bytes()[0].is_ascii_digit())
     };
-    if ["con", "prn", "aux", "nul"].contains(&stem) || numbered("com") || numbered("lpt") {
-        return Err(NameError::Device);
+    if ["con", "prn", "aux", "nul"].contains(&stem) || is_numbered("com") || is_numbered("lpt") {
+        return Err(NameError::DeviceName);
     }
     Ok(())
 }
 
 impl ProfileName {
-    /// Returns the name of the profile that `NETOSECRET` in the environment makes. No store can declare it.
+    /// Returns `env`, the name of the profile made from the environment variable `NETOSECRET`. No store can declare a
+    /// profile of this name.
     #[must_use]
     pub fn env() -> Self {
         Self("env".to_owned())
     }
 
-    /// Whether this is the profile that `NETOSECRET` makes.
+    /// Whether this is `env`, the name of the profile made from `NETOSECRET`.
     #[must_use]
     pub fn is_env(&self) -> bool {
         self.0 == "env"
     }
 
-    /// Derives a name from a tenant's `shortname`: lower-cased, other characters replaced by `-`.
+    /// Derives a profile name from a tenant's `shortname`. Lower-cases ASCII letters and replaces with `-` every
+    /// character that a name cannot contain.
     ///
     /// # Errors
-    /// [`NameError`] when the derived text is not a valid name.
+    /// Returns a [`NameError`] if the derived text is still not a valid name.
     pub fn from_shortname(shortname: &str) -> Result<Self, NameError> {
-        let replace =
+        let to_name_char =
             |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c.to_ascii_lowercase() } else { '-' };
-        shortname.chars().map(replace).collect::<String>().parse()
+        shortname.chars().map(to_name_char).collect::<String>().parse()
     }
 
     /// Returns the text of the name.
@@ -171,17 +174,17 @@ mod tests {
         }
         for (bad, why) in [
             ("", NameError::Empty),
-            ("Acme", NameError::Start),
-            ("-acme", NameError::Start),
-            (".acme", NameError::Start),
-            ("ac me", NameError::Character),
-            ("ac/me", NameError::Character),
-            ("acmé", NameError::Character),
+            ("Acme", NameError::InvalidStart),
+            ("-acme", NameError::InvalidStart),
+            (".acme", NameError::InvalidStart),
+            ("ac me", NameError::InvalidCharacter),
+            ("ac/me", NameError::InvalidCharacter),
+            ("acmé", NameError::InvalidCharacter),
             ("acme.", NameError::TrailingDot),
-            ("con", NameError::Device),
-            ("nul.txt", NameError::Device),
-            ("com0", NameError::Device),
-            ("lpt9.x", NameError::Device),
+            ("con", NameError::DeviceName),
+            ("nul.txt", NameError::DeviceName),
+            ("com0", NameError::DeviceName),
+            ("lpt9.x", NameError::DeviceName),
             ("env", NameError::Reserved),
             (&"a".repeat(65), NameError::TooLong),
         ] {
@@ -195,6 +198,6 @@ mod tests {
             ProfileName::from_shortname("Acme Corp/EU").map(|name| name.to_string()),
             Ok("acme-corp-eu".to_owned())
         );
-        assert_eq!(ProfileName::from_shortname("Ümlaut"), Err(NameError::Start));
+        assert_eq!(ProfileName::from_shortname("Ümlaut"), Err(NameError::InvalidStart));
     }
 }

@@ -1,16 +1,16 @@
-//! `.neto-profile`: a file that selects the profile for its directory and all directories below.
+//! Pins: `.neto-profile` files. A pin selects the profile for its directory and all directories below.
 
 use super::{NameError, ProfileName};
 use crate::disk::{self, DiskError, Privacy, ReadRules};
 use std::path::{Path, PathBuf};
 
-/// Name of the file.
+/// Name of a pin file.
 const FILE_NAME: &str = ".neto-profile";
 
-/// Read limits. A name and a line end are much shorter than the cap.
-const RULES: ReadRules = ReadRules { cap: 1024, privacy: Privacy::OwnOrRoot };
+/// Read limits. The cap of 1024 bytes is far more than a name with a line ending needs.
+const READ_RULES: ReadRules = ReadRules { cap: 1024, privacy: Privacy::OwnOrRoot };
 
-/// Nearest pin at or above a directory.
+/// Pin that was found, readable or not.
 #[derive(Debug)]
 pub struct Pin {
     /// Path of the file.
@@ -22,22 +22,23 @@ pub struct Pin {
 /// Reason why a pin is not followed.
 #[derive(Debug, thiserror::Error)]
 pub enum PinError {
-    /// The file cannot be read, is not a plain file, or belongs to another user.
+    /// The file cannot be read, is not a regular file, or is too large.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// The content is not exactly one name.
+    /// The content is not exactly one profile name, with or without line endings at the end.
     #[error("it does not hold the name of a profile and nothing else: {0}")]
     Content(NameError),
 }
 
 impl Pin {
-    /// Looks for a pin in `directory` and its ancestors. Ignores pins of other users, because anybody can create one
+    /// Finds the nearest pin in `directory` and its ancestors. Returns a pin that cannot be used with its error,
+    /// instead of searching further. Ignores pins that belong to neither this user nor root. Any user can create a pin
     /// in a shared directory such as `/tmp`.
     #[must_use]
     pub fn find(directory: &Path) -> Option<Self> {
         directory.ancestors().find_map(|ancestor| {
             let path = ancestor.join(FILE_NAME);
-            match disk::read(&path, RULES) {
+            match disk::read(&path, READ_RULES) {
                 Err(error) if error.is_absent() => None,
                 Err(_) if disk::is_foreign(&path) => None,
                 Err(error) => Some(Self { path, name: Err(error.into()) }),

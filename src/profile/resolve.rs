@@ -1,46 +1,49 @@
 //! Resolves the profile of a command by precedence: argument, environment, pin, current profile, only profile.
+//!
+//! Reads neither the environment nor the disk itself; callers pass in the values of the sources.
 
 use super::{CurrentError, NameError, Pin, PinError, ProfileName, Store, near_matches};
 use std::fmt;
 use std::path::PathBuf;
 
-/// Values of the sources that can select a profile. The caller gathers them; this module reads no environment.
+/// Values of the sources that can select a profile.
 pub struct ProfileSources<'a> {
-    /// The `PROFILE` argument or `--profile`.
+    /// Value of the `PROFILE` argument, or else of `--profile`.
     pub argument: Option<String>,
-    /// `--profile`, if both it and `PROFILE` are given.
+    /// Value of `--profile` if `PROFILE` is given too.
     pub second_argument: Option<String>,
-    /// `NETO_PROFILE`, unless empty or, for `export`, set by an earlier export.
-    pub variable: Option<String>,
-    /// Whether `NETOSECRET` is set and not empty.
+    /// Value of `NETO_PROFILE`, if not empty. For `export`, the profile that `neto use` set replaces the value of an
+    /// earlier export.
+    pub neto_profile: Option<String>,
+    /// Whether `NETOSECRET` is set and not empty. For `export`, the value of an earlier export does not count.
     pub has_netosecret: bool,
     /// Sources on disk.
     pub files: &'a dyn ResolveFiles,
 }
 
-/// Sources on disk, read only if no argument and no variable selects a profile.
+/// Sources on disk. Resolving reads them only if neither an argument nor an environment variable selects a profile.
 pub trait ResolveFiles {
-    /// Returns the nearest `.neto-profile`.
+    /// Returns the nearest `.neto-profile`, if any.
     fn pin(&self) -> Option<Pin>;
-    /// Returns the profile that `neto profile use` set.
+    /// Returns the profile that `neto profile use` made current, if any.
     ///
     /// # Errors
-    /// [`CurrentError`] when the current profile cannot be read.
+    /// Returns a [`CurrentError`] if the file of the current profile exists but cannot be read or parsed.
     fn current(&self) -> Result<Option<ProfileName>, CurrentError>;
 }
 
-/// Source that can select a profile, highest precedence first.
+/// Sources that can select a profile, highest precedence first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProfileOrigin {
-    /// `PROFILE` or `--profile`.
+    /// Argument `PROFILE` or flag `--profile`.
     Argument,
-    /// `NETO_PROFILE`.
-    Variable,
-    /// `NETOSECRET`.
+    /// Environment variable `NETO_PROFILE`.
+    NetoProfile,
+    /// Environment variable `NETOSECRET`.
     Netosecret,
-    /// A `.neto-profile`, with its path if a file was found.
+    /// Pin, with its path. The path is `None` only in a report about a missing pin.
     Pin(Option<PathBuf>),
-    /// `neto profile use`.
+    /// Profile that `neto profile use` made current.
     Current,
     /// The only profile that the store declares.
     Only,
@@ -50,7 +53,7 @@ impl fmt::Display for ProfileOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Argument => f.write_str("--profile"),
-            Self::Variable => f.write_str("NETO_PROFILE"),
+            Self::NetoProfile => f.write_str("NETO_PROFILE"),
             Self::Netosecret => f.write_str("NETOSECRET"),
             Self::Pin(Some(path)) => write!(f, "{}", path.display()),
             Self::Pin(None) => f.write_str(".neto-profile"),
@@ -60,44 +63,44 @@ impl fmt::Display for ProfileOrigin {
     }
 }
 
-/// Name that a source selects.
+/// Profile name and the source that selected it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolvedName {
-    /// Name of the profile. [`resolve_in_store`] ensures that it is `env` or declared in the store.
+    /// Name of the profile. [`resolve_in_store`] returns only `env` and names that the store declares.
     pub name: ProfileName,
-    /// Source with the highest precedence that names a profile.
+    /// Source that selected the name.
     pub origin: ProfileOrigin,
 }
 
-/// Value of one source, for `neto profile current --explain`.
+/// Source and its value, for `neto profile current --explain`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SourceReport {
     /// Source of the value.
     pub origin: ProfileOrigin,
-    /// Value of the source; absent if the source has none.
-    pub text: Option<String>,
-    /// Whether this source decides.
+    /// Profile name as written, or the error of an unusable pin or current profile. `None` if the source has no value.
+    pub value: Option<String>,
+    /// Whether this source has the highest precedence of the sources with a value.
     pub is_winner: bool,
 }
 
 /// Reason why no profile is resolved.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
-    /// Argument that is not a valid name.
+    /// Argument or `--profile` with an invalid name.
     #[error("the argument is not the name of a profile: {0}")]
     Argument(NameError),
     /// `PROFILE` and `--profile` name different profiles.
     #[error("the argument and --profile name two profiles")]
     TwoNames,
-    /// Variable that does not hold a valid name.
+    /// `NETO_PROFILE` with an invalid name.
     #[error("NETO_PROFILE does not hold the name of a profile: {0}")]
-    Variable(NameError),
-    /// Pin that decides but cannot be followed.
+    NetoProfile(NameError),
+    /// Pin that cannot be used, while no source of higher precedence selects a profile.
     #[error("{} cannot be followed: {error}", path.display())]
     Pin {
         /// Path of the pin.
         path: PathBuf,
-        /// Reason why the pin is not followed.
+        /// Reason why the pin cannot be used.
         error: PinError,
     },
     /// Name that the store does not declare.
@@ -107,26 +110,26 @@ pub enum ResolveError {
         name: ProfileName,
         /// Source that requested the name.
         origin: ProfileOrigin,
-        /// Similar declared names, best first.
+        /// Up to three similar names in the store, best match first.
         similar: Vec<String>,
-        /// Whether the store has no profile at all.
+        /// Whether the store has no profiles.
         is_store_empty: bool,
     },
-    /// `env` was requested, and `NETOSECRET` is not set.
+    /// `env` was requested, but `NETOSECRET` is not set.
     #[error("the profile 'env' is what NETOSECRET holds, and that is not set")]
     NoNetosecret,
-    /// The current profile cannot be read, and no source of higher precedence selects one.
+    /// The current profile cannot be read, and no source of higher precedence selects a profile.
     #[error(transparent)]
     Current(#[from] CurrentError),
-    /// The store has no profile at all.
+    /// No source selects a profile, and the store has no profiles.
     #[error("the store has no profile yet")]
     Empty,
-    /// No source selects one of several profiles.
+    /// No source selects a profile, and the store has several profiles, or one profile and `explicit = true`.
     #[error("no profile is chosen{}", if *explicit { ", and the store wants one to be named (explicit = true)" } else { "" })]
     NoneSelected {
-        /// Whether the store disables the current profile.
+        /// Whether the store has `explicit = true`.
         explicit: bool,
-        /// Some of the declared names.
+        /// First eight names in the store, in the order of the file.
         names: Vec<String>,
     },
 }
@@ -134,7 +137,7 @@ pub enum ResolveError {
 fn requested_by(origin: &ProfileOrigin) -> String {
     match origin {
         ProfileOrigin::Argument | ProfileOrigin::Only => String::new(),
-        ProfileOrigin::Variable => " (NETO_PROFILE asks for it)".to_owned(),
+        ProfileOrigin::NetoProfile => " (NETO_PROFILE asks for it)".to_owned(),
         ProfileOrigin::Netosecret => " (NETOSECRET asks for it)".to_owned(),
         ProfileOrigin::Pin(Some(path)) => format!(" ({} asks for it)", path.display()),
         ProfileOrigin::Pin(None) => " (.neto-profile asks for it)".to_owned(),
@@ -143,13 +146,14 @@ fn requested_by(origin: &ProfileOrigin) -> String {
 }
 
 impl ProfileSources<'_> {
-    /// Returns the name that the sources select, whether or not the store declares it. Returns `None` if no source
-    /// selects a profile.
+    /// Returns the name that the sources select, whether or not the store declares this name. Returns `None` if no
+    /// source selects a profile.
     ///
     /// # Errors
-    /// [`ResolveError`]. An invalid value in a source is an error; no source of lower precedence replaces it.
+    /// Returns a [`ResolveError`] if the source that decides is invalid; sources of lower precedence are then not used.
+    /// Also fails if the two arguments differ, or if `env` is requested without `NETOSECRET`.
     pub fn resolve_name(self) -> Result<Option<ResolvedName>, ResolveError> {
-        let resolved = |name: ProfileName, origin: ProfileOrigin| {
+        let with_env_check = |name: ProfileName, origin: ProfileOrigin| {
             if name.is_env() && !self.has_netosecret {
                 Err(ResolveError::NoNetosecret)
             } else {
@@ -160,17 +164,17 @@ impl ProfileSources<'_> {
             if self.second_argument.is_some_and(|second| second != text) {
                 return Err(ResolveError::TwoNames);
             }
-            return resolved(parse_name(&text).map_err(ResolveError::Argument)?, ProfileOrigin::Argument);
+            return with_env_check(parse_name(&text).map_err(ResolveError::Argument)?, ProfileOrigin::Argument);
         }
-        if let Some(text) = self.variable {
-            return resolved(parse_name(&text).map_err(ResolveError::Variable)?, ProfileOrigin::Variable);
+        if let Some(text) = self.neto_profile {
+            return with_env_check(parse_name(&text).map_err(ResolveError::NetoProfile)?, ProfileOrigin::NetoProfile);
         }
         if self.has_netosecret {
-            return resolved(ProfileName::env(), ProfileOrigin::Netosecret);
+            return with_env_check(ProfileName::env(), ProfileOrigin::Netosecret);
         }
         if let Some(Pin { path, name }) = self.files.pin() {
             return match name {
-                Ok(name) => resolved(name, ProfileOrigin::Pin(Some(path))),
+                Ok(name) => with_env_check(name, ProfileOrigin::Pin(Some(path))),
                 Err(error) => Err(ResolveError::Pin { path, error }),
             };
         }
@@ -178,16 +182,18 @@ impl ProfileSources<'_> {
     }
 }
 
-/// Checks the [selected name](ProfileSources::resolve_name) against the store. Falls back to the only profile.
+/// Checks that the store declares the [selected name](ProfileSources::resolve_name). If no name is selected, returns
+/// the store's only profile. With `explicit = true`, neither the current nor the only profile is returned.
 ///
 /// # Errors
-/// Errors of [`ProfileSources::resolve_name`], and a [`ResolveError`] if the store has no such profile.
+/// Returns the error in `selected`, except an unreadable current profile with `explicit = true`. Also fails if the
+/// store does not declare the selected name. Fails without a selected name if the only profile cannot be used.
 pub fn resolve_in_store(
     selected: Result<Option<ResolvedName>, ResolveError>,
     store: &Store,
 ) -> Result<ResolvedName, ResolveError> {
     let selected = match selected {
-        // With `explicit = true` the current profile is ignored, readable or not.
+        // With `explicit = true` the current profile is ignored, even if it cannot be read.
         Ok(Some(ResolvedName { origin: ProfileOrigin::Current, .. })) | Err(ResolveError::Current(_))
             if store.explicit =>
         {
@@ -208,7 +214,8 @@ pub fn resolve_in_store(
     }
 }
 
-/// Returns the value of every source, highest precedence first, whether or not it is a valid name.
+/// Returns a report for each source, highest precedence first. Values may be invalid or unknown names. With
+/// `explicit = true` the current and the only profile have no value.
 #[must_use]
 pub fn explain_resolution(sources: &ProfileSources<'_>, store: &Store) -> Vec<SourceReport> {
     let only = match store.profiles.as_slice() {
@@ -227,22 +234,22 @@ pub fn explain_resolution(sources: &ProfileSources<'_>, store: &Store) -> Vec<So
     };
     let mut reports: Vec<SourceReport> = [
         (ProfileOrigin::Argument, sources.argument.clone()),
-        (ProfileOrigin::Variable, sources.variable.clone()),
+        (ProfileOrigin::NetoProfile, sources.neto_profile.clone()),
         (ProfileOrigin::Netosecret, sources.has_netosecret.then(|| ProfileName::env().to_string())),
         (ProfileOrigin::Pin(pin.map(|pin| pin.path.clone())), pinned),
         (ProfileOrigin::Current, current.filter(|_| !store.explicit)),
         (ProfileOrigin::Only, only.filter(|_| !store.explicit)),
     ]
     .into_iter()
-    .map(|(origin, text)| SourceReport { origin, text, is_winner: false })
+    .map(|(origin, value)| SourceReport { origin, value, is_winner: false })
     .collect();
-    if let Some(winner) = reports.iter_mut().find(|report| report.text.is_some()) {
+    if let Some(winner) = reports.iter_mut().find(|report| report.value.is_some()) {
         winner.is_winner = true;
     }
     reports
 }
 
-/// Parses a requested name; `env` is valid.
+/// Parses a name from an argument or from `NETO_PROFILE`, where `env` is valid too.
 fn parse_name(text: &str) -> Result<ProfileName, NameError> {
     match text.parse() {
         Err(NameError::Reserved) => Ok(ProfileName::env()),

@@ -1,34 +1,34 @@
-//! Selects several profiles: by names, globs, tags, or all.
+//! Selects any number of profiles by names, globs and tags, or all profiles.
 
 use super::{NameError, ProfileEntry, ProfileName, Store, near_matches};
 use glob::Pattern;
 
-/// Selection arguments, as typed.
+/// Arguments that select profiles, as typed.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Names and globs; a profile has to match at least one.
+    /// Names and globs. A selected profile matches at least one name or glob, unless the list is empty.
     pub names: Vec<String>,
-    /// Tags that a profile must all have.
+    /// Tags. A selected profile has all of them.
     pub tags: Vec<String>,
-    /// Tags of which a profile must have none.
+    /// Excluded tags. A selected profile has none of them.
     pub not_tags: Vec<String>,
-    /// Selects every profile.
+    /// Whether `--all` was given, so that a selection without names and tags is valid.
     pub all: bool,
 }
 
 /// Meaning of a selection without arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EmptySelection {
-    /// Every profile.
+    /// Selects every profile.
     All,
-    /// Fails: the command requires a selection.
+    /// Is an error, because the command requires a selection.
     Refuse,
 }
 
-/// Reason why no profile is selected.
+/// Reason why a selection fails.
 #[derive(Debug, thiserror::Error)]
 pub enum SelectionError {
-    /// Argument that is neither a name nor a glob.
+    /// Argument that is neither a valid name nor a valid glob.
     #[error("an argument is not the name of a profile: {0}")]
     Name(NameError),
     /// Name that the store does not declare.
@@ -36,34 +36,34 @@ pub enum SelectionError {
     Unknown {
         /// Requested name.
         name: String,
-        /// Similar declared names, best first.
+        /// Up to three similar names in the store, best match first.
         similar: Vec<String>,
-        /// Whether the store has no profile at all.
+        /// Whether the store has no profiles.
         is_store_empty: bool,
     },
-    /// Glob that matches no name, or tags that no profile has.
+    /// Glob that matches no name, or arguments that together match no profile.
     #[error("no profile matches {requested}")]
     NoMatch {
-        /// Requested names and tags, as typed.
+        /// Unmatched names, globs and tags, in a form for a message.
         requested: String,
-        /// Available names or tags, for a message.
+        /// Names or tags in the store, in a form for a message.
         available: String,
-        /// Whether the store has no profile at all.
+        /// Whether the store has no profiles.
         is_store_empty: bool,
     },
-    /// No profile was named, and the command requires a selection.
+    /// No selection arguments were given, but the command requires a selection.
     #[error("no profile is named")]
     NoneNamed,
 }
 
 impl Selection {
-    /// Whether no argument was given.
+    /// Whether no selection argument was given.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.names.is_empty() && self.tags.is_empty() && self.not_tags.is_empty() && !self.all
     }
 
-    /// Whether the selection is a single plain name, which can only match one profile.
+    /// Whether the selection is a single name that is not a glob, so that it selects at most one profile.
     #[must_use]
     pub fn is_single(&self) -> bool {
         !self.all
@@ -72,11 +72,12 @@ impl Selection {
             && matches!(&self.names[..], [name] if !is_glob(name))
     }
 
-    /// Returns the selected entries in the order of the store. A faulty profile can be selected by name, glob or
-    /// `all`. Its tags are unknown, so no tag selects it.
+    /// Returns the selected entries in the order of the store. A selection with tags or excluded tags never selects a
+    /// faulty profile, because the tags of that profile are unknown.
     ///
     /// # Errors
-    /// [`SelectionError`] when an argument matches no profile or no profile is left.
+    /// Returns a [`SelectionError`] if a name or glob is invalid or matches no profile. Also fails if names and tags
+    /// together match no profile, or if the selection is empty and `if_empty` is [`EmptySelection::Refuse`].
     pub fn resolve<'a>(
         &self,
         store: &'a Store,
@@ -91,9 +92,9 @@ impl Selection {
             |entry: &ProfileEntry| matchers.is_empty() || matchers.iter().any(|matcher| matcher.matches(&entry.name));
         let selected: Vec<&ProfileEntry> =
             store.profiles.iter().filter(|entry| matches_name(entry) && self.matches_tags(entry)).collect();
-        let filtered = !(self.tags.is_empty() && self.not_tags.is_empty());
-        if selected.is_empty() && (filtered || !self.names.is_empty()) {
-            return Err(self.no_match(store));
+        let has_tag_filter = !(self.tags.is_empty() && self.not_tags.is_empty());
+        if selected.is_empty() && (has_tag_filter || !self.names.is_empty()) {
+            return Err(self.no_match_error(store));
         }
         Ok(selected)
     }
@@ -103,11 +104,11 @@ impl Selection {
             return true;
         }
         let Ok(profile) = &entry.profile else { return false };
-        let has = |tag: &String| profile.tags.contains(tag);
-        self.tags.iter().all(has) && !self.not_tags.iter().any(has)
+        let has_tag = |tag: &String| profile.tags.contains(tag);
+        self.tags.iter().all(has_tag) && !self.not_tags.iter().any(has_tag)
     }
 
-    fn no_match(&self, store: &Store) -> SelectionError {
+    fn no_match_error(&self, store: &Store) -> SelectionError {
         let mut requested: Vec<String> = self.names.iter().map(|name| format!("'{name}'")).collect();
         requested.extend(self.tags.iter().map(|tag| format!("--tag {tag}")));
         requested.extend(self.not_tags.iter().map(|tag| format!("--not-tag {tag}")));
@@ -134,7 +135,8 @@ enum NameMatcher {
 impl NameMatcher {
     fn parse(text: &str, store: &Store) -> Result<Self, SelectionError> {
         if is_glob(text) {
-            let pattern = Pattern::new(text).map(Self::Glob).map_err(|_| SelectionError::Name(NameError::Character))?;
+            let pattern =
+                Pattern::new(text).map(Self::Glob).map_err(|_| SelectionError::Name(NameError::InvalidCharacter))?;
             if store.names().any(|name| pattern.matches(name)) {
                 return Ok(pattern);
             }
@@ -157,7 +159,7 @@ impl NameMatcher {
 
     fn matches(&self, name: &ProfileName) -> bool {
         match self {
-            Self::Name(own) => own == name,
+            Self::Name(requested) => requested == name,
             Self::Glob(pattern) => pattern.matches(name.as_str()),
         }
     }
@@ -167,11 +169,11 @@ fn is_glob(text: &str) -> bool {
     text.contains(['*', '?', '['])
 }
 
-/// Joins at most eight names for a message, with the number of the others.
+/// Joins the first eight names for a message, and adds the number of the remaining names.
 fn summarize<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
     match names.len() {
         ..=8 => names.join(", "),
-        more => format!("{} and {} more", names[..8].join(", "), more - 8),
+        count => format!("{} and {} more", names[..8].join(", "), count - 8),
     }
 }

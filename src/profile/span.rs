@@ -1,18 +1,18 @@
-//! Durations as a user writes them: `30s`, `10m`, `2h`, `7d`, joined as `1h30m`.
+//! Durations as users write them: `30s`, `10m`, `2h`, `7d`, or combined as in `1h30m`.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Units with their seconds, largest first.
+/// Units and their length in seconds, largest first.
 const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
-/// Regular expression for durations. The upper limit is not checked.
+/// Regular expression for durations. Also matches durations above the limit of 3650 days.
 pub(super) const SPAN_PATTERN: &str =
     "^([0-9]+d([0-9]+h)?([0-9]+m)?([0-9]+s)?|[0-9]+h([0-9]+m)?([0-9]+s)?|[0-9]+m([0-9]+s)?|[0-9]+s)$";
 
-/// Duration in whole seconds.
+/// Duration in whole seconds. A parsed duration is at most 3650 days long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Span(u64);
 
@@ -21,26 +21,26 @@ pub struct Span(u64);
 pub enum SpanError {
     /// Number without a unit.
     #[error("a bare number has no unit; write it like 30s, 10m, 2h or 7d")]
-    Unit,
-    /// Any other invalid text.
+    MissingUnit,
+    /// Any other invalid text, or a duration longer than 3650 days.
     #[error("not a length of time; write it like 30s, 10m, 2h, 7d or 1h30m")]
-    Form,
+    Malformed,
 }
 
 impl Span {
-    /// Creates a span of whole seconds.
+    /// Creates a duration from seconds.
     #[must_use]
     pub const fn from_seconds(seconds: u64) -> Self {
         Self(seconds)
     }
 
-    /// Returns the length in whole seconds.
+    /// Returns the duration in seconds.
     #[must_use]
     pub const fn seconds(self) -> u64 {
         self.0
     }
 
-    /// Converts the span to a duration of the standard library.
+    /// Converts to the duration type of the standard library.
     #[must_use]
     pub const fn duration(self) -> Duration {
         Duration::from_secs(self.0)
@@ -56,15 +56,16 @@ impl FromStr for Span {
         let mut units = UNITS.iter();
         while !rest.is_empty() {
             let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-            let number: u64 = rest[..digits].parse().map_err(|_| SpanError::Form)?;
-            let unit = rest[digits..].chars().next().ok_or(SpanError::Unit)?;
-            // Each unit occurs at most once, from large to small, so that a text has only one reading.
-            let (_, seconds) = units.find(|(name, _)| *name == unit).ok_or(SpanError::Form)?;
-            total = number.checked_mul(*seconds).and_then(|part| total.checked_add(part)).ok_or(SpanError::Form)?;
+            let number: u64 = rest[..digits].parse().map_err(|_| SpanError::Malformed)?;
+            let unit = rest[digits..].chars().next().ok_or(SpanError::MissingUnit)?;
+            // Units must come from large to small and must not repeat, so that no text is ambiguous.
+            let (_, seconds) = units.find(|(name, _)| *name == unit).ok_or(SpanError::Malformed)?;
+            total =
+                number.checked_mul(*seconds).and_then(|part| total.checked_add(part)).ok_or(SpanError::Malformed)?;
             rest = &rest[digits + 1..];
         }
-        // Ten years are more than anybody needs and too few for later sums to overflow.
-        if text.is_empty() || total > 3650 * 86_400 { Err(SpanError::Form) } else { Ok(Self(total)) }
+        // Ten years are more than any setting needs, and too short for later additions to overflow.
+        if text.is_empty() || total > 3650 * 86_400 { Err(SpanError::Malformed) } else { Ok(Self(total)) }
     }
 }
 
@@ -98,11 +99,11 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        assert_eq!("30".parse::<Span>(), Err(SpanError::Unit));
+        assert_eq!("30".parse::<Span>(), Err(SpanError::MissingUnit));
         for bad in
             ["", "s", "1x", "-1s", "1.5h", "30m1h", "1h1h", "1 h", "1h é", "1é", "99999999999999999999s", "4000d"]
         {
-            assert_eq!(bad.parse::<Span>(), Err(SpanError::Form), "{bad}");
+            assert_eq!(bad.parse::<Span>(), Err(SpanError::Malformed), "{bad}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The store file: reads it, edits it under its lock, and replaces it as a whole.
+//! The store file: reads the file, edits it under its lock, and replaces it as a whole.
 //!
-//! Owns the checks of who can write the file, and its replacement. `parse` owns the meaning of the text, `document`
-//! its edits.
+//! Owns the checks of who can write to the file, and the replacement of the file. `parse` owns the meaning of the text,
+//! `document` the edits of the text.
 
 use super::document::{Document, Edit, EditError};
 use super::hex;
@@ -12,20 +12,20 @@ use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Other users may read a store, which holds no open secret, but not write to it.
-const RULES: ReadRules = ReadRules { cap: 64 << 20, privacy: Privacy::NotWritable };
+/// Read limits: 64 MiB. Other users may read the file, because its secrets should be encrypted, but not write to it.
+const READ_RULES: ReadRules = ReadRules { cap: 64 << 20, privacy: Privacy::NotWritable };
 
-/// Store file and the lock that every change of the file takes.
+/// Store file, and the lock that is needed to change the file.
 #[derive(Debug, Clone)]
 pub struct StoreFile {
     path: PathBuf,
     lock_directory: PathBuf,
 }
 
-/// Error of an operation on a store file.
+/// Reason why an operation on a store file failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreFileError {
-    /// The file or its directory cannot be read or written, or others can write to it.
+    /// The file or its directory cannot be read or written, or other users can write to one of them.
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// The content is not a valid store.
@@ -36,19 +36,19 @@ pub enum StoreFileError {
         /// Fault with its position.
         error: StoreError,
     },
-    /// Edit that is not possible.
+    /// An edit cannot be applied.
     #[error(transparent)]
     Edit(#[from] EditError),
-    /// Another program, such as an editor, changed the file without the lock. Its version is kept.
+    /// Another program, such as an editor, changed the file without the lock. The changed file is kept.
     #[error("{} was changed by another program meanwhile; nothing was written", .0.display())]
     ChangedMeanwhile(PathBuf),
     /// The file does not exist.
     #[error("there is no store at {}", .0.display())]
     NotFound(PathBuf),
-    /// Link whose target does not exist: the checkout was moved or removed.
+    /// The path is a symbolic link to a missing file, for example after a Git checkout was moved. Holds both paths.
     #[error("{} leads to {}, which is not there", .0.display(), .1.display())]
     DanglingLink(PathBuf, PathBuf),
-    /// Two stores, of which one would be lost.
+    /// Linking would lose one of two existing stores. Holds both paths.
     #[error("{} and {} are both there, and none is thrown away", .0.display(), .1.display())]
     TwoStores(PathBuf, PathBuf),
 }
@@ -56,37 +56,37 @@ pub enum StoreFileError {
 /// Effect of [`StoreFile::link_to`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkOutcome {
-    /// No change: the link led to the target before.
-    Already,
-    /// The store was moved to the target.
+    /// No change: the path already led to the target.
+    AlreadyLinked,
+    /// The store was moved to the target, or an initial store was created at the target.
     Moved,
-    /// A store existed at the target, and is used from now on.
+    /// The store that already existed at the target is used from now on.
     Joined,
 }
 
-/// Bytes of a file, and the identity of the file.
+/// Bytes of a file and its stamp, if the system provides one.
 type FileContent = (Vec<u8>, Option<StampedRead>);
 
 impl StoreFile {
-    /// Creates the handle of the store at `path`, which may be a symbolic link. Its lock is in `lock_directory`.
+    /// Creates a handle for the store at `path`, which may be a symbolic link. The lock file is in `lock_directory`.
     #[must_use]
     pub fn new(path: PathBuf, lock_directory: PathBuf) -> Self {
         Self { path, lock_directory }
     }
 
-    /// Returns the path as given, with links not resolved.
+    /// Returns the path as given, without resolving links.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Returns the lock to hold for [`edit`](Self::edit) and [`save_new`](Self::save_new). All paths to the same file
-    /// share a lock.
+    /// Returns the lock to hold for [`edit`](Self::edit), [`save_new`](Self::save_new) and [`link_to`](Self::link_to).
+    /// All paths to the same file have the same lock.
     pub fn lock(&self) -> Lock {
-        Lock::new(self.lock_directory.join(format!("_store-{}.lock", file_digest(&self.path))))
+        Lock::new(self.lock_directory.join(format!("_store-{}.lock", resolved_path_digest(&self.path))))
     }
 
-    /// Returns the directories in which a write can leave temporary files: that of the file, and that of a link's
-    /// target.
+    /// Returns the directories in which a killed write can leave temporary files: the directory of the path, and the
+    /// directory of the link's target if the path is a link.
     #[must_use]
     pub fn directories(&self) -> Vec<PathBuf> {
         let mut directories: Vec<PathBuf> =
@@ -98,25 +98,28 @@ impl StoreFile {
     /// Reads and parses the store. Returns `None` if the file does not exist.
     ///
     /// # Errors
-    /// [`StoreFileError::Disk`] for a file that cannot be read or that others can write, [`StoreFileError::Store`] for
-    /// an invalid store.
+    /// Returns [`StoreFileError::Disk`] if the file cannot be read or has a foreign owner. Returns the same error if
+    /// other users can write to the file or its directory. Returns [`StoreFileError::Store`] for an invalid store,
+    /// [`StoreFileError::DanglingLink`] for a link to a missing file.
     pub fn load(&self) -> Result<Option<Store>, StoreFileError> {
         let Some((bytes, stamped_read)) = self.read_content()? else { return Ok(None) };
         let store = parse::decode(bytes).and_then(|text| parse::parse(&Arc::new(text), &self.base_directory()));
-        let store = store.map_err(|error| self.invalid(error))?;
+        let store = store.map_err(|error| self.store_error(error))?;
         Ok(Some(Store { stamped_read, ..store }))
     }
 
-    /// Reads only the names in the store. Returns `None`, without a reason, if the store is missing or invalid.
+    /// Reads only the names in the store, for shell completion. Returns `None` if the store is missing, cannot be read
+    /// or is invalid.
     #[must_use]
     pub fn outline(&self) -> Option<Outline<'static>> {
         let (bytes, _) = self.read_content().ok()??;
-        // Never freed: freeing this much memory takes longer than the exit of the process.
+        // The text is leaked on purpose: freeing this much memory takes longer than ending the process.
         Outline::read(parse::decode(bytes).ok()?.leak())
     }
 
-    /// Returns the current stamp of the file. While it equals the stamp of a store that was read, [`load`](Self::load)
-    /// would return that store. Returns `None` if only reading the file can answer that.
+    /// Returns the current stamp of the file that the path leads to. If a loaded store has the same stamp, the file has
+    /// not changed since then. Returns `None` if the file is missing, others can write to its directory, or the system
+    /// cannot provide a stamp.
     #[must_use]
     pub fn stamp(&self) -> Option<Stamp> {
         let found = std::fs::symlink_metadata(&self.path).ok()?;
@@ -127,74 +130,77 @@ impl StoreFile {
     /// Reads the store as an editable document. Returns `None` if the file does not exist.
     ///
     /// # Errors
-    /// As [`load`](Self::load).
+    /// Returns the same errors as [`load`](Self::load).
     pub fn load_document(&self) -> Result<Option<Document>, StoreFileError> {
-        self.read_content()?.map(|(bytes, _)| self.document(bytes)).transpose()
+        self.read_content()?.map(|(bytes, _)| self.parse_document(bytes)).transpose()
     }
 
-    /// Writes the first text of a store, unless the file exists. Returns whether this call wrote it.
+    /// Creates the store file with the content `bytes`, unless the path already exists. Returns whether this call
+    /// created the file.
     ///
     /// # Errors
-    /// [`StoreFileError::Store`] for bytes that are not a valid store. [`StoreFileError::Disk`] when they cannot be
-    /// written or others can write to the directory.
+    /// Returns [`StoreFileError::Store`] if `bytes` are not a valid store. Returns [`StoreFileError::Disk`] if the file
+    /// cannot be written, or if others can write to its directory.
     pub fn save_new(&self, _lock: &LockGuard, bytes: &[u8]) -> Result<bool, StoreFileError> {
-        self.document(bytes.to_vec())?;
+        self.parse_document(bytes.to_vec())?;
         disk::refuse_writable_by_others(self.directory())?;
         Ok(disk::create_new(&self.path, bytes)?)
     }
 
-    /// Reads the store, gets the edits from `change`, and writes the result durably. Keeps links and the mode of the
-    /// file. Writes nothing if the text stays the same.
+    /// Reads the store, calls `plan_edits`, applies the returned edits, and replaces the file durably. Keeps symbolic
+    /// links and the mode of the file. Writes nothing if the text stays the same. Returns the edited document.
     ///
     /// # Errors
-    /// Errors of `change`, and every kind of [`StoreFileError`]; the file is then unchanged.
+    /// Returns the error of `plan_edits`, or any [`StoreFileError`] except [`TwoStores`](StoreFileError::TwoStores).
+    /// The file is then unchanged, unless only the sync of its directory failed.
     pub fn edit<E: From<StoreFileError>>(
         &self,
         _lock: &LockGuard,
-        change: impl FnOnce(&Document) -> Result<Vec<Edit>, E>,
+        plan_edits: impl FnOnce(&Document) -> Result<Vec<Edit>, E>,
     ) -> Result<Document, E> {
-        let missing = || StoreFileError::NotFound(self.path.clone());
-        let before = self.load_document()?.ok_or_else(missing)?;
-        let edits = change(&before)?;
+        let not_found = || StoreFileError::NotFound(self.path.clone());
+        let before = self.load_document()?.ok_or_else(not_found)?;
+        let edits = plan_edits(&before)?;
         Ok(self.save_edited(before, &edits)?)
     }
 
-    /// Makes this store a symbolic link to `target`. Moves the store there, or uses the store that exists there.
-    /// Creates a store from `first` if neither exists.
+    /// Replaces this store with a symbolic link to `target`. A store that already exists at `target` is used. Otherwise
+    /// this store is moved to `target`, or a store with the content `initial` is created there.
     ///
     /// # Errors
-    /// [`StoreFileError::TwoStores`] if both exist and this store differs from `first`; otherwise as for
-    /// [`edit`](Self::edit). This store is then unchanged.
-    pub fn link_to(&self, _lock: &LockGuard, target: &Path, first: &[u8]) -> Result<LinkOutcome, StoreFileError> {
+    /// Returns [`StoreFileError::TwoStores`] if both stores exist and this store differs from `initial`. Returns
+    /// another [`StoreFileError`] if a store cannot be read, written or replaced. This store is then unchanged, unless
+    /// only the sync of its directory failed. A copy of this store may remain at `target`.
+    pub fn link_to(&self, _lock: &LockGuard, target: &Path, initial: &[u8]) -> Result<LinkOutcome, StoreFileError> {
         let target_store = Self::new(target.to_path_buf(), self.lock_directory.clone());
-        let resolved = |path: &Path| std::fs::canonicalize(path).ok();
-        if resolved(&self.path).is_some_and(|own| resolved(target) == Some(own)) {
-            return Ok(LinkOutcome::Already);
+        let resolve = |path: &Path| std::fs::canonicalize(path).ok();
+        if resolve(&self.path).is_some_and(|resolved| resolve(target) == Some(resolved)) {
+            return Ok(LinkOutcome::AlreadyLinked);
         }
         disk::refuse_writable_by_others(target_store.directory())?;
-        let own = match self.load_document() {
-            // The old target is gone, and the user gives the new one.
+        let own_document = match self.load_document() {
+            // The link's old target is gone, and the user now gives the new target.
             Err(StoreFileError::DanglingLink(..)) => None,
-            other => other?,
+            result => result?,
         };
-        let existing = target_store.load_document()?;
-        let outcome = match (&own, &existing) {
-            // A store that `init` wrote and nobody changed can be dropped.
-            (Some(own), Some(_)) if own.bytes() != first => {
+        let target_document = target_store.load_document()?;
+        let outcome = match (&own_document, &target_document) {
+            // A store that still has its initial content can be dropped.
+            (Some(own), Some(_)) if own.bytes() != initial => {
                 return Err(StoreFileError::TwoStores(self.path.clone(), target.to_path_buf()));
             }
             (_, Some(_)) => LinkOutcome::Joined,
             (own, None) => {
-                if !disk::create_new_in_existing_dir(target, own.as_ref().map_or(first, Document::bytes))? {
+                if !disk::create_new_in_existing_dir(target, own.as_ref().map_or(initial, Document::bytes))? {
                     return Err(StoreFileError::TwoStores(self.path.clone(), target.to_path_buf()));
                 }
                 LinkOutcome::Moved
             }
         };
-        // The resolved target makes the link valid from every working directory.
+        // An absolute link stays valid from every working directory.
         disk::replace_with_link(
             &self.path,
-            &resolved(target).ok_or_else(|| StoreFileError::NotFound(target.to_path_buf()))?,
+            &resolve(target).ok_or_else(|| StoreFileError::NotFound(target.to_path_buf()))?,
         )?;
         Ok(outcome)
     }
@@ -207,7 +213,7 @@ impl StoreFile {
         if after.bytes() == before.bytes() {
             return Ok(after);
         }
-        // The lock excludes other neto processes, but not an editor.
+        // The lock keeps out other neto processes, but not an editor.
         if self.read_content()?.is_none_or(|(bytes, _)| bytes != before.bytes()) {
             return Err(StoreFileError::ChangedMeanwhile(self.path.clone()));
         }
@@ -218,27 +224,27 @@ impl StoreFile {
         Ok(after)
     }
 
-    /// Returns the file's bytes and identity, or `None` if the file does not exist.
+    /// Returns the file's bytes and stamp, or `None` if the file does not exist.
     fn read_content(&self) -> Result<Option<FileContent>, StoreFileError> {
-        let content = match disk::read_stamped(&self.path, RULES) {
+        let content = match disk::read_stamped(&self.path, READ_RULES) {
             Err(error) if error.is_absent() => match std::fs::read_link(&self.path) {
-                // A dangling link is a checkout that is gone, not a store that was never created.
+                // A dangling link means that the linked store is gone, not that no store was created yet.
                 Ok(target) => {
                     return Err(StoreFileError::DanglingLink(self.path.clone(), self.directory().join(target)));
                 }
                 Err(_) => return Ok(None),
             },
-            other => other?,
+            result => result?,
         };
         self.check_directories(self.path.is_symlink())?;
         Ok(Some(content))
     }
 
-    /// Checks that others cannot write to the directory of the path or of a link's target. They could replace the
-    /// file.
+    /// Checks that other users cannot write to the directory of the path or to the directory of the link's target. With
+    /// access to a directory, a user could replace the file.
     fn check_directories(&self, is_link: bool) -> Result<(), DiskError> {
         disk::refuse_writable_by_others(self.directory())?;
-        // Without a link, both are the same directory.
+        // Without a link, the target's directory is the directory that was just checked.
         if is_link {
             self.target_directory().map_or(Ok(()), |directory| disk::refuse_writable_by_others(&directory))
         } else {
@@ -246,11 +252,11 @@ impl StoreFile {
         }
     }
 
-    fn document(&self, bytes: Vec<u8>) -> Result<Document, StoreFileError> {
-        Document::parse(bytes, &self.base_directory()).map_err(|error| self.invalid(error))
+    fn parse_document(&self, bytes: Vec<u8>) -> Result<Document, StoreFileError> {
+        Document::parse(bytes, &self.base_directory()).map_err(|error| self.store_error(error))
     }
 
-    fn invalid(&self, error: StoreError) -> StoreFileError {
+    fn store_error(&self, error: StoreError) -> StoreFileError {
         StoreFileError::Store { path: self.path.clone(), error }
     }
 
@@ -258,21 +264,21 @@ impl StoreFile {
         self.path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."))
     }
 
-    /// Directory to which relative paths in the store refer: that of the file itself. A checkout thus works for
-    /// everybody who links to it.
+    /// Returns the directory at which relative paths in the store start: the directory of the file, with links
+    /// resolved. A Git checkout with a store thus works for everybody who links to the store.
     fn base_directory(&self) -> PathBuf {
         self.target_directory().unwrap_or_else(|| self.directory().to_path_buf())
     }
 
-    /// Directory of the file, with links resolved.
+    /// Returns the directory of the file, with links resolved. Returns `None` if the file does not exist.
     fn target_directory(&self) -> Option<PathBuf> {
         let target = std::fs::canonicalize(&self.path).ok()?;
         target.parent().map(Path::to_path_buf)
     }
 }
 
-/// Resolves the directory of `path`, but not a link at `path` itself. All spellings of a path give the same result,
-/// whether or not a file exists there.
+/// Resolves the directory of `path`, but not a link at `path` itself. If the directory exists, all ways of writing the
+/// path give the same result, even before the file exists.
 #[must_use]
 pub fn resolve_parent(path: &Path) -> PathBuf {
     let directory = path.parent().and_then(|directory| directory.canonicalize().ok());
@@ -282,9 +288,10 @@ pub fn resolve_parent(path: &Path) -> PathBuf {
     }
 }
 
-/// Returns 16 hex digits that identify the file that `path` leads to, with links resolved.
+/// Returns the first 16 hex digits of the SHA-256 of `path` with links resolved. All paths to the same file have the
+/// same digest. If the file does not exist, only its directory is resolved.
 #[must_use]
-pub fn file_digest(path: &Path) -> String {
+pub fn resolved_path_digest(path: &Path) -> String {
     let resolved = path.canonicalize().unwrap_or_else(|_| resolve_parent(path));
     hex(&Sha256::digest(resolved.as_os_str().as_encoded_bytes())[..8])
 }

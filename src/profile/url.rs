@@ -1,4 +1,4 @@
-//! URL of a Fusion API. The parser rejects invalid URLs, so other code never handles one.
+//! URL of a Fusion API. Parsing rejects any URL that is unsafe for a credential, so other code needs no such check.
 
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
@@ -7,11 +7,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 use url::{Host, Url};
 
-/// Path that names the API version, appended to the base URL.
+/// Path of the API version, appended to the base URL.
 const VERSION_PATH: &str = "/api/v1";
 
-/// Regular expression for URLs: https to any host of plain ASCII, http to this machine in any spelling. Hosts and
-/// ports that no URL can have are not rejected.
+/// Regular expression for URLs in the JSON Schema: `https` to any ASCII host, `http` only to a loopback host. Also
+/// matches some URLs that [`ApiUrl`] rejects, such as ports above 65535.
 pub(super) const URL_PATTERN: &str = concat!(
     r"^([Hh][Tt][Tt][Pp][Ss]://([!$&-.0-9;=A-Z_a-z~]+|\[[0-9A-Fa-f:.]+\])",
     r"|[Hh][Tt][Tt][Pp]://([Ll][Oo][Cc][Aa][Ll][Hh][Oo][Ss][Tt]|\[[0:]+:0*1\]",
@@ -19,60 +19,61 @@ pub(super) const URL_PATTERN: &str = concat!(
     r"(:(0*[1-9][0-9]{0,4})?)?(/[^\s\\?#\x00-\x1f\x7f-\x9f]*)?$",
 );
 
-/// Base URL of an API. All spellings of one API are equal (`/api/v1` or not, trailing slash, case of the host).
+/// Base URL of an API. Equality ignores `/api/v1`, trailing slashes, the scheme's default port and the case of scheme
+/// and host.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ApiUrl {
-    /// Scheme, host, port and any path before `/api/v1`; no trailing slash.
+    /// URL up to `/api/v1`, without trailing slashes and without the scheme's default port.
     base: Arc<str>,
     /// Host, and the port if it is not the scheme's default.
     authority: Arc<str>,
     loopback: bool,
 }
 
-/// Reason why neto does not send a credential to a URL.
+/// Reason why a text is not a valid API URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
-    /// Not a URL.
+    /// Text that is not a URL, or in which the scheme is not followed by `://` and a host.
     #[error("the url cannot be read")]
-    Form,
-    /// `http` to a host other than this machine.
+    Malformed,
+    /// `http` to a host other than this machine; see [`ApiUrl::is_loopback`].
     #[error("the url must be https (http only to a loopback address)")]
     Insecure,
-    /// Neither https nor http.
+    /// Scheme other than `https` and `http`.
     #[error("the url must start with https://")]
     Scheme,
-    /// `user:password@`.
+    /// `@` before the host, as in `user:password@`.
     #[error("the url must not hold a user or password")]
     UserInfo,
-    /// `?...`.
+    /// Query: `?...`.
     #[error("the url must not have a query")]
     Query,
-    /// `#...`.
+    /// Fragment: `#...`.
     #[error("the url must not have a fragment")]
     Fragment,
-    /// Host that is not plain ASCII. Holds the host name that would really be looked up.
+    /// Host that contains `%` or characters outside ASCII. Holds the ASCII host name that a client would look up.
     #[error("the host of the url is not plain ASCII; what would be asked is '{0}'")]
     LookAlike(String),
     /// Port 0.
     #[error("the url has a port that cannot be")]
-    Port,
+    PortZero,
     /// White space, control characters or backslashes.
     #[error("the url holds blanks, control characters or backslashes")]
-    Characters,
+    InvalidCharacter,
 }
 
 impl ApiUrl {
     /// URL of the Fusion API as the vendor documents it.
     pub const STANDARD: &str = "https://api.netography.com/api/v1";
 
-    /// Returns the base URL with the version and no trailing slash: `https://api.netography.com/api/v1`.
+    /// Returns the URL with `/api/v1` and no trailing slash, such as `https://api.netography.com/api/v1`.
     #[must_use]
     pub fn with_version(&self) -> String {
         [&self.base, VERSION_PATH].concat()
     }
 
-    /// Returns the URL of a call. `path` starts with a slash and includes `/api`.
+    /// Returns the base URL followed by `path`, which starts with `/api`.
     #[must_use]
     pub fn join(&self, path: &str) -> String {
         format!("{}{path}", self.base)
@@ -84,20 +85,20 @@ impl ApiUrl {
         &self.authority
     }
 
-    /// Returns scheme, host and port, without any path.
+    /// Returns the scheme and the authority, such as `https://api.netography.com`.
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.base[..self.base.len() - self.path().len()]
     }
 
-    /// Returns the path before the version; empty if there is none, as in the API reference.
+    /// Returns the path before `/api/v1`, without a trailing slash. The vendor's own API has an empty path.
     #[must_use]
     pub fn path(&self) -> &str {
-        let host = self.base.find("://").map_or(0, |end| end + "://".len());
-        self.base[host..].find('/').map_or("", |start| &self.base[host + start..])
+        let host_start = self.base.find("://").map_or(0, |end| end + "://".len());
+        self.base[host_start..].find('/').map_or("", |start| &self.base[host_start + start..])
     }
 
-    /// Whether the host is this machine: `localhost`, 127.0.0.0/8 or `[::1]`.
+    /// Whether the host is `localhost`, an address in 127.0.0.0/8, or `[::1]`.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.loopback
@@ -108,19 +109,23 @@ impl FromStr for ApiUrl {
     type Err = UrlError;
 
     fn from_str(text: &str) -> Result<Self, UrlError> {
-        // The URL parser drops tabs and line ends and reads backslashes as slashes, so this check comes first.
+        // The URL parser drops tabs and line endings and reads backslashes as slashes, so this check comes first.
         if text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
-            return Err(UrlError::Characters);
+            return Err(UrlError::InvalidCharacter);
         }
-        let url = Url::parse(text).map_err(|_| UrlError::Form)?;
+        let url = Url::parse(text).map_err(|_| UrlError::Malformed)?;
         if !["https", "http"].contains(&url.scheme()) {
             return Err(UrlError::Scheme);
         }
-        // The parser also accepts `https:host` and `https:///host`, whose authority is not where the code below looks.
-        let (_, rest) =
-            text.split_once("://").filter(|(scheme, _)| scheme.len() == url.scheme().len()).ok_or(UrlError::Form)?;
-        let authority = rest.split(['/', '?', '#']).next().filter(|part| !part.is_empty()).ok_or(UrlError::Form)?;
-        if authority.contains('@') {
+        // The URL parser also accepts `https:host` and `https:///host`. There the host does not follow `://`, and the
+        // checks of the authority below would miss it.
+        let (_, after_scheme) = text
+            .split_once("://")
+            .filter(|(scheme, _)| scheme.len() == url.scheme().len())
+            .ok_or(UrlError::Malformed)?;
+        let raw_authority =
+            after_scheme.split(['/', '?', '#']).next().filter(|part| !part.is_empty()).ok_or(UrlError::Malformed)?;
+        if raw_authority.contains('@') {
             return Err(UrlError::UserInfo);
         }
         if url.query().is_some() {
@@ -130,16 +135,16 @@ impl FromStr for ApiUrl {
             return Err(UrlError::Fragment);
         }
         if url.port() == Some(0) {
-            return Err(UrlError::Port);
+            return Err(UrlError::PortZero);
         }
-        if !authority.is_ascii() || authority.contains('%') {
+        if !raw_authority.is_ascii() || raw_authority.contains('%') {
             return Err(UrlError::LookAlike(url.host_str().unwrap_or_default().to_owned()));
         }
         let loopback = match url.host() {
             Some(Host::Ipv4(address)) => is_loopback_v4(address),
             Some(Host::Ipv6(address)) => address == Ipv6Addr::LOCALHOST,
             Some(Host::Domain(name)) => name == "localhost",
-            None => return Err(UrlError::Form),
+            None => return Err(UrlError::Malformed),
         };
         if url.scheme() == "http" && !loopback {
             return Err(UrlError::Insecure);
@@ -220,17 +225,17 @@ mod tests {
             ("https://@api.netography.com", UrlError::UserInfo),
             ("https://api.netography.com?x=1", UrlError::Query),
             ("https://api.netography.com#x", UrlError::Fragment),
-            ("https://api.netography.com:0", UrlError::Port),
-            ("https://api.netography.com:99999", UrlError::Form),
-            ("https://", UrlError::Form),
-            ("https:api.netography.com", UrlError::Form),
-            ("https:user:password@api.netography.com//x", UrlError::Form),
-            ("https:///user:password@api.netography.com", UrlError::Form),
-            ("https:аpi.netography.com://api.netography.com", UrlError::Form),
-            ("api.netography.com", UrlError::Form),
-            ("", UrlError::Form),
-            ("https://api.\tnetography.com", UrlError::Characters),
-            ("https:\\\\api.netography.com", UrlError::Characters),
+            ("https://api.netography.com:0", UrlError::PortZero),
+            ("https://api.netography.com:99999", UrlError::Malformed),
+            ("https://", UrlError::Malformed),
+            ("https:api.netography.com", UrlError::Malformed),
+            ("https:user:password@api.netography.com//x", UrlError::Malformed),
+            ("https:///user:password@api.netography.com", UrlError::Malformed),
+            ("https:аpi.netography.com://api.netography.com", UrlError::Malformed),
+            ("api.netography.com", UrlError::Malformed),
+            ("", UrlError::Malformed),
+            ("https://api.\tnetography.com", UrlError::InvalidCharacter),
+            ("https:\\\\api.netography.com", UrlError::InvalidCharacter),
             ("https://аpi.netography.com", UrlError::LookAlike("xn--pi-6kc.netography.com".to_owned())),
         ] {
             assert_eq!(bad.parse::<ApiUrl>(), Err(why), "{bad}");

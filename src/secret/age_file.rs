@@ -1,6 +1,7 @@
-//! Encrypts age files to recipients and decrypts them with identities, in memory and up to a size cap.
+//! Encrypts bytes to recipients as an age file, and decrypts age files with identities, all in memory.
 //!
-//! age's own error texts are never shown: some contain characters that are unsafe for a terminal.
+//! Limits the size of age files before the age library parses them. Never shows the library's error messages, because
+//! some contain characters that are unsafe for a terminal.
 
 use super::{PayloadError, PluginError};
 use age::armor::{ArmoredReader, ArmoredWriter, Format};
@@ -8,42 +9,43 @@ use age::{DecryptError, Decryptor, EncryptError, Encryptor, Identity, Recipient}
 use std::io::{self, Read as _, Write as _};
 use zeroize::Zeroizing;
 
-/// Largest plaintext that is decrypted, in bytes.
-const PLAINTEXT_CAP: u64 = 256 * 1024;
+/// Maximum size of a decrypted plaintext.
+const MAX_PLAINTEXT_BYTES: u64 = 256 * 1024;
 
-/// Largest armored text that is parsed, in bytes: [`PLAINTEXT_CAP`] in base64, plus the header.
-const ARMORED_CAP: usize = 640 * 1024;
+/// Maximum size of an armored age file. A header and a plaintext of maximum size fit.
+const MAX_ARMORED_BYTES: usize = 640 * 1024;
 
-/// Largest header in bytes and in lines, enough for [`MAX_RECIPIENTS`]. age rescans the whole header for each line, so a
-/// few hundred KiB of short lines would take minutes.
-const HEADER_CAP: usize = 128 * 1024;
-const HEADER_LINE_CAP: usize = 2_500;
+/// Maximum size of an age header, enough for [`MAX_RECIPIENTS`] native recipients.
+const MAX_HEADER_BYTES: usize = 128 * 1024;
+/// Maximum number of lines in an age header, enough for [`MAX_RECIPIENTS`] native recipients. The age library rescans
+/// the whole header for each line. A few hundred KiB of short lines would take minutes.
+const MAX_HEADER_LINES: usize = 2_500;
 
-/// Largest number of recipients of one secret; each recipient takes two lines of the header.
+/// Maximum number of recipients of one secret. The stanza of a native recipient has two header lines.
 pub(super) const MAX_RECIPIENTS: usize = 1_000;
 
-/// Reasons why a sealed text cannot be decrypted.
+/// Reasons why a sealed text (an age file) cannot be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// The text is not an age file.
     #[error("the sealed text is no age file")]
     NotAge,
-    /// The age format version is newer than this program.
+    /// The version of the age format is unknown, most likely newer than this program.
     #[error("the sealed text is an age file of an unknown version")]
     NewerFormat,
-    /// Encrypted to other recipients, or damaged in a part of the header where the two cases look alike.
+    /// No identity matches: the file is encrypted to other recipients, or damage to its header looks like that.
     #[error("none of the keys at hand opens the sealed text")]
     WrongIdentity,
-    /// Encrypted with a passphrase instead of recipients.
+    /// The age file is encrypted with a passphrase instead of to recipients.
     #[error("the sealed text is sealed to a passphrase, not to keys")]
     NeedsPassphrase,
-    /// Altered or truncated since the text was sealed.
+    /// The age file was altered or truncated.
     #[error("the sealed text is damaged")]
     Damaged,
-    /// Larger than any text that neto seals.
+    /// The text, its header or its plaintext exceeds a size limit.
     #[error("the sealed text is larger than anything that neto seals")]
     TooLarge,
-    /// The plugin that holds the key failed to decrypt the text.
+    /// A plugin that holds an identity failed to decrypt the text.
     #[error(transparent)]
     Plugin(#[from] PluginError),
     /// Decryption succeeded, but the plaintext is not the payload of a sealed profile.
@@ -51,38 +53,41 @@ pub enum OpenError {
     Payload(#[from] PayloadError),
 }
 
-/// Encrypts `plain` to all `recipients`; with `Format::AsciiArmor` the result is text.
+/// Encrypts `plain` so that each of `recipients` can decrypt it. [`Format`] selects armored text or binary output.
 pub(super) fn encrypt(plain: &[u8], recipients: &[&dyn Recipient], format: Format) -> Result<Vec<u8>, EncryptError> {
     let encryptor = Encryptor::with_recipients(recipients.iter().copied())?;
     let mut writer = encryptor.wrap_output(ArmoredWriter::wrap_output(Vec::new(), format)?)?;
     writer.write_all(plain)?;
-    // Without both calls the file is truncated without an error.
+    // Each writer must be finished: `finish` writes the last chunk and the end of the armor, and dropping does not.
     Ok(writer.finish()?.finish()?)
 }
 
-/// Decrypts an armored age file with the first matching identity. Whitespace around the armor is ignored.
+/// Decrypts an armored age file with the first matching identity. Ignores spaces, tabs and line endings around the
+/// armor.
 pub(super) fn decrypt_armored<'a>(
     text: &str,
     identities: impl Iterator<Item = &'a dyn Identity>,
 ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-    decrypt_binary(&remove_armor(text)?, identities)
+    decrypt_binary(&decode_armor(text)?, identities)
 }
 
-/// Checks that a text is an age file encrypted to recipients, as far as possible without an identity.
+/// Checks that `text` is an armored age file encrypted to recipients. Checks the size, the armor and the header, but
+/// decrypts nothing.
 ///
 /// # Errors
-/// [`OpenError`], but never [`OpenError::WrongIdentity`].
-pub fn check_sealed(text: &str) -> Result<(), OpenError> {
-    let bytes = remove_armor(text)?;
+/// Returns [`OpenError::NotAge`], [`OpenError::NewerFormat`], [`OpenError::NeedsPassphrase`], [`OpenError::Damaged`] or
+/// [`OpenError::TooLarge`].
+pub fn check_sealed_text(text: &str) -> Result<(), OpenError> {
+    let bytes = decode_armor(text)?;
     check_header(&bytes)?;
     if Decryptor::new_buffered(&bytes[..])?.is_scrypt() { Err(OpenError::NeedsPassphrase) } else { Ok(()) }
 }
 
-fn remove_armor(text: &str) -> Result<Vec<u8>, OpenError> {
-    if text.len() > ARMORED_CAP {
+fn decode_armor(text: &str) -> Result<Vec<u8>, OpenError> {
+    if text.len() > MAX_ARMORED_BYTES {
         return Err(OpenError::TooLarge);
     }
-    // Only whitespace that may surround armor is trimmed, so that a flipped bit is not mistaken for whitespace.
+    // `str::trim` would also accept other whitespace characters, which a flipped bit can produce.
     let text = text.trim_matches([' ', '\t', '\r', '\n']);
     if !text.starts_with("-----BEGIN AGE ENCRYPTED FILE-----") {
         return Err(OpenError::NotAge);
@@ -103,22 +108,22 @@ pub(super) fn decrypt_binary<'a>(
         return Err(OpenError::NeedsPassphrase);
     }
     let reader = decryptor.decrypt(identities)?;
-    // Reserved at once: a growing vector leaves copies of the plaintext in memory.
+    // The full capacity is reserved first, because a growing vector leaves copies of the plaintext in memory.
     let mut plain = Zeroizing::new(Vec::with_capacity(bytes.len()));
-    let count = reader.take(PLAINTEXT_CAP + 1).read_to_end(&mut plain).map_err(|_| OpenError::Damaged)?;
-    if count as u64 > PLAINTEXT_CAP { Err(OpenError::TooLarge) } else { Ok(plain) }
+    let count = reader.take(MAX_PLAINTEXT_BYTES + 1).read_to_end(&mut plain).map_err(|_| OpenError::Damaged)?;
+    if count as u64 > MAX_PLAINTEXT_BYTES { Err(OpenError::TooLarge) } else { Ok(plain) }
 }
 
 fn check_header(bytes: &[u8]) -> Result<(), OpenError> {
     if !bytes.starts_with(b"age-encryption.org/") {
         return Err(OpenError::NotAge);
     }
-    let start = &bytes[..bytes.len().min(HEADER_CAP)];
-    let end = start.windows(5).position(|window| window == b"\n--- ");
-    let header = &start[..end.unwrap_or(start.len())];
-    let lines = header.split(|byte| *byte == b'\n').count();
-    let cut = end.is_none() && bytes.len() > HEADER_CAP;
-    if cut || lines > HEADER_LINE_CAP { Err(OpenError::TooLarge) } else { Ok(()) }
+    let prefix = &bytes[..bytes.len().min(MAX_HEADER_BYTES)];
+    let header_end = prefix.windows(5).position(|window| window == b"\n--- ");
+    let header = &prefix[..header_end.unwrap_or(prefix.len())];
+    let line_count = header.split(|byte| *byte == b'\n').count();
+    let is_too_long = header_end.is_none() && bytes.len() > MAX_HEADER_BYTES;
+    if is_too_long || line_count > MAX_HEADER_LINES { Err(OpenError::TooLarge) } else { Ok(()) }
 }
 
 impl From<DecryptError> for OpenError {

@@ -1,4 +1,7 @@
 //! Binding of a secret to the public fields of its profile, and the differences between two bindings.
+//!
+//! A binding prevents a sealed secret from being used with a profile that was changed, for example to another URL.
+//! Compares public values only. The only file that this module reads is the profile's `ca_file`.
 
 use super::{CredentialId, NetoSecret};
 use crate::disk::{self, DiskError, Privacy, ReadRules};
@@ -6,8 +9,8 @@ use crate::profile::{ApiUrl, Profile, ProfileName, SealedNote, hex};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
-/// Largest file of root certificates, in bytes; the system's own file has about 250 KiB.
-const CA_FILE_CAP: u64 = 4 * 1024 * 1024;
+/// Maximum size of a `ca_file`. For comparison, an operating system's root certificates take about 250 KiB.
+const MAX_CA_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Account that a credential belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,14 +22,15 @@ pub enum Account {
         /// Name of the API key.
         appname: String,
     },
-    /// A person.
+    /// A user account, with a user name and a password.
     Person {
-        /// Name that the person logs in with.
+        /// Name that the user logs in with.
         username: String,
     },
 }
 
-/// Profile fields that a sealed secret repeats. These fields must not change unless the secret is sealed again.
+/// Profile fields that are also stored inside the sealed secret. If one of them changes, the secret must be sealed
+/// again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
     /// Name of the profile.
@@ -42,7 +46,7 @@ pub struct Binding {
 /// Reasons why no binding can be computed for a profile.
 #[derive(Debug, thiserror::Error)]
 pub enum BindingError {
-    /// The profile lacks a field that a credential requires.
+    /// The profile has neither a username nor this field of an API key.
     #[error("the profile '{profile}' declares no {field}")]
     Missing {
         /// Name of the profile.
@@ -50,51 +54,52 @@ pub enum BindingError {
         /// Key of the missing field.
         field: &'static str,
     },
-    /// The file of root certificates cannot be read.
+    /// The profile's `ca_file` cannot be read.
     #[error("the ca_file of the profile '{profile}' cannot be used: {error}")]
     CaFile {
         /// Name of the profile.
         profile: ProfileName,
-        /// Reason why the file cannot be read.
+        /// Error of reading the file.
         error: DiskError,
     },
 }
 
-/// Field in which a secret and its profile differ. Values of these fields are never secret.
+/// Public field in which a secret and its profile differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BindingDifference {
     /// Key of the field.
     pub field: &'static str,
-    /// Value that belongs to the secret; `None` if the secret has no such field.
+    /// Value stored with the secret; `None` if the secret has no such field.
     pub in_secret: Option<String>,
-    /// Value that the profile declares now; `None` if the profile has no such field.
+    /// Value in the profile now; `None` if the profile has no such field.
     pub declared: Option<String>,
 }
 
-/// Error for a secret that does not belong to its profile as declared now; holds at least one difference.
+/// Error for a secret that does not match its profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {
-    /// Fields in which the secret and the profile differ.
+    /// Fields in which the secret and the profile differ; at least one.
     pub differences: Vec<BindingDifference>,
 }
 
 impl Account {
-    /// Returns the account that `profile` declares.
+    /// Returns the account of `profile`: a user account if the profile has a username, otherwise an API key.
     ///
     /// # Errors
-    /// [`BindingError::Missing`] names the missing field.
+    /// Returns [`BindingError::Missing`] if an API key lacks its shortname or its appname.
     pub fn from_profile(profile: &Profile) -> Result<Self, BindingError> {
         if let Some(username) = &profile.username {
             return Ok(Self::Person { username: username.clone() });
         }
-        let field = |field, value: &Option<String>| {
+        let required = |field, value: &Option<String>| {
             value.clone().ok_or_else(|| BindingError::Missing { profile: profile.name.clone(), field })
         };
-        let shortname = field("shortname", &profile.shortname)?;
-        Ok(Self::ApiKey { shortname, appname: field("appname", &profile.appname)? })
+        let shortname = required("shortname", &profile.shortname)?;
+        Ok(Self::ApiKey { shortname, appname: required("appname", &profile.appname)? })
     }
 
-    fn fields(&self) -> [Option<&str>; 3] {
+    /// Returns the values of shortname, appname and username.
+    fn field_values(&self) -> [Option<&str>; 3] {
         match self {
             Self::ApiKey { shortname, appname } => [Some(shortname), Some(appname), None],
             Self::Person { username } => [None, None, Some(username)],
@@ -103,25 +108,27 @@ impl Account {
 }
 
 impl Binding {
-    /// Computes the binding of `profile` as declared now; reads the profile's `ca_file`.
+    /// Computes the binding of `profile`, reading and hashing the profile's `ca_file` if the profile has one.
     ///
     /// # Errors
-    /// [`BindingError`] when a field is missing or the file cannot be read.
+    /// Returns [`BindingError::Missing`] as [`Account::from_profile`] does. Returns [`BindingError::CaFile`] if the
+    /// `ca_file` cannot be read or is larger than 4 MiB.
     pub fn from_profile(profile: &Profile) -> Result<Self, BindingError> {
         let account = Account::from_profile(profile)?;
-        let ca = profile.ca_file.as_ref().map(|path| {
-            let rules = ReadRules { cap: CA_FILE_CAP, privacy: Privacy::Any };
+        let ca_bytes = profile.ca_file.as_ref().map(|path| {
+            let rules = ReadRules { cap: MAX_CA_FILE_BYTES, privacy: Privacy::Any };
             let bytes = disk::read(path, rules);
             bytes.map_err(|error| BindingError::CaFile { profile: profile.name.clone(), error })
         });
-        let ca_sha256 = ca.transpose()?.map(|bytes| hex(&Sha256::digest(bytes)));
+        let ca_sha256 = ca_bytes.transpose()?.map(|bytes| hex(&Sha256::digest(bytes)));
         Ok(Self { profile: profile.name.clone(), url: profile.url.clone(), account, ca_sha256 })
     }
 
-    /// Returns the fields in which `self` (stored with a secret) and `declared` (the profile now) differ.
+    /// Returns the fields in which `self`, the binding stored with a secret, differs from `declared`, the profile's
+    /// binding.
     pub(super) fn differences(&self, declared: &Self) -> Vec<BindingDifference> {
-        let [shortname, appname, username] = self.account.fields();
-        let [shortname_now, appname_now, username_now] = declared.account.fields();
+        let [shortname, appname, username] = self.account.field_values();
+        let [shortname_now, appname_now, username_now] = declared.account.field_values();
         let (url, url_now) = (self.url.to_string(), declared.url.to_string());
         let fields = [
             ("name", Some(self.profile.as_str()), Some(declared.profile.as_str())),
@@ -136,13 +143,14 @@ impl Binding {
 }
 
 impl Mismatch {
-    /// Fails if `differences` is not empty.
+    /// Returns a [`Mismatch`] as the error if `differences` is not empty.
     pub(super) fn ensure_none(differences: Vec<BindingDifference>) -> Result<(), Self> {
         if differences.is_empty() { Ok(()) } else { Err(Self { differences }) }
     }
 }
 
-/// Returns the entries of (field, value in the secret, declared value) whose values differ.
+/// Returns the differences among `fields`. Each item is a field's key, its value in the secret, and its value in the
+/// profile.
 pub(super) fn unequal_fields(fields: &[(&'static str, Option<&str>, Option<&str>)]) -> Vec<BindingDifference> {
     let owned = |value: Option<&str>| value.map(str::to_owned);
     let unequal = fields.iter().filter(|(_, in_secret, declared)| in_secret != declared);
@@ -165,14 +173,19 @@ pub(super) fn compare_netosecret(secret: &NetoSecret, profile: &Profile) -> Vec<
     ])
 }
 
-/// Returns the fields in which a sealed payload and the plaintext `sealed` table beside it differ.
-pub(super) fn compare_note(id: &CredentialId, to: &str, note: Option<&SealedNote>) -> Vec<BindingDifference> {
-    let (note_id, note_to) = (note.map(|note| note.id.as_str()), note.map(|note| note.to.as_str()));
-    unequal_fields(&[("sealed.id", Some(id.as_str()), note_id), ("sealed.to", Some(to), note_to)])
+/// Compares a payload's id and recipients tag with `note`, the profile's plaintext `sealed` table, and returns the
+/// fields that differ.
+pub(super) fn compare_sealed_note(
+    id: &CredentialId,
+    recipients_tag: &str,
+    note: Option<&SealedNote>,
+) -> Vec<BindingDifference> {
+    let (note_id, note_tag) = (note.map(|note| note.id.as_str()), note.map(|note| note.to.as_str()));
+    unequal_fields(&[("sealed.id", Some(id.as_str()), note_id), ("sealed.to", Some(recipients_tag), note_tag)])
 }
 
 impl fmt::Display for BindingDifference {
-    /// Completes a phrase such as "bound to another": `url ('x', while the profile declares 'y')`.
+    /// Writes a phrase that completes a message: `url ('x', while the profile declares 'y')`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let quoted =
             |value: &Option<String>| value.as_ref().map_or_else(|| "none".to_owned(), |value| format!("'{value}'"));

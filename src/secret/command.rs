@@ -1,4 +1,7 @@
-//! Runs a program that prints a NETOSECRET: without a shell, within a time limit, and without showing its output.
+//! Runs a program that prints a NETOSECRET, without a shell and within a time limit.
+//!
+//! Never shows or logs the program's output, and withholds neto's own secrets from the program's environment. The
+//! plugin module shares the program lookup and the output reader.
 
 use crate::environment::Environment;
 use crate::platform;
@@ -10,67 +13,69 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
-/// Largest output of a program, in bytes.
-const OUTPUT_CAP: usize = 64 * 1024;
+/// Maximum number of bytes that a program may print.
+const MAX_OUTPUT_BYTES: usize = 64 * 1024;
 
-/// Interval between checks whether the program has ended.
+/// Maximum interval between two checks whether the program has exited.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Time to wait for further output after the program has ended. A background process that the program started (an
-/// agent) may keep the pipe open forever.
-const GRACE: Duration = Duration::from_millis(500);
+/// Time to wait for the end of the output after the program has exited. A background process that the program started,
+/// such as an agent, may keep the pipe open forever.
+const OUTPUT_GRACE_PERIOD: Duration = Duration::from_millis(500);
 
-/// Reasons why a program returned no output. Never contains an argument or a line of output.
+/// Reasons why a program's output cannot be used. Never contains an argument or any output of the program.
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramError {
     /// The command is an empty list.
     #[error("no program is named")]
     NoProgram,
-    /// The program is neither an absolute path nor a bare name, so the result would depend on the working directory.
+    /// The program is a relative path with a separator, or empty. A relative path would depend on the working
+    /// directory.
     #[error("'{0}' is neither an absolute path nor the name of a program on PATH")]
-    Relative(String),
-    /// The program is in no directory of `PATH`, or no file exists at the absolute path.
+    RelativePath(String),
+    /// No absolute directory of `PATH` contains an executable with this name, or the absolute path is not a file.
     #[error("'{0}' was not found")]
     NotFound(String),
-    /// The program exists, but the system cannot start it.
+    /// The operating system cannot start the program, or cannot query its exit status.
     #[error("'{program}' could not be run: {}", crate::disk::os_message(source))]
     Run {
-        /// The program as declared.
+        /// Program as named in the command.
         program: String,
         /// Error of the operating system.
         source: io::Error,
     },
-    /// The program exited with a failure status.
+    /// The program exited with a nonzero exit code, or was ended by a signal.
     #[error("'{program}' failed ({})", describe_status(*status))]
     Failed {
-        /// The program as declared.
+        /// Program as named in the command.
         program: String,
-        /// Exit status of the program.
+        /// Exit status.
         status: ExitStatus,
     },
     /// The program exceeded the time limit and was killed.
     #[error("'{program}' was ended after {} s without an answer", limit.as_secs())]
     TimedOut {
-        /// The program as declared.
+        /// Program as named in the command.
         program: String,
         /// Time limit.
         limit: Duration,
     },
-    /// The program printed more than the largest possible NETOSECRET.
+    /// The program printed more than 64 KiB, the maximum size of a NETOSECRET. The program was killed.
     #[error("'{0}' printed more than 64 KiB")]
-    TooMuch(String),
+    TooMuchOutput(String),
 }
 
-/// Message from the thread that reads a program's output.
+/// Message from the thread that reads a program's output. `End` also reports a read error.
 pub(super) enum OutputChunk {
     Bytes(Zeroizing<Vec<u8>>),
     End,
 }
 
-/// Largest number of unprocessed chunks; a program that prints faster is blocked.
-pub(super) const MAX_CHUNKS: usize = 16;
+/// Maximum number of chunks waiting to be processed. While the queue is full, a program that keeps printing blocks.
+pub(super) const MAX_PENDING_CHUNKS: usize = 16;
 
-/// Runs the program `argv` and returns its standard output. The program inherits standard error and has no input.
+/// Runs a program and returns its standard output. `argv` is the program and its arguments. The program inherits
+/// standard error, and its standard input is empty. A program that has not exited after `limit` is killed.
 pub(super) fn run(
     argv: &[String],
     environment: &Environment,
@@ -80,17 +85,18 @@ pub(super) fn run(
     let path = find_program(program, environment.get("PATH"))?;
     let run_error = |source| ProgramError::Run { program: program.clone(), source };
     let mut command = Command::new(path);
-    command.args(arguments).env_clear().envs(environment.for_child());
+    command.args(arguments).env_clear().envs(environment.child_variables());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     let mut child = command.spawn().map_err(run_error)?;
-    let (sender, chunks) = mpsc::sync_channel(MAX_CHUNKS);
+    let (sender, chunks) = mpsc::sync_channel(MAX_PENDING_CHUNKS);
     if let Some(output) = child.stdout.take() {
-        // Not joined: the thread ends when the pipe closes, and a background process may keep the pipe open.
+        // The thread ends when the pipe closes. The thread is not joined, because a background process of the program
+        // may keep the pipe open.
         std::thread::spawn(move || read_chunks(output, &sender));
     }
     let outcome = collect_output(&mut child, &chunks, limit, program);
     if outcome.is_err() {
-        // Errors are ignored because the program may have ended in the meantime.
+        // `kill` and `wait` may fail because the program has exited by now.
         let _ = child.kill();
         let _ = child.wait();
     }
@@ -104,29 +110,31 @@ fn collect_output(
     limit: Duration,
     program: &str,
 ) -> Result<(ExitStatus, Zeroizing<Vec<u8>>), ProgramError> {
-    // Reserved at once: a growing vector leaves copies of the secret in memory.
-    let mut output = Zeroizing::new(Vec::with_capacity(OUTPUT_CAP));
+    // The full capacity is reserved first, because a growing vector leaves copies of the secret in memory.
+    let mut output = Zeroizing::new(Vec::with_capacity(MAX_OUTPUT_BYTES));
     let start = Instant::now();
-    let mut closed = false;
-    let mut ended: Option<(ExitStatus, Instant)> = None;
+    let mut is_closed = false;
+    let mut exit: Option<(ExitStatus, Instant)> = None;
     loop {
-        let chunk = if closed { Err(RecvTimeoutError::Timeout) } else { chunks.recv_timeout(POLL_INTERVAL) };
+        let chunk = if is_closed { Err(RecvTimeoutError::Timeout) } else { chunks.recv_timeout(POLL_INTERVAL) };
         match chunk {
-            Ok(OutputChunk::Bytes(bytes)) if output.len() + bytes.len() > OUTPUT_CAP => {
-                return Err(ProgramError::TooMuch(program.to_owned()));
+            Ok(OutputChunk::Bytes(bytes)) if output.len() + bytes.len() > MAX_OUTPUT_BYTES => {
+                return Err(ProgramError::TooMuchOutput(program.to_owned()));
             }
             Ok(OutputChunk::Bytes(bytes)) => output.extend_from_slice(&bytes),
-            Ok(OutputChunk::End) | Err(RecvTimeoutError::Disconnected) => closed = true,
-            Err(RecvTimeoutError::Timeout) if closed => std::thread::sleep(POLL_INTERVAL),
+            Ok(OutputChunk::End) | Err(RecvTimeoutError::Disconnected) => is_closed = true,
+            Err(RecvTimeoutError::Timeout) if is_closed => std::thread::sleep(POLL_INTERVAL),
             Err(RecvTimeoutError::Timeout) => {}
         }
-        if ended.is_none() {
+        if exit.is_none() {
             let status =
                 child.try_wait().map_err(|source| ProgramError::Run { program: program.to_owned(), source })?;
-            ended = status.map(|status| (status, Instant::now()));
+            exit = status.map(|status| (status, Instant::now()));
         }
-        match ended {
-            Some((status, at)) if closed || at.elapsed() > GRACE => return Ok((status, output)),
+        match exit {
+            Some((status, exited_at)) if is_closed || exited_at.elapsed() > OUTPUT_GRACE_PERIOD => {
+                return Ok((status, output));
+            }
             None if start.elapsed() > limit => {
                 return Err(ProgramError::TimedOut { program: program.to_owned(), limit });
             }
@@ -135,7 +143,8 @@ fn collect_output(
     }
 }
 
-/// Sends a program's output to `sender` until the output is closed or the receiver is dropped.
+/// Sends a program's output to `sender` in chunks. Stops at the end of the output, at a read error, or when the
+/// receiver is dropped.
 pub(super) fn read_chunks(mut output: impl Read, sender: &SyncSender<OutputChunk>) {
     let mut buffer = Zeroizing::new([0; 4096]);
     loop {
@@ -146,32 +155,33 @@ pub(super) fn read_chunks(mut output: impl Read, sender: &SyncSender<OutputChunk
             Err(_) => OutputChunk::End,
         };
         let is_end = matches!(chunk, OutputChunk::End);
-        // Sending fails if the receiver is gone because the caller stopped waiting.
+        // Sending fails if the receiver was dropped, because its owner no longer waits for output.
         if sender.send(chunk).is_err() || is_end {
             return;
         }
     }
 }
 
-/// Returns the path of a program: an absolute path as given, a bare name from the absolute directories of `PATH`.
-/// The working directory is never searched, because a git checkout may contain a program of that name.
+/// Returns the path of a program. An absolute path is returned as given. A bare name is searched for in the absolute
+/// directories of `path`, the value of `PATH`. Relative directories of `PATH` are skipped, because a git checkout may
+/// contain a program of that name.
 ///
 /// # Errors
-/// [`ProgramError::NotFound`] or [`ProgramError::Relative`].
+/// Returns [`ProgramError::NotFound`] or [`ProgramError::RelativePath`].
 pub fn find_program(program: &str, path: Option<&OsStr>) -> Result<PathBuf, ProgramError> {
     let not_found = || ProgramError::NotFound(program.to_owned());
     if Path::new(program).is_absolute() {
         return Some(PathBuf::from(program)).filter(|file| file.is_file()).ok_or_else(not_found);
     }
     if program.contains(std::path::is_separator) || program.is_empty() {
-        return Err(ProgramError::Relative(program.to_owned()));
+        return Err(ProgramError::RelativePath(program.to_owned()));
     }
     let name = format!("{program}{}", std::env::consts::EXE_SUFFIX);
     let directories = std::env::split_paths(path.unwrap_or_default()).filter(|directory| directory.is_absolute());
     directories.map(|directory| directory.join(&name)).find(|file| platform::is_program(file)).ok_or_else(not_found)
 }
 
-/// Describes an exit status for a message: `exit code 3`.
+/// Describes an exit status for a message, such as `exit code 3` or `ended by signal 9`.
 pub(super) fn describe_status(status: ExitStatus) -> String {
     if let Some(signal) = platform::exit_signal(status) {
         return format!("ended by signal {signal}");

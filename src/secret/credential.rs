@@ -1,7 +1,10 @@
-//! Credentials that authenticate to the server: the two secrets of an API key, or a person's password.
+//! Secret part of a credential: the two secrets of an API key, or a user's password. Also the identifier of a
+//! credential.
+//!
+//! Owns the JSON format in which scripts pass these secrets to neto. Does not seal, store or send the secrets.
 
 use super::fields::JsonFields;
-use super::{FieldFault, Json, JsonError, Secret};
+use super::{FieldError, Json, JsonError, Secret};
 use std::fmt;
 use std::str::FromStr;
 
@@ -15,14 +18,14 @@ pub enum Credential {
         /// Shared secret of the tenant, which signs the request token.
         sharedsecret: Secret,
     },
-    /// Secret of a person.
+    /// Secret of a user account.
     Person {
-        /// Password of the person.
+        /// Password of the user.
         password: Secret,
     },
 }
 
-/// Reasons why a JSON text is not a credential.
+/// Reasons why a text is not a credential in JSON.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialError {
     /// The text is not strict JSON.
@@ -31,43 +34,45 @@ pub enum CredentialError {
     /// The JSON value is not an object.
     #[error("the credential is {found}, not a JSON object")]
     NotObject {
-        /// Kind of the JSON value.
+        /// Kind of the JSON value, such as `an array`.
         found: &'static str,
     },
     /// A field is missing or invalid.
     #[error("in the credential {0}")]
-    Field(#[from] FieldFault),
-    /// The object has an unknown field of this sanitized name.
+    Field(#[from] FieldError),
+    /// The object has an unknown field. Holds the sanitized name of the field.
     #[error("the credential has the unknown field '{0}'")]
-    Unknown(String),
+    UnknownField(String),
 }
 
 impl Credential {
-    /// Parses `{"appkey": ..., "sharedsecret": ...}` or `{"password": ...}`, the format that scripts pipe to neto.
+    /// Parses the JSON object that a script pipes to neto.
+    ///
+    /// The object is `{"appkey": ..., "sharedsecret": ...}` or `{"password": ...}`.
     ///
     /// # Errors
-    /// [`CredentialError`], which never contains a field's value.
+    /// Returns a [`CredentialError`], which never contains a field's value.
     pub fn parse(text: &str) -> Result<Self, CredentialError> {
         let json = Json::parse(text)?;
         let found = json.kind();
         let mut fields = JsonFields::from_json(json).ok_or(CredentialError::NotObject { found })?;
-        let credential = if fields.has("password") {
+        let credential = if fields.contains("password") {
             Self::Person { password: fields.take_text("password")? }
         } else {
             Self::ApiKey { appkey: fields.take_text("appkey")?, sharedsecret: fields.take_text("sharedsecret")? }
         };
         match fields.remaining_names().pop() {
-            Some(name) => Err(CredentialError::Unknown(name)),
+            Some(name) => Err(CredentialError::UnknownField(name)),
             None => Ok(credential),
         }
     }
 }
 
-/// Identifier that distinguishes successive credentials of a profile: 16 random hex digits, not secret.
+/// Public identifier of a credential, of 16 random hex digits. Distinguishes successive credentials of one profile.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CredentialId(String);
 
-/// Error for a text that is not 16 lowercase hex digits.
+/// Error for a text that is not a [`CredentialId`] (exactly 16 lowercase hex digits).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a credential's id has 16 lower-case hex digits")]
 pub struct CredentialIdError;
@@ -90,8 +95,8 @@ impl FromStr for CredentialId {
     type Err = CredentialIdError;
 
     fn from_str(text: &str) -> Result<Self, CredentialIdError> {
-        let digits = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if text.len() == 16 && digits { Ok(Self(text.to_owned())) } else { Err(CredentialIdError) }
+        let is_hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if text.len() == 16 && is_hex { Ok(Self(text.to_owned())) } else { Err(CredentialIdError) }
     }
 }
 
@@ -112,12 +117,12 @@ mod tests {
         let key = Credential::ApiKey { appkey: secret("k"), sharedsecret: secret("s") };
         assert_eq!(Credential::parse(r#"{"appkey":"k","sharedsecret":"s"}"#), Ok(key));
         assert_eq!(Credential::parse(r#"{"password":"p"}"#), Ok(Credential::Person { password: secret("p") }));
-        let missing = FieldFault { name: "sharedsecret", problem: FieldProblem::Missing };
+        let missing = FieldError { name: "sharedsecret", problem: FieldProblem::Missing };
         for (text, error) in [
             ("k", CredentialError::Json(JsonError::Syntax { line: 1, column: 1 })),
             (r#""k""#, CredentialError::NotObject { found: "a text" }),
             (r#"{"appkey":"k"}"#, CredentialError::Field(missing)),
-            (r#"{"password":"p","appkey":"k"}"#, CredentialError::Unknown("appkey".to_owned())),
+            (r#"{"password":"p","appkey":"k"}"#, CredentialError::UnknownField("appkey".to_owned())),
         ] {
             assert_eq!(Credential::parse(text), Err(error), "{text}");
         }

@@ -1,4 +1,7 @@
-//! Device key of this machine: encrypts cached tokens, so that reading a cached token needs no prompt.
+//! Device key of this machine, an age key without a passphrase, which encrypts cached tokens.
+//!
+//! Separate from the identity, so that reading a cached token never asks for a passphrase. Does not read or write
+//! files.
 
 use super::age_file::{decrypt_binary, encrypt};
 use super::{Identities, IdentityError, OpenError, SealError, Secret};
@@ -16,52 +19,53 @@ use std::fmt;
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroizing;
 
-/// HMAC label that separates the key of the tags from all other uses of the device key.
+/// HMAC label for deriving the tag key from the device key.
 const TAG_LABEL: &[u8] = b"neto device tag v1";
 
-/// Prefix of the public key line in the key file; age's own key files use the same prefix.
+/// Prefix of the comment line with the public key, as in the key files of `age-keygen`.
 const PUBLIC_KEY_PREFIX: &str = "# public key: ";
 
-/// Device key of this machine.
+/// X25519 key that encrypts and decrypts the token cache of this machine.
 pub struct DeviceKey {
     identity: x25519::Identity,
-    /// Key pair with the public key from the file, if the file contains a well-formed public key.
-    key_pair: Option<KeyPair>,
+    /// Faster identity with the public key from the key file, if that file contains a well-formed public key.
+    precomputed: Option<PrecomputedIdentity>,
 }
 
-/// X25519 identity with a precomputed public key. age's own identity computes the public key at each decryption. That
-/// would be a tenth of the cost of a cached token.
-struct KeyPair {
+/// X25519 identity with a precomputed public key. The age library's identity computes the public key at each
+/// decryption. That would take a tenth of the time that returning a cached token takes.
+struct PrecomputedIdentity {
     secret: StaticSecret,
     public: PublicKey,
 }
 
-/// Reasons why a text is not a device key file; each message starts with "it".
+/// Reasons why a text is not a device key file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DeviceKeyError {
     /// The text is not an age identity file.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    /// The file does not consist of a single native key.
+    /// The file contains several keys, or the key of a plugin.
     #[error("it holds more than one key")]
-    SeveralKeys,
+    NotSingleNativeKey,
 }
 
 impl DeviceKey {
     /// Generates a device key.
     #[must_use]
     pub fn generate() -> Self {
-        Self { identity: x25519::Identity::generate(), key_pair: None }
+        Self { identity: x25519::Identity::generate(), precomputed: None }
     }
 
-    /// Parses the device key file: an age identity file with exactly one native key.
+    /// Parses the text of the device key file: an age identity file with exactly one native key.
     ///
     /// # Errors
-    /// [`DeviceKeyError`], which contains a line number but never the line's text.
+    /// Returns a [`DeviceKeyError`], which may contain a line number but never contains text from the file.
     pub fn parse(text: &str) -> Result<Self, DeviceKeyError> {
-        let identity = Identities::parse(text)?.into_single_native().ok_or(DeviceKeyError::SeveralKeys)?;
-        let key_pair = text.lines().find_map(|line| KeyPair::new(&identity, line.strip_prefix(PUBLIC_KEY_PREFIX)?));
-        Ok(Self { identity, key_pair })
+        let identity = Identities::parse(text)?.into_single_native().ok_or(DeviceKeyError::NotSingleNativeKey)?;
+        let precomputed =
+            text.lines().find_map(|line| PrecomputedIdentity::new(&identity, line.strip_prefix(PUBLIC_KEY_PREFIX)?));
+        Ok(Self { identity, precomputed })
     }
 
     /// Returns the text of the device key file.
@@ -72,26 +76,26 @@ impl DeviceKey {
         Secret::new(format!("# opens the token cache of this machine\n{PUBLIC_KEY_PREFIX}{public}\n{key}\n"))
     }
 
-    /// Encrypts `plain` to this machine, as a binary age file.
+    /// Encrypts `plain` to the device key, as a binary age file.
     ///
     /// # Errors
-    /// [`SealError::Age`] when age fails.
+    /// Returns [`SealError::Age`] if the age library fails.
     pub fn seal(&self, plain: &[u8]) -> Result<Vec<u8>, SealError> {
         encrypt(plain, &[&self.identity.to_public()], Format::Binary).map_err(|_| SealError::Age)
     }
 
-    /// Decrypts an age file that this machine encrypted, up to 256 KiB of plaintext.
+    /// Decrypts a binary age file that is encrypted to the device key and has at most 256 KiB of plaintext.
     ///
     /// # Errors
-    /// [`OpenError`], never [`OpenError::Payload`].
+    /// Returns an [`OpenError`], but never [`OpenError::Payload`] or [`OpenError::Plugin`].
     pub fn open(&self, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-        // If the public key in the file is wrong, the key pair decrypts nothing, but age's own identity still does.
-        let key_pair = self.key_pair.iter().map(|pair| pair as &dyn Identity);
-        decrypt_binary(sealed, key_pair.chain(std::iter::once(&self.identity as &dyn Identity)))
+        // If the public key in the key file is wrong, `precomputed` decrypts nothing, and `identity` decrypts instead.
+        let precomputed = self.precomputed.iter().map(|identity| identity as &dyn Identity);
+        decrypt_binary(sealed, precomputed.chain(std::iter::once(&self.identity as &dyn Identity)))
     }
 
-    /// Computes a hex tag of a secret: HMAC-SHA-256 with a key derived from the device key. Equal secrets have equal
-    /// tags; without the device key a tag reveals nothing else.
+    /// Returns the HMAC-SHA-256 of a secret in hex, with a key derived from the device key. Equal secrets have equal
+    /// tags. Without the device key, a tag reveals nothing else about the secret.
     #[must_use]
     pub fn tag(&self, secret: &[u8]) -> String {
         let device_key = self.identity.to_string();
@@ -100,39 +104,41 @@ impl DeviceKey {
     }
 }
 
-impl KeyPair {
-    /// Returns `None` if `public` is not an age public key.
+impl PrecomputedIdentity {
+    /// Combines the secret key of `identity` with `public`; returns `None` if `public` is not an age public key. Does
+    /// not check that the two keys belong together.
     fn new(identity: &x25519::Identity, public: &str) -> Option<Self> {
-        let secret = key_bytes(identity.to_string().expose_secret(), "AGE-SECRET-KEY-")?;
-        Some(Self { secret: StaticSecret::from(*secret), public: PublicKey::from(*key_bytes(public, "age")?) })
+        let secret = decode_bech32_key(identity.to_string().expose_secret(), "AGE-SECRET-KEY-")?;
+        Some(Self { secret: StaticSecret::from(*secret), public: PublicKey::from(*decode_bech32_key(public, "age")?) })
     }
 }
 
-/// Unwraps an `X25519` stanza as specified in <https://c2sp.org/age#x25519-recipient-stanza>. A stanza that looks odd is
-/// left to age's own identity, which is tried next.
-impl Identity for KeyPair {
+/// Unwraps an `X25519` stanza as specified in <https://c2sp.org/age#x25519-recipient-stanza>. Returns `None` for an
+/// unusual or invalid stanza, so that the age library's identity is tried next.
+impl Identity for PrecomputedIdentity {
     fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, DecryptError>> {
-        let [share] = stanza.args.as_slice() else { return None };
+        let [encoded_share] = stanza.args.as_slice() else { return None };
         if stanza.tag != "X25519" {
             return None;
         }
-        let share: [u8; 32] = BASE64_STANDARD_NO_PAD.decode(share).ok()?.try_into().ok()?;
-        let shared = self.secret.diffie_hellman(&PublicKey::from(share));
-        if !shared.was_contributory() {
+        let share: [u8; 32] = BASE64_STANDARD_NO_PAD.decode(encoded_share).ok()?.try_into().ok()?;
+        let shared_secret = self.secret.diffie_hellman(&PublicKey::from(share));
+        if !shared_secret.was_contributory() {
             return None;
         }
         let salt = [share, *self.public.as_bytes()].concat();
-        let key = Zeroizing::new(hkdf(&salt, b"age-encryption.org/v1/X25519", shared.as_bytes()));
-        let opened = Zeroizing::new(aead_decrypt(&key, FILE_KEY_BYTES, &stanza.body).ok()?);
-        Some(Ok(FileKey::init_with_mut(|key| key.copy_from_slice(&opened))))
+        let wrapping_key = Zeroizing::new(hkdf(&salt, b"age-encryption.org/v1/X25519", shared_secret.as_bytes()));
+        let file_key = Zeroizing::new(aead_decrypt(&wrapping_key, FILE_KEY_BYTES, &stanza.body).ok()?);
+        Some(Ok(FileKey::init_with_mut(|key| key.copy_from_slice(&file_key))))
     }
 }
 
-/// Decodes a bech32 key with this prefix.
-fn key_bytes(text: &str, prefix: &str) -> Option<Zeroizing<[u8; 32]>> {
+/// Decodes a bech32 key; returns `None` unless the key has this prefix and 32 bytes.
+fn decode_bech32_key(text: &str, prefix: &str) -> Option<Zeroizing<[u8; 32]>> {
     let to_array = |bytes: Zeroizing<Vec<u8>>| bytes.as_slice().try_into().map(Zeroizing::new).map_err(|_| ());
-    let check = |found: &str| if found == prefix { Ok(()) } else { Err(()) };
-    bech32_decode(text, |_| (), |hrp| check(hrp.as_str()), |_, bytes| to_array(Zeroizing::new(bytes.collect()))).ok()
+    let check_prefix = |found: &str| if found == prefix { Ok(()) } else { Err(()) };
+    bech32_decode(text, |_| (), |hrp| check_prefix(hrp.as_str()), |_, bytes| to_array(Zeroizing::new(bytes.collect())))
+        .ok()
 }
 
 impl fmt::Debug for DeviceKey {
@@ -171,7 +177,7 @@ mod tests {
         let text = made.render();
         let own = DeviceKey::parse(text.reveal()).unwrap();
         let sealed = made.seal(b"canary").unwrap();
-        let pair = own.key_pair.as_ref().map(|pair| pair as &dyn Identity);
+        let pair = own.precomputed.as_ref().map(|pair| pair as &dyn Identity);
         assert_eq!(decrypt_binary(&sealed, pair.into_iter()).unwrap().as_slice(), b"canary");
         let public = made.identity.to_public().to_string();
         for noted in [DeviceKey::generate().identity.to_public().to_string(), String::new(), "age1".to_owned()] {
@@ -194,7 +200,7 @@ mod tests {
     #[test]
     fn a_device_has_one_key() {
         let two = format!("{}{}", DeviceKey::generate().render().reveal(), DeviceKey::generate().render().reveal());
-        assert_eq!(DeviceKey::parse(&two).map(|_| ()), Err(DeviceKeyError::SeveralKeys));
+        assert_eq!(DeviceKey::parse(&two).map(|_| ()), Err(DeviceKeyError::NotSingleNativeKey));
         assert_eq!(DeviceKey::parse("").map(|_| ()), Err(DeviceKeyError::Identity(IdentityError::NoKey)));
     }
 }

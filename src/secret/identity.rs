@@ -1,6 +1,6 @@
-//! Identities: the keys of an age identity file, which decrypt secrets.
+//! Parses and generates age identity files, whose keys decrypt secrets.
 //!
-//! Knows nothing of passphrases: a protected identity file is decrypted before it is parsed here.
+//! Does not read files or handle passphrases: the caller passes the plaintext of a protected identity file.
 
 use super::Secret;
 use super::plugin::{PluginIdentity, PluginRecipient};
@@ -13,29 +13,30 @@ use zeroize::Zeroizing;
 /// Key of an identity file.
 #[derive(Clone)]
 enum IdentityKey {
-    /// `AGE-SECRET-KEY-1...`
+    /// Native key, `AGE-SECRET-KEY-1...`.
     Native(x25519::Identity),
-    /// `AGE-PLUGIN-NAME-1...`, with its public key if a comment above the key names it, as plugins write it.
+    /// Key of a plugin, `AGE-PLUGIN-NAME-1...`, and its public key. Plugins write the public key into a comment above
+    /// the key. The public key is `None` if the comment is missing or belongs to another plugin.
     Plugin(PluginIdentity, Option<PluginRecipient>),
 }
 
-/// Keys of an identity file; at least one.
+/// Keys of an identity file; at least one key.
 #[derive(Clone)]
 pub struct Identities(Vec<IdentityKey>);
 
-/// Reasons why a text is not a supported identity file. Messages refer to the file as "it"; lines count from 1.
+/// Reasons why a text is not a supported identity file. Line numbers start at 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
     /// The file has only comments and blank lines.
     #[error("it holds no key")]
     NoKey,
-    /// The line is an age key of a kind that this version of neto does not support.
+    /// The line is an age secret key of an unsupported kind, such as a post-quantum key.
     #[error("line {line} is an age key of a kind that this version of neto does not know")]
     Unsupported {
         /// Line number.
         line: usize,
     },
-    /// The file has a private SSH key.
+    /// The file contains a private key in PEM format, most likely an SSH key.
     #[error("it holds an SSH key, not an age identity")]
     Ssh,
     /// The line is a public key instead of a secret key.
@@ -44,7 +45,7 @@ pub enum IdentityError {
         /// Line number.
         line: usize,
     },
-    /// The line is not an age key.
+    /// The line is not a valid age key. Comments and blank lines are allowed.
     #[error("line {line} is no age key")]
     InvalidLine {
         /// Line number.
@@ -53,10 +54,11 @@ pub enum IdentityError {
 }
 
 impl Identities {
-    /// Parses an age identity file: one key per line, comments that start with `#`, blank lines.
+    /// Parses the text of an age identity file. Each line is a key, a comment that starts with `#`, or blank.
     ///
     /// # Errors
-    /// [`IdentityError`], which contains a line number but never the line's text.
+    /// Returns an [`IdentityError`] for the first invalid line, or if there is no key. The error never contains text
+    /// from the file.
     pub fn parse(text: &str) -> Result<Self, IdentityError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let (mut keys, mut plugin_recipient) = (Vec::new(), None);
@@ -71,30 +73,29 @@ impl Identities {
         if keys.is_empty() { Err(IdentityError::NoKey) } else { Ok(Self(keys)) }
     }
 
-    /// Generates a key; returns its identity file's text, as `age-keygen` writes it, and its public key.
+    /// Generates a native key. Returns the text of an identity file, in the format of `age-keygen`, and the public key.
     #[must_use]
     pub fn generate(now: Timestamp) -> (Secret, String) {
-        let key = x25519::Identity::generate();
-        let public = key.to_public().to_string();
+        let identity = x25519::Identity::generate();
+        let public_key = identity.to_public().to_string();
         let created = Timestamp::from_second(now.as_second()).unwrap_or(now);
-        let secret = key.to_string();
-        let secret = secret.expose_secret();
-        let text = format!("# created: {created}\n# public key: {public}\n{secret}\n");
-        (Secret::new(text), public)
+        let secret_key = identity.to_string();
+        let secret_key = secret_key.expose_secret();
+        let text = format!("# created: {created}\n# public key: {public_key}\n{secret_key}\n");
+        (Secret::new(text), public_key)
     }
 
-    /// Returns the public keys in the order of the file. A plugin's key is included only if the file contains its public
-    /// key.
+    /// Returns the public keys, in the order of the file. Omits a plugin's public key that the file does not contain.
     #[must_use]
     pub fn public_keys(&self) -> Vec<String> {
-        let public = |key: &IdentityKey| match key {
+        let public_key = |key: &IdentityKey| match key {
             IdentityKey::Native(identity) => Some(identity.to_public().to_string()),
             IdentityKey::Plugin(_, recipient) => recipient.as_ref().map(|recipient| recipient.as_str().to_owned()),
         };
-        self.0.iter().filter_map(public).collect()
+        self.0.iter().filter_map(public_key).collect()
     }
 
-    /// Returns the native keys, which age uses without a plugin.
+    /// Returns the native keys, which need no plugin.
     pub(super) fn native_keys(&self) -> impl Iterator<Item = &dyn age::Identity> {
         self.0.iter().filter_map(|key| match key {
             IdentityKey::Native(identity) => Some(identity as &dyn age::Identity),
@@ -110,7 +111,8 @@ impl Identities {
         })
     }
 
-    /// Returns the programs of the plugins that own keys, such as `age-plugin-yubikey`, in the order of the file.
+    /// Returns the plugin programs that the keys need, such as `age-plugin-yubikey`, in the order of the file. Repeats
+    /// a program if the keys of another plugin are between two of its keys.
     #[must_use]
     pub fn plugin_programs(&self) -> Vec<String> {
         let mut programs: Vec<String> = self.plugin_keys().map(|identity| identity.plugin().program()).collect();
@@ -118,16 +120,16 @@ impl Identities {
         programs
     }
 
-    /// Whether a plugin owns at least one key, so that each decryption may require a touch or a PIN.
+    /// Returns true if at least one key needs a plugin. Each decryption may then require a touch or a PIN.
     #[must_use]
     pub fn has_plugin_keys(&self) -> bool {
         self.plugin_keys().next().is_some()
     }
 
-    /// Returns the only key if it is native; `None` for a plugin's key or several keys.
+    /// Returns the native key if there is exactly one key. Returns `None` for several keys or a plugin's key.
     pub(super) fn into_single_native(mut self) -> Option<x25519::Identity> {
-        let last = self.0.pop().filter(|_| self.0.is_empty());
-        match last? {
+        let single_key = self.0.pop().filter(|_| self.0.is_empty());
+        match single_key? {
             IdentityKey::Native(identity) => Some(identity),
             IdentityKey::Plugin(..) => None,
         }
@@ -140,7 +142,8 @@ impl fmt::Debug for Identities {
     }
 }
 
-/// Parses a key; `plugin_recipient` is the public key from the comments above the key.
+/// Parses a key from line number `line`. `plugin_recipient` is the latest plugin public key found in a comment. A
+/// plugin's key takes this public key, and discards it if it belongs to another plugin.
 fn parse_key(
     text: &str,
     line: usize,

@@ -1,6 +1,6 @@
-//! Strict JSON parser: no duplicate keys in an object, at most 64 levels of nesting, strings kept as secrets.
+//! Strict JSON parser for text that may contain secrets. Rejects duplicate keys and more than 64 levels of nesting.
 //!
-//! serde's own errors quote the invalid value. A [`JsonError`] contains only a position or a key.
+//! Error messages of serde may quote an invalid value, which may be a secret. A [`JsonError`] never contains a value.
 
 use super::Secret;
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
@@ -11,45 +11,46 @@ use std::fmt;
 /// Maximum nesting of objects and arrays.
 const MAX_DEPTH: usize = 64;
 
-/// JSON value. Every string is kept as a [`Secret`], because most of the JSON parsed here contains secrets.
+/// JSON value. Every string value is a [`Secret`], because most of the JSON that is parsed contains secrets. Object
+/// keys are ordinary strings.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Json {
-    /// `null`
+    /// `null`.
     Null,
-    /// `true` or `false`
-    Flag(bool),
-    /// A number written without fraction and exponent.
+    /// `true` or `false`.
+    Bool(bool),
+    /// Integer from -2^63 to 2^64 - 1, written without a fraction or an exponent.
     Integer(i128),
-    /// Any other number; finite.
+    /// Any other finite number, including `-0`. An infinite number is a syntax error.
     Float(f64),
-    /// A string.
+    /// String value.
     Text(Secret),
-    /// An array.
-    List(Vec<Json>),
-    /// An object.
+    /// Array.
+    Array(Vec<Json>),
+    /// Object.
     Object(BTreeMap<String, Json>),
 }
 
-/// Reason why a text is not strict JSON.
+/// Reasons why a text is not strict JSON.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
-    /// Not JSON.
+    /// The text is not one JSON document.
     #[error("not JSON (line {line}, column {column})")]
     Syntax {
-        /// Line number, from 1.
+        /// Line number, starting at 1.
         line: usize,
-        /// Column, from 1, in bytes.
+        /// Column in bytes, starting at 1; 0 if the error is before the first byte of the line.
         column: usize,
     },
-    /// Duplicate key in an object. Choosing one of its values would be a guess.
+    /// An object contains the same key twice. neto never guesses which of the two values is meant.
     #[error("JSON with the key '{key}' twice")]
-    Duplicate {
-        /// The key, sanitized.
+    DuplicateKey {
+        /// Duplicate key, sanitized.
         key: String,
-        /// Nesting level of the object; 1 for the outermost.
+        /// Nesting level of the object; 1 for the outermost object or array.
         level: usize,
     },
-    /// More than 64 levels.
+    /// Objects and arrays are nested more than 64 levels deep.
     #[error("JSON nested more than 64 levels deep")]
     TooDeep,
 }
@@ -58,7 +59,7 @@ impl Json {
     /// Parses one JSON document.
     ///
     /// # Errors
-    /// [`JsonError`], which never contains a value.
+    /// Returns a [`JsonError`], which never contains a value.
     pub fn parse(text: &str) -> Result<Self, JsonError> {
         let strict_error = RefCell::new(None);
         let mut reader = serde_json::Deserializer::from_str(text);
@@ -68,22 +69,22 @@ impl Json {
         })
     }
 
-    /// Returns the kind of the value, as used in messages.
+    /// Returns a name for the kind of the value, for messages.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
-            Self::Flag(_) => "true or false",
+            Self::Bool(_) => "true or false",
             Self::Integer(_) | Self::Float(_) => "a number",
             Self::Text(_) => "a text",
-            Self::List(_) => "an array",
+            Self::Array(_) => "an array",
             Self::Object(_) => "an object",
         }
     }
 }
 
-/// Sanitizes a name from foreign JSON for display. Control and invisible characters become `?`; at most 64 characters
-/// are kept.
+/// Sanitizes an object key from untrusted JSON for display. Keeps at most 64 characters, and replaces control
+/// characters and invisible characters with `?`.
 pub(super) fn sanitize_name(name: &str) -> String {
     let is_unsafe = |c: char| {
         c.is_control()
@@ -92,7 +93,8 @@ pub(super) fn sanitize_name(name: &str) -> String {
     name.chars().take(64).map(|c| if is_unsafe(c) { '?' } else { c }).collect()
 }
 
-/// Deserializer of one value. `error` receives the [`JsonError`] that serde's own error type cannot carry.
+/// Deserializer of one JSON value inside `depth` objects and arrays. `error` receives the [`JsonError`], because
+/// serde's error type carries only a message.
 #[derive(Clone, Copy)]
 struct StrictVisitor<'a> {
     depth: usize,
@@ -100,14 +102,16 @@ struct StrictVisitor<'a> {
 }
 
 impl StrictVisitor<'_> {
-    fn fail<E: serde::de::Error>(self, error: JsonError) -> E {
+    /// Stores `error` and returns a serde error, which stops the parser.
+    fn record_error<E: serde::de::Error>(self, error: JsonError) -> E {
         self.error.replace(Some(error));
         E::custom("refused")
     }
 
-    fn nested<E: serde::de::Error>(self) -> Result<Self, E> {
+    /// Returns the deserializer for the items of an object or array.
+    fn enter_nested<E: serde::de::Error>(self) -> Result<Self, E> {
         if self.depth == MAX_DEPTH {
-            Err(self.fail(JsonError::TooDeep))
+            Err(self.record_error(JsonError::TooDeep))
         } else {
             Ok(Self { depth: self.depth + 1, ..self })
         }
@@ -134,7 +138,7 @@ impl<'de> Visitor<'de> for StrictVisitor<'_> {
     }
 
     fn visit_bool<E>(self, flag: bool) -> Result<Json, E> {
-        Ok(Json::Flag(flag))
+        Ok(Json::Bool(flag))
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<Json, E> {
@@ -158,20 +162,22 @@ impl<'de> Visitor<'de> for StrictVisitor<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
-        let visitor = self.nested()?;
+        let visitor = self.enter_nested()?;
         let mut list = Vec::new();
         while let Some(item) = items.next_element_seed(visitor)? {
             list.push(item);
         }
-        Ok(Json::List(list))
+        Ok(Json::Array(list))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
-        let visitor = self.nested()?;
+        let visitor = self.enter_nested()?;
         let mut object = BTreeMap::new();
         while let Some(key) = entries.next_key::<String>()? {
             if object.contains_key(&key) {
-                return Err(self.fail(JsonError::Duplicate { key: sanitize_name(&key), level: visitor.depth }));
+                return Err(
+                    self.record_error(JsonError::DuplicateKey { key: sanitize_name(&key), level: visitor.depth })
+                );
             }
             object.insert(key, entries.next_value_seed(visitor)?);
         }
@@ -191,11 +197,11 @@ mod tests {
             Json::Integer(-2),
             Json::Float(3.5),
             Json::Null,
-            Json::Flag(true),
+            Json::Bool(true),
             Json::Text(Secret::new("x\n".to_owned())),
         ];
         let object =
-            BTreeMap::from([("a".to_owned(), Json::List(list)), ("b".to_owned(), Json::Object(BTreeMap::new()))]);
+            BTreeMap::from([("a".to_owned(), Json::Array(list)), ("b".to_owned(), Json::Object(BTreeMap::new()))]);
         assert_eq!(Json::parse(text), Ok(Json::Object(object)));
     }
 
@@ -207,8 +213,8 @@ mod tests {
             ("", JsonError::Syntax { line: 1, column: 0 }),
             ("{} x", JsonError::Syntax { line: 1, column: 4 }),
             ("{\n 'canary'", JsonError::Syntax { line: 2, column: 2 }),
-            (r#"{"a": 1, "\u0061": 2}"#, JsonError::Duplicate { key: "a".to_owned(), level: 1 }),
-            (r#"[{"\u001b[2J": 1, "\u001b[2J": 2}]"#, JsonError::Duplicate { key: "?[2J".to_owned(), level: 2 }),
+            (r#"{"a": 1, "\u0061": 2}"#, JsonError::DuplicateKey { key: "a".to_owned(), level: 1 }),
+            (r#"[{"\u001b[2J": 1, "\u001b[2J": 2}]"#, JsonError::DuplicateKey { key: "?[2J".to_owned(), level: 2 }),
             (nested(65).as_str(), JsonError::TooDeep),
             (nested(100_000).as_str(), JsonError::TooDeep),
         ] {

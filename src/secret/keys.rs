@@ -1,6 +1,7 @@
 //! Key files of this machine: the identity that decrypts secrets, and the device key that decrypts the token cache.
-//! Owns their paths and the rule that no key is ever lost: a key file is created once, and after that only its
-//! passphrase protection is replaced.
+//!
+//! Owns the paths of the key files. Never replaces a key with another key: after its creation, only the identity file
+//! is rewritten, to add, change or remove its passphrase.
 
 use super::{DeviceKey, DeviceKeyError, Identities, IdentityError, PassphraseError, PrompterError, Secret, passphrase};
 use crate::disk::{self, DiskError, Durability, Lock, LockGuard, Privacy, ReadRules};
@@ -9,10 +10,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// Largest key file in bytes, enough for a few identities with comments.
-const KEY_FILE_CAP: u64 = 64 * 1024;
+/// Maximum size of a key file, enough for several identities with comments.
+const MAX_KEY_FILE_BYTES: u64 = 64 * 1024;
 
-/// Contents of the `.gitignore` that keeps keys out of git if the parent directory becomes a repository.
+/// Contents of the `.gitignore` in the parent of the key directory. Keeps everything except the profile store out of
+/// git if that parent directory becomes a repository.
 const GITIGNORE: &[u8] = b"/*\n!/profiles.toml\n";
 
 /// Directory of the key files.
@@ -21,76 +23,76 @@ pub struct KeyDirectory {
     path: PathBuf,
 }
 
-/// Location that the identity is loaded from.
+/// Location from which an identity is loaded.
 #[derive(Debug, Clone)]
 pub enum IdentityLocation {
-    /// File that `neto init` creates.
+    /// Identity file in the key directory, which `neto init` creates.
     Standard(KeyDirectory),
-    /// File that `NETO_IDENTITY_FILE` names.
-    Named(PathBuf),
-    /// Encrypted copy, which other users may be able to read: for example on a USB stick without file modes.
+    /// File named by `NETO_IDENTITY_FILE` or by the user.
+    UserFile(PathBuf),
+    /// Encrypted backup of an identity. Any file mode is accepted, because a USB stick may have no file modes.
     Backup(PathBuf),
-    /// Contents of `NETO_IDENTITY`.
-    Text(Secret),
+    /// Value of `NETO_IDENTITY`: the text of an identity file.
+    EnvValue(Secret),
 }
 
 /// Reasons why a key file cannot be used or written.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// A key file cannot be read or written.
+    /// A key file, the passphrase file, or the `.gitignore` beside the key directory cannot be read or written.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// The key file is missing.
+    /// The key file in the key directory is missing.
     #[error("there is no identity at {}", .0.display())]
     Missing(PathBuf),
-    /// The file that `NETO_IDENTITY_FILE` names is missing.
+    /// The file named by `NETO_IDENTITY_FILE` is missing.
     #[error("NETO_IDENTITY_FILE names {}, and that is not there", .0.display())]
-    Named(PathBuf),
-    /// The file that the user named is missing.
+    MissingEnvFile(PathBuf),
+    /// The file named by the user is missing.
     #[error("there is no file {}", .0.display())]
-    NoFile(PathBuf),
-    /// An identity file exists already and is never replaced.
+    MissingUserFile(PathBuf),
+    /// An identity file already exists. neto never replaces it with another identity.
     #[error("there is an identity at {} already", .0.display())]
     Exists(PathBuf),
-    /// The identity cannot be used.
+    /// The text is not an identity file.
     #[error("{location} holds no usable identity: {error}")]
     Identity {
         /// Path of the file, or name of the variable.
         location: String,
-        /// Reason why the identity is invalid.
+        /// Reason why the text is invalid.
         error: IdentityError,
     },
-    /// The identity is protected by a passphrase and cannot be decrypted or encrypted.
+    /// Decrypting or encrypting the identity with a passphrase failed.
     #[error("the identity {location} is protected by a passphrase: {error}")]
     Passphrase {
-        /// Path of the file, or name of the variable.
+        /// Path of the file, or name of the variable; `to be written` when encrypting.
         location: String,
-        /// Reason of the failure.
+        /// Reason for the failure.
         error: PassphraseError,
     },
-    /// The passphrase file is not UTF-8 text.
+    /// The passphrase file contains bytes that are not UTF-8.
     #[error("{} holds no UTF-8 text, as a passphrase is", .0.display())]
-    PassphraseText(PathBuf),
-    /// The identity is protected and its passphrase could not be obtained.
+    PassphraseNotUtf8(PathBuf),
+    /// The identity is protected by a passphrase, and the prompt for the passphrase failed.
     #[error("the identity {location} is protected by a passphrase: {why}")]
     Locked {
         /// Path of the file, or name of the variable.
         location: String,
-        /// Reason why the passphrase was not obtained.
+        /// Reason why the prompt failed.
         why: PrompterError,
     },
-    /// The device key cannot be used.
+    /// The device key file is invalid.
     #[error("{} is not a device key: {error}", path.display())]
     Device {
         /// Path of the device key file.
         path: PathBuf,
-        /// Reason why the device key is invalid.
+        /// Reason why the file is invalid.
         error: DeviceKeyError,
     },
 }
 
 impl KeyDirectory {
-    /// Refers to the directory at `path`, which is created together with the first key.
+    /// Returns a handle for the directory at `path`. The directory is created together with the first key file.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
         Self { path }
@@ -108,13 +110,13 @@ impl KeyDirectory {
         self.path.join("identity.txt")
     }
 
-    /// Path of the file with the identity's public keys, one per line. This file is readable without the passphrase.
+    /// Path of the file with the identity's public keys, one per line. Reading this file requires no passphrase.
     #[must_use]
     pub fn public_file(&self) -> PathBuf {
         self.path.join("identity.pub")
     }
 
-    /// Lock that must be held to replace the identity file.
+    /// Lock that must be held to rewrite the identity file.
     #[must_use]
     pub fn lock(&self) -> Lock {
         Lock::new(self.path.join("keys.lock"))
@@ -126,10 +128,11 @@ impl KeyDirectory {
         self.path.join("device.key")
     }
 
-    /// Loads the device key; `None` if the file does not exist yet.
+    /// Loads the device key. Returns `None` if the file does not exist.
     ///
     /// # Errors
-    /// [`KeyError`] if the file exists and cannot be used.
+    /// Returns [`KeyError::Disk`] if the file exists but cannot be read, or [`KeyError::Device`] if the file is
+    /// invalid.
     pub fn load_device(&self) -> Result<Option<DeviceKey>, KeyError> {
         let path = self.device_file();
         let Some(bytes) = read_key_file(&path, Privacy::Own)? else { return Ok(None) };
@@ -137,11 +140,11 @@ impl KeyDirectory {
         DeviceKey::parse(&text).map(Some).map_err(|error| KeyError::Device { path, error })
     }
 
-    /// Loads the device key, creating the file if missing. If two processes create the file at the same time, both get
-    /// the same key.
+    /// Loads the device key, or creates the file if missing. If two processes create the file at the same time, both
+    /// processes get the same key.
     ///
     /// # Errors
-    /// [`KeyError`] if the key can be neither loaded nor created.
+    /// Returns a [`KeyError`] if an existing key cannot be loaded, or if a new key cannot be written.
     pub fn load_or_create_device(&self) -> Result<DeviceKey, KeyError> {
         if let Some(key) = self.load_device()? {
             return Ok(key);
@@ -152,39 +155,42 @@ impl KeyDirectory {
             disk::remove_stale_temp_files(&self.path);
             return Ok(key);
         }
+        // Another process created the file first.
         self.load_device()?.ok_or_else(|| KeyError::Missing(self.device_file()))
     }
 
-    /// Creates the identity file, encrypted if a passphrase is given.
+    /// Creates the identity file and the file of public keys. Encrypts the identity file if a passphrase is given.
     ///
     /// # Errors
-    /// [`KeyError::Exists`] if an identity file exists: the old key may be the only key that decrypts a store.
+    /// Returns [`KeyError::Exists`] if an identity file exists, because its key may be the only key that decrypts a
+    /// store. Returns [`KeyError::Passphrase`] or [`KeyError::Disk`] if the files cannot be encrypted or written.
     pub fn create_identity(&self, key: &IdentityFile, passphrase: Option<&Secret>) -> Result<(), KeyError> {
-        let file = self.identity_file();
-        let bytes = key.file_contents(passphrase)?;
+        let path = self.identity_file();
+        let contents = key.file_contents(passphrase)?;
         self.protect_from_git()?;
-        if !disk::create_new(&file, bytes.reveal().as_bytes())? {
-            return Err(KeyError::Exists(file));
+        if !disk::create_new(&path, contents.reveal().as_bytes())? {
+            return Err(KeyError::Exists(path));
         }
         self.write_public_keys(&key.identities)?;
-        // Leftover temporary files of this directory contain keys.
+        // Stale temporary files in this directory may contain keys.
         disk::remove_stale_temp_files(&self.path);
         Ok(())
     }
 
-    /// Rewrites the identity file with the same keys, encrypted with `passphrase` or in plaintext.
+    /// Rewrites the identity file, encrypted with `passphrase`, or as plaintext if `passphrase` is `None`. `key` must
+    /// be the identity loaded from this file while holding `_lock`.
     ///
     /// # Errors
-    /// [`KeyError`]; the old file is then unchanged.
-    pub fn protect_identity(
+    /// Returns [`KeyError::Passphrase`] or [`KeyError::Disk`]. The identity file then still contains the same key.
+    pub fn rewrite_identity(
         &self,
         _lock: &LockGuard,
         key: &IdentityFile,
         passphrase: Option<&Secret>,
     ) -> Result<(), KeyError> {
-        let bytes = key.file_contents(passphrase)?;
+        let contents = key.file_contents(passphrase)?;
         self.write_public_keys(&key.identities)?;
-        disk::replace(&self.identity_file(), bytes.reveal().as_bytes(), Durability::Durable)?;
+        disk::replace(&self.identity_file(), contents.reveal().as_bytes(), Durability::Durable)?;
         disk::remove_stale_temp_files(&self.path);
         Ok(())
     }
@@ -194,23 +200,24 @@ impl KeyDirectory {
         Ok(disk::replace(&self.public_file(), text.as_bytes(), Durability::Durable)?)
     }
 
-    /// Whether an identity file exists, valid or not.
+    /// Returns true if an identity file exists, even if the file is invalid or a broken symbolic link.
     #[must_use]
     pub fn has_identity(&self) -> bool {
         self.identity_file().symlink_metadata().is_ok()
     }
 
-    /// Path of the `.gitignore` in the parent directory, if that file is missing.
+    /// Returns the path of the `.gitignore` to create in the parent directory. Returns `None` if the file exists, or if
+    /// there is no parent directory.
     #[must_use]
     pub fn missing_gitignore(&self) -> Option<PathBuf> {
-        // Unlike `exists`, `symlink_metadata` also finds a broken symlink, which must not be replaced.
+        // Unlike `exists`, `symlink_metadata` also finds a broken symbolic link.
         Some(self.path.parent()?.join(".gitignore")).filter(|gitignore| gitignore.symlink_metadata().is_err())
     }
 
-    /// Creates the `.gitignore` in the parent directory if missing.
+    /// Creates the `.gitignore` in the parent directory if missing, so that git does not add the keys.
     ///
     /// # Errors
-    /// [`KeyError::Disk`].
+    /// Returns [`KeyError::Disk`] if the file cannot be written.
     pub fn protect_from_git(&self) -> Result<(), KeyError> {
         if let Some(gitignore) = self.missing_gitignore() {
             disk::create_new(&gitignore, GITIGNORE)?;
@@ -219,15 +226,15 @@ impl KeyDirectory {
     }
 }
 
-/// Identity as loaded, before any passphrase is asked for.
+/// Identity as loaded from its location, without a prompt.
 pub enum LoadedIdentity {
-    /// The identity is stored in plaintext.
+    /// The identity is plaintext.
     Plaintext(IdentityFile),
     /// The identity is encrypted with a passphrase.
     Protected(ProtectedIdentity),
 }
 
-/// Plaintext of an identity file and its keys.
+/// Plaintext of an identity file, and the keys parsed from this plaintext.
 pub struct IdentityFile {
     /// Text of the file, including comments.
     pub text: Secret,
@@ -236,20 +243,20 @@ pub struct IdentityFile {
 }
 
 impl IdentityFile {
-    /// Generates an identity.
+    /// Generates an identity with one native key.
     ///
     /// # Errors
-    /// Never in practice: a key that age generates always parses.
+    /// Returns [`KeyError::Identity`] if the generated text cannot be parsed, which never happens in practice.
     pub fn generate(now: Timestamp) -> Result<Self, KeyError> {
         let (text, _) = Identities::generate(now);
         parse_identity_file("a new key", text)
     }
 
-    /// Returns the contents to write to an identity file: the text, or the text encrypted with `passphrase`. The
-    /// encrypted text is decrypted again and compared with the original.
+    /// Returns the contents of an identity file: the text, encrypted if a passphrase is given. Checks the encrypted
+    /// contents by decrypting them and comparing the result with the text.
     ///
     /// # Errors
-    /// [`KeyError::Passphrase`].
+    /// Returns [`KeyError::Passphrase`] if the passphrase is empty, or if the encryption or the check fails.
     pub fn file_contents(&self, passphrase: Option<&Secret>) -> Result<Secret, KeyError> {
         let Some(passphrase) = passphrase else { return Ok(self.text.clone()) };
         let failed = |error| KeyError::Passphrase { location: "to be written".to_owned(), error };
@@ -261,32 +268,35 @@ impl IdentityFile {
 
 /// Identity that is encrypted with a passphrase.
 pub struct ProtectedIdentity {
-    /// Path of the file, or name of the variable, for prompts and messages.
+    /// Path of the file, or name of the variable. Used in prompts and messages.
     pub location: String,
-    sealed: Zeroizing<Vec<u8>>,
+    encrypted: Zeroizing<Vec<u8>>,
 }
 
 impl IdentityLocation {
-    /// Loads the identity without prompting.
+    /// Loads the identity without a prompt. An identity that is encrypted with a passphrase stays encrypted.
     ///
     /// # Errors
-    /// [`KeyError`] if the identity is missing, readable by others, or invalid.
+    /// Returns [`KeyError::Missing`], [`KeyError::MissingEnvFile`] or [`KeyError::MissingUserFile`] for a missing file.
+    /// Returns [`KeyError::Disk`] if the file cannot be read, or if its owner, mode or size is not allowed.
+    /// Returns [`KeyError::Identity`] if the plaintext is invalid.
     pub fn load(&self) -> Result<LoadedIdentity, KeyError> {
         let (path, privacy) = match self {
-            Self::Text(text) => return parse_identity("NETO_IDENTITY".to_owned(), text.reveal().as_bytes()),
-            Self::Named(path) => (path.clone(), Privacy::Mounted),
+            Self::EnvValue(text) => return parse_identity("NETO_IDENTITY".to_owned(), text.reveal().as_bytes()),
+            Self::UserFile(path) => (path.clone(), Privacy::Mounted),
             Self::Backup(path) => (path.clone(), Privacy::Any),
             Self::Standard(directory) => (directory.identity_file(), Privacy::Own),
         };
         match read_key_file(&path, privacy)? {
             Some(bytes) => parse_identity(path.display().to_string(), &bytes),
-            None if matches!(self, Self::Backup(_)) => Err(KeyError::NoFile(path)),
-            None if matches!(self, Self::Named(_)) => Err(KeyError::Named(path)),
+            None if matches!(self, Self::Backup(_)) => Err(KeyError::MissingUserFile(path)),
+            None if matches!(self, Self::UserFile(_)) => Err(KeyError::MissingEnvFile(path)),
             None => Err(KeyError::Missing(path)),
         }
     }
 
-    /// Returns the public keys that are known without a passphrase; empty if only the passphrase reveals them.
+    /// Returns the public keys that can be read without a passphrase. Returns no keys if the identity cannot be loaded.
+    /// Also returns no keys for a protected identity without a file of public keys.
     #[must_use]
     pub fn public_keys(&self) -> Vec<String> {
         match (self.load(), self) {
@@ -301,31 +311,35 @@ impl IdentityLocation {
     }
 }
 
-/// Displays the path of the file, or the name of the variable.
+/// Writes the path of the file, or the name of the variable.
 impl fmt::Display for IdentityLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Standard(directory) => write!(f, "{}", directory.identity_file().display()),
-            Self::Named(path) | Self::Backup(path) => write!(f, "{}", path.display()),
-            Self::Text(_) => f.write_str("NETO_IDENTITY"),
+            Self::UserFile(path) | Self::Backup(path) => write!(f, "{}", path.display()),
+            Self::EnvValue(_) => f.write_str("NETO_IDENTITY"),
         }
     }
 }
 
 impl ProtectedIdentity {
-    /// Decrypts the identity.
+    /// Decrypts the identity with its passphrase.
     ///
     /// # Errors
-    /// [`KeyError::Passphrase`] if decryption fails, or [`KeyError::Identity`] if the plaintext is not an identity file.
+    /// Returns [`KeyError::Passphrase`] if decryption fails, or [`KeyError::Identity`] if the plaintext is not an
+    /// identity file.
     pub fn open(&self, passphrase: &Secret) -> Result<IdentityFile, KeyError> {
         let failed = |error| KeyError::Passphrase { location: self.location.clone(), error };
-        parse_identity_file(&self.location, passphrase::open(&self.sealed, passphrase).map_err(failed)?)
+        parse_identity_file(&self.location, passphrase::open(&self.encrypted, passphrase).map_err(failed)?)
     }
 }
 
 fn parse_identity(location: String, bytes: &[u8]) -> Result<LoadedIdentity, KeyError> {
     if passphrase::is_protected(bytes) {
-        return Ok(LoadedIdentity::Protected(ProtectedIdentity { location, sealed: Zeroizing::new(bytes.to_vec()) }));
+        return Ok(LoadedIdentity::Protected(ProtectedIdentity {
+            location,
+            encrypted: Zeroizing::new(bytes.to_vec()),
+        }));
     }
     parse_identity_file(&location, Secret::new(String::from_utf8_lossy(bytes).into_owned()))
         .map(LoadedIdentity::Plaintext)
@@ -339,7 +353,7 @@ fn parse_identity_file(location: &str, text: Secret) -> Result<IdentityFile, Key
 }
 
 fn read_key_file(path: &Path, privacy: Privacy) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> {
-    match disk::read(path, ReadRules { cap: KEY_FILE_CAP, privacy }) {
+    match disk::read(path, ReadRules { cap: MAX_KEY_FILE_BYTES, privacy }) {
         Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
         Err(error) if error.is_absent() => Ok(None),
         Err(error) => Err(error.into()),

@@ -1,7 +1,7 @@
-//! Secrets: in memory, sealed with age (encrypted and bound to a profile), and from external sources.
+//! Secrets in memory, secrets sealed with age (encrypted and bound to a profile), and secrets from external sources.
 //!
-//! Owns NETOSECRET, key files, recipients, sealing and opening, bindings, external sources, imports and the trust store.
-//! Knows nothing of the profile store's text, tokens or the network.
+//! Owns the NETOSECRET format, key files, recipients, sealing and opening, external sources, imports and the trust
+//! store. Must not read or write the profile store, cache tokens or use the network.
 
 mod age_file;
 mod binding;
@@ -25,23 +25,23 @@ mod source;
 mod trust;
 mod value;
 
-pub use age_file::{OpenError, check_sealed};
-pub use binding::{Account, Binding, BindingDifference, BindingError, Mismatch};
+pub use age_file::{OpenError, check_sealed_text};
+pub use binding::{Account, Binding, BindingError, Mismatch};
 pub use command::{ProgramError, find_program};
-pub use credential::{Credential, CredentialError, CredentialId, CredentialIdError};
+pub use credential::{Credential, CredentialError, CredentialId};
 pub use device::{DeviceKey, DeviceKeyError};
-pub use fields::{FieldFault, FieldProblem};
+pub use fields::{FieldError, FieldProblem};
 pub use identity::{Identities, IdentityError};
 pub use json::{Json, JsonError};
 pub use keys::{IdentityFile, IdentityLocation, KeyDirectory, KeyError, LoadedIdentity, ProtectedIdentity};
 pub use netosecret::{NetoSecret, NetoSecretError};
 pub use passphrase::PassphraseError;
 pub use payload::{OpenedSecret, PayloadError};
-pub use plugin::{PluginError, PluginKeyError};
+pub use plugin::PluginError;
 pub use prompter::{Prompter, PrompterError};
 pub use recipient::{RecipientError, check_recipient, plugin_program, recipients_tag};
 pub use redactor::Redactor;
 pub use seal::{SealError, SealedSecret, open, seal};
 pub use source::{SourceError, fetch_netosecret};
-pub use trust::{TrustChange, TrustError, TrustStatus, TrustStore};
+pub use trust::{TrustError, TrustStatus, TrustStore};
 pub use value::Secret;

@@ -1,27 +1,27 @@
-//! NETOSECRET: an API key and its API URL in one text, as the portal shows them.
+//! Parses and renders a NETOSECRET: the text with which the Fusion portal hands out an API key and the API URL.
 //!
 //! The published API reference defines the format: base64 of a JSON object with exactly the keys
-//! `url`, `shortname`, `appname`, `appkey` and `sharedsecret`. Common variants of the text are accepted too.
+//! `url`, `shortname`, `appname`, `appkey` and `sharedsecret`. The parser also accepts text as users paste it.
 
 use super::fields::JsonFields;
-use super::{Credential, FieldFault, Json, JsonError, Secret};
+use super::{Credential, FieldError, Json, JsonError, Secret};
 use crate::profile::ApiUrl;
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
 use serde::Serialize;
 use zeroize::{Zeroize as _, Zeroizing};
 
-/// Largest text that is parsed, in bytes; a typical NETOSECRET has about 300 bytes.
-const MAX_LEN: usize = 64 * 1024;
+/// Maximum size of a text that is parsed. A typical NETOSECRET has about 300 bytes.
+const MAX_TEXT_BYTES: usize = 64 * 1024;
 
-/// Assignments that users paste before the value, without whitespace.
+/// Assignments that users paste together with the value. Whitespace is removed before the comparison.
 const PREFIXES: [&str; 3] = ["exportNETOSECRET=", "$env:NETOSECRET=", "NETOSECRET="];
 
-/// Quotes that users paste around the value: typed quotes, and typographic quotes from word processors and chats.
+/// Pairs of quotes that users paste around the value. Word processors and chat programs insert typographic quotes.
 const QUOTES: [(char, char); 5] =
     [('"', '"'), ('\'', '\''), ('`', '`'), ('\u{201c}', '\u{201d}'), ('\u{2018}', '\u{2019}')];
 
-/// Credential of a tenant with its API URL.
+/// Contents of a NETOSECRET: the credential of a tenant, and the API URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetoSecret {
     /// URL of the API.
@@ -34,20 +34,20 @@ pub struct NetoSecret {
     pub appkey: Secret,
     /// Shared secret of the tenant, which signs the request token.
     pub sharedsecret: Secret,
-    /// Sanitized names of unknown fields; their values are dropped.
+    /// Sanitized names of unknown fields, whose values are dropped.
     pub ignored: Vec<String>,
 }
 
-/// Reasons why a text is not a NETOSECRET, by parsing step.
+/// Reasons why a text is not a NETOSECRET, in the order of the parsing steps.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NetoSecretError {
-    /// The text has only whitespace and quotes.
+    /// The text contains no value, only whitespace, quotes, semicolons, padding or an assignment.
     #[error("the NETOSECRET is empty")]
     Empty,
     /// The text is longer than 64 KiB.
     #[error("the NETOSECRET is longer than 64 KiB")]
     TooLong,
-    /// The text is not base64 in either alphabet. A text truncated within a group of four characters counts too.
+    /// The value is neither standard nor URL-safe base64, for example because the text is truncated.
     #[error("the NETOSECRET is not base64")]
     Base64,
     /// The decoded bytes are not UTF-8.
@@ -59,15 +59,15 @@ pub enum NetoSecretError {
     /// The JSON value is not an object.
     #[error("the NETOSECRET is base64 of JSON, but of {found}, not of an object")]
     NotObject {
-        /// Kind of the JSON value.
+        /// Kind of the JSON value, such as `an array`.
         found: &'static str,
     },
     /// A field is missing or invalid.
     #[error("in the NETOSECRET {0}")]
-    Field(#[from] FieldFault),
+    Field(#[from] FieldError),
 }
 
-/// JSON object of a NETOSECRET, with the fields in the order that neto writes.
+/// JSON object of a NETOSECRET. neto writes the fields in this order.
 #[derive(Serialize)]
 struct NetoSecretJson<'a> {
     url: &'a str,
@@ -78,11 +78,11 @@ struct NetoSecretJson<'a> {
 }
 
 impl NetoSecret {
-    /// Parses a pasted text in any variant: wrapped, with whitespace, quoted, after
-    /// `export NETOSECRET=`, in either base64 alphabet, padded or not.
+    /// Parses a NETOSECRET as users paste it. The text may be wrapped, quoted or preceded by `export NETOSECRET=`. Both
+    /// base64 alphabets are accepted, with or without padding.
     ///
     /// # Errors
-    /// [`NetoSecretError`], which names the failed step and never contains a value.
+    /// Returns a [`NetoSecretError`], which identifies the failed step and never contains the value of a field.
     pub fn parse(text: &str) -> Result<Self, NetoSecretError> {
         let json = decode(text)?;
         let json = Json::parse(std::str::from_utf8(&json).map_err(|_| NetoSecretError::Utf8)?)?;
@@ -98,45 +98,45 @@ impl NetoSecret {
         })
     }
 
-    /// Parses a NETOSECRET that is held as a [`Secret`].
+    /// Parses a NETOSECRET from a [`Secret`].
     ///
     /// # Errors
-    /// As [`parse`](Self::parse).
+    /// Returns the errors of [`parse`](Self::parse).
     pub(super) fn from_secret(text: &Secret) -> Result<Self, NetoSecretError> {
         Self::parse(text.reveal())
     }
 
-    /// Returns the canonical text: standard base64 with padding, and the URL with `/api/v1`.
+    /// Returns the canonical text: standard base64 with padding. The URL in the JSON ends with `/api/v1`.
     #[must_use]
     pub fn render(&self) -> Secret {
-        let wire = NetoSecretJson {
+        let object = NetoSecretJson {
             url: &self.url.with_version(),
             shortname: &self.shortname,
             appname: &self.appname,
             appkey: self.appkey.reveal(),
             sharedsecret: self.sharedsecret.reveal(),
         };
-        // Serializing five strings into a vector cannot fail.
-        let json = Zeroizing::new(serde_json::to_vec(&wire).unwrap_or_default());
+        // Serializing five strings into a vector never fails, so the default is never used.
+        let json = Zeroizing::new(serde_json::to_vec(&object).unwrap_or_default());
         Secret::new(BASE64_STANDARD.encode(&json))
     }
 
-    /// Returns the two secrets as a credential.
+    /// Returns the appkey and the shared secret as a credential.
     #[must_use]
     pub fn credential(&self) -> Credential {
         Credential::ApiKey { appkey: self.appkey.clone(), sharedsecret: self.sharedsecret.clone() }
     }
 }
 
-/// Decodes a pasted text to the bytes of the JSON object.
+/// Removes everything that users paste around the value, and decodes the base64 value.
 fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, NetoSecretError> {
-    if text.len() > MAX_LEN {
+    if text.len() > MAX_TEXT_BYTES {
         return Err(NetoSecretError::TooLong);
     }
     let mut compact = Zeroizing::new(String::with_capacity(text.len()));
     compact.extend(text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '\u{feff}' | '\u{200b}')));
-    let bare = strip_wrapping(&compact);
-    if bare.is_empty() {
+    let value = strip_wrapping(&compact);
+    if value.is_empty() {
         return Err(NetoSecretError::Empty);
     }
     let to_standard = |c| match c {
@@ -144,28 +144,29 @@ fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, NetoSecretError> {
         '_' => '/',
         other => other,
     };
-    let mut digits = Zeroizing::new(String::with_capacity(bare.len()));
-    digits.extend(bare.chars().map(to_standard));
-    let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len()));
-    if BASE64_STANDARD_NO_PAD.decode_vec(digits.as_str(), &mut bytes).is_err() {
+    let mut standard_base64 = Zeroizing::new(String::with_capacity(value.len()));
+    standard_base64.extend(value.chars().map(to_standard));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(standard_base64.len()));
+    if BASE64_STANDARD_NO_PAD.decode_vec(standard_base64.as_str(), &mut bytes).is_err() {
         bytes.zeroize();
         return Err(NetoSecretError::Base64);
     }
     Ok(bytes)
 }
 
-/// Strips quotes, assignment and padding. A base64 value cannot start with an assignment: a value has `=` only at its
-/// end, as padding.
+/// Strips semicolons, quotes, an assignment and padding. No value is mistaken for an assignment, because base64
+/// contains `=` only at the end.
 fn strip_wrapping(text: &str) -> &str {
     let unquoted = unquote(text);
     let value = PREFIXES.iter().find_map(|prefix| unquoted.strip_prefix(prefix)).unwrap_or(unquoted);
     unquote(value).trim_end_matches('=')
 }
 
+/// Strips trailing semicolons and one pair of quotes.
 fn unquote(text: &str) -> &str {
     let text = text.trim_end_matches(';');
-    let inner = |(open, close): &(char, char)| text.strip_prefix(*open)?.strip_suffix(*close);
-    QUOTES.iter().find_map(inner).unwrap_or(text)
+    let strip_pair = |(open, close): &(char, char)| text.strip_prefix(*open)?.strip_suffix(*close);
+    QUOTES.iter().find_map(strip_pair).unwrap_or(text)
 }
 
 #[cfg(test)]

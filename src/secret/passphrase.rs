@@ -1,6 +1,7 @@
-//! Key files encrypted with a passphrase, in the format of `age -p`: an age file with one scrypt stanza.
+//! Encrypts and decrypts identity files with a passphrase, in the format of `age -p`: an age file with one scrypt
+//! stanza.
 //!
-//! Owns the scrypt work factor of new files and the largest accepted one. Knows nothing of prompting.
+//! Owns the scrypt work factors. Does not prompt for a passphrase, and does not read or write files.
 
 use super::Secret;
 use age::armor::{ArmoredReader, ArmoredWriter, Format};
@@ -8,46 +9,47 @@ use age::{DecryptError, Decryptor, Encryptor, scrypt};
 use std::io::{self, Read as _, Write as _};
 use zeroize::Zeroizing;
 
-/// Work factor of new files, as scrypt's power of two (128 MiB and some tenths of a second per guess). Fixed rather than
-/// measured, so that a slow machine can decrypt the file of a fast machine. The value is the recommendation of OWASP.
+/// Work factor of new files: scrypt's cost parameter is 2 to this power, as OWASP recommends. Each guess takes 128 MiB
+/// and some tenths of a second. The factor is fixed rather than measured, so that a slow machine can decrypt the file
+/// of a fast machine.
 const WORK_FACTOR: u8 = 17;
 
-/// Largest accepted work factor (1 GiB, some seconds), enough for files of `age -p` and `rage -p`.
+/// Maximum work factor for decryption (1 GiB and some seconds), enough for files that `age -p` or `rage -p` wrote.
 const MAX_WORK_FACTOR: u8 = 20;
 
-/// Size limit of the decrypted key file, in bytes.
-const PLAINTEXT_CAP: u64 = 64 * 1024;
+/// Size that the plaintext of an identity file must stay below.
+const PLAINTEXT_LIMIT_BYTES: u64 = 64 * 1024;
 
-/// Reasons why a key file cannot be encrypted or decrypted. Messages refer to the file as "it".
+/// Reasons why an identity file cannot be encrypted or decrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PassphraseError {
-    /// The passphrase is wrong, or the file was altered in a part where the two cases look alike.
+    /// The passphrase is wrong, or the file was altered in a way that looks like a wrong passphrase.
     #[error("the passphrase does not open it")]
     Wrong,
-    /// The passphrase is empty and would protect nothing.
+    /// The passphrase is empty, which would protect nothing.
     #[error("the passphrase is empty")]
     Empty,
-    /// Decryption would take minutes, or more memory than is available.
+    /// The work factor of the file exceeds the maximum of 20. Decryption could take minutes or too much memory.
     #[error("it demands 2^{0} units of work, and at most 2^{MAX_WORK_FACTOR} are done")]
     TooMuchWork(u8),
-    /// The age file is encrypted to recipients, not with a passphrase.
+    /// The age file is encrypted to recipients instead of with a passphrase.
     #[error("it is sealed to keys, not to a passphrase")]
-    NoPassphrase,
-    /// The file was altered or truncated.
+    EncryptedToRecipients,
+    /// The file is not a valid age file, or its plaintext is not UTF-8 or is too large.
     #[error("it is damaged")]
     Damaged,
-    /// age failed to encrypt the file.
+    /// The age library failed to encrypt the file, or the encrypted file does not decrypt to the original.
     #[error("it could not be protected")]
     Age,
 }
 
-/// Whether the bytes look like an age file, armored or not, instead of plaintext keys.
+/// Returns true if `bytes` start like an age file, armored or binary. Plaintext keys start differently.
 pub(super) fn is_protected(bytes: &[u8]) -> bool {
     bytes.trim_ascii_start().starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----")
         || bytes.starts_with(b"age-encryption.org/")
 }
 
-/// Encrypts `plain` with a passphrase; the result is armored text.
+/// Encrypts `plain` with a passphrase and returns an armored age file.
 pub(super) fn protect(plain: &Secret, passphrase: &Secret) -> Result<Secret, PassphraseError> {
     if passphrase.is_empty() {
         return Err(PassphraseError::Empty);
@@ -65,12 +67,12 @@ pub(super) fn protect(plain: &Secret, passphrase: &Secret) -> Result<Secret, Pas
     text.map(Secret::new).ok_or(PassphraseError::Age)
 }
 
-/// Decrypts a key file with its passphrase.
+/// Decrypts an identity file, armored or binary, with its passphrase.
 pub(super) fn open(bytes: &[u8], passphrase: &Secret) -> Result<Secret, PassphraseError> {
     let decryptor =
         Decryptor::new_buffered(ArmoredReader::new(bytes.trim_ascii_start())).map_err(|_| PassphraseError::Damaged)?;
     if !decryptor.is_scrypt() {
-        return Err(PassphraseError::NoPassphrase);
+        return Err(PassphraseError::EncryptedToRecipients);
     }
     let mut identity = scrypt::Identity::new(passphrase.reveal().to_owned().into());
     identity.set_max_work_factor(MAX_WORK_FACTOR);
@@ -79,10 +81,10 @@ pub(super) fn open(bytes: &[u8], passphrase: &Secret) -> Result<Secret, Passphra
         DecryptError::InvalidHeader | DecryptError::Io(_) => PassphraseError::Damaged,
         _ => PassphraseError::Wrong,
     })?;
-    // Reserved at once: a growing vector leaves copies of the keys in memory.
+    // The full capacity is reserved first, because a growing vector leaves copies of the keys in memory.
     let mut plain = Zeroizing::new(Vec::with_capacity(bytes.len()));
-    let count = reader.take(PLAINTEXT_CAP).read_to_end(&mut plain).map_err(|_| PassphraseError::Damaged)?;
-    if count as u64 == PLAINTEXT_CAP {
+    let count = reader.take(PLAINTEXT_LIMIT_BYTES).read_to_end(&mut plain).map_err(|_| PassphraseError::Damaged)?;
+    if count as u64 == PLAINTEXT_LIMIT_BYTES {
         return Err(PassphraseError::Damaged);
     }
     let text = std::str::from_utf8(&plain).map_err(|_| PassphraseError::Damaged)?;
@@ -116,6 +118,6 @@ mod tests {
         assert_eq!(open(header.as_bytes(), &secret("x")), Err(PassphraseError::TooMuchWork(30)));
         let own = age::x25519::Identity::generate();
         let sealed = age::encrypt(&own.to_public(), b"canary").unwrap();
-        assert_eq!(open(&sealed, &secret("x")), Err(PassphraseError::NoPassphrase));
+        assert_eq!(open(&sealed, &secret("x")), Err(PassphraseError::EncryptedToRecipients));
     }
 }

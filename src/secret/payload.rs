@@ -1,7 +1,9 @@
-//! Payload of a sealed secret: strict JSON with the credential and its binding.
+//! Parses and renders the payload of a sealed secret: the JSON that is encrypted, with the credential and its binding.
+//!
+//! Accepts version 1 of the payload only. Does not encrypt, and does not check the binding against a profile.
 
 use super::fields::{JsonFields, check_text};
-use super::{Account, Binding, Credential, CredentialId, FieldFault, FieldProblem, Json, JsonError};
+use super::{Account, Binding, Credential, CredentialId, FieldError, FieldProblem, Json, JsonError};
 use jiff::Timestamp;
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -9,31 +11,31 @@ use zeroize::Zeroizing;
 /// Payload version that this program writes and reads.
 const VERSION: u8 = 1;
 
-/// Payload of an opened secret.
+/// Decrypted payload of a sealed secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenedSecret {
     /// Binding at the time of sealing.
     pub binding: Binding,
-    /// Credential of the profile.
+    /// Secret part of the credential.
     pub credential: Credential,
-    /// Identifier of this credential among the profile's credentials.
+    /// Identifier of the credential.
     pub id: CredentialId,
-    /// Public keys that the secret was sealed to.
+    /// Public keys of the recipients to which the secret was sealed.
     pub recipients: Vec<String>,
-    /// Time of sealing, in whole seconds.
+    /// Time of sealing. neto writes whole seconds.
     pub sealed_at: Timestamp,
 }
 
 /// Reasons why a payload cannot be rendered.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum RenderError {
-    /// A password for a profile with an API key, or the other way round.
+    /// The credential is a password but the binding's account is an API key, or vice versa.
     KindMismatch,
     /// Serialization failed.
     Json,
 }
 
-/// Reasons why a decrypted text is not a payload; never contains a value.
+/// Reasons why decrypted bytes are not a payload; never contains a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PayloadError {
     /// The bytes are not UTF-8 text.
@@ -45,21 +47,21 @@ pub enum PayloadError {
     /// The JSON value is not an object.
     #[error("{found}, not an object")]
     NotObject {
-        /// Kind of the JSON value.
+        /// Kind of the JSON value, such as `an array`.
         found: &'static str,
     },
-    /// The version is not 1: written by a newer neto, or by another program.
+    /// The version is not 1. A newer version of neto, or another program, wrote the payload.
     #[error("a version other than 1")]
-    Version,
+    UnsupportedVersion,
     /// A field is missing or invalid.
     #[error(transparent)]
-    Field(#[from] FieldFault),
-    /// The object has an unknown field of this sanitized name.
+    Field(#[from] FieldError),
+    /// The object has an unknown field. Holds the sanitized name of the field.
     #[error("the unknown field '{0}'")]
-    Unknown(String),
+    UnknownField(String),
 }
 
-/// JSON object of the payload, with the fields in the order that neto writes.
+/// JSON object of the payload. neto writes the fields in this order.
 #[derive(Serialize)]
 struct PayloadJson<'a> {
     v: u8,
@@ -80,10 +82,10 @@ enum PayloadAccount<'a> {
     Person { username: &'a str, password: &'a str },
 }
 
-/// Initial capacity for all fields except the recipients, in bytes; larger than these fields ever are.
-const FIELDS_CAPACITY: usize = 8 * 1024;
+/// Initial capacity for all fields except the recipients. In practice these fields are much smaller.
+const FIELDS_CAPACITY_BYTES: usize = 8 * 1024;
 
-/// Renders the payload; `recipients` must be sorted and without duplicates.
+/// Renders the payload. The caller must sort `recipients` and remove duplicates.
 pub(super) fn render(
     binding: &Binding,
     credential: &Credential,
@@ -100,7 +102,7 @@ pub(super) fn render(
         }
         _ => return Err(RenderError::KindMismatch),
     };
-    let wire = PayloadJson {
+    let object = PayloadJson {
         v: VERSION,
         profile: binding.profile.as_str(),
         url: &binding.url.with_version(),
@@ -110,21 +112,22 @@ pub(super) fn render(
         recipients,
         sealed_at: Timestamp::from_second(now.as_second()).unwrap_or(now).to_string(),
     };
-    // Reserved at once: a growing vector leaves copies of the secrets in memory.
-    let mut payload =
-        Zeroizing::new(Vec::with_capacity(FIELDS_CAPACITY + recipients.iter().map(|key| key.len() + 4).sum::<usize>()));
-    serde_json::to_writer(&mut *payload, &wire).map_err(|_| RenderError::Json)?;
+    // The capacity is reserved first, because a growing vector leaves copies of the secrets in memory.
+    let mut payload = Zeroizing::new(Vec::with_capacity(
+        FIELDS_CAPACITY_BYTES + recipients.iter().map(|key| key.len() + 4).sum::<usize>(),
+    ));
+    serde_json::to_writer(&mut *payload, &object).map_err(|_| RenderError::Json)?;
     Ok(payload)
 }
 
-/// Parses a payload; each field is required and must have its type, and unknown fields are errors.
+/// Parses a payload. All fields of either an API key or a user account are required, and unknown fields are errors.
 pub(super) fn parse(bytes: &[u8]) -> Result<OpenedSecret, PayloadError> {
     let json = Json::parse(std::str::from_utf8(bytes).map_err(|_| PayloadError::Utf8)?)?;
     let found = json.kind();
     let mut fields = JsonFields::from_json(json).ok_or(PayloadError::NotObject { found })?;
-    // The version is checked first, because later versions may have other fields.
+    // The version is checked first, because other versions may have other fields.
     if fields.take_field("v")? != Json::Integer(VERSION.into()) {
-        return Err(PayloadError::Version);
+        return Err(PayloadError::UnsupportedVersion);
     }
     let (account, credential) = take_account(&mut fields)?;
     let binding = Binding {
@@ -141,14 +144,15 @@ pub(super) fn parse(bytes: &[u8]) -> Result<OpenedSecret, PayloadError> {
         sealed_at: fields.take_parsed("sealed_at")?,
     };
     match fields.remaining_names().pop() {
-        Some(name) => Err(PayloadError::Unknown(name)),
+        Some(name) => Err(PayloadError::UnknownField(name)),
         None => Ok(opened),
     }
 }
 
-fn take_account(fields: &mut JsonFields) -> Result<(Account, Credential), FieldFault> {
+/// Takes the account and the credential. A username means a user account, otherwise an API key is expected.
+fn take_account(fields: &mut JsonFields) -> Result<(Account, Credential), FieldError> {
     let public_text = |fields: &mut JsonFields, name| fields.take_text(name).map(|text| text.reveal().to_owned());
-    if fields.has("username") {
+    if fields.contains("username") {
         let account = Account::Person { username: public_text(fields, "username")? };
         return Ok((account, Credential::Person { password: fields.take_text("password")? }));
     }
@@ -159,31 +163,33 @@ fn take_account(fields: &mut JsonFields) -> Result<(Account, Credential), FieldF
     Ok((account, credential))
 }
 
-fn take_ca_sha256(fields: &mut JsonFields) -> Result<Option<String>, FieldFault> {
+fn take_ca_sha256(fields: &mut JsonFields) -> Result<Option<String>, FieldError> {
     let name = "ca_sha256";
     match fields.take_field(name)? {
         Json::Null => Ok(None),
         other => {
-            let digest = check_text(other).map_err(|problem| FieldFault { name, problem })?;
+            let digest = check_text(other).map_err(|problem| FieldError { name, problem })?;
             let is_sha256 =
                 digest.len() == 64 && digest.reveal().bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
             if is_sha256 {
                 Ok(Some(digest.reveal().to_owned()))
             } else {
-                Err(FieldFault { name, problem: FieldProblem::Form })
+                Err(FieldError { name, problem: FieldProblem::InvalidFormat })
             }
         }
     }
 }
 
-fn take_recipients(fields: &mut JsonFields) -> Result<Vec<String>, FieldFault> {
-    let fault = |problem| FieldFault { name: "recipients", problem };
+fn take_recipients(fields: &mut JsonFields) -> Result<Vec<String>, FieldError> {
+    let field_error = |problem| FieldError { name: "recipients", problem };
     let keys = match fields.take_field("recipients")? {
-        Json::List(keys) if keys.is_empty() => return Err(fault(FieldProblem::Empty)),
-        Json::List(keys) => keys,
-        other => return Err(fault(FieldProblem::Type { expected: "an array of texts", found: other.kind() })),
+        Json::Array(keys) if keys.is_empty() => return Err(field_error(FieldProblem::Empty)),
+        Json::Array(keys) => keys,
+        other => {
+            return Err(field_error(FieldProblem::WrongType { expected: "an array of texts", found: other.kind() }));
+        }
     };
-    keys.into_iter().map(|key| check_text(key).map(|key| key.reveal().to_owned()).map_err(fault)).collect()
+    keys.into_iter().map(|key| check_text(key).map(|key| key.reveal().to_owned()).map_err(field_error)).collect()
 }
 
 #[cfg(test)]
@@ -209,28 +215,36 @@ mod tests {
 
     #[test]
     fn any_other_shape_is_refused_without_a_value() {
-        let field = |name, problem| PayloadError::Field(FieldFault { name, problem });
-        let found = |found| FieldProblem::Type { expected: "a text", found };
+        let field = |name, problem| PayloadError::Field(FieldError { name, problem });
+        let found = |found| FieldProblem::WrongType { expected: "a text", found };
         for (from, to, expected) in [
-            (r#""v":1"#, r#""v":2"#, PayloadError::Version),
-            (r#""v":1"#, r#""v":"1""#, PayloadError::Version),
+            (r#""v":1"#, r#""v":2"#, PayloadError::UnsupportedVersion),
+            (r#""v":1"#, r#""v":"1""#, PayloadError::UnsupportedVersion),
             (r#""v":1,"#, "", field("v", FieldProblem::Missing)),
-            (r#""v":1"#, r#""v":1,"v":1"#, PayloadError::Json(JsonError::Duplicate { key: "v".to_owned(), level: 1 })),
-            (r#""v":1"#, r#""v":1,"role":"canary""#, PayloadError::Unknown("role".to_owned())),
+            (
+                r#""v":1"#,
+                r#""v":1,"v":1"#,
+                PayloadError::Json(JsonError::DuplicateKey { key: "v".to_owned(), level: 1 }),
+            ),
+            (r#""v":1"#, r#""v":1,"role":"canary""#, PayloadError::UnknownField("role".to_owned())),
             (r#""v":1"#, r#""v":1,"username":5"#, field("username", found("a number"))),
-            (r#""v":1"#, r#""v":1,"username":"alice","password":"p""#, PayloadError::Unknown("shortname".to_owned())),
-            (r#""v":1"#, r#""v":1,"password":"canary""#, PayloadError::Unknown("password".to_owned())),
-            (r#""acme","url""#, r#""../canary","url""#, field("profile", FieldProblem::Form)),
+            (
+                r#""v":1"#,
+                r#""v":1,"username":"alice","password":"p""#,
+                PayloadError::UnknownField("shortname".to_owned()),
+            ),
+            (r#""v":1"#, r#""v":1,"password":"canary""#, PayloadError::UnknownField("password".to_owned())),
+            (r#""acme","url""#, r#""../canary","url""#, field("profile", FieldProblem::InvalidFormat)),
             (r#""appname":"soc","#, "", field("appname", FieldProblem::Missing)),
             (r#""appkey":"canary""#, r#""appkey":5"#, field("appkey", found("a number"))),
-            (r#""appkey":"canary""#, r#""appkey":"canary\n""#, field("appkey", FieldProblem::Control)),
+            (r#""appkey":"canary""#, r#""appkey":"canary\n""#, field("appkey", FieldProblem::ControlCharacter)),
             (r#""sharedsecret":"canary""#, r#""sharedsecret":"""#, field("sharedsecret", FieldProblem::Empty)),
-            ("null", r#""canary""#, field("ca_sha256", FieldProblem::Form)),
+            ("null", r#""canary""#, field("ca_sha256", FieldProblem::InvalidFormat)),
             ("null", "true", field("ca_sha256", found("true or false"))),
-            ("5f0c9a3e7b1d2c44", "canary", field("id", FieldProblem::Form)),
+            ("5f0c9a3e7b1d2c44", "canary", field("id", FieldProblem::InvalidFormat)),
             (r#"["age1x"]"#, "[]", field("recipients", FieldProblem::Empty)),
             (r#"["age1x"]"#, "[1]", field("recipients", found("a number"))),
-            ("2026-11-23T17:04:00Z", "canary", field("sealed_at", FieldProblem::Form)),
+            ("2026-11-23T17:04:00Z", "canary", field("sealed_at", FieldProblem::InvalidFormat)),
             ("https:", "http:", field("url", FieldProblem::Url(crate::profile::UrlError::Insecure))),
         ] {
             let text = VALID.replacen(from, to, 1);

@@ -1,57 +1,62 @@
-//! Prompts that decryption may need: the passphrase of an identity, and the messages and questions of age plugins.
+//! Prompts that decryption may require: the passphrase of an identity, and the messages and questions of age plugins.
 //!
-//! Owns the trait only; a command implements the prompts at the terminal.
+//! Owns the trait, its error, and an implementation without a user. Higher layers implement the prompts at the
+//! terminal.
 
 use super::Secret;
 
-/// Prompts that only the user, or a file that the user named, can answer. Never called while a lock is held.
+/// Asks the user for a passphrase, or on behalf of an age plugin. Code that holds a lock passes `&()`, so that no lock
+/// is held while a prompt waits.
 pub trait Prompter {
-    /// Whether no prompt can be answered, for example while a lock is held. Then no plugin is started, because a plugin
-    /// may require a touch.
+    /// Returns true if every prompt fails. In that case no plugin is started for decryption, because a plugin may
+    /// require a touch.
     fn is_unavailable(&self) -> bool {
         false
     }
 
-    /// Asks for the passphrase of the identity at `location`; `retry` is true after a wrong passphrase.
+    /// Asks for the passphrase of the identity at `location`. `retry` is true if the previous passphrase was wrong.
     ///
     /// # Errors
-    /// [`PrompterError`] if no passphrase is given.
+    /// Returns a [`PrompterError`] if the user enters no passphrase.
     fn passphrase(&self, location: &str, retry: bool) -> Result<Secret, PrompterError>;
 
-    /// Shows a message of the plugin `plugin`, such as `touch your key`. Implementations must sanitize `text`.
+    /// Shows a message from a plugin, such as `touch your key`. `plugin` is the plugin's name without `age-plugin-`.
+    /// Implementations must sanitize `text`.
     fn plugin_message(&self, plugin: &str, text: &str);
 
-    /// Asks for input that the plugin requests: a PIN (`hidden`), or the name of a slot.
+    /// Asks for input that a plugin requests, such as a PIN or the name of a slot. `hidden` is true if the input must
+    /// not be shown.
     ///
     /// # Errors
-    /// [`PrompterError`] if no input is given.
+    /// Returns a [`PrompterError`] if the user gives no input.
     fn plugin_input(&self, plugin: &str, prompt: &str, hidden: bool) -> Result<Secret, PrompterError>;
 
-    /// Asks the user to decide between the plugin's labels `yes` and `no`; returns whether the user chose `yes`.
+    /// Asks the user to choose between the labels `yes` and `no`. Returns true if the user chose `yes`. `no` is `None`
+    /// if the plugin offers only one choice.
     ///
     /// # Errors
-    /// [`PrompterError`] if no decision is given.
+    /// Returns a [`PrompterError`] if the user makes no choice.
     fn plugin_confirm(&self, plugin: &str, prompt: &str, yes: &str, no: Option<&str>) -> Result<bool, PrompterError>;
 }
 
-/// Reasons why a prompt got no answer.
+/// Reasons why a prompt was not answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PrompterError {
-    /// Standard input is not a terminal, and the user named no file.
+    /// Standard input is not a terminal, or prompts are not allowed.
     #[error("there is nobody to ask: standard input is not a terminal")]
     Unavailable,
-    /// Interrupted by Ctrl-C or SIGINT.
+    /// The prompt was interrupted by Ctrl-C or SIGINT.
     #[error("interrupted")]
     Interrupted,
-    /// Terminated by SIGTERM.
+    /// The prompt was ended by SIGTERM.
     #[error("terminated")]
     Terminated,
-    /// Another failure; the text never contains an answer.
+    /// The prompt failed for another reason. The message never contains text that the user typed.
     #[error("{0}")]
     Failed(String),
 }
 
-/// Prompter without a user: every prompt fails, and messages of plugins are dropped.
+/// Prompter without a user. Every prompt fails, and messages from plugins are dropped.
 impl Prompter for () {
     fn is_unavailable(&self) -> bool {
         true

@@ -1,13 +1,15 @@
-//! Recipients: public keys that secrets are encrypted to, in the format of the profile store.
+//! Parses and checks recipients: the public keys, as written in the profile store, to which secrets are encrypted.
+//!
+//! Does not decide whether this machine trusts a recipient.
 
 use super::plugin::PluginRecipient;
 use crate::profile::hex;
 use age::x25519;
 use sha2::{Digest as _, Sha256};
 
-/// Keys for which every shared secret is zero: the points of small order on the curve, in all encodings. Anybody could
-/// decrypt a secret encrypted to such keys, and age panics instead of encrypting to them.
-const SMALL_ORDER: [&str; 14] = [
+/// Public keys that are points of small order on the curve, in all their encodings. Key exchange with these keys always
+/// results in zero, so anybody could decrypt. The age library panics when it encrypts to these keys.
+const WEAK_KEYS: [&str; 14] = [
     "age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq5cu47z",
     "age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqzqqsuwj9m",
     "age1qyqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqj7vrya",
@@ -27,33 +29,33 @@ const SMALL_ORDER: [&str; 14] = [
 /// Reasons why a text is not a valid recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RecipientError {
-    /// The text is a secret key instead of a public key.
+    /// The text starts like an age secret key or a plugin identity, which must not be shown.
     #[error("this is a secret key, which must be shown to nobody; the public key starts with age1")]
     SecretKey,
-    /// The text is an SSH key.
+    /// The text starts like an SSH public key.
     #[error("this is an SSH key; the public key must be age's own, which starts with age1")]
     Ssh,
-    /// The text is an age key of a type that this age library does not support.
+    /// The text looks like an age public key with a type. The type is unsupported, or the key is mistyped.
     #[error("this kind of age key is not supported; supported are keys that age-keygen makes, and those of plugins")]
     Unsupported,
-    /// The key is weak: anybody could decrypt a secret encrypted to it.
+    /// The key is weak, so anybody could decrypt a secret encrypted to the key.
     #[error("this key is no key of anybody: what is sealed to it everybody can open")]
     Weak,
-    /// The text is not a key, for example because of a typing error.
+    /// The text is not an age public key, for example because a character is missing or mistyped.
     #[error("this is no age public key (a character may be missing or mistyped)")]
-    Form,
+    InvalidKey,
 }
 
-/// Checks that `key` is a valid recipient.
+/// Checks that `key` is a valid public key, native or of a plugin, in canonical form.
 ///
 /// # Errors
-/// [`RecipientError`] with the reason why the key is invalid.
+/// Returns a [`RecipientError`] with the reason why the key is invalid.
 pub fn check_recipient(key: &str) -> Result<(), RecipientError> {
     parse(key).map(|_| ())
 }
 
-/// Returns the first 16 hex digits of the SHA-256 of the sorted keys, joined by line feeds. The store records this tag in
-/// plaintext beside each sealed secret. The order and duplicates of `keys` do not matter.
+/// Returns a tag of the set of keys: the first 16 hex digits of a SHA-256. The input of the hash is the sorted keys
+/// without duplicates, joined by line feeds. The store records this tag in plaintext beside each sealed secret.
 #[must_use]
 pub fn recipients_tag(keys: &[String]) -> String {
     let mut sorted: Vec<&str> = keys.iter().map(String::as_str).collect();
@@ -64,39 +66,40 @@ pub fn recipients_tag(keys: &[String]) -> String {
     tag
 }
 
-/// Returns the plugin program that encrypting to `key` runs; `None` for a native key or an invalid key.
+/// Returns the name of the plugin program that encrypts to `key`. Returns `None` for a native key or an invalid key.
 #[must_use]
 pub fn plugin_program(key: &str) -> Option<String> {
     PluginRecipient::parse(key).ok().map(|recipient| recipient.plugin().program())
 }
 
-/// Public key of a recipient.
-pub(super) enum PublicKey {
-    /// Key that age supports without a plugin.
+/// Parsed public key of a recipient.
+pub(super) enum RecipientKey {
+    /// Key that requires no plugin.
     Native(x25519::Recipient),
     /// Key of a plugin.
     Plugin(PluginRecipient),
 }
 
 /// Parses a public key.
-pub(super) fn parse(key: &str) -> Result<PublicKey, RecipientError> {
-    if SMALL_ORDER.contains(&key) {
+pub(super) fn parse(key: &str) -> Result<RecipientKey, RecipientError> {
+    if WEAK_KEYS.contains(&key) {
         return Err(RecipientError::Weak);
     }
     match key.parse::<x25519::Recipient>() {
-        // Keys are compared as text everywhere, so only the canonical spelling is valid.
-        Ok(parsed) if parsed.to_string() == key => return Ok(PublicKey::Native(parsed)),
+        // All other code compares keys as text, so only the canonical form of a key is valid.
+        Ok(parsed) if parsed.to_string() == key => return Ok(RecipientKey::Native(parsed)),
         _ => {}
     }
     match PluginRecipient::parse(key) {
-        Ok(recipient) => Ok(PublicKey::Plugin(recipient)),
-        Err(_) => Err(diagnose(key)),
+        Ok(recipient) => Ok(RecipientKey::Plugin(recipient)),
+        Err(_) => Err(classify_invalid_key(key)),
     }
 }
 
-fn diagnose(key: &str) -> RecipientError {
+/// Returns the most likely reason why `key` is invalid.
+fn classify_invalid_key(key: &str) -> RecipientError {
     let lower = key.trim_start().to_ascii_lowercase();
-    // A bech32 text has its type before its last `1`: age1pq1..., age1tag1..., age1yubikey1...
+    // The last `1` of a bech32 text separates the prefix from the data: age1pq1..., age1tag1..., age1yubikey1...
     let has_type = |rest: &str| rest.rsplit_once('1').is_some_and(|(kind, data)| !kind.is_empty() && data.len() > 6);
     if lower.starts_with("age-secret-key-") || lower.starts_with("age-plugin-") {
         RecipientError::SecretKey
@@ -105,7 +108,7 @@ fn diagnose(key: &str) -> RecipientError {
     } else if lower.strip_prefix("age1").is_some_and(has_type) {
         RecipientError::Unsupported
     } else {
-        RecipientError::Form
+        RecipientError::InvalidKey
     }
 }
 
@@ -119,11 +122,11 @@ mod tests {
     fn only_a_native_key_is_taken_and_others_are_told_apart() {
         assert_eq!(check_recipient(ALICE), Ok(()));
         for (key, error) in [
-            ("", RecipientError::Form),
-            ("alice", RecipientError::Form),
-            (&ALICE.to_uppercase(), RecipientError::Form),
-            (&format!("{ALICE} "), RecipientError::Form),
-            (&ALICE.replace("zvk", "zvq"), RecipientError::Form),
+            ("", RecipientError::InvalidKey),
+            ("alice", RecipientError::InvalidKey),
+            (&ALICE.to_uppercase(), RecipientError::InvalidKey),
+            (&format!("{ALICE} "), RecipientError::InvalidKey),
+            (&ALICE.replace("zvk", "zvq"), RecipientError::InvalidKey),
             ("AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX", RecipientError::SecretKey),
             ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM/XXUB+VHtZ6isGN", RecipientError::Ssh),
             ("age1pq1qqqqqqqqqqqqq", RecipientError::Unsupported),
@@ -134,7 +137,7 @@ mod tests {
 
     #[test]
     fn keys_that_anybody_opens_are_refused() {
-        for key in SMALL_ORDER {
+        for key in WEAK_KEYS {
             assert!(key.parse::<x25519::Recipient>().is_ok_and(|parsed| parsed.to_string() == key), "{key}");
             assert_eq!(check_recipient(key), Err(RecipientError::Weak), "{key}");
             let sealing = std::panic::catch_unwind(|| age::encrypt(&key.parse::<x25519::Recipient>().unwrap(), b"x"));

@@ -1,9 +1,13 @@
-//! Seals a profile's credential to its recipients, opens a sealed credential, and checks that it belongs to the profile.
+//! Seals a profile's credential to recipients, opens a sealed credential, and checks that the credential belongs to the
+//! profile.
+//!
+//! The sealed text contains the binding, so that a secret moved to another profile is detected.
+//! Does not write the profile store: the caller applies the edits.
 
-use super::binding::compare_note;
+use super::binding::compare_sealed_note;
 use super::payload::RenderError;
 use super::plugin::{PluginIdentities, PluginRecipients};
-use super::recipient::PublicKey;
+use super::recipient::RecipientKey;
 use super::{
     Binding, Credential, CredentialId, Identities, Mismatch, OpenError, OpenedSecret, PayloadError, PluginError,
     Prompter, PrompterError, RecipientError,
@@ -18,13 +22,13 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-/// Sealed credential as stored: the armored text, and the plaintext `sealed` table beside it.
+/// Sealed credential in the form of the profile store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SealedSecret {
-    /// Armored age file, with a final line end.
+    /// Armored age file, with a final line ending. The TOML key is `secret`.
     pub text: String,
-    /// Inline table `sealed`.
+    /// Plaintext inline table `sealed`.
     pub note: SealedNote,
 }
 
@@ -34,27 +38,27 @@ pub enum SealError {
     /// The list of recipients is empty.
     #[error("there is no recipient to seal the secret to")]
     NoRecipients,
-    /// More than 1,000 recipients.
+    /// There are more than 1,000 different recipients.
     #[error("a secret is sealed to at most 1000 recipients")]
     TooManyRecipients,
     /// A recipient's key is invalid.
     #[error("the recipient key '{key}' cannot be sealed to: {error}")]
     Recipient {
-        /// Text of the key; a placeholder if the text is a secret key.
+        /// Text of the key, or a placeholder if the text is a secret key.
         key: String,
         /// Reason why the key is invalid.
         error: RecipientError,
     },
-    /// A password for a profile with an API key, or the other way round.
+    /// The credential is a password but the binding's account is an API key, or vice versa.
     #[error("the credential is of another kind than the profile")]
     KindMismatch,
-    /// The plugin of a recipient failed to encrypt.
+    /// A recipient's plugin failed to encrypt.
     #[error(transparent)]
     Plugin(#[from] PluginError),
-    /// The keys cannot be combined in one age file, such as a post-quantum key and a classic key.
+    /// The keys cannot be combined in one age file, for example a post-quantum key and a classic key.
     #[error("a secret cannot be sealed to all of these recipients together: their keys are of kinds that do not mix")]
     IncompatibleRecipients,
-    /// age failed to encrypt.
+    /// The payload could not be rendered, or the age library failed to encrypt it.
     #[error("the secret could not be sealed")]
     Age,
 }
@@ -69,7 +73,7 @@ impl From<RenderError> for SealError {
 }
 
 impl SealedSecret {
-    /// Returns the TOML keys `sealed` and `secret` with their values, in the order of the store.
+    /// Returns the TOML keys `sealed` and `secret` with their values, in the order in which the store has them.
     #[must_use]
     pub fn toml_entries(&self) -> [(&'static str, EditValue); 2] {
         let note = vec![
@@ -80,22 +84,24 @@ impl SealedSecret {
         [("sealed", EditValue::Table(note)), ("secret", EditValue::Multiline(self.text.clone()))]
     }
 
-    /// Returns the edits that write both TOML keys to an existing profile.
+    /// Returns the edits that set the TOML keys `sealed` and `secret` of the existing profile `name`.
     #[must_use]
     pub fn edits(&self, name: &ProfileName) -> Vec<Edit> {
         let section = Section::Profile(name.clone());
-        let set =
+        let set_edit =
             |(key, value): (&str, EditValue)| Edit::Set { section: section.clone(), key: vec![key.to_owned()], value };
-        self.toml_entries().map(set).into()
+        self.toml_entries().map(set_edit).into()
     }
 }
 
-/// Seals `credential` to the keys `recipients` and binds it to `binding`; `since` is the day the credential was obtained.
+/// Seals `credential` to the public keys `recipients`, bound to `binding`. `since` is the day on which this credential
+/// was first sealed, for the `sealed` table.
 ///
-/// A plugin that a key needs runs with `environment`; its questions stay unanswered, because sealing never prompts.
+/// Plugins of recipients run with `environment`. A plugin's questions to the user fail, because sealing never prompts.
 ///
 /// # Errors
-/// [`SealError`] if a key is invalid, `recipients` is empty, or the credential and the account are of different kinds.
+/// Returns a [`SealError`] if there are no recipients, too many recipients, or an invalid key. Also returns a
+/// [`SealError`] if the credential and the binding's account are of different kinds, or if encryption fails.
 pub fn seal(
     binding: &Binding,
     credential: &Credential,
@@ -115,22 +121,22 @@ pub fn seal(
         return Err(SealError::TooManyRecipients);
     }
     let parsed = keys.iter().map(|key| recipient::parse(key).map_err(|error| recipient_error(key, error)));
-    let parsed = parsed.collect::<Result<Vec<PublicKey>, _>>()?;
+    let parsed = parsed.collect::<Result<Vec<RecipientKey>, _>>()?;
     let plain = payload::render(binding, credential, id, &keys, now)?;
     let sealed = encrypt(&plain, &parsed, environment)?;
     let text = String::from_utf8(sealed).map_err(|_| SealError::Age)?;
     Ok(SealedSecret { text, note: SealedNote { id: id.to_string(), to: recipients_tag(&keys), since } })
 }
 
-fn encrypt(plain: &[u8], keys: &[PublicKey], environment: &Environment) -> Result<Vec<u8>, SealError> {
+fn encrypt(plain: &[u8], keys: &[RecipientKey], environment: &Environment) -> Result<Vec<u8>, SealError> {
     let plugin_recipients = keys.iter().filter_map(|key| match key {
-        PublicKey::Native(_) => None,
-        PublicKey::Plugin(recipient) => Some(recipient),
+        RecipientKey::Native(_) => None,
+        RecipientKey::Plugin(recipient) => Some(recipient),
     });
     let plugins = PluginRecipients::by_plugin(plugin_recipients, &(), environment);
     let native_recipients = keys.iter().filter_map(|key| match key {
-        PublicKey::Native(recipient) => Some(recipient as &dyn age::Recipient),
-        PublicKey::Plugin(_) => None,
+        RecipientKey::Native(recipient) => Some(recipient as &dyn age::Recipient),
+        RecipientKey::Plugin(_) => None,
     });
     let all: Vec<_> = native_recipients.chain(plugins.iter().map(|plugin| plugin as &dyn age::Recipient)).collect();
     age_file::encrypt(plain, &all, Format::AsciiArmor).map_err(|error| {
@@ -142,11 +148,14 @@ fn encrypt(plain: &[u8], keys: &[PublicKey], environment: &Environment) -> Resul
     })
 }
 
-/// Opens a sealed text. The result must not be used before [`OpenedSecret::check_binding`] succeeds. Native keys are
-/// tried first. Plugins are started, with `environment`, only if no native key matches and `prompter` is available.
+/// Opens a sealed text. Callers must not use the credential before [`OpenedSecret::check_binding`] succeeds.
+///
+/// Tries native keys first. If no native key matches, starts plugins with `environment`, unless `prompter` is
+/// unavailable.
 ///
 /// # Errors
-/// [`OpenError`], which distinguishes a wrong identity, a damaged text and an invalid payload.
+/// Returns an [`OpenError`], which distinguishes a wrong identity, a damaged text, a plugin's failure and an invalid
+/// payload.
 pub fn open(
     text: &str,
     identities: &Identities,
@@ -168,9 +177,9 @@ fn open_with_plugins(
     prompter: &dyn Prompter,
     environment: &Environment,
 ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-    if let Some(first) = identities.plugin_keys().next().filter(|_| prompter.is_unavailable()) {
+    if let Some(first_key) = identities.plugin_keys().next().filter(|_| prompter.is_unavailable()) {
         return Err(
-            PluginError::Unanswered { program: first.plugin().program(), why: PrompterError::Unavailable }.into()
+            PluginError::Unanswered { program: first_key.plugin().program(), why: PrompterError::Unavailable }.into()
         );
     }
     let plugins = PluginIdentities::by_plugin(identities.plugin_keys(), prompter, environment);
@@ -180,42 +189,44 @@ fn open_with_plugins(
 }
 
 impl OpenedSecret {
-    /// Parses a payload; each field is required and must have its type, and unknown fields are errors.
+    /// Parses a payload. All fields of either an API key or a user account are required, and unknown fields are errors.
     ///
     /// # Errors
-    /// [`PayloadError`], which never contains a value.
+    /// Returns a [`PayloadError`], which never contains the value of a field.
     pub fn parse(payload: &[u8]) -> Result<Self, PayloadError> {
         payload::parse(payload)
     }
 
-    /// Renders the payload as neto writes it.
+    /// Renders the payload as [`seal`] encrypts it.
     ///
     /// # Errors
-    /// [`SealError::KindMismatch`] if the credential and the account are of different kinds.
+    /// Returns [`SealError::KindMismatch`] if the credential and the account are of different kinds, or
+    /// [`SealError::Age`] if serialization fails.
+    #[cfg(feature = "internals")]
     pub fn render(&self) -> Result<Zeroizing<Vec<u8>>, SealError> {
         Ok(payload::render(&self.binding, &self.credential, &self.id, &self.recipients, self.sealed_at)?)
     }
 
-    /// Checks that this secret belongs to the profile as declared now, and to the `sealed` table beside it. A missing
-    /// `sealed` table is a mismatch.
+    /// Checks that this secret belongs to a profile. `declared` is the profile's current binding, and `note` is the
+    /// profile's `sealed` table. A missing `sealed` table is a mismatch.
     ///
     /// # Errors
-    /// [`Mismatch`] names every field that differs, with both values.
+    /// Returns a [`Mismatch`] with every field that differs and both values of the field.
     pub fn check_binding<'a>(
         &self,
         declared: &Binding,
         note: impl Into<Option<&'a SealedNote>>,
     ) -> Result<(), Mismatch> {
         let mut differences = self.binding.differences(declared);
-        differences.extend(compare_note(&self.id, &recipients_tag(&self.recipients), note.into()));
+        differences.extend(compare_sealed_note(&self.id, &recipients_tag(&self.recipients), note.into()));
         Mismatch::ensure_none(differences)
     }
 }
 
-/// Builds the error for an invalid key. A mistyped key is shown, a secret key is not.
+/// Returns the error for an invalid key. The error contains the key, unless the key is a secret key.
 fn recipient_error(key: &str, error: RecipientError) -> SealError {
-    let shown = if error == RecipientError::SecretKey { "AGE-SECRET-KEY-..." } else { key };
-    SealError::Recipient { key: shown.to_owned(), error }
+    let safe_key = if error == RecipientError::SecretKey { "AGE-SECRET-KEY-..." } else { key };
+    SealError::Recipient { key: safe_key.to_owned(), error }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
-//! External sources: a command, a file or a variable that yields a NETOSECRET at login. The trust store decides
-//! beforehand whether this machine trusts a source.
+//! Fetches a NETOSECRET from an external source (a command, a file or an environment variable) at login.
+//!
+//! Does not check trust: the caller must first ask the trust store whether this machine trusts the source.
 
 use super::binding::compare_netosecret;
 use super::{Mismatch, NetoSecret, NetoSecretError, ProgramError, command};
@@ -10,19 +11,19 @@ use std::path::Path;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// Time limit of a command, long enough for the user to unlock a password manager.
-const TIME_LIMIT: Duration = Duration::from_secs(30);
+/// Time limit for a command. The user may have to unlock a password manager.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Largest file, in bytes; a NETOSECRET is never longer.
-const FILE_CAP: u64 = 64 * 1024;
+/// Maximum size of a source file, the same as the maximum size of a NETOSECRET.
+const MAX_FILE_BYTES: u64 = 64 * 1024;
 
-/// Reasons why a source yields no NETOSECRET.
+/// Reasons why no NETOSECRET can be fetched from an external source.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// The secret is in the store, or the profile has no secret.
+    /// The profile has no external source: its secret is in the profile store, or the profile has no secret.
     #[error("the secret does not come from a source")]
-    NoSource,
-    /// The command failed.
+    NotExternal,
+    /// The command cannot be run, failed, or exceeded a limit.
     #[error("the command that the secret comes from: {0}")]
     Program(#[from] ProgramError),
     /// The file cannot be read.
@@ -31,26 +32,26 @@ pub enum SourceError {
     /// The variable is unset or empty.
     #[error("the variable '{0}' that the secret comes from is not set")]
     Unset(String),
-    /// The source's output is not a NETOSECRET.
-    #[error("what {from} yields cannot be used: {error}")]
+    /// The text from the source is not a NETOSECRET.
+    #[error("what {origin} yields cannot be used: {error}")]
     Netosecret {
         /// Description of the source: `the command 'op'`, `the file /run/x`, `the variable 'X'`.
-        from: String,
-        /// Failed step of parsing.
+        origin: String,
+        /// Reason why the text is not a NETOSECRET.
         error: NetoSecretError,
     },
 }
 
-/// Fetches a NETOSECRET from an external source. A command has 30 s. A file may be readable by other users (as mounted
-/// secrets are) but not writable by them.
+/// Fetches a NETOSECRET from an external source. A command is killed after 30 s. A file may be readable by other users,
+/// as mounted secrets are, but must not be writable by other users.
 ///
 /// # Errors
-/// [`SourceError`], which names the source and never contains its output.
+/// Returns a [`SourceError`], which never contains the value of a field.
 pub fn fetch_netosecret(location: &SecretLocation, environment: &Environment) -> Result<NetoSecret, SourceError> {
-    let (bytes, from) = match location {
+    let (bytes, origin) = match location {
         SecretLocation::Command(argv) => {
-            let name = argv.first().map_or("", String::as_str);
-            (command::run(argv, environment, TIME_LIMIT)?, format!("the command '{name}'"))
+            let program = argv.first().map_or("", String::as_str);
+            (command::run(argv, environment, COMMAND_TIMEOUT)?, format!("the command '{program}'"))
         }
         SecretLocation::File(path) => (read_source_file(path)?, format!("the file {}", path.display())),
         SecretLocation::Env(name) => {
@@ -58,23 +59,23 @@ pub fn fetch_netosecret(location: &SecretLocation, environment: &Environment) ->
             (Zeroizing::new(value.as_encoded_bytes().to_vec()), format!("the variable '{name}'"))
         }
         SecretLocation::None | SecretLocation::Plaintext(_) | SecretLocation::Sealed(_) => {
-            return Err(SourceError::NoSource);
+            return Err(SourceError::NotExternal);
         }
     };
-    // Bytes that are not UTF-8 are not base64 either.
+    // Base64 is ASCII, so bytes that are not UTF-8 are not base64.
     let text = std::str::from_utf8(&bytes).map_err(|_| NetoSecretError::Base64);
-    text.and_then(NetoSecret::parse).map_err(|error| SourceError::Netosecret { from, error })
+    text.and_then(NetoSecret::parse).map_err(|error| SourceError::Netosecret { origin, error })
 }
 
 fn read_source_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, DiskError> {
-    disk::read(path, ReadRules { cap: FILE_CAP, privacy: Privacy::NotWritable }).map(Zeroizing::new)
+    disk::read(path, ReadRules { cap: MAX_FILE_BYTES, privacy: Privacy::NotWritable }).map(Zeroizing::new)
 }
 
 impl NetoSecret {
-    /// Checks that `profile` declares the url, shortname and appname of this NETOSECRET, and no username.
+    /// Checks that the profile has the url, shortname and appname of this NETOSECRET, and no username.
     ///
     /// # Errors
-    /// [`Mismatch`] names every field that differs, including fields that the profile does not declare.
+    /// Returns a [`Mismatch`] with every field that differs, including fields that the profile lacks.
     pub fn check_profile(&self, profile: &Profile) -> Result<(), Mismatch> {
         Mismatch::ensure_none(compare_netosecret(self, profile))
     }

@@ -1,5 +1,7 @@
-//! Trust store: the profile declarations, recipient keys and API addresses that this machine has trusted.
-//! A declaration that was trusted once stays trusted, so declarations are added, not replaced.
+//! Trust store: the profile declarations, recipient keys and API URLs that this machine trusts.
+//!
+//! Protects against changes to a shared profile store. A profile may switch between trusted declarations, so a new
+//! declaration does not replace an older one. Does not ask the user and does not lock the file.
 
 use super::Json;
 use crate::disk::{self, DiskError, Durability, Privacy, ReadRules};
@@ -9,24 +11,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Largest trust file, in bytes; enough for about 100,000 declarations.
-const TRUST_FILE_CAP: u64 = 64 * 1024 * 1024;
+/// Maximum size of the trust file, enough for about 100,000 declarations.
+const MAX_TRUST_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// File version that this program writes and reads.
 const VERSION: u8 = 1;
 
-/// Everything that this machine has trusted.
+/// Everything that this machine trusts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustStore {
-    /// Trusted declarations by profile name, the latest last.
-    profiles: BTreeMap<String, Vec<TrustFields>>,
-    /// Trusted recipients, the latest last.
+    /// Trusted declarations by profile name, the most recently trusted last.
+    profiles: BTreeMap<String, Vec<TrustRelevantFields>>,
+    /// Trusted recipients, the most recently trusted last.
     recipients: Vec<TrustedRecipient>,
-    /// API addresses that were trusted without a profile: those in the store's `[defaults]`.
-    addresses: BTreeSet<String>,
+    /// API URLs that are trusted without a profile: URLs in the `[defaults]` of the profile store.
+    urls: BTreeSet<String>,
 }
 
-/// Trusted public key, with the recipient's name at that time.
+/// Trusted public key, with the recipient's name when the key was trusted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TrustedRecipient {
@@ -34,27 +36,29 @@ struct TrustedRecipient {
     key: String,
 }
 
-/// Trust status of a profile as declared now.
+/// Trust status of a profile with its current declaration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TrustStatus {
     /// The declaration is trusted.
     Trusted,
-    /// The profile was never trusted before, and needs no external source. A sealed secret protects itself.
+    /// No declaration of the profile is trusted yet, and the profile has no external source. The user need not confirm,
+    /// because a sealed secret is bound to its profile.
     FirstUse,
-    /// The profile was trusted with other fields; holds the changes since the latest trusted declaration.
+    /// Only other declarations of the profile are trusted. Holds the changes since the most recently trusted
+    /// declaration.
     Changed(Vec<TrustChange>),
-    /// The profile was never trusted before, and its secret comes from this external source.
+    /// No declaration of the profile is trusted yet, and the secret comes from this external source.
     UntrustedSource(String),
 }
 
-/// Profile field that differs from the trusted declaration. Values of these fields are never secret.
+/// Public profile field that differs from the trusted declaration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustChange {
     /// Key of the field in the profile store.
     pub field: String,
     /// Trusted value; `None` if the trusted declaration lacks the field.
     pub old: Option<String>,
-    /// Value declared now; `None` if the profile lacks the field.
+    /// Current value; `None` if the profile lacks the field.
     pub new: Option<String>,
 }
 
@@ -64,15 +68,15 @@ pub enum TrustError {
     /// The trust file cannot be read or written.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// The trust file has an unexpected format. neto neither guesses its meaning nor overwrites the file.
+    /// The trust file does not have the expected format. neto does not overwrite the file.
     #[error("{} is damaged: it is not what neto writes", .0.display())]
     Damaged(PathBuf),
 }
 
-/// Declared fields of a profile that require trust, in the order of the trust file.
+/// Declaration of a profile: the fields that require trust, in the order of the trust file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TrustFields {
+struct TrustRelevantFields {
     url: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     shortname: Option<String>,
@@ -83,12 +87,13 @@ struct TrustFields {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ca_file: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    source: Option<TrustSource>,
+    source: Option<ExternalSource>,
 }
 
+/// External source of a profile's secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum TrustSource {
+enum ExternalSource {
     Command(Vec<String>),
     File(String),
     Env(String),
@@ -98,19 +103,20 @@ enum TrustSource {
 #[serde(deny_unknown_fields)]
 struct TrustFile {
     v: u8,
-    profiles: BTreeMap<String, Vec<TrustFields>>,
+    profiles: BTreeMap<String, Vec<TrustRelevantFields>>,
     recipients: Vec<TrustedRecipient>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     addresses: BTreeSet<String>,
 }
 
 impl TrustStore {
-    /// Loads the trust store; a missing file is an empty trust store.
+    /// Loads the trust store. A missing file counts as an empty trust store.
     ///
     /// # Errors
-    /// [`TrustError`] if the file exists and cannot be read, or has an unexpected format.
+    /// Returns [`TrustError::Disk`] if the file exists but cannot be read, or [`TrustError::Damaged`] if the format is
+    /// unexpected.
     pub fn load(path: &Path) -> Result<Self, TrustError> {
-        let bytes = match disk::read(path, ReadRules { cap: TRUST_FILE_CAP, privacy: Privacy::Own }) {
+        let bytes = match disk::read(path, ReadRules { cap: MAX_TRUST_FILE_BYTES, privacy: Privacy::Own }) {
             Ok(bytes) => bytes,
             Err(error) if error.is_absent() => return Ok(Self::default()),
             Err(error) => return Err(error.into()),
@@ -118,16 +124,17 @@ impl TrustStore {
         Self::parse(&bytes).ok_or_else(|| TrustError::Damaged(path.to_path_buf()))
     }
 
-    /// Saves the trust store durably. The caller must have held the trust store's lock since loading.
+    /// Saves the trust store durably. The caller must hold the trust store's lock from loading until saving, so that no
+    /// other process's change is lost.
     ///
     /// # Errors
-    /// [`TrustError::Disk`]; the old file is then unchanged.
+    /// Returns [`TrustError::Disk`] if writing fails. The file then has either its old or its new contents.
     pub fn save(&self, path: &Path) -> Result<(), TrustError> {
         let file = TrustFile {
             v: VERSION,
             profiles: self.profiles.clone(),
             recipients: self.recipients.clone(),
-            addresses: self.addresses.clone(),
+            addresses: self.urls.clone(),
         };
         let mut bytes = serde_json::to_vec_pretty(&file).map_err(|error| DiskError::Io {
             action: "write",
@@ -140,62 +147,65 @@ impl TrustStore {
         Ok(())
     }
 
-    /// Returns whether this machine trusts `profile` as declared now.
+    /// Returns the trust status of `profile` with its current declaration.
     #[must_use]
     pub fn status(&self, profile: &Profile) -> TrustStatus {
-        let declared = TrustFields::from_profile(profile);
+        let declared = TrustRelevantFields::from_profile(profile);
         let trusted = self.profiles.get(profile.name.as_str()).map_or(&[][..], Vec::as_slice);
         if trusted.contains(&declared) {
             return TrustStatus::Trusted;
         }
         match (trusted.last(), &declared.source) {
-            (Some(last), _) => TrustStatus::Changed(last.changes_to(&declared)),
+            (Some(last_trusted), _) => TrustStatus::Changed(last_trusted.changes_to(&declared)),
             (None, Some(source)) => TrustStatus::UntrustedSource(source.to_string()),
             (None, None) => TrustStatus::FirstUse,
         }
     }
 
-    /// Trusts `profile` as declared now.
+    /// Trusts the current declaration of `profile`. Earlier declarations stay trusted.
     pub fn trust_profile(&mut self, profile: &Profile) {
-        let declared = TrustFields::from_profile(profile);
+        let declared = TrustRelevantFields::from_profile(profile);
         let trusted = self.profiles.entry(profile.name.to_string()).or_default();
         trusted.retain(|declaration| *declaration != declared);
         trusted.push(declared);
     }
 
-    /// Trusts a public key as a recipient, under any name.
+    /// Trusts a public key as a recipient. The key is trusted under every name; `name` is stored for
+    /// [`TrustStore::last_trusted_key`].
     pub fn trust_recipient(&mut self, name: &RecipientName, key: &str) {
-        self.recipients.retain(|known| known.key != key);
+        self.recipients.retain(|recipient| recipient.key != key);
         self.recipients.push(TrustedRecipient { name: name.to_string(), key: key.to_owned() });
     }
 
-    /// Removes a recipient's key, so that the key needs trust again if it reappears in the profile store.
+    /// Stops trusting a recipient's key. If the key reappears in the profile store, the user must trust the key again.
     pub fn forget_recipient(&mut self, key: &str) {
-        self.recipients.retain(|known| known.key != key);
+        self.recipients.retain(|recipient| recipient.key != key);
     }
 
-    /// Trusts an API address.
-    pub fn trust_address(&mut self, url: &ApiUrl) {
-        self.addresses.insert(url.with_version());
+    /// Trusts an API URL independently of profiles.
+    pub fn trust_url(&mut self, url: &ApiUrl) {
+        self.urls.insert(url.with_version());
     }
 
-    /// Whether this machine trusts the address, on its own or as part of a profile.
+    /// Returns true if this machine trusts the URL, independently of profiles or in a trusted declaration of any
+    /// profile.
     #[must_use]
-    pub fn is_trusted_address(&self, url: &ApiUrl) -> bool {
+    pub fn is_trusted_url(&self, url: &ApiUrl) -> bool {
         let url = url.with_version();
-        self.addresses.contains(&url) || self.profiles.values().flatten().any(|known| known.url == url)
+        self.urls.contains(&url) || self.profiles.values().flatten().any(|declaration| declaration.url == url)
     }
 
-    /// Returns the key that was trusted last under this name, for comparison with a new key.
+    /// Returns the key that was most recently trusted under `name`. Returns `None` if no key was trusted under `name`.
     #[must_use]
     pub fn last_trusted_key(&self, name: &RecipientName) -> Option<&str> {
-        self.recipients.iter().rfind(|known| known.name == name.as_str()).map(|known| known.key.as_str())
+        let last_trusted = self.recipients.iter().rfind(|recipient| recipient.name == name.as_str());
+        last_trusted.map(|recipient| recipient.key.as_str())
     }
 
-    /// Whether this machine trusts the key as a recipient.
+    /// Returns true if this machine trusts `key` as a recipient.
     #[must_use]
     pub fn is_trusted_recipient(&self, key: &str) -> bool {
-        self.recipients.iter().any(|known| known.key == key)
+        self.recipients.iter().any(|recipient| recipient.key == key)
     }
 
     /// Removes a profile's declarations, so that a new profile of the same name is not trusted.
@@ -203,24 +213,26 @@ impl TrustStore {
         self.profiles.remove(profile.as_str());
     }
 
-    /// Moves a profile's declarations to its new name.
+    /// Moves the declarations of the profile `from` to the name `to`, replacing any declarations of `to`. Changes
+    /// nothing if `from` has no declarations.
     pub fn rename_profile(&mut self, from: &ProfileName, to: &ProfileName) {
-        if let Some(known) = self.profiles.remove(from.as_str()) {
-            self.profiles.insert(to.to_string(), known);
+        if let Some(declarations) = self.profiles.remove(from.as_str()) {
+            self.profiles.insert(to.to_string(), declarations);
         }
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes).ok()?;
-        // `Json` rejects duplicate keys. serde would keep the last of them, and trust must not be ambiguous.
+        // `Json::parse` rejects duplicate keys. serde would keep the last value of a duplicate map key, and trust must
+        // not be ambiguous.
         Json::parse(text).ok()?;
         let file: TrustFile = serde_json::from_str(text).ok()?;
-        let is_valid = file.v == VERSION && file.profiles.values().all(|known| !known.is_empty());
-        is_valid.then_some(Self { profiles: file.profiles, recipients: file.recipients, addresses: file.addresses })
+        let is_valid = file.v == VERSION && file.profiles.values().all(|declarations| !declarations.is_empty());
+        is_valid.then_some(Self { profiles: file.profiles, recipients: file.recipients, urls: file.addresses })
     }
 }
 
-impl TrustFields {
+impl TrustRelevantFields {
     fn from_profile(profile: &Profile) -> Self {
         let path = |path: &Path| path.to_string_lossy().into_owned();
         Self {
@@ -230,14 +242,15 @@ impl TrustFields {
             username: profile.username.clone(),
             ca_file: profile.ca_file.as_deref().map(path),
             source: match &profile.secret {
-                SecretLocation::Command(argv) => Some(TrustSource::Command(argv.clone())),
-                SecretLocation::File(file) => Some(TrustSource::File(path(file))),
-                SecretLocation::Env(name) => Some(TrustSource::Env(name.clone())),
+                SecretLocation::Command(argv) => Some(ExternalSource::Command(argv.clone())),
+                SecretLocation::File(file) => Some(ExternalSource::File(path(file))),
+                SecretLocation::Env(name) => Some(ExternalSource::Env(name.clone())),
                 SecretLocation::None | SecretLocation::Plaintext(_) | SecretLocation::Sealed(_) => None,
             },
         }
     }
 
+    /// Returns the fields in which `declared` differs from this trusted declaration.
     fn changes_to(&self, declared: &Self) -> Vec<TrustChange> {
         let source = |declaration: &Self| declaration.source.as_ref().map(ToString::to_string);
         let fields = [
@@ -253,10 +266,10 @@ impl TrustFields {
     }
 }
 
-impl fmt::Display for TrustSource {
+impl fmt::Display for ExternalSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // Each word is quoted, so that different commands never look the same.
+            // Debug formatting quotes each word, so that different commands never look the same.
             Self::Command(argv) => write!(f, "the command {argv:?}"),
             Self::File(path) => write!(f, "the file '{path}'"),
             Self::Env(name) => write!(f, "the variable '{name}'"),

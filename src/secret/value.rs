@@ -1,13 +1,14 @@
-//! Secret text: no `Display`, no `Serialize`, a `Debug` that reveals nothing, wiped from memory when dropped.
+//! Type for secret text, which prevents accidental output: no `Display`, no `Serialize`, and a `Debug` that reveals
+//! nothing. The text is wiped from memory when dropped.
 
 use age::secrecy::{ExposeSecret as _, SecretString};
 use std::fmt;
 use zeroize::Zeroize as _;
 
-/// Maximum length of a token, in bytes.
+/// Maximum length of an API token.
 const MAX_TOKEN_BYTES: usize = 16_384;
 
-/// Secret text. [`Secret::reveal`] is the only access to the plaintext.
+/// Secret text. [`Secret::reveal`] is the only way to read the plaintext.
 ///
 /// ```
 /// let secret = neto::internals::secret::Secret::new("canary".to_owned());
@@ -27,41 +28,42 @@ const MAX_TOKEN_BYTES: usize = 16_384;
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// Copies `text` into a secret and wipes the original, so that a single copy remains.
+    /// Copies `text` into a secret and wipes `text`.
     #[must_use]
     pub fn new(mut text: String) -> Self {
-        // `into_boxed_str` may move the bytes and leave the old bytes in memory, so copy and wipe.
+        // `String::into_boxed_str` may reallocate and leave the old bytes in memory, so the text is copied and wiped
+        // instead.
         let secret = Self(SecretString::from(Box::<str>::from(text.as_str())));
         text.zeroize();
         secret
     }
 
-    /// Returns the plaintext, to send or to seal.
+    /// Returns the plaintext.
     #[must_use]
     pub fn reveal(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// Length in bytes.
+    /// Returns the length in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.reveal().len()
     }
 
-    /// Checks for the form of the API's tokens: `[A-Za-z0-9._~+/=-]{1,16384}`.
+    /// Returns true if the text has the format of an API token: `[A-Za-z0-9._~+/=-]{1,16384}`.
     #[must_use]
     pub fn is_token(&self) -> bool {
         (1..=MAX_TOKEN_BYTES).contains(&self.len()) && self.reveal().chars().all(is_token_character)
     }
 
-    /// Whether the text is empty.
+    /// Returns true if the text is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.reveal().is_empty()
     }
 }
 
-/// Returns true for the characters that the API's tokens consist of.
+/// Returns true if an API token may contain the character.
 pub(super) fn is_token_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || "._~+/=-".contains(character)
 }

@@ -1,6 +1,6 @@
-//! Token files of one run, and the device key that decrypts them.
+//! Cached tokens of one store, and the device key that encrypts them.
 //!
-//! Reads the device key once per run.
+//! Reads the device key at most once per run. Does not check which credential a token was issued for.
 
 use crate::profile::ProfileName;
 use crate::secret::{DeviceKey, KeyDirectory, KeyError};
@@ -8,25 +8,30 @@ use crate::token::{CachedToken, TokenDirectory, TokenFileError};
 use std::cell::{Cell, OnceCell};
 use std::path::PathBuf;
 
-/// Cached tokens of one store.
+/// Token files of one store, with the device key that encrypts them.
 pub struct TokenCache {
     files: TokenDirectory,
     keys: KeyDirectory,
     device: OnceCell<Result<DeviceKey, KeyError>>,
-    /// Whether a missing device key is not created.
-    is_read_only: Cell<bool>,
+    /// Whether this run must not create a missing device key.
+    is_key_creation_forbidden: Cell<bool>,
 }
 
 impl TokenCache {
     /// Creates a cache for the token files in `directory` and the device key in `keys`. Reads no file.
     #[must_use]
     pub fn new(directory: PathBuf, keys: KeyDirectory) -> Self {
-        Self { files: TokenDirectory::new(directory), keys, device: OnceCell::new(), is_read_only: Cell::new(false) }
+        Self {
+            files: TokenDirectory::new(directory),
+            keys,
+            device: OnceCell::new(),
+            is_key_creation_forbidden: Cell::new(false),
+        }
     }
 
-    /// Keeps this run from creating a device key.
-    pub fn set_read_only(&self) {
-        self.is_read_only.set(true);
+    /// Forbids creating a device key in this run. Call before the first use of the key.
+    pub fn forbid_key_creation(&self) {
+        self.is_key_creation_forbidden.set(true);
     }
 
     /// Returns the token files.
@@ -35,25 +40,26 @@ impl TokenCache {
         &self.files
     }
 
-    /// Decrypts the cached token of `profile`.
+    /// Reads and decrypts the cached token of `profile`. Returns `None` if there is no token file or no device key, or
+    /// if the file holds another profile's token.
     ///
     /// # Errors
-    /// [`TokenFileError`] if the file exists and is unusable.
+    /// Returns [`TokenFileError`] if the file exists but cannot be used.
     pub fn load(&self, profile: &ProfileName) -> Result<Option<CachedToken>, TokenFileError> {
         self.files.load(profile, || self.device_key().ok())
     }
 
-    /// Returns the device key. The key is read once a run and created if it is missing, except after
-    /// [`TokenCache::set_read_only`].
+    /// Returns the device key. Reads the key at the first call, and creates a missing key unless
+    /// [`TokenCache::forbid_key_creation`] was called.
     ///
     /// # Errors
-    /// [`KeyError`] if the key can be neither read nor created.
+    /// Returns [`KeyError`] if the key can be neither read nor created.
     pub fn device_key(&self) -> Result<&DeviceKey, &KeyError> {
         self.device.get_or_init(|| self.load_device_key()).as_ref()
     }
 
     fn load_device_key(&self) -> Result<DeviceKey, KeyError> {
-        if self.is_read_only.get() {
+        if self.is_key_creation_forbidden.get() {
             return self.keys.load_device()?.ok_or_else(|| KeyError::Missing(self.keys.device_file()));
         }
         self.keys.load_or_create_device()

@@ -1,4 +1,4 @@
-//! Work on many profiles at once on one event loop. A slow tenant does not delay the other tenants.
+//! Runs work on many profiles concurrently, on one event loop. A slow tenant does not delay the other tenants.
 
 use super::error::SessionError;
 use super::lookup::Lookup;
@@ -9,15 +9,15 @@ use futures_util::{StreamExt as _, stream};
 use std::num::NonZero;
 use std::ops::ControlFlow;
 
-/// Number of profiles that are worked on at once.
+/// Maximum number of profiles that are processed at once.
 pub type Jobs = NonZero<usize>;
 
 impl Session<'_> {
-    /// Returns a token that meets `request`: from the cache, by a refresh, or by a login. The event loop is started
-    /// only if a request is due.
+    /// Returns a token that meets `request`: from the cache, by a refresh, or by a login. Starts an event loop only if
+    /// the cache has no suitable token.
     ///
     /// # Errors
-    /// [`SessionError`].
+    /// Returns [`SessionError`] if no token can be obtained.
     pub fn obtain_blocking(
         &self,
         loaded: LoadedProfile<'_>,
@@ -25,54 +25,55 @@ impl Session<'_> {
     ) -> Result<AccessToken, SessionError> {
         match self.lookup(loaded, request)? {
             Lookup::Hit(access) => Ok(access),
-            Lookup::Miss(seen) => self.block_on(self.renew(loaded, request, seen))?,
+            Lookup::Miss(cached) => Self::block_on(self.renew(loaded, request, cached))?,
         }
     }
 
-    /// Gets tokens for several profiles, `jobs` of them at once. `each` receives every result as it arrives and returns
-    /// whether to continue.
+    /// Gets tokens for several profiles, at most `jobs` at once. `on_result` receives each result as it arrives, and
+    /// returns `Break` to stop.
     ///
     /// # Errors
-    /// [`SessionError::Runtime`]; an error of a single profile goes to `each`.
+    /// Returns [`SessionError::Runtime`] if the event loop cannot be started. Errors of single profiles go to
+    /// `on_result`.
     pub fn obtain_each<'p>(
         &self,
         profiles: impl IntoIterator<Item = LoadedProfile<'p>>,
         request: TokenRequest,
         jobs: Jobs,
-        mut each: impl FnMut(LoadedProfile<'p>, Result<AccessToken, SessionError>) -> ControlFlow<()>,
+        mut on_result: impl FnMut(LoadedProfile<'p>, Result<AccessToken, SessionError>) -> ControlFlow<()>,
     ) -> Result<(), SessionError> {
         let obtain = async |loaded| (loaded, self.obtain(loaded, request).await);
-        self.run_each(profiles, jobs, obtain, |(loaded, result)| each(loaded, result))
+        self.run_each(profiles, jobs, obtain, |(loaded, result)| on_result(loaded, result))
     }
 
-    /// Runs `work` on several items, `jobs` of them at once. `each` receives the results as they arrive, in any order.
-    /// Once `each` breaks, unfinished work is dropped.
+    /// Runs `work` on several items, at most `jobs` at once. `on_result` receives the results as they arrive, in any
+    /// order. Once `on_result` returns `Break`, unfinished work is dropped.
     ///
     /// # Errors
-    /// [`SessionError::Runtime`].
+    /// Returns [`SessionError::Runtime`] if the event loop cannot be started.
     pub fn run_each<T, R>(
         &self,
-        things: impl IntoIterator<Item = T>,
+        items: impl IntoIterator<Item = T>,
         jobs: Jobs,
         work: impl AsyncFn(T) -> R,
-        mut each: impl FnMut(R) -> ControlFlow<()>,
+        mut on_result: impl FnMut(R) -> ControlFlow<()>,
     ) -> Result<(), SessionError> {
-        let things: Vec<T> = things.into_iter().collect();
-        self.is_concurrent.set(things.len() > 1);
-        self.block_on(async { _ = self.run_each_in_loop(things, jobs, work, &mut each).await })
+        let items: Vec<T> = items.into_iter().collect();
+        self.is_concurrent.set(items.len() > 1);
+        Self::block_on(async { _ = self.run_each_in_loop(items, jobs, work, &mut on_result).await })
     }
 
-    /// Runs `work` like [`Session::run_each`], but on the current event loop. Returns whether `each` broke.
+    /// Runs `work` like [`Session::run_each`], but on the current event loop. Returns `Break` if `on_result` did.
     pub(super) async fn run_each_in_loop<T, R>(
         &self,
-        things: impl IntoIterator<Item = T>,
+        items: impl IntoIterator<Item = T>,
         jobs: Jobs,
         work: impl AsyncFn(T) -> R,
-        mut each: impl FnMut(R) -> ControlFlow<()>,
+        mut on_result: impl FnMut(R) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        let mut results = stream::iter(things).map(|thing| work(thing)).buffer_unordered(jobs.get());
+        let mut results = stream::iter(items).map(|item| work(item)).buffer_unordered(jobs.get());
         while let Some(result) = results.next().await {
-            each(result)?;
+            on_result(result)?;
         }
         ControlFlow::Continue(())
     }
@@ -80,29 +81,30 @@ impl Session<'_> {
     /// Runs `work` on a new event loop.
     ///
     /// # Errors
-    /// [`SessionError::Runtime`].
-    pub fn block_on<T>(&self, work: impl Future<Output = T>) -> Result<T, SessionError> {
+    /// Returns [`SessionError::Runtime`] if the event loop cannot be started.
+    pub fn block_on<T>(work: impl Future<Output = T>) -> Result<T, SessionError> {
         let runtime = runtime()?;
-        let done = runtime.block_on(work);
-        // Dropped work may have left a secret command or a name lookup running in a background thread.
+        let output = runtime.block_on(work);
+        // Dropped work may leave a secret command or a name lookup in a background thread. The run does not wait for
+        // them.
         runtime.shutdown_background();
-        Ok(done)
+        Ok(output)
     }
 
-    /// Returns a token for a profile: from the cache, by a refresh, or by a login.
+    /// Returns a token that meets `request`: from the cache, by a refresh, or by a login.
     ///
     /// # Errors
-    /// [`SessionError`].
+    /// Returns [`SessionError`] if no token can be obtained.
     pub async fn obtain(&self, loaded: LoadedProfile<'_>, request: TokenRequest) -> Result<AccessToken, SessionError> {
         self.yield_turn().await;
         match self.lookup(loaded, request)? {
             Lookup::Hit(access) => Ok(access),
-            Lookup::Miss(seen) => self.renew(loaded, request, seen).await,
+            Lookup::Miss(cached) => self.renew(loaded, request, cached).await,
         }
     }
 
-    /// Yields to the event loop before each profile's CPU work, so that queued requests are sent first. Without the
-    /// lock, the CPU work of all ready profiles would run before the first request is sent.
+    /// Yields to the event loop before CPU work, so that queued requests are sent first. Without the lock, the CPU work
+    /// of all ready profiles would run before the first request. Does nothing if one profile is processed.
     pub(super) async fn yield_turn(&self) {
         if self.is_concurrent.get() {
             let _turn = self.turn_lock.lock().await;
@@ -112,6 +114,6 @@ impl Session<'_> {
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, SessionError> {
-    platform::check_descriptors().map_err(SessionError::Runtime)?;
+    platform::check_spare_descriptors().map_err(SessionError::Runtime)?;
     tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(SessionError::Runtime)
 }

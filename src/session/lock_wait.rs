@@ -1,11 +1,12 @@
-//! Waiting for a lock that another neto process holds: retries, a message after a second, and a timeout.
+//! Waits for a lock that another neto process holds: retries, reports the wait after a second, and gives up at a
+//! timeout.
 
 use crate::disk::{DiskError, Lock, LockGuard};
 use rand::RngExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Time after which the user is told which process neto waits for.
+/// Time after which a wait is reported to the user.
 const REPORT_AFTER: Duration = Duration::from_secs(1);
 
 /// State of one wait for a lock.
@@ -17,27 +18,27 @@ pub(super) struct LockWait {
     attempts: usize,
 }
 
-/// Another neto process held a lock beyond the timeout.
+/// Timeout while another neto process held a lock.
 #[derive(Debug, thiserror::Error)]
 #[error("another neto{} holds {} for over {} s", holder.map(|pid| format!(" (process {pid})")).unwrap_or_default(),
     path.display(), waited.as_secs())]
 pub struct LockBusy {
     /// Path of the lock file.
     pub path: PathBuf,
-    /// Process that holds the lock, if known.
+    /// Id of the process that holds the lock, if known.
     pub holder: Option<u32>,
     /// Time that this process waited.
     pub waited: Duration,
 }
 
-/// Next step after the lock could not be acquired.
+/// Next step after a failed attempt to acquire the lock.
 #[derive(Debug)]
 pub(super) enum WaitStep {
     /// Retry after this time.
     Sleep(Duration),
     /// Report the wait to the user, then retry after this time.
     ReportAndSleep(Duration),
-    /// Stop waiting; holds the time waited.
+    /// Stop waiting, because the timeout has passed; holds the time waited.
     GiveUp(Duration),
 }
 
@@ -45,24 +46,24 @@ pub(super) enum WaitStep {
 pub(super) enum LockOutcome<T> {
     /// This process holds the lock.
     Acquired(LockGuard),
-    /// Another process did the work during the wait, so the lock is not needed.
+    /// Another process produced this result during the wait, so the lock is not needed.
     ObtainedMeanwhile(T),
 }
 
 impl LockWait {
-    /// Starts a wait that ends after `limit`.
+    /// Starts a wait that times out after `limit`.
     #[must_use]
     pub(super) fn new(limit: Duration) -> Self {
         Self { began: Instant::now(), limit, is_reported: false, attempts: 0 }
     }
 
-    /// Returns whether no attempt has failed yet.
+    /// Returns whether no failed attempt was counted yet.
     #[must_use]
-    pub(super) fn is_new(&self) -> bool {
+    pub(super) fn is_first_attempt(&self) -> bool {
         self.attempts == 0
     }
 
-    /// Returns the next step after a failed attempt.
+    /// Counts a failed attempt and returns the next step.
     pub(super) fn next_step(&mut self) -> WaitStep {
         self.attempts += 1;
         let waited = self.began.elapsed();
@@ -85,25 +86,26 @@ pub enum AcquireError {
     /// The lock file cannot be created.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// Another process held the lock beyond the timeout.
+    /// Another process held the lock until the timeout.
     #[error(transparent)]
     Busy(#[from] LockBusy),
 }
 
-/// Waits for `lock`, blocking this thread between attempts. `tell` is called once, after a second.
+/// Acquires `lock`, blocking this thread between attempts. After a second, calls `report_wait` once with the id of the
+/// process that holds the lock, if known.
 ///
 /// # Errors
-/// [`AcquireError`].
-pub fn acquire(lock: &Lock, limit: Duration, tell: &dyn Fn(Option<u32>)) -> Result<LockGuard, AcquireError> {
+/// Returns [`AcquireError`] if the lock file cannot be used, or if `limit` has passed.
+pub fn acquire(lock: &Lock, limit: Duration, report_wait: &dyn Fn(Option<u32>)) -> Result<LockGuard, AcquireError> {
     let mut wait = LockWait::new(limit);
     loop {
-        if let Some(held) = lock.try_lock()? {
-            return Ok(held);
+        if let Some(guard) = lock.try_lock()? {
+            return Ok(guard);
         }
         match wait.next_step() {
             WaitStep::Sleep(pause) => std::thread::sleep(pause),
             WaitStep::ReportAndSleep(pause) => {
-                tell(lock.holder());
+                report_wait(lock.holder());
                 std::thread::sleep(pause);
             }
             WaitStep::GiveUp(waited) => return Err(lock_busy(lock, waited).into()),

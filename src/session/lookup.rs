@@ -1,4 +1,6 @@
-//! Lookup in the token cache: fingerprint of the profile, checks of the cached token, and writes to the cache.
+//! Looks up and saves cached tokens. Sends no request.
+//!
+//! A cached token is used only if its fingerprint matches the URL, account and credential that the profile has now.
 
 use super::cache::TokenCache;
 use super::error::SessionError;
@@ -13,25 +15,30 @@ use crate::secret::{DeviceKey, KeyError};
 use crate::token::{CachedToken, Fingerprint, Lifetime, StoreReading, TokenState};
 use jiff::Timestamp;
 
+/// Result of looking up a cached token.
 pub(super) enum Lookup {
+    /// Cached token that meets the request.
     Hit(AccessToken),
-    /// Cached token that does not meet the request, if any.
+    /// No cached token meets the request. Holds the cached token if it matches the profile.
     Miss(Option<CachedToken>),
 }
 
 impl Session<'_> {
-    /// Returns the lifetime of the cached token of `profile`, without decrypting the token.
+    /// Returns the lifetime of a profile's cached token; see [`Session::lifetimes`].
     pub fn lifetime(&self, profile: &Profile) -> Option<Lifetime> {
         self.lifetimes(&[profile]).pop().flatten()
     }
 
-    /// Returns the lifetimes of several profiles' cached tokens, in the order of `profiles`. Long lists are split among
-    /// threads, because system calls take most of the time.
+    /// Returns the lifetime of each profile's cached token, in the order of `profiles`, without decrypting the tokens.
+    /// The lifetime is `None` if the profile has no usable secret or no matching cached token. It is also `None`, after
+    /// a warning, if the token file cannot be used.
+    ///
+    /// Several threads share a long list, because system calls take most of the time.
     pub fn lifetimes(&self, profiles: &[&Profile]) -> Vec<Option<Lifetime>> {
         let env_tag = profiles.iter().find_map(|profile| self.env_tag(profile));
         let tokens = self.cache.files();
         let loaded = parallel::map(profiles, |profile| {
-            let fingerprint = issued_for(profile, env_tag.as_deref());
+            let fingerprint = compute_fingerprint(profile, env_tag.as_deref());
             fingerprint.map_or(Ok(None), |fingerprint| tokens.load_lifetime(&profile.name, &fingerprint))
         });
         let warn = |error| {
@@ -41,26 +48,32 @@ impl Session<'_> {
         loaded.into_iter().map(|loaded| loaded.unwrap_or_else(warn)).collect()
     }
 
-    /// Returns the fingerprint that a token of `profile` is issued for; `None` if the profile has no usable secret. If
-    /// this run rotated the key, the fingerprint is that of the new key.
+    /// Returns the fingerprint that a token of `profile` must have. If this run rotated the profile's key, this is the
+    /// fingerprint for the new key. Returns `None` if the profile has no usable secret. Also returns `None` for the
+    /// environment profile if `NETOSECRET` or the device key is missing.
     pub fn fingerprint(&self, profile: &Profile) -> Option<Fingerprint> {
         match self.vault.rotated_profile(profile) {
-            Some(renewed) => self.issued_for(&renewed),
-            None => self.issued_for(profile),
+            Some(rotated) => self.declared_fingerprint(&rotated),
+            None => self.declared_fingerprint(profile),
         }
     }
 
-    pub(super) fn issued_for(&self, profile: &Profile) -> Option<Fingerprint> {
-        issued_for(profile, self.env_tag(profile).as_deref())
+    /// Returns the fingerprint like [`Session::fingerprint`], but ignores a rotation in this run.
+    pub(super) fn declared_fingerprint(&self, profile: &Profile) -> Option<Fingerprint> {
+        compute_fingerprint(profile, self.env_tag(profile).as_deref())
     }
 
-    /// Returns the keyed tag of NETOSECRET for its profile. The tag is needed because the store does not declare that
-    /// secret.
+    /// Returns a keyed tag of `NETOSECRET`, which the store does not declare. Returns `None` if `profile` is not the
+    /// environment profile, or if `NETOSECRET` or the device key is missing.
     fn env_tag(&self, profile: &Profile) -> Option<String> {
         if profile.name.is_env() { self.vault.env_tag(self.device_key()?) } else { None }
     }
 
-    /// Looks up the cached token, without any lock.
+    /// Looks up the cached token without acquiring a lock.
+    ///
+    /// # Errors
+    /// Returns an error if the profile has no secret or a plaintext secret. Returns an error if other users can access
+    /// the device key. With `offline`, also returns an error if no cached token meets the request.
     pub(super) fn lookup(&self, loaded: LoadedProfile<'_>, request: TokenRequest) -> Result<Lookup, SessionError> {
         let profile = loaded.profile;
         match profile.secret {
@@ -68,54 +81,57 @@ impl Session<'_> {
             SecretLocation::Plaintext(_) => return Err(SessionError::PlaintextSecret),
             _ => {}
         }
-        let stored = loaded.cached.cloned().or_else(|| self.read_cached(profile));
-        let was_stored = stored.is_some();
-        let seen = self.issued_for_today(profile, stored);
+        let stored_token = loaded.cached.cloned().or_else(|| self.read_cached(profile));
+        let had_token = stored_token.is_some();
+        let matching = self.issued_for_today(profile, stored_token);
         if let Err(KeyError::Disk(DiskError::TooOpen { path, mode, writable })) = self.cache.device_key() {
             let (path, mode, writable) = (path.clone(), *mode, *writable);
             return Err(VaultError::Key(KeyError::Disk(DiskError::TooOpen { path, mode, writable })).into());
         }
         let now = self.clock.now();
-        if let Some(token) = seen.as_ref().filter(|token| !request.force && self.satisfies(token, profile, request)) {
+        if let Some(token) = matching.as_ref().filter(|token| !request.force && self.satisfies(token, profile, request))
+        {
             self.reporter
                 .trace(&|| format!("{}: the cached token is good until {}", profile.name, token.lifetime.expires_at));
             self.cache_declaration(loaded, token);
             return Ok(Lookup::Hit(AccessToken::from_cache(token)));
         }
-        self.reporter
-            .trace(&|| format!("{}: {}", profile.name, self.miss_reason(profile, seen.as_ref(), was_stored, request)));
+        self.reporter.trace(&|| {
+            format!("{}: {}", profile.name, self.miss_reason(profile, matching.as_ref(), had_token, request))
+        });
         if request.offline {
-            let state = seen.map_or(TokenState::None, |token| token.lifetime.state(now));
+            let state = matching.map_or(TokenState::None, |token| token.lifetime.state(now));
             return Err(SessionError::Offline(state));
         }
-        Ok(Lookup::Miss(seen))
+        Ok(Lookup::Miss(matching))
     }
 
-    /// Returns the reason why the cached token does not meet the request.
+    /// Returns the reason why the cached token does not meet the request, for verbose output.
     fn miss_reason(
         &self,
         profile: &Profile,
-        seen: Option<&CachedToken>,
-        was_stored: bool,
+        matching: Option<&CachedToken>,
+        had_token: bool,
         request: TokenRequest,
     ) -> String {
-        let Some(token) = seen else {
-            let why =
-                if was_stored { "the cached token is for another url, account or secret" } else { "no cached token" };
-            return why.to_owned();
+        let Some(token) = matching else {
+            let reason =
+                if had_token { "the cached token is for another url, account or secret" } else { "no cached token" };
+            return reason.to_owned();
         };
         match (token.lifetime.stale_reason(self.clock.now(), profile.leeway), request.min_ttl) {
-            (Some(unfit), _) => format!("the cached token {unfit}"),
+            (Some(stale_reason), _) => format!("the cached token {stale_reason}"),
             (None, Some(ttl)) if !request.force => format!("the cached token is good for less than {ttl}"),
             _ => "the cached token is good, but a new one is wanted".to_owned(),
         }
     }
 
+    /// Checks whether the token is usable now and has the requested minimum lifetime. Ignores `force` and `offline`.
     pub(super) fn satisfies(&self, token: &CachedToken, profile: &Profile, request: TokenRequest) -> bool {
         let now = self.clock.now();
-        let enough =
+        let lives_long_enough =
             |ttl: Span| token.lifetime.remaining(now).as_secs() >= i64::try_from(ttl.seconds()).unwrap_or(i64::MAX);
-        token.lifetime.is_usable(now, profile.leeway) && request.min_ttl.is_none_or(enough)
+        token.lifetime.is_usable(now, profile.leeway) && request.min_ttl.is_none_or(lives_long_enough)
     }
 
     /// Returns the cached token if its fingerprint matches the profile. The token may be expired.
@@ -123,18 +139,18 @@ impl Session<'_> {
         self.issued_for_today(profile, self.read_cached(profile))
     }
 
-    /// Returns the token if its fingerprint matches the profile as declared today.
+    /// Returns the token if its fingerprint matches the profile as declared now.
     fn issued_for_today(&self, profile: &Profile, token: Option<CachedToken>) -> Option<CachedToken> {
         let fingerprint = self.fingerprint(profile)?;
         token.filter(|token| token.fingerprint == fingerprint)
     }
 
-    /// Reads the cached token without checking which credential it was issued for. An unreadable file counts as a cache
-    /// miss.
+    /// Reads the cached token without checking which credential it was issued for. Returns `None` if the device key or
+    /// the token file is missing. Also returns `None`, after one warning per profile, if the token file cannot be used.
     fn read_cached(&self, profile: &Profile) -> Option<CachedToken> {
         self.device_key()?;
         self.cache.load(&profile.name).unwrap_or_else(|error| {
-            // The file is read again under the lock and while waiting for the lock.
+            // The file is read several times in one run, but the user needs one warning.
             if self.warned_files.borrow_mut().insert(profile.name.clone()) {
                 self.reporter.warn(Warning::TokenFile(&error));
             }
@@ -142,7 +158,7 @@ impl Session<'_> {
         })
     }
 
-    /// Replaces the token file.
+    /// Writes the profile's token file, replacing an earlier token.
     pub(super) fn save(
         &self,
         token: &CachedToken,
@@ -156,14 +172,14 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Adds the profile's declaration to a valid cached token, so that the next run need not read the store. A failure
-    /// is ignored: the cache may be unwritable, or another process may hold the lock.
+    /// Records the profile's declaration in its token file, so that later runs need not read the store. Does nothing if
+    /// the recorded declaration is current, or if another process holds the lock. Ignores errors.
     pub(super) fn cache_declaration(&self, loaded: LoadedProfile<'_>, token: &CachedToken) {
-        let news = |reading: &StoreReading| reading.has_new_declaration(loaded.profile, token.declaration.as_deref());
-        let Some(reading) = loaded.reading.filter(news) else { return };
-        let Ok(Some(held)) = self.token_lock(&token.profile).try_lock() else { return };
-        let declaration = reading.declaration(loaded.profile, &held);
-        // Read again: another process may have used the refresh token since the lookup.
+        let is_new = |reading: &StoreReading| reading.has_new_declaration(loaded.profile, token.declaration.as_deref());
+        let Some(reading) = loaded.reading.filter(is_new) else { return };
+        let Ok(Some(guard)) = self.token_lock(&token.profile).try_lock() else { return };
+        let declaration = reading.declaration(loaded.profile, &guard);
+        // Load the token again: another process may have used the refresh token since the lookup.
         let (Some(_), Some(device), Some(mut current)) = (&declaration, self.device_key(), self.cached(loaded.profile))
         else {
             return;
@@ -174,12 +190,12 @@ impl Session<'_> {
         }
     }
 
-    /// Returns the device key; `None` if the key can be neither read nor created. Without a device key no token is
-    /// cached.
+    /// Returns the device key. If the key can be neither read nor created, warns once and returns `None`; tokens are
+    /// then not cached.
     pub(super) fn device_key(&self) -> Option<&DeviceKey> {
         match self.cache.device_key() {
             Ok(key) => Some(key),
-            // `lookup` fails if other users can read the key.
+            // No warning here: `lookup` returns this error.
             Err(KeyError::Disk(DiskError::TooOpen { .. })) => None,
             Err(error) => {
                 self.warn_not_cached(error);
@@ -188,6 +204,7 @@ impl Session<'_> {
         }
     }
 
+    /// Warns that tokens are not cached, at most once per run.
     pub(super) fn warn_not_cached(&self, error: &dyn std::error::Error) {
         if !self.has_warned_cache.replace(true) {
             self.reporter.warn(Warning::NotCached(error));
@@ -195,30 +212,31 @@ impl Session<'_> {
     }
 }
 
-/// Returns the lifetime of the cached token if a command could use the token at `now`. Prints, asks and writes nothing.
-/// An unreadable file counts as a cache miss.
+/// Returns the lifetime of the cached token if a command could use the token at `now`. Never prints or prompts. Returns
+/// `None` if the token file cannot be used. After [`TokenCache::forbid_key_creation`], writes no file.
 pub fn peek(cache: &TokenCache, vault: &Vault, profile: &Profile, now: Timestamp) -> Option<Lifetime> {
     let env_tag = if profile.name.is_env() { vault.env_tag(cache.device_key().ok()?) } else { None };
-    let fingerprint = issued_for(profile, env_tag.as_deref())?;
+    let fingerprint = compute_fingerprint(profile, env_tag.as_deref())?;
     let token = cache.load(&profile.name).ok()??;
-    let usable = token.fingerprint == fingerprint && token.lifetime.is_usable(now, profile.leeway);
-    usable.then_some(token.lifetime)
+    let is_usable_now = token.fingerprint == fingerprint && token.lifetime.is_usable(now, profile.leeway);
+    is_usable_now.then_some(token.lifetime)
 }
 
-/// Returns the fingerprint that a token of `profile` is issued for. Returns `None` if the profile has no usable secret,
-/// or takes its secret from NETOSECRET and `env_tag` is `None`.
-fn issued_for(profile: &Profile, env_tag: Option<&str>) -> Option<Fingerprint> {
+/// Returns the fingerprint that a token of `profile` must have. Returns `None` if the profile has no secret, a
+/// plaintext secret, or a sealed secret without an id. Also returns `None` for the environment profile if `env_tag` is
+/// `None`.
+fn compute_fingerprint(profile: &Profile, env_tag: Option<&str>) -> Option<Fingerprint> {
     let account: Vec<&str> =
         [&profile.shortname, &profile.appname, &profile.username].into_iter().flatten().map(String::as_str).collect();
-    let file;
+    let path_text;
     let mut credential: Vec<&str> = vec![profile.secret.label()];
     match &profile.secret {
         SecretLocation::None | SecretLocation::Plaintext(_) => return None,
         SecretLocation::Sealed(_) => credential.push(&profile.sealed.as_ref()?.id),
-        SecretLocation::Command(words) => credential.extend(words.iter().map(String::as_str)),
+        SecretLocation::Command(arguments) => credential.extend(arguments.iter().map(String::as_str)),
         SecretLocation::File(path) => {
-            file = path.to_string_lossy();
-            credential.push(&file);
+            path_text = path.to_string_lossy();
+            credential.push(&path_text);
         }
         SecretLocation::Env(name) => credential.push(name),
     }

@@ -1,7 +1,7 @@
-//! Pipeline from a profile to an access token: secret, cached token, refresh or login.
+//! Gets an access token for a profile: from the cache, by a refresh, or by a login.
 //!
-//! Owns single flight (one request for all processes), the lifecycle of cached tokens, and the checks of a profile's
-//! credential. Does not parse arguments or print.
+//! Owns single flight (processes that need the same token share one login), the cached tokens, and key rotation. Also
+//! checks that a credential belongs to its profile. Does not parse arguments or print.
 
 mod api_call;
 mod cache;

@@ -1,4 +1,4 @@
-//! Maps long lists on several threads.
+//! Applies a function to the items of a long list on several threads. Holds nothing about profiles or tokens.
 
 use std::num::NonZero;
 use std::thread::{Builder, available_parallelism, scope};
@@ -6,26 +6,26 @@ use std::thread::{Builder, available_parallelism, scope};
 /// Minimum number of items per thread.
 const MIN_ITEMS_PER_THREAD: usize = 512;
 
-/// Returns the results of `work` for each item, in order. If the system refuses a thread, the calling thread does that
-/// thread's share.
+/// Returns the results of `work` for all items, in the order of the items. If a thread cannot be started or panics, the
+/// calling thread processes that thread's items.
 pub(super) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let all = |items: &[T]| items.iter().map(&work).collect::<Vec<R>>();
-    let wanted = items.len() / MIN_ITEMS_PER_THREAD;
-    if wanted < 2 {
-        return all(items);
+    let map_all = |items: &[T]| items.iter().map(&work).collect::<Vec<R>>();
+    let max_threads = items.len() / MIN_ITEMS_PER_THREAD;
+    if max_threads < 2 {
+        return map_all(items);
     }
-    let threads = available_parallelism().map_or(1, NonZero::get).min(wanted);
+    let threads = available_parallelism().map_or(1, NonZero::get).min(max_threads);
     let mut shares = items.chunks(items.len().div_ceil(threads));
-    let own = shares.next().unwrap_or_default();
+    let first_share = shares.next().unwrap_or_default();
     scope(|scope| {
-        let start = |share| (share, Builder::new().spawn_scoped(scope, move || all(share)));
+        let start = |share| (share, Builder::new().spawn_scoped(scope, move || map_all(share)));
         let started: Vec<_> = shares.map(start).collect();
-        let mut done = all(own);
+        let mut results = map_all(first_share);
         for (share, thread) in started {
-            let joined = thread.ok().and_then(|thread| thread.join().ok());
-            done.extend(joined.unwrap_or_else(|| all(share)));
+            let share_results = thread.ok().and_then(|thread| thread.join().ok());
+            results.extend(share_results.unwrap_or_else(|| map_all(share)));
         }
-        done
+        results
     })
 }
 

@@ -1,4 +1,6 @@
-//! Getting a new token under the profile's lock: check the cache again, refresh, else log in.
+//! Gets a new token under the profile's lock: checks the cache again, refreshes, else logs in.
+//!
+//! Never prompts while the lock is held: the lock is released first, and all steps start again.
 
 use super::error::SessionError;
 use super::lock_wait::{LockOutcome, LockWait, WaitStep, lock_busy};
@@ -15,18 +17,19 @@ use jiff::{SignedDuration, Timestamp};
 use std::fmt;
 use std::rc::Rc;
 
-/// Maximum size of a file of root certificates: 4 MiB.
+/// Limits for reading a `ca_file`: at most 4 MiB, any permissions.
 const CA_RULES: ReadRules = ReadRules { cap: 4 * 1024 * 1024, privacy: Privacy::Any };
 
-/// Cached token and failure as read before waiting for the lock. A different token read later was obtained meanwhile,
-/// so it satisfies `--force` and `--min-ttl` too. A different failure is adopted.
+/// Cached token and shared failure, as read before waiting for the lock. A different token on disk later means that
+/// another process obtained one meanwhile. That token is accepted even with `--force` or `--min-ttl`. A different
+/// failure is returned as an error.
 struct DiskSnapshot {
     token: Option<CachedToken>,
     failure: Option<SharedFailure>,
 }
 
 impl Session<'_> {
-    /// Gets a new token; `token` is the cached token.
+    /// Gets a new token. `token` is the cached token, which does not meet the request.
     pub(super) async fn renew(
         &self,
         loaded: LoadedProfile<'_>,
@@ -34,35 +37,35 @@ impl Session<'_> {
         token: Option<CachedToken>,
     ) -> Result<AccessToken, SessionError> {
         let profile = loaded.profile;
-        let seen = DiskSnapshot { token, failure: self.failures.load(&profile.name) };
+        let snapshot = DiskSnapshot { token, failure: self.failures.load(&profile.name) };
         if !request.force {
-            self.check_pause(profile, seen.failure.as_ref())?;
+            self.check_pause(profile, snapshot.failure.as_ref())?;
         }
-        match self.renew_once(loaded, request, &seen).await {
+        match self.renew_once(loaded, request, &snapshot).await {
             Err(SessionError::Vault(error)) if error.needs_interaction() => {
-                // The user is asked only after the lock was released. Another process may have obtained a token
-                // meanwhile.
+                // Prompt only now, after the lock was released. Then check the disk again, because another process may
+                // have obtained a token meanwhile.
                 self.vault.unlock(profile, self.reporter)?;
-                self.renew_once(loaded, request, &seen).await
+                self.renew_once(loaded, request, &snapshot).await
             }
-            outcome => outcome,
+            result => result,
         }
     }
 
-    /// Waits for the lock and gets a token under it; fails if the user would have to be asked.
+    /// Waits for the lock and gets a token under it. Returns an error instead of prompting.
     async fn renew_once(
         &self,
         loaded: LoadedProfile<'_>,
         request: TokenRequest,
-        seen: &DiskSnapshot,
+        snapshot: &DiskSnapshot,
     ) -> Result<AccessToken, SessionError> {
         let profile = loaded.profile;
-        let what = format_args!("the token of '{}'", profile.name);
-        let served = || self.obtained_meanwhile(profile, seen);
-        let held = match self.wait(&self.token_lock(&profile.name), what, served).await {
+        let lock_name = format_args!("the token of '{}'", profile.name);
+        let obtained = || self.obtained_meanwhile(profile, snapshot);
+        let guard = match self.wait_for_lock_or(&self.token_lock(&profile.name), lock_name, obtained).await {
             Ok(LockOutcome::ObtainedMeanwhile(token)) => return Ok(AccessToken::from_cache(&token)),
-            Ok(LockOutcome::Acquired(held)) => Some(held),
-            // Without a lock a token can still be obtained.
+            Ok(LockOutcome::Acquired(guard)) => Some(guard),
+            // A lock file that cannot be created does not prevent getting a token.
             Err(SessionError::Disk(error)) if !matches!(error, DiskError::ForeignOwner { .. }) => {
                 if !self.has_warned_cache.replace(true) {
                     self.reporter.warn(Warning::NoLock(&error));
@@ -71,23 +74,24 @@ impl Session<'_> {
             }
             Err(error) => return Err(error),
         };
-        if let Some(token) = self.obtained_meanwhile(profile, seen)? {
+        if let Some(token) = self.obtained_meanwhile(profile, snapshot)? {
             return Ok(AccessToken::from_cache(&token));
         }
-        if let Some(held) = &held
-            && let Some(access) = self.finish_or_use_cached(profile, held).await?
+        if let Some(guard) = &guard
+            && let Some(access) = self.finish_or_use_cached(profile, guard).await?
         {
             return Ok(access);
         }
-        self.grant(loaded, request, held.as_ref()).await
+        self.grant(loaded, request, guard.as_ref()).await
     }
 
-    /// Gets a new token under the lock: with the refresh token, else by a login.
+    /// Gets a new token from the server and caches it: with the refresh token, else by a login. With `force`, always
+    /// logs in. `guard` is the profile's lock, or `None` if the lock file cannot be created.
     pub(super) async fn grant(
         &self,
         loaded: LoadedProfile<'_>,
         request: TokenRequest,
-        held: Option<&LockGuard>,
+        guard: Option<&LockGuard>,
     ) -> Result<AccessToken, SessionError> {
         let profile = loaded.profile;
         let refreshed = match self.cached(profile) {
@@ -99,45 +103,49 @@ impl Session<'_> {
             None => (self.login_and_record(profile).await?, TokenOrigin::Login),
         };
         self.yield_turn().await;
-        Ok(self.cache_grant(loaded, request, grant, origin, held))
+        Ok(self.cache_grant(loaded, request, grant, origin, guard))
     }
 
-    /// Fails while the `Retry-After` that the server sent to any process has not passed.
+    /// Returns `failure` as an error while its `Retry-After` blocks logins of `profile`.
     pub(super) fn check_pause(&self, profile: &Profile, failure: Option<&SharedFailure>) -> Result<(), SessionError> {
         let (Some(failure), Some(fingerprint)) = (failure, self.fingerprint(profile)) else { return Ok(()) };
-        if failure.is_pausing(&fingerprint, self.clock.now()) {
+        if failure.blocks_login(&fingerprint, self.clock.now()) {
             return Err(SessionError::Shared(failure.clone()));
         }
         Ok(())
     }
 
-    /// Waits for a lock until `served` returns a value. After a second the user is told what is waited for.
-    pub(super) async fn wait<T>(
+    /// Acquires `lock`, unless `obtained` returns a value first. After a second, reports the wait with `lock_name`.
+    ///
+    /// # Errors
+    /// Returns an error if the lock file cannot be used, or if the lock timeout passes. Also returns the error of
+    /// `obtained`.
+    pub(super) async fn wait_for_lock_or<T>(
         &self,
         lock: &Lock,
-        what: fmt::Arguments<'_>,
-        served: impl Fn() -> Result<Option<T>, SessionError>,
+        lock_name: fmt::Arguments<'_>,
+        obtained: impl Fn() -> Result<Option<T>, SessionError>,
     ) -> Result<LockOutcome<T>, SessionError> {
         let mut wait = LockWait::new(self.lock_timeout);
         loop {
             match lock.try_lock() {
-                Ok(Some(held)) => {
-                    self.reporter.trace(&|| format!("has the lock of {what}"));
-                    return Ok(LockOutcome::Acquired(held));
+                Ok(Some(guard)) => {
+                    self.reporter.trace(&|| format!("has the lock of {lock_name}"));
+                    return Ok(LockOutcome::Acquired(guard));
                 }
                 Ok(None) => {}
                 Err(error) => return Err(SessionError::Disk(error)),
             }
-            if wait.is_new() {
-                self.reporter.trace(&|| format!("another neto has the lock of {what}; waiting"));
+            if wait.is_first_attempt() {
+                self.reporter.trace(&|| format!("another neto has the lock of {lock_name}; waiting"));
             }
-            if let Some(done) = served()? {
-                return Ok(LockOutcome::ObtainedMeanwhile(done));
+            if let Some(value) = obtained()? {
+                return Ok(LockOutcome::ObtainedMeanwhile(value));
             }
             match wait.next_step() {
                 WaitStep::Sleep(pause) => tokio::time::sleep(pause).await,
                 WaitStep::ReportAndSleep(pause) => {
-                    self.reporter.waiting(&what.to_string(), lock.holder());
+                    self.reporter.waiting_for_lock(&lock_name.to_string(), lock.holder());
                     tokio::time::sleep(pause).await;
                 }
                 WaitStep::GiveUp(waited) => return Err(lock_busy(lock, waited).into()),
@@ -145,31 +153,38 @@ impl Session<'_> {
         }
     }
 
-    /// Returns the token, or the failure, that another process obtained since `seen`.
-    fn obtained_meanwhile(&self, profile: &Profile, seen: &DiskSnapshot) -> Result<Option<CachedToken>, SessionError> {
-        let new = |token: &CachedToken| seen.token.as_ref().is_none_or(|seen| seen.access != token.access);
-        let good = |token: &CachedToken| token.lifetime.is_usable(self.clock.now(), profile.leeway);
-        if let Some(token) = self.cached(profile).filter(|token| new(token) && good(token)) {
+    /// Returns the token that another process obtained since `snapshot`, if any.
+    ///
+    /// # Errors
+    /// Returns the failure of a login that another process attempted since `snapshot`.
+    fn obtained_meanwhile(
+        &self,
+        profile: &Profile,
+        snapshot: &DiskSnapshot,
+    ) -> Result<Option<CachedToken>, SessionError> {
+        let is_new = |token: &CachedToken| snapshot.token.as_ref().is_none_or(|earlier| earlier.access != token.access);
+        let is_usable = |token: &CachedToken| token.lifetime.is_usable(self.clock.now(), profile.leeway);
+        if let Some(token) = self.cached(profile).filter(|token| is_new(token) && is_usable(token)) {
             self.reporter.trace(&|| format!("{}: another neto got a token meanwhile", profile.name));
             return Ok(Some(token));
         }
         let failure = self.failures.load(&profile.name).zip(self.fingerprint(profile));
         match failure {
-            Some((failure, print)) if failure.came_after(seen.failure.as_ref(), &print) => {
+            Some((failure, fingerprint)) if failure.came_after(snapshot.failure.as_ref(), &fingerprint) => {
                 Err(SessionError::Shared(failure))
             }
             _ => Ok(None),
         }
     }
 
-    /// Logs in and saves the outcome, so that other processes can adopt a failure.
+    /// Logs in. Saves the failure of a request for other processes, and removes a saved failure after a success.
     async fn login_and_record(&self, profile: &Profile) -> Result<Grant, SessionError> {
         let outcome = self.login(profile).await;
         let failure = match (&outcome, self.fingerprint(profile)) {
-            (Err(SessionError::Fusion(error)), Some(print)) if !error.is_local() => {
-                Err(SharedFailure::from_error(error, print, self.clock.now()))
+            (Err(SessionError::Fusion(error)), Some(fingerprint)) if !error.is_local() => {
+                Err(SharedFailure::from_error(error, fingerprint, self.clock.now()))
             }
-            // Failures on this machine before any request are not shared.
+            // Errors on this machine, such as an invalid `ca_file`, do not concern other processes.
             (Err(_), _) => return outcome,
             _ => Ok(()),
         };
@@ -179,17 +194,25 @@ impl Session<'_> {
         outcome
     }
 
-    /// Refreshes with the refresh token, if that is still valid. The refresh token is removed from the disk before the
-    /// request, and never sent twice. A server may treat a second use as theft and end the session.
+    /// Gets a new token with the refresh token. Returns `None`, so that the caller logs in, if there is no valid
+    /// refresh token or the refresh fails. Also returns `None` if the profile has a `ca_file`, or if the token file
+    /// cannot be written.
+    ///
+    /// The refresh token is removed from the disk before the request, and restored only if nothing was sent. A server
+    /// may treat a second use as theft and end the session.
+    ///
+    /// # Errors
+    /// Returns an error if this machine does not trust the profile, or if the HTTP client cannot be created.
     async fn refresh(&self, profile: &Profile, mut token: CachedToken) -> Result<Option<Grant>, SessionError> {
-        let living = token.lifetime.is_renewable(self.clock.now());
-        let (Some(RefreshToken(refresh)), Some(device)) = (token.refresh.take().filter(|_| living), self.device_key())
+        let is_renewable = token.lifetime.is_renewable(self.clock.now());
+        let (Some(RefreshToken(refresh)), Some(device)) =
+            (token.refresh.take().filter(|_| is_renewable), self.device_key())
         else {
             self.reporter.trace(&|| format!("{}: no refresh token that lives", profile.name));
             return Ok(None);
         };
-        // A refresh opens no seal, so only the trust store vouches for the server. The trust store does not cover the
-        // contents of the `ca_file`; a login checks those against the seal.
+        // A refresh decrypts no secret, so only the trust store protects the choice of server. The trust store does not
+        // cover the contents of the `ca_file`. A login compares these contents with the seal.
         if profile.ca_file.is_some() {
             self.reporter.trace(&|| format!("{}: not refreshed, since a login checks its ca_file", profile.name));
             return Ok(None);
@@ -204,8 +227,8 @@ impl Session<'_> {
             return Ok(None);
         }
         self.reporter.trace(&|| format!("{}: refreshing; the refresh token is off the disk", profile.name));
-        let answer = client.refresh(&profile.url, &refresh, self.call_options(profile)).await;
-        let error = match answer {
+        let response = client.refresh(&profile.url, &refresh, self.call_options(profile)).await;
+        let error = match response {
             Ok(grant) => return Ok(Some(grant)),
             Err(error) => error,
         };
@@ -237,7 +260,8 @@ impl Session<'_> {
         }
     }
 
-    /// Returns the HTTP client for the profile's server. Profiles with the same `ca_file` share a client.
+    /// Returns the HTTP client for the profile's server. Profiles share a client if they have the same `ca_file` and
+    /// the same kind of address, loopback or not.
     pub(super) fn client(&self, profile: &Profile) -> Result<Rc<Client>, SessionError> {
         let key = (profile.url.is_loopback(), profile.ca_file.clone());
         if let Some(client) = self.clients.borrow().get(&key) {
@@ -249,15 +273,15 @@ impl Session<'_> {
         Ok(client)
     }
 
-    /// Caches the granted token under the lock. If the cache cannot be written, only the next command is affected: it
-    /// has to log in.
+    /// Returns the granted token, after caching it. Warns if the token cannot be cached, or expires sooner than
+    /// `--min-ttl` requires.
     fn cache_grant(
         &self,
         loaded: LoadedProfile<'_>,
         request: TokenRequest,
         grant: Grant,
         origin: TokenOrigin,
-        held: Option<&LockGuard>,
+        guard: Option<&LockGuard>,
     ) -> AccessToken {
         let profile = loaded.profile;
         let obtained_at = whole_second(grant.obtained_at);
@@ -272,7 +296,7 @@ impl Session<'_> {
             expires_at,
             refresh_expires_at: refresh.as_ref().map(|(_, expires_at)| *expires_at),
         };
-        let mut kept = false;
+        let mut is_cached = false;
         if let (Some(device), Some(fingerprint)) = (self.device_key(), self.fingerprint(profile)) {
             let token = CachedToken {
                 profile: profile.name.clone(),
@@ -280,19 +304,24 @@ impl Session<'_> {
                 lifetime,
                 access: grant.access.clone(),
                 refresh: refresh.map(|(token, _)| RefreshToken(token)),
-                declaration: loaded.reading.zip(held).and_then(|(reading, held)| reading.declaration(profile, held)),
+                declaration: loaded.reading.zip(guard).and_then(|(reading, guard)| reading.declaration(profile, guard)),
             };
             match self.save(&token, device, Durability::Atomic) {
-                Ok(()) => kept = true,
+                Ok(()) => is_cached = true,
                 Err(error) => self.warn_not_cached(&error),
             }
         }
-        let left = lifetime.remaining(self.clock.now()).as_secs();
-        if request.min_ttl.is_some_and(|ttl| i64::try_from(ttl.seconds()).is_ok_and(|wanted| left < wanted)) {
-            self.reporter
-                .warn(Warning::ShortLife { profile: &profile.name, lifetime_seconds: lifetime.duration().as_secs() });
+        let remaining_seconds = lifetime.remaining(self.clock.now()).as_secs();
+        if request
+            .min_ttl
+            .is_some_and(|ttl| i64::try_from(ttl.seconds()).is_ok_and(|min_seconds| remaining_seconds < min_seconds))
+        {
+            self.reporter.warn(Warning::ShortLifetime {
+                profile: &profile.name,
+                lifetime_seconds: lifetime.duration().as_secs(),
+            });
         }
-        AccessToken { token: grant.access, lifetime: Some(lifetime), origin, is_cached: kept }
+        AccessToken { token: grant.access, lifetime: Some(lifetime), origin, is_cached }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Requests for an access token, and the tokens that answer them.
+//! Input and output of the pipeline: the request for an access token, and the token.
 
 use crate::profile::{Profile, Span};
 use crate::secret::Secret;
@@ -9,52 +9,54 @@ use crate::token::{CachedToken, Lifetime, StoreReading};
 pub struct TokenRequest {
     /// Minimum remaining lifetime.
     pub min_ttl: Option<Span>,
-    /// Log in, even if the cached token is valid.
+    /// Whether to log in even if the cached token is valid.
     pub force: bool,
-    /// Send no request; use the cache only.
+    /// Whether to use only the cache and send no request.
     pub offline: bool,
 }
 
-/// Profile to get a token for, and the reading of the store that it came from.
+/// Profile to get a token for, with the data about it that this run has already read.
 #[derive(Debug, Clone, Copy)]
 pub struct LoadedProfile<'p> {
     /// Profile to get the token for.
     pub profile: &'p Profile,
-    /// Reading of the store; `None` if the profile has another source, or may have changed since the reading.
+    /// State of the store file that declared the profile, for recording the declaration with the token. `None` if the
+    /// declaration must not be recorded.
     pub reading: Option<StoreReading>,
-    /// Cached token, if this run has decrypted it already.
+    /// Cached token of the profile, if this run has already decrypted it.
     pub cached: Option<&'p CachedToken>,
 }
 
 impl<'p> LoadedProfile<'p> {
-    /// Creates a loaded profile whose cached token has not been read.
+    /// Creates a loaded profile whose cached token was not decrypted yet.
     #[must_use]
     pub fn new(profile: &'p Profile, reading: Option<StoreReading>) -> Self {
         Self { profile, reading, cached: None }
     }
 }
 
-/// Access token that is valid now.
+/// Access token for one or more requests.
 #[derive(Debug, Clone)]
 pub struct AccessToken {
     /// Value of the access token.
     pub token: Secret,
-    /// Validity period; `None` if the server did not report one, so that the token is used only once.
+    /// Validity period; `None` if the server did not report a lifetime. Without a lifetime the token is used once and
+    /// not cached.
     pub lifetime: Option<Lifetime>,
     /// Source of the token.
     pub origin: TokenOrigin,
-    /// Whether the token is in the cache, so that the next command can use it too.
+    /// Whether the token was cached, so that later commands can use it too.
     pub is_cached: bool,
 }
 
 /// Source of an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenOrigin {
-    /// The cache, without any request.
+    /// The token was in the cache.
     Cached,
-    /// A refresh token.
+    /// The server issued the token for a refresh token.
     Refreshed,
-    /// A login.
+    /// The server issued the token for a login.
     Login,
 }
 

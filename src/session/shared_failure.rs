@@ -1,7 +1,7 @@
 //! Last failed login of each profile, shared between processes.
 //!
-//! Processes that waited for the failed login adopt the failure instead of logging in again. All processes observe the
-//! server's `Retry-After`.
+//! If a login fails, the processes that waited for it return its error instead of logging in too. Until the server's
+//! `Retry-After` has passed, no process requests a new token, except with `--force`.
 
 use crate::disk::{self, DiskError, Durability, Privacy, ReadRules};
 use crate::fusion::FusionError;
@@ -14,32 +14,33 @@ use std::path::{Path, PathBuf};
 
 const RULES: ReadRules = ReadRules { cap: 16 * 1024, privacy: Privacy::Own };
 
-/// Maximum `Retry-After` that binds other processes, in seconds.
-const MAX_PAUSE: u64 = 300;
+/// Maximum number of seconds for which a `Retry-After` stops other processes. A longer `Retry-After` is shortened.
+const MAX_PAUSE_SECONDS: u64 = 300;
 
-/// Failed login, as saved for other processes.
+/// Failed login, as saved for other processes. Serialized as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SharedFailure {
     /// Random number that identifies this failure.
     id: u64,
-    /// Fingerprint of the request. A request with another credential or URL is not affected.
+    /// Fingerprint of the profile's tokens at the time of the login. A login with another URL, account or credential is
+    /// not affected.
     fingerprint: Fingerprint,
     /// Whether the server rejected the credential itself.
     pub rejected: bool,
-    /// Error message.
+    /// Message of the error.
     message: String,
-    /// End of the server's `Retry-After`.
+    /// End of the server's `Retry-After`, at most five minutes after the failure; `None` without `Retry-After`.
     #[serde(with = "jiff::fmt::serde::timestamp::second::optional")]
     retry_at: Option<Timestamp>,
 }
 
-/// Directory of the failures, one file per profile. Unreadable files count as missing, because no failure matters for
-/// long.
+/// Directory with one JSON file for each profile whose last login failed. An unreadable file counts as missing, because
+/// the worst result is one more login.
 #[derive(Debug)]
-pub(super) struct SharedFailures(PathBuf);
+pub(super) struct SharedFailureDirectory(PathBuf);
 
-impl SharedFailures {
+impl SharedFailureDirectory {
     pub(super) fn new(directory: PathBuf) -> Self {
         Self(directory)
     }
@@ -52,7 +53,8 @@ impl SharedFailures {
         serde_json::from_slice(&disk::read(&self.file(profile), RULES).ok()?).ok()
     }
 
-    /// Saves or clears the failure of a login. The caller holds the profile's lock.
+    /// Saves the failure of a login, or removes the saved failure after a success. The caller holds the profile's lock,
+    /// unless the lock file could not be created.
     pub(super) fn record_outcome(
         &self,
         profile: &ProfileName,
@@ -76,9 +78,9 @@ impl SharedFailures {
 }
 
 impl SharedFailure {
-    /// Creates the failure of a request that was made for `fingerprint`.
+    /// Creates the failure of a login whose tokens would have had this `fingerprint`.
     pub(super) fn from_error(error: &FusionError, fingerprint: Fingerprint, now: Timestamp) -> Self {
-        let pause = error.retry_after().map(|seconds| seconds.min(MAX_PAUSE));
+        let pause = error.retry_after().map(|seconds| seconds.min(MAX_PAUSE_SECONDS));
         let after = |seconds: u64| now.checked_add(SignedDuration::from_secs(i64::try_from(seconds).ok()?)).ok();
         Self {
             id: rand::random(),
@@ -89,16 +91,18 @@ impl SharedFailure {
         }
     }
 
-    /// Returns whether the failure concerns this fingerprint and is newer than `seen`.
+    /// Returns whether the failure has this fingerprint and differs from `seen`, the failure that was read earlier.
     pub(super) fn came_after(&self, seen: Option<&Self>, fingerprint: &Fingerprint) -> bool {
         self.fingerprint == *fingerprint && seen.is_none_or(|seen| seen.id != self.id)
     }
 
-    /// Returns whether the server's `Retry-After` has not passed yet. A clock that was set back prolongs no pause
-    /// beyond the maximum.
-    pub(super) fn is_pausing(&self, fingerprint: &Fingerprint, now: Timestamp) -> bool {
-        let left = self.retry_at.map(|until| until.duration_since(now).as_secs());
-        self.fingerprint == *fingerprint && left.is_some_and(|left| (1..=MAX_PAUSE.cast_signed()).contains(&left))
+    /// Returns whether the server's `Retry-After` forbids a login with this fingerprint at `now`. Ignores a remaining
+    /// time above the maximum, which appears after the clock was set back.
+    pub(super) fn blocks_login(&self, fingerprint: &Fingerprint, now: Timestamp) -> bool {
+        let remaining_seconds = self.retry_at.map(|until| until.duration_since(now).as_secs());
+        self.fingerprint == *fingerprint
+            && remaining_seconds
+                .is_some_and(|remaining_seconds| (1..=MAX_PAUSE_SECONDS.cast_signed()).contains(&remaining_seconds))
     }
 }
 
@@ -140,7 +144,7 @@ mod tests {
             (Some(60), "one", -100_000, false),
             (None, "one", 1, false),
         ] {
-            assert_eq!(failure(retry_after).is_pausing(&print(credential), at(now)), binds, "{retry_after:?} {now}");
+            assert_eq!(failure(retry_after).blocks_login(&print(credential), at(now)), binds, "{retry_after:?} {now}");
         }
     }
 
@@ -155,7 +159,7 @@ mod tests {
     #[test]
     fn it_survives_the_disk_and_goes_with_the_next_success() {
         let folder = tempfile::tempdir().unwrap();
-        let failures = SharedFailures::new(folder.path().join("failures"));
+        let failures = SharedFailureDirectory::new(folder.path().join("failures"));
         let (profile, failure) = ("acme".parse().unwrap(), failure(Some(60)));
         assert_eq!(failures.load(&profile), None);
         failures.record_outcome(&profile, Err(&failure)).unwrap();

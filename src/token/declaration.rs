@@ -1,67 +1,74 @@
-//! Profile as the store declared it, recorded inside the token file. While the store is unchanged, commands learn from
-//! the recorded declaration who the token is for. They need not read the store, however many profiles it has.
+//! Declaration of a profile: the profile as the store file declared it, recorded in the token file. While the store
+//! file is unchanged, commands use the recorded profile and do not read the store. A store can have thousands of
+//! profiles.
 
 use crate::disk::{LockGuard, Stamp, StampedRead};
 use crate::profile::{Profile, SecretLocation};
 use serde::{Deserialize, Serialize};
 
-/// Maximum size of a recorded declaration, in bytes of JSON. A profile with a longer declaration is read from the store
-/// each time.
+/// Maximum length of a recorded declaration as JSON. A longer declaration is not recorded, so every command reads the
+/// store.
 const MAX_DECLARATION_BYTES: usize = 64 * 1024;
 
-/// State of the store when this process read it.
+/// Version of the store file that a profile was read from.
 #[derive(Debug, Clone, Copy)]
 pub struct StoreReading {
-    /// Store file at the time of reading.
-    pub file: StampedRead,
-    /// True if the store requires every command to name its profile.
+    /// Stamp of the store file when its content was read.
+    pub stamped_read: StampedRead,
+    /// Value of `explicit` in the store. If true, neither the current profile nor the only profile is a default.
     pub explicit: bool,
 }
 
-/// Profile as one version of the store file declares it.
+/// Profile as one version of the store file declared it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProfileDeclaration {
-    /// Store file that declares the profile.
+    /// Stamp of that version of the store file.
     pub store: Stamp,
-    /// True if the store requires every command to name its profile.
+    /// Value of `explicit` in the store. If true, neither the current profile nor the only profile is a default.
     pub explicit: bool,
-    /// Profile with its defaults filled in.
+    /// Profile with the store's defaults filled in.
     pub profile: Profile,
 }
 
 impl StoreReading {
-    /// Returns true if `profile`, as read from this store file, can be recorded and differs from `recorded`.
+    /// Returns true if the declaration in the token file, `recorded`, does not come from this version of the store
+    /// file. Returns false if `profile` depends on more than the store's content, because no declaration can then be
+    /// recorded.
     #[must_use]
     pub fn has_new_declaration(&self, profile: &Profile, recorded: Option<&ProfileDeclaration>) -> bool {
-        let known = recorded.is_some_and(|declaration| self.file.matches(declaration.store));
-        is_declared_by_store_alone(profile) && !known
+        let is_recorded = recorded.is_some_and(|declaration| self.stamped_read.matches(declaration.store));
+        depends_only_on_store(profile) && !is_recorded
     }
 
-    /// Returns the declaration to record with the token of `profile`.
+    /// Returns the declaration to record with the token of `profile`. `guard` holds the lock of the token file and
+    /// provides the present time of the file system.
     ///
-    /// Returns `None` if the store changed too recently for its stamp to identify its content. Also returns `None` if
-    /// the profile depends on more than that content, or if its JSON is too long.
+    /// Returns `None` in these cases:
+    /// - The stamp may not identify the store's content, because the store changed shortly before it was read.
+    /// - The profile depends on more than the store's content.
+    /// - Serialization fails, or the JSON is longer than `MAX_DECLARATION_BYTES`.
     #[must_use]
     pub fn declaration(&self, profile: &Profile, guard: &LockGuard) -> Option<Box<ProfileDeclaration>> {
-        let store = self.file.stable_stamp(|| guard.stamp_at_lock()).filter(|_| is_declared_by_store_alone(profile))?;
+        let store =
+            self.stamped_read.stable_stamp(|| guard.stamp_at_lock()).filter(|_| depends_only_on_store(profile))?;
         let declaration = Box::new(ProfileDeclaration { store, explicit: self.explicit, profile: profile.clone() });
-        let length = serde_json::to_vec(&declaration).ok()?.len();
-        (length <= MAX_DECLARATION_BYTES).then_some(declaration)
+        let json_length = serde_json::to_vec(&declaration).ok()?.len();
+        (json_length <= MAX_DECLARATION_BYTES).then_some(declaration)
     }
 }
 
-/// Returns true if the store's content alone determines the profile.
-fn is_declared_by_store_alone(profile: &Profile) -> bool {
-    // The environment profile comes from elsewhere. A secret file's path is relative to the store's directory, which
-    // can be moved with all its content.
+/// Returns true if the profile depends only on the store's content.
+fn depends_only_on_store(profile: &Profile) -> bool {
+    // The environment profile does not come from the store. The path of a secret file depends on the store's directory:
+    // after a move of the directory, the store has the same stamp but the path is wrong.
     !profile.name.is_env() && !matches!(profile.secret, SecretLocation::File(_))
 }
 
 impl ProfileDeclaration {
-    /// Returns the store state that this declaration was recorded from.
+    /// Returns the version of the store file that this declaration was recorded from.
     #[must_use]
     pub fn reading(&self) -> StoreReading {
-        StoreReading { file: StampedRead::of_known_content(self.store), explicit: self.explicit }
+        StoreReading { stamped_read: StampedRead::of_known_content(self.store), explicit: self.explicit }
     }
 }
 
@@ -74,7 +81,7 @@ mod tests {
 
     const TEXT: &[u8] = b"version = 1\n[profiles.a]\nurl = \"https://x.example\"\nsecret = { env = \"X\" }\n";
 
-    /// Loads a store file that contains `text`.
+    /// Creates and loads a store file that contains `text`.
     fn store(text: &[u8]) -> (tempfile::TempDir, Store) {
         let directory = tempfile::tempdir().unwrap();
         let file = StoreFile::new(directory.path().join("profiles.toml"), directory.path().join("locks"));
@@ -107,7 +114,7 @@ mod tests {
     fn what_was_read_a_moment_after_a_change_is_not_remembered() {
         let (directory, store) = store(TEXT);
         let guard = Lock::new(directory.path().join("lock")).try_lock().unwrap().unwrap();
-        let reading = StoreReading { file: store.stamped_read.unwrap(), explicit: true };
+        let reading = StoreReading { stamped_read: store.stamped_read.unwrap(), explicit: true };
         let profile = store.profiles[0].profile.clone().unwrap();
         assert_eq!(reading.declaration(&profile, &guard), None);
         let store = fs::metadata(directory.path().join("profiles.toml")).unwrap();
@@ -130,7 +137,7 @@ mod tests {
         let stamp =
             |device: u64| serde_json::json!({"device": device, "inode": 1, "size": 1, "modified": 1, "changed": 1});
         let [seen, other] = [1, 2].map(|device| serde_json::from_value::<Stamp>(stamp(device)).unwrap());
-        let reading = StoreReading { file: StampedRead::of_known_content(seen), explicit: false };
+        let reading = StoreReading { stamped_read: StampedRead::of_known_content(seen), explicit: false };
         let recorded = |store: Stamp| ProfileDeclaration { store, explicit: false, profile: profile.clone() };
         assert!(
             reading.has_new_declaration(&profile, None)

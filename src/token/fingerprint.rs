@@ -1,23 +1,26 @@
-//! Fingerprint of everything a token was issued for. If any part changes, the token is not used again.
+//! Fingerprint of the URL, account and credential that a token was issued for. A cached token is used only while its
+//! fingerprint equals the fingerprint of the profile.
 
 use crate::profile::{ApiUrl, hex};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// SHA-256 over url, account and credential, in hex.
+/// SHA-256 of URL, account and the description of the credential, in hex.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fingerprint(String);
 
 impl Fingerprint {
-    /// Computes the fingerprint. `account` is shortname and appname, or username. `credential` is the credential's id,
-    /// or the declaration of the secret source. No argument is a secret.
+    /// Computes the fingerprint. `account` holds the shortname and appname, or the username.
+    ///
+    /// `credential` describes the credential but contains no secret: the kind of its source, then an id, command, path
+    /// or variable name. For the environment profile a keyed tag of the secret follows.
     #[must_use]
     pub fn of(url: &ApiUrl, account: &[&str], credential: &[&str]) -> Self {
         let mut hash = Sha256::new();
         let groups: [&[&str]; 3] = [&[&url.with_version()], account, credential];
         for group in groups {
-            // Each list and part is preceded by its length, so that different lists never give the same bytes.
+            // The length precedes each list and each part, so that different arguments never give the same bytes.
             hash.update((group.len() as u64).to_be_bytes());
             for part in group {
                 hash.update((part.len() as u64).to_be_bytes());

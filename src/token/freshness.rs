@@ -1,70 +1,72 @@
-//! Validity of a token at a given time, and the token state that listings show.
+//! Validity of a token at a given time, and the token state that listings show. Does not read the clock.
 
 use crate::profile::Span;
 use jiff::{SignedDuration, Timestamp};
 use std::fmt;
 
-/// Largest amount by which the clock may be behind `obtained_at`. If the clock is further behind, no time is trusted.
+/// Maximum time by which the clock may be behind `obtained_at`. If the clock is further behind, no token is used,
+/// because expiry times cannot be trusted.
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_secs(5);
 
-/// Validity of an access token and its refresh token, by this machine's clock.
+/// Validity of an access token and its refresh token, by the clock of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::struct_field_names, reason = "the token file has these names")]
 pub struct Lifetime {
-    /// Time just before the token was requested, in whole seconds.
+    /// Time just before the token request was sent, in whole seconds.
     pub obtained_at: Timestamp,
-    /// `obtained_at` plus the `expires_in` of the answer.
+    /// Expiry of the access token: `obtained_at` plus `expires_in` of the response.
     pub expires_at: Timestamp,
-    /// Expiry of the refresh token; absent if there is none.
+    /// Expiry of the refresh token. Absent if there is no refresh token.
     pub refresh_expires_at: Option<Timestamp>,
 }
 
-/// Reason why a token must not be used now. Displays as a predicate of the token.
+/// Reason why an access token must not be used. The `Display` text is a predicate without its subject, the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StaleReason {
-    /// The clock is behind the time when the token was obtained.
+    /// The clock is more than `CLOCK_SLACK` behind `obtained_at`.
     IssuedInFuture,
     /// The token has expired.
     Expired,
-    /// The token expires within the margin.
+    /// The token expires within the margin that [`Lifetime::is_usable`] describes.
     AboutToExpire,
 }
 
-/// State of a cached token, judged by the clock alone.
+/// State of a cached token according to its lifetime and the clock. The leeway of the profile is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TokenState {
-    /// Valid.
+    /// Valid, with at least a tenth of its lifetime remaining.
     Valid,
     /// Valid, with less than a tenth of its lifetime remaining.
     Expiring,
-    /// Expired, with a valid refresh token.
+    /// Expired, with a refresh token that has not expired.
     Renewable,
-    /// Expired.
+    /// Expired, without a refresh token that may be used. Also the state if the clock is too far behind `obtained_at`.
     Expired,
     /// No token is cached.
     None,
 }
 
 impl Lifetime {
-    /// Returns the total lifetime of the token.
+    /// Returns the total lifetime of the access token.
     #[must_use]
     pub fn duration(&self) -> SignedDuration {
         self.expires_at.duration_since(self.obtained_at)
     }
 
-    /// Returns the remaining lifetime at `now`; negative after expiry.
+    /// Returns the remaining lifetime of the access token at `now`, which is negative after expiry.
     #[must_use]
     pub fn remaining(&self, now: Timestamp) -> SignedDuration {
         self.expires_at.duration_since(now)
     }
 
-    /// Returns true if the token may be used at `now`. The token must expire later than the margin: the leeway, at most
-    /// a tenth of the lifetime. The clock must not have been set back to before the token was obtained.
+    /// Returns true if the access token may be used at `now`. The remaining lifetime must exceed a margin: the leeway,
+    /// but at most a tenth of the total lifetime. The clock must not be more than `CLOCK_SLACK` behind `obtained_at`.
     #[must_use]
     pub fn is_usable(&self, now: Timestamp, leeway: Span) -> bool {
         self.stale_reason(now, leeway).is_none()
     }
 
-    /// Returns why the token must not be used, or `None` if it may be used.
+    /// Returns the reason why the access token must not be used at `now`, or `None` if it may be used.
     #[must_use]
     pub fn stale_reason(&self, now: Timestamp, leeway: Span) -> Option<StaleReason> {
         match self.remaining(now) {
@@ -75,13 +77,13 @@ impl Lifetime {
         }
     }
 
-    /// Returns true if the refresh token may be used.
+    /// Returns true if there is a refresh token and it may be used at `now`.
     #[must_use]
     pub fn is_renewable(&self, now: Timestamp) -> bool {
         self.is_clock_plausible(now) && self.refresh_expires_at.is_some_and(|end| end > now)
     }
 
-    /// Returns the state that listings show.
+    /// Returns the state that listings show at `now`.
     #[must_use]
     pub fn state(&self, now: Timestamp) -> TokenState {
         let remaining = self.remaining(now);
@@ -119,7 +121,7 @@ impl fmt::Display for StaleReason {
 }
 
 impl TokenState {
-    /// Returns the name used in listings and scripts.
+    /// Returns the name of the state in listings and in output for scripts.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -151,7 +153,7 @@ mod tests {
             (3600, 0, true),
             (3600, 3539, true),
             (3600, 3540, false),
-            // A tenth of a short life is less than the leeway.
+            // A tenth of a short lifetime is less than the leeway.
             (100, 89, true),
             (100, 90, false),
             (1, 0, true),

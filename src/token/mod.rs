@@ -1,4 +1,4 @@
-//! Cached access token of a profile: its file, its lifetime and what it was issued for.
+//! Cached tokens of a profile: their file, their lifetime, and the credential that they were issued for.
 //!
 //! Owns the format of `tokens/NAME.token` and the rule for when a token may be used. Does not request tokens.
 

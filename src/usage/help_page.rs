@@ -1,6 +1,6 @@
-//! First help page, which lists the verbs in groups.
+//! Layout of the first help page, which lists the verbs in groups instead of in one list.
 //!
-//! Owns the layout of the groups from `cli`. clap renders the rest of this page and all other pages.
+//! `cli` declares the groups. clap renders the rest of this page and all other pages.
 
 use crate::cli::VERB_GROUPS;
 use crate::output::wrap_words;
@@ -8,21 +8,21 @@ use clap::Command;
 use clap::builder::StyledStr;
 use std::fmt::Write as _;
 
-/// Maximum width of a page, even on a wider terminal, because longer lines are hard to read.
+/// Maximum width of a page in columns, even on a wider terminal, because longer lines are hard to read.
 pub(super) const MAX_WIDTH: usize = 100;
-/// Minimum width of a description beside its verb. With less, the description goes below the verb.
+/// Minimum number of columns for a description beside its verb. If fewer are left, the description goes below the verb.
 const MIN_ABOUT_WIDTH: usize = 30;
-/// Number of spaces before a verb, and between a verb and its description.
+/// Number of spaces before a verb, and between the longest verb and its description.
 const GAP: usize = 2;
-/// Indent of a description below its verb.
+/// Indent of a description below its verb, in columns.
 const BELOW_INDENT: usize = 10;
 
-/// Returns the width of the pages on a terminal of `columns`, if known.
+/// Returns the width of the help pages on a terminal with this many columns. An unknown number gives [`MAX_WIDTH`].
 pub(super) fn page_width(columns: Option<usize>) -> usize {
     columns.map_or(MAX_WIDTH, |columns| columns.min(MAX_WIDTH))
 }
 
-/// Replaces the list of verbs on the tree's first page with the groups. All verbs must be built.
+/// Replaces clap's list of verbs on the first page with the groups. All verbs of the tree must have been built.
 pub(super) fn group_verbs(mut tree: Command, width: usize) -> Command {
     let usage = tree.render_usage().ansi().to_string();
     let usage = usage.split_once(' ').map_or_else(String::new, |(_, usage)| usage.to_owned());
@@ -30,37 +30,41 @@ pub(super) fn group_verbs(mut tree: Command, width: usize) -> Command {
         "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{}{{all-args}}{{after-help}}",
         render_groups(&tree, width)
     );
-    // clap omits hidden verbs from its own list and its own usage line.
+    // Hiding the verbs removes clap's own list of them. It would also change the usage line, which is therefore set
+    // here.
     tree.override_usage(StyledStr::from(usage)).help_template(template).mut_subcommands(|verb| verb.hide(true))
 }
 
-/// Renders a section for each group that has verbs.
+/// Renders a section for each group that has visible verbs.
 fn render_groups(tree: &Command, width: usize) -> String {
     let (header, literal) = (tree.get_styles().get_header(), tree.get_styles().get_literal());
-    let widest = VERB_GROUPS.iter().flat_map(|group| group.verbs).filter(|name| visible_verb(tree, name).is_some());
-    let widest = widest.map(|name| name.len()).max().unwrap_or(0);
-    let beside = GAP + widest + GAP;
-    let indent = if width < beside + MIN_ABOUT_WIDTH { BELOW_INDENT } else { beside };
-    let mut text = String::new();
+    let names = VERB_GROUPS.iter().flat_map(|group| group.verbs).filter(|name| visible_verb(tree, name).is_some());
+    let name_width = names.map(|name| name.len()).max().unwrap_or(0);
+    let beside_indent = GAP + name_width + GAP;
+    let indent = if width < beside_indent + MIN_ABOUT_WIDTH { BELOW_INDENT } else { beside_indent };
+    let mut sections = String::new();
     for group in &VERB_GROUPS {
         let verbs: Vec<&Command> = group.verbs.iter().filter_map(|name| visible_verb(tree, name)).collect();
         if verbs.is_empty() {
             continue;
         }
-        let _ = writeln!(text, "{header}{}:{header:#}", group.title);
+        let _ = writeln!(sections, "{header}{}:{header:#}", group.title);
         for verb in verbs {
             let (name, about) = (verb.get_name(), verb.get_about().map(ToString::to_string).unwrap_or_default());
-            let lines = wrap_words(&about, width.saturating_sub(indent)).join(&format!("\n{:indent$}", ""));
-            let gap =
-                if indent == beside { " ".repeat(beside - GAP - name.len()) } else { format!("\n{:indent$}", "") };
-            let _ = writeln!(text, "{:GAP$}{literal}{name}{literal:#}{gap}{lines}", "");
+            let description = wrap_words(&about, width.saturating_sub(indent)).join(&format!("\n{:indent$}", ""));
+            let separator = if indent == beside_indent {
+                " ".repeat(beside_indent - GAP - name.len())
+            } else {
+                format!("\n{:indent$}", "")
+            };
+            let _ = writeln!(sections, "{:GAP$}{literal}{name}{literal:#}{separator}{description}", "");
         }
-        text.push('\n');
+        sections.push('\n');
     }
-    text
+    sections
 }
 
-/// Returns the verb with this name, unless it is hidden.
+/// Returns the verb with this name; `None` if the verb is hidden or does not exist.
 fn visible_verb<'t>(tree: &'t Command, name: &str) -> Option<&'t Command> {
     tree.find_subcommand(name).filter(|verb| !verb.is_hide_set())
 }

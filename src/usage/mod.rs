@@ -1,4 +1,7 @@
-//! Parsing the command line. Error messages never repeat a secret that was typed by mistake.
+//! Parses the command line, prints help pages, and replaces clap's errors with neto's own.
+//!
+//! No error message repeats typed text that may be a secret. `help_page` lays out the first help page, and `suggest`
+//! finds the verbs and flags that the user may have meant.
 
 mod help_page;
 mod suggest;
@@ -12,22 +15,26 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args as _, Command, CommandFactory as _, FromArgMatches as _, Subcommand as _, ValueEnum as _};
 use std::ffi::OsString;
 
-/// Maximum length of an unexpected word that a message shows. A longer word may be a secret.
-const MAX_SHOWN_LENGTH: usize = 24;
+/// Maximum length, in bytes, of a typed word that an error message repeats. A longer word may be a secret.
+const MAX_SHOWN_WORD_BYTES: usize = 24;
 
-/// Parses the command line. Prints help and version here, and returns `None` for them.
-pub(crate) fn parse(arguments: &[OsString], line: &CommandLine, ui: &mut Ui) -> Result<Option<Cli>, Error> {
-    refuse_secrets(line)?;
-    // For speed, only the typed verb is built, and the tree is never freed.
+/// Parses the command line. If it asks for help or the version, prints that text and returns `None`.
+///
+/// # Errors
+/// Returns an error if the command line is invalid or contains a NETOSECRET, or if printing fails. The error is silent
+/// if only a verb is missing, because the help page is then printed to stderr.
+pub(crate) fn parse(arguments: &[OsString], command_line: &CommandLine, ui: &mut Ui) -> Result<Option<Cli>, Error> {
+    refuse_secrets(command_line)?;
+    // For speed, the first attempt builds only the typed verb, and the tree is never freed.
     match parse_with(typed_tree(arguments), arguments) {
         Ok(cli) => Ok(Some(cli)),
-        Err(_) => parse_with_full_tree(arguments, line, ui),
+        Err(_) => parse_with_full_tree(arguments, command_line, ui),
     }
 }
 
-/// Parses the command line with the full tree, for help pages and errors.
-fn parse_with_full_tree(arguments: &[OsString], line: &CommandLine, ui: &mut Ui) -> Result<Option<Cli>, Error> {
-    ui.set_color(color_choice(line));
+/// Parses the command line with the tree of all verbs, which help pages and error messages need.
+fn parse_with_full_tree(arguments: &[OsString], command_line: &CommandLine, ui: &mut Ui) -> Result<Option<Cli>, Error> {
+    ui.set_color(color_choice(command_line));
     let width = help_page::page_width(ui.terminal_width());
     let error = match parse_with(help_page::group_verbs(full_tree(width), width), arguments) {
         Ok(cli) => return Ok(Some(cli)),
@@ -42,47 +49,48 @@ fn parse_with_full_tree(arguments: &[OsString], line: &CommandLine, ui: &mut Ui)
             ui.print_styled(OutputStream::Err, &error.render())?;
             Err(Error::silent(Code::Usage))
         }
-        _ => Err(usage_error(&error, line)),
+        _ => Err(usage_error(&error, command_line)),
     }
 }
 
-/// Builds the full tree, with help pages of at most `width` columns.
+/// Builds the tree of all verbs. Its help pages have at most `width` columns.
 fn full_tree(width: usize) -> Command {
     let mut tree = Cli::command().term_width(width);
     build_verbs(&mut tree);
     tree
 }
 
-/// Returns the value of `--color` from a command line that may not parse.
-fn color_choice(line: &CommandLine) -> ColorChoice {
-    line.value("--color").and_then(|value| ColorChoice::from_str(value, false).ok()).unwrap_or_default()
+/// Returns the value of `--color`, or the default if the flag is missing or invalid. Also works if clap rejects the
+/// command line.
+fn color_choice(command_line: &CommandLine) -> ColorChoice {
+    command_line.value("--color").and_then(|value| ColorChoice::from_str(value, false).ok()).unwrap_or_default()
 }
 
-/// Parses with this tree, and leaks the tree and the matches.
+/// Parses with this tree. Leaks the tree and the matches: freeing them would only delay the command.
 fn parse_with(tree: Command, arguments: &[OsString]) -> Result<Cli, clap::Error> {
     let matches = Box::leak(Box::new(tree)).try_get_matches_from_mut(arguments)?;
     Cli::from_arg_matches_mut(Box::leak(Box::new(matches)))
 }
 
-/// Returns the tree with only those verbs that occur as a word of the command line.
+/// Returns a tree of the global flags and of those verbs whose names occur among the arguments.
 pub(crate) fn typed_tree(arguments: &[OsString]) -> Command {
     let mut verbs = Verb::augment_subcommands(Command::default());
     let typed = verbs.get_subcommands_mut().filter(|verb| arguments.iter().any(|word| word == verb.get_name()));
     GlobalArgs::augment_args(Command::new("neto")).subcommands(typed.map(std::mem::take))
 }
 
-/// Builds all verbs like [`Command::build`], except the subcommands of `help`.
+/// Builds every verb like [`Command::build`], but without the subcommands of `help`.
 fn build_verbs(tree: &mut Command) {
     let _ = tree.render_usage();
     tree.get_subcommands_mut().for_each(build_verbs);
 }
 
-/// Refuses a NETOSECRET on the command line, because the shell's history and the process list show it.
-fn refuse_secrets(line: &CommandLine) -> Result<(), Error> {
-    for word in line.words() {
-        // A word without a flag may also contain '=', at the end of its base64.
+/// Refuses a NETOSECRET on the command line, because the shell's history and the process list show the command line.
+fn refuse_secrets(command_line: &CommandLine) -> Result<(), Error> {
+    for word in command_line.words() {
+        // The base64 of a NETOSECRET may end with '='. So both the whole word and its part after '=' are tried.
         let value = word.split_once('=').map_or(word.as_str(), |(_, value)| value);
-        if word.len() > MAX_SHOWN_LENGTH && [value, word].iter().any(|text| NetoSecret::parse(text).is_ok()) {
+        if word.len() > MAX_SHOWN_WORD_BYTES && [value, word].iter().any(|text| NetoSecret::parse(text).is_ok()) {
             return Err(Error::new(
                 Code::Usage,
                 "a NETOSECRET was given as an argument, where the process list and the shell's history show it",
@@ -95,8 +103,8 @@ fn refuse_secrets(line: &CommandLine) -> Result<(), Error> {
     Ok(())
 }
 
-/// Converts clap's error into a message of neto, because clap's text would repeat the typed words.
-fn usage_error(error: &clap::Error, line: &CommandLine) -> Error {
+/// Converts clap's error into neto's own, because clap's message would repeat the typed words.
+fn usage_error(error: &clap::Error, command_line: &CommandLine) -> Error {
     let argument = context_text(error, ContextKind::InvalidArg).map(|argument| argument_name(&argument));
     let value = context_text(error, ContextKind::InvalidValue).filter(|value| !value.is_empty());
     let message = match error.kind() {
@@ -127,11 +135,11 @@ fn usage_error(error: &clap::Error, line: &CommandLine) -> Error {
         }
         ErrorKind::InvalidValue if value.is_none() => format!("{} wants a value", argument.unwrap_or_default()),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
-            let why = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
-            // clap writes a range like Rust.
-            let why = why.replace("..=", " to ");
+            let reason = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
+            // clap writes a range in Rust syntax.
+            let reason = reason.replace("..=", " to ");
             format!(
-                "{} does not take {}{why}",
+                "{} does not take {}{reason}",
                 argument.unwrap_or_default(),
                 value.as_deref().map_or("that".to_owned(), quote_unless_secret)
             )
@@ -139,33 +147,37 @@ fn usage_error(error: &clap::Error, line: &CommandLine) -> Error {
         ErrorKind::TooManyValues => format!("{} takes no more values", argument.unwrap_or_default()),
         _ => "the command line cannot be read".to_owned(),
     };
-    Error::new(Code::Usage, message).with_hint(usage_hint(error, line))
+    Error::new(Code::Usage, message).with_hint(usage_hint(error, command_line))
 }
 
-fn usage_hint(error: &clap::Error, line: &CommandLine) -> Hint {
+fn usage_hint(error: &clap::Error, command_line: &CommandLine) -> Hint {
     let usage = usage_line(error);
-    // `neto profile` of `neto profile [OPTIONS] <COMMAND>`.
+    // For example `neto profile`, from the usage line `neto profile [OPTIONS] <COMMAND>`.
     let path: Vec<&str> = usage.split(' ').take_while(|word| !word.starts_with(['[', '<', '-'])).collect();
     let path = path.join(" ");
-    let typed = |kind| context_text(error, kind).unwrap_or_default();
-    let near = |kind| {
+    let text_of = |kind| context_text(error, kind).unwrap_or_default();
+    let suggested = |kind| {
         // clap lists the nearest suggestion last.
-        typed(kind).rsplit(", ").filter(|near| !near.is_empty()).map(str::to_owned).collect::<Vec<String>>()
+        text_of(kind).rsplit(", ").filter(|suggested| !suggested.is_empty()).map(str::to_owned).collect::<Vec<String>>()
     };
     let suggestions = match error.kind() {
         ErrorKind::InvalidSubcommand => {
-            let (word, near) = (typed(ContextKind::InvalidSubcommand), near(ContextKind::SuggestedSubcommand));
-            suggest::similar_verbs(&word, &path, &near, &full_tree(help_page::MAX_WIDTH))
+            let (word, suggested) =
+                (text_of(ContextKind::InvalidSubcommand), suggested(ContextKind::SuggestedSubcommand));
+            suggest::similar_verbs(&word, &path, &suggested, &full_tree(help_page::MAX_WIDTH))
         }
         ErrorKind::UnknownArgument => {
-            if let Some(hint) =
-                suggest::flag_hint(&typed(ContextKind::InvalidArg), &path, line, &full_tree(help_page::MAX_WIDTH))
-            {
+            if let Some(hint) = suggest::flag_hint(
+                &text_of(ContextKind::InvalidArg),
+                &path,
+                command_line,
+                &full_tree(help_page::MAX_WIDTH),
+            ) {
                 return hint;
             }
-            near(ContextKind::SuggestedArg)
+            suggested(ContextKind::SuggestedArg)
         }
-        _ => near(ContextKind::SuggestedValue),
+        _ => suggested(ContextKind::SuggestedValue),
     };
     if !suggestions.is_empty() {
         return Hint::did_you_mean(&suggestions);
@@ -178,13 +190,14 @@ fn usage_hint(error: &clap::Error, line: &CommandLine) -> Hint {
             Hint::command(format!("{path} --help")).remark("says what goes together")
         }
         (None, _) if usage.is_empty() => {
-            Hint::command(format!("{} --help", suggest::typed_verb(line, &full_tree(help_page::MAX_WIDTH))))
+            Hint::command(format!("{} --help", suggest::typed_verb(command_line, &full_tree(help_page::MAX_WIDTH))))
         }
         (None, _) => Hint::command(usage),
     }
 }
 
-/// Returns an argument without the brackets and dots around a positional name: `PROFILE` for `[PROFILE]...`.
+/// Removes the brackets and dots from the name of a positional argument: `[PROFILE]...` becomes `PROFILE`. A flag is
+/// returned unchanged.
 fn argument_name(argument: &str) -> String {
     if argument.starts_with('-') {
         return argument.to_owned();
@@ -192,7 +205,7 @@ fn argument_name(argument: &str) -> String {
     argument.trim_end_matches("...").trim_matches(['[', ']', '<', '>']).to_owned()
 }
 
-/// Returns the usage line of the verb, `neto profile add [OPTIONS] [NAME]`; empty if the error has none.
+/// Returns the verb's usage line, such as `neto profile add [OPTIONS] [NAME]`; empty if the error has no usage line.
 fn usage_line(error: &clap::Error) -> String {
     match error.get(ContextKind::Usage) {
         Some(ContextValue::StyledStr(usage)) => {
@@ -213,8 +226,8 @@ fn context_text(error: &clap::Error, kind: ContextKind) -> Option<String> {
 
 /// Returns a typed word in quotes, or a placeholder if the word may be a secret.
 fn quote_unless_secret(word: &str) -> String {
-    let is_harmless =
-        word.len() <= MAX_SHOWN_LENGTH && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.=<>[]*'".contains(&b));
+    let is_harmless = word.len() <= MAX_SHOWN_WORD_BYTES
+        && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.=<>[]*'".contains(&b));
     if is_harmless { format!("'{word}'") } else { "what was given (not shown, it may be a secret)".to_owned() }
 }
 

@@ -1,7 +1,7 @@
 //! Suggestions for an unknown verb or flag.
 //!
-//! Owns the verbs and flags of other programs (gh, kubectl, aws-vault, git) and their equivalents in neto. Typed words are
-//! only compared, and do not appear in a suggestion.
+//! Owns the verbs and flags of other programs (gh, kubectl, aws-vault, git) and their equivalents in neto. A suggestion
+//! contains only names that neto has, because an unknown word may be a secret.
 
 use crate::context::CommandLine;
 use crate::error::Hint;
@@ -64,55 +64,61 @@ const SECRET_FLAGS: [&str; 10] = [
     "--password",
 ];
 
-/// Returns the commands that an unknown `word` below the command at `path` (`neto`, or `neto profile`) may stand for.
+/// Returns the commands that the user may have meant by an unknown `word` after the command `path`, such as
+/// `neto profile`.
 ///
-/// The first of these lists that is not empty:
-/// 1. equivalents of a verb of another program,
-/// 2. verbs with this name below other commands,
-/// 3. similar verbs of this command, or else `near`, clap's suggestions,
-/// 4. similar verbs of any command.
-pub(super) fn similar_verbs(word: &str, path: &str, near: &[String], tree: &Command) -> Vec<String> {
-    let all = verb_lines(tree);
-    let exists = |line: &&&str| without_flags(line) == "neto" || all.iter().any(|full| *full == without_flags(line));
-    let equivalents = FOREIGN_VERBS.iter().filter(|(words, _)| words.contains(&word)).flat_map(|(_, lines)| *lines);
-    let equivalents = prefer_subcommands(path, equivalents.filter(exists).map(|line| (*line).to_owned()).collect());
-    let same_name: Vec<String> = all.iter().filter(|line| last_word(line) == word).cloned().collect();
-    let below =
-        find_command(tree, path).into_iter().flat_map(|own| own.get_subcommands().filter(|verb| !verb.is_hide_set()));
-    // clap does not recognize two transposed letters.
-    let mistyped = crate::profile::near_matches(word, below.map(Command::get_name));
-    let near = if mistyped.is_empty() { near.iter().map(String::as_str).collect() } else { mistyped };
-    let near: Vec<String> = near.into_iter().map(|name| format!("{path} {name}")).collect();
-    let near_anywhere = || {
-        let names = crate::profile::near_matches(word, all.iter().map(|line| last_word(line)));
-        all.iter().filter(|line| names.contains(&last_word(line))).cloned().collect()
+/// The result is the first of these lists that is not empty, cut to [`MAX_SUGGESTIONS`]:
+/// 1. equivalents of a verb of another program, preferably those below `path`,
+/// 2. verbs named `word` below any command,
+/// 3. similar verbs below `path`, or `clap_suggestions` if there are none,
+/// 4. similar verbs below any command.
+pub(super) fn similar_verbs(word: &str, path: &str, clap_suggestions: &[String], tree: &Command) -> Vec<String> {
+    let all_verbs = verb_paths(tree);
+    let equivalents =
+        FOREIGN_VERBS.iter().filter(|(words, _)| words.contains(&word)).flat_map(|(_, commands)| *commands);
+    let equivalents = prefer_subcommands(path, equivalents.map(|command| (*command).to_owned()).collect());
+    let same_name: Vec<String> = all_verbs.iter().filter(|verb| last_word(verb) == word).cloned().collect();
+    let subcommands = find_command(tree, path).into_iter().flat_map(Command::get_subcommands);
+    let subcommands = subcommands.filter(|verb| !verb.is_hide_set());
+    // clap's own suggestions miss words with two transposed letters.
+    let similar = crate::profile::near_matches(word, subcommands.map(Command::get_name));
+    let similar = if similar.is_empty() { clap_suggestions.iter().map(String::as_str).collect() } else { similar };
+    let similar: Vec<String> = similar.into_iter().map(|name| format!("{path} {name}")).collect();
+    let similar_anywhere = || {
+        let names = crate::profile::near_matches(word, all_verbs.iter().map(|verb| last_word(verb)));
+        all_verbs.iter().filter(|verb| names.contains(&last_word(verb))).cloned().collect()
     };
     let found =
-        [equivalents, same_name, near].into_iter().find(|lines| !lines.is_empty()).unwrap_or_else(near_anywhere);
+        [equivalents, same_name, similar].into_iter().find(|list| !list.is_empty()).unwrap_or_else(similar_anywhere);
     found.into_iter().take(MAX_SUGGESTIONS).collect()
 }
 
-/// Returns the hint for a flag that the command at `path` does not have; `None` if no other command has it either.
-pub(super) fn flag_hint(flag: &str, path: &str, line: &CommandLine, tree: &Command) -> Option<Hint> {
-    let own = find_command(tree, path)?;
-    // A similar flag would treat the secret as a public value.
+/// Returns a hint for a flag that the command `path` does not have. Returns `None` if there is no command `path`. Also
+/// returns `None` if neither this module nor another command knows the flag.
+pub(super) fn flag_hint(flag: &str, path: &str, command_line: &CommandLine, tree: &Command) -> Option<Hint> {
+    let command = find_command(tree, path)?;
+    // A similar flag is never suggested, because neto treats the values of its flags as public.
     if SECRET_FLAGS.contains(&flag) {
-        let line = if path == "neto profile set-secret" { "neto profile set-secret NAME" } else { "neto profile add" };
-        return Some(Hint::command(line).remark("asks for it; no flag takes a secret"));
+        let safe_command =
+            if path == "neto profile set-secret" { "neto profile set-secret NAME" } else { "neto profile add" };
+        return Some(Hint::command(safe_command).remark("asks for it; no flag takes a secret"));
     }
     let equivalent = FOREIGN_FLAGS.iter().find(|(foreign, _)| *foreign == flag).map(|(_, equivalent)| *equivalent);
     if let Some(equivalent) =
-        equivalent.filter(|equivalent| has_flag(own, equivalent.split(' ').next().unwrap_or_default()))
+        equivalent.filter(|equivalent| has_flag(command, equivalent.split(' ').next().unwrap_or_default()))
     {
         return Some(Hint::did_you_mean(&[equivalent]));
     }
-    let owners: Vec<String> = verb_lines(tree)
+    let owners: Vec<String> = verb_paths(tree)
         .into_iter()
-        .filter(|line| find_command(tree, line).is_some_and(|verb| has_flag(verb, flag)))
+        .filter(|verb| find_command(tree, verb).is_some_and(|command| has_flag(command, flag)))
         .collect();
-    let is_typed = |owner: &&String| owner.split(' ').skip(1).all(|name| line.words().iter().any(|word| word == name));
+    let is_typed =
+        |owner: &&String| owner.split(' ').skip(1).all(|name| command_line.words().iter().any(|word| word == name));
     match owners.iter().find(is_typed) {
-        Some(line) if line != path => Some(Hint::command(format!("{line} {flag}")).remark("it goes behind the verb")),
+        Some(owner) if owner != path => {
+            Some(Hint::command(format!("{owner} {flag}")).remark("it goes behind the verb"))
+        }
         _ if owners.is_empty() => None,
         _ => {
             let more = if owners.len() > MAX_SUGGESTIONS { " and others" } else { "" };
@@ -124,45 +130,46 @@ pub(super) fn flag_hint(flag: &str, path: &str, line: &CommandLine, tree: &Comma
     }
 }
 
-/// Returns the verb of a command line that does not parse: `neto profile add`. Skips flags, and the values of global
-/// flags.
-pub(super) fn typed_verb(line: &CommandLine, tree: &Command) -> String {
+/// Returns the command path of a command line that clap rejects, such as `neto profile add`. Skips flags and the values
+/// of global flags.
+pub(super) fn typed_verb(command_line: &CommandLine, tree: &Command) -> String {
     let (mut path, mut command) = ("neto".to_owned(), tree);
-    for word in line.positionals() {
-        let Some(below) = command.find_subcommand(word) else { break };
+    for word in command_line.positionals() {
+        let Some(subcommand) = command.find_subcommand(word) else { break };
         path = format!("{path} {word}");
-        command = below;
+        command = subcommand;
     }
     path
 }
 
-/// Returns only the commands directly below the command at `path`, or all of them if none is there.
-fn prefer_subcommands(path: &str, lines: Vec<String>) -> Vec<String> {
-    let below = |line: &str| without_flags(line).rsplit_once(' ').is_some_and(|(parent, _)| parent == path);
-    let own: Vec<String> = lines.iter().filter(|line| below(line)).cloned().collect();
-    if own.is_empty() { lines } else { own }
+/// Returns the commands directly below the command `path`, or all commands if none is below it.
+fn prefer_subcommands(path: &str, commands: Vec<String>) -> Vec<String> {
+    let is_subcommand =
+        |command: &str| without_flags(command).rsplit_once(' ').is_some_and(|(parent, _)| parent == path);
+    let subcommands: Vec<String> = commands.iter().filter(|command| is_subcommand(command)).cloned().collect();
+    if subcommands.is_empty() { commands } else { subcommands }
 }
 
-/// Lists every visible verb as it is typed: `neto profile`, `neto profile add`.
-pub(super) fn verb_lines(tree: &Command) -> Vec<String> {
-    fn below(path: &str, tree: &Command, lines: &mut Vec<String>) {
+/// Returns the path of every visible verb, such as `neto profile` and `neto profile add`.
+pub(super) fn verb_paths(tree: &Command) -> Vec<String> {
+    fn collect_paths(path: &str, tree: &Command, paths: &mut Vec<String>) {
         for verb in tree.get_subcommands().filter(|verb| verb.get_name() != "help" && !verb.is_hide_set()) {
-            let line = format!("{path} {}", verb.get_name());
-            lines.push(line.clone());
-            below(&line, verb, lines);
+            let verb_path = format!("{path} {}", verb.get_name());
+            paths.push(verb_path.clone());
+            collect_paths(&verb_path, verb, paths);
         }
     }
-    let mut lines = Vec::new();
-    below("neto", tree, &mut lines);
-    lines
+    let mut paths = Vec::new();
+    collect_paths("neto", tree, &mut paths);
+    paths
 }
 
-/// Finds the command that is typed as `path`.
+/// Returns the command with this path, such as `neto profile add`.
 pub(super) fn find_command<'t>(tree: &'t Command, path: &str) -> Option<&'t Command> {
     path.split(' ').skip(1).try_fold(tree, |command, name| command.find_subcommand(name))
 }
 
-/// Returns a command line without its flags.
+/// Returns the part of a command line before its first flag.
 fn without_flags(line: &str) -> &str {
     line.split(" -").next().unwrap_or(line)
 }
@@ -171,7 +178,7 @@ fn last_word(line: &str) -> &str {
     line.rsplit(' ').next().unwrap_or(line)
 }
 
-/// Checks whether a command has this flag, `--long` or `-s`.
+/// Checks whether a command has this flag, written as `--long` or `-s`.
 fn has_flag(command: &Command, flag: &str) -> bool {
     command.get_arguments().any(|arg| is_named(arg, flag))
 }

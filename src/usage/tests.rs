@@ -1,30 +1,31 @@
-//! Checks that the parser accepts every example of every help page.
+//! Tests of the examples on the help pages: the parser accepts each example, and a narrow terminal shows it on one
+//! line.
 
 use super::help_page::MAX_WIDTH;
-use super::suggest::{find_command, verb_lines};
+use super::suggest::{find_command, verb_paths};
 use super::{full_tree, parse_with, typed_tree};
 use crate::cli::Cli;
 use clap::Command;
 use std::ffi::OsString;
 
-/// Maximum width of an example, so that a terminal of 80 columns does not wrap it.
+/// Maximum width of an example, in characters. A terminal of 80 columns then shows the example on one line.
 const MAX_EXAMPLE_WIDTH: usize = 80;
 
-/// Returns the lines below `Examples:` of a help page, unchanged.
+/// Returns the lines of a help page from `Examples:` to the next empty line, unchanged.
 fn examples(verb: &Command) -> Vec<String> {
     let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
-    let listed = help.lines().skip_while(|line| *line != "Examples:").skip(1);
-    listed.take_while(|line| !line.is_empty()).map(str::to_owned).collect()
+    let example_lines = help.lines().skip_while(|line| *line != "Examples:").skip(1);
+    example_lines.take_while(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
-/// Returns a line without its indent and the remark after the command.
+/// Removes the indent of an example line, and the remark after the command.
 fn without_remark(line: &str) -> &str {
     let line = line.strip_prefix("  ").expect("an indent of two");
     line.split_once("    ").map_or(line, |(command, _)| command)
 }
 
-/// Splits a shell line at `|`, `&&`, `$(` and similar operators into simple commands, each a list of words. Supports the
-/// quotes and redirections that the examples use.
+/// Splits a shell line into simple commands, each a list of words. Commands end at `|`, `&&`, `$(` and similar
+/// operators. Supports only the quotes and redirections that the examples use.
 fn split_commands(line: &str) -> Vec<Vec<String>> {
     let mut commands: Vec<Vec<String>> = vec![Vec::new()];
     let (mut word, mut quote, mut redirected) = (String::new(), None, false);
@@ -39,7 +40,7 @@ fn split_commands(line: &str) -> Vec<Vec<String>> {
         match (character, quote) {
             ('\'' | '"', None) => quote = Some(character),
             (same, Some(open)) if same == open => quote = None,
-            // `$(` starts a separate command, even in single quotes, because the prompt examples quote it so.
+            // `$(` starts a separate command even in single quotes, because the examples of `neto prompt` quote it.
             ('$' | '<', _) if characters.next_if_eq(&'(').is_some() => {
                 (word, quote) = (String::new(), None);
                 commands.push(Vec::new());
@@ -62,7 +63,7 @@ fn split_commands(line: &str) -> Vec<Vec<String>> {
     commands
 }
 
-/// Returns the neto command lines in an example.
+/// Returns the neto commands in an example line, each as a list of words.
 fn neto_commands(line: &str) -> Vec<Vec<String>> {
     split_commands(without_remark(line)).into_iter().filter(|words| words[0] == "neto").collect()
 }
@@ -75,14 +76,14 @@ fn parse_words(words: &[String]) -> Result<Cli, clap::Error> {
 #[test]
 fn every_verb_has_two_examples_that_parse() {
     let tree = full_tree(MAX_WIDTH);
-    for verb in std::iter::once("neto".to_owned()).chain(verb_lines(&tree)) {
+    for verb in std::iter::once("neto".to_owned()).chain(verb_paths(&tree)) {
         let examples = examples(find_command(&tree, &verb).unwrap());
         assert!(examples.len() >= 2, "{verb} --help has {} examples", examples.len());
         for example in &examples {
             assert!(example.chars().count() <= MAX_EXAMPLE_WIDTH, "{verb}: too wide for 80 columns: {example}");
-            let netos = neto_commands(example);
-            assert!(!netos.is_empty(), "{verb}: no command line of neto: {example}");
-            for words in netos.iter().filter(|words| words[1] != "help") {
+            let commands = neto_commands(example);
+            assert!(!commands.is_empty(), "{verb}: no command line of neto: {example}");
+            for words in commands.iter().filter(|words| words[1] != "help") {
                 assert!(parse_words(words).is_ok(), "{verb}: {example}\n{}", parse_words(words).unwrap_err());
             }
         }
@@ -96,7 +97,7 @@ fn every_verb_has_two_examples_that_parse() {
 #[test]
 fn remarks_of_a_page_stand_below_each_other() {
     let tree = full_tree(MAX_WIDTH);
-    for verb in verb_lines(&tree) {
+    for verb in verb_paths(&tree) {
         let examples = examples(find_command(&tree, &verb).unwrap());
         let remarks = examples.iter().filter(|line| without_remark(line).len() + 2 < line.len());
         let mut columns: Vec<usize> = remarks.map(|line| line.rfind("    ").unwrap() + 4).collect();

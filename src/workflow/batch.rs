@@ -1,4 +1,6 @@
-//! Batches, which are work on several profiles: concurrency, progress, a line per profile, and a summary of failures.
+//! Batches: work on several profiles, with concurrency, progress, a line per profile, and a summary of failures.
+//!
+//! Owns the order of these lines, and the error for a batch in which profiles failed.
 
 use crate::error::{Code, Error, Hint};
 use crate::output::ProgressLine;
@@ -12,17 +14,19 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
-/// Maximum number of profiles at once. Each needs a connection and a lock file, or a connection and three files of a
-/// running program. A process may have 1,024 files open.
+/// Maximum value of `--jobs`. Each profile needs two open files: a connection and a lock. While a program runs, it
+/// needs four: a connection and three pipes. A process may usually have 1,024 files open.
 const MAX_JOBS: u64 = 200;
 
-/// Number of profiles from which failures are grouped by reason.
+/// Number of profiles from which a batch prints lines as results arrive, groups failures by reason, and prints a
+/// summary.
 const MANY_PROFILES: usize = 10;
 
-/// Maximum number of names in a line.
+/// Maximum number of names in a list; the other names are counted.
 const MAX_NAMES: usize = 8;
 
-/// Maximum number of reasons listed separately. A server that numbers its refusals gives each profile a different reason.
+/// Maximum number of reasons listed separately. A server that numbers its refusals gives each profile a different
+/// reason.
 const MAX_REASONS: usize = 10;
 
 /// How many profiles are worked on at once.
@@ -39,7 +43,7 @@ fn jobs_parser() -> impl TypedValueParser<Value = Jobs> {
         .map(|jobs| usize::try_from(jobs).ok().and_then(Jobs::new).unwrap_or(Jobs::MIN))
 }
 
-/// Work on several profiles.
+/// Progress and results of work on several profiles.
 pub(crate) struct Batch<'a> {
     run: &'a Run<'a>,
     progress: ProgressLine<'a>,
@@ -51,11 +55,12 @@ pub(crate) struct Batch<'a> {
     skipped: Vec<ProfileName>,
     /// Failed profiles, in the order of their failures.
     failures: Vec<(ProfileName, Error)>,
+    /// Error that stopped the batch early.
     stopped: Option<Error>,
 }
 
 impl<'a> Batch<'a> {
-    /// Starts a batch on these profiles; `activity`, such as "Exporting", labels the progress line.
+    /// Starts a batch for these profiles; `activity`, such as "Exporting", labels the progress line.
     pub(crate) fn new<'p>(
         run: &'a Run<'a>,
         activity: &'static str,
@@ -67,7 +72,8 @@ impl<'a> Batch<'a> {
         Self { run, progress: run.ui.progress(activity, count), count, lines, tally, skipped, failures, stopped: None }
     }
 
-    /// Skips profiles without a secret with a note, if the batch has several profiles; returns the others.
+    /// Returns the profiles to work on. In a batch of several profiles, skips those without a secret. Prints a note for
+    /// each skipped profile unless a progress line is visible. Also prints a note if `selected` is empty.
     pub(crate) fn skip_without_secret<'p>(
         &mut self,
         mut selected: Vec<SelectedProfile<'p>>,
@@ -86,8 +92,8 @@ impl<'a> Batch<'a> {
         selected
     }
 
-    /// Returns the valid profiles. Skips profiles without a secret like [`Self::skip_without_secret`], and counts invalid
-    /// profiles as failures.
+    /// Returns the valid profiles, without those that [`Self::skip_without_secret`] skips. Records invalid profiles as
+    /// failed.
     pub(crate) fn with_secrets<'p>(&mut self, selected: Vec<SelectedProfile<'p>>) -> Vec<&'p Profile> {
         let mut profiles = Vec::with_capacity(selected.len());
         for selected in self.skip_without_secret(selected) {
@@ -101,7 +107,7 @@ impl<'a> Batch<'a> {
         profiles
     }
 
-    /// Counts a profile with this result for the summary line.
+    /// Counts a profile with this result, such as "cached", for the summary line.
     pub(crate) fn count_result(&mut self, result: &'static str) {
         *self.tally.entry(result).or_default() += 1;
     }
@@ -111,13 +117,13 @@ impl<'a> Batch<'a> {
         self.progress.step_done();
     }
 
-    /// Records a profile as done without a line. Lines of later profiles no longer wait for this profile.
+    /// Records a profile as done without printing a line.
     pub(crate) fn done_silently(&mut self, profile: &ProfileName) {
         self.lines.push(profile, BatchLine::Nothing, self.run);
         self.progress.step_done();
     }
 
-    /// Checks whether a profile has failed or the batch was stopped.
+    /// Checks whether a profile has failed, or the batch was stopped.
     pub(crate) fn has_failures(&self) -> bool {
         !self.failures.is_empty() || self.stopped.is_some()
     }
@@ -127,7 +133,7 @@ impl<'a> Batch<'a> {
         self.stopped.is_some()
     }
 
-    /// Records a profile as done, and prints `text` about it if no progress line is visible.
+    /// Records a profile as done, and prints `text` about it unless a progress line is visible.
     pub(crate) fn done_with_note(&mut self, profile: &ProfileName, text: &str) {
         if !self.progress.is_visible() {
             self.lines.push(profile, BatchLine::Note(format!("{profile}: {text}")), self.run);
@@ -135,7 +141,8 @@ impl<'a> Batch<'a> {
         self.progress.step_done();
     }
 
-    /// Records a profile as failed. Returns `Break` if the error is an interruption or a termination.
+    /// Records a profile as failed. If the error is an interruption or a termination, stops the batch and returns
+    /// `Break`.
     pub(crate) fn failed(&mut self, profile: &ProfileName, error: Error) -> ControlFlow<()> {
         if matches!(error.code(), Code::Interrupted | Code::Terminated) {
             self.stop(error);
@@ -150,26 +157,27 @@ impl<'a> Batch<'a> {
         ControlFlow::Continue(())
     }
 
-    /// Stops the batch early with this error, which replaces all failures so far.
+    /// Stops the batch with this error, which [`Self::finish`] returns instead of the failures.
     pub(crate) fn stop(&mut self, error: Error) {
         self.stopped = Some(error);
     }
 
-    /// Ends the batch. From [`MANY_PROFILES`] on, prints a summary line. The hint is `verb` with the names that failed.
+    /// Ends the batch. From [`MANY_PROFILES`] profiles on, prints a summary line. The hint is `command` with the names
+    /// that failed.
     ///
     /// # Errors
-    /// The error that stopped the batch, or the failure of the only profile. Otherwise exit 8, with the failures grouped
-    /// by reason if the batch has many profiles.
-    pub(crate) fn finish(self, verb: &str) -> Result<(), Error> {
+    /// Returns the error that stopped the batch, or the failure of the only profile. If some of several profiles
+    /// failed, returns an error with exit code 8. With many profiles, this error lists the failures by reason.
+    pub(crate) fn finish(self, command: &str) -> Result<(), Error> {
         self.finish_with(|failed| match failed {
-            Some(names) => Some(Hint::command(format!("{verb} {names}"))),
+            Some(names) => Some(Hint::command(format!("{command} {names}"))),
             None => Some(Hint::advice("run the same line again; what is done is not done twice")),
         })
     }
 
-    /// Ends the batch like [`finish`](Self::finish), with the hint that `again` makes of the sorted names that failed.
-    /// `again` receives `None` if there are more than [`MAX_NAMES`] names.
-    pub(crate) fn finish_with(mut self, again: impl FnOnce(Option<String>) -> Option<Hint>) -> Result<(), Error> {
+    /// Ends the batch like [`finish`](Self::finish). `make_hint` returns the hint for the sorted names that failed. It
+    /// receives `None` instead of more than [`MAX_NAMES`] names.
+    pub(crate) fn finish_with(mut self, make_hint: impl FnOnce(Option<String>) -> Option<Hint>) -> Result<(), Error> {
         drop(self.progress);
         self.lines.print_remaining(self.run);
         if let Some(error) = self.stopped {
@@ -193,7 +201,7 @@ impl<'a> Batch<'a> {
                 }
                 let error = Error::new(Code::Partial, message);
                 let names: Vec<&str> = self.failures.iter().map(|(name, _)| name.as_str()).collect();
-                let hint = again((failed <= MAX_NAMES).then(|| names.join(" ")));
+                let hint = make_hint((failed <= MAX_NAMES).then(|| names.join(" ")));
                 Err(match hint {
                     Some(hint) => error.with_hint(hint),
                     None => error,
@@ -203,21 +211,23 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// Lines about the profiles of a batch. With few profiles, prints the lines in the order of the profiles; with many, at
-/// once.
+/// Lines about the profiles of a batch. With few profiles, prints the lines in the order of the profiles. With many
+/// profiles, prints each line as it arrives.
 struct BatchLines {
-    /// Names in their order; empty if there are many.
+    /// Names in the order of printing; empty with many profiles.
     order: Vec<ProfileName>,
     lines: ReorderBuffer<BatchLine>,
 }
 
-/// Reorder buffer: takes results in any order and returns them in the order of their indices.
+/// Reorder buffer, which takes results in any order and returns them in the order of their indices.
 pub(crate) struct ReorderBuffer<T> {
     next: usize,
     waiting: BTreeMap<usize, T>,
 }
 
+/// Line about one profile.
 enum BatchLine {
+    /// No line. Lines about later profiles then need not wait for this profile.
     Nothing,
     Note(String),
     Error(String, Option<String>),
@@ -248,7 +258,7 @@ impl<T> ReorderBuffer<T> {
         Self { next: 0, waiting: BTreeMap::new() }
     }
 
-    /// Adds the result with this index, and returns the results that are next in order.
+    /// Adds the result with this index. Returns the results that now follow the results returned before.
     pub(crate) fn push(&mut self, index: usize, result: T) -> Vec<T> {
         self.waiting.insert(index, result);
         let mut ready = Vec::new();
@@ -259,7 +269,7 @@ impl<T> ReorderBuffer<T> {
         ready
     }
 
-    /// Returns the results that still wait for an earlier result, in order.
+    /// Returns the results that still wait for an earlier result, in the order of their indices.
     pub(crate) fn into_remaining(self) -> impl Iterator<Item = T> {
         self.waiting.into_values()
     }
@@ -285,7 +295,7 @@ fn tally_summary(tally: &BTreeMap<&str, usize>, skipped: &[ProfileName]) -> Stri
     parts.join(", ")
 }
 
-/// Groups the failures by reason, the most frequent first, and renders each reason with its profiles and its hint.
+/// Renders the failures by reason, the most frequent reason first, each with its profiles and its hint.
 pub(crate) fn group_by_reason(failures: &[(ProfileName, Error)]) -> String {
     let mut reasons: Vec<(&Error, Vec<&str>)> = Vec::new();
     for (profile, error) in failures {
@@ -311,7 +321,7 @@ pub(crate) fn group_by_reason(failures: &[(ProfileName, Error)]) -> String {
     lines
 }
 
-/// Returns the first [`MAX_NAMES`] names and the number of further names.
+/// Returns the first [`MAX_NAMES`] names, and the number of the other names if there are more.
 pub(crate) fn first_names(names: &[&str]) -> String {
     match names.len() {
         ..=MAX_NAMES => names.join(", "),

@@ -1,7 +1,7 @@
-//! Confirmation before calls that write, and the `--read-only` and `--yes` flags.
+//! Confirmation before calls that write, with the `--read-only` and `--yes` flags.
 //!
-//! Owns the rule when neto asks before it changes something at a server, and the wording of the question. `fusion` owns
-//! the classification of calls as reading or writing.
+//! Owns the rule that decides when to ask, and the wording of the question. `fusion` decides whether a call reads or
+//! writes.
 
 use crate::error::{Code, Error, Hint};
 use crate::output::humanize::pluralize;
@@ -23,18 +23,19 @@ pub(crate) struct ConfirmArgs {
 
 impl ConfirmArgs {
     /// Confirms that `call` (`DELETE /api/v1/tags/old`) may be sent to these profiles. Asks once, and only if the call
-    /// writes and a profile is protected or there are several profiles.
+    /// writes and there are several profiles or a protected one.
     ///
     /// # Errors
-    /// Exit 2: `--read-only`, no terminal, or an answer other than yes.
+    /// Returns an error with exit code 2 if `--read-only` forbids the call. Returns the same code without a terminal,
+    /// or if the answer is not yes.
     pub(crate) fn confirm_call(
         self,
         run: &Run<'_>,
         call: &str,
-        writes: bool,
+        is_writing: bool,
         profiles: &[&Profile],
     ) -> Result<(), Error> {
-        if !writes {
+        if !is_writing {
             return Ok(());
         }
         if self.read_only {
@@ -47,26 +48,26 @@ impl ConfirmArgs {
     }
 }
 
-/// Asks once whether to do `action` ("Send DELETE /api/v1/tags/old to") for these profiles. Asks only if a profile is
-/// protected or there are several, and not if `yes`. `hint` tells how to confirm without a terminal.
+/// Asks once whether to do `action` ("Send DELETE /api/v1/tags/old to") for these profiles. Does not ask for a single
+/// unprotected profile, or if `is_confirmed`. `hint` says how to confirm without a terminal.
 ///
 /// # Errors
-/// Exit 2: no terminal, or an answer other than yes.
+/// Returns an error with exit code 2 if there is no terminal, or the answer is not yes.
 pub(crate) fn confirm_for_profiles(
     run: &Run<'_>,
-    yes: bool,
+    is_confirmed: bool,
     action: &str,
     profiles: &[&Profile],
     hint: impl FnOnce() -> Hint,
 ) -> Result<(), Error> {
     let needs_confirmation = profiles.len() > 1 || profiles.iter().any(|profile| profile.protected);
-    if yes || !needs_confirmation {
+    if is_confirmed || !needs_confirmation {
         return Ok(());
     }
     run.confirm(&format!("{action} {}?", describe_targets(profiles)), hint())
 }
 
-/// Describes the only tenant, or the number of profiles with their names and the protected names.
+/// Describes a single tenant, or the number of profiles with their names and the protected names.
 fn describe_targets(profiles: &[&Profile]) -> String {
     if let [profile] = profiles {
         let tenant = profile.shortname.as_ref().or(profile.username.as_ref());

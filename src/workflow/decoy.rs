@@ -1,7 +1,11 @@
 //! Steps that `exec --decoy` and `proxy` share: permissions of a program behind a decoy, the decoy of one profile, and
 //! the program's environment.
+//!
+//! A decoy is a local server with a fake credential, so that the program never sees the real one.
 
-use crate::decoy::{Audit, Decoy, Endpoint, Listener, LiveToken, NoRandomness, ReloadProfile, RequestPolicy};
+use crate::decoy::{
+    AuditLog, DecoyCredential, Endpoint, Listener, LiveToken, NoRandomness, ReloadProfile, RequestPolicy,
+};
 use crate::error::{Code, Error, Hint};
 use crate::profile::Profile;
 use crate::secret::{Account, Credential};
@@ -19,13 +23,13 @@ use tokio::time::sleep;
 /// Interval between checks for a failed write to the audit file.
 const AUDIT_CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Address of the decoy, which programs reach without a proxy.
+/// Address on which the decoy listens.
 const LOOPBACK: &str = "127.0.0.1";
 
-/// Variables that list addresses to reach without a proxy. Programs read either of the two.
+/// Variables that list addresses to reach without a proxy. A program may read either variable.
 const NO_PROXY_VARIABLES: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
-/// Credential variables that a program receives only with `--with-secret`.
+/// Variables with parts of the credential, which a program receives only with `--with-secret`.
 const CREDENTIAL_VARIABLES: [&str; 3] = ["NETO_APPNAME", "NETO_APPKEY", "NETO_SHARED_SECRET"];
 
 /// Limits for a program behind a decoy.
@@ -52,12 +56,13 @@ impl DecoyArgs {
         !(self.read_only || self.allow_keys || self.yes) && self.audit.is_none()
     }
 
-    /// Prepares the profiles: refuses profiles without a NETOSECRET, confirms writes to protected profiles, and unlocks
-    /// the secrets. A token may expire while the program runs, and then neto cannot prompt. `verb` is the command line
+    /// Prepares the profiles before a program runs. Refuses profiles without an API key, confirms writes to protected
+    /// profiles, and unlocks the secrets. When a token expires later, neto cannot prompt. `verb` is the command line
     /// for the hint.
     pub(crate) fn prepare(&self, run: &Run<'_>, profiles: &[&Profile], verb: &str) -> Result<(), Error> {
-        if let Some(person) = profiles.iter().find(|profile| profile.shortname.is_none() || profile.appname.is_none()) {
-            return Err(missing_netosecret().about(&person.name));
+        if let Some(keyless) = profiles.iter().find(|profile| profile.shortname.is_none() || profile.appname.is_none())
+        {
+            return Err(missing_netosecret().about(&keyless.name));
         }
         let protected: Vec<&str> =
             profiles.iter().filter(|profile| profile.protected).map(|profile| profile.name.as_str()).collect();
@@ -70,9 +75,9 @@ impl DecoyArgs {
     }
 
     /// Opens the audit file, if `--audit` was given.
-    pub(crate) fn open_audit(&self, run: &Run<'_>) -> Result<Option<Rc<Audit>>, Error> {
+    pub(crate) fn open_audit(&self, run: &Run<'_>) -> Result<Option<Rc<AuditLog>>, Error> {
         let Some(file) = &self.audit else { return Ok(None) };
-        Ok(Some(Rc::new(Audit::new(run.context.absolute(file), run.context.process.clock)?)))
+        Ok(Some(Rc::new(AuditLog::open(run.context.absolute(file), run.context.process.clock)?)))
     }
 
     /// Creates the endpoint of a profile behind `listener`. Gets the real token now, so that errors appear before a
@@ -82,16 +87,16 @@ impl DecoyArgs {
         run: &Run<'_>,
         session: &'a Session<'a>,
         profile: &'a Profile,
-        reread: ReloadProfile<'a>,
+        reload: ReloadProfile<'a>,
         listener: &Listener,
-        audit: Option<Rc<Audit>>,
+        audit: Option<Rc<AuditLog>>,
     ) -> Result<Endpoint<'a>, Error> {
         let clock = run.context.process.clock;
         let port = listener.port().map_err(|error| listen_error(&error))?;
-        let decoy = Decoy::new(profile, port, clock)
+        let credential = DecoyCredential::new(profile, port, clock)
             .map_err(|error| randomness_error(&error))?
             .ok_or_else(missing_netosecret)?;
-        let live_token = LiveToken::new(session, profile, reread, clock);
+        let live_token = LiveToken::new(session, profile, reload, clock);
         if let Err(error) = live_token.get().await {
             // The live token keeps a reference to the error. Without the drop, `try_unwrap` would fail.
             drop(live_token);
@@ -99,17 +104,18 @@ impl DecoyArgs {
                 .map_or_else(|shared| Error::new(Code::Unreachable, shared.to_string()), Error::from));
         }
         let policy = RequestPolicy { read_only: self.read_only, allow_keys: self.allow_keys };
-        Ok(Endpoint { profile, live_token, decoy, policy, audit, port })
+        Ok(Endpoint { profile, live_token, credential, policy, audit, port })
     }
 }
 
-/// Reloads the profile from the store, because a rotation may have replaced its key since the decoy started.
+/// Reloads the profile from the store, because a rotation may have replaced its key since the decoy started. Returns
+/// `None` if the store cannot be read, or the profile is missing or invalid.
 pub(crate) fn reload_profile(run: &Run<'_>, profile: &Profile) -> Option<Profile> {
     let store = run.context.store_file().load().ok()??;
     store.entry(&profile.name)?.profile.clone().ok()
 }
 
-/// Opens a listener on this port, or on any free port.
+/// Opens a listener on this port, or on any free port if `port` is `None`.
 pub(crate) fn open_listener(port: Option<u16>) -> Result<Listener, Error> {
     Listener::open(port).map_err(|error| listen_error(&error))
 }
@@ -127,14 +133,14 @@ fn missing_netosecret() -> Error {
         .with_hint(Hint::advice("name the profile of an API key"))
 }
 
-/// Returns the environment of a program behind a decoy. The variables are those of the profile, with the fake credential
-/// and the decoy's address instead of the real ones. `NO_PROXY` exempts this address from proxies.
+/// Returns the environment of a program behind a decoy: the variables of the profile, with the fake credential and the
+/// decoy's address instead of the real ones. `NO_PROXY` exempts this address from proxies.
 pub(crate) fn decoy_variables(run: &Run<'_>, endpoint: &Endpoint<'_>, with_secret: bool) -> ExportedVariables {
-    let secret = endpoint.decoy.secret();
+    let secret = endpoint.credential.netosecret();
     let profile = Profile { url: secret.url.clone(), ..endpoint.profile.clone() };
     let token = AccessToken {
-        token: endpoint.decoy.token().clone(),
-        lifetime: Some(endpoint.decoy.lifetime()),
+        token: endpoint.credential.access_token().clone(),
+        lifetime: Some(endpoint.credential.lifetime()),
         origin: TokenOrigin::Login,
         is_cached: false,
     };
@@ -150,13 +156,13 @@ pub(crate) fn decoy_variables(run: &Run<'_>, endpoint: &Endpoint<'_>, with_secre
     variables
 }
 
-/// Returns `NO_PROXY` and `no_proxy` with the decoy's address added to their values.
+/// Returns `NO_PROXY` and `no_proxy` with the decoy's address added. A variable that is not set gets the other's value.
 fn no_proxy_variables(run: &Run<'_>) -> impl Iterator<Item = (String, String)> {
     let values = NO_PROXY_VARIABLES.map(|name| run.context.process.environment.text(name));
     let fallback = values[0].clone().or_else(|| values[1].clone());
     NO_PROXY_VARIABLES.into_iter().zip(values).map(move |(name, value)| {
         let value = match value.or_else(|| fallback.clone()) {
-            // `*` stands for every address, but only as the whole value.
+            // `*` exempts every address, but only if it is the whole value.
             Some(all) if all.trim() == "*" => all,
             Some(addresses) => format!("{addresses},{LOOPBACK}"),
             None => LOOPBACK.to_owned(),
@@ -165,17 +171,17 @@ fn no_proxy_variables(run: &Run<'_>) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// Warns if a line could not be written to the audit file. Returns whether it warned.
-pub(crate) fn warn_audit_failed(audit: Option<&Audit>, run: &Run<'_>) -> bool {
-    let failure = audit.and_then(Audit::take_failure);
+/// Warns if a line could not be written to the audit file since the last call. Returns whether it warned.
+pub(crate) fn warn_audit_failed(audit: Option<&AuditLog>, run: &Run<'_>) -> bool {
+    let failure = audit.and_then(AuditLog::take_failure);
     if let Some(error) = &failure {
         run.ui.warn(&format!("{error}; requests are not written down"));
     }
     failure.is_some()
 }
 
-/// Checks the audit file regularly and warns once about a failed write. Never returns.
-pub(crate) async fn monitor_audit(audit: Option<&Audit>, run: &Run<'_>) -> Infallible {
+/// Checks for failed writes to the audit file regularly, and warns about the first. Never returns.
+pub(crate) async fn monitor_audit(audit: Option<&AuditLog>, run: &Run<'_>) -> Infallible {
     while !warn_audit_failed(audit, run) {
         sleep(AUDIT_CHECK_INTERVAL).await;
     }

@@ -1,6 +1,6 @@
 //! Variables that `export` and `exec` set for shells and programs, and variables that they unset first.
 
-use crate::environment::Environment;
+use crate::environment::{Environment, is_withheld};
 use crate::error::Error;
 use crate::profile::{EnvTemplate, Profile, ProfileName};
 use crate::secret::{Account, Credential, NetoSecret};
@@ -11,21 +11,18 @@ use crate::workflow::shell_state::{
 use crate::workflow::{Run, TerminalReporter};
 use std::collections::BTreeSet;
 
-/// Prefixes of the variables that no child process receives.
-const IDENTITY_PREFIXES: [&str; 2] = ["NETO_IDENTITY", "NETO_PASSPHRASE"];
-
 /// Variables to set and to unset, and the values that are secret.
 pub(crate) struct ExportedVariables {
     /// Names and values to set, in the order of output.
     pub(crate) set: Vec<(String, String)>,
-    /// Values that no log may show.
+    /// Secret values among those to set, which no log may show.
     pub(crate) secrets: Vec<String>,
     /// Names to unset first.
     pub(crate) unset: Vec<String>,
 }
 
 impl ExportedVariables {
-    /// Returns the variables of one profile. `login` adds the credential.
+    /// Returns the variables of one profile, with its credential if `login` is given.
     pub(crate) fn from_token(run: &Run<'_>, profile: &Profile, token: &AccessToken, login: Option<&Login>) -> Self {
         let mut set: Vec<(String, String)> = Vec::new();
         let mut add = |name: &str, value: &str| set.push((name.to_owned(), value.to_owned()));
@@ -55,14 +52,14 @@ impl ExportedVariables {
         }
         let mut unset = names_to_unset(&run.context.process.environment);
         if profile.name.is_env() {
-            // The user set NETOSECRET, and this profile is made from it.
+            // Keep `NETOSECRET`: the user set it, and this profile is made from it.
             unset.remove("NETOSECRET");
         }
         Self { set, secrets, unset: unset.into_iter().collect() }
     }
 
-    /// Gets the variables of one profile in a batch, with the credential if `with_credential`. Never prompts; call
-    /// [`Run::unlock`] before.
+    /// Gets the variables of one profile in a batch, with the credential if `with_credential`. Never prompts; the
+    /// caller must have called [`Run::unlock`].
     pub(crate) async fn obtain(
         run: &Run<'_>,
         session: &Session<'_>,
@@ -73,7 +70,7 @@ impl ExportedVariables {
         if with_credential {
             session.finish_rotation(profile, request).await?;
         }
-        let token = session.obtain(LoadedProfile::new(profile, run.context.reading()), request).await?;
+        let token = session.obtain(LoadedProfile::new(profile, run.context.store_reading()), request).await?;
         if !with_credential {
             return Ok(Self::from_token(run, profile, &token, None));
         }
@@ -81,21 +78,21 @@ impl ExportedVariables {
         Ok(Self::from_token(run, profile, &token, Some(&login)))
     }
 
-    /// Returns the names to record in `NETO_EXPORTED`: all that are set, except the user's own variables.
+    /// Returns the names to record in `NETO_EXPORTED`: all names that are set, except variables that the user had set.
     pub(crate) fn names_to_record(&self, run: &Run<'_>) -> String {
         let is_env =
             self.set.iter().any(|(name, value)| name == PROFILE_VARIABLE && value == ProfileName::env().as_str());
-        let own = [is_users_own_store(run).then_some(STORE_VARIABLE), is_env.then_some("NETOSECRET")];
-        let names = self.set.iter().map(|(name, _)| name.as_str()).filter(|name| !own.contains(&Some(*name)));
+        let users_own = [is_users_own_store(run).then_some(STORE_VARIABLE), is_env.then_some("NETOSECRET")];
+        let names = self.set.iter().map(|(name, _)| name.as_str()).filter(|name| !users_own.contains(&Some(*name)));
         names.collect::<Vec<_>>().join(" ")
     }
 }
 
-/// Returns the names that a child process must not inherit. Includes the shell's profile records: a shell in the child
-/// uses the child's profile.
+/// Returns the names that a child process must not inherit. These include the shell's profile records, because a shell
+/// in the child uses the child's profile.
 pub(crate) fn hidden_from_children(environment: &Environment) -> BTreeSet<String> {
     let mut names = names_to_unset(environment);
-    names.extend(identity_variables(environment));
+    names.extend(withheld_variables(environment));
     names.extend(
         [SHELL_PROFILE_VARIABLE, SHELL_PREVIOUS_VARIABLE]
             .iter()
@@ -105,18 +102,18 @@ pub(crate) fn hidden_from_children(environment: &Environment) -> BTreeSet<String
     names
 }
 
-/// Returns the names of the variables that contain an identity or a passphrase, or name their files.
-pub(crate) fn identity_variables(environment: &Environment) -> impl Iterator<Item = String> {
-    let names = environment.iter().map(|(name, _)| name.to_string_lossy().into_owned());
-    names.filter(|name| IDENTITY_PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
+/// Returns the names of the variables that give access to the identity; see [`is_withheld`].
+pub(crate) fn withheld_variables(environment: &Environment) -> impl Iterator<Item = String> {
+    let names = environment.iter().map(|(name, _)| name).filter(|name| is_withheld(name));
+    names.map(|name| name.to_string_lossy().into_owned())
 }
 
-/// Returns the absolute path for `NETO_STORE`; `None` for the standard store.
+/// Returns the store's path for `NETO_STORE`; `None` for the standard store.
 fn named_store_path(run: &Run<'_>) -> Option<String> {
-    run.context.paths.named_store.then(|| run.context.paths.store.to_string_lossy().into_owned())
+    run.context.paths.is_store_named.then(|| run.context.paths.store.to_string_lossy().into_owned())
 }
 
-/// Checks whether the user set `NETO_STORE` in this shell. `--unset` must not remove the user's variable.
+/// Checks whether the user set `NETO_STORE` in this shell. `export --unset` must then keep the variable.
 fn is_users_own_store(run: &Run<'_>) -> bool {
     let environment = &run.context.process.environment;
     environment.get(STORE_VARIABLE).is_some()
@@ -124,7 +121,7 @@ fn is_users_own_store(run: &Run<'_>) -> bool {
         && !was_exported(environment, STORE_VARIABLE)
 }
 
-/// Returns names and values of a credential's variables, and whether each is secret.
+/// Returns the names and values of a credential's variables, and whether each value is secret.
 fn credential_variables(profile: &Profile, login: &Login) -> Vec<(&'static str, String, bool)> {
     match (&login.account, &login.credential) {
         (Account::ApiKey { shortname, appname }, Credential::ApiKey { appkey, sharedsecret }) => {
@@ -150,7 +147,7 @@ fn credential_variables(profile: &Profile, login: &Login) -> Vec<(&'static str, 
     }
 }
 
-/// Returns the placeholders of a profile's `env` templates, and their values.
+/// Returns the placeholders of a profile's `env` templates with their values.
 fn template_values(profile: &Profile, token: &AccessToken, login: Option<&Login>) -> Vec<(&'static str, String)> {
     let mut values = vec![
         ("{token}", token.token.reveal().to_owned()),
@@ -166,14 +163,14 @@ fn template_values(profile: &Profile, token: &AccessToken, login: Option<&Login>
     values
 }
 
-/// Replaces the known placeholders in one pass, so that a placeholder within a value is not replaced.
+/// Replaces the known placeholders in one pass, so that text in a value is never taken for a placeholder.
 fn fill_template(template: &EnvTemplate, values: &[(&str, String)]) -> String {
     let mut rest = template.0.as_str();
     let mut filled = String::with_capacity(rest.len());
     while let Some(start) = rest.find('{') {
         filled.push_str(&rest[..start]);
         rest = &rest[start..];
-        // A brace that starts no known placeholder stays a brace.
+        // A brace that starts no known placeholder is kept.
         let (placeholder, value) = values
             .iter()
             .find(|(placeholder, _)| rest.starts_with(placeholder))

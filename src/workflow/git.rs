@@ -1,40 +1,41 @@
-//! Git repository that contains the profile store.
+//! Git repository that contains the profile store, for checks by several commands.
 //!
-//! A checkout may contain files from other people. So git is looked up on `PATH` only. Options forbid git to start
-//! programs and to trust a bare repository inside another repository.
+//! A checkout may contain files from other people. So git is looked up on `PATH` only. Options keep git from starting a
+//! file system monitor, and from using a bare repository inside the checkout.
 
 use crate::secret::find_program;
 use crate::workflow::Run;
-use crate::workflow::exported_variables::identity_variables;
+use crate::workflow::exported_variables::withheld_variables;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// Git repository that contains the store.
 pub(crate) struct GitRepository {
     program: PathBuf,
-    /// Directory in which git runs. A git hook already has the right one, and its variables are relative to it.
+    /// Directory in which git runs. In a git hook this is the hook's own directory, because the hook's `GIT_*`
+    /// variables are relative to it.
     working_directory: PathBuf,
-    /// Path of the store with all links resolved.
+    /// Absolute path of the store, with all symbolic links resolved.
     pub(crate) store: PathBuf,
 }
 
 impl GitRepository {
-    /// Finds the repository; returns `None` if git or a repository is missing.
+    /// Finds the repository. Returns `None` if git, the store or a repository is missing.
     pub(crate) fn find(run: &Run<'_>) -> Option<Self> {
         let environment = &run.context.process.environment;
         let program = find_program("git", environment.get("PATH")).ok()?;
         let store = run.context.paths.store.canonicalize().ok()?;
         let directory = store.parent()?;
-        let in_hook = ["GIT_DIR", "GIT_INDEX_FILE"].iter().any(|name| environment.get(name).is_some());
-        if !in_hook && !directory.ancestors().any(|above| above.join(".git").exists()) {
+        let is_in_hook = ["GIT_DIR", "GIT_INDEX_FILE"].iter().any(|name| environment.get(name).is_some());
+        if !is_in_hook && !directory.ancestors().any(|ancestor| ancestor.join(".git").exists()) {
             return None;
         }
         let working_directory =
-            if in_hook { run.context.process.working_directory.clone() } else { directory.to_path_buf() };
+            if is_in_hook { run.context.process.working_directory.clone() } else { directory.to_path_buf() };
         Some(Self { program, working_directory, store })
     }
 
-    /// Checks whether git lists the store as unmerged, in a merge with conflicts.
+    /// Checks whether the store is unmerged, which means that a merge left conflicts in it.
     ///
     /// # Errors
     /// Same as [`GitRepository::list_paths`].
@@ -43,19 +44,20 @@ impl GitRepository {
         Ok(!self.list_paths(run, &["ls-files", "--unmerged", "-z", "--", &store], &[0])?.is_empty())
     }
 
-    /// Checks whether the next `git add` would add this file, given by its full path. Returns `false` if the file is
-    /// outside the repository or git fails.
+    /// Checks whether `git add` would add this file, given by its full path. Returns `false` if git ignores the file,
+    /// the file is outside the repository, or git fails.
     pub(crate) fn would_add(&self, run: &Run<'_>, file: &Path) -> bool {
-        // Exit code 1: the file is not ignored. Exit code 128: the file is outside the repository.
+        // Exit code 0: git ignores the file. Exit code 1: git does not ignore it. Exit code 128: it is outside the
+        // repository.
         let output = file.to_str().and_then(|file| self.run(run, &["check-ignore", "-q", "--", file]).ok());
         output.is_some_and(|output| output.status.code() == Some(1))
     }
 
-    /// Runs a git command that lists paths separated by NULs, and returns the paths. `success_codes` are the exit codes
-    /// that count as success.
+    /// Runs a git command that prints paths separated by NULs, and returns the paths. `success_codes` are the exit
+    /// codes that count as success.
     ///
     /// # Errors
-    /// The first line of git's error output, or the reason why git did not run.
+    /// Returns the first line of git's error output, or the reason why git did not run.
     pub(crate) fn list_paths(
         &self,
         run: &Run<'_>,
@@ -71,17 +73,18 @@ impl GitRepository {
         Ok(paths.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
     }
 
-    /// Runs git with these arguments.
+    /// Runs git with these arguments and without the variables that give access to the identity.
     ///
     /// # Errors
-    /// The reason why git did not run.
+    /// Returns the reason if git does not start.
     pub(crate) fn run(&self, run: &Run<'_>, arguments: &[&str]) -> Result<Output, String> {
         let mut git = Command::new(&self.program);
         git.args(["-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "--no-pager"]).args(arguments);
         git.current_dir(if self.working_directory.is_dir() { &self.working_directory } else { Path::new("/") });
-        for name in identity_variables(&run.context.process.environment) {
+        for name in withheld_variables(&run.context.process.environment) {
             git.env_remove(name);
         }
+        // Callers use pathspecs such as `:(top)`. Checks must neither fetch objects nor take git's locks.
         git.env_remove("GIT_LITERAL_PATHSPECS").env("GIT_NO_LAZY_FETCH", "1").env("GIT_OPTIONAL_LOCKS", "0");
         git.stdin(Stdio::null()).output().map_err(|error| error.to_string())
     }

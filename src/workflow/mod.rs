@@ -1,6 +1,6 @@
-//! Steps that several verbs share: selecting profiles, getting a token, editing the store under its lock, batches.
+//! Steps that several commands share: selecting profiles, getting a token, editing the store under its lock, batches.
 //!
-//! Owns `Run`, which every verb receives, and nothing that belongs to one verb. Imports no verb.
+//! Owns [`Run`], which every command receives. Holds nothing that belongs to one command, and imports no command.
 #![allow(clippy::doc_markdown, reason = "comments of arguments are the help that users read")]
 
 pub(crate) mod batch;
@@ -31,7 +31,7 @@ use selection::SelectedProfile;
 use std::io::Read as _;
 use zeroize::Zeroizing;
 
-/// Context and user interface of one run, which every verb receives.
+/// Context and user interface of one run, which every command receives.
 pub(crate) struct Run<'a> {
     /// Paths, process and profile store.
     pub(crate) context: &'a Context<'a>,
@@ -39,8 +39,10 @@ pub(crate) struct Run<'a> {
     pub(crate) ui: &'a Ui,
 }
 
-/// Gets an access token for one profile, and records the sealed profiles that this run saw for the first time. An error
-/// names the profile.
+/// Gets an access token for one profile, and trusts the profiles that this run saw for the first time.
+///
+/// # Errors
+/// Returns an error with the profile's name if no token can be obtained.
 pub(crate) fn obtain_token(
     run: &Run<'_>,
     reporter: &TerminalReporter<'_>,
@@ -54,23 +56,25 @@ pub(crate) fn obtain_token(
     token
 }
 
-/// Adds the sealed profiles that this run saw for the first time to the trust store. The record protects later runs
-/// only. So this run continues if the file cannot be written, as in a read-only container.
+/// Adds the profiles that this run saw for the first time to the trust store. If the trust store cannot be written, as
+/// in a read-only container, only prints verbose output: the record protects later runs, not this run.
 pub(crate) fn record_first_seen(run: &Run<'_>, reporter: &TerminalReporter<'_>) {
     let first_seen = run.context.vault.take_first_seen();
     if first_seen.is_empty() {
         return;
     }
     let recorded = locked_edit::edit_trust_store(run, |trust_store| {
-        first_seen.iter().for_each(|profile| trust_store.trust_profile(profile));
+        for profile in &first_seen {
+            trust_store.trust_profile(profile);
+        }
     });
     if let Err(error) = recorded {
         reporter.trace(&|| format!("what was trusted cannot be remembered: {}", error.message()));
     }
 }
 
-/// Returns the credential of a profile if `is_requested`. Call this before getting the token: finishing an interrupted
-/// rotation may replace both.
+/// Returns the credential of a profile if `is_requested`. Call this function before getting the token: finishing an
+/// interrupted rotation may replace both.
 pub(crate) fn requested_login(
     run: &Run<'_>,
     reporter: &TerminalReporter<'_>,
@@ -87,7 +91,8 @@ pub(crate) fn requested_login(
     Ok(Some(login.map_err(|error| Error::from(error).about(&profile.name))?))
 }
 
-/// Converts the error of a call. If the server accepts the token but refuses the call, the hint is replaced by `hint`.
+/// Converts the error of a call. If the server accepts the token but forbids the call, `hint` replaces the default
+/// hint.
 pub(crate) fn replace_forbidden_hint(error: SessionError, hint: Hint) -> Error {
     match error {
         SessionError::Forbidden(_) => Error::from(error).with_hint(hint),
@@ -106,8 +111,12 @@ impl Run<'_> {
         TerminalReporter(self.ui)
     }
 
-    /// Prompts now for everything that opens the secrets of these profiles, because no prompt is possible under the
-    /// store's lock. Reports only a locked identity and plugin errors; later opening reports all other errors.
+    /// Prompts now for everything that decrypts the secrets of these profiles, because no prompt is possible under the
+    /// store's lock.
+    ///
+    /// # Errors
+    /// Returns an error if an identity stays locked or a plugin fails. Other errors are ignored here, because
+    /// decrypting later reports them.
     pub(crate) fn unlock<'p>(&self, profiles: impl IntoIterator<Item = &'p Profile>) -> Result<(), Error> {
         for profile in profiles {
             match self.context.vault.unlock(profile, &self.reporter()) {
@@ -119,7 +128,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Reads standard input to its end; returns `None` if the input has more than `cap` bytes.
+    /// Reads standard input to its end; returns `None` if the input is longer than `cap` bytes.
     pub(crate) fn read_stdin(&self, cap: u64) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
         let mut bytes = Zeroizing::new(Vec::new());
         let mut stdin = self.context.process.stdin.borrow_mut();
@@ -130,21 +139,22 @@ impl Run<'_> {
         Ok((bytes.len() as u64 <= cap).then_some(bytes))
     }
 
-    /// Returns the profile that `neto use` set in this shell, else for all shells. Ignores files that cannot be read.
+    /// Returns the profile that `neto use` set in this shell, or else for all shells. Ignores files that cannot be
+    /// read.
     pub(crate) fn current_name(&self) -> Option<ProfileName> {
         let shell_name =
             shell_state::shell_profile(&self.context.process.environment).and_then(|name| name.parse().ok());
         shell_name.or_else(|| self.global_current_name())
     }
 
-    /// Returns the profile that `neto use` set for all shells. Returns `None` if the file cannot be read, or the store
-    /// requires every command to name its profile.
+    /// Returns the profile that `neto use` set for all shells. Returns `None` if no profile is set, or if a file cannot
+    /// be read. Also returns `None` if the store requires every command to name its profile.
     pub(crate) fn global_current_name(&self) -> Option<ProfileName> {
         let store = self.context.store().ok()?;
         Current::load(&self.context.current_file()).ok()?.current.filter(|_| !store.explicit)
     }
 
-    /// Returns the valid profiles. Invalid profiles cause a warning, or an error if `is_named`.
+    /// Returns the valid profiles. An invalid profile causes a warning, or an error if `is_named`.
     pub(crate) fn valid_profiles<'a>(
         &self,
         selected: Vec<SelectedProfile<'a>>,
@@ -161,10 +171,11 @@ impl Run<'_> {
         Ok(valid)
     }
 
-    /// Asks a question on the terminal.
+    /// Asks a yes-or-no question on the terminal.
     ///
     /// # Errors
-    /// Exit 2: the answer is not yes, or there is no terminal; then `hint` says how to confirm without a terminal.
+    /// Returns an error with exit code 2 if the answer is not yes, or if there is no terminal. `hint` then says how to
+    /// confirm without a terminal.
     pub(crate) fn confirm(&self, question: &str, hint: Hint) -> Result<(), Error> {
         if !self.context.process.terminal.stdin {
             return Err(Error::new(Code::Usage, format!("{question} There is nobody to ask")).with_hint(hint));
@@ -175,7 +186,7 @@ impl Run<'_> {
         Err(self.canceled())
     }
 
-    /// Returns the error for an action that the user declined, after a note about it.
+    /// Prints a note that the user declined, and returns the error for that.
     pub(crate) fn canceled(&self) -> Error {
         self.ui.note("Left as it was");
         Error::silent(Code::Usage)

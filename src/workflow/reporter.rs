@@ -1,4 +1,4 @@
-//! Reports events of requests and sessions on the terminal, and prompts for passphrases and input of age plugins.
+//! Reports requests, waits and warnings of a session on the terminal. Prompts for passphrases and input of age plugins.
 
 use crate::fusion::RequestObserver;
 use crate::output::humanize;
@@ -7,7 +7,7 @@ use crate::secret::{Prompter, PrompterError, Secret};
 use crate::session::{Reporter, Warning};
 use std::time::Duration;
 
-/// Shortest pause that is reported as a note. Shorter pauses appear only in verbose output.
+/// Minimum pause that is reported as a note. A shorter pause appears only in verbose output.
 const MIN_NOTED_PAUSE: Duration = Duration::from_secs(2);
 
 /// Reporter and prompter that use the terminal.
@@ -28,9 +28,9 @@ impl RequestObserver for TerminalReporter<'_> {
 }
 
 impl Reporter for TerminalReporter<'_> {
-    fn waiting(&self, what: &str, holder: Option<u32>) {
+    fn waiting_for_lock(&self, lock_name: &str, holder: Option<u32>) {
         let holder = holder.map_or_else(|| "another neto".to_owned(), |pid| format!("neto process {pid}"));
-        self.0.note(&format!("waiting for {holder}, which holds {what}"));
+        self.0.note(&format!("waiting for {holder}, which holds {lock_name}"));
     }
 
     fn warn(&self, warning: Warning<'_>) {
@@ -38,7 +38,7 @@ impl Reporter for TerminalReporter<'_> {
             Warning::TokenFile(error) => format!("{error}; it will be replaced"),
             Warning::NotCached(error) => format!("{error}; the token is not kept"),
             Warning::NoLock(error) => format!("{error}; going on without it"),
-            Warning::ShortLife { profile, lifetime_seconds } => {
+            Warning::ShortLifetime { profile, lifetime_seconds } => {
                 let lifetime = humanize::duration(lifetime_seconds);
                 format!("{profile}: the server gives tokens of {lifetime}, less than --min-ttl asks for")
             }
@@ -47,10 +47,10 @@ impl Reporter for TerminalReporter<'_> {
                     "{profile}: the server did not say how long the token lives; it is good for this once and not kept"
                 )
             }
-            Warning::Finishing(profile) => {
+            Warning::ResumingRotation(profile) => {
                 format!("{profile}: a rotation of its key was cut off; going on with it")
             }
-            Warning::Unfinished { profile, error } => format!("{profile}: {error}"),
+            Warning::RotationProblem { profile, error } => format!("{profile}: {error}"),
             Warning::RefreshFailed { profile, error } => {
                 format!("{profile}: refreshing failed ({error}); signing in anew")
             }
@@ -63,11 +63,11 @@ impl Reporter for TerminalReporter<'_> {
 }
 
 impl Prompter for TerminalReporter<'_> {
-    fn passphrase(&self, place: &str, wrong: bool) -> Result<Secret, PrompterError> {
-        if wrong {
+    fn passphrase(&self, location: &str, is_retry: bool) -> Result<Secret, PrompterError> {
+        if is_retry {
             self.0.note("That passphrase does not open it.");
         }
-        into_secret(self.0.prompt_hidden(&format!("Passphrase of {place} (not shown): ")))
+        into_secret(self.0.prompt_hidden(&format!("Passphrase of {location} (not shown): ")))
     }
 
     fn plugin_message(&self, plugin: &str, text: &str) {

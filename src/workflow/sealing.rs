@@ -1,5 +1,6 @@
-//! Sealing secrets for the store: their recipients, and re-encryption of secrets whose binding an edit of the store
-//! changes.
+//! Seals secrets for the store. Seals them again if an edit of the store changes their bound fields or recipients.
+//!
+//! A sealed secret is encrypted with age and bound to fields of its profile. Does not write the store.
 
 use crate::error::Error;
 use crate::profile::{ApiUrl, Document, Edit, Profile, ProfileName, RecipientName, SecretLocation, Store};
@@ -9,8 +10,8 @@ use crate::workflow::Run;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-/// Refuses a profile whose trusted fields changed, until `neto trust` has shown the changes. Sealing to the present
-/// fields would accept the changes unseen. Ignores a change of the secret, because sealing replaces the secret.
+/// Returns an error if trusted fields of the profile changed, until `neto trust` has shown the changes. Sealing to the
+/// present fields would accept the changes unseen. Ignores a change of the secret, which sealing replaces.
 pub(crate) fn refuse_changed(run: &Run<'_>, profile: &Profile) -> Result<(), Error> {
     let TrustStatus::Changed(changes) = run.context.vault.trust_store()?.borrow().status(profile) else {
         return Ok(());
@@ -20,14 +21,14 @@ pub(crate) fn refuse_changed(run: &Run<'_>, profile: &Profile) -> Result<(), Err
     if fields.is_empty() { Ok(()) } else { Err(VaultError::Changed(fields).into()) }
 }
 
-/// Checks whether the url is neither the standard url nor trusted by this machine. Anybody who can edit the store can
-/// set a url in a profile or the defaults. A credential without its own url would then be sent to that url.
+/// Checks whether the URL is neither the standard URL nor trusted by this machine. Anybody who can edit the store can
+/// set a URL in a profile or in the defaults. A credential without its own URL would then be sent to that URL.
 pub(crate) fn is_untrusted_url(run: &Run<'_>, url: &ApiUrl) -> Result<bool, Error> {
-    let is_usual = ApiUrl::STANDARD.parse().is_ok_and(|usual: ApiUrl| usual == *url);
-    Ok(!is_usual && !run.context.vault.trust_store()?.borrow().is_trusted_address(url))
+    let is_standard = ApiUrl::STANDARD.parse().is_ok_and(|standard: ApiUrl| standard == *url);
+    Ok(!is_standard && !run.context.vault.trust_store()?.borrow().is_trusted_url(url))
 }
 
-/// Warns that a credential without its own url will be sent to a url from the store. Warns only if [`is_untrusted_url`].
+/// Warns if the URL is untrusted: a credential without its own URL will be sent there. `what` names the credential.
 pub(crate) fn warn_untrusted_url(run: &Run<'_>, what: &str, url: &ApiUrl) -> Result<(), Error> {
     if is_untrusted_url(run, url)? {
         run.ui.warn(&format!(
@@ -37,8 +38,8 @@ pub(crate) fn warn_untrusted_url(run: &Run<'_>, what: &str, url: &ApiUrl) -> Res
     Ok(())
 }
 
-/// Seals a new credential for a profile, with a new id and today's date. Warns if the user's own identity cannot open
-/// the sealed secret.
+/// Seals a new credential for a profile, with a new id and today's date. Warns if the user's own identity cannot
+/// decrypt the sealed secret.
 pub(crate) fn seal_new_credential(
     run: &Run<'_>,
     store: &Store,
@@ -69,14 +70,14 @@ pub(crate) fn seal_new_credentials(
     credentials.iter().zip(&keys).map(seal).collect()
 }
 
-/// Returns the keys to seal new secrets of these profiles to, in the order of the profiles. Warns about the profiles
-/// whose secrets the user's own identity cannot open.
+/// Returns the keys to seal new secrets of these profiles to, in the order of the profiles. Warns about the secrets
+/// that the user's own identity cannot decrypt.
 pub(crate) fn trusted_keys_of_all<'p>(
     run: &Run<'_>,
     store: &Store,
     profiles: impl IntoIterator<Item = &'p Profile>,
 ) -> Result<Vec<Vec<String>>, Error> {
-    // Most of many profiles have the same recipients, and looking up the user's own keys reads a file.
+    // Many profiles usually have the same recipients, and looking up the user's own keys reads a file.
     let mut keys_by_recipients: BTreeMap<Option<&[RecipientName]>, (Vec<String>, bool)> = BTreeMap::new();
     let (mut all_keys, mut others_only) = (Vec::new(), Vec::new());
     for profile in profiles {
@@ -100,7 +101,7 @@ pub(crate) fn trusted_keys_of_all<'p>(
     Ok(all_keys)
 }
 
-/// Seals an opened credential again, bound to the present fields of `profile`. Keeps the id and the date.
+/// Seals a decrypted credential again, bound to the present fields of `profile`. Keeps the id and the date.
 pub(crate) fn reseal(
     run: &Run<'_>,
     store: &Store,
@@ -113,27 +114,28 @@ pub(crate) fn reseal(
     Ok(run.context.vault.seal(&Binding::from_profile(profile)?, &opened.credential, &opened.id, since, &keys, now)?)
 }
 
-/// Edits of the store, with the re-encryption that they need.
+/// Edits of the store, with the edits that seal secrets again.
 pub(crate) struct Resealing {
     /// Requested edits, and the edits that replace sealed secrets.
     pub(crate) edits: Vec<Edit>,
-    /// Profiles whose bound fields the edits change, and that were trusted before.
+    /// Profiles whose bound fields or recipients the edits change, and that this machine did not distrust before the
+    /// edits. The caller trusts their new fields.
     pub(crate) changed: Vec<Profile>,
-    /// Errors of the profiles that could not be sealed again; these profiles keep their sealed secrets.
+    /// Errors of the profiles whose secrets could not be sealed again; `edits` keep these secrets as they are.
     pub(crate) failures: Vec<Error>,
 }
 
 impl Resealing {
-    /// Returns `self`, or the first error if a secret could not be sealed again. Every later use would refuse a profile
-    /// whose url no longer matches its sealed secret.
+    /// Returns `self`, or the first error if a secret could not be sealed again. neto refuses to use a profile whose
+    /// fields no longer match its sealed secret.
     pub(crate) fn require_complete(mut self) -> Result<Self, Error> {
         if self.failures.is_empty() { Ok(self) } else { Err(self.failures.swap_remove(0)) }
     }
 }
 
-/// Adds to `edits` the edits that seal again each secret whose binding `edits` change: name, url, account, roots,
-/// recipients. Each secret must be bound to the profile's fields before the edits. `old_name` returns the name of a
-/// profile before the edits, for a rename. `prompter` is `&()` while a lock is held.
+/// Adds edits that seal each secret again whose bound fields or recipients `edits` change. Each secret must be bound to
+/// its profile's fields before the edits. `old_name` returns the name that a profile had before the edits, for a
+/// rename. `prompter` is `&()` while a lock is held.
 pub(crate) fn with_resealing(
     run: &Run<'_>,
     prompter: &dyn Prompter,
@@ -168,7 +170,7 @@ pub(crate) fn with_resealing(
                 }
             }
         }
-        // The edit does not accept a source that was never trusted or has changed.
+        // Trust only what was trusted before: the edit must not accept an untrusted source or earlier changes.
         if matches!(run.context.vault.trust_store()?.borrow().status(old), TrustStatus::Trusted | TrustStatus::FirstUse)
         {
             resealing.changed.push(new.clone());
@@ -191,7 +193,8 @@ fn open_and_reseal(
     reseal(run, store, new, &opened)
 }
 
-/// Checks whether a key that a rotation requested before now belongs to another name, server or account.
+/// Checks whether the edits change the owner of a key that an unfinished rotation requested. The owner is the name,
+/// server, account, API key and `ca_file` of a profile.
 fn has_other_key_owner(old: &Profile, new: &Profile) -> bool {
     let key_owner = |profile: &Profile| {
         (profile.name.clone(), profile.url.clone(), profile.shortname.clone(), profile.appname.clone())
@@ -199,7 +202,7 @@ fn has_other_key_owner(old: &Profile, new: &Profile) -> bool {
     key_owner(old) != key_owner(new) || old.ca_file != new.ca_file
 }
 
-/// Checks whether the edits change a field that the sealed secret is bound to, or the recipients.
+/// Checks whether the edits change the recipients, the secret, or a field that the sealed secret is bound to.
 fn is_seal_outdated(old_store: &Store, old: &Profile, new_store: &Store, new: &Profile) -> bool {
     let bound_fields = |profile: &Profile| {
         (

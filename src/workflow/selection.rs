@@ -1,4 +1,6 @@
-//! Arguments by which verbs select one profile or several, and arguments for the requested token.
+//! Arguments with which commands select one profile or several, and arguments for the requested token.
+//!
+//! Owns the effect of `--profile` on a selection. `profile::Selection` matches names, globs and tags.
 
 use crate::context::ContextError;
 use crate::error::{Code, Error};
@@ -37,12 +39,12 @@ pub(crate) struct TokenRequestArgs {
 pub(crate) struct SelectedProfile<'a> {
     /// Name of the profile.
     pub(crate) name: Cow<'a, ProfileName>,
-    /// Profile, or the reason why the profile is invalid.
+    /// Valid profile, or the reason why the profile is invalid.
     pub(crate) profile: Result<&'a Profile, ContextError>,
 }
 
 impl SelectArgs {
-    /// Returns the selection as it was typed.
+    /// Returns the selection from these arguments alone, without `--profile`.
     pub(crate) fn selection(&self) -> Selection {
         Selection { names: self.names.clone(), tags: self.tags.clone(), not_tags: self.not_tags.clone(), all: self.all }
     }
@@ -50,12 +52,12 @@ impl SelectArgs {
     /// Returns the selected profiles, or all profiles if the selection is empty.
     ///
     /// # Errors
-    /// The selection matches no profile.
+    /// Returns an error if the selection matches no profile.
     pub(crate) fn resolve_or_all<'a>(&self, run: &Run<'a>) -> Result<Vec<SelectedProfile<'a>>, Error> {
         self.resolve(run, EmptySelection::All)
     }
 
-    /// Returns the selected profiles, or the resolved profile if the selection is empty.
+    /// Returns the selected profiles, or the current profile if the selection is empty.
     pub(crate) fn resolve_or_current<'a>(&self, run: &Run<'a>) -> Result<Vec<SelectedProfile<'a>>, Error> {
         if self.selection().is_empty() {
             return Ok(vec![SelectedProfile::of(run, run.context.resolve(None)?.name)]);
@@ -63,7 +65,7 @@ impl SelectArgs {
         self.resolve(run, EmptySelection::Refuse)
     }
 
-    /// Returns the selected profiles; fails if the selection is empty.
+    /// Returns the selected profiles; returns an error if the selection is empty.
     pub(crate) fn resolve_named<'a>(&self, run: &Run<'a>) -> Result<Vec<SelectedProfile<'a>>, Error> {
         self.resolve(run, EmptySelection::Refuse)
     }
@@ -79,7 +81,7 @@ impl SelectArgs {
         name.chain(&self.names).cloned().chain(all).chain(tags).collect()
     }
 
-    /// Checks whether `--all` was typed without a filter.
+    /// Checks whether `--all` was given without a tag filter.
     pub(crate) fn is_all_profiles(&self) -> bool {
         self.all && self.names.is_empty() && self.tags.is_empty() && self.not_tags.is_empty()
     }
@@ -89,19 +91,18 @@ impl SelectArgs {
         self.selection().is_single()
     }
 
-    /// Checks whether the selection can match several profiles: any selection except an empty one or a single plain
-    /// name.
+    /// Checks whether the selection can match several profiles: it is neither empty nor a single plain name.
     pub(crate) fn can_select_several(&self) -> bool {
         let selection = self.selection();
         !selection.is_empty() && !selection.is_single()
     }
 
-    /// Returns the first name; `None` if no name was typed. For verbs that take one profile.
+    /// Returns the first name, for commands that take one profile; `None` without names.
     pub(crate) fn first_name(&self) -> Option<&str> {
         self.names.first().map(String::as_str)
     }
 
-    fn resolve<'a>(&self, run: &Run<'a>, when_none: EmptySelection) -> Result<Vec<SelectedProfile<'a>>, Error> {
+    fn resolve<'a>(&self, run: &Run<'a>, if_empty: EmptySelection) -> Result<Vec<SelectedProfile<'a>>, Error> {
         let mut selection = self.selection();
         if let Some(flag) = &run.context.globals.profile {
             if selection.all {
@@ -112,11 +113,11 @@ impl SelectArgs {
             }
             selection.names = vec![flag.clone()];
         }
-        let selects_all = selection.is_empty() && when_none == EmptySelection::All;
+        let selects_all = selection.is_empty() && if_empty == EmptySelection::All;
         if is_env_profile(&selection) || (selects_all && run.context.is_env_the_only_profile()?) {
             return Ok(vec![SelectedProfile::of(run, run.context.resolve(Some("env"))?.name)]);
         }
-        let entries = selection.resolve(run.context.store()?, when_none)?;
+        let entries = selection.resolve(run.context.store()?, if_empty)?;
         let to_selected = |entry: &'a ProfileEntry| SelectedProfile {
             name: Cow::Borrowed(&entry.name),
             profile: run.context.valid_profile(entry),

@@ -1,9 +1,9 @@
-//! State of neto in the calling shell: variables of an earlier export, and the profile that `neto use` set there.
+//! State of neto in the calling shell: the variables of an earlier export, and the profile that `neto use` set there.
 //!
-//! Owns the variables that record this state (names, never a secret), and their effect on resolving the profile. With
-//! the hook, `neto use` sets `NETO_PROFILE` in one shell and records that in `NETO_SHELL_PROFILE`. The record survives an
-//! export, which sets `NETO_PROFILE` as well. `exported_variables` owns the variables of an export, `commands/hook` the
-//! hook's text.
+//! Owns the variables that record this state, and their effect on which profile is resolved. The records are names,
+//! never secrets. With the hook, `neto use` sets `NETO_PROFILE` in one shell and records the profile in
+//! `NETO_SHELL_PROFILE`. An export overwrites `NETO_PROFILE`, but keeps the record. `exported_variables` owns the
+//! variables of an export, and `commands/hook` owns the hook's text.
 
 use crate::environment::Environment;
 use crate::error::Error;
@@ -22,7 +22,7 @@ const TOKEN_VARIABLE: &str = "NETO_TOKEN";
 /// Variable that names the profile store.
 pub(crate) const STORE_VARIABLE: &str = "NETO_STORE";
 
-/// Variable in which an export records the names that it set.
+/// Variable in which an export records the names of the variables that it set.
 pub(crate) const EXPORTED_VARIABLE: &str = "NETO_EXPORTED";
 
 /// Variable in which an export records its [`ExportMarker`] for the hook.
@@ -34,17 +34,18 @@ pub(crate) const SHELL_PROFILE_VARIABLE: &str = "NETO_SHELL_PROFILE";
 /// Variable that records the previous profile of this shell, for `neto use -`.
 pub(crate) const SHELL_PREVIOUS_VARIABLE: &str = "NETO_SHELL_PREVIOUS";
 
-/// Variable by which the hook's function requests text to evaluate. The hook sets it for one call, to the shell's name.
+/// Variable with which the hook requests shell code instead of messages. The hook sets it for one call, to the shell's
+/// name.
 const HOOK_VARIABLE: &str = "_NETO_HOOK";
 
-/// First line of text for the hook. A help page, which the hook must not evaluate, lacks this line. The scripts in
-/// `commands/hook` contain the same text.
+/// First line of shell code for the hook. The hook must not evaluate other output, such as a help page, which lacks
+/// this line. The scripts in `commands/hook` contain the same line.
 const HOOK_TEXT_PREFIX: &str = "neto-hook:\n";
 
-/// Placeholder for a profile name in a marker, if there is no profile.
+/// Placeholder in a marker if there is no profile name.
 const NO_PROFILE: &str = "-";
 
-/// Variables that every export and every failed export unsets, whether or not an earlier export set them.
+/// Variables that every export unsets first, even a failed one, and even if no earlier export set them.
 pub const ALWAYS_UNSET: [&str; 12] = [
     PROFILE_VARIABLE,
     "NETO_URL",
@@ -60,7 +61,7 @@ pub const ALWAYS_UNSET: [&str; 12] = [
     EXPORTED_VARIABLE,
 ];
 
-/// Changes for a shell to make to its variables.
+/// Changes that a shell must make to its variables.
 #[derive(Debug, Default)]
 pub(crate) struct ShellUpdate {
     /// Names to unset first.
@@ -70,8 +71,8 @@ pub(crate) struct ShellUpdate {
 }
 
 impl ShellUpdate {
-    /// Returns the update that unsets an earlier export's variables and restores the profile that `neto use` set in
-    /// this shell.
+    /// Returns the update that unsets an earlier export's variables. It restores `NETO_PROFILE` if `neto use` set the
+    /// profile in this shell.
     pub(crate) fn drop_export(environment: &Environment) -> Self {
         let restored = shell_profile(environment).map(|name| (PROFILE_VARIABLE.to_owned(), name));
         Self { unset: names_to_unset(environment).into_iter().collect(), set: restored.into_iter().collect() }
@@ -82,12 +83,12 @@ impl ShellUpdate {
         self.unset.is_empty() && self.set.is_empty()
     }
 
-    /// Checks whether the update removes an earlier export.
+    /// Checks whether the update unsets `NETO_EXPORTED`, as every update that removes an export does.
     pub(crate) fn drops_export(&self) -> bool {
         self.unset.iter().any(|name| name == EXPORTED_VARIABLE)
     }
 
-    /// Renders the update as text that `shell` evaluates.
+    /// Renders the update as code that `shell` evaluates.
     pub(crate) fn render(&self, shell: Shell) -> Result<String, Error> {
         let text = EnvFormat::Shell(shell).render_exports(&self.unset, &self.set);
         text.map_err(|error| Error::bug(&error.to_string()))
@@ -95,7 +96,7 @@ impl ShellUpdate {
 }
 
 /// Returns the names to unset so that no earlier export remains: the fixed names, the recorded names, and outdated
-/// records. Omits names that no export can set, because the environment may come from anybody.
+/// records. Omits recorded names that no export can set, because anybody may have set the environment.
 pub(crate) fn names_to_unset(environment: &Environment) -> BTreeSet<String> {
     let recorded = environment.text(EXPORTED_VARIABLE).unwrap_or_default();
     let recorded = recorded.split(' ').filter(|name| *name == STORE_VARIABLE || check_env_name(name).is_ok());
@@ -106,32 +107,33 @@ pub(crate) fn names_to_unset(environment: &Environment) -> BTreeSet<String> {
     ALWAYS_UNSET.iter().copied().chain(recorded).chain(marker).chain(outdated).map(str::to_owned).collect()
 }
 
-/// Returns the names to unset in a shell that continues without an export. Keeps a `NETOSECRET` that no export set:
-/// the user set that one, and without it another profile would be resolved.
+/// Returns the names to unset in a shell that continues without an export. Keeps a `NETOSECRET` that the user set,
+/// because it selects a profile.
 pub(crate) fn names_to_unset_on_drop(environment: &Environment) -> BTreeSet<String> {
     let mut names = names_to_unset(environment);
     let is_own = match environment.get(EXPORTED_VARIABLE) {
         Some(_) => !was_exported(environment, "NETOSECRET"),
-        // A child of `neto exec` has the user's own NETOSECRET only for the profile `env`.
+        // Only for the profile `env`, a child of `neto exec` has the `NETOSECRET` that the user set.
         None => profile_variable(environment) == ProfileName::env().as_str(),
     };
     names.retain(|name| name != "NETOSECRET" || !is_own);
     names
 }
 
-/// Checks whether the shell holds a profile's variables, from an export or from the `neto exec` that started it.
+/// Checks whether the shell has a profile's variables, from an export or from the `neto exec` that started it.
 pub(crate) fn has_profile_variables(environment: &Environment) -> bool {
     [EXPORTED_VARIABLE, TOKEN_VARIABLE].iter().any(|name| environment.get(name).is_some())
 }
 
-/// Returns the names that an earlier export set, `NETO_EXPORTED` included; empty without an export.
+/// Returns the names that an earlier export set, including `NETO_EXPORTED`; empty without an export.
 pub(crate) fn exported_names(environment: &Environment) -> Vec<String> {
     let is_exported = |name: &String| name == EXPORTED_VARIABLE || was_exported(environment, name);
     let candidates = environment.get(EXPORTED_VARIABLE).map(|_| names_to_unset(environment)).unwrap_or_default();
     candidates.into_iter().filter(is_exported).collect()
 }
 
-/// Checks whether an earlier export set the variable. A `NETO_PROFILE` changed by hand after the export does not count.
+/// Checks whether an earlier export set the variable. Returns `false` for `NETO_PROFILE` if it was changed by hand
+/// after the export.
 pub(crate) fn was_exported(environment: &Environment, name: &str) -> bool {
     let is_recorded =
         environment.text(EXPORTED_VARIABLE).is_some_and(|names| names.split(' ').any(|recorded| recorded == name));
@@ -151,16 +153,17 @@ fn profile_variable(environment: &Environment) -> String {
 /// State at the time of an export. The hook compares it with the state at each prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ExportMarker {
-    /// Profile that the other sources selected, whichever was exported; [`NO_PROFILE`] if none did.
+    /// Profile that the shell and the files on disk selected, even if an argument exported another profile.
+    /// [`NO_PROFILE`] if none was selected.
     resolved: String,
-    /// Exported profile.
+    /// Exported profile, or [`NO_PROFILE`].
     exported: String,
     /// Path of the profile store; empty for the standard store.
     store: String,
 }
 
 impl ExportMarker {
-    /// Returns the marker that the shell holds; `None` if no export left a marker.
+    /// Returns the marker in the shell's variables; `None` if no export left a marker.
     pub(crate) fn from_environment(environment: &Environment) -> Option<Self> {
         let text = environment.text(MARKER_VARIABLE)?;
         let mut parts = text.splitn(3, ' ').map(str::to_owned);
@@ -169,7 +172,7 @@ impl ExportMarker {
         Some(Self { resolved, exported, store: parts.next().unwrap_or_default() })
     }
 
-    /// Returns the marker of the present state, with the profile in `NETO_PROFILE` as the exported profile.
+    /// Returns the marker for the present state, in which the exported profile is the value of `NETO_PROFILE`.
     pub(crate) fn current(run: &Run<'_>) -> Self {
         Self {
             resolved: resolve_beside_export(run),
@@ -178,13 +181,13 @@ impl ExportMarker {
         }
     }
 
-    /// Returns the name and the value of the variable that records the marker in a shell.
+    /// Returns the name and the value of the variable that records this marker.
     pub(crate) fn to_variable(&self) -> (String, String) {
         let store = if self.store.is_empty() { String::new() } else { format!(" {}", self.store) };
         (MARKER_VARIABLE.to_owned(), format!("{} {}{store}", self.resolved, self.exported))
     }
 
-    /// Returns the profile that the other sources selected, if any.
+    /// Returns the profile that the shell and the files on disk selected, if any.
     pub(crate) fn resolved(&self) -> Option<&str> {
         profile_name(&self.resolved)
     }
@@ -194,14 +197,14 @@ impl ExportMarker {
         profile_name(&self.exported)
     }
 
-    /// Checks whether both markers name the same profile store.
+    /// Checks whether both markers have the same profile store.
     pub(crate) fn has_same_store(&self, other: &Self) -> bool {
         self.store == other.store
     }
 }
 
-/// Describes the export whose variables the shell holds, such as `'acme'`. Returns `None` if these variables belong to
-/// `profile`, and neither the store nor `NETO_PROFILE` has changed since the export.
+/// Describes the export whose variables the shell has, such as `'acme'`. Returns `None` if `profile` was exported, and
+/// neither the store nor `NETO_PROFILE` has changed since.
 pub(crate) fn other_exported_profile(run: &Run<'_>, profile: Option<&ProfileName>) -> Option<String> {
     let now = ExportMarker::current(run);
     let before = ExportMarker::from_environment(&run.context.process.environment).unwrap_or_else(|| now.clone());
@@ -211,10 +214,10 @@ pub(crate) fn other_exported_profile(run: &Run<'_>, profile: Option<&ProfileName
     (!is_unchanged).then_some(description)
 }
 
-/// Returns the store's path as a marker records it.
+/// Returns the store's path as a marker records it: empty for the standard store.
 fn store_marker(run: &Run<'_>) -> String {
     let paths = &run.context.paths;
-    if paths.named_store { paths.store.to_string_lossy().into_owned() } else { String::new() }
+    if paths.is_store_named { paths.store.to_string_lossy().into_owned() } else { String::new() }
 }
 
 /// Returns the profile that `neto use` set in this shell. Returns `None` if `NETO_PROFILE` was changed by hand since
@@ -237,13 +240,13 @@ pub(crate) fn profile_variable_setter(environment: &Environment) -> &'static str
     }
 }
 
-/// Returns the sources that select the profile of the next export. Ignores the variables of an earlier export:
-/// otherwise a shell that once exported a profile would never follow `neto use`.
+/// Returns the sources that select the profile of the next export. Ignores the variables of an earlier export.
+/// Otherwise a shell that once exported a profile would never follow `neto use`.
 pub(crate) fn export_sources<'r>(run: &'r Run<'_>, argument: Option<&str>) -> ProfileSources<'r> {
     let environment = &run.context.process.environment;
     let mut sources = run.context.sources(argument);
     if was_exported(environment, PROFILE_VARIABLE) {
-        sources.variable = shell_profile(environment);
+        sources.neto_profile = shell_profile(environment);
     }
     if was_exported(environment, "NETOSECRET") {
         sources.has_netosecret = false;
@@ -251,13 +254,13 @@ pub(crate) fn export_sources<'r>(run: &'r Run<'_>, argument: Option<&str>) -> Pr
     sources
 }
 
-/// Returns [`export_sources`] without `PROFILE` and `--profile`.
+/// Returns [`export_sources`] without the argument `PROFILE` and the flag `--profile`.
 pub(crate) fn sources_without_argument<'r>(run: &'r Run<'_>) -> ProfileSources<'r> {
     ProfileSources { argument: None, second_argument: None, ..export_sources(run, None) }
 }
 
-/// Returns the name that the shell and the files on disk select now, for comparing two moments. Returns [`NO_PROFILE`]
-/// if no name is selected or resolving fails. Does not read the store.
+/// Returns the profile name that the shell and the files on disk select, for comparing two times. Returns
+/// [`NO_PROFILE`] if no name is selected or resolving fails. Does not read the store.
 fn resolve_beside_export(run: &Run<'_>) -> String {
     let resolved = sources_without_argument(run).resolve_name().ok().flatten();
     resolved.map_or_else(|| NO_PROFILE.to_owned(), |resolved| resolved.name.to_string())
@@ -268,18 +271,18 @@ fn profile_name(text: &str) -> Option<&str> {
     Some(text).filter(|name| *name != NO_PROFILE)
 }
 
-/// Returns the shell whose hook makes this call; `None` if the call did not come through the hook.
+/// Returns the shell whose hook runs this process; `None` without a hook.
 pub(crate) fn hook_shell(environment: &Environment) -> Option<Shell> {
     environment.text(HOOK_VARIABLE).and_then(|name| Shell::from_str(&name, false).ok())
 }
 
-/// Prints an update for the hook, which evaluates it in its shell.
+/// Prints an update for the hook to evaluate in its shell.
 pub(crate) fn print_for_hook(run: &Run<'_>, shell: Shell, update: &ShellUpdate) -> Result<(), Error> {
     Ok(run.ui.print(&[HOOK_TEXT_PREFIX, &update.render(shell)?].concat())?)
 }
 
-/// Returns the variables that the hook needs beside these exported ones; empty without the hook. These are the marker
-/// and a record of a `NETO_PROFILE` set by hand, which the export overwrites.
+/// Returns the variables that an export must also set for the hook; empty without the hook. These are the marker and a
+/// record of a `NETO_PROFILE` that was set by hand, because the export overwrites it.
 pub(crate) fn hook_variables(run: &Run<'_>, exports: &[(String, String)]) -> Vec<(String, String)> {
     let environment = &run.context.process.environment;
     if hook_shell(environment).is_none() {

@@ -65,7 +65,7 @@ const NO_GRANT: [(&str, &str, &str); 36] = [
     ("true for the token", r#"{"access_token":true,"expires_in":3600}"#, TYPE),
     ("an array for the token", r#"{"access_token":["TOKEN"],"expires_in":3600}"#, TYPE),
     ("an object for the token", r#"{"access_token":{"value":"TOKEN"},"expires_in":3600}"#, TYPE),
-    ("half a surrogate in the token", r#"{"access_token":"TOKEN\ud800","expires_in":3600}"#, TYPE),
+    ("half a surrogate in the token", r#"{"access_token":"TOKEN\ud800","expires_in":3600}"#, CHARACTERS),
     ("the token twice", r#"{"access_token":"TOKEN","access_token":"TOKEN"}"#, TWICE),
     ("two tokens", r#"{"access_token":"TOKEN","access_token":"other"}"#, TWICE),
     ("the token twice, once escaped", r#"{"access_token":"TOKEN","access\u005ftoken":"other"}"#, TWICE),
@@ -120,8 +120,9 @@ const NO_TOKENS: [(&str, &str); 26] = [
 /// All cases of this file.
 pub(super) fn cases() -> Vec<AnswerCase> {
     let filled = |body: &str| body.replace("GOOD", VALID_ANSWER).replace("TOKEN", CANARY_TOKEN);
-    let body =
-        |name: &str, body: &str, what: &str| case(name, login().answer(200, filled(body))).stderr_has(not_usable(what));
+    let body = |name: &str, body: &str, what: &str| {
+        case(name, login().respond(200, filled(body))).stderr_has(not_usable(what))
+    };
     let mut cases: Vec<AnswerCase> = NO_OBJECT.iter().map(|(name, text)| body(name, text, NOT_JSON)).collect();
     cases.extend(NO_GRANT.iter().map(|(name, text, what)| body(name, text, what)));
     for (name, text) in NO_TOKENS {
@@ -164,7 +165,7 @@ pub(super) fn cases() -> Vec<AnswerCase> {
         ("a surrogate in UTF-8", b"{\"access_token\":\"a\",\"scope\":\"\xed\xa0\x80\"}".to_vec(), NOT_UTF_8),
         ("NULs", vec![0; 4096], NOT_JSON),
     ] {
-        cases.push(case(name, login().answer(200, bytes)).stderr_has(not_usable(what)));
+        cases.push(case(name, login().respond(200, bytes)).stderr_has(not_usable(what)));
     }
     cases
 }

@@ -70,7 +70,7 @@ fn too_large() -> Vec<AnswerCase> {
             "64 MiB behind a good grant",
             login().raw(format!("{sixty_four}{VALID_ANSWER}")).then_repeat(" ".repeat(65_536), 1024),
         ),
-        ("a byte more than 1 MiB", login().answer(200, padded)),
+        ("a byte more than 1 MiB", login().respond(200, padded)),
         ("blanks without end", endless(&format!("{OK}\r\n"), " ")),
         ("arrays without end", endless(&format!("{OK}\r\n{{\"access_token\":\"{CANARY_TOKEN}\",\"x\":"), "[")),
         ("a text without end", endless(&format!("{OK}\r\n{{\"access_token\":\"{CANARY_TOKEN}\",\"x\":\""), "x")),
@@ -204,7 +204,7 @@ fn r28_up_to_the_bounds_an_answer_is_good() {
     let padded = format!("{VALID_ANSWER}{}", " ".repeat(MIB - VALID_ANSWER.len()));
     let header = |length: usize| format!("x-a: {}\r\n", "x".repeat(length));
     let cases = [
-        case("1 MiB", login().answer(200, padded.as_str())).token_cached(3600),
+        case("1 MiB", login().respond(200, padded.as_str())).token_cached(3600),
         case(
             "1 MiB in chunks",
             raw(&format!("{OK}transfer-encoding: chunked"), format!("{MIB:x}\r\n{padded}\r\n0\r\n\r\n")),

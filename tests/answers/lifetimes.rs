@@ -72,7 +72,7 @@ const NOT_SENSIBLE: [&str; 46] = [
 ];
 
 fn cases() -> Vec<AnswerCase> {
-    let answer = |fields: &str| login().answer(200, format!(r#"{{"access_token":"{CANARY_TOKEN}"{fields}}}"#));
+    let answer = |fields: &str| login().respond(200, format!(r#"{{"access_token":"{CANARY_TOKEN}"{fields}}}"#));
     let shape = |written: &str| case(format!("expires_in {written}"), answer(&format!(r#","expires_in":{written}"#)));
     let mut cases = vec![
         case("no expires_in", answer("")).token_not_cached(),
@@ -102,7 +102,7 @@ fn r31_without_a_sensible_refresh_expires_in_the_refresh_token_is_not_kept() {
         sandbox.server().clear_faults();
         sandbox
             .server()
-            .fault(login().answer(200, format!(r#"{{"access_token":"{CANARY_TOKEN}","expires_in":3600,{refresh}}}"#)));
+            .fault(login().respond(200, format!(r#"{{"access_token":"{CANARY_TOKEN}","expires_in":3600,{refresh}}}"#)));
         sandbox
             .neto(["token", "acme-0", "--force"])
             .allow_secret(CANARY_TOKEN)
@@ -125,7 +125,7 @@ fn r22_a_life_shorter_than_the_margin_is_used_once_and_not_looped() {
         sandbox.server().clear_faults();
         sandbox
             .server()
-            .fault(login().answer(200, format!(r#"{{"access_token":"{CANARY_TOKEN}","expires_in":{expires_in}}}"#)));
+            .fault(login().respond(200, format!(r#"{{"access_token":"{CANARY_TOKEN}","expires_in":{expires_in}}}"#)));
         let outcome = sandbox.neto(["token", "acme-0", "--force", "--min-ttl", "1h"]).allow_secret(CANARY_TOKEN).run();
         outcome.code(0).stdout(&format!("{CANARY_TOKEN}\n")).stderr_has("less than --min-ttl asks for");
         assert_eq!(sandbox.server().request_count(TOKEN), login_requests, "{expires_in}");
@@ -140,7 +140,7 @@ fn r19_a_life_counts_from_before_the_request_and_the_servers_own_times_count_not
     sandbox.server().set_clock_skew(10 * 365 * 86_400);
     let times = r#""expires_at":1,"exp":1,"iat":4102444800,"not-before-policy":4102444800"#;
     sandbox.server().fault(
-        login().delay(delay).answer(200, format!(r#"{{"access_token":"{CANARY_TOKEN}","expires_in":3600,{times}}}"#)),
+        login().delay(delay).respond(200, format!(r#"{{"access_token":"{CANARY_TOKEN}","expires_in":3600,{times}}}"#)),
     );
     let before = jiff::Timestamp::now().as_second();
     sandbox

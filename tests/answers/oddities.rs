@@ -57,8 +57,9 @@ fn cases() -> Vec<AnswerCase> {
     let good = |name: &str, fault| case(name, fault).token_cached(3600);
     let mut cases: Vec<AnswerCase> =
         HEADERS.iter().map(|(name, header)| good(name, raw_ok(header, VALID_ANSWER))).collect();
-    cases
-        .extend(BODIES.iter().map(|(name, body)| good(name, login().answer(200, body.replace("TOKEN", CANARY_TOKEN)))));
+    cases.extend(
+        BODIES.iter().map(|(name, body)| good(name, login().respond(200, body.replace("TOKEN", CANARY_TOKEN)))),
+    );
     let ok = "HTTP/1.1 200 OK\r\n";
     let whole = format!("{ok}content-length: {}\r\n\r\n{VALID_ANSWER}", VALID_ANSWER.len());
     let chunked = |body: &str| raw(&format!("{ok}transfer-encoding: chunked"), body);
@@ -82,7 +83,7 @@ fn cases() -> Vec<AnswerCase> {
     ]);
     let nested =
         format!(r#"{{"access_token":"{CANARY_TOKEN}","expires_in":3600,"x":{}{}}}"#, "[".repeat(63), "]".repeat(63));
-    cases.push(good("64 deep", login().answer(200, nested)));
+    cases.push(good("64 deep", login().respond(200, nested)));
     cases
 }
 
@@ -98,7 +99,7 @@ fn the_longest_token_and_every_character_of_one_is_taken() {
     let every = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~+/=-";
     for token in ["a", "-", "=", every, &every.repeat(300)[..16_384]] {
         sandbox.server().clear_faults();
-        sandbox.server().fault(login().answer(200, format!(r#"{{"access_token":"{token}","expires_in":3600}}"#)));
+        sandbox.server().fault(login().respond(200, format!(r#"{{"access_token":"{token}","expires_in":3600}}"#)));
         sandbox.neto(["token", "acme-0", "--force"]).run().code(0).stderr("").stdout(&format!("{token}\n"));
         sandbox.neto(["token", "acme-0", "--offline"]).run().code(0).stderr("").stdout(&format!("{token}\n"));
     }

@@ -38,7 +38,7 @@ const LOCATIONS: [(&str, &str); 24] = [
 /// All cases of this file.
 pub(super) fn cases() -> Vec<AnswerCase> {
     let redirect = |status: u16, to: &str| {
-        case(format!("{status} to {to:?}"), login().answer(status, VALID_ANSWER).header("location", to))
+        case(format!("{status} to {to:?}"), login().respond(status, VALID_ANSWER).header("location", to))
     };
     let mut cases: Vec<AnswerCase> = LOCATIONS
         .iter()
@@ -120,7 +120,7 @@ fn r27_nothing_is_sent_to_where_an_answer_leads() {
         for (name, value) in leads {
             sandbox.server().clear_faults();
             sandbox.server().fault(
-                login().answer(200, VALID_ANSWER).header(name, &value).header("set-cookie", "session=1; Path=/"),
+                login().respond(200, VALID_ANSWER).header(name, &value).header("set-cookie", "session=1; Path=/"),
             );
             sandbox
                 .neto(["token", "acme-0", "--force"])

@@ -30,7 +30,7 @@ fn r31_a_refresh_without_a_sensible_life_is_good_for_once() {
         sandbox.server().clear_faults();
         sandbox.server().fault(
             login()
-                .answer(200, format!(r#"{{"access_token":"{CANARY_TOKEN}","expires_in":{expires_in}}}"#))
+                .respond(200, format!(r#"{{"access_token":"{CANARY_TOKEN}","expires_in":{expires_in}}}"#))
                 .moved_to(REFRESH),
         );
         let outcome = sandbox.neto(["token", "acme"]).allow_secret(CANARY_TOKEN).run();

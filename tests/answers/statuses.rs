@@ -44,7 +44,7 @@ const RETRY_AFTER_OF_503: [(&str, usize, bool); 6] = [
 
 /// All cases of this file.
 pub(super) fn cases() -> Vec<AnswerCase> {
-    let with_grant = |status: u16| login().answer(status, VALID_ANSWER);
+    let with_grant = |status: u16| login().respond(status, VALID_ANSWER);
     let status_text = |status: u16| format!("with status {status}");
     let mut cases: Vec<AnswerCase> = NOT_RETRIED
         .iter()
@@ -54,7 +54,7 @@ pub(super) fn cases() -> Vec<AnswerCase> {
         let rejected =
             |name: &str, fault| case(format!("{status} {name}"), fault).rejected().stderr_has(status_text(status));
         cases.push(rejected("with a good grant", with_grant(status)));
-        cases.push(rejected("with nothing", login().answer(status, "")));
+        cases.push(rejected("with nothing", login().respond(status, "")));
         cases.push(rejected("with Retry-After", with_grant(status).header("retry-after", "0")));
     }
     for (status, fault) in [
@@ -68,12 +68,12 @@ pub(super) fn cases() -> Vec<AnswerCase> {
         case("101", raw("HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade", ""))
             .stderr_has("with status 101"),
     );
-    cases.push(case("429", login().answer(429, "")).stderr_has(status_text(429)));
+    cases.push(case("429", login().respond(429, "")).stderr_has(status_text(429)));
     for status in [502, 503, 504] {
         cases.push(case(format!("{status}"), with_grant(status)).stderr_has(status_text(status)).login_requests(3));
     }
-    cases.push(case("502 with a long Retry-After", login().answer(502, "").header("retry-after", "3600")));
-    cases.push(case("504 with a long Retry-After", login().answer(504, "").header("retry-after", "3600")));
+    cases.push(case("502 with a long Retry-After", login().respond(502, "").header("retry-after", "3600")));
+    cases.push(case("504 with a long Retry-After", login().respond(504, "").header("retry-after", "3600")));
     for (status, values) in [(429, &RETRY_AFTER_OF_429[..]), (503, &RETRY_AFTER_OF_503)] {
         for (value, login_requests, delays_next_run) in values {
             let head = format!("HTTP/1.1 {status} X\r\nretry-after: {value}\r\ncontent-length: 0");
@@ -87,11 +87,11 @@ pub(super) fn cases() -> Vec<AnswerCase> {
     let twice = "HTTP/1.1 429 X\r\nretry-after: 60\r\nretry-after: 0\r\ncontent-length: 0";
     cases.push(case("429, Retry-After twice", raw(twice, "")).delays_next_run());
     cases.push(
-        case("401 that asks for a ticket", login().answer(401, "").header("www-authenticate", "Negotiate")).rejected(),
+        case("401 that asks for a ticket", login().respond(401, "").header("www-authenticate", "Negotiate")).rejected(),
     );
     cases.push(case(
         "407 that asks for a password",
-        login().answer(407, "").header("proxy-authenticate", "Basic realm=x"),
+        login().respond(407, "").header("proxy-authenticate", "Basic realm=x"),
     ));
     cases
 }
@@ -105,7 +105,7 @@ fn r29_every_status_but_200_is_4_or_5_and_asked_again_only_where_that_may_help()
 fn r29_all_tries_lie_within_the_profiles_timeout() {
     let runner = CaseRunner::new(1, &["--timeout", "2s"]);
     let sandbox = &runner.sandbox;
-    sandbox.server().fault(login().answer(503, "").header("retry-after", "1"));
+    sandbox.server().fault(login().respond(503, "").header("retry-after", "1"));
     sandbox.neto(["token", "acme-0"]).run().code(5).stdout("").stderr_has("503");
     // A third attempt would start after the timeout.
     assert!(sandbox.server().request_count(TOKEN) <= 2, "{} tries", sandbox.server().request_count(TOKEN));
@@ -113,7 +113,7 @@ fn r29_all_tries_lie_within_the_profiles_timeout() {
     // A pause as long as the timeout does not fit into it.
     for value in ["2", "3"] {
         let before = sandbox.server().request_count(TOKEN);
-        sandbox.server().fault(login().answer(429, "").header("retry-after", value));
+        sandbox.server().fault(login().respond(429, "").header("retry-after", value));
         sandbox.neto(["token", "acme-0", "--force"]).run().code(5).stdout("").stderr_has("429");
         assert_eq!(sandbox.server().request_count(TOKEN), before + 1, "Retry-After: {value}");
         sandbox.server().clear_faults();

@@ -75,7 +75,7 @@ pub(super) fn cases() -> Vec<AnswerCase> {
         cases.push(if status == 401 { one.rejected() } else { one });
     }
     for (name, body, shown) in ERROR_BODIES {
-        let one = case(format!("{name} as an error"), login().answer(401, body)).rejected();
+        let one = case(format!("{name} as an error"), login().respond(401, body)).rejected();
         // A newline follows the status, or a bracket at a refresh.
         cases.push(one.stderr_has(shown.trim_end()).stderr_lacks("hidden words").stderr_lacks("status 401:\n"));
     }
@@ -86,15 +86,15 @@ pub(super) fn cases() -> Vec<AnswerCase> {
         long("10,000 marks over a letter", "\u{301}"),
         case("10,000 escapes", login().error(500, &"\u{1b}".repeat(10_000))),
         case("10,000 lines", login().error(500, &"\n".repeat(10_000))),
-        case("a megabyte of words", login().answer(400, "no ".repeat(340_000))).rejected().stderr_has("…"),
-        case("100,000 arrays as an error", login().answer(403, "[".repeat(100_000))).rejected(),
+        case("a megabyte of words", login().respond(400, "no ".repeat(340_000))).rejected().stderr_has("…"),
+        case("100,000 arrays as an error", login().respond(403, "[".repeat(100_000))).rejected(),
         case(
             "100,000 objects as an error",
-            login().answer(403, r#"{"a":"#.repeat(100_000) + "0" + &"}".repeat(100_000)),
+            login().respond(403, r#"{"a":"#.repeat(100_000) + "0" + &"}".repeat(100_000)),
         )
         .rejected(),
-        case("bytes as an error", login().answer(403, vec![0xff; 1000])).rejected(),
-        case("UTF-16 as an error", login().answer(403, b"\xff\xfeh\0i\0".to_vec())).rejected(),
+        case("bytes as an error", login().respond(403, vec![0xff; 1000])).rejected(),
+        case("UTF-16 as an error", login().respond(403, b"\xff\xfeh\0i\0".to_vec())).rejected(),
         case("an error cut", raw("HTTP/1.1 401 X\r\ncontent-length: 900", r#"{"message":"no"}"#)).rejected(),
         case(
             "a compressed error",
@@ -234,7 +234,7 @@ fn r32_our_own_secrets_are_struck_out_of_an_echo_in_every_spelling() {
         for (how, spell) in SPELLINGS {
             let (owner, plain) = (credential.clone(), tried % 2 == 0);
             sandbox.server().clear_faults();
-            sandbox.server().fault(login().reply(move |seen| {
+            sandbox.server().fault(login().respond_with(move |seen| {
                 let text = format!("refused: {}", spell(&part(seen, &owner)));
                 (401, if plain { text } else { json!({"message": text}).to_string() })
             }));
@@ -273,7 +273,7 @@ fn r32_an_echoed_refresh_token_is_struck_out() {
     for (how, spell) in SPELLINGS {
         sandbox.backdate_token("acme", 172_800);
         sandbox.server().clear_faults();
-        sandbox.server().fault(Fault::at(REFRESH).reply(move |seen| {
+        sandbox.server().fault(Fault::at(REFRESH).respond_with(move |seen| {
             let (_, token) = url::form_urlencoded::parse(&seen.body).next().expect("a field");
             (400, json!({"message": format!("no such token: {}", spell(&token))}).to_string())
         }));

@@ -1,16 +1,16 @@
-//! The three calls that grant a token.
+//! The three calls that grant tokens: login with an API key, login with a password, and refresh.
 
 use super::record::RecordedRequest;
-use super::request_token::{RequestToken, object};
-use super::routes::{Answer, reject_violation};
-use super::server::State;
+use super::request_token::{RequestToken, parse_object};
+use super::routes::{ApiResponse, reject_violation};
+use super::server::ServerState;
 use super::tenants::{RefreshRefusal, Subject};
 use super::{REFRESH, TOKEN};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Handles one of the three calls that grant a token.
-pub(super) fn answer(state: &mut State, request: &RecordedRequest) -> Answer {
+/// Handles one of the three calls. A request that violates the API reference is rejected and recorded.
+pub(super) fn handle(state: &mut ServerState, request: &RecordedRequest) -> ApiResponse {
     if request.method != "POST" {
         return reject_violation(state, request, 404, "the call takes POST alone");
     }
@@ -18,42 +18,45 @@ pub(super) fn answer(state: &mut State, request: &RecordedRequest) -> Answer {
         return reject_violation(state, request, 400, "the call takes no query");
     }
     match request.path.as_str() {
-        TOKEN => login(state, request),
+        TOKEN => key_login(state, request),
         REFRESH => refresh(state, request),
-        _ => person(state, request),
+        _ => person_login(state, request),
     }
 }
 
-fn login(state: &mut State, request: &RecordedRequest) -> Answer {
-    let token = match request_token(request) {
+fn key_login(state: &mut ServerState, request: &RecordedRequest) -> ApiResponse {
+    let token = match parse_request_token(request) {
         Ok(token) => token,
-        Err(what) => return reject_violation(state, request, 401, &what),
+        Err(violation) => return reject_violation(state, request, 401, &violation),
     };
-    if !state.jtis.insert(token.claims.jti) {
+    if !state.used_jtis.insert(token.claims.jti) {
         return reject_violation(state, request, 401, "this jti came before");
     }
-    let real = super::server::epoch_seconds();
-    if state.iat_tolerance.is_some_and(|tolerance| token.claims.iat.abs_diff(real) > tolerance) {
+    let real_time = super::server::epoch_seconds();
+    if state.iat_tolerance.is_some_and(|tolerance| token.claims.iat.abs_diff(real_time) > tolerance) {
         return reject_violation(state, request, 401, "iat is not near now");
     }
     let now = state.now();
     if state.iat_tolerance.is_some_and(|tolerance| token.claims.iat.abs_diff(now) > tolerance) {
-        return Answer::error(401, "iat is not near now");
+        return ApiResponse::error(401, "iat is not near now");
     }
     let claims = &token.claims;
-    let tenant =
-        state.tenants.by_shortname.get_mut(&claims.shortname).filter(|tenant| token.signed_with(&tenant.sharedsecret));
+    let tenant = state
+        .tenants
+        .by_shortname
+        .get_mut(&claims.shortname)
+        .filter(|tenant| token.is_signed_with(&tenant.sharedsecret));
     let key = tenant.and_then(|tenant| tenant.keys.get_mut(&claims.appname)).filter(|key| key.appkey == claims.appkey);
-    let Some(key) = key else { return Answer::error(401, "Missing or invalid credentials") };
+    let Some(key) = key else { return ApiResponse::error(401, "Missing or invalid credentials") };
     key.last_login = Some(now);
     "127.0.0.1".clone_into(&mut key.last_ip);
     let subject = Subject::Key { shortname: claims.shortname.clone(), appname: claims.appname.clone() };
     state.record.logins += 1;
-    granted(state, &subject, None)
+    grant_response(state, &subject, None)
 }
 
-/// Reads the request token of a login. The error names the violation of the reference.
-fn request_token(request: &RecordedRequest) -> Result<RequestToken, String> {
+/// Parses the request token in the body of a login. The error describes how the request violates the API reference.
+fn parse_request_token(request: &RecordedRequest) -> Result<RequestToken, String> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Body {
@@ -62,53 +65,53 @@ fn request_token(request: &RecordedRequest) -> Result<RequestToken, String> {
     if request.media_type() != "application/json" {
         return Err("the content type is not application/json".to_owned());
     }
-    let body: Body = object("the body", &request.body)?;
+    let body: Body = parse_object("the body", &request.body)?;
     RequestToken::parse(&body.jwt)
 }
 
-fn refresh(state: &mut State, request: &RecordedRequest) -> Answer {
-    let fields = match form(request, &["refresh_token"]) {
+fn refresh(state: &mut ServerState, request: &RecordedRequest) -> ApiResponse {
+    let fields = match form_values(request, &["refresh_token"]) {
         Ok(fields) => fields,
-        Err(what) => return reject_violation(state, request, 400, &what),
+        Err(violation) => return reject_violation(state, request, 400, &violation),
     };
     let now = state.now();
     match state.tenants.use_refresh_token(&fields[0], now) {
         Ok((subject, session)) => {
             state.record.refreshes += 1;
-            granted(state, &subject, Some(session))
+            grant_response(state, &subject, Some(session))
         }
         Err(RefreshRefusal::Reused) => {
-            state.record.reused.push(fields[0].clone());
+            state.record.reused_refresh_tokens.push(fields[0].clone());
             reject_violation(state, request, 400, "this refresh token was used before")
         }
         Err(RefreshRefusal::Unknown | RefreshRefusal::Expired) => {
-            Answer::error(400, "Wrong or expired refresh token, or user/api-key removed")
+            ApiResponse::error(400, "Wrong or expired refresh token, or user/api-key removed")
         }
     }
 }
 
-fn person(state: &mut State, request: &RecordedRequest) -> Answer {
-    let fields = match form(request, &["username", "password"]) {
+fn person_login(state: &mut ServerState, request: &RecordedRequest) -> ApiResponse {
+    let fields = match form_values(request, &["username", "password"]) {
         Ok(fields) => fields,
-        Err(what) => return reject_violation(state, request, 401, &what),
+        Err(violation) => return reject_violation(state, request, 401, &violation),
     };
-    if !state.tenants.is_person(&fields[0], &fields[1]) {
-        return Answer::error(401, "Missing or invalid credentials");
+    if !state.tenants.password_matches(&fields[0], &fields[1]) {
+        return ApiResponse::error(401, "Missing or invalid credentials");
     }
     state.record.logins += 1;
-    granted(state, &Subject::Person { username: fields[0].clone() }, None)
+    grant_response(state, &Subject::Person { username: fields[0].clone() }, None)
 }
 
-/// Returns the values of exactly these form fields. Each field must appear once.
-fn form(request: &RecordedRequest, names: &[&str]) -> Result<Vec<String>, String> {
+/// Returns the values of these form fields in order. Returns an error if a field is missing, repeated or not listed.
+fn form_values(request: &RecordedRequest, names: &[&str]) -> Result<Vec<String>, String> {
     if request.media_type() != "application/x-www-form-urlencoded" {
         return Err("the content type is not application/x-www-form-urlencoded".to_owned());
     }
     let mut pairs: Vec<(String, String)> = url::form_urlencoded::parse(&request.body).into_owned().collect();
     let mut values = Vec::new();
     for name in names {
-        let place = pairs.iter().position(|(key, _)| key == name).ok_or_else(|| format!("the form lacks {name}"))?;
-        values.push(pairs.remove(place).1);
+        let index = pairs.iter().position(|(key, _)| key == name).ok_or_else(|| format!("the form lacks {name}"))?;
+        values.push(pairs.remove(index).1);
     }
     match pairs.first() {
         Some((name, _)) => Err(format!("the form has a field too many: {name}")),
@@ -116,11 +119,11 @@ fn form(request: &RecordedRequest, names: &[&str]) -> Result<Vec<String>, String
     }
 }
 
-fn granted(state: &mut State, subject: &Subject, session: Option<u64>) -> Answer {
+fn grant_response(state: &mut ServerState, subject: &Subject, session: Option<u64>) -> ApiResponse {
     let now = state.now();
     let mut grant = state.tenants.grant(subject, session, now);
     if let Some(grant_edit) = &state.grant_edit {
         grant_edit(&mut grant);
     }
-    Answer::json(200, &Value::Object(grant))
+    ApiResponse::json(200, &Value::Object(grant))
 }

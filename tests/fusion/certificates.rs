@@ -1,4 +1,4 @@
-//! A private certificate authority and the leaf certificates it signs, generated for each test.
+//! A private certificate authority, generated for each test, and the leaf certificates that it signs.
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ServerConfig, SupportedProtocolVersion};
 
-/// Certificate authority that no system trusts. Pass its [`Authority::pem`] as a `ca_file`.
+/// Certificate authority that no system trusts. A test passes [`Authority::pem`] to neto as a `ca_file`.
 pub(crate) struct Authority {
     pem: String,
     certificate: CertificateDer<'static>,
@@ -20,11 +20,11 @@ pub(crate) struct Authority {
 pub(crate) enum Leaf {
     /// Valid now, for `127.0.0.1`, `::1` and `localhost`.
     Valid,
-    /// Correct names, but expired.
+    /// Valid names, but expired.
     Expired,
-    /// Correct names, but valid only from a distant year on.
+    /// Valid names, but not valid before the year 4000.
     NotYet,
-    /// Correct names, but self-signed.
+    /// Valid names, but self-signed.
     SelfSigned,
     /// The authority's own certificate, which names no host.
     Root,
@@ -53,7 +53,7 @@ impl Versions {
 }
 
 impl Authority {
-    /// Creates an authority with its own key.
+    /// Creates an authority with a new key.
     pub(crate) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, "neto test authority");
@@ -64,12 +64,12 @@ impl Authority {
         Self { pem: root.pem(), certificate: root.der().clone(), issuer: Issuer::new(params, key) }
     }
 
-    /// Root certificate in the format of a `ca_file`.
+    /// Root certificate in PEM format.
     pub(crate) fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// Builds a TLS acceptor that presents the given leaf.
+    /// Builds a TLS acceptor that presents the leaf and accepts these TLS versions.
     pub(crate) fn acceptor(&self, leaf: Leaf, versions: Versions) -> TlsAcceptor {
         let names = match leaf {
             Leaf::OtherName => vec!["elsewhere.example".to_owned()],

@@ -1,20 +1,22 @@
 //! A Fusion server on loopback for the tests and the tour, built only from the published API reference.
 //!
-//! The module implements the reference's calls about tokens, keys and accounts, and checks every request against it. It
-//! uses no code of the `neto` library, so a mistake there cannot cancel itself out. A violation of the reference is
-//! answered as the API would (`401`, `400`) and recorded in [`Server::violations`].
+//! The module implements the calls about tokens, keys and accounts, and checks their requests against the reference. It
+//! uses no code of the `neto` library, so a bug in neto cannot hide in the server too. A request that violates the
+//! reference gets the error that the API would return (`400`, `401`). The violation is recorded in
+//! [`Server::violations`].
 //!
-//! - `server`: the interface for tests: start, settings, queries;
-//! - `serve`: the listener, over http or https, and how an answer or a fault reaches the socket;
-//! - `tenants`: accounts, keys, people, tokens and their owners;
-//! - `request_token`: the JWT of a login, parsed and verified by hand;
-//! - `routes`: the answer to each call; `authentication`: the three calls that grant a token;
-//! - `record`: requests, counts, and violations of the reference;
-//! - `faults`: wrong, late, partial or missing answers;
-//! - `wire`: the socket below them, which can send any bytes;
-//! - `certificates`: a private authority and the certificates it signs.
+//! - `server`: the interface for tests, which start the server, configure it and query its records;
+//! - `serve`: accepts connections over http or https, and sends a response or a fault;
+//! - `tenants`: accounts, keys, people, and the tokens granted to them;
+//! - `request_token`: the JWT of a login, parsed and verified without a JWT library;
+//! - `routes`: the response to each call; `authentication`: the three calls that grant tokens;
+//! - `record`: the recorded requests, counts, and violations of the reference;
+//! - `faults`: wrong, late, partial or missing responses;
+//! - `wire`: a stream that can send arbitrary bytes in place of a response;
+//! - `certificates`: a private certificate authority and the certificates that it signs.
 //!
-//! The API's rate limits, search calls and data are not imitated.
+//! Rate limits, search calls and data are not implemented. Other calls with a valid access token get a description of
+//! the request.
 #![allow(
     dead_code,
     unused_imports,
@@ -47,9 +49,9 @@ pub(crate) use record::RecordedRequest;
 pub(crate) use server::Server;
 pub(crate) use tenants::{Account, Credential, Lifetime, Person};
 
-/// Path of an API key's login.
+/// Path of the login with an API key.
 pub(crate) const TOKEN: &str = "/api/v1/auth/token";
-/// Path of a token refresh; the reference has no `/v1` here.
+/// Path of the token refresh. The reference has no `/v1` in this path.
 pub(crate) const REFRESH: &str = "/api/auth/bearer/refresh";
-/// Path of a person's login.
+/// Path of the login with a user name and a password.
 pub(crate) const PERSON: &str = "/api/auth/bearer/token";

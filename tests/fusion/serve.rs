@@ -1,10 +1,10 @@
-//! Accepts connections and writes an answer, or a fault in its place, to the socket.
+//! Accepts connections, records each request, and sends the response or the effect of a fault.
 
 use super::faults::{Effect, find_fault};
 use super::record::RecordedRequest;
-use super::routes::{self, Answer};
-use super::server::Shared;
-use super::wire::{RawAnswer, RawOverride, Wire};
+use super::routes::{self, ApiResponse};
+use super::server::SharedState;
+use super::wire::{RawOverride, RawResponse, Wire};
 use super::{TOKEN, request_token};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
@@ -26,12 +26,13 @@ use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::HandshakeKind;
 
-/// Accepts connections forever.
-pub(super) async fn listen(listener: StdListener, tls: Option<TlsAcceptor>, state: Shared) {
+/// Accepts connections and serves each one in its own task; never returns.
+pub(super) async fn listen(listener: StdListener, tls: Option<TlsAcceptor>, state: SharedState) {
     let listener = TcpListener::from_std(listener).expect("a listener");
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
-        // Servers usually do this: no answer waits for the client's acknowledgment of its head.
+        // As most servers do, disables Nagle's algorithm, so that a body is not delayed until the client acknowledges
+        // the head.
         let _ = stream.set_nodelay(true);
         state.lock().unwrap_or_else(PoisonError::into_inner).record.connections += 1;
         let (tls, state) = (tls.clone(), Arc::clone(&state));
@@ -50,39 +51,39 @@ pub(super) async fn listen(listener: StdListener, tls: Option<TlsAcceptor>, stat
     }
 }
 
-fn record_handshake(state: &Shared, resumed: bool) {
+fn record_handshake(state: &SharedState, resumed: bool) {
     state.lock().unwrap_or_else(PoisonError::into_inner).record.handshakes[usize::from(resumed)] += 1;
 }
 
-/// Answers the requests of one connection.
-async fn serve_connection(stream: impl AsyncRead + AsyncWrite + Unpin, state: Shared) {
+/// Serves the requests of one connection.
+async fn serve_connection(stream: impl AsyncRead + AsyncWrite + Unpin, state: SharedState) {
     let (wire, raw_override) = Wire::new(stream);
-    let service = service_fn(move |request| serve(request, Arc::clone(&state), raw_override.clone()));
-    // An error here means that the client disconnected or that a fault was set.
+    let service = service_fn(move |request| respond_and_time(request, Arc::clone(&state), raw_override.clone()));
+    // Errors are expected: the client disconnected, or a fault closed the connection.
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(wire), service).await;
 }
 
-/// Error that closes the connection on purpose.
+/// Error that makes the HTTP library close the connection without a response.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection ends")]
-struct Ended;
+struct ConnectionClosed;
 
-async fn serve(
+async fn respond_and_time(
     request: Request<Incoming>,
-    state: Shared,
+    state: SharedState,
     raw_override: RawOverride,
-) -> Result<Response<Trickle>, Ended> {
+) -> Result<Response<PacedBody>, ConnectionClosed> {
     let started = Instant::now();
-    let answer = answer(request, &state, &raw_override).await;
+    let response = respond(request, &state, &raw_override).await;
     state.lock().unwrap_or_else(PoisonError::into_inner).record.response_times.push(started.elapsed());
-    answer
+    response
 }
 
-async fn answer(
+async fn respond(
     request: Request<Incoming>,
-    state: &Shared,
+    state: &SharedState,
     raw_override: &RawOverride,
-) -> Result<Response<Trickle>, Ended> {
+) -> Result<Response<PacedBody>, ConnectionClosed> {
     let request = read_request(request).await?;
     let fault = {
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -95,7 +96,7 @@ async fn answer(
     };
     let Some(fault) = fault else { return Ok(render(carry_out(state, &request), None)) };
     if let Some(gate) = &fault.gate {
-        gate.pass().await;
+        gate.wait_until_open().await;
     }
     if let Some(delay) = fault.delay {
         tokio::time::sleep(delay).await;
@@ -103,27 +104,32 @@ async fn answer(
     match fault.effect {
         Effect::Usual => Ok(render(carry_out(state, &request), None)),
         Effect::Drip { pause } => Ok(render(carry_out(state, &request), Some(pause))),
-        Effect::Answer { status, headers, body } => Ok(render(dated(state, Answer { status, headers, body }), None)),
-        Effect::Close => Err(Ended),
+        Effect::Respond { status, headers, body } => {
+            Ok(render(with_date(state, ApiResponse { status, headers, body }), None))
+        }
+        Effect::Close => Err(ConnectionClosed),
         Effect::Lose => {
             carry_out(state, &request);
-            Err(Ended)
+            Err(ConnectionClosed)
         }
         Effect::Cut { keep } => {
-            let answer = carry_out(state, &request);
-            Ok(send_raw(raw_override, RawAnswer { bytes: cut(&answer, keep), ..RawAnswer::default() }))
+            let response = carry_out(state, &request);
+            Ok(send_raw(
+                raw_override,
+                RawResponse { bytes: truncated_response(&response, keep), ..RawResponse::default() },
+            ))
         }
         Effect::Raw(bytes) => Ok(send_raw(raw_override, bytes)),
-        Effect::Reply(reply) => {
-            let (status, body) = reply(&request);
-            Ok(render(dated(state, Answer { status, headers: Vec::new(), body: body.into_bytes() }), None))
+        Effect::Compute(compute) => {
+            let (status, body) = compute(&request);
+            Ok(render(with_date(state, ApiResponse { status, headers: Vec::new(), body: body.into_bytes() }), None))
         }
     }
 }
 
-async fn read_request(request: Request<Incoming>) -> Result<RecordedRequest, Ended> {
+async fn read_request(request: Request<Incoming>) -> Result<RecordedRequest, ConnectionClosed> {
     let (head, body) = request.into_parts();
-    let body = body.collect().await.map_err(|_| Ended)?.to_bytes().to_vec();
+    let body = body.collect().await.map_err(|_| ConnectionClosed)?.to_bytes().to_vec();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ok(RecordedRequest {
         method: head.method.to_string(),
@@ -134,55 +140,55 @@ async fn read_request(request: Request<Incoming>) -> Result<RecordedRequest, End
     })
 }
 
-fn carry_out(state: &Shared, request: &RecordedRequest) -> Answer {
-    let answer = routes::answer(&mut state.lock().unwrap_or_else(PoisonError::into_inner), request);
-    dated(state, answer)
+fn carry_out(state: &SharedState, request: &RecordedRequest) -> ApiResponse {
+    let response = routes::handle(&mut state.lock().unwrap_or_else(PoisonError::into_inner), request);
+    with_date(state, response)
 }
 
-/// Adds a `Date` from the server's clock unless the answer already has one.
-fn dated(state: &Shared, mut answer: Answer) -> Answer {
-    if !answer.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("date")) {
+/// Adds a `Date` header from the server's clock, unless the response already has one.
+fn with_date(state: &SharedState, mut response: ApiResponse) -> ApiResponse {
+    if !response.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("date")) {
         let now = state.lock().unwrap_or_else(PoisonError::into_inner).now();
         let now = Timestamp::from_second(i64::try_from(now).expect("a time")).expect("a time");
-        answer.headers.push(("date".to_owned(), now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()));
+        response.headers.push(("date".to_owned(), now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()));
     }
-    answer
+    response
 }
 
-/// Renders an answer whose body is shorter than its `content-length`.
-fn cut(answer: &Answer, keep: usize) -> Vec<u8> {
-    let mut text = format!("HTTP/1.1 {} Cut\r\ncontent-length: {}\r\n", answer.status, answer.body.len());
-    for (name, value) in &answer.headers {
+/// Renders a response with the `content-length` of the whole body, but only the first `keep` bytes of the body.
+fn truncated_response(response: &ApiResponse, keep: usize) -> Vec<u8> {
+    let mut text = format!("HTTP/1.1 {} Cut\r\ncontent-length: {}\r\n", response.status, response.body.len());
+    for (name, value) in &response.headers {
         let _ = write!(text, "{name}: {value}\r\n");
     }
     text.push_str("\r\n");
     let mut bytes = text.into_bytes();
-    bytes.extend(answer.body.iter().take(keep));
+    bytes.extend(response.body.iter().take(keep));
     bytes
 }
 
-/// Sends these bytes in place of an answer, and no other bytes after them.
-fn send_raw(raw_override: &RawOverride, bytes: RawAnswer) -> Response<Trickle> {
+/// Makes the connection send these bytes in place of the returned response and of all later responses.
+fn send_raw(raw_override: &RawOverride, bytes: RawResponse) -> Response<PacedBody> {
     raw_override.send_raw(bytes);
     let headers = vec![("connection".to_owned(), "close".to_owned())];
-    render(Answer { status: 200, headers, body: Vec::new() }, None)
+    render(ApiResponse { status: 200, headers, body: Vec::new() }, None)
 }
 
-fn render(answer: Answer, pause: Option<Duration>) -> Response<Trickle> {
-    let mut response = Response::builder().status(answer.status);
-    for (name, value) in &answer.headers {
-        response = response.header(name, value);
+fn render(response: ApiResponse, pause: Option<Duration>) -> Response<PacedBody> {
+    let mut builder = Response::builder().status(response.status);
+    for (name, value) in &response.headers {
+        builder = builder.header(name, value);
     }
-    response.body(Trickle::new(answer.body, pause)).expect("a valid answer")
+    builder.body(PacedBody::new(response.body, pause)).expect("a valid answer")
 }
 
-/// A body sent at once, or byte by byte with a pause before each.
-struct Trickle {
+/// Response body that is sent at once, or byte by byte with a pause before each byte.
+struct PacedBody {
     remaining: VecDeque<Bytes>,
     pause: Option<(Duration, Pin<Box<Sleep>>)>,
 }
 
-impl Trickle {
+impl PacedBody {
     fn new(body: Vec<u8>, pause: Option<Duration>) -> Self {
         let remaining = match pause {
             Some(_) => body.iter().map(|byte| Bytes::copy_from_slice(&[*byte])).collect(),
@@ -192,11 +198,14 @@ impl Trickle {
     }
 }
 
-impl Body for Trickle {
+impl Body for PacedBody {
     type Data = Bytes;
-    type Error = Ended;
+    type Error = ConnectionClosed;
 
-    fn poll_frame(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Ended>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        task: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ConnectionClosed>>> {
         if let Some((time, sleep)) = &mut self.pause {
             ready!(sleep.as_mut().poll(task));
             *sleep = Box::pin(tokio::time::sleep(*time));

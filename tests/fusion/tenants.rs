@@ -1,11 +1,11 @@
-//! Accounts, their keys, people, and the tokens granted to them.
+//! Tenants with their API keys and accounts, people with passwords, and the tokens granted to both.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// The five fields of a NETOSECRET, which a test passes to neto.
+/// The five fields of a NETOSECRET. A test passes them to neto.
 #[derive(Clone, Debug)]
 pub(crate) struct Credential {
     pub(crate) url: String,
@@ -16,12 +16,12 @@ pub(crate) struct Credential {
 }
 
 impl Credential {
-    /// Encodes the NETOSECRET as the portal shows it: standard base64, padded.
+    /// Encodes the credential as a NETOSECRET: JSON in standard base64 with padding, as the portal shows it.
     pub(crate) fn netosecret(&self) -> String {
         STANDARD.encode(self.json().to_string())
     }
 
-    /// The five fields as a JSON object.
+    /// Returns the five fields as a JSON object.
     pub(crate) fn json(&self) -> Value {
         json!({
             "url": self.url,
@@ -33,7 +33,7 @@ impl Credential {
     }
 }
 
-/// A person who logs in with a password.
+/// A person who logs in with a user name and a password.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
     pub(crate) url: String,
@@ -41,7 +41,7 @@ pub(crate) struct Person {
     pub(crate) password: String,
 }
 
-/// Lifetime of granted tokens, in seconds.
+/// Lifetimes of granted tokens, in seconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lifetime {
     pub(crate) access: u64,
@@ -64,7 +64,7 @@ pub(crate) struct Account {
     pub(crate) trial: bool,
 }
 
-/// Owner of a token.
+/// Owner of a token: an API key or a person.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Subject {
     Key { shortname: String, appname: String },
@@ -72,7 +72,7 @@ pub(super) enum Subject {
 }
 
 impl Subject {
-    /// Shortname of the tenant, or the name of the person.
+    /// Shortname of the tenant, or the user name of the person.
     pub(super) fn shortname(&self) -> &str {
         match self {
             Self::Key { shortname, .. } => shortname,
@@ -104,20 +104,20 @@ struct GrantedToken {
     expires_at: u64,
 }
 
-/// Customers of the server, and the tokens granted to them.
+/// All tenants and people, and the tokens granted to them.
 #[derive(Default)]
 pub(super) struct Tenants {
     pub(super) by_shortname: BTreeMap<String, Tenant>,
     people: HashMap<String, String>,
-    access: HashMap<String, GrantedToken>,
-    refresh: HashMap<String, GrantedToken>,
+    access_tokens: HashMap<String, GrantedToken>,
+    refresh_tokens: HashMap<String, GrantedToken>,
     used_refresh_tokens: HashSet<String>,
     ended_sessions: HashSet<u64>,
-    sessions: u64,
-    /// Lifetime for all tenants that are not in `lifetimes`.
+    session_count: u64,
+    /// Lifetime of grants to tenants that are not in `lifetimes`.
     pub(super) lifetime: Lifetime,
     pub(super) lifetimes: HashMap<String, Lifetime>,
-    /// Every secret created here, with its kind.
+    /// All secrets created here, each with its kind.
     pub(super) secrets: Vec<(&'static str, String)>,
 }
 
@@ -129,13 +129,13 @@ pub(super) enum RefreshRefusal {
 }
 
 impl Tenants {
-    /// Adds or replaces a key, and adds its tenant if it does not exist.
+    /// Adds or replaces a key, adds its tenant if the shortname is new, and returns the appkey.
     pub(super) fn add_key(&mut self, shortname: &str, appname: &str, roles: Vec<String>, description: &str) -> String {
-        let appkey = self.secret("appkey", &format!("ak-{}", random_text(24)));
+        let appkey = self.record_secret("appkey", &format!("ak-{}", random_text(24)));
         let description = description.to_owned();
         let key = Key { appkey: appkey.clone(), description, roles, last_login: None, last_ip: String::new() };
         if !self.by_shortname.contains_key(shortname) {
-            let sharedsecret = self.secret("sharedsecret", &format!("ss-{}", random_text(32)));
+            let sharedsecret = self.record_secret("sharedsecret", &format!("ss-{}", random_text(32)));
             let tenant = Tenant { sharedsecret, ..Tenant::default() };
             self.by_shortname.insert(shortname.to_owned(), tenant);
         }
@@ -145,63 +145,65 @@ impl Tenants {
     }
 
     pub(super) fn add_person(&mut self, username: &str) -> String {
-        let password = self.secret("password", &format!("pw-{}", random_text(24)));
+        let password = self.record_secret("password", &format!("pw-{}", random_text(24)));
         self.people.insert(username.to_owned(), password.clone());
         password
     }
 
-    pub(super) fn is_person(&self, username: &str, password: &str) -> bool {
-        self.people.get(username).is_some_and(|known| known == password)
+    pub(super) fn password_matches(&self, username: &str, password: &str) -> bool {
+        self.people.get(username).is_some_and(|stored| stored == password)
     }
 
-    /// Ends the access tokens of a key but not its refresh tokens. The reference does not say whether a regeneration
-    /// does so.
-    pub(super) fn end_access_of(&mut self, shortname: &str, appname: &str) {
+    /// Ends the access tokens of a key but not its refresh tokens. The API reference does not say whether a
+    /// regeneration ends them.
+    pub(super) fn end_access_tokens_of(&mut self, shortname: &str, appname: &str) {
         let key = Subject::Key { shortname: shortname.to_owned(), appname: appname.to_owned() };
-        self.access.retain(|_, granted| granted.subject != key);
+        self.access_tokens.retain(|_, granted| granted.subject != key);
     }
 
-    /// Replaces the appkey of a key.
-    pub(super) fn regenerate(&mut self, shortname: &str, appname: &str) -> Option<String> {
-        let appkey = self.secret("appkey", &format!("ak-{}", random_text(24)));
+    /// Replaces the appkey of a key and returns the new one, or `None` if the key does not exist.
+    pub(super) fn regenerate_key(&mut self, shortname: &str, appname: &str) -> Option<String> {
+        let appkey = self.record_secret("appkey", &format!("ak-{}", random_text(24)));
         let key = self.by_shortname.get_mut(shortname)?.keys.get_mut(appname)?;
         key.appkey.clone_from(&appkey);
         Some(appkey)
     }
 
-    /// Removes a key and ends its tokens.
+    /// Removes a key and ends its tokens. Returns whether the key existed.
     pub(super) fn remove_key(&mut self, shortname: &str, appname: &str) -> bool {
-        let gone = Subject::Key { shortname: shortname.to_owned(), appname: appname.to_owned() };
-        self.access.retain(|_, granted| granted.subject != gone);
-        self.refresh.retain(|_, granted| granted.subject != gone);
+        let removed_key = Subject::Key { shortname: shortname.to_owned(), appname: appname.to_owned() };
+        self.access_tokens.retain(|_, granted| granted.subject != removed_key);
+        self.refresh_tokens.retain(|_, granted| granted.subject != removed_key);
         self.by_shortname.get_mut(shortname).is_some_and(|tenant| tenant.keys.remove(appname).is_some())
     }
 
-    /// Ends all access tokens, as if they had expired.
+    /// Ends all access tokens, as if all had expired.
     pub(super) fn end_access_tokens(&mut self) {
-        self.access.clear();
+        self.access_tokens.clear();
     }
 
-    /// Ends all refresh tokens; later uses are answered with "wrong or expired".
+    /// Ends all refresh tokens, as if all had expired.
     pub(super) fn end_refresh_tokens(&mut self) {
-        for granted in self.refresh.values_mut() {
+        for granted in self.refresh_tokens.values_mut() {
             granted.expires_at = 0;
         }
     }
 
-    /// Returns the owner of an access token that has not expired.
+    /// Returns the owner of an access token; `None` if the token is unknown, ended or expired.
     pub(super) fn access_token_owner(&self, token: &str, now: u64) -> Option<&Subject> {
-        self.access.get(token).filter(|granted| now < granted.expires_at).map(|granted| &granted.subject)
+        self.access_tokens.get(token).filter(|granted| now < granted.expires_at).map(|granted| &granted.subject)
     }
 
-    /// Returns the owner of a refresh token, even of a used or expired one.
+    /// Returns the owner of a refresh token, even if the token is used or expired. Returns `None` if the token is
+    /// unknown.
     pub(super) fn refresh_token_owner(&self, token: &str) -> Option<&Subject> {
-        self.refresh.get(token).map(|granted| &granted.subject)
+        self.refresh_tokens.get(token).map(|granted| &granted.subject)
     }
 
-    /// Uses up a refresh token. A second use of the token ends its session.
+    /// Marks a refresh token as used, and returns its owner and session. A second use ends the session, so that its
+    /// other refresh tokens are refused too.
     pub(super) fn use_refresh_token(&mut self, token: &str, now: u64) -> Result<(Subject, u64), RefreshRefusal> {
-        let Some(granted) = self.refresh.get(token) else { return Err(RefreshRefusal::Unknown) };
+        let Some(granted) = self.refresh_tokens.get(token) else { return Err(RefreshRefusal::Unknown) };
         if self.used_refresh_tokens.contains(token) {
             self.ended_sessions.insert(granted.session);
             return Err(RefreshRefusal::Reused);
@@ -213,57 +215,58 @@ impl Tenants {
         Ok((granted.subject.clone(), granted.session))
     }
 
-    /// Creates a pair of tokens in the API's format. A refresh passes the `session` that it continues.
+    /// Creates the tokens of a grant and returns them in the API's format. A refresh passes the `session` to continue;
+    /// `None` starts a new session.
     pub(super) fn grant(&mut self, subject: &Subject, session: Option<u64>, now: u64) -> Map<String, Value> {
         let lifetime = self.lifetimes.get(subject.shortname()).copied().unwrap_or(self.lifetime);
         let session = session.unwrap_or_else(|| {
-            self.sessions += 1;
-            self.sessions
+            self.session_count += 1;
+            self.session_count
         });
-        let access = self.token("access token", subject, now, lifetime.access);
+        let access = self.new_token("access token", subject, now, lifetime.access);
         let granted = GrantedToken { subject: subject.clone(), session, expires_at: now + lifetime.access };
-        self.access.insert(access.clone(), granted);
-        let id = self.token("id token", subject, now, lifetime.access);
-        let mut answer = Map::new();
-        answer.insert("access_token".to_owned(), json!(access));
-        answer.insert("expires_in".to_owned(), json!(lifetime.access));
+        self.access_tokens.insert(access.clone(), granted);
+        let id = self.new_token("id token", subject, now, lifetime.access);
+        let mut grant = Map::new();
+        grant.insert("access_token".to_owned(), json!(access));
+        grant.insert("expires_in".to_owned(), json!(lifetime.access));
         if let Some(seconds) = lifetime.refresh {
-            let refresh = self.token("refresh token", subject, now, seconds);
+            let refresh = self.new_token("refresh token", subject, now, seconds);
             let granted = GrantedToken { subject: subject.clone(), session, expires_at: now + seconds };
-            self.refresh.insert(refresh.clone(), granted);
-            answer.insert("refresh_token".to_owned(), json!(refresh));
-            answer.insert("refresh_expires_in".to_owned(), json!(seconds));
+            self.refresh_tokens.insert(refresh.clone(), granted);
+            grant.insert("refresh_token".to_owned(), json!(refresh));
+            grant.insert("refresh_expires_in".to_owned(), json!(seconds));
         }
-        answer.insert("token_type".to_owned(), json!("bearer"));
-        answer.insert("id_token".to_owned(), json!(id));
-        answer.insert("not-before-policy".to_owned(), json!(0));
-        answer.insert("session-state".to_owned(), json!(format!("session-{session}")));
-        answer.insert("scope".to_owned(), json!("profile email"));
-        answer
+        grant.insert("token_type".to_owned(), json!("bearer"));
+        grant.insert("id_token".to_owned(), json!(id));
+        grant.insert("not-before-policy".to_owned(), json!(0));
+        grant.insert("session-state".to_owned(), json!(format!("session-{session}")));
+        grant.insert("scope".to_owned(), json!("profile email"));
+        grant
     }
 
-    /// Creates a unique text in the form of a JWT.
-    fn token(&mut self, kind: &'static str, subject: &Subject, now: u64, seconds: u64) -> String {
+    /// Creates a unique token in the form of a JWT and records it as a secret.
+    fn new_token(&mut self, kind: &'static str, subject: &Subject, now: u64, seconds: u64) -> String {
         let claims = json!({
             "typ": kind, "sub": subject.shortname(), "iat": now, "exp": now + seconds, "jti": random_text(12),
         });
-        let head = json!({"alg": "RS256", "typ": "JWT"});
+        let header = json!({"alg": "RS256", "typ": "JWT"});
         let text = format!(
             "{}.{}.{}",
-            URL_SAFE_NO_PAD.encode(head.to_string()),
+            URL_SAFE_NO_PAD.encode(header.to_string()),
             URL_SAFE_NO_PAD.encode(claims.to_string()),
             random_text(43)
         );
-        self.secret(kind, &text)
+        self.record_secret(kind, &text)
     }
 
-    fn secret(&mut self, kind: &'static str, text: &str) -> String {
+    fn record_secret(&mut self, kind: &'static str, text: &str) -> String {
         self.secrets.push((kind, text.to_owned()));
         text.to_owned()
     }
 }
 
-/// Returns random characters of the base64url alphabet.
+/// Returns this number of random characters from the base64url alphabet.
 pub(super) fn random_text(characters: usize) -> String {
     let mut bytes = vec![0_u8; characters];
     rand::fill(&mut bytes[..]);

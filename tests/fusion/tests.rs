@@ -1,4 +1,4 @@
-//! Requests that the server accepts and rejects, sent over a plain socket.
+//! Tests the test server itself with requests sent over a plain socket: accepted, rejected, and with faults.
 
 use super::{Authority, Credential, Fault, Gate, Leaf, REFRESH, Server, TOKEN};
 use base64::Engine as _;
@@ -9,21 +9,21 @@ use sha2::Sha256;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-/// Sends a request and returns the bytes of the answer until the connection ends.
+/// Sends a request and returns everything received until the connection ends.
 fn exchange(server: &Server, head: &str, body: &str) -> String {
     let address = server.origin().trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).expect("the server listens");
     let length = body.len();
     let text = format!("{head}\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
     stream.write_all(text.as_bytes()).expect("the request goes out");
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
-    String::from_utf8(answer).expect("text")
+    let mut response = Vec::new();
+    let _ = stream.read_to_end(&mut response);
+    String::from_utf8(response).expect("text")
 }
 
-/// Returns the status and the JSON of an answer.
-fn parsed(answer: &str) -> (u16, Value) {
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a header");
+/// Returns the status and the JSON body of a response. A body that is not JSON becomes `null`.
+fn parse_response(response: &str) -> (u16, Value) {
+    let (head, body) = response.split_once("\r\n\r\n").expect("a header");
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
     (status, serde_json::from_str(body).unwrap_or(Value::Null))
 }
@@ -44,7 +44,7 @@ fn claims(credential: &Credential, jti: u64) -> Value {
 }
 
 fn post(server: &Server, path: &str, media_type: &str, body: &str) -> (u16, Value) {
-    parsed(&exchange(server, &format!("POST {path} HTTP/1.1\r\ncontent-type: {media_type}"), body))
+    parse_response(&exchange(server, &format!("POST {path} HTTP/1.1\r\ncontent-type: {media_type}"), body))
 }
 
 fn login(server: &Server, credential: &Credential, jti: u64) -> (u16, Value) {
@@ -64,7 +64,7 @@ fn a_login_as_the_reference_says_is_granted() {
     assert_eq!((status, &grant["token_type"], &grant["expires_in"]), (200, &json!("bearer"), &json!(86_400)));
     let bearer = grant["access_token"].as_str().expect("a token");
     let head = format!("GET /api/v1/devices?limit=1 HTTP/1.1\r\nauthorization: Bearer {bearer}");
-    let (status, echo) = parsed(&exchange(&server, &head, ""));
+    let (status, echo) = parse_response(&exchange(&server, &head, ""));
     assert_eq!((status, &echo["data"]["shortname"], &echo["data"]["query"]), (200, &json!("acme"), &json!("limit=1")));
     assert_eq!((server.logins(), server.request_count(TOKEN), server.violations()), (1, 1, Vec::<String>::new()));
 }
@@ -74,15 +74,15 @@ fn what_is_against_the_reference_is_refused_and_kept() {
     let server = Server::http();
     let credential = server.add_tenant("acme", "soc");
     let head = json!({"alg": "HS256", "typ": "JWT"});
-    let good = claims(&credential, 7);
+    let valid_claims = claims(&credential, 7);
     let with = |name: &str, value: Value| {
-        let mut claims = good.clone();
+        let mut claims = valid_claims.clone();
         claims[name] = value;
         claims
     };
     let cases = [
-        ("another alg", json!({"alg": "HS512"}), good.clone()),
-        ("a field too many in the header", json!({"alg": "HS256", "kid": "1"}), good.clone()),
+        ("another alg", json!({"alg": "HS512"}), valid_claims.clone()),
+        ("a field too many in the header", json!({"alg": "HS256", "kid": "1"}), valid_claims.clone()),
         ("a claim too many", head.clone(), with("exp", json!(1))),
         ("a jti of text", head.clone(), with("jti", json!("7"))),
         ("a jti too large", head.clone(), with("jti", json!(1_u64 << 53))),
@@ -122,12 +122,12 @@ fn a_wrong_credential_is_no_breach_of_the_reference() {
     let server = Server::http();
     let credential = server.add_tenant("acme", "soc");
     let other = server.add_tenant("globex", "soc");
-    let wrong = [
+    let wrong_credentials = [
         Credential { sharedsecret: other.sharedsecret.clone(), ..credential.clone() },
         Credential { appkey: other.appkey, ..credential.clone() },
         Credential { shortname: "initech".to_owned(), ..credential.clone() },
     ];
-    for (jti, credential) in (0_u64..).zip(&wrong) {
+    for (jti, credential) in (0_u64..).zip(&wrong_credentials) {
         let (status, body) = login(&server, credential, jti);
         assert_eq!((status, &body["name"]), (401, &json!("Unauthorized")));
     }
@@ -159,9 +159,9 @@ fn regenerating_wants_the_complete_object_and_stops_the_old_key() {
     let head = format!(
         "PUT /api/v1/api-keys/soc/regen HTTP/1.1\r\nauthorization: Bearer {bearer}\r\ncontent-type: application/json"
     );
-    assert_eq!(parsed(&exchange(&server, &head, r#"{"description": "d"}"#)).0, 400);
-    let (status, answer) = parsed(&exchange(&server, &head, r#"{"description": "d", "roles": ["admin"]}"#));
-    let appkey = answer["data"]["appkey"].as_str().expect("a new key").to_owned();
+    assert_eq!(parse_response(&exchange(&server, &head, r#"{"description": "d"}"#)).0, 400);
+    let (status, response) = parse_response(&exchange(&server, &head, r#"{"description": "d", "roles": ["admin"]}"#));
+    let appkey = response["data"]["appkey"].as_str().expect("a new key").to_owned();
     assert_eq!((status, login(&server, &old, 2).0), (200, 401));
     assert_eq!(login(&server, &Credential { appkey, ..old }, 3).0, 200);
 }
@@ -183,34 +183,34 @@ fn an_answer_can_be_cut_lost_dripped_or_any_bytes() {
     server.fault(Fault::at("/api/v1/*").once().close());
     server.fault(Fault::at("/api/v1/*").once().cut_body(5));
     server.fault(Fault::at("/api/v1/*").once().drip(std::time::Duration::ZERO));
-    let ask = || exchange(&server, "GET /api/v1/x HTTP/1.1", "");
-    assert_eq!(ask(), "no HTTP at all");
-    assert_eq!(ask(), "");
-    assert!(ask().ends_with("\r\n\r\n{\"mes"), "five bytes of the body");
-    assert_eq!(parsed(&ask()).0, 401);
+    let get = || exchange(&server, "GET /api/v1/x HTTP/1.1", "");
+    assert_eq!(get(), "no HTTP at all");
+    assert_eq!(get(), "");
+    assert!(get().ends_with("\r\n\r\n{\"mes"), "five bytes of the body");
+    assert_eq!(parse_response(&get()).0, 401);
 }
 
 #[test]
 fn an_answer_can_go_on_and_on_and_depend_on_what_was_sent() {
     let server = Server::http();
-    let often = |times| Fault::at("/api/v1/x").once().raw("a").then_repeat("bc", times);
-    server.fault(often(3));
-    server.fault(often(2).pause_between(std::time::Duration::from_millis(1)));
-    server.fault(Fault::at("/api/v1/y").reply(|request| (418, request.query.clone())).moved_to("/api/v1/x"));
-    let ask = || exchange(&server, "GET /api/v1/x?said HTTP/1.1", "");
-    assert_eq!((ask(), ask()), ("abcbcbc".to_owned(), "abcbc".to_owned()));
-    let answer = ask();
-    assert!(answer.starts_with("HTTP/1.1 418 ") && answer.ends_with("\r\n\r\nsaid"), "{answer}");
+    let raw_then_repeated = |times| Fault::at("/api/v1/x").once().raw("a").then_repeat("bc", times);
+    server.fault(raw_then_repeated(3));
+    server.fault(raw_then_repeated(2).pause_between(std::time::Duration::from_millis(1)));
+    server.fault(Fault::at("/api/v1/y").respond_with(|request| (418, request.query.clone())).moved_to("/api/v1/x"));
+    let get = || exchange(&server, "GET /api/v1/x?said HTTP/1.1", "");
+    assert_eq!((get(), get()), ("abcbcbc".to_owned(), "abcbc".to_owned()));
+    let response = get();
+    assert!(response.starts_with("HTTP/1.1 418 ") && response.ends_with("\r\n\r\nsaid"), "{response}");
     server.clear_faults();
-    // The server stops when the client disconnects, so that it can serve other clients.
-    for fault in [often(u64::MAX), often(0).keep_open()] {
+    // The server must stop sending when the client disconnects, and then serve other clients.
+    for fault in [raw_then_repeated(u64::MAX), raw_then_repeated(0).keep_open()] {
         server.fault(fault);
         let address = server.origin().trim_start_matches("http://");
         let mut stream = TcpStream::connect(address).expect("the server listens");
         stream.write_all(b"GET /api/v1/x HTTP/1.1\r\nhost: x\r\n\r\n").expect("the request goes out");
         assert_eq!(stream.read(&mut [0; 1]).expect("an answer"), 1);
         drop(stream);
-        assert_eq!(parsed(&ask()).0, 401);
+        assert_eq!(parse_response(&get()).0, 401);
     }
 }
 
@@ -220,11 +220,11 @@ fn a_gate_holds_a_request_until_it_is_opened() {
     let gate = Gate::new();
     server.fault(Fault::at("/api/v1/x").hold_at(&gate));
     std::thread::scope(|scope| {
-        let asking = scope.spawn(|| exchange(&server, "GET /api/v1/x HTTP/1.1", ""));
+        let request = scope.spawn(|| exchange(&server, "GET /api/v1/x HTTP/1.1", ""));
         gate.wait_for_requests(1);
-        assert!(!asking.is_finished());
+        assert!(!request.is_finished());
         gate.open();
-        assert_eq!(parsed(&asking.join().expect("an answer")).0, 401);
+        assert_eq!(parse_response(&request.join().expect("an answer")).0, 401);
     });
 }
 
@@ -233,9 +233,9 @@ fn the_clock_can_be_moved() {
     let server = Server::http();
     let credential = server.add_tenant("acme", "soc");
     server.set_clock_skew(-400 * 86_400);
-    let answer = exchange(&server, "GET /api/v1/x HTTP/1.1", "");
+    let response = exchange(&server, "GET /api/v1/x HTTP/1.1", "");
     let year = jiff::Timestamp::now().strftime("%Y").to_string();
-    let date = answer.lines().find(|line| line.starts_with("date: ")).expect("a date").to_owned();
+    let date = response.lines().find(|line| line.starts_with("date: ")).expect("a date").to_owned();
     assert!(!date.contains(&year), "{date}");
     assert_eq!((login(&server, &credential, 1).0, server.violations()), (401, Vec::<String>::new()));
 }

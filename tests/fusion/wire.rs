@@ -1,4 +1,5 @@
-//! The socket below an answer. It can send any bytes in place of those the HTTP library writes.
+//! Stream between the HTTP library and the socket. It can send arbitrary bytes in place of those that the library
+//! writes.
 
 use std::future::Future as _;
 use std::io;
@@ -9,65 +10,70 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-/// Exact bytes to send in place of an answer.
+/// Exact bytes to send in place of a response.
 #[derive(Clone, Default)]
-pub(super) struct RawAnswer {
+pub(super) struct RawResponse {
     /// Bytes sent first.
     pub(super) bytes: Vec<u8>,
-    /// Bytes sent next, repeatedly.
+    /// Bytes sent repeatedly after `bytes`.
     pub(super) repeated: Vec<u8>,
-    /// Number of repetitions.
+    /// Number of times that `repeated` is sent.
     pub(super) times: u64,
     /// Pause before each repetition.
     pub(super) pause: Option<Duration>,
-    /// Whether the connection then stays open and silent.
+    /// Whether the connection stays open and silent after all bytes are sent.
     pub(super) keep_open: bool,
 }
 
-/// Bytes to send in place of all remaining answers on one connection; `None` leaves the answers unchanged.
+/// Raw bytes that replace all further writes on one connection, shared between the stream and its service. `None`
+/// replaces nothing.
 #[derive(Clone, Default)]
 pub(super) struct RawOverride(Arc<Mutex<Option<RawProgress>>>);
 
-/// Raw bytes, and how many of them were written.
+/// Raw bytes that are being sent, and the number of current bytes already written.
 struct RawProgress {
-    answer: RawAnswer,
+    response: RawResponse,
     written: usize,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl RawOverride {
-    /// Sends only these bytes from now on.
-    pub(super) fn send_raw(&self, answer: RawAnswer) {
-        let progress = RawProgress { answer, written: 0, sleep: None };
+    /// Replaces all further writes on the connection with these bytes.
+    pub(super) fn send_raw(&self, response: RawResponse) {
+        let progress = RawProgress { response, written: 0, sleep: None };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress);
     }
 }
 
 impl RawProgress {
-    fn poll(&mut self, mut stream: Pin<&mut impl AsyncWrite>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_write_raw(
+        &mut self,
+        mut stream: Pin<&mut impl AsyncWrite>,
+        task: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
         loop {
             if let Some(sleep) = &mut self.sleep {
                 ready!(sleep.as_mut().poll(task));
                 self.sleep = None;
             }
-            while self.written < self.answer.bytes.len() {
-                match ready!(stream.as_mut().poll_write(task, &self.answer.bytes[self.written..]))? {
+            while self.written < self.response.bytes.len() {
+                match ready!(stream.as_mut().poll_write(task, &self.response.bytes[self.written..]))? {
                     0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                     written => self.written += written,
                 }
             }
-            if self.answer.times == 0 {
-                return if self.answer.keep_open { Poll::Pending } else { Poll::Ready(Ok(())) };
+            if self.response.times == 0 {
+                return if self.response.keep_open { Poll::Pending } else { Poll::Ready(Ok(())) };
             }
-            self.answer.times -= 1;
-            self.answer.bytes.clone_from(&self.answer.repeated);
+            self.response.times -= 1;
+            self.response.bytes.clone_from(&self.response.repeated);
             self.written = 0;
-            self.sleep = self.answer.pause.map(|pause| Box::pin(tokio::time::sleep(pause)));
+            self.sleep = self.response.pause.map(|pause| Box::pin(tokio::time::sleep(pause)));
         }
     }
 }
 
-/// Stream whose writes can be replaced.
+/// Stream whose writes a [`RawOverride`] can replace.
 pub(super) struct Wire<S> {
     stream: S,
     raw_override: RawOverride,
@@ -92,7 +98,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         let mut raw_override = this.raw_override.0.lock().unwrap_or_else(PoisonError::into_inner);
         let stream = Pin::new(&mut this.stream);
         let Some(progress) = raw_override.as_mut() else { return stream.poll_write(task, buffer) };
-        progress.poll(stream, task).map_ok(|()| buffer.len())
+        progress.poll_write_raw(stream, task).map_ok(|()| buffer.len())
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {

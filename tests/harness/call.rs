@@ -10,10 +10,11 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Time limit of every run in a test.
+/// Maximum time to wait for text in a program's output, or for the end of the program.
 const RUN_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A run to be started. Its environment contains only `PATH`, `HOME`, `TMPDIR`, `LANG` and `NETO_HOME`.
+/// A program to run in a sandbox. Unless a test changes it, the environment contains only `PATH`, `HOME`, `TMPDIR`,
+/// `LANG` and `NETO_HOME`.
 pub(crate) struct Call<'a> {
     pub(super) sandbox: &'a Sandbox,
     pub(super) program: OsString,
@@ -28,8 +29,8 @@ impl<'a> Call<'a> {
     pub(super) fn new<I: IntoIterator<Item: AsRef<OsStr>>>(sandbox: &'a Sandbox, program: &str, arguments: I) -> Self {
         let binaries = Path::new(env!("CARGO_BIN_EXE_neto")).parent().expect("the folder of the binary");
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let own = std::iter::once(binaries.to_owned()).chain(sandbox.plugin_directories());
-        let path = own.chain(std::env::split_paths(&path));
+        let binary_directories = std::iter::once(binaries.to_owned()).chain(sandbox.plugin_directories());
+        let path = binary_directories.chain(std::env::split_paths(&path));
         let root = sandbox.root();
         let environment = vec![
             ("PATH".into(), std::env::join_paths(path).expect("a PATH")),
@@ -49,7 +50,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Adds an argument, which may be any path.
+    /// Adds one argument. Paths that are not UTF-8 are allowed.
     pub(crate) fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.arguments.push(argument.as_ref().to_owned());
         self
@@ -75,27 +76,28 @@ impl<'a> Call<'a> {
     }
 
     /// Prepends a directory to `PATH`.
-    pub(crate) fn prepend_path(self, folder: &Path) -> Self {
+    pub(crate) fn prepend_path(self, directory: &Path) -> Self {
         let known = self.environment.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.clone());
         let known = known.unwrap_or_default();
-        let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&known));
-        let path = std::env::join_paths(folders).expect("a PATH");
+        let directories = std::iter::once(directory.to_owned()).chain(std::env::split_paths(&known));
+        let path = std::env::join_paths(directories).expect("a PATH");
         self.env("PATH", path)
     }
 
     /// Sets the working directory.
-    pub(crate) fn current_dir(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.current_dir = folder.into();
+    pub(crate) fn current_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.current_dir = directory.into();
         self
     }
 
-    /// Permits this in the output: a kind of secret (`access token`, `appkey`, ...) or the text of one secret.
-    pub(crate) fn allow_secret(mut self, what: &str) -> Self {
-        self.allowed_secrets.push(what.to_owned());
+    /// Permits secrets in the output, either all secrets of one kind (`access token`, `appkey`, ...) or one secret by
+    /// its text.
+    pub(crate) fn allow_secret(mut self, kind_or_text: &str) -> Self {
+        self.allowed_secrets.push(kind_or_text.to_owned());
         self
     }
 
-    /// Runs the program until it ends.
+    /// Runs the program, waits for its end, and checks its output as [`Running::finish`] does.
     pub(crate) fn run(self) -> Outcome {
         self.start().finish()
     }
@@ -110,19 +112,19 @@ impl<'a> Call<'a> {
             command.spawn().unwrap_or_else(|error| panic!("`{}` does not start: {error}", self.command_line()));
         if let Some(text) = self.stdin.clone() {
             let mut pipe = child.stdin.take().expect("a pipe");
-            // A program that does not read its input does not fail the test.
+            // The result is ignored: a program may end without reading its input.
             std::thread::spawn(move || pipe.write_all(&text));
         }
-        let stdout = collect(child.stdout.take().expect("a pipe"));
-        let stderr = collect(child.stderr.take().expect("a pipe"));
+        let stdout = read_in_background(child.stdout.take().expect("a pipe"));
+        let stderr = read_in_background(child.stderr.take().expect("a pipe"));
         Running { call: self, child: KillOnPanic(child), stdout, stderr }
     }
 
-    /// Renders the command for a person.
+    /// Renders the command line for the messages of failed tests, without quoting.
     pub(super) fn command_line(&self) -> String {
         let program = Path::new(&self.program).file_name().unwrap_or(&self.program);
-        let words = std::iter::once(program).chain(self.arguments.iter().map(OsString::as_os_str));
-        words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+        let command_line = std::iter::once(program).chain(self.arguments.iter().map(OsString::as_os_str));
+        command_line.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -130,11 +132,11 @@ impl<'a> Call<'a> {
 pub(crate) struct Running<'a> {
     call: Call<'a>,
     child: KillOnPanic,
-    stdout: Stream,
-    stderr: Stream,
+    stdout: OutputStream,
+    stderr: OutputStream,
 }
 
-/// Child process that is killed if the test fails.
+/// Child process that is killed if the test panics.
 struct KillOnPanic(Child);
 
 impl Drop for KillOnPanic {
@@ -147,13 +149,13 @@ impl Drop for KillOnPanic {
 }
 
 /// Bytes read so far from one output stream, and the thread that reads them.
-struct Stream {
+struct OutputStream {
     bytes: Arc<Mutex<Vec<u8>>>,
-    listener: JoinHandle<()>,
+    reader: JoinHandle<()>,
 }
 
 impl Running<'_> {
-    /// Process ID.
+    /// Process ID of the program.
     pub(crate) fn id(&self) -> u32 {
         self.child.0.id()
     }
@@ -163,13 +165,13 @@ impl Running<'_> {
         self.child.0.try_wait().expect("a child").is_some()
     }
 
-    /// Sends a signal.
+    /// Sends a signal to the program.
     #[cfg(unix)]
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         rustix::process::kill_process(rustix::process::Pid::from_child(&self.child.0), signal).expect("a living child");
     }
 
-    /// Waits until standard error contains this text.
+    /// Waits until standard error contains the text; fails after [`RUN_TIMEOUT`].
     pub(crate) fn wait_for_stderr(&self, text: &str) {
         let started = Instant::now();
         while !String::from_utf8_lossy(&self.stderr.bytes.lock().expect("no panic")).contains(text) {
@@ -178,7 +180,7 @@ impl Running<'_> {
         }
     }
 
-    /// Waits until `find` finds something in standard output, and returns the result.
+    /// Calls `find` with the standard output so far until `find` returns a value; fails after [`RUN_TIMEOUT`].
     pub(crate) fn wait_for_stdout<T>(&self, find: impl Fn(&str) -> Option<T>) -> T {
         let started = Instant::now();
         loop {
@@ -195,12 +197,13 @@ impl Running<'_> {
         }
     }
 
-    /// Waits for the end like `finish` and returns the exit code (128 + n after signal n).
+    /// Returns the exit code (128 + n after signal n). Waits and checks as [`Running::finish`] does.
     pub(crate) fn wait_for_exit_code(self) -> i32 {
         self.finish().exit_code()
     }
 
-    /// Waits for the end and searches the output for secrets.
+    /// Waits for the end of the program. Fails after [`RUN_TIMEOUT`], or if the output contains a secret that the test
+    /// did not permit.
     pub(crate) fn finish(mut self) -> Outcome {
         let started = Instant::now();
         let status = loop {
@@ -220,21 +223,21 @@ impl Running<'_> {
     }
 }
 
-impl Stream {
+impl OutputStream {
     fn finish(self) -> Vec<u8> {
-        self.listener.join().expect("a listener that does not panic");
+        self.reader.join().expect("a listener that does not panic");
         std::mem::take(&mut self.bytes.lock().expect("no panic"))
     }
 }
 
-fn collect(mut pipe: impl Read + Send + 'static) -> Stream {
+fn read_in_background(mut pipe: impl Read + Send + 'static) -> OutputStream {
     let output = Arc::new(Mutex::new(Vec::new()));
     let shared = Arc::clone(&output);
-    let listener = std::thread::spawn(move || {
+    let reader = std::thread::spawn(move || {
         let mut bytes = [0; 4096];
         while let Ok(count @ 1..) = pipe.read(&mut bytes) {
             shared.lock().expect("no panic").extend_from_slice(&bytes[..count]);
         }
     });
-    Stream { bytes: output, listener }
+    OutputStream { bytes: output, reader }
 }

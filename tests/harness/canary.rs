@@ -1,40 +1,40 @@
-//! Secrets in any encoding, to be searched for in output and files.
+//! Searches output and files for secrets in several encodings, so that a test fails when a secret leaks.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use std::fmt::Write as _;
 
-/// Minimum length of a searched text; a shorter one would match by chance.
-const SHORTEST: usize = 8;
+/// Minimum length of a secret in bytes. A shorter secret could match other text by chance.
+const MIN_SECRET_BYTES: usize = 8;
 
-/// A secret that must not appear.
+/// A secret that must not appear in output or files.
 #[derive(Clone, Debug)]
 pub(crate) struct Canary {
-    /// Kind of secret, as a test names it to permit it: `access token`.
+    /// Kind of secret (`access token`). A test passes the kind to [`super::Call::allow_secret`].
     pub(crate) kind: String,
-    text: String,
+    secret: String,
     needles: Vec<(&'static str, String)>,
 }
 
 impl Canary {
-    /// Creates a canary for this text. For a JWT only payload and signature are searched, since all JWTs share the
-    /// header.
+    /// Creates a canary for a secret of this kind. For a JWT, only the payload and the signature are searched for,
+    /// because all JWTs share the header.
     pub(crate) fn new(kind: &str, text: &str) -> Self {
-        assert!(text.len() >= SHORTEST, "the {kind} is too short to be looked for");
+        assert!(text.len() >= MIN_SECRET_BYTES, "the {kind} is too short to be looked for");
         let parts: Vec<&str> = text.split('.').collect();
         let searched_parts = if parts.len() == 3 && text.starts_with("eyJ") { &parts[1..] } else { &[text][..] };
         let needles = searched_parts.iter().flat_map(|part| encodings(part.as_bytes())).collect();
-        Self { kind: kind.to_owned(), text: text.to_owned(), needles }
+        Self { kind: kind.to_owned(), secret: text.to_owned(), needles }
     }
 
-    /// Returns the encoding in which the text contains the secret.
-    pub(crate) fn in_text(&self, text: &str) -> Option<&'static str> {
+    /// Returns the encoding in which the text contains the secret, or `None` if the text does not contain it.
+    pub(crate) fn encoding_in(&self, text: &str) -> Option<&'static str> {
         self.needles.iter().find(|(_, needle)| text.contains(needle.as_str())).map(|(encoding, _)| *encoding)
     }
 
-    /// Returns whether `what` is the kind or the text of this secret.
-    pub(crate) fn matches(&self, what: &str) -> bool {
-        self.kind == what || self.text == what
+    /// Returns whether the argument is the kind or the text of this secret.
+    pub(crate) fn matches(&self, kind_or_text: &str) -> bool {
+        self.kind == kind_or_text || self.secret == kind_or_text
     }
 }
 
@@ -44,10 +44,10 @@ fn encodings(secret: &[u8]) -> Vec<(&'static str, String)> {
     for offset in 0..3 {
         let mut shifted = vec![0; offset];
         shifted.extend_from_slice(secret);
-        // Only the characters that contain no bits of a neighboring byte.
-        let (first, end) = ((offset * 8).div_ceil(6), shifted.len() * 8 / 6);
-        needles.push(("base64", STANDARD_NO_PAD.encode(&shifted)[first..end].to_owned()));
-        needles.push(("base64url", URL_SAFE_NO_PAD.encode(&shifted)[first..end].to_owned()));
+        // Keeps only the characters that contain no bits of a neighboring byte.
+        let (start, end) = ((offset * 8).div_ceil(6), shifted.len() * 8 / 6);
+        needles.push(("base64", STANDARD_NO_PAD.encode(&shifted)[start..end].to_owned()));
+        needles.push(("base64url", URL_SAFE_NO_PAD.encode(&shifted)[start..end].to_owned()));
     }
     let mut hex = String::new();
     let mut percent = String::new();
@@ -77,16 +77,16 @@ mod tests {
         texts.extend(["", "x", "xy", "xyz"].map(|before| STANDARD.encode(format!("{before}{secret}tail"))));
         texts.extend(["", "x", "xy"].map(|before| URL_SAFE_NO_PAD.encode(format!("{before}{secret}"))));
         for text in texts {
-            assert!(canary.in_text(&format!("before {text} after")).is_some(), "{text}");
+            assert!(canary.encoding_in(&format!("before {text} after")).is_some(), "{text}");
         }
-        assert_eq!(canary.in_text("ak-Zx9_+/=secre"), None);
+        assert_eq!(canary.encoding_in("ak-Zx9_+/=secre"), None);
     }
 
     #[test]
     fn of_a_jwt_the_shared_header_is_not_looked_for() {
         let canary = Canary::new("access token", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhY21lIn0.c2lnbmF0dXJlLW9m");
-        assert_eq!(canary.in_text("eyJhbGciOiJIUzI1NiJ9.other.else"), None);
-        assert_eq!(canary.in_text("...eyJzdWIiOiJhY21lIn0..."), Some("raw"));
-        assert_eq!(canary.in_text("...c2lnbmF0dXJlLW9m"), Some("raw"));
+        assert_eq!(canary.encoding_in("eyJhbGciOiJIUzI1NiJ9.other.else"), None);
+        assert_eq!(canary.encoding_in("...eyJzdWIiOiJhY21lIn0..."), Some("raw"));
+        assert_eq!(canary.encoding_in("...c2lnbmF0dXJlLW9m"), Some("raw"));
     }
 }

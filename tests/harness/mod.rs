@@ -1,16 +1,17 @@
-//! Foundation of all tests: a temporary home, runs of the real binary and their results, a terminal, and a search for
-//! leaked secrets.
+//! Test harness: runs the real binary in a temporary home or at a terminal, and searches output and files for leaked
+//! secrets.
 //!
-//! - `sandbox`: the directories, the server, the secrets in them;
+//! - `sandbox`: the directories, the server, and the secrets that must not leak;
 //! - `call`: one run of a program in a sandbox;
 //! - `outcome`: the result of a run, with assertions;
-//! - `terminal`: a run on a pseudo-terminal, where the test types;
-//! - `peer`: a second listener that sends any bytes or forwards them: a proxy or a broken server;
-//! - `tokens`: token files, decrypted and backdated;
+//! - `terminal`: a run on a pseudo-terminal, at which the test types;
+//! - `peer`: a listener that sends arbitrary bytes or forwards them, as a proxy or a broken server;
+//! - `tokens`: decrypts and backdates token files;
 //! - `plugin`: an age plugin, compiled for the tests;
-//! - `canary`: secrets in any encoding, searched for in all output and all files.
+//! - `canary`: a search for secrets in several encodings;
+//! - `machine`: another machine in the same sandbox.
 //!
-//! Knowledge of a command belongs in the tests of that command.
+//! Code that knows a single command belongs in the tests of that command, not here.
 #![allow(dead_code, unused_imports, reason = "each verb's tests use a part of it")]
 
 mod call;

@@ -1,25 +1,25 @@
-//! The result of a run, with assertions.
+//! Result of a run: exit code and output, with assertions about them.
 
 use super::canary::Canary;
 use serde_json::Value;
 use std::fmt;
 use std::process::ExitStatus;
 
-/// Result of a run.
+/// Exit status and output of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
-    line: String,
+    command_line: String,
     status: ExitStatus,
-    /// Text on standard output.
+    /// Standard output; invalid UTF-8 is replaced.
     pub(crate) stdout: String,
-    /// Text on standard error.
+    /// Standard error; invalid UTF-8 is replaced.
     pub(crate) stderr: String,
 }
 
 impl Outcome {
-    pub(super) fn new(line: String, status: ExitStatus, stdout: &[u8], stderr: &[u8]) -> Self {
+    pub(super) fn new(command_line: String, status: ExitStatus, stdout: &[u8], stderr: &[u8]) -> Self {
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-        Self { line, status, stdout: text(stdout), stderr: text(stderr) }
+        Self { command_line, status, stdout: text(stdout), stderr: text(stderr) }
     }
 
     /// Exit code (128 + n after signal n).
@@ -33,7 +33,7 @@ impl Outcome {
         std::os::unix::process::ExitStatusExt::core_dumped(&self.status)
     }
 
-    /// Asserts the exit code (128 + n after signal n).
+    /// Asserts that the exit code is `expected` (128 + n after signal n).
     #[track_caller]
     pub(crate) fn code(&self, expected: i32) -> &Self {
         assert_eq!(exit_code(self.status), expected, "the exit code of {self}");
@@ -82,7 +82,7 @@ impl Outcome {
         self
     }
 
-    /// Parses standard output as one JSON document.
+    /// Parses standard output as JSON; panics unless the output is exactly one document.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("no JSON ({error}) from {self}"))
@@ -95,9 +95,9 @@ impl Outcome {
 
     #[track_caller]
     pub(super) fn assert_no_secret(&self, canaries: &[Canary], allowed_secrets: &[String]) {
-        for canary in canaries.iter().filter(|canary| !allowed_secrets.iter().any(|what| canary.matches(what))) {
+        for canary in canaries.iter().filter(|canary| !allowed_secrets.iter().any(|allowed| canary.matches(allowed))) {
             for (stream, text) in [("output", &self.stdout), ("error", &self.stderr)] {
-                if let Some(encoding) = canary.in_text(text) {
+                if let Some(encoding) = canary.encoding_in(text) {
                     panic!("the {} stands ({encoding}) on standard {stream} of {self}", canary.kind);
                 }
             }
@@ -110,12 +110,12 @@ impl fmt::Display for Outcome {
         write!(
             out,
             "`{}`\n--- {}\n--- standard output\n{}\n--- standard error\n{}\n---",
-            self.line, self.status, self.stdout, self.stderr
+            self.command_line, self.status, self.stdout, self.stderr
         )
     }
 }
 
-/// Exit code as a shell reports it.
+/// Returns the exit code as a shell reports it: 128 + n after signal n.
 pub(super) fn exit_code(status: ExitStatus) -> i32 {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {

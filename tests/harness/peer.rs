@@ -1,5 +1,5 @@
-//! A listener on loopback that sends any bytes or forwards them: a proxy, an outdated server, a silent server. It
-//! records every byte that it receives.
+//! Listener on loopback that sends arbitrary bytes or forwards them. Tests use the listener as a proxy, an outdated
+//! server or a silent server. All received bytes are recorded.
 
 use std::net::{SocketAddr, TcpStream as StdStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,28 +10,28 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
-/// Time a test waits for connections to end before it fails.
+/// Maximum time to wait until all connections are accepted, or until all have ended.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Reaction of the peer to the bytes received so far.
+/// Reaction to all bytes received so far on a connection.
 pub(crate) enum Reaction {
-    /// Waits for more bytes, then decides again.
+    /// Waits for more bytes, then calls the behavior again.
     Wait,
-    /// Sends these bytes, waits for more, then decides again.
+    /// Sends these bytes, waits for more, then calls the behavior again.
     Send(Vec<u8>),
     /// Sends these bytes and closes the connection.
     SendAndClose(Vec<u8>),
-    /// Sends these bytes repeatedly until the client disconnects.
+    /// Sends these bytes again and again until the client disconnects.
     SendForever(Vec<u8>),
-    /// Acts as a proxy that accepts a `CONNECT`: from now on it forwards all bytes between client and this address.
+    /// Answers a `CONNECT` with 200 as a proxy does. All later bytes are forwarded between the client and this address.
     Tunnel(SocketAddr),
-    /// Forwards all bytes, past and future, between client and this address without changing them.
+    /// Forwards all bytes between the client and this address unchanged, including the bytes already received.
     Relay(SocketAddr),
 }
 
 type Behavior = dyn Fn(&[u8]) -> Reaction + Send + Sync;
 
-/// The listener, stopped when dropped.
+/// Running listener; stops when dropped.
 pub(crate) struct Peer {
     address: SocketAddr,
     record: Arc<Record>,
@@ -42,14 +42,14 @@ pub(crate) struct Peer {
 #[derive(Default)]
 struct Record {
     connections: Mutex<Vec<Connection>>,
-    change: Condvar,
+    changed: Condvar,
 }
 
 struct Connection {
-    from: SocketAddr,
+    client: SocketAddr,
     received: Vec<u8>,
     closed: bool,
-    /// Whether the test itself opened this connection, to see which ones came before.
+    /// Whether [`Peer::received`] opened this connection itself, as a probe.
     probe: bool,
 }
 
@@ -89,23 +89,25 @@ impl Peer {
         Self { address, record, stop: Some(stop), thread: Some(thread) }
     }
 
-    /// `127.0.0.1:PORT`.
+    /// Address of the listener: `127.0.0.1:PORT`.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Returns the bytes received on each connection, in order, once all connections have ended. A connection without a
-    /// byte counts.
+    /// Waits until all connections have ended. Returns the received bytes of each connection in the order accepted. A
+    /// connection without received bytes gives an empty element.
     pub(crate) fn received(&self) -> Vec<Vec<u8>> {
-        // Connections are accepted in order. Once this one is accepted, all earlier ones were.
+        // Connections are accepted in order. Once the probe is accepted, all earlier connections have been accepted
+        // too.
         let probe = StdStream::connect(self.address).expect("a listener");
-        let own = probe.local_addr().expect("an address");
-        let place = |connections: &[Connection]| connections.iter().rposition(|connection| connection.from == own);
-        let mut connections = self.wait(|connections| place(connections).is_none());
-        let place = place(&connections).expect("the probe");
-        connections[place].probe = true;
+        let probe_address = probe.local_addr().expect("an address");
+        let find_probe =
+            |connections: &[Connection]| connections.iter().rposition(|connection| connection.client == probe_address);
+        let mut connections = self.wait_while(|connections| find_probe(connections).is_none());
+        let probe_index = find_probe(&connections).expect("the probe");
+        connections[probe_index].probe = true;
         drop((probe, connections));
-        let connections = self.wait(|connections| connections.iter().any(|connection| !connection.closed));
+        let connections = self.wait_while(|connections| connections.iter().any(|connection| !connection.closed));
         connections
             .iter()
             .filter(|connection| !connection.probe)
@@ -113,10 +115,10 @@ impl Peer {
             .collect()
     }
 
-    fn wait(&self, unfinished: impl Fn(&[Connection]) -> bool) -> MutexGuard<'_, Vec<Connection>> {
+    fn wait_while(&self, unfinished: impl Fn(&[Connection]) -> bool) -> MutexGuard<'_, Vec<Connection>> {
         let (connections, waited) = self
             .record
-            .change
+            .changed
             .wait_timeout_while(self.record.lock(), TIMEOUT, |connections| unfinished(connections))
             .unwrap_or_else(PoisonError::into_inner);
         assert!(!waited.timed_out(), "{} connections, and not all end", connections.len());
@@ -143,13 +145,13 @@ async fn listen(
 ) {
     let listener = TcpListener::from_std(listener).expect("a listener");
     loop {
-        let Ok((stream, from)) = listener.accept().await else { continue };
+        let Ok((stream, client)) = listener.accept().await else { continue };
         let number = {
             let mut connections = record.lock();
-            connections.push(Connection { from, received: Vec::new(), closed: false, probe: false });
+            connections.push(Connection { client, received: Vec::new(), closed: false, probe: false });
             connections.len() - 1
         };
-        record.change.notify_all();
+        record.changed.notify_all();
         let (tls, behavior, record) = (tls.clone(), Arc::clone(&behavior), Arc::clone(&record));
         tokio::spawn(async move {
             match tls {
@@ -161,12 +163,12 @@ async fn listen(
                 }
             }
             record.lock()[number].closed = true;
-            record.change.notify_all();
+            record.changed.notify_all();
         });
     }
 }
 
-/// Serves one connection; an error here means that the client disconnected.
+/// Serves one connection. Errors are ignored, because they only mean that the client disconnected.
 async fn serve_connection(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     behavior: &Behavior,
@@ -199,7 +201,8 @@ async fn serve_connection(
     }
 }
 
-/// Waits for more bytes and returns all bytes received so far, or `None` at the end.
+/// Waits for more bytes, and returns all bytes received so far. Returns `None` if the client disconnected or reading
+/// failed.
 async fn receive(stream: &mut (impl AsyncRead + Unpin), record: &Record, number: usize) -> Option<Vec<u8>> {
     let mut bytes = [0; 4096];
     let count = stream.read(&mut bytes).await.ok().filter(|count| *count > 0)?;
@@ -208,7 +211,7 @@ async fn receive(stream: &mut (impl AsyncRead + Unpin), record: &Record, number:
     Some(connections[number].received.clone())
 }
 
-/// Forwards the received bytes after the first `skip`, and the answer back.
+/// Forwards the client's bytes, without the first `skip`, to the server, and the server's bytes to the client.
 async fn forward(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     to: SocketAddr,
@@ -229,7 +232,7 @@ async fn forward(
         }
     };
     let down = tokio::io::copy(&mut from_server, &mut to_client);
-    // The first side to close also closes the other, as in a proxy.
+    // When one side closes its connection, the other connection is closed too, as a proxy does.
     tokio::select! {
         () = up => {}
         _ = down => {}

@@ -1,6 +1,6 @@
-//! A real age plugin, built from `tests/plugin/toy.rs`, compiled once and found by name on `PATH`.
+//! Real age plugin for the tests, compiled from `tests/plugin/toy.rs`. age clients find plugins by name on `PATH`.
 //!
-//! The unit tests of the product's plugin client also compile this file, so it does not depend on a sandbox.
+//! The unit tests of neto's plugin client include this file too, so this file must not use the sandbox.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -10,10 +10,10 @@ use std::sync::OnceLock;
 
 const SOURCE: &str = include_str!("../plugin/toy.rs");
 
-/// PIN of every toy key that asks for one.
+/// PIN of every toy key whose mode requires a PIN.
 pub(crate) const TOY_PIN: &str = "271828";
 
-/// The plugin `age-plugin-toy`, under any program name.
+/// Compiled plugin `age-plugin-toy`.
 #[derive(Clone, Debug)]
 pub(crate) struct Toy {
     folder: PathBuf,
@@ -29,23 +29,23 @@ pub(crate) struct ToyKey {
 }
 
 impl Toy {
-    /// Compiles the plugin unless this source was compiled here before.
+    /// Compiles the plugin, unless an earlier test compiled the same source.
     pub(crate) fn new() -> Self {
         static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-        Self { folder: FOLDER.get_or_init(compiled).clone() }
+        Self { folder: FOLDER.get_or_init(compile_once).clone() }
     }
 
-    /// Directory that contains only the program.
+    /// Directory that contains only the plugin, to be put on `PATH`.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Path of the program.
+    /// Path of the plugin.
     pub(crate) fn program(&self) -> PathBuf {
         self.folder.join(format!("age-plugin-toy{}", std::env::consts::EXE_SUFFIX))
     }
 
-    /// Generates the key for `NAME` or `NAME:MODE`; the source lists the modes.
+    /// Generates a key from `NAME` or `NAME:MODE`. `tests/plugin/toy.rs` lists the modes.
     pub(crate) fn key(&self, data: &str) -> ToyKey {
         let output = Command::new(self.program()).args(["--generate", data]).output().expect("the toy runs");
         let text = String::from_utf8(output.stdout).expect("text");
@@ -55,9 +55,9 @@ impl Toy {
     }
 }
 
-/// Returns the directory of the compiled plugin, next to the test binaries. The directory is named after the source, so
-/// that all test binaries share it.
-fn compiled() -> PathBuf {
+/// Compiles the plugin if needed, and returns its directory next to the test binaries. A hash of the source is part of
+/// the directory name, so all test binaries share one compiled plugin.
+fn compile_once() -> PathBuf {
     let mut hasher = DefaultHasher::new();
     SOURCE.hash(&mut hasher);
     let tests = std::env::current_exe().expect("this binary");
@@ -71,7 +71,7 @@ fn compiled() -> PathBuf {
         let output = output.expect("rustc runs");
         assert!(output.status.success(), "the toy does not compile: {}", String::from_utf8_lossy(&output.stderr));
         fs::remove_file(&source).expect("its source");
-        // Another test binary may have been faster.
+        // The rename fails if another test binary has created the directory in the meantime.
         if fs::rename(&draft, &folder).is_err() {
             fs::remove_dir_all(&draft).expect("a folder of our own");
         }
@@ -79,8 +79,8 @@ fn compiled() -> PathBuf {
     folder
 }
 
-/// Compiler next to the cargo that built this test, otherwise the one on `PATH`.
+/// Returns the `rustc` next to the cargo that built this test, or else the `rustc` on `PATH`.
 fn compiler() -> PathBuf {
-    let beside = Path::new(env!("CARGO")).with_file_name("rustc");
-    if beside.exists() { beside } else { "rustc".into() }
+    let sibling = Path::new(env!("CARGO")).with_file_name("rustc");
+    if sibling.exists() { sibling } else { "rustc".into() }
 }

@@ -1,4 +1,5 @@
-//! A temporary home with a server, searched for secrets when dropped.
+//! Temporary directories and a Fusion server for one test. All files are searched for secrets when the sandbox is
+//! dropped.
 
 use super::call::Call;
 use super::canary::Canary;
@@ -11,14 +12,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// Public key whose identity does not exist.
+/// Public key (age recipient) for which no identity exists.
 pub(crate) const OTHER_RECIPIENT: &str = "age1eezr7zgmy0w00srkdtaaqn0u90z6wyxuh223q067rxtle73a8uhs0pc5w6";
 
-/// Directories of one test: `home/` (HOME), `neto/` (`NETO_HOME`), `work/` (the working directory) and `tmp/`, plus a
-/// Fusion server.
+/// Directories of one test, and its Fusion server. The directories are `home/` (`HOME`), `neto/` (`NETO_HOME`), `work/`
+/// (the working directory) and `tmp/` (`TMPDIR`).
 ///
-/// Dropping the sandbox fails the test if a file contains a secret. Key files, and files that the test exempted, may
-/// contain secrets. The test also fails if the server recorded a violation of the reference.
+/// Dropping the sandbox fails the test if a file contains a secret. Files in a directory `keys` may contain identities,
+/// and a test can exempt other files. The test also fails if the server recorded an unexpected violation of the API
+/// reference.
 pub(crate) struct Sandbox {
     folder: TempDir,
     root: PathBuf,
@@ -30,7 +32,7 @@ pub(crate) struct Sandbox {
 }
 
 impl Sandbox {
-    /// Creates a sandbox with a server over http.
+    /// Creates a sandbox with an http server.
     pub(crate) fn new() -> Self {
         Self::with_server(Server::http())
     }
@@ -58,12 +60,12 @@ impl Sandbox {
         &self.server
     }
 
-    /// Directory that contains all others.
+    /// Directory that contains all directories of the sandbox.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Returns a path below `NETO_HOME`, which neto creates itself.
+    /// Returns a path below `NETO_HOME`. The directory `NETO_HOME` does not exist until neto creates it.
     pub(crate) fn home(&self, path: &str) -> PathBuf {
         self.root.join("neto").join(path)
     }
@@ -78,21 +80,21 @@ impl Sandbox {
         self.program(env!("CARGO_BIN_EXE_neto"), arguments)
     }
 
-    /// Prepares a run of neto to which file permissions apply, even if the tests run as root.
+    /// Prepares a run of neto without root privileges, so that file permissions apply even to root.
     #[cfg(unix)]
     pub(crate) fn unprivileged_neto<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Call<'_> {
         self.unprivileged(env!("CARGO_BIN_EXE_neto"), arguments)
     }
 
-    /// Prepares a run of any program to which file permissions apply, even if the tests run as root.
+    /// Prepares a run of any program without root privileges, so that file permissions apply even to root.
     #[cfg(unix)]
     pub(crate) fn unprivileged<I: IntoIterator<Item: AsRef<OsStr>>>(&self, program: &str, arguments: I) -> Call<'_> {
         if !rustix::process::geteuid().is_root() {
             return self.program(program, arguments);
         }
-        let own = ["--bounding-set=-all", "--inh-caps=-all", program].map(OsStr::new);
+        let setpriv_arguments = ["--bounding-set=-all", "--inh-caps=-all", program].map(OsStr::new);
         let arguments: Vec<_> = arguments.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
-        self.program("setpriv", own.into_iter().chain(arguments.iter().map(OsString::as_os_str)))
+        self.program("setpriv", setpriv_arguments.into_iter().chain(arguments.iter().map(OsString::as_os_str)))
     }
 
     /// Prepares a run of any program, with neto on its `PATH`.
@@ -107,7 +109,7 @@ impl Sandbox {
         toy
     }
 
-    /// Creates a sandbox with the profile `acme`, whose identity is in a plugin that asks for a PIN.
+    /// Creates a sandbox whose identity is a plugin identity that requires a PIN, and adds the profile `acme`.
     pub(crate) fn with_pin_plugin() -> Self {
         let sandbox = Self::new();
         let toy = sandbox.install_plugin();
@@ -118,17 +120,18 @@ impl Sandbox {
         sandbox
     }
 
-    /// Directories of plugins, to be put on `PATH`.
+    /// Directories of the installed plugins, to be put on `PATH`.
     pub(super) fn plugin_directories(&self) -> Vec<PathBuf> {
         self.plugin_directories.borrow().clone()
     }
 
-    /// Creates keys and an empty store whose only recipient is `me`, and returns the public key.
+    /// Runs `neto init`, which creates keys and an empty store. Returns the public key, the only recipient of the
+    /// store.
     pub(crate) fn init(&self) -> String {
         self.neto(["init"]).run().code(0).stdout_trimmed().to_owned()
     }
 
-    /// Adds a tenant on the server and a profile for it, both named by the shortname.
+    /// Adds a tenant on the server, and a profile with the same name.
     pub(crate) fn add(&self, shortname: &str) -> Credential {
         let credential = self.server.add_tenant(shortname, "soc");
         self.neto(["profile", "add", shortname]).stdin(credential.netosecret()).run().code(0);
@@ -140,7 +143,7 @@ impl Sandbox {
         self.neto(["profile", "show", name, "-o", "json"]).run().code(0).json()
     }
 
-    /// Asserts that the server accepts the profile's credential, with one more login.
+    /// Logs in and asserts that the server granted exactly one login with the profile's credential.
     #[track_caller]
     pub(crate) fn assert_logs_in(&self, name: &str) {
         let before = self.server.logins();
@@ -148,15 +151,14 @@ impl Sandbox {
         assert_eq!(self.server.logins(), before + 1, "logins of {name}");
     }
 
-    /// Asserts that neto refuses to use the profile's credential, with this exit code and text, and without a
-    /// connection.
+    /// Asserts that a login fails with this exit code and these texts, before neto connects to the server.
     #[track_caller]
-    pub(crate) fn assert_login_refused(&self, name: &str, code: i32, words: &[&str]) {
+    pub(crate) fn assert_login_refused(&self, name: &str, code: i32, fragments: &[&str]) {
         let before = self.server.connections();
         let outcome = self.neto(["login", name, "--force"]).run();
         outcome.code(code).stdout("");
-        for word in words {
-            outcome.stderr_has(word);
+        for fragment in fragments {
+            outcome.stderr_has(fragment);
         }
         assert_eq!(self.server.connections(), before, "connections for {name}");
     }
@@ -166,12 +168,12 @@ impl Sandbox {
         fs::read_to_string(self.home("profiles.toml")).expect("a profile store")
     }
 
-    /// Writes the profile store directly, as a user with an editor does.
+    /// Writes the profile store directly, as an editor would.
     pub(crate) fn write_store(&self, text: impl AsRef<[u8]>) {
         write_private(&self.home("profiles.toml"), text.as_ref());
     }
 
-    /// Writes a file that may contain secrets into the working directory, and returns its path.
+    /// Writes a file into the working directory, permits secrets in the file, and returns its path.
     pub(crate) fn write_secret(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
         let path = self.work(name);
         write_private(&path, text.as_ref());
@@ -179,26 +181,27 @@ impl Sandbox {
         path
     }
 
-    /// Adds a secret to search for from now on.
+    /// Adds a secret that must not appear in output or files from now on.
     pub(crate) fn add_canary(&self, kind: &str, text: &str) {
         self.added_canaries.borrow_mut().push(Canary::new(kind, text));
     }
 
-    /// Permits secrets in this file when the sandbox is dropped.
+    /// Exempts this file from the search for secrets when the sandbox is dropped.
     pub(crate) fn allow_secrets_in(&self, path: &Path) {
         self.files_with_secrets.borrow_mut().push(path.to_owned());
     }
 
-    /// Permits violations of the reference, for a test that causes them.
+    /// Permits violations of the API reference, for a test that causes them on purpose.
     pub(crate) fn allow_violations(&self) {
         self.violations_allowed.replace(true);
     }
 
-    /// All current secrets: added by the test, created or received by the server, and stored in key files.
+    /// Returns all secrets known now: those added by the test, created or received by the server, or stored in key
+    /// files.
     pub(super) fn canaries(&self) -> Vec<Canary> {
         let mut all = self.added_canaries.borrow().clone();
         all.extend(self.server.secrets().iter().map(|(kind, text)| Canary::new(kind, text)));
-        for path in files(&self.root).into_iter().filter(|path| in_folder(path, "keys")) {
+        for path in regular_files(&self.root).into_iter().filter(|path| is_in_directory(path, "keys")) {
             let text = fs::read_to_string(path).unwrap_or_default();
             let key = |line: &&str| line.starts_with("AGE-SECRET-KEY-") || line.starts_with("AGE-PLUGIN-");
             let keys = text.lines().filter(key);
@@ -207,15 +210,15 @@ impl Sandbox {
         all
     }
 
-    /// Panics if a file contains a secret.
+    /// Panics if a file contains a secret that is not permitted there.
     fn search_files(&self) {
         let canaries = self.canaries();
         let files_with_secrets = self.files_with_secrets.borrow();
-        for path in files(&self.root).into_iter().filter(|path| !files_with_secrets.contains(path)) {
+        for path in regular_files(&self.root).into_iter().filter(|path| !files_with_secrets.contains(path)) {
             let text = String::from_utf8_lossy(&fs::read(&path).unwrap_or_default()).into_owned();
-            let own = in_folder(&path, "keys");
-            for canary in canaries.iter().filter(|canary| !(own && canary.matches("identity"))) {
-                if let Some(encoding) = canary.in_text(&text) {
+            let is_key_file = is_in_directory(&path, "keys");
+            for canary in canaries.iter().filter(|canary| !(is_key_file && canary.matches("identity"))) {
+                if let Some(encoding) = canary.encoding_in(&text) {
                     panic!("{} holds the {} ({encoding})", path.display(), canary.kind);
                 }
             }
@@ -237,16 +240,16 @@ impl Drop for Sandbox {
     }
 }
 
-fn in_folder(path: &Path, name: &str) -> bool {
+fn is_in_directory(path: &Path, name: &str) -> bool {
     path.parent().and_then(Path::file_name).is_some_and(|parent| parent == name)
 }
 
-/// Lists all regular files below a directory; links are not followed.
-fn files(folder: &Path) -> Vec<PathBuf> {
+/// Lists all regular files below a directory, without following symbolic links.
+fn regular_files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         match entry.file_type() {
-            Ok(kind) if kind.is_dir() => found.extend(files(&entry.path())),
+            Ok(kind) if kind.is_dir() => found.extend(regular_files(&entry.path())),
             Ok(kind) if kind.is_file() => found.push(entry.path()),
             _ => {}
         }

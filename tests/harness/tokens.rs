@@ -1,4 +1,5 @@
-//! Token files, decrypted and backdated with the machine's device key, so that a test needs no other clock.
+//! Decrypts and backdates token files with the device key of the sandbox. Tests backdate tokens because they cannot
+//! change the clock.
 
 use super::sandbox::{Sandbox, write_private};
 use age::x25519::Identity;
@@ -6,8 +7,8 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
 
-/// Fields that are times, in epoch seconds.
-const TIMES: [&str; 3] = ["obtained_at", "expires_at", "refresh_expires_at"];
+/// Fields that contain a time in epoch seconds.
+const TIME_FIELDS: [&str; 3] = ["obtained_at", "expires_at", "refresh_expires_at"];
 
 impl Sandbox {
     /// Path of a profile's token file.
@@ -20,33 +21,35 @@ impl Sandbox {
         self.token_parts(profile).0
     }
 
-    /// Decrypts the sealed part of a token file: the header's fields and the tokens.
+    /// Decrypts the encrypted part of a token file, which repeats the header fields and has the tokens.
     pub(crate) fn sealed_token(&self, profile: &str) -> Value {
-        let plain = age::decrypt(&self.device_key(), &self.token_parts(profile).1).expect("sealed to the device key");
-        serde_json::from_slice(&plain).expect("JSON")
+        let plaintext =
+            age::decrypt(&self.device_key(), &self.token_parts(profile).1).expect("sealed to the device key");
+        serde_json::from_slice(&plaintext).expect("JSON")
     }
 
-    /// Backdates a cached token by `seconds`, as if it had been obtained that much earlier.
+    /// Backdates a cached token, as if it had been obtained `seconds` earlier. The header and the encrypted part both
+    /// change.
     pub(crate) fn backdate_token(&self, profile: &str, seconds: i64) {
-        let mut body = self.sealed_token(profile);
-        let mut line = self.token_header(profile);
-        for fields in [&mut body, &mut line] {
-            for name in TIMES {
+        let mut sealed = self.sealed_token(profile);
+        let mut header = self.token_header(profile);
+        for fields in [&mut sealed, &mut header] {
+            for name in TIME_FIELDS {
                 if let Some(time) = fields[name].as_i64() {
                     fields[name] = json!(time - seconds);
                 }
             }
         }
-        let mut bytes = format!("{line}\n").into_bytes();
-        let plain = body.to_string();
-        bytes.extend(age::encrypt(&self.device_key().to_public(), plain.as_bytes()).expect("a recipient"));
+        let mut bytes = format!("{header}\n").into_bytes();
+        let plaintext = sealed.to_string();
+        bytes.extend(age::encrypt(&self.device_key().to_public(), plaintext.as_bytes()).expect("a recipient"));
         write_private(&self.token_file(profile), &bytes);
     }
 
     fn token_parts(&self, profile: &str) -> (Value, Vec<u8>) {
         let bytes = fs::read(self.token_file(profile)).expect("a token file");
-        let end = bytes.iter().position(|byte| *byte == b'\n').expect("a line in clear");
-        (serde_json::from_slice(&bytes[..end]).expect("JSON"), bytes[end + 1..].to_vec())
+        let header_end = bytes.iter().position(|byte| *byte == b'\n').expect("a line in clear");
+        (serde_json::from_slice(&bytes[..header_end]).expect("JSON"), bytes[header_end + 1..].to_vec())
     }
 
     fn device_key(&self) -> Identity {

@@ -127,7 +127,7 @@ fn a_call_goes_on_as_it_came_with_the_real_bearer() {
 
     // Bytes, headers and statuses of the answer are unchanged, compressed or not.
     let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
-    let fault = Fault::at("/api/v1/bytes").answer(418, bytes.clone());
+    let fault = Fault::at("/api/v1/bytes").respond(418, bytes.clone());
     let fault = fault.header("content-encoding", "br").header("set-cookie", "session=real").header("x-two", "2");
     sandbox.server().fault(fault);
     let answer = proxy.send("GET", "/api/v1/bytes", &[], "");

@@ -1,10 +1,10 @@
-//! a clock that jumps costs at most one login per jump and never blocks neto.
+//! a jump of the clock costs at most one login and never makes neto fail.
 
 use super::scale::{faketime_works, print_summary};
 use crate::fusion::{REFRESH, TOKEN};
 use crate::harness::Sandbox;
 
-/// Offsets of the clock, in libfaketime's notation.
+/// Clock offsets in libfaketime's notation, applied one after the other.
 const JUMPS: [&str; 10] = ["-10y", "+0", "-1d", "+0", "-1h", "+0", "+1h", "+0", "+10y", "+0"];
 
 #[test]
@@ -26,12 +26,12 @@ fn r20_a_clock_that_jumps_costs_one_login_a_jump_at_most() {
     assert_eq!(first, 1);
     let mut logins = Vec::new();
     for jump in JUMPS {
-        let (given, login_requests) = token(jump);
+        let (token_after_jump, login_requests) = token(jump);
         assert!(login_requests <= 1, "{login_requests} logins at {jump}");
-        assert_eq!(token(jump), (given, 0), "the second run at {jump}");
+        assert_eq!(token(jump), (token_after_jump, 0), "the second run at {jump}");
         logins.push(login_requests);
     }
-    // The token is still valid an hour later.
+    // The offsets +0, +1h and +0 cost no login, because the token is still valid.
     assert_eq!(logins, [1, 1, 1, 1, 1, 0, 0, 0, 1, 1]);
     print_summary(&format!("{} jumps of the clock: {} logins, none twice", JUMPS.len(), logins.iter().sum::<usize>()));
 }

@@ -1,4 +1,5 @@
-//! many processes change many profiles in one store and do not wait for each other.
+//! many processes add profiles to one store at once, and log in to different profiles without waiting for
+//! each other.
 
 use super::scale::{print_summary, rounds};
 use crate::fusion::{Fault, Gate, TOKEN};
@@ -38,7 +39,7 @@ fn r14_r15_sixty_four_profiles_are_added_at_once_and_never_wait_for_each_other()
         sandbox.server().fault(Fault::at(TOKEN).hold_at(&gate));
         let token = |name: &String| sandbox.neto(["token", name]).allow_secret("access token").start();
         let runs: Vec<_> = names.iter().map(token).collect();
-        // All requests are at the server at once, and none has been answered.
+        // All requests wait at the server at the same time, so no login waits for another.
         gate.wait_for_requests(PROFILES);
         gate.open();
         for run in runs {

@@ -1,5 +1,5 @@
-//! R-7, R-8, promise 4: files that cannot be read or written. User data is never damaged, and the message contains path
-//! and reason. If only the cache or its lock fails, neto warns once and continues.
+//! R-7, R-8, promise 4: files that cannot be read or written. User data is never damaged, and the message contains the
+//! path and the reason. If only the token cache or its lock fails, neto prints one warning and continues.
 
 use super::scale::{print_summary, report_skipped};
 use super::strace;
@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// System errors and their text in a message.
+/// System errors, and the text of each error in neto's messages.
 const READ_ERRORS: [(&str, &str); 3] =
     [("EIO", "input/output error"), ("EACCES", "permission denied"), ("EMFILE", "too many open files")];
 const WRITE_ERRORS: [(&str, &str); 4] = [
@@ -24,16 +24,16 @@ const REMOVE: &str = "?unlink,unlinkat";
 
 /// Expected result of a run.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// This exit code and an empty standard output.
+enum ExpectedResult {
+    /// This exit code, an error message, and an empty standard output.
     Error(i32),
-    /// A token and one warning.
+    /// Exit code 0, a token, and one warning.
     Warning,
-    /// Success without a message.
-    Fine,
+    /// Exit code 0 without a message.
+    Success,
 }
 
-/// Creates two profiles. The first one is current and has a cached token.
+/// Creates a sandbox with two profiles. The first profile is current and has a cached token.
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
@@ -43,38 +43,39 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// Prepares a run in which these system calls fail for this path.
-fn failing<'a>(sandbox: &'a Sandbox, path: &Path, calls: &str, error: &str, arguments: &[&str]) -> Call<'a> {
+/// Prepares a run in which these system calls fail with this error for this path.
+fn with_failing_calls<'a>(sandbox: &'a Sandbox, path: &Path, calls: &str, error: &str, arguments: &[&str]) -> Call<'a> {
     let (trace, inject) = (format!("trace={calls}"), format!("inject={calls}:error={error}"));
     let path = path.to_str().expect("a path");
     let options = ["-f", "-qq", "-o", "/dev/null", "-P", path, "-e", &trace, "-e", &inject, "neto"];
     sandbox.program("strace", options.iter().chain(arguments)).allow_secret("access token")
 }
 
-/// All files except tokens and locks, with their contents.
+/// Returns all files below `NETO_HOME`, except tokens and locks, with their contents.
 fn lasting_files(sandbox: &Sandbox) -> Vec<(PathBuf, Vec<u8>)> {
-    let worth = |path: &PathBuf| path.extension().is_none_or(|end| end != "lock" && end != "token");
-    let mut files: Vec<_> = sandbox.own_files().into_iter().filter(worth).collect();
+    let is_lasting =
+        |path: &PathBuf| path.extension().is_none_or(|extension| extension != "lock" && extension != "token");
+    let mut files: Vec<_> = sandbox.home_files().into_iter().filter(is_lasting).collect();
     files.sort();
     files.into_iter().map(|path| (path.clone(), fs::read(path).expect("a file"))).collect()
 }
 
-/// Asserts the result of the run, and the path and reason in its message.
+/// Asserts that the run has the expected result, and that an error or warning contains the path and the reason.
 #[track_caller]
-fn assert_end(outcome: &Outcome, end: End, path: &Path, reason: &str) {
-    match end {
-        End::Fine => {
+fn assert_result(outcome: &Outcome, expected: ExpectedResult, path: &Path, reason: &str) {
+    match expected {
+        ExpectedResult::Success => {
             outcome.code(0).stderr("");
         }
-        End::Error(code) => {
+        ExpectedResult::Error(code) => {
             outcome.code(code).stdout("").stderr_has("error: ").stderr_lacks("warning: ");
         }
-        End::Warning => {
+        ExpectedResult::Warning => {
             outcome.code(0).stdout_has("eyJ");
             assert_eq!(outcome.stderr.matches("warning: ").count(), 1, "it warns once: {outcome}");
         }
     }
-    if end != End::Fine {
+    if expected != ExpectedResult::Success {
         outcome.stderr_has(&path.display().to_string()).stderr_has(reason);
     }
 }
@@ -84,32 +85,32 @@ fn r7_r8_a_file_that_cannot_be_read_is_not_taken_for_absent() {
     if !strace::works() {
         return;
     }
-    let cases: [(&str, &[&str], End); 16] = [
-        ("profiles.toml", &["token", "acme"], End::Error(1)),
-        ("profiles.toml", &["status"], End::Error(1)),
-        ("profiles.toml", &["profile", "edit", "acme", "--tag", "x"], End::Error(1)),
-        ("profiles.toml", &["init"], End::Error(1)),
-        ("keys/identity.txt", &["token", "acme", "--force"], End::Error(6)),
-        ("keys/identity.txt", &["init"], End::Error(6)),
-        ("keys/device.key", &["token", "acme"], End::Warning),
-        ("tokens/acme.token", &["token", "acme"], End::Warning),
-        ("state/trust.json", &["token", "acme", "--force"], End::Error(1)),
-        ("state/trust.json", &["trust", "--all"], End::Error(1)),
-        ("state/current.json", &["token"], End::Error(1)),
-        ("state/current.json", &["use", "beta"], End::Error(1)),
-        ("state/locks/acme.lock", &["token", "acme", "--force"], End::Warning),
-        ("state/locks/acme.lock", &["logout", "acme"], End::Error(1)),
-        ("state/locks/_current.lock", &["use", "beta"], End::Error(1)),
-        // The failure file only informs other processes, so its loss is ignored.
-        ("state/failures/acme.json", &["token", "acme", "--force"], End::Fine),
+    let cases: [(&str, &[&str], ExpectedResult); 16] = [
+        ("profiles.toml", &["token", "acme"], ExpectedResult::Error(1)),
+        ("profiles.toml", &["status"], ExpectedResult::Error(1)),
+        ("profiles.toml", &["profile", "edit", "acme", "--tag", "x"], ExpectedResult::Error(1)),
+        ("profiles.toml", &["init"], ExpectedResult::Error(1)),
+        ("keys/identity.txt", &["token", "acme", "--force"], ExpectedResult::Error(6)),
+        ("keys/identity.txt", &["init"], ExpectedResult::Error(6)),
+        ("keys/device.key", &["token", "acme"], ExpectedResult::Warning),
+        ("tokens/acme.token", &["token", "acme"], ExpectedResult::Warning),
+        ("state/trust.json", &["token", "acme", "--force"], ExpectedResult::Error(1)),
+        ("state/trust.json", &["trust", "--all"], ExpectedResult::Error(1)),
+        ("state/current.json", &["token"], ExpectedResult::Error(1)),
+        ("state/current.json", &["use", "beta"], ExpectedResult::Error(1)),
+        ("state/locks/acme.lock", &["token", "acme", "--force"], ExpectedResult::Warning),
+        ("state/locks/acme.lock", &["logout", "acme"], ExpectedResult::Error(1)),
+        ("state/locks/_current.lock", &["use", "beta"], ExpectedResult::Error(1)),
+        // The failure file only informs other processes, so neto ignores errors on it.
+        ("state/failures/acme.json", &["token", "acme", "--force"], ExpectedResult::Success),
     ];
     let sandbox = sandbox();
     let before = lasting_files(&sandbox);
-    for (path, arguments, end) in cases {
+    for (path, arguments, expected) in cases {
         let path = sandbox.home(path);
         for (error, reason) in READ_ERRORS {
-            let outcome = failing(&sandbox, &path, OPEN, error, arguments).run();
-            assert_end(&outcome, end, &path, reason);
+            let outcome = with_failing_calls(&sandbox, &path, OPEN, error, arguments).run();
+            assert_result(&outcome, expected, &path, reason);
             assert_eq!(lasting_files(&sandbox), before, "{error} of {}: {outcome}", path.display());
         }
     }
@@ -125,36 +126,36 @@ fn r8_a_file_that_cannot_be_written_stays_as_it_was() {
     if !strace::works() {
         return;
     }
-    let cases: [(&str, &str, &[&str], End); 8] = [
-        ("profiles.toml", RENAME, &["profile", "edit", "acme", "--tag", "x"], End::Error(1)),
-        ("profiles.toml", RENAME, &["profile", "remove", "beta", "--yes"], End::Error(1)),
-        ("state/current.json", RENAME, &["use", "beta"], End::Error(1)),
-        ("tokens/acme.token", RENAME, &["token", "acme", "--force"], End::Warning),
-        ("tokens/acme.token", REMOVE, &["logout", "acme"], End::Error(1)),
-        ("state/failures/acme.json", RENAME, &["token", "acme", "--force"], End::Fine),
-        ("keys/identity.txt", RENAME, &["init"], End::Error(6)),
-        ("keys/device.key", RENAME, &["token", "acme"], End::Warning),
+    let cases: [(&str, &str, &[&str], ExpectedResult); 8] = [
+        ("profiles.toml", RENAME, &["profile", "edit", "acme", "--tag", "x"], ExpectedResult::Error(1)),
+        ("profiles.toml", RENAME, &["profile", "remove", "beta", "--yes"], ExpectedResult::Error(1)),
+        ("state/current.json", RENAME, &["use", "beta"], ExpectedResult::Error(1)),
+        ("tokens/acme.token", RENAME, &["token", "acme", "--force"], ExpectedResult::Warning),
+        ("tokens/acme.token", REMOVE, &["logout", "acme"], ExpectedResult::Error(1)),
+        ("state/failures/acme.json", RENAME, &["token", "acme", "--force"], ExpectedResult::Success),
+        ("keys/identity.txt", RENAME, &["init"], ExpectedResult::Error(6)),
+        ("keys/device.key", RENAME, &["token", "acme"], ExpectedResult::Warning),
     ];
     let sandbox = sandbox();
-    for (name, calls, arguments, end) in cases {
+    for (name, calls, arguments, expected) in cases {
         let path = sandbox.home(name);
         let away = sandbox.home("away");
-        // neto writes a key only if none exists.
-        let key = name.starts_with("keys/");
+        // neto writes a key file only if none exists, so an existing one is moved away first.
+        let is_key = name.starts_with("keys/");
         for (error, reason) in WRITE_ERRORS {
-            if key {
+            if is_key {
                 fs::rename(&path, &away).expect("a key");
             }
             let before = lasting_files(&sandbox);
-            let outcome = failing(&sandbox, &path, calls, error, arguments).run();
-            assert_end(&outcome, end, &path, reason);
+            let outcome = with_failing_calls(&sandbox, &path, calls, error, arguments).run();
+            assert_result(&outcome, expected, &path, reason);
             assert_eq!(lasting_files(&sandbox), before, "{error} of {}: {outcome}", path.display());
-            if key {
+            if is_key {
                 fs::rename(&away, &path).expect("a key");
             }
         }
     }
-    assert!(sandbox.leftovers().is_empty());
+    assert!(sandbox.temporary_files().is_empty());
     sandbox.neto(["token", "acme"]).allow_secret("access token").run().code(0);
     print_summary(&format!(
         "{} runs with a file that cannot be replaced: all told or warned, nothing harmed",
@@ -172,12 +173,12 @@ fn r7_what_a_user_wrote_is_kept_where_it_cannot_be_looked_at() {
     fs::write(&path, "mine\n").expect("a file");
     for verb in [&["token", "acme", "--force"][..], &["init"]] {
         fs::remove_file(sandbox.home("keys/device.key")).expect("a device key");
-        failing(&sandbox, &path, "?lstat,?newfstatat,statx", "EIO", verb).run().code(0);
+        with_failing_calls(&sandbox, &path, "?lstat,?newfstatat,statx", "EIO", verb).run().code(0);
         assert_eq!(fs::read_to_string(&path).expect("a file"), "mine\n");
     }
 }
 
-/// Prepares a run whose files are limited to this size (`ulimit -f`).
+/// Prepares a run that cannot write files larger than this size (as with `ulimit -f`).
 fn with_short_files<'a>(sandbox: &'a Sandbox, bytes: u32, arguments: &[&str]) -> Call<'a> {
     let limit = format!("--fsize={bytes}");
     sandbox.program("prlimit", [limit.as_str(), "neto"].iter().chain(arguments)).allow_secret("access token")
@@ -199,20 +200,20 @@ fn r8_a_file_that_grows_too_large_is_an_error_and_no_death() {
         ("state/current.json", &["use", "beta"]),
     ];
     let before = lasting_files(&sandbox);
-    // An empty file, and a part of the file.
+    // With 0 bytes nothing can be written, with 1 and 20 bytes only the start of a file.
     for bytes in [0, 1, 20] {
         for (name, arguments) in cases {
             let outcome = with_short_files(&sandbox, bytes, arguments).stdin(&credential).run();
-            assert_end(&outcome, End::Error(1), &sandbox.home(name), "file too large");
+            assert_result(&outcome, ExpectedResult::Error(1), &sandbox.home(name), "file too large");
             assert_eq!(lasting_files(&sandbox), before, "{outcome}");
         }
         let outcome = with_short_files(&sandbox, bytes, &["token", "acme", "--force"]).run();
-        assert_end(&outcome, End::Warning, &sandbox.token_file("acme"), "file too large");
+        assert_result(&outcome, ExpectedResult::Warning, &sandbox.token_file("acme"), "file too large");
         // Commands that only read are not affected.
         with_short_files(&sandbox, bytes, &["token", "acme"]).run().code(0).stderr("");
         with_short_files(&sandbox, bytes, &["status"]).run().code(0);
     }
-    assert!(sandbox.leftovers().is_empty());
+    assert!(sandbox.temporary_files().is_empty());
     for (_, arguments) in cases {
         sandbox.neto(arguments).stdin(&credential).run().code(0);
     }
@@ -239,7 +240,7 @@ fn r8_too_few_descriptors_are_an_error_and_no_harm() {
             let run = sandbox.program("prlimit", [limit.as_str(), "neto"].iter().chain(arguments));
             let outcome = run.allow_secret("access token").run();
             if outcome.stderr.contains("error while loading shared libraries") {
-                // The dynamic loader failed, not neto: it has no descriptor left.
+                // The dynamic loader failed before neto started, because no descriptor was left.
                 outcome.code(127);
                 unstarted += 1;
                 continue;
@@ -256,7 +257,7 @@ fn r8_too_few_descriptors_are_an_error_and_no_harm() {
         sandbox.neto(["use", "acme"]).run().code(0);
         sandbox.neto(["profile", "edit", "acme", "--untag", "x"]).run();
     }
-    assert!(sandbox.leftovers().is_empty());
+    assert!(sandbox.temporary_files().is_empty());
     sandbox.assert_intact(&["acme", "beta"]);
     assert!(failed > 0, "no limit was too low");
     print_summary(&format!(
@@ -264,7 +265,8 @@ fn r8_too_few_descriptors_are_an_error_and_no_harm() {
     ));
 }
 
-/// Copies the home to its own file system, which is full, then read-only, then free. Prints the result of each command.
+/// Copies the home to a small file system, which is first full, then read-only, then writable again. Prints the result
+/// of each command in each state.
 const SMALL_DISK_SCRIPT: &str = r#"
 home=$1
 mount -t tmpfs -o size=128k,mode=700 tmpfs "$home-small" || exit 99

@@ -1,5 +1,5 @@
-//! R-5: a file is synced before its rename, and its directory after the rename. Token files are not synced, except when
-//! a refresh token is burned.
+//! R-5: a file is synced before its rename, and its directory after the rename. A new token is not synced, because
+//! losing it costs only a login. The record that a refresh token is used (burned) is synced.
 
 use super::scale::print_summary;
 use super::strace::{self, TracedCall};
@@ -7,7 +7,7 @@ use super::verb::{Verb, VerbFixture};
 use std::collections::HashMap;
 use std::path::Path;
 
-/// Whether the file was synced before its rename, and its directory after the rename.
+/// Whether the file was synced before its rename, and whether its directory was synced after the rename.
 pub(super) type Synced = (bool, bool);
 
 /// A file that was renamed or linked to its final name.
@@ -17,18 +17,19 @@ pub(super) struct Renamed {
     /// Whether the file was synced before the rename.
     file_synced: bool,
     /// Whether the directory was synced after the rename.
-    folder_synced: bool,
+    directory_synced: bool,
 }
 
-/// Returns the quoted texts in a line of strace.
+/// Returns the quoted strings in a line of strace output.
 fn quoted(line: &str) -> Vec<&str> {
     line.split('"').skip(1).step_by(2).collect()
 }
 
-/// Reads the renames, links and syncs from a trace.
+/// Returns the renames and links in a trace, each with the syncs before and after it.
 pub(super) fn renames(calls: &[TracedCall]) -> Vec<Renamed> {
-    // Maps descriptors to paths. strace cannot resolve them, because neto forbids access to its process.
-    let mut open: HashMap<&str, &str> = HashMap::new();
+    // Maps descriptors to paths. strace cannot resolve descriptors, because neto forbids access to its process
+    // (`PR_SET_DUMPABLE`).
+    let mut open_paths: HashMap<&str, &str> = HashMap::new();
     let mut synced: Vec<&str> = Vec::new();
     let mut renamed: Vec<Renamed> = Vec::new();
     for TracedCall { name, line } in calls {
@@ -38,19 +39,20 @@ pub(super) fn renames(calls: &[TracedCall]) -> Vec<Renamed> {
         let descriptor = call.split(['(', ')', ',']).nth(1).unwrap_or_default();
         match (name.as_str(), quoted(call).as_slice()) {
             ("open" | "openat", [path]) => {
-                // A file that is created again is not yet synced.
+                // A newly created file is not synced, even if a file with the same path was.
                 synced.retain(|known| known != path || !call.contains("O_CREAT"));
-                open.insert(result.trim(), path);
+                open_paths.insert(result.trim(), path);
             }
             ("fsync" | "fdatasync", _) => {
-                let path = open[descriptor];
+                let path = open_paths[descriptor];
                 synced.push(path);
-                let in_it = |renamed: &&mut Renamed| Path::new(&renamed.target).parent() == Some(Path::new(path));
-                renamed.iter_mut().filter(in_it).for_each(|renamed| renamed.folder_synced = true);
+                let is_in_directory =
+                    |renamed: &&mut Renamed| Path::new(&renamed.target).parent() == Some(Path::new(path));
+                renamed.iter_mut().filter(is_in_directory).for_each(|renamed| renamed.directory_synced = true);
             }
             ("rename" | "renameat" | "renameat2" | "link" | "linkat", [source, target]) => {
                 let file_synced = synced.contains(source);
-                renamed.push(Renamed { target: (*target).to_owned(), file_synced, folder_synced: false });
+                renamed.push(Renamed { target: (*target).to_owned(), file_synced, directory_synced: false });
             }
             _ => {}
         }
@@ -58,7 +60,7 @@ pub(super) fn renames(calls: &[TracedCall]) -> Vec<Renamed> {
     renamed
 }
 
-/// Runs a verb and returns its renames.
+/// Runs the command once under strace and returns its renames and links.
 fn renames_of(verb: Verb) -> Vec<Renamed> {
     let mut fixture = VerbFixture::new(verb);
     fixture.prepare();
@@ -72,7 +74,7 @@ fn renames_of(verb: Verb) -> Vec<Renamed> {
 impl Renamed {
     pub(super) fn synced(&self) -> (&str, Synced) {
         let name = Path::new(&self.target).file_name().and_then(|name| name.to_str()).expect("a name");
-        (name, (self.file_synced, self.folder_synced))
+        (name, (self.file_synced, self.directory_synced))
     }
 }
 
@@ -84,7 +86,7 @@ fn r5_what_is_renamed_into_place_is_synced_but_for_tokens() {
     let (both, neither) = ((true, true), (false, false));
     let expected: [(Verb, &[(&str, Synced)]); 5] = [
         (Verb::Login, &[("acme.token", neither)]),
-        // The burn, then the new token.
+        // First the used refresh token is recorded (burned), then the new token is saved.
         (Verb::Refresh, &[("acme.token", both), ("acme.token", neither)]),
         (Verb::Add, &[("profiles.toml", both), ("trust.json", both)]),
         (Verb::Seal, &[("profiles.toml", both), ("trust.json", both)]),
@@ -92,7 +94,7 @@ fn r5_what_is_renamed_into_place_is_synced_but_for_tokens() {
     ];
     let mut count = 0;
     for (verb, files) in expected {
-        // Power loss may only lose what another login restores.
+        // After a power loss only data that another login restores may be missing.
         let renamed = renames_of(verb);
         let mut found: Vec<_> = renamed.iter().map(Renamed::synced).collect();
         if verb != Verb::Refresh {
@@ -109,23 +111,23 @@ fn r5_what_is_renamed_into_place_is_synced_but_for_tokens() {
 #[test]
 fn r5_a_rename_without_syncs_is_seen() {
     let trace = |lines: &[&str]| {
-        let listed = |line: &&str| TracedCall {
+        let traced_call = |line: &&str| TracedCall {
             name: line.split('(').next().expect("a name").to_owned(),
             line: (*line).to_owned(),
         };
-        let renamed = renames(&lines.iter().map(listed).collect::<Vec<_>>());
-        renamed.iter().map(|one| (one.file_synced, one.folder_synced)).collect::<Vec<_>>()
+        let renamed = renames(&lines.iter().map(traced_call).collect::<Vec<_>>());
+        renamed.iter().map(|renamed| (renamed.file_synced, renamed.directory_synced)).collect::<Vec<_>>()
     };
     let temporary = "openat(AT_FDCWD, \"/h/.neto-tmp-a\", O_RDWR|O_CREAT|O_EXCL, 0600) = 4";
     let (sync, rename) = ("fsync(4) = 0", "rename(\"/h/.neto-tmp-a\", \"/h/store\") = 0");
-    let (folder, sync_folder) = ("openat(AT_FDCWD, \"/h\", O_RDONLY|O_CLOEXEC) = 5", "fsync(5) = 0");
+    let (directory, sync_directory) = ("openat(AT_FDCWD, \"/h\", O_RDONLY|O_CLOEXEC) = 5", "fsync(5) = 0");
     for (lines, seen) in [
-        (&[temporary, sync, rename, folder, sync_folder][..], (true, true)),
-        (&[temporary, rename, folder, sync_folder], (false, true)),
+        (&[temporary, sync, rename, directory, sync_directory][..], (true, true)),
+        (&[temporary, rename, directory, sync_directory], (false, true)),
         (&[temporary, sync, rename], (true, false)),
         (&[temporary, rename, "close(4) = 0"], (false, false)),
-        // Synced too early, too late, or without success.
-        (&[folder, temporary, sync_folder, sync, rename], (true, false)),
+        // The sync comes too early, comes too late, or fails.
+        (&[directory, temporary, sync_directory, sync, rename], (true, false)),
         (&[temporary, rename, sync], (false, false)),
         (&[temporary, "fsync(4) = -1 EIO (Input/output error)", rename], (false, false)),
     ] {

@@ -1,4 +1,4 @@
-//! R-8, R-17: each file-related system call fails or kills neto, once or from that call on.
+//! R-8, R-17: at each file-related system call, neto is killed, or the call fails once or from then on.
 
 use super::scale::{SeededRng, print_summary, rounds};
 use super::strace::{self, TracedCall};
@@ -10,42 +10,42 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
-/// Rounds per sandbox.
-pub(super) const BATCH: usize = 25;
+/// Cases before a new sandbox starts, because the search for secrets slows down with each run.
+pub(super) const CASES_PER_SANDBOX: usize = 25;
 
 const ERRORS: [&str; 5] = ["EIO", "ENOSPC", "EINTR", "EACCES", "EMFILE"];
 
-/// Permitted exit codes of a run whose system calls fail: those of the contract and of `exec`.
+/// Permitted exit codes of a run in which system calls fail, including those of `exec`.
 const CODES: [i32; 11] = [0, 1, 2, 3, 4, 5, 6, 7, 125, 126, 127];
 
 /// Exit code of a killed process.
 const KILLED: i32 = 137;
 
-/// One way in which the system fails a run.
+/// A system call and the fault injected there.
 #[derive(Clone, Debug)]
 struct Case {
-    /// Description of the call and the fault.
-    what: String,
+    /// Description of the fault and the system call, for messages.
+    description: String,
     options: Vec<String>,
 }
 
 impl Case {
     fn kills(&self) -> bool {
-        self.what.starts_with("KILL")
+        self.description.starts_with("KILL")
     }
 
-    /// Runs the fixture's verb in this case and returns the exit code. Panics if a check fails.
-    fn survived(&self, fixture: &VerbFixture) -> i32 {
+    /// Runs the fixture's command with this fault and returns the exit code. Panics if a check fails.
+    fn run_and_check(&self, fixture: &VerbFixture) -> i32 {
         let call = strace::traced(&fixture.sandbox, &self.options, env!("CARGO_BIN_EXE_neto"), &fixture.arguments());
         let outcome = call.stdin(fixture.stdin()).run();
         let code = outcome.exit_code();
-        // A fault changes the later calls, so an injection can hit a wake of the event loop. That failure is impossible
-        // in practice and not judged.
+        // A fault can change which calls follow, so a later injection can hit the write that wakes the event loop. No
+        // real system fails that write, so the exit code of this run is not checked.
         let calls = strace::traced_calls(&fixture.sandbox);
         let impossible = |(call, wakes): (&TracedCall, bool)| wakes && call.line.contains(strace::INJECTED);
         if !calls.iter().zip(strace::event_loop_wakes(&calls)).any(impossible) {
-            let expected = if self.kills() { code == KILLED } else { CODES.contains(&code) };
-            assert!(expected, "{} ends with {code}: {outcome}", self.what);
+            let is_expected = if self.kills() { code == KILLED } else { CODES.contains(&code) };
+            assert!(is_expected, "{} ends with {code}: {outcome}", self.description);
             outcome.stderr_lacks("panicked").stderr_lacks("this is a bug");
         }
         fixture.check(code);
@@ -53,20 +53,22 @@ impl Case {
     }
 }
 
-/// All cases for a run with these calls: each call from `first` on, once and from then on.
+/// Returns all cases for a run with these calls. Each call from `first` on is killed, fails once, or fails from then
+/// on.
 fn cases(calls: &[TracedCall], first: usize) -> Vec<Case> {
     let names: BTreeSet<&str> =
         calls[first..].iter().filter(|call| is_injectable(call)).map(|call| call.name.as_str()).collect();
     let wakes = strace::event_loop_wakes(calls);
     let mut cases = Vec::new();
-    for place in (first..calls.len()).filter(|place| !wakes[*place] && is_injectable(&calls[*place])) {
-        let (name, number) = (calls[place].name.as_str(), occurrence(calls, &calls[place].name, place));
-        let mut add =
-            |how: String, options| cases.push(Case { what: format!("{how} at {}", calls[place].line), options });
+    for index in (first..calls.len()).filter(|index| !wakes[*index] && is_injectable(&calls[*index])) {
+        let (name, number) = (calls[index].name.as_str(), occurrence(calls, &calls[index].name, index));
+        let mut add = |fault: String, options| {
+            cases.push(Case { description: format!("{fault} at {}", calls[index].line), options });
+        };
         add("KILL".to_owned(), vec![format!("inject={name}:signal=KILL:when={number}")]);
         for error in ERRORS.into_iter().chain((name == "flock").then_some("ENOLCK")) {
             add(error.to_owned(), vec![format!("inject={name}:error={error}:when={number}")]);
-            let all = names.iter().filter_map(|name| from_then_on(calls, &wakes, name, place, error));
+            let all = names.iter().filter_map(|name| from_then_on(calls, &wakes, name, index, error));
             add(format!("{error} from then on"), all.collect());
         }
     }
@@ -77,19 +79,19 @@ pub(super) fn is_injectable(call: &TracedCall) -> bool {
     !call.name.starts_with("eventfd")
 }
 
-/// Returns the number by which strace counts this call: 1 for the first call of a name.
-pub(super) fn occurrence(calls: &[TracedCall], name: &str, place: usize) -> usize {
-    calls[..place].iter().filter(|call| call.name == name).count() + 1
+/// Returns the number that strace gives to the call at `index`. strace counts the calls of each name from 1.
+pub(super) fn occurrence(calls: &[TracedCall], name: &str, index: usize) -> usize {
+    calls[..index].iter().filter(|call| call.name == name).count() + 1
 }
 
-/// Builds the option that fails this call and all later ones of its name. The range ends before the next wake of the
-/// event loop.
-fn from_then_on(calls: &[TracedCall], wakes: &[bool], name: &str, place: usize, error: &str) -> Option<String> {
-    let first = occurrence(calls, name, place);
-    let wake = (place..calls.len()).find(|place| wakes[*place] && calls[*place].name == name);
+/// Builds the strace option that fails the calls with this name from `index` on. The range ends before the next wake of
+/// the event loop. Returns `None` if no call is left in that range.
+fn from_then_on(calls: &[TracedCall], wakes: &[bool], name: &str, index: usize, error: &str) -> Option<String> {
+    let first = occurrence(calls, name, index);
+    let wake = (index..calls.len()).find(|index| wakes[*index] && calls[*index].name == name);
     let last = match wake.map(|wake| occurrence(calls, name, wake) - 1) {
         Some(last) if last < first => return None,
-        // An interrupted call is retried, so only five interruptions are injected.
+        // neto retries an interrupted call, so at most five interruptions are injected.
         Some(last) if error == "EINTR" => format!("..{}", last.min(first + 4)),
         None if error == "EINTR" => format!("..{}", first + 4),
         Some(last) => format!("..{last}"),
@@ -98,12 +100,16 @@ fn from_then_on(calls: &[TracedCall], wakes: &[bool], name: &str, place: usize, 
     Some(format!("inject={name}:error={error}:when={first}{last}"))
 }
 
-/// All files below `NETO_HOME` except tokens, to be restored later. A used refresh token must not return.
+/// Copy of all files below `NETO_HOME` except tokens, to be restored later. Restoring a token file could bring back a
+/// used refresh token.
 pub(super) struct Snapshot(Vec<(PathBuf, Vec<u8>)>);
 
 impl Snapshot {
     pub(super) fn capture(sandbox: &Sandbox) -> Self {
-        let files = sandbox.own_files().into_iter().filter(|path| path.extension().is_none_or(|end| end != "token"));
+        let files = sandbox
+            .home_files()
+            .into_iter()
+            .filter(|path| path.extension().is_none_or(|extension| extension != "token"));
         Self(files.map(|path| (path.clone(), fs::read(path).expect("a file"))).collect())
     }
 
@@ -122,7 +128,7 @@ impl Snapshot {
     }
 }
 
-/// Returns the calls of the fixture's verb, and the index of the first call in `main`.
+/// Runs the fixture's command once under strace. Returns its calls, and the index of the first call in `main`.
 pub(super) fn calls_of(fixture: &mut VerbFixture) -> (Vec<TracedCall>, usize) {
     fixture.prepare();
     let neto = env!("CARGO_BIN_EXE_neto");
@@ -132,8 +138,8 @@ pub(super) fn calls_of(fixture: &mut VerbFixture) -> (Vec<TracedCall>, usize) {
     (calls, main + 1)
 }
 
-/// Fails the verb at each call in each way, or at the share of cases that the scale selects.
-fn fail(verb: Verb) {
+/// Runs the command with each fault at each call, or with a random share of these cases (see `scale`).
+fn fail_at_each_call(verb: Verb) {
     if !strace::works() {
         return;
     }
@@ -141,61 +147,67 @@ fn fail(verb: Verb) {
     let (all, mut rng) = (cases(&calls, first), SeededRng::new());
     let (calls, total) = (calls.len() - first, all.len());
     let (kills, errors): (Vec<_>, Vec<_>) = all.into_iter().partition(Case::kills);
-    let (some_kills, some_errors) = (rounds(kills.len(), 2), rounds(errors.len(), 5));
-    let drawn = [rng.sample(kills, some_kills), rng.sample(errors, some_errors)].concat();
-    let (mut failed, mut killed, mut wrong) = (0, 0, Vec::new());
-    for batch in drawn.chunks(BATCH) {
+    let (kill_count, error_count) = (rounds(kills.len(), 2), rounds(errors.len(), 5));
+    let sampled = [rng.sample(kills, kill_count), rng.sample(errors, error_count)].concat();
+    let (mut failed, mut killed, mut failed_cases) = (0, 0, Vec::new());
+    for batch in sampled.chunks(CASES_PER_SANDBOX) {
         let mut fixture = VerbFixture::new(verb);
         let snapshot = Snapshot::capture(&fixture.sandbox);
         for case in batch {
             snapshot.restore(&fixture.sandbox);
             fixture.prepare();
-            let survived = catch_unwind(AssertUnwindSafe(|| case.survived(&fixture)));
+            let result = catch_unwind(AssertUnwindSafe(|| case.run_and_check(&fixture)));
             let calls = strace::traced_calls(&fixture.sandbox);
             failed += calls.iter().filter(|call| call.line.contains(strace::INJECTED)).count();
-            match survived {
+            match result {
                 Ok(code) => killed += usize::from(code == KILLED),
                 // The panic already printed the reason.
-                Err(_) => wrong.push(case.what.as_str()),
+                Err(_) => failed_cases.push(case.description.as_str()),
             }
         }
     }
-    assert!(wrong.is_empty(), "{verb:?} does not survive {} faults:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        failed_cases.is_empty(),
+        "{verb:?} does not survive {} faults:\n{}",
+        failed_cases.len(),
+        failed_cases.join("\n")
+    );
     assert!(failed > 0 && killed > 0, "no fault came about");
     let seed = rng.seed;
     print_summary(&format!(
         "{verb:?}: {} of {total} faults (seed {seed}) over {calls} calls: {failed} calls failed, {killed} kills: \
          0 files harmed, 0 panics, the next run works",
-        drawn.len()
+        sampled.len()
     ));
 }
 
 #[test]
 fn r8_r17_a_login_survives_every_fault() {
-    fail(Verb::Login);
+    fail_at_each_call(Verb::Login);
 }
 
 #[test]
 fn r8_r17_a_refresh_survives_every_fault() {
-    fail(Verb::Refresh);
+    fail_at_each_call(Verb::Refresh);
 }
 
 #[test]
 fn r8_r17_an_addition_survives_every_fault() {
-    fail(Verb::Add);
+    fail_at_each_call(Verb::Add);
 }
 
 #[test]
 fn r8_r17_a_seal_survives_every_fault() {
-    fail(Verb::Seal);
+    fail_at_each_call(Verb::Seal);
 }
 
 #[test]
 fn r8_r17_exec_survives_every_fault() {
-    fail(Verb::Exec);
+    fail_at_each_call(Verb::Exec);
 }
 
-/// Fails the wake of the event loop, which no real system does. This is the only external way to cause a panic.
+/// Makes the write that wakes the event loop fail, which no real system does. No other fault from outside makes neto
+/// panic.
 #[test]
 fn r57_a_bug_is_told_by_its_place_alone() {
     if !strace::works() {

@@ -1,5 +1,5 @@
-//! promise 1: neto is killed at any time. Each file then has its old or its new content, and the next run
-//! works.
+//! promise 1: neto is killed at random times. Each file then has its old or its new content, and the next
+//! run works.
 
 use super::invariants::SURVIVING_PROFILES;
 use super::scale::{SeededRng, print_summary, rounds};
@@ -12,44 +12,44 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Rounds per sandbox.
-const BATCH: usize = 20;
+/// Rounds before a new sandbox starts, because the search for secrets slows down with each run.
+const ROUNDS_PER_SANDBOX: usize = 20;
 
-/// Maximum number of leftovers in a directory.
-const MAX_LEFTOVERS: usize = 16;
+/// Maximum number of temporary files that may remain in a directory after the next write.
+const MAX_TEMPORARY_FILES: usize = 16;
 
 fn start(fixture: &VerbFixture) -> Running<'_> {
     fixture.sandbox.neto(fixture.arguments()).stdin(fixture.stdin()).start()
 }
 
-/// Usual duration of the verb: the shortest of three runs, plus a tenth.
-fn usual_time(fixture: &mut VerbFixture) -> Duration {
-    let mut time = || {
+/// Measures the usual duration of the command: the shortest of three runs, plus ten percent.
+fn measure_usual_time(fixture: &mut VerbFixture) -> Duration {
+    let mut time_run = || {
         fixture.prepare();
         let began = Instant::now();
         start(fixture).finish().code(0);
-        let time = began.elapsed();
+        let elapsed = began.elapsed();
         fixture.check(0);
-        time
+        elapsed
     };
-    let shortest = time().min(time()).min(time());
+    let shortest = time_run().min(time_run()).min(time_run());
     shortest + shortest / 10
 }
 
-/// Kills runs of a verb at random times until enough of them were still running.
-fn kill(verb: Verb, full: usize) {
-    let (target, mut rng) = (rounds(full, 6), SeededRng::new());
+/// Kills runs of the command at random times, until enough kills hit a process that was still running.
+fn kill(verb: Verb, full_count: usize) {
+    let (target, mut rng) = (rounds(full_count, 6), SeededRng::new());
     let (mut landed, mut tried, mut leftovers) = (0, 0, 0);
     while landed < target {
         let mut fixture = VerbFixture::new(verb);
-        let usual = usual_time(&mut fixture);
-        for _ in 0..BATCH {
+        let usual_time = measure_usual_time(&mut fixture);
+        for _ in 0..ROUNDS_PER_SANDBOX {
             if landed == target {
                 break;
             }
             fixture.prepare();
             let run = start(&fixture);
-            let micros = usize::try_from(usual.as_micros()).expect("a short time");
+            let micros = usize::try_from(usual_time.as_micros()).expect("a short time");
             std::thread::sleep(Duration::from_micros(rng.below(micros) as u64));
             run.signal(Signal::KILL);
             let code = run.wait_for_exit_code();
@@ -58,8 +58,8 @@ fn kill(verb: Verb, full: usize) {
             fixture.check(code);
         }
         assert!(tried < 100 + 20 * target, "of {tried} kills of {verb:?} only {landed} landed");
-        leftovers += fixture.sandbox.leftovers().len();
-        leftovers_are_cleared(&fixture.sandbox);
+        leftovers += fixture.sandbox.temporary_files().len();
+        assert_temporary_files_are_cleared(&fixture.sandbox);
     }
     let seed = rng.seed;
     print_summary(&format!(
@@ -68,27 +68,27 @@ fn kill(verb: Verb, full: usize) {
     ));
 }
 
-/// Asserts that the next successful write in a directory removes old leftovers.
-fn leftovers_are_cleared(sandbox: &Sandbox) {
+/// Asserts that the next successful write in a directory removes stale temporary files.
+fn assert_temporary_files_are_cleared(sandbox: &Sandbox) {
     let folders = ["", "tokens", "state", "state/failures", "keys"].map(|folder| sandbox.home(folder));
     for folder in &folders {
         fs::create_dir_all(folder).expect("a folder");
-        for number in 0..2 * MAX_LEFTOVERS {
+        for number in 0..2 * MAX_TEMPORARY_FILES {
             fs::write(folder.join(format!(".neto-tmp-old{number}")), "half").expect("a leftover");
         }
     }
-    sandbox.backdate_leftovers();
+    sandbox.backdate_temporary_files();
     write_everywhere(sandbox);
-    let mut left: BTreeMap<PathBuf, usize> = BTreeMap::new();
-    for path in sandbox.leftovers() {
-        *left.entry(path.parent().map(Path::to_owned).expect("a folder")).or_default() += 1;
+    let mut remaining: BTreeMap<PathBuf, usize> = BTreeMap::new();
+    for path in sandbox.temporary_files() {
+        *remaining.entry(path.parent().map(Path::to_owned).expect("a folder")).or_default() += 1;
     }
-    assert!(left.values().all(|count| *count <= MAX_LEFTOVERS), "leftovers stay: {left:?}");
+    assert!(remaining.values().all(|count| *count <= MAX_TEMPORARY_FILES), "leftovers stay: {remaining:?}");
 }
 
-/// Writes successfully in every directory.
+/// Makes neto write a file in every directory.
 fn write_everywhere(sandbox: &Sandbox) {
-    // A new device key, a token, the current profile, the store and the trust state, a failure.
+    // These commands write a device key, a token, the current profile, the store, the trust state and a failure.
     fs::remove_file(sandbox.home("keys/device.key")).expect("a device key");
     sandbox.neto(["login", "acme", "--force"]).run().code(0);
     for profile in SURVIVING_PROFILES {

@@ -1,13 +1,13 @@
-//! Stress tests: many processes at once, kills, failing system calls, signals and clock changes.
+//! Stress tests: many processes at once, kills, failing system calls, signals, full disks and clock changes.
 //!
-//! The ordinary test run covers a small part of each; `NETO_TORTURE=1.0` runs all of it. Every test prints a summary
-//! line to standard error.
+//! An ordinary test run executes only a small share of the rounds; `NETO_TORTURE=1.0` executes all. Most tests print a
+//! summary line to standard error.
 //!
-//! - `scale`: the number of rounds, a random generator with a printed seed, the summary line;
+//! - `scale`: the number of rounds, reproducible random numbers, and the summary line;
 //! - `invariants`: conditions that every file must meet after every run;
-//! - `verb`: commands that are killed or failed, and the checks after them;
-//! - `strace`: runs whose system calls are listed or made to fail;
-//! - the other files: one kind of test each.
+//! - `verb`: the commands that are killed or made to fail, and the checks after each run;
+//! - `strace`: runs under strace, which lists the system calls or makes them fail;
+//! - each other file: one kind of test.
 #![cfg(unix)]
 
 mod bursts;

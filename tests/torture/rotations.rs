@@ -1,8 +1,8 @@
-//! Promise 1 for keys: a rotation is killed or failed at any system call, of files or of the network. Each tenant keeps
-//! a working key, and the next run finishes the rotation.
+//! Promise 1 for keys: at any system call for files or the network, a rotation is killed or the call fails. Each tenant
+//! keeps a working key, and the next run finishes the rotation.
 
 use super::durability::{Renamed, Synced, renames};
-use super::faults::{BATCH, is_injectable, occurrence};
+use super::faults::{CASES_PER_SANDBOX, is_injectable, occurrence};
 use super::scale::{SeededRng, print_summary, rounds};
 use super::strace::{self, TracedCall};
 use crate::harness::{Outcome, Sandbox};
@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-/// System calls of a rotation, for files and the network.
+/// System calls that strace traces: those for files and those for the network.
 const CALLS: &str = "trace=openat,?open,read,pread64,write,writev,close,fsync,fdatasync,?rename,?renameat,renameat2,?unlink,\
     unlinkat,?mkdir,mkdirat,?chmod,fchmod,fchmodat,ftruncate,flock,fcntl,lseek,?stat,?lstat,fstat,?newfstatat,statx,\
     getdents64,?readlink,readlinkat,?access,faccessat,getcwd,execve,prctl,?eventfd,eventfd2,socket,connect,sendto,sendmsg,\
@@ -18,13 +18,13 @@ const CALLS: &str = "trace=openat,?open,read,pread64,write,writev,close,fsync,fd
 
 const KILLED: i32 = 137;
 
-/// Kills of a rotation of 50 profiles per sandbox.
+/// Number of kills of a rotation of 50 profiles before a new sandbox starts.
 const KILLS_PER_SANDBOX: usize = 6;
 
-/// Permitted exit codes of a rotation whose system calls fail.
+/// Permitted exit codes of a rotation in which system calls fail.
 const CODES: [i32; 7] = [0, 1, 3, 4, 5, 6, 7];
 
-/// Commands run next. Each one must finish a begun rotation.
+/// Commands that may run next. Each of them must finish a rotation that was begun.
 const NEXT_COMMANDS: [&[&str]; 4] = [
     &["login", "acme", "--force"],
     &["rotate", "acme"],
@@ -35,11 +35,11 @@ const NEXT_COMMANDS: [&[&str]; 4] = [
 /// Kind of rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RotationKind {
-    /// Replaces the old key; the token stays valid.
+    /// Replaces the old key; the access token is valid before and after.
     InPlace,
-    /// Replaces the old key, with a token that must be renewed first.
+    /// Replaces the old key; the cached access token must be renewed first.
     Stale,
-    /// Replaces the old key on a server that then ends the key's tokens.
+    /// Replaces the old key on a server that ends the key's access tokens at the same time.
     Ends,
     /// Adds a second key beside the old one.
     Beside,
@@ -64,29 +64,29 @@ impl RotationKind {
 
     fn arguments(self) -> Vec<String> {
         let overlap: &[&str] = if self == Self::Beside { &["--overlap"] } else { &[] };
-        // strace skips a call that it fails. If closing a lock file fails, the lock stays held.
+        // strace does not execute a call that it fails. If the `close` of a lock file fails, the lock stays held.
         ["rotate", "acme", "--lock-timeout", "2s"].iter().chain(overlap).map(|word| (*word).to_owned()).collect()
     }
 }
 
-/// Runs a rotation with these faults.
-fn rotate(sandbox: &Sandbox, how: RotationKind, fault: &[String]) -> Outcome {
+/// Runs a rotation with these strace options.
+fn rotate(sandbox: &Sandbox, kind: RotationKind, fault: &[String]) -> Outcome {
     let options = [&[CALLS.to_owned()], fault].concat();
-    strace::traced(sandbox, &options, env!("CARGO_BIN_EXE_neto"), &how.arguments()).run()
+    strace::traced(sandbox, &options, env!("CARGO_BIN_EXE_neto"), &kind.arguments()).run()
 }
 
-/// Returns the calls of a rotation, and the index of the first call in `main`.
-fn calls_of(how: RotationKind) -> (Vec<TracedCall>, usize) {
-    let sandbox = how.fixture();
-    how.prepare(&sandbox);
-    rotate(&sandbox, how, &[]).code(0);
+/// Runs a rotation once under strace. Returns its calls, and the index of the first call in `main`.
+fn calls_of(kind: RotationKind) -> (Vec<TracedCall>, usize) {
+    let sandbox = kind.fixture();
+    kind.prepare(&sandbox);
+    rotate(&sandbox, kind, &[]).code(0);
     let calls = strace::traced_calls(&sandbox);
     let main = calls.iter().position(|call| call.line.contains("PR_SET_DUMPABLE")).expect("the start of main");
     (calls, main + 1)
 }
 
-/// Asserts that the files are intact, a token is available, and the next run finishes the rotation. The server must
-/// then accept the stored key.
+/// Asserts that the files are intact, that neto still prints a token, and that `next` finishes the rotation. Also
+/// asserts that the server then accepts the stored key.
 fn check(sandbox: &Sandbox, next: &[&str]) {
     sandbox.assert_intact(&["acme"]);
     sandbox.neto(["token", "acme"]).allow_secret("access token").run().code(0);
@@ -96,69 +96,69 @@ fn check(sandbox: &Sandbox, next: &[&str]) {
     assert_eq!(sandbox.server().reused_refresh_tokens(), [""; 0]);
 }
 
-/// One way to end a rotation: the call and the fault.
+/// A system call and the fault injected there.
 struct Case {
-    what: String,
+    description: String,
     inject: String,
 }
 
-fn cases(calls: &[TracedCall], first: usize, how: &[&str]) -> Vec<Case> {
+fn cases(calls: &[TracedCall], first: usize, faults: &[&str]) -> Vec<Case> {
     let wakes = strace::event_loop_wakes(calls);
-    let places = (first..calls.len()).filter(|place| !wakes[*place] && is_injectable(&calls[*place]));
+    let indexes = (first..calls.len()).filter(|index| !wakes[*index] && is_injectable(&calls[*index]));
     let mut cases = Vec::new();
-    for place in places {
-        let (name, number) = (&calls[place].name, occurrence(calls, &calls[place].name, place));
-        for how in how {
-            let what = format!("{how} at {}", calls[place].line);
-            cases.push(Case { what, inject: format!("inject={name}:{how}:when={number}") });
+    for index in indexes {
+        let (name, number) = (&calls[index].name, occurrence(calls, &calls[index].name, index));
+        for fault in faults {
+            let description = format!("{fault} at {}", calls[index].line);
+            cases.push(Case { description, inject: format!("inject={name}:{fault}:when={number}") });
         }
     }
     cases
 }
 
-/// Ends rotations at each call in each of these ways, or at the share of cases that the scale selects.
-fn interrupt_rotations(how: RotationKind, ways: &[&str], least: usize) {
+/// Runs rotations with each of these faults at each call, or with a random share of these cases (see `scale`).
+fn interrupt_rotations(kind: RotationKind, faults: &[&str], minimum: usize) {
     if !strace::works() {
         return;
     }
-    let (calls, first) = calls_of(how);
-    let (all, mut rng) = (cases(&calls, first, ways), SeededRng::new());
+    let (calls, first) = calls_of(kind);
+    let (all, mut rng) = (cases(&calls, first, faults), SeededRng::new());
     let total = all.len();
-    let drawn = rng.sample(all, rounds(total, least));
-    let (mut killed, mut failed, mut begun, mut wrong) = (0, 0, 0, Vec::new());
-    for (batch, cases) in drawn.chunks(BATCH).enumerate() {
-        let sandbox = how.fixture();
-        for (place, case) in cases.iter().enumerate() {
-            how.prepare(&sandbox);
-            let survived = catch_unwind(AssertUnwindSafe(|| {
-                let outcome = rotate(&sandbox, how, std::slice::from_ref(&case.inject));
+    let sampled = rng.sample(all, rounds(total, minimum));
+    let (mut killed, mut failed, mut begun, mut failed_cases) = (0, 0, 0, Vec::new());
+    for (batch, cases) in sampled.chunks(CASES_PER_SANDBOX).enumerate() {
+        let sandbox = kind.fixture();
+        for (index, case) in cases.iter().enumerate() {
+            kind.prepare(&sandbox);
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                let outcome = rotate(&sandbox, kind, std::slice::from_ref(&case.inject));
                 let code = outcome.exit_code();
-                assert!(code == KILLED || CODES.contains(&code), "{} ends with {code}: {outcome}", case.what);
+                assert!(code == KILLED || CODES.contains(&code), "{} ends with {code}: {outcome}", case.description);
                 outcome.stderr_lacks("panicked").stderr_lacks("this is a bug");
                 begun += usize::from(!sandbox.unfinished_rotations().is_empty());
-                check(&sandbox, NEXT_COMMANDS[(batch + place) % NEXT_COMMANDS.len()]);
+                check(&sandbox, NEXT_COMMANDS[(batch + index) % NEXT_COMMANDS.len()]);
                 code
             }));
-            match survived {
+            match result {
                 Ok(KILLED) => killed += 1,
                 Ok(code) => failed += usize::from(code != 0),
                 // The panic already printed the reason.
-                Err(_) => wrong.push(case.what.as_str()),
+                Err(_) => failed_cases.push(case.description.as_str()),
             }
         }
     }
-    assert!(wrong.is_empty(), "{how:?} does not survive {}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(failed_cases.is_empty(), "{kind:?} does not survive {}:\n{}", failed_cases.len(), failed_cases.join("\n"));
     assert!(killed + failed > 0, "nothing came about");
     print_summary(&format!(
-        "rotation, {how:?}: {} of {total} harms (seed {}) over {} calls: {killed} kills, {failed} failed runs, {begun} \
+        "rotation, {kind:?}: {} of {total} harms (seed {}) over {} calls: {killed} kills, {failed} failed runs, {begun} \
          of them with a rotation to finish: 0 keys lost",
-        drawn.len(),
+        sampled.len(),
         rng.seed,
         calls.len() - first
     ));
 }
 
-/// Creates `count` profiles, each of another tenant.
+/// Creates a sandbox with `count` profiles of different tenants, and returns the profile names.
 fn with_profiles(count: usize) -> (Sandbox, Vec<String>) {
     let sandbox = Sandbox::new();
     sandbox.init();
@@ -178,54 +178,54 @@ fn what_a_rotation_notes_is_synced_before_the_key_is_changed_and_the_store_is_wr
     let arguments = ["rotate", "--all", "--yes"].map(str::to_owned);
     strace::traced(&sandbox, &[], env!("CARGO_BIN_EXE_neto"), &arguments).run().code(0);
     let renamed = renames(&strace::traced_calls(&sandbox));
-    let kept = &sandbox.kept_keys("t00")[0];
+    let old_key_file = &sandbox.kept_keys("t00")[0];
     let (both, neither) = ((true, true), (false, false));
     let expected: [(&str, Synced); 7] = [
-        // A login saves its token twice. The second save syncs the directory for both.
+        // The login saves its token twice. The sync of the directory after the second rename covers both.
         ("t00.token", (false, true)),
         ("t00.token", both),
-        // The request, then the answer.
+        // The journal, first before the request for a new key, then with the response.
         ("t00.json", both),
         ("t00.json", both),
         ("profiles.toml", both),
         ("t00.token", neither),
-        (kept, both),
+        (old_key_file, both),
     ];
     let found: Vec<_> = renamed.iter().map(Renamed::synced).collect();
-    // The import already trusted the profile, so the trust state is not written.
+    // The import has already trusted the profile, so the trust state is not written again.
     assert_eq!(found, expected);
 
     let (sandbox, names) = with_profiles(20);
     strace::traced(&sandbox, &[], env!("CARGO_BIN_EXE_neto"), &arguments).run().code(0);
     let renamed = renames(&strace::traced_calls(&sandbox));
-    let changes = renamed.iter().filter(|one| one.target.ends_with("/profiles.toml")).count();
-    assert_eq!(changes, 1, "changes of the store for {} keys", names.len());
+    let store_writes = renamed.iter().filter(|renamed| renamed.target.ends_with("/profiles.toml")).count();
+    assert_eq!(store_writes, 1, "changes of the store for {} keys", names.len());
 }
 
-/// Kills rotations of 50 profiles at random times. The next runs must not lose a key.
+/// Kills rotations of 50 profiles at random times. The following runs must be able to use every profile.
 #[test]
 fn a_rotation_of_fifty_that_is_killed_loses_no_key() {
     let (target, mut rng) = (rounds(300, 3), SeededRng::new());
     let (mut sandbox, names) = with_profiles(50);
-    let line = ["rotate", "--all", "--yes"];
+    let arguments = ["rotate", "--all", "--yes"];
     let began = Instant::now();
-    sandbox.neto(line).run().code(0);
-    let usual = usize::try_from(began.elapsed().as_micros()).expect("a short time");
-    let (mut landed, mut tried, mut cut_off) = (0, 0, 0);
+    sandbox.neto(arguments).run().code(0);
+    let usual_micros = usize::try_from(began.elapsed().as_micros()).expect("a short time");
+    let (mut landed, mut tried, mut unfinished) = (0, 0, 0);
     while landed < target {
-        // The output of each run is searched for every secret that the sandbox's server created.
+        // The output of each run is searched for all secrets created so far, so long-lived sandboxes are slow.
         if tried % KILLS_PER_SANDBOX == KILLS_PER_SANDBOX - 1 {
             sandbox = with_profiles(names.len()).0;
         }
-        let run = sandbox.neto(line).start();
-        std::thread::sleep(Duration::from_micros(rng.below(usual) as u64));
+        let run = sandbox.neto(arguments).start();
+        std::thread::sleep(Duration::from_micros(rng.below(usual_micros) as u64));
         run.signal(Signal::KILL);
         landed += usize::from(run.wait_for_exit_code() == KILLED);
-        cut_off += sandbox.unfinished_rotations().len();
+        unfinished += sandbox.unfinished_rotations().len();
         tried += 1;
         assert!(tried < 100 + 20 * target, "of {tried} kills only {landed} landed");
         if tried % 2 == 0 {
-            sandbox.neto(line).run().code(0);
+            sandbox.neto(arguments).run().code(0);
         }
         sandbox.neto(["login", "--all", "--force"]).run().code(0);
         assert_eq!(sandbox.unfinished_rotations(), [""; 0], "rotations that are not finished");
@@ -233,7 +233,7 @@ fn a_rotation_of_fifty_that_is_killed_loses_no_key() {
     }
     let seed = rng.seed;
     print_summary(&format!(
-        "{landed} kills of a rotation of {} that landed, of {tried} (seed {seed}), {cut_off} of its keys to finish: 0 lost",
+        "{landed} kills of a rotation of {} that landed, of {tried} (seed {seed}), {unfinished} of its keys to finish: 0 lost",
         names.len()
     ));
 }

@@ -1,34 +1,34 @@
-//! The number of rounds of a test, its random choices and its summary line.
+//! The number of rounds of a stress test, reproducible random numbers, and the summary line.
 
 use std::io::Write as _;
 use std::process::Command;
 
-/// Share of the full number of rounds that an ordinary test run covers.
-const ORDINARY: f64 = 0.003;
+/// Share of the full number of rounds that a test run executes if `NETO_TORTURE` is unset.
+const DEFAULT_SCALE: f64 = 0.003;
 
-/// Returns the scaled share of `full`, but at least `least`.
-pub(super) fn rounds(full: usize, least: usize) -> usize {
+/// Returns the scaled number of rounds: at least `minimum`, at most `full_count`. `NETO_TORTURE` sets the scale.
+pub(super) fn rounds(full_count: usize, minimum: usize) -> usize {
     let scale = match std::env::var("NETO_TORTURE") {
         Ok(text) => text.parse().expect("NETO_TORTURE is a number: 1.0 is the whole of it"),
-        Err(_) => ORDINARY,
+        Err(_) => DEFAULT_SCALE,
     };
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
-    let part = (full as f64 * f64::max(scale, 0.0)).ceil() as usize;
-    part.clamp(least.min(full), full)
+    let scaled = (full_count as f64 * f64::max(scale, 0.0)).ceil() as usize;
+    scaled.clamp(minimum.min(full_count), full_count)
 }
 
-/// Prints a line even if the test output is captured, because reports quote it.
+/// Prints a summary line to standard error, even if the test harness captures output.
 pub(crate) fn print_summary(line: &str) {
     let _ = writeln!(std::io::stderr(), "torture: {line}");
 }
 
-/// Prints that a test was skipped because a tool is missing; fails in CI.
-pub(crate) fn report_skipped(what: &str) {
-    print_summary(&format!("NOT TESTED: {what}"));
-    assert!(std::env::var_os("CI").is_none(), "{what}; where CI is set nothing may be left out");
+/// Prints why a test is skipped. Fails the test if `CI` is set, because CI must skip no test.
+pub(crate) fn report_skipped(reason: &str) {
+    print_summary(&format!("NOT TESTED: {reason}"));
+    assert!(std::env::var_os("CI").is_none(), "{reason}; where CI is set nothing may be left out");
 }
 
-/// Returns whether faketime, which changes a program's clock, is installed. Prints a line if not.
+/// Returns whether faketime, which changes a program's clock, is installed. Reports a skipped test if not.
 pub(crate) fn faketime_works() -> bool {
     let works = Command::new("faketime").arg("--version").output().is_ok_and(|output| output.status.success());
     if !works {
@@ -37,7 +37,7 @@ pub(crate) fn faketime_works() -> bool {
     works
 }
 
-/// Reproducible random numbers. The seed is printed, and `NETO_TORTURE_SEED` sets it.
+/// Reproducible random numbers. `NETO_TORTURE_SEED` sets the seed, and the tests print it in their summary.
 pub(super) struct SeededRng {
     state: u64,
     pub(super) seed: u64,
@@ -45,12 +45,12 @@ pub(super) struct SeededRng {
 
 impl SeededRng {
     pub(super) fn new() -> Self {
-        let given = std::env::var("NETO_TORTURE_SEED").ok();
-        let seed = given.map_or(20_261_123, |text| text.parse().expect("NETO_TORTURE_SEED is a number"));
+        let seed_text = std::env::var("NETO_TORTURE_SEED").ok();
+        let seed = seed_text.map_or(20_261_123, |text| text.parse().expect("NETO_TORTURE_SEED is a number"));
         Self { state: seed, seed }
     }
 
-    /// Returns a number below `end` (splitmix64).
+    /// Returns a random number below `end`, computed by splitmix64. Returns 0 if `end` is 0.
     pub(super) fn below(&mut self, end: usize) -> usize {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
@@ -60,10 +60,10 @@ impl SeededRng {
         usize::try_from(mixed % u64::try_from(end.max(1)).expect("a count")).expect("below a count")
     }
 
-    /// Returns `count` elements in random order, none of them twice.
+    /// Returns at most `count` random elements in random order, each element at most once.
     pub(super) fn sample<T>(&mut self, mut all: Vec<T>, count: usize) -> Vec<T> {
-        for place in (1..all.len()).rev() {
-            all.swap(place, self.below(place + 1));
+        for index in (1..all.len()).rev() {
+            all.swap(index, self.below(index + 1));
         }
         all.truncate(count);
         all

@@ -1,14 +1,15 @@
-//! R-13, R-16, R-18: a stopped lock holder, interrupted runs, and the state that a child process inherits.
+//! R-13, R-16, R-18, R-56, R-58: a stopped lock holder, interrupted runs, and the state that a child process inherits.
 
 use super::scale::print_summary;
 use crate::fusion::{Fault, Gate, REFRESH, TOKEN};
 use crate::harness::{Running, Sandbox};
 use rustix::process::Signal;
 
-/// Signals that end a run, and the exit codes.
+/// Signals that end a run, and the exit code after each.
 const ENDS: [(Signal, i32); 2] = [(Signal::INT, 130), (Signal::TERM, 143)];
 
-/// Starts a run that waits for the server and therefore holds the profile's lock.
+/// Starts a run and waits until its login request has reached the server. While the gate is closed, the run holds the
+/// profile's lock.
 fn holder<'a>(sandbox: &'a Sandbox, gate: &Gate) -> Running<'a> {
     sandbox.server().fault(Fault::at(TOKEN).once().hold_at(gate));
     let holder = sandbox.neto(["token", "acme", "--force"]).allow_secret("access token").start();
@@ -22,12 +23,12 @@ fn r13_a_stopped_holder_is_named_and_goes_on_when_it_may() {
     sandbox.add("acme");
     let gate = Gate::new();
     let holder = holder(&sandbox, &gate);
-    let named = format!("process {}", holder.id());
+    let process_name = format!("process {}", holder.id());
     holder.signal(Signal::STOP);
-    let wait = || sandbox.neto(["token", "acme", "--lock-timeout", "2s"]).start();
-    let waiters: Vec<_> = (0..8).map(|_| wait()).collect();
+    let start_waiter = || sandbox.neto(["token", "acme", "--lock-timeout", "2s"]).start();
+    let waiters: Vec<_> = (0..8).map(|_| start_waiter()).collect();
     for waiter in waiters {
-        waiter.finish().code(7).stdout("").stderr_has(&named);
+        waiter.finish().code(7).stdout("").stderr_has(&process_name);
     }
     // Another profile is not affected.
     sandbox.add("beta");
@@ -45,12 +46,12 @@ fn r18_a_run_that_waits_for_the_server_ends_at_once() {
     for (signal, code) in ENDS {
         let sandbox = Sandbox::new();
         sandbox.add("acme");
-        // The gate stays closed: the run ends without an answer from the server.
+        // The gate stays closed, so the run ends without a response from the server.
         let gate = Gate::new();
         let run = holder(&sandbox, &gate);
         run.signal(signal);
         run.finish().code(code).stdout("");
-        assert!(sandbox.leftovers().is_empty());
+        assert!(sandbox.temporary_files().is_empty());
         sandbox.neto(["token", "acme"]).allow_secret("access token").run().code(0).stderr("");
     }
 }
@@ -67,7 +68,7 @@ fn r18_a_run_that_waits_for_the_lock_ends_at_once() {
         run.signal(signal);
         run.finish().code(code).stdout("");
     }
-    assert!(sandbox.leftovers().is_empty());
+    assert!(sandbox.temporary_files().is_empty());
     gate.open();
     holder.finish().code(0).stderr("");
     assert_eq!(sandbox.server().logins(), 1);
@@ -82,18 +83,19 @@ fn r18_a_run_that_waits_for_a_person_ends_at_once_with_the_echo_back() {
         let mut terminal = sandbox.neto(["profile", "add", "beta"]).at_terminal();
         terminal.expect("NETOSECRET").press("half of it");
         terminal.signal(signal);
-        // `code` also checks that the terminal echoes again.
+        // `code` also checks that the terminal modes, such as echo, are restored.
         terminal.finish().code(code).lacks("half of it");
         assert_eq!(sandbox.store(), before);
-        assert!(sandbox.leftovers().is_empty());
+        assert!(sandbox.temporary_files().is_empty());
     }
     print_summary(
         "SIGINT and SIGTERM while waiting for server, lock and prompt: 130 and 143, the echo back, no leftovers",
     );
 }
 
-/// Starts a refresh that waits for the server. neto has already burned the refresh token, so it has written a file.
-fn refreshing<'a>(sandbox: &'a Sandbox, program: &str, arguments: &[&str]) -> (Running<'a>, Gate) {
+/// Starts a refresh and waits until its request has reached the server. By then neto has written a file, because it
+/// records the refresh token as used before it sends the token.
+fn start_refresh<'a>(sandbox: &'a Sandbox, program: &str, arguments: &[&str]) -> (Running<'a>, Gate) {
     sandbox.add("acme");
     sandbox.neto(["login", "acme"]).run().code(0);
     sandbox.backdate_token("acme", 2 * 86_400);
@@ -108,10 +110,10 @@ fn refreshing<'a>(sandbox: &'a Sandbox, program: &str, arguments: &[&str]) -> (R
 fn r18_a_run_that_wrote_a_file_ends_at_once_as_before() {
     for (signal, code) in ENDS.into_iter().chain([(Signal::HUP, 129)]) {
         let sandbox = Sandbox::new();
-        let (run, gate) = refreshing(&sandbox, "neto", &["login", "acme"]);
+        let (run, gate) = start_refresh(&sandbox, "neto", &["login", "acme"]);
         run.signal(signal);
         run.finish().code(code).stdout("");
-        assert!(sandbox.leftovers().is_empty());
+        assert!(sandbox.temporary_files().is_empty());
         gate.open();
         sandbox.neto(["token", "acme"]).allow_secret("access token").run().code(0).stderr("");
         assert_eq!(sandbox.server().reused_refresh_tokens(), [""; 0]);
@@ -122,8 +124,8 @@ fn r18_a_run_that_wrote_a_file_ends_at_once_as_before() {
 #[cfg(target_os = "linux")]
 fn r58_what_was_ignored_stays_ignored() {
     let sandbox = Sandbox::new();
-    // As with nohup and background jobs of a script.
-    let (run, gate) = refreshing(&sandbox, "sh", &["-c", "trap '' INT HUP; exec neto login acme"]);
+    // nohup and the background jobs of a script also start a program with ignored signals.
+    let (run, gate) = start_refresh(&sandbox, "sh", &["-c", "trap '' INT HUP; exec neto login acme"]);
     run.signal(Signal::INT);
     run.signal(Signal::HUP);
     gate.open();
@@ -138,22 +140,23 @@ fn r16_r56_r58_a_child_inherits_what_neto_was_started_with_and_nothing_more() {
     sandbox.add("acme");
     let script = "echo /proc/self/fd/*; umask; pwd; ulimit -c; grep -E '^(Sig(Blk|Ign|Cgt)|Umask)' /proc/self/status; \
                   cat /proc/self/limits";
-    // An absolute path, as neto uses. Starting by name leaves other signals ignored.
+    // The shell is started by its absolute path, as neto starts programs. A start by name leaves other signals ignored.
     for set in [
         "",
         "umask 027; ulimit -c 0; ulimit -n 64",
         "trap '' INT TERM HUP XFSZ; ulimit -S -c \"$(ulimit -H -c)\"; ulimit -f 999",
     ] {
-        // First with a refresh, which writes files, opens sockets and takes locks, then with a cached token.
+        // The first run refreshes the token, which writes files, opens sockets and takes locks. The second run uses the
+        // cached token.
         sandbox.neto(["login", "acme"]).run().code(0);
         sandbox.backdate_token("acme", 2 * 86_400);
-        let through = |run: &str| {
+        let run_via = |run: &str| {
             sandbox.program("/bin/sh", ["-c", &format!("{set}\nexec {run} /bin/sh -c \"$0\""), script]).run()
         };
-        let plain = through("env -u NETO_NONE").code(0).stdout.clone();
+        let expected = run_via("env -u NETO_NONE").code(0).stdout.clone();
         let before = sandbox.server().request_count(REFRESH);
         for _ in 0..2 {
-            through("neto exec acme --").code(0).stderr("").stdout(&plain);
+            run_via("neto exec acme --").code(0).stderr("").stdout(&expected);
             assert_eq!(sandbox.server().request_count(REFRESH), before + 1);
         }
     }

@@ -1,5 +1,5 @@
-//! The copy of a profile's declaration in its token file is not used after any change of the store. A run that may use
-//! the copy gives the same answer as a run that must read the store.
+//! A token file can contain a copy of the profile's declaration, and a stamp of the store file. While the stamp
+//! matches, neto does not read the store. These tests change the store and compare with a run that must read the store.
 
 use super::scale::{SeededRng, faketime_works, print_summary, rounds};
 use super::strace;
@@ -9,13 +9,13 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Number of homes that wait together until their stores are old enough.
+/// Number of homes that wait together until their stores have been unchanged long enough.
 const HOMES_PER_BATCH: usize = 64;
 
-/// Seconds without a change after which neto trusts a file's stamp, with a margin, by the file system's clock.
+/// Seconds without a change of a file after which neto trusts its stamp, plus a margin. The file system's clock counts.
 const SETTLE_SECONDS: i64 = 4;
 
-/// Commands run after each change; none of them needs the server.
+/// Commands to run after changes. None of them needs the server.
 const COMMANDS: [&[&str]; 4] = [
     &["token", "acme", "--offline"],
     &["token", "--offline"],
@@ -23,10 +23,10 @@ const COMMANDS: [&[&str]; 4] = [
     &["token", "globex", "--offline"],
 ];
 
-/// Clock offsets of a run, in libfaketime's notation.
+/// Clock offsets of a run in libfaketime's notation; `None` keeps the real clock.
 const CLOCKS: [Option<&str>; 6] = [None, None, None, Some("-10y"), Some("+1h"), Some("+10y")];
 
-/// Replacements that keep the length of the store. All except the last change its meaning.
+/// Replacements in the text of the store that keep its length. All except the last change the meaning of the store.
 const CHANGES: [(&str, &str); 5] = [
     ("shortname = \"acme\"", "shortname = \"acmf\""),
     ("appname = \"soc\"", "appname = \"sod\""),
@@ -35,11 +35,12 @@ const CHANGES: [(&str, &str); 5] = [
     ("# one", "# two"),
 ];
 
-/// Number of ways to change a store.
+/// Number of ways in which [`Home::change`] can change a store.
 const CHANGE_KINDS: usize = 10;
 
 impl Sandbox {
-    /// Adds two profiles with tokens, of which `acme` is current, and a store to which [`CHANGES`] applies.
+    /// Adds two profiles with cached tokens and makes `acme` current. Adds the text that [`CHANGES`] replaces to the
+    /// store.
     fn add_two_profiles(&self) {
         self.add("acme");
         self.add("globex");
@@ -49,7 +50,7 @@ impl Sandbox {
         self.neto(["login", "--all"]).run().code(0);
     }
 
-    /// Waits until the file's last change is old enough by the clock of its file system.
+    /// Waits until the file has been unchanged for [`SETTLE_SECONDS`] by the clock of its file system.
     fn wait_until_still(&self, path: &Path) {
         let start = Instant::now();
         let probe = self.root().join("tmp/probe");
@@ -65,23 +66,22 @@ impl Sandbox {
         }
     }
 
-    /// Returns whether the profile's token file has a copy of its declaration.
+    /// Returns whether the profile's token file contains a copy of the profile's declaration.
     fn has_declaration(&self, profile: &str) -> bool {
         self.sealed_token(profile).get("declaration").is_some()
     }
 }
 
-/// Copies a directory recursively; all copies are new files.
-fn copy(from: &Path, to: &Path) {
+/// Copies a directory recursively, so that each copy is a new file. Dangling links are skipped.
+fn copy_directory(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
     let mode = fs::metadata(from).expect("a folder").permissions();
     for entry in fs::read_dir(from).expect("a folder") {
         let path = entry.expect("an entry").path();
         let target = to.join(path.file_name().expect("a name"));
-        // Dangling links are skipped.
-        let Ok(found) = fs::metadata(&path) else { continue };
-        if found.is_dir() {
-            copy(&path, &target);
+        let Ok(metadata) = fs::metadata(&path) else { continue };
+        if metadata.is_dir() {
+            copy_directory(&path, &target);
         } else {
             fs::copy(&path, &target).expect("a copy");
         }
@@ -89,7 +89,7 @@ fn copy(from: &Path, to: &Path) {
     fs::set_permissions(to, mode).expect("the mode");
 }
 
-/// A copied home whose token file has a copy of the declaration.
+/// Copy of the sandbox's home, in which the tests change the store.
 struct Home<'a> {
     sandbox: &'a Sandbox,
     machine: Machine<'a>,
@@ -99,9 +99,9 @@ struct Home<'a> {
 impl<'a> Home<'a> {
     fn new(sandbox: &'a Sandbox, number: usize) -> Self {
         let machine = sandbox.machine(&format!("home-{number}"));
-        copy(&sandbox.home(""), &machine.home(""));
-        // Another store of the same length and age.
-        fs::write(machine.home("other.toml"), changed(&sandbox.store(), number)).expect("another store");
+        copy_directory(&sandbox.home(""), &machine.home(""));
+        // Another store of the same length and about the same age.
+        fs::write(machine.home("other.toml"), with_change(&sandbox.store(), number)).expect("another store");
         Self { sandbox, machine, number }
     }
 
@@ -109,34 +109,39 @@ impl<'a> Home<'a> {
         self.machine.home("profiles.toml")
     }
 
-    /// Returns the answers of this home and of a copy of it. The copied store is another file, so no token file's stamp
-    /// matches it.
+    /// Returns exit code and standard output of the command, run in this home and in a copy of it. The store in the
+    /// copy is a new file, so no stamp matches and neto must read the store.
     fn run_in_home_and_copy(&self, command: &[&str], clock: Option<&str>) -> [(i32, String); 2] {
         let copied = self.sandbox.machine(&format!("copy-{}", self.number));
         let _ = fs::remove_dir_all(copied.home(""));
-        copy(&self.machine.home(""), &copied.home(""));
+        copy_directory(&self.machine.home(""), &copied.home(""));
         [run(&self.machine, command, clock), run(&copied, command, clock)]
             .map(|outcome| (outcome.exit_code(), outcome.stdout.clone()))
     }
 
-    /// Changes the store in one of [`CHANGE_KINDS`].
-    fn change(&self, way: usize, rng: &mut SeededRng) {
+    /// Changes the store in the given way, a number below [`CHANGE_KINDS`]. Not every way changes the content.
+    fn change(&self, change_kind: usize, rng: &mut SeededRng) {
         let store = self.store();
         let _ = fs::set_permissions(self.machine.home(""), Permissions::from_mode(0o700));
         let original = self.sandbox.store();
-        let text = changed(&original, rng.below(CHANGES.len()));
+        let text = with_change(&original, rng.below(CHANGES.len()));
         if !store.exists() {
             fs::write(&store, &original).expect("a store");
         }
-        let times = fs::metadata(&store).expect("a store");
-        let back = FileTimes::new()
-            .set_modified(times.modified().expect("a time"))
-            .set_accessed(times.accessed().expect("a time"));
-        match way {
+        let metadata = fs::metadata(&store).expect("a store");
+        let original_times = FileTimes::new()
+            .set_modified(metadata.modified().expect("a time"))
+            .set_accessed(metadata.accessed().expect("a time"));
+        match change_kind {
             0 => fs::write(&store, text).expect("written in place"),
             1 => {
                 fs::write(&store, text).expect("written in place");
-                File::options().write(true).open(&store).expect("a store").set_times(back).expect("its old times");
+                File::options()
+                    .write(true)
+                    .open(&store)
+                    .expect("a store")
+                    .set_times(original_times)
+                    .expect("its old times");
             }
             2 => {
                 fs::write(self.machine.home("new"), text).expect("a new file");
@@ -148,7 +153,8 @@ impl<'a> Home<'a> {
                 symlink(self.machine.home("other.toml"), &store).expect("a link");
             }
             5 => {
-                let later = FileTimes::new().set_modified(times.modified().expect("a time") + Duration::from_secs(9));
+                let later =
+                    FileTimes::new().set_modified(metadata.modified().expect("a time") + Duration::from_secs(9));
                 File::options().write(true).open(&store).expect("a store").set_times(later).expect("touched");
             }
             6 => fs::set_permissions(self.machine.home(""), Permissions::from_mode(0o777)).expect("open to all"),
@@ -162,10 +168,10 @@ impl<'a> Home<'a> {
     }
 }
 
-fn changed(text: &str, number: usize) -> String {
+fn with_change(text: &str, number: usize) -> String {
     let (from, to) = CHANGES[number % CHANGES.len()];
     let changed = text.replacen(from, to, 1);
-    // Adds a digit at the start of an ID and removes one at its end.
+    // The replacement adds a digit to an ID, so the last digit is removed to keep the length.
     match (from == "id = \"", changed.find("id = \"0")) {
         (true, Some(at)) => format!("{}{}", &changed[..at + 22], &changed[at + 23..]),
         _ => changed,
@@ -176,8 +182,8 @@ fn run(machine: &Machine<'_>, command: &[&str], clock: Option<&str>) -> Outcome 
     let call = match clock {
         None => machine.neto(command),
         Some(jump) => {
-            let words = ["--exclude-monotonic", "-f", jump, env!("CARGO_BIN_EXE_neto")];
-            machine.program("faketime", words.iter().chain(command))
+            let arguments = ["--exclude-monotonic", "-f", jump, env!("CARGO_BIN_EXE_neto")];
+            machine.program("faketime", arguments.iter().chain(command))
         }
     };
     call.allow_secret("access token").run()
@@ -190,49 +196,54 @@ fn what_a_token_remembers_ends_with_any_change_of_the_store() {
     }
     let sandbox = Sandbox::new();
     sandbox.add_two_profiles();
-    assert_eq!(changed(&sandbox.store(), 3).len(), sandbox.store().len());
+    assert_eq!(with_change(&sandbox.store(), 3).len(), sandbox.store().len());
     let mut rng = SeededRng::new();
     let store_count = rounds(3_000, 40);
-    let (mut runs, mut changed_answers, mut number) = (0, 0, 0);
+    let (mut runs, mut changed_outputs, mut number) = (0, 0, 0);
     while number < store_count {
         let homes: Vec<Home<'_>> =
             (number..store_count.min(number + HOMES_PER_BATCH)).map(|number| Home::new(&sandbox, number)).collect();
         number += homes.len();
         sandbox.wait_until_still(&homes.last().expect("a home").store());
         for home in &homes {
-            // The first run saves the declaration, the second one uses it.
+            // The first run saves the declaration in the token file, and the second run uses it.
             let before = run(&home.machine, COMMANDS[0], None).code(0).stdout_trimmed().to_owned();
             assert_eq!(run(&home.machine, COMMANDS[0], None).stdout_trimmed(), before);
             let mut command = COMMANDS[0];
             for step in 0..3 {
-                let way = rng.below(CHANGE_KINDS);
-                home.change(way, &mut rng);
+                let change_kind = rng.below(CHANGE_KINDS);
+                home.change(change_kind, &mut rng);
                 let clock = CLOCKS[rng.below(CLOCKS.len())];
-                let [own, read] = home.run_in_home_and_copy(command, clock);
-                assert_eq!(own, read, "{command:?}, change {way} at step {step}, clock {clock:?}, seed {}", rng.seed);
+                let [in_home, in_copy] = home.run_in_home_and_copy(command, clock);
+                assert_eq!(
+                    in_home, in_copy,
+                    "{command:?}, change {change_kind} at step {step}, clock {clock:?}, seed {}",
+                    rng.seed
+                );
                 runs += 1;
-                changed_answers += usize::from(read.1.trim() != before);
+                changed_outputs += usize::from(in_copy.1.trim() != before);
                 command = COMMANDS[rng.below(COMMANDS.len())];
             }
             fs::remove_dir_all(home.machine.home("")).expect("removed");
         }
     }
-    assert!(changed_answers > 0 && changed_answers < runs, "every change mattered or none did");
+    assert!(changed_outputs > 0 && changed_outputs < runs, "every change mattered or none did");
     print_summary(&format!(
-        "{runs} questions after changes of {store_count} stores, {changed_answers} with another answer: none by memory"
+        "{runs} questions after changes of {store_count} stores, {changed_outputs} with another answer: none by memory"
     ));
 }
 
-/// A stamp of a file that changed a moment ago may match two contents, so neto does not trust it.
+/// A file can change twice within the resolution of its timestamp. So neto does not trust the stamp of a file that has
+/// just changed.
 #[test]
 fn a_store_that_just_changed_is_read_each_time() {
     let sandbox = Sandbox::new();
     sandbox.add_two_profiles();
     let text = sandbox.store();
     for number in 0..rounds(1_000, 20) {
-        let changed = changed(&text, number % 2);
+        let changed = with_change(&text, number % 2);
         for (text, code) in [(&changed, 5), (&text, 0)] {
-            // Written in place, so that only the times differ.
+            // The store is written in place, so that only the timestamps of the file differ.
             fs::write(sandbox.home("profiles.toml"), text).expect("written");
             sandbox.neto(COMMANDS[0]).allow_secret("access token").run().code(code);
         }
@@ -249,8 +260,8 @@ fn a_cached_token_is_had_without_a_look_into_the_store() {
     sandbox.add_two_profiles();
     sandbox.wait_until_still(&sandbox.home("profiles.toml"));
     let opened = |command: &[&str]| {
-        let words: Vec<String> = command.iter().map(ToString::to_string).collect();
-        let call = strace::traced(&sandbox, &[], env!("CARGO_BIN_EXE_neto"), &words);
+        let arguments: Vec<String> = command.iter().map(ToString::to_string).collect();
+        let call = strace::traced(&sandbox, &[], env!("CARGO_BIN_EXE_neto"), &arguments);
         call.allow_secret("access token").run().code(0);
         strace::traced_calls(&sandbox)
             .iter()
@@ -258,15 +269,15 @@ fn a_cached_token_is_had_without_a_look_into_the_store() {
             .count()
     };
     for command in COMMANDS {
-        // A run that reads the store saves the declaration. The first and the last command read it, once for each
-        // profile.
+        // A run that reads the store saves the declaration of its profile. The first and the last command read the
+        // store, for one profile each.
         let first = opened(command);
         assert_eq!((first, opened(command)), (usize::from(command == COMMANDS[0] || command == COMMANDS[3]), 0));
     }
     assert!(sandbox.has_declaration("acme") && sandbox.has_declaration("globex"));
 }
 
-/// Saving the declaration in a token file never restores a burned refresh token.
+/// Saving the declaration rewrites the token file, but must not change the tokens.
 #[test]
 fn what_is_remembered_does_not_touch_the_tokens() {
     let sandbox = Sandbox::new();

@@ -1,4 +1,4 @@
-//! Runs under strace, whose system calls are listed or made to fail.
+//! Runs programs under strace, which lists the system calls or makes them fail.
 
 use super::scale::report_skipped;
 use crate::harness::{Call, Sandbox};
@@ -6,22 +6,22 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// File-related system calls of all architectures.
+/// System calls to trace. A call marked with `?` does not exist on every architecture.
 const CALLS: &str = "openat,?open,read,pread64,write,close,fsync,fdatasync,?rename,?renameat,renameat2,?link,linkat,\
     ?unlink,unlinkat,?mkdir,mkdirat,?chmod,fchmod,fchmodat,ftruncate,flock,fcntl,lseek,?stat,?lstat,fstat,?newfstatat,\
     statx,getdents64,?readlink,readlinkat,?access,faccessat,getcwd,execve,\
     prctl,?eventfd,eventfd2";
 
-/// A system call from strace's log: its name, and the line without the process ID.
+/// System call in strace's log: its name, and the line of the log without the process ID.
 pub(super) struct TracedCall {
     pub(super) name: String,
     pub(super) line: String,
 }
 
-/// Returns whether strace is installed and may trace. Prints a line if not.
+/// Returns whether strace is installed and permitted to trace. Reports a skipped test if not.
 pub(super) fn works() -> bool {
-    let tried = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).output();
-    let works = tried.is_ok_and(|output| output.status.success());
+    let probe_run = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).output();
+    let works = probe_run.is_ok_and(|output| output.status.success());
     if !works {
         report_skipped(
             "strace is not installed or may not trace (ptrace), so no system call is listed or made to fail",
@@ -30,22 +30,22 @@ pub(super) fn works() -> bool {
     works
 }
 
-/// Prepares a run under strace, which writes to [`log`]. The log does not contain the data read or written.
+/// Prepares a run under strace with these `-e` options. strace writes to [`log`], without the data read or written.
 pub(super) fn traced<'a>(sandbox: &'a Sandbox, options: &[String], program: &str, arguments: &[String]) -> Call<'a> {
     let log = log(sandbox).display().to_string();
-    let mut words: Vec<String> = ["-f", "-qq", "-s", "0", "-o", &log, "-e"].map(str::to_owned).to_vec();
-    words.push(format!("trace={CALLS}"));
-    words.extend(options.iter().flat_map(|option| ["-e".to_owned(), option.clone()]));
-    words.push(program.to_owned());
-    words.extend_from_slice(arguments);
-    sandbox.program("strace", words)
+    let mut strace_arguments: Vec<String> = ["-f", "-qq", "-s", "0", "-o", &log, "-e"].map(str::to_owned).to_vec();
+    strace_arguments.push(format!("trace={CALLS}"));
+    strace_arguments.extend(options.iter().flat_map(|option| ["-e".to_owned(), option.clone()]));
+    strace_arguments.push(program.to_owned());
+    strace_arguments.extend_from_slice(arguments);
+    sandbox.program("strace", strace_arguments)
 }
 
 fn log(sandbox: &Sandbox) -> PathBuf {
     sandbox.root().join("trace")
 }
 
-/// Returns the calls of the last run's first process, up to the program that replaced it.
+/// Returns the calls of the last run's first process, up to an `execve` that replaces the program.
 pub(super) fn traced_calls(sandbox: &Sandbox) -> Vec<TracedCall> {
     let text = fs::read_to_string(log(sandbox)).expect("a trace");
     let mut calls: Vec<TracedCall> = Vec::new();
@@ -65,22 +65,23 @@ pub(super) fn traced_calls(sandbox: &Sandbox) -> Vec<TracedCall> {
     calls
 }
 
-/// Returns whether the last run received a signal (`INT`).
+/// Returns whether the last run received this signal, for example `INT`.
 pub(super) fn received_signal(sandbox: &Sandbox, signal: &str) -> bool {
     fs::read_to_string(log(sandbox)).expect("a trace").contains(&format!("--- SIG{signal} "))
 }
 
-/// Mark in the log of a call that was made to fail.
+/// Text in the log line of a call that strace made to fail.
 pub(super) const INJECTED: &str = "(INJECTED)";
 
-/// Returns which calls wake the event loop. They write to its eventfd, which is not a file and cannot fail.
+/// Returns for each call whether it wakes the event loop. A wake is a write to an eventfd, which cannot fail in
+/// practice.
 pub(super) fn event_loop_wakes(calls: &[TracedCall]) -> Vec<bool> {
-    let mut own = None;
+    let mut wake_prefix = None;
     let wakes = |call: &TracedCall| {
         if call.name.starts_with("eventfd") {
-            own = call.line.rsplit("= ").next().map(|descriptor| format!("write({},", descriptor.trim()));
+            wake_prefix = call.line.rsplit("= ").next().map(|descriptor| format!("write({},", descriptor.trim()));
         }
-        own.as_ref().is_some_and(|own| call.line.starts_with(own))
+        wake_prefix.as_ref().is_some_and(|wake_prefix| call.line.starts_with(wake_prefix))
     };
     calls.iter().map(wakes).collect()
 }

@@ -1,11 +1,11 @@
-//! JSON of a server as text. Selects and reformats parts without parsing numbers, so that no number changes.
+//! Selects and reformats parts of a JSON response as text. Does not parse numbers, so that no number changes.
 
 use crate::error::{Code, Error, Hint};
 use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::str::FromStr;
 
-/// Maximum nesting depth of JSON that is printed as JSON. `serde_json` and many other parsers refuse deeper JSON.
+/// Maximum nesting depth of a value that is printed as JSON. `serde_json` and many other parsers reject deeper JSON.
 const MAX_DEPTH: usize = 128;
 
 /// JSON pointer (RFC 6901) to a part of a document.
@@ -58,13 +58,17 @@ fn unescape(step: &str) -> Option<String> {
     is_valid.then(|| step.replace("~1", "/").replace("~0", "~"))
 }
 
-/// Parses a body; `None` if the body is not JSON.
+/// Checks the syntax of a body; `None` if the body is not JSON.
 pub(super) fn parse(body: &[u8]) -> Option<&RawValue> {
     serde_json::from_slice(body).ok()
 }
 
 impl Pointer {
-    /// Returns the part of a body to which the pointer leads. Among members with the same name the last one counts.
+    /// Returns the part of the body that the pointer selects. If an object repeats a member name, the last member
+    /// counts.
+    ///
+    /// # Errors
+    /// Returns an error if the body is not JSON, or if the pointer selects no part of it.
     pub(super) fn find<'a>(&self, body: &'a [u8]) -> Result<&'a RawValue, SelectError> {
         let root = parse(body).ok_or(SelectError::NotJson)?;
         let found = self.steps.iter().try_fold(root, |value, step| child(value, step));
@@ -81,25 +85,27 @@ fn child<'a>(value: &'a RawValue, step: &str) -> Option<&'a RawValue> {
     serde_json::from_str::<HashMap<String, &RawValue>>(value.get()).ok()?.remove(step)
 }
 
-/// Returns a string without its quotes, and any other value as [`compact`] JSON.
+/// Returns the content of a JSON string, and any other value as [`compact`] JSON. A value that is nested too deeply is
+/// returned as received.
 pub(super) fn plain_text(value: &RawValue) -> String {
-    let text = || serde_json::from_str::<String>(value.get()).ok();
-    text().or_else(|| compact(value)).unwrap_or_else(|| value.get().to_owned())
+    let string_content = || serde_json::from_str::<String>(value.get()).ok();
+    string_content().or_else(|| compact(value)).unwrap_or_else(|| value.get().to_owned())
 }
 
-/// Removes the white space between tokens, so that the value is on one line. Returns `None` beyond [`MAX_DEPTH`].
+/// Removes the white space between tokens, so that the value is on one line. Returns `None` if the value is nested
+/// deeper than [`MAX_DEPTH`].
 pub(super) fn compact(value: &RawValue) -> Option<String> {
     let json = value.get();
     let mut compact = String::with_capacity(json.len());
-    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for character in json.chars() {
-        if in_text {
-            in_text = escaped || character != '"';
+        if in_string {
+            in_string = escaped || character != '"';
             escaped = !escaped && character == '\\';
         } else {
             match character {
                 ' ' | '\n' | '\r' | '\t' => continue,
-                '"' => in_text = true,
+                '"' => in_string = true,
                 '[' | '{' => depth += 1,
                 ']' | '}' => depth -= 1,
                 _ => {}

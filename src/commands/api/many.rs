@@ -1,11 +1,11 @@
-//! `neto api` for several profiles: one line of JSON for each, in the order of the store.
+//! `neto api` for several profiles: prints one line of JSON for each profile, in the order of the store.
 //!
-//! A slow tenant delays the printing, but not the other calls. Lines that wait to be printed are bounded: beyond
-//! [`MAX_PENDING_BYTES`] no further call starts until the next profile in order has answered.
+//! A slow tenant delays the printing, but not the other calls. While [`MAX_PENDING_BYTES`] or more wait to be printed,
+//! no call starts, except for the next profile in order.
 
-use super::{ApiArgs, MAX_ANSWER, MAX_REFUSAL, describe_call, json};
+use super::{ApiArgs, MAX_ERROR_BODY_BYTES, MAX_RESPONSE_BYTES, describe_call, json};
 use crate::error::{Code, Error, Hint};
-use crate::fusion::{Call, Reply};
+use crate::fusion::{ApiResponse, Call};
 use crate::output::render_json_line;
 use crate::profile::{Profile, ProfileName};
 use crate::session::{LoadedProfile, Session};
@@ -20,16 +20,16 @@ use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 use tokio::sync::Notify;
 
-/// Size of the waiting lines, in bytes, from which no further call starts.
+/// Total size of the unprinted lines, in bytes, from which on no further call starts.
 const MAX_PENDING_BYTES: usize = 64 << 20;
 
 /// Output line of one profile.
 #[derive(Serialize)]
 struct ApiLine<'a> {
     profile: &'a ProfileName,
-    /// Null for the profile of a person, and for an invalid profile.
+    /// Null for a profile with a user name and password, and for an invalid profile.
     shortname: Option<&'a str>,
-    /// Null if there was no answer.
+    /// HTTP status; null if there was no response.
     status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'a RawValue>,
@@ -44,7 +44,7 @@ struct ApiResult {
     failure: Option<Error>,
 }
 
-/// Call that is sent for every selected profile.
+/// Call to send for each selected profile, and the data for sending it.
 struct ApiWorker<'a> {
     args: &'a ApiArgs,
     run: &'a Run<'a>,
@@ -98,10 +98,12 @@ impl ApiWorker<'_> {
             Ok(profile) => profile,
             Err(error) => return api_result(&selected.name, None, None, Err(error.into())),
         };
-        let loaded = LoadedProfile::new(profile, self.run.context.reading());
+        let loaded = LoadedProfile::new(profile, self.run.context.store_reading());
         let token_request = self.args.token_args.token_request(false, false);
         let (status, data) = match self.session.call(loaded, token_request, self.call).await {
-            Ok(mut reply) => (Some(reply.status().as_u16()), read_data(&mut reply, self.args.pointer.as_ref()).await),
+            Ok(mut response) => {
+                (Some(response.status().as_u16()), read_data(&mut response, self.args.pointer.as_ref()).await)
+            }
             Err(error) => (None, Err(error.into())),
         };
         api_result(&profile.name, profile.shortname.as_deref(), status, data)
@@ -119,32 +121,36 @@ fn api_result(
     ApiResult { profile: profile.clone(), line, failure: data.err() }
 }
 
-/// Reads the answer as JSON, or the part that `pointer` selects. An empty body is null. A body that is not JSON, or
-/// nested too deeply, is a JSON string.
-async fn read_data(reply: &mut Reply, pointer: Option<&Pointer>) -> Result<Box<RawValue>, Error> {
-    if !reply.status().is_success() {
-        let body = reply.read_body(MAX_REFUSAL).await.unwrap_or_default();
-        return Err(reply.refusal_error(&body).into());
+/// Reads the response body as JSON, or the part that `pointer` selects. Without `pointer`, an empty body is null, and a
+/// body that is not JSON is a JSON string. JSON that is nested too deeply is also a JSON string.
+///
+/// # Errors
+/// Returns the server's error for a status other than 2xx. Otherwise returns an error if the body cannot be read or the
+/// pointer selects nothing.
+async fn read_data(response: &mut ApiResponse, pointer: Option<&Pointer>) -> Result<Box<RawValue>, Error> {
+    if !response.status().is_success() {
+        let body = response.read_body(MAX_ERROR_BODY_BYTES).await.unwrap_or_default();
+        return Err(response.refusal_error(&body).into());
     }
-    let body = reply.read_body(MAX_ANSWER).await?;
+    let body = response.read_body(MAX_RESPONSE_BYTES).await?;
     let value = pointer.map(|pointer| pointer.find(&body)).transpose()?.or_else(|| json::parse(&body));
-    let text = || value.map_or_else(|| String::from_utf8_lossy(&body), |value| Cow::Borrowed(value.get()));
+    let body_text = || value.map_or_else(|| String::from_utf8_lossy(&body), |value| Cow::Borrowed(value.get()));
     let json = match value.and_then(json::compact) {
         Some(json) => json,
         None if body.is_empty() => "null".to_owned(),
-        None => serde_json::to_string(&text()).map_err(|_| Error::bug("a text that is no JSON text"))?,
+        None => serde_json::to_string(&body_text()).map_err(|_| Error::bug("a text that is no JSON text"))?,
     };
     RawValue::from_string(json).map_err(|_| Error::bug("JSON that is none any more"))
 }
 
-/// Results that wait until all earlier profiles are printed.
+/// Results that wait until the results of all earlier profiles have been printed.
 struct PendingResults {
     results: RefCell<ReorderBuffer<ApiResult>>,
-    /// Total size of the waiting lines.
+    /// Total size of the lines of the waiting results, in bytes.
     bytes: Cell<usize>,
-    /// Number of results that were printed.
-    printed: Cell<usize>,
-    drained: Notify,
+    /// Number of results that [`push`](Self::push) has returned for printing.
+    released: Cell<usize>,
+    release_notify: Notify,
 }
 
 impl PendingResults {
@@ -152,15 +158,16 @@ impl PendingResults {
         Self {
             results: ReorderBuffer::new().into(),
             bytes: Cell::new(0),
-            printed: Cell::new(0),
-            drained: Notify::new(),
+            released: Cell::new(0),
+            release_notify: Notify::new(),
         }
     }
 
-    /// Waits until the pending lines leave space for the profile at this index. The next profile in order never waits.
+    /// Waits while the unprinted lines have at least [`MAX_PENDING_BYTES`]. The next profile in order never waits,
+    /// because all unprinted lines wait for its result.
     async fn wait_for_space(&self, index: usize) {
-        while self.bytes.get() >= MAX_PENDING_BYTES && index > self.printed.get() {
-            self.drained.notified().await;
+        while self.bytes.get() >= MAX_PENDING_BYTES && index > self.released.get() {
+            self.release_notify.notified().await;
         }
     }
 
@@ -170,8 +177,8 @@ impl PendingResults {
         let ready = self.results.borrow_mut().push(index, result);
         let removed: usize = ready.iter().map(|result| result.line.len()).sum();
         self.bytes.set(self.bytes.get() + added - removed);
-        self.printed.set(self.printed.get() + ready.len());
-        self.drained.notify_waiters();
+        self.released.set(self.released.get() + ready.len());
+        self.release_notify.notify_waiters();
         ready
     }
 }
@@ -194,6 +201,6 @@ mod tests {
         let lengths: Vec<usize> = pending.push(0, result(7)).iter().map(|result| result.line.len()).collect();
         assert_eq!(lengths, [7, MAX_PENDING_BYTES - 1, 1]);
         third.await;
-        assert_eq!((pending.bytes.get(), pending.printed.get()), (0, 3));
+        assert_eq!((pending.bytes.get(), pending.released.get()), (0, 3));
     }
 }

@@ -1,9 +1,9 @@
 //! `neto api`: sends an authenticated request to one tenant or to many.
 //!
 //! - `request`: arguments of the call, and the call built from them;
-//! - `one`: call to one tenant; its answer is streamed to stdout;
-//! - `many`: the same call to several tenants, one line of JSON each;
-//! - `json`: part of an answer, without converting its numbers to floats.
+//! - `one`: call to one tenant, with the response streamed to stdout;
+//! - `many`: the same call to several tenants, with one line of JSON each;
+//! - `json`: selection of a part of a JSON response.
 
 mod json;
 mod many;
@@ -17,11 +17,11 @@ use clap::Args;
 use json::Pointer;
 use request::{DataArg, HeaderArg, MethodArg};
 
-/// Maximum size of an answer that is read into memory, in bytes.
-const MAX_ANSWER: usize = 64 << 20;
+/// Maximum size of a successful response that is read into memory, in bytes. Does not limit streaming.
+const MAX_RESPONSE_BYTES: usize = 64 << 20;
 
-/// Maximum part of a refusal that is read for the server's message, in bytes.
-const MAX_REFUSAL: usize = 64 << 10;
+/// Maximum number of bytes of an error response that are kept, to find the server's message.
+const MAX_ERROR_BODY_BYTES: usize = 64 << 10;
 
 /// Make an authenticated request
 ///
@@ -80,14 +80,14 @@ pub(crate) fn run(args: &ApiArgs, run: &Run<'_>) -> Result<(), Error> {
 }
 
 impl ApiArgs {
-    /// Builds the call, and reads its body.
+    /// Builds the call, and reads its body from the source that `--data` names.
     fn call(&self, run: &Run<'_>) -> Result<Call, Error> {
         let body = self.data.as_ref().map(|data| data.read(run)).transpose()?;
-        Ok(request::call(&self.verb, &self.path, &self.headers, body))
+        Ok(request::build_call(&self.verb, &self.path, &self.headers, body))
     }
 }
 
-/// Describes a call without its query, because a query may hold data that no log should contain.
+/// Describes a call without its query, because a query may contain data that no log should contain.
 fn describe_call(call: &Call) -> String {
     format!("{} {}", call.method, call.path.without_query())
 }

@@ -2,20 +2,20 @@
 
 use crate::disk::{self, DiskError, Privacy, ReadRules};
 use crate::error::{Code, Error, Hint};
-use crate::fusion::{ApiPath, Call, HOP_BY_HOP, HeaderName, HeaderValue, METHOD_OVERRIDES, Method};
+use crate::fusion::{ApiPath, Call, HOP_BY_HOP, HeaderName, HeaderValue, METHOD_OVERRIDE_HEADERS, Method};
 use crate::workflow::Run;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// Maximum size of a request body, in bytes.
-const MAX_REQUEST_BODY: u64 = 64 << 20;
+const MAX_REQUEST_BODY_BYTES: u64 = 64 << 20;
 
 /// Methods that are sent in upper case, even if typed in lower case.
 const KNOWN_METHODS: [Method; 7] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
-/// Headers that only neto sets, besides the hop-by-hop headers.
+/// Headers that the user cannot set, in addition to the hop-by-hop headers.
 const RESERVED_HEADERS: [&str; 3] = ["authorization", "content-length", "host"];
 
 /// HTTP method of a call.
@@ -26,7 +26,7 @@ pub(super) struct MethodArg(Method);
 #[derive(Debug, Clone)]
 pub(super) struct HeaderArg(HeaderName, HeaderValue);
 
-/// Source of the body.
+/// Source of the request body: literal text, a file or standard input.
 #[derive(Debug, Clone)]
 pub(super) enum DataArg {
     Text(String),
@@ -75,10 +75,10 @@ impl FromStr for HeaderArg {
         let (name, value) = text.split_once(':').ok_or(HeaderError::Format)?;
         let name: HeaderName = name.trim().parse().map_err(|_| HeaderError::Format)?;
         let value: HeaderValue = value.trim().parse().map_err(|_| HeaderError::Format)?;
-        if RESERVED_HEADERS.iter().chain(&HOP_BY_HOP).any(|own| *own == name.as_str()) {
+        if RESERVED_HEADERS.iter().chain(&HOP_BY_HOP).any(|reserved| *reserved == name.as_str()) {
             return Err(HeaderError::Reserved(name));
         }
-        if METHOD_OVERRIDES.contains(&name.as_str()) {
+        if METHOD_OVERRIDE_HEADERS.contains(&name.as_str()) {
             return Err(HeaderError::Override(name));
         }
         Ok(Self(name, value))
@@ -100,25 +100,31 @@ impl FromStr for DataArg {
 }
 
 impl DataArg {
-    /// Reads the bytes to send.
+    /// Reads the request body.
+    ///
+    /// # Errors
+    /// Returns an error if the source cannot be read, or has more than [`MAX_REQUEST_BODY_BYTES`] bytes.
     pub(super) fn read(&self, run: &Run<'_>) -> Result<Vec<u8>, Error> {
         match self {
             Self::Text(text) => Ok(text.clone().into_bytes()),
             Self::File(path) => read_file(run, path),
             Self::Stdin => {
                 let too_much = || {
-                    let message =
-                        format!("standard input holds more than the {} MiB that a call takes", MAX_REQUEST_BODY >> 20);
+                    let message = format!(
+                        "standard input holds more than the {} MiB that a call takes",
+                        MAX_REQUEST_BODY_BYTES >> 20
+                    );
                     Error::new(Code::Usage, message)
                 };
-                Ok(std::mem::take(&mut *run.read_stdin(MAX_REQUEST_BODY)?.ok_or_else(too_much)?))
+                Ok(std::mem::take(&mut *run.read_stdin(MAX_REQUEST_BODY_BYTES)?.ok_or_else(too_much)?))
             }
         }
     }
 }
 
 fn read_file(run: &Run<'_>, path: &Path) -> Result<Vec<u8>, Error> {
-    let read = disk::read(&run.context.absolute(path), ReadRules { cap: MAX_REQUEST_BODY, privacy: Privacy::Any });
+    let read =
+        disk::read(&run.context.absolute(path), ReadRules { cap: MAX_REQUEST_BODY_BYTES, privacy: Privacy::Any });
     read.map_err(|error| match error {
         DiskError::NotAFile { found: "a device or pipe", .. } => {
             Error::from(error).with_hint(Hint::advice("--data -").remark("reads standard input"))
@@ -128,14 +134,14 @@ fn read_file(run: &Run<'_>, path: &Path) -> Result<Vec<u8>, Error> {
     })
 }
 
-/// Builds the call. A body is sent as JSON unless the headers have a `Content-Type`.
-pub(super) fn call(verb: &MethodArg, path: &ApiPath, headers: &[HeaderArg], body: Option<Vec<u8>>) -> Call {
+/// Builds the call. A body is sent as JSON if no header is a `Content-Type`.
+pub(super) fn build_call(method: &MethodArg, path: &ApiPath, headers: &[HeaderArg], body: Option<Vec<u8>>) -> Call {
     const CONTENT_TYPE: HeaderName = HeaderName::from_static("content-type");
     let mut headers: Vec<_> = headers.iter().map(|HeaderArg(name, value)| (name.clone(), value.clone())).collect();
     if body.is_some() && headers.iter().all(|(name, _)| *name != CONTENT_TYPE) {
         headers.push((CONTENT_TYPE, HeaderValue::from_static("application/json")));
     }
-    Call { method: verb.0.clone(), path: path.clone(), headers, body }
+    Call { method: method.0.clone(), path: path.clone(), headers, body }
 }
 
 #[cfg(test)]
@@ -158,9 +164,10 @@ mod tests {
     fn headers_that_are_none_or_neto_s_own_are_refused() {
         let HeaderArg(name, value) = "X-Note:  a: b ".parse().unwrap();
         assert_eq!((name.as_str(), value.to_str().unwrap()), ("x-note", "a: b"));
-        let own = RESERVED_HEADERS.iter().chain(&HOP_BY_HOP).chain(&METHOD_OVERRIDES).map(|name| format!("{name}: x"));
+        let reserved =
+            RESERVED_HEADERS.iter().chain(&HOP_BY_HOP).chain(&METHOD_OVERRIDE_HEADERS).map(|name| format!("{name}: x"));
         let formless = ["", "x", "a b: c", ": x", "x: a\nb", "x\r\nAuthorization: b"].map(str::to_owned);
-        for typed in own.chain(formless).chain(["AUTHORIZATION: x".to_owned(), "Host :x".to_owned()]) {
+        for typed in reserved.chain(formless).chain(["AUTHORIZATION: x".to_owned(), "Host :x".to_owned()]) {
             assert!(typed.parse::<HeaderArg>().is_err(), "{typed}");
         }
     }

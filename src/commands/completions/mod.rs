@@ -1,14 +1,14 @@
-//! `neto completions`: completion scripts for shells. On TAB a script calls neto for the candidates.
+//! `neto completions`: prints the completion script of a shell. On TAB, the script calls neto for the candidates.
 //!
-//! Owns the scripts and the variable with which they call. The `completion` module returns the candidates.
+//! Owns the scripts, and the variable that marks a script's calls. The `completion` module finds the candidates.
 
 use crate::error::Error;
 use crate::workflow::Run;
 use clap::{Args, ValueEnum};
 
-/// Variable that a completion script sets to the name of its shell. With this variable, the arguments after `--` are
-/// completed and not executed.
-pub(crate) const VARIABLE: &str = "_NETO_COMPLETE";
+/// Variable that a completion script sets to the name of its shell. neto then completes the arguments after `--`
+/// instead of executing them.
+pub(crate) const COMPLETION_VARIABLE: &str = "_NETO_COMPLETE";
 
 /// Print what completes neto's command line at TAB, for a shell to read at its start
 ///
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &CompletionsArgs, run: &Run<'_>) -> Result<(), Error> {
 }
 
 impl CompletionShell {
-    /// Returns the completion script. The script holds no path, so that it calls the `neto` found on `PATH`.
+    /// Returns the completion script. The script contains no path, so that it calls the `neto` found on `PATH`.
     fn script(self) -> &'static str {
         match self {
             Self::Bash => include_str!("neto.bash"),
@@ -69,8 +69,9 @@ mod tests {
     fn each_text_asks_in_the_right_words_and_runs_nothing_else() {
         for shell in CompletionShell::value_variants() {
             let (script, name) = (shell.script(), shell.to_possible_value().unwrap());
-            let asks = script.lines().filter(|line| line.contains(VARIABLE) && line.contains(name.get_name()));
-            assert!(asks.count() > 0, "{shell:?}");
+            let calls =
+                script.lines().filter(|line| line.contains(COMPLETION_VARIABLE) && line.contains(name.get_name()));
+            assert!(calls.count() > 0, "{shell:?}");
             assert!(script.ends_with('\n'), "{shell:?}");
             for line in script.lines().filter(|line| !line.trim_start().starts_with('#')) {
                 assert!(!line.contains("eval") && !line.contains("Invoke-Expression"), "{shell:?}: {line}");

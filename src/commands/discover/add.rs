@@ -9,7 +9,7 @@ use crate::profile::{Document, Edit, EditValue, Profile, ProfileName, Store};
 use crate::workflow::{Run, locked_edit};
 use std::collections::BTreeSet;
 
-/// Tag of the new profiles without `--tag`.
+/// Tag of the new profiles if `--tag` is not given.
 const DEFAULT_TAG: &str = "discovered";
 
 /// Highest number that is appended to a taken name.
@@ -18,7 +18,7 @@ const MAX_NAME_SUFFIX: u32 = 99;
 /// Maximum number of accounts that are listed one by one.
 const MAX_LINES: usize = 8;
 
-/// Profiles to add, and lines to report.
+/// Profiles to add, and lines to report about them.
 #[derive(Default)]
 struct AddPlan {
     /// New profiles with their tenants.
@@ -29,7 +29,8 @@ struct AddPlan {
     skipped: Vec<String>,
 }
 
-/// Adds a profile for each of these tenants of the reseller's API, unless another process did so meanwhile.
+/// Adds a profile for each of these tenants of the reseller. Skips tenants for which another process added a profile
+/// meanwhile.
 pub(super) fn run(run: &Run<'_>, reseller: &Profile, tenants: &[&str], tags: &[String]) -> Result<(), Error> {
     if tenants.is_empty() {
         run.ui.note("There is nothing to add");
@@ -58,7 +59,7 @@ impl AddPlan {
                     taken.insert(name.clone());
                     plan.profiles.push((name, (*tenant).to_owned()));
                 }
-                Err(why) => plan.skipped.push(format!("'{}': {why}", display_shortname(tenant))),
+                Err(reason) => plan.skipped.push(format!("'{}': {reason}", display_shortname(tenant))),
             }
         }
         plan
@@ -94,7 +95,7 @@ impl AddPlan {
 /// Returns the profile name for a tenant's shortname, with a number if the name is taken.
 ///
 /// # Errors
-/// Reason why the tenant gets no profile.
+/// Returns the reason why the tenant gets no profile.
 fn free_name(tenant: &str, taken: &BTreeSet<ProfileName>) -> Result<ProfileName, String> {
     if sanitize_line(tenant) != tenant {
         return Err("it holds characters that no store should".to_owned());
@@ -105,13 +106,13 @@ fn free_name(tenant: &str, taken: &BTreeSet<ProfileName>) -> Result<ProfileName,
     free.ok_or_else(|| format!("the name '{base}' and those like it are taken"))
 }
 
-/// Returns a note if the profile got another name than its shortname suggests.
+/// Returns a note if the profile's name differs from the name that the shortname suggests.
 fn rename_note(tenant: &str, name: &ProfileName) -> Option<String> {
     let expected = ProfileName::from_shortname(tenant).ok().filter(|expected| expected != name)?;
     Some(format!("the name '{expected}' is taken, so the profile of '{}' is '{name}'", display_shortname(tenant)))
 }
 
-/// Joins the first lines, and appends how many more there are.
+/// Joins the first [`MAX_LINES`] lines, and appends the number of the remaining lines.
 fn first_lines(mut lines: Vec<String>) -> String {
     if lines.len() > MAX_LINES {
         let more = lines.split_off(MAX_LINES).len();

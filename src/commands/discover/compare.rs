@@ -17,9 +17,9 @@ pub(super) enum AccountState {
     Missing,
     /// Profile whose account the reseller does not have.
     Orphaned,
-    /// Account with a profile, but with another parent than before.
+    /// Account with a profile, and with another parent than before.
     Moved,
-    /// Account with a profile.
+    /// Account with a profile, and with no known change of its parent.
     Matched,
 }
 
@@ -31,15 +31,15 @@ pub(super) struct DiscoverRow<'a> {
     pub(super) state: AccountState,
     parent: Option<&'a str>,
     trial: Option<bool>,
-    /// Previous parent, if it differs from the current one.
+    /// Parent that this machine saw last, if the server now names another parent.
     #[serde(skip)]
-    was: Option<&'a str>,
+    previous_parent: Option<&'a str>,
 }
 
-/// Returns a row for each account without a profile and for each profile. Matched rows come last.
+/// Returns a row for each profile, and for each account without a profile. Matched rows come last.
 ///
-/// `profiles` are the profiles of the reseller's API. Profiles are reported as orphaned only if `all_known` is true,
-/// which means that the tree has all accounts.
+/// `profiles` are the profiles of the reseller's API. If `all_known` is false, the tree may lack accounts. Profiles
+/// without an account are then omitted, except those of the reseller itself.
 pub(super) fn rows<'a>(
     tree: &'a Tree,
     reseller: &'a Profile,
@@ -82,15 +82,15 @@ impl<'a> DiscoverRow<'a> {
         customer: &'a Customer,
         profile: Option<&'a ProfileName>,
         state: AccountState,
-        was: Option<&'a str>,
+        previous_parent: Option<&'a str>,
     ) -> Self {
         let parent = customer.parent.as_deref();
-        Self { shortname: &customer.shortname, profile, state, parent, trial: customer.trial, was }
+        Self { shortname: &customer.shortname, profile, state, parent, trial: customer.trial, previous_parent }
     }
 
     /// Returns the row of a profile without an account.
     fn without_account(shortname: &'a str, profile: &'a ProfileName, state: AccountState) -> Self {
-        Self { shortname, profile: Some(profile), state, parent: None, trial: None, was: None }
+        Self { shortname, profile: Some(profile), state, parent: None, trial: None, previous_parent: None }
     }
 }
 
@@ -102,12 +102,14 @@ impl Row for DiscoverRow<'_> {
             Column::left("TENANT", Shrink::Cut, |row| Cell::plain(row.shortname)),
             Column::left("PROFILE", Shrink::Keep, |row| Cell::optional(row.profile.map(ProfileName::as_str))),
             Column::left("STATE", Shrink::Keep, |row| {
-                let (word, style) = row.state.shown();
-                Cell::styled(word, style)
+                let (label, style) = row.state.label_and_style();
+                Cell::styled(label, style)
             }),
             Column::left("PARENT", Shrink::CutOrDrop, |row| {
                 let parent = row.parent.unwrap_or_default();
-                Cell::plain(row.was.map_or_else(|| parent.to_owned(), |was| format!("{was} → {parent}")))
+                Cell::plain(
+                    row.previous_parent.map_or_else(|| parent.to_owned(), |previous| format!("{previous} → {parent}")),
+                )
             }),
             Column::left("TRIAL", Shrink::Drop, |row| Cell::plain(if row.trial == Some(true) { "trial" } else { "" })),
         ]
@@ -115,7 +117,7 @@ impl Row for DiscoverRow<'_> {
 }
 
 impl AccountState {
-    fn shown(self) -> (&'static str, Style) {
+    fn label_and_style(self) -> (&'static str, Style) {
         match self {
             Self::Missing => ("missing", AnsiColor::Yellow.on_default()),
             Self::Orphaned => ("orphaned", AnsiColor::Red.on_default()),

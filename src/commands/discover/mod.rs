@@ -23,7 +23,7 @@ fn forbidden_hint() -> Hint {
     Hint::command("neto discover PROFILE").remark("with a reseller's profile, whose key may list accounts")
 }
 
-/// Maximum number of characters of a server's shortname in a message.
+/// Maximum number of characters that a message shows of a shortname from the server.
 const MAX_SHORTNAME_CHARS: usize = 40;
 
 /// Hold a reseller's accounts against the store
@@ -61,7 +61,11 @@ pub(crate) struct DiscoverArgs {
     output: Format,
 }
 
-/// Prints what does not match. With `--add`, adds the missing profiles.
+/// Prints the accounts and profiles that do not match; the JSON output contains all of them. With `--add`, adds the
+/// missing profiles.
+///
+/// # Errors
+/// Returns [`Code::Found`] (exit 9) with `--check` if something does not match.
 pub(crate) fn run(args: &DiscoverArgs, run: &Run<'_>) -> Result<(), Error> {
     let resolved = run.context.resolve_profile(args.name.as_deref())?;
     let reseller = &resolved.profile;
@@ -85,8 +89,8 @@ pub(crate) fn run(args: &DiscoverArgs, run: &Run<'_>) -> Result<(), Error> {
     if args.check { check(&rows, reseller) } else { Ok(()) }
 }
 
-/// Returns the profiles of tenants at the reseller's API: those of the store, and the reseller's own profile if it is
-/// `env`. Warns of an invalid profile, because its tenant is unknown.
+/// Returns the profiles that have a shortname and use the reseller's API. `env` is among them only if the reseller's
+/// profile is `env`. Warns about an invalid profile, because its tenant is unknown.
 fn profiles_of_api<'a>(run: &Run<'a>, reseller: &'a Profile) -> Result<Vec<&'a Profile>, Error> {
     let mut profiles = Vec::new();
     for entry in &run.context.store()?.profiles {

@@ -1,7 +1,7 @@
-//! File of the parent that each account had last, by API and shortname. The parent is the reseller directly above.
+//! File with the last known parent of each account. The parent is the reseller directly above the account.
 //!
-//! The file serves only to detect moves. A file that cannot be read causes a warning, and a failed write only verbose
-//! output. A run saves the parents after it has printed its rows.
+//! The file serves only to detect moves, so no failure stops the run. An unreadable file causes a warning, and a failed
+//! write only verbose output. The parents are saved after the rows are printed.
 
 use super::tree::Tree;
 use crate::disk::{self, DiskError, Durability, Lock, Privacy, ReadRules};
@@ -20,7 +20,7 @@ const READ_RULES: ReadRules = ReadRules { cap: 64 * 1024 * 1024, privacy: Privac
 /// Version of the file format.
 const VERSION: u8 = 1;
 
-/// Parents of the accounts of each API.
+/// Parents of accounts, by API URL and shortname.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Parents {
@@ -37,7 +37,7 @@ enum ParentsError {
 }
 
 impl Parents {
-    /// Loads the parents. Warns and returns none if the file cannot be used.
+    /// Loads the parents. If the file cannot be used, prints a warning and returns no parents.
     pub(super) fn load(run: &Run<'_>) -> Self {
         let path = parents_file(run);
         Self::read(&path).unwrap_or_else(|error| {
@@ -60,20 +60,21 @@ impl Parents {
         serde_json::from_slice(&bytes).ok().filter(|parents: &Self| parents.v == VERSION).ok_or(ParentsError::Damaged)
     }
 
-    /// Returns the previous parent of an account, if the server now names another one.
+    /// Returns the last known parent of an account, if the server now names another parent. Otherwise returns `None`.
     pub(super) fn previous_parent(&self, url: &ApiUrl, customer: &Customer) -> Option<&str> {
-        let now = customer.parent.as_deref()?;
+        let current_parent = customer.parent.as_deref()?;
         let previous = self.parents.get(&url.with_version())?.get(&customer.shortname)?;
-        (previous != now).then_some(previous)
+        (previous != current_parent).then_some(previous)
     }
 
-    /// Stores the parents that the server names. Returns whether one of them changed.
+    /// Records the parents that the server names. Returns whether the record changed.
     fn update(&mut self, url: &ApiUrl, tree: &Tree) -> bool {
         let previous = self.parents.entry(url.with_version()).or_default();
         let mut changed = false;
         for customer in tree.customers.values() {
-            let Some(now) = customer.parent.as_ref() else { continue };
-            changed |= previous.insert(customer.shortname.clone(), now.clone()).as_ref() != Some(now);
+            let Some(current_parent) = customer.parent.as_ref() else { continue };
+            changed |=
+                previous.insert(customer.shortname.clone(), current_parent.clone()).as_ref() != Some(current_parent);
         }
         changed
     }
@@ -92,7 +93,7 @@ impl Default for Parents {
     }
 }
 
-/// Saves the parents of the accounts in the tree. A failure is only verbose output and does not stop the run.
+/// Saves the parents of the accounts in the tree. A failure causes only verbose output.
 pub(super) fn save_tree(run: &Run<'_>, url: &ApiUrl, tree: &Tree) {
     if let Err(error) = try_save_tree(run, url, tree) {
         run.ui.verbose(|| format!("where the accounts are cannot be remembered: {}", error.message()));
@@ -103,7 +104,8 @@ fn try_save_tree(run: &Run<'_>, url: &ApiUrl, tree: &Tree) -> Result<(), Error> 
     let path = parents_file(run);
     let lock = Lock::new(run.context.paths.state.join("locks/_discover.lock"));
     let _guard = locked_edit::acquire_lock(run, &lock, "the memory of accounts")?;
-    // Read again under the lock, so that no change of another process is lost. `load` has warned of an unusable file.
+    // The file is read again under the lock, so that no change of another process is lost. `load` has warned about an
+    // unusable file.
     let Ok(mut parents) = Parents::read(&path) else { return Ok(()) };
     if parents.update(url, tree) {
         parents.save(&path)?;

@@ -17,14 +17,14 @@ const LOGIN: &str = "credentials.login";
 const REASON: &str = "credentials.reason";
 
 /// Token or credential that the server accepts.
-enum LoginOutcome {
+enum Accepted {
     /// The cached token.
-    Token,
+    CachedToken,
     /// The credential, with which a new token was obtained.
     Login {
         /// Whether the server refused the cached token before.
         token_refused: bool,
-        /// Whether the answer has the lifetime of the new token.
+        /// Whether the response contains the lifetime of the new token.
         has_lifetime: bool,
     },
 }
@@ -42,7 +42,7 @@ pub(super) fn check(
     reached: &[ReachedProfile<'_>],
     args: &DoctorArgs,
 ) -> Result<Vec<Finding>, Error> {
-    let call = live::call()?;
+    let call = live::check_call()?;
     let mut findings: Vec<Vec<Finding>> = reached.iter().map(|_| Vec::new()).collect();
     let progress = run.ui.progress("Asking", reached.len());
     let check_one = async |index: usize| (index, check_profile(session, reached[index].profile, &call).await);
@@ -54,13 +54,13 @@ pub(super) fn check(
     Ok(findings.into_iter().flatten().collect())
 }
 
-async fn check_profile(session: &Session<'_>, profile: &Profile, call: &Call) -> Result<LoginOutcome, NotAccepted> {
+async fn check_profile(session: &Session<'_>, profile: &Profile, call: &Call) -> Result<Accepted, NotAccepted> {
     if profile.secret == SecretLocation::None {
         return Err(NotAccepted::Skipped("it has no secret yet".to_owned()));
     }
     let token_refused =
         match session.check_cached(profile, call, live::LIVE_TIMEOUT).await.map_err(NotAccepted::Failed)? {
-            TokenCheck::Accepted => return Ok(LoginOutcome::Token),
+            TokenCheck::Accepted => return Ok(Accepted::CachedToken),
             TokenCheck::Refused => true,
             TokenCheck::Unusable(_) => false,
         };
@@ -72,7 +72,7 @@ async fn check_profile(session: &Session<'_>, profile: &Profile, call: &Call) ->
     }
     let token_request = TokenRequest { force: true, ..TokenRequest::default() };
     let token = session.obtain(LoadedProfile::new(profile, None), token_request).await.map_err(NotAccepted::Failed)?;
-    Ok(LoginOutcome::Login { token_refused, has_lifetime: token.lifetime.is_some() })
+    Ok(Accepted::Login { token_refused, has_lifetime: token.lifetime.is_some() })
 }
 
 fn login_findings(
@@ -80,22 +80,22 @@ fn login_findings(
     session: &Session<'_>,
     reached: &ReachedProfile<'_>,
     args: &DoctorArgs,
-    result: Result<LoginOutcome, NotAccepted>,
+    result: Result<Accepted, NotAccepted>,
 ) -> Vec<Finding> {
     let name = &reached.profile.name;
     let finding = match result {
-        Ok(LoginOutcome::Token) => Finding::ok(LOGIN, "its server takes the cached token").for_profile(name),
-        Ok(LoginOutcome::Login { has_lifetime: false, .. }) => {
+        Ok(Accepted::CachedToken) => Finding::ok(LOGIN, "its server takes the cached token").for_profile(name),
+        Ok(Accepted::Login { has_lifetime: false, .. }) => {
             Finding::profile_warning(LOGIN, name, Error::new(Code::Unreachable, NO_LIFETIME))
         }
-        Ok(LoginOutcome::Login { token_refused: false, .. }) => {
+        Ok(Accepted::Login { token_refused: false, .. }) => {
             Finding::ok(LOGIN, "its server takes the credential").for_profile(name)
         }
-        Ok(LoginOutcome::Login { token_refused: true, .. }) => {
+        Ok(Accepted::Login { token_refused: true, .. }) => {
             let message = "its server did not take the cached token, and gave a new one";
             Finding::profile_warning(LOGIN, name, Error::new(Code::Rejected, message))
         }
-        Err(NotAccepted::Skipped(why)) => Finding::skipped(LOGIN, why).for_profile(name),
+        Err(NotAccepted::Skipped(reason)) => Finding::skipped(LOGIN, reason).for_profile(name),
         Err(NotAccepted::Failed(SessionError::Vault(error))) if is_skipped(&error, args) => {
             Finding::skipped(LOGIN, error).for_profile(name)
         }
@@ -110,10 +110,10 @@ fn login_findings(
     vec![finding]
 }
 
-/// Returns whether a secret that could not be decrypted is skipped instead of reported as a problem:
+/// Checks whether a secret that could not be decrypted is skipped instead of reported as a problem:
 /// - decryption needs a prompt,
 /// - the check of keys or files reports the error, or
-/// - several profiles are selected, and the secret of this profile is encrypted for others.
+/// - several profiles can be selected, and the secret of this profile is encrypted to others.
 fn is_skipped(error: &VaultError, args: &DoctorArgs) -> bool {
     error.needs_interaction()
         || matches!(error, VaultError::Key(_) | VaultError::Trust(_))
@@ -135,14 +135,14 @@ fn rejection_reasons(
         clock.map(clock_reason),
         url_path_reason(profile),
         (*status == 403).then(address_reason),
-        Some(age_reason(run, profile)),
+        Some(changed_secret_reason(run, profile)),
     ];
-    let finding = |(index, (why, hint)): (usize, RejectionReason)| {
+    let finding = |(index, (reason, hint)): (usize, RejectionReason)| {
         let prefix = if index == 0 { "likeliest: " } else { "or: " };
         Finding::profile_warning(
             REASON,
             &profile.name,
-            Error::new(Code::Rejected, format!("{prefix}{why}")).with_hint(hint),
+            Error::new(Code::Rejected, format!("{prefix}{reason}")).with_hint(hint),
         )
     };
     reasons.into_iter().flatten().enumerate().map(finding).collect()
@@ -151,13 +151,13 @@ fn rejection_reasons(
 /// Possible reason for a rejection, and the hint that fixes it.
 type RejectionReason = (String, Hint);
 
-/// Returns a reason if this machine has a newer key of the profile than the store.
+/// Returns a reason if this machine keeps a newer key of the profile than the store.
 fn newer_key_reason(session: &Session<'_>, profile: &Profile) -> Option<RejectionReason> {
     let note = profile.sealed.as_ref()?;
     let newer = session.newest_key(&profile.name).ok()??;
     let sealed = newer.sealed().filter(|sealed| sealed.note.id != note.id && sealed.note.since >= note.since)?;
-    let why = format!("this machine holds a newer key of {}, which is not in the store", sealed.note.since);
-    Some((why, Hint::profile_command(|name| format!("neto rotate --recover {name}"))))
+    let reason = format!("this machine holds a newer key of {}, which is not in the store", sealed.note.since);
+    Some((reason, Hint::profile_command(|name| format!("neto rotate --recover {name}"))))
 }
 
 fn clock_reason(skew: i64) -> RejectionReason {
@@ -172,12 +172,12 @@ fn clock_reason(skew: i64) -> RejectionReason {
 }
 
 fn address_reason() -> RejectionReason {
-    let why = "a 403 is said of a key that may not be used from this address, or has no role";
-    (why.to_owned(), Hint::set_secret().remark("with a key that may sign in from here"))
+    let reason = "a 403 is said of a key that may not be used from this address, or has no role";
+    (reason.to_owned(), Hint::set_secret().remark("with a key that may sign in from here"))
 }
 
-/// Returns the reason that always applies: the secret was changed elsewhere since it was stored.
-fn age_reason(run: &Run<'_>, profile: &Profile) -> RejectionReason {
+/// Returns the reason that is always possible: the secret was changed elsewhere after it was stored.
+fn changed_secret_reason(run: &Run<'_>, profile: &Profile) -> RejectionReason {
     let cause = if profile.username.is_some() {
         "its password may have been changed"
     } else {

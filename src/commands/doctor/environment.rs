@@ -1,4 +1,4 @@
-//! Checks environment variables: which of them apply, which sources they override, and the proxy and root certificates.
+//! Checks environment variables: the profile, identity, paths, proxy and root certificates that they select.
 
 use super::finding::Finding;
 use crate::context::ContextError;
@@ -18,7 +18,7 @@ const PATHS: &str = "surroundings.places";
 pub(super) fn check(run: &Run<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     check_resolved(run, &mut findings);
-    check_hidden(run, &mut findings);
+    check_overridden(run, &mut findings);
     check_identity(run, &mut findings);
     check_paths(run, &mut findings);
     check_netosecret(run, &mut findings);
@@ -28,56 +28,54 @@ pub(super) fn check(run: &Run<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Reports the current profile and its source.
+/// Reports the resolved profile and its source, unless the store cannot be read.
 fn check_resolved(run: &Run<'_>, findings: &mut Vec<Finding>) {
     if run.context.store().is_err() {
         return;
     }
     findings.push(match run.context.resolve(None) {
         Ok(resolved) => {
-            let source = if resolved.origin == ProfileOrigin::Variable {
+            let source = if resolved.origin == ProfileOrigin::NetoProfile {
                 profile_variable_setter(&run.context.process.environment)
             } else {
                 ""
             };
             Finding::ok(RESOLVED, format!("the profile here is {} ({}{source})", resolved.name, resolved.origin))
         }
-        Err(ContextError::Choice(error @ (ResolveError::Empty | ResolveError::NoneSelected { .. }))) => {
+        Err(ContextError::Resolve(error @ (ResolveError::Empty | ResolveError::NoneSelected { .. }))) => {
             Finding::ok(RESOLVED, error.to_string())
         }
-        // `files` reports the file.
-        Err(ContextError::Choice(ResolveError::Current(_))) => {
+        // `files` reports the unreadable file.
+        Err(ContextError::Resolve(ResolveError::Current(_))) => {
             Finding::skipped(RESOLVED, "the current profile is not known")
         }
         Err(error) => Finding::problem(RESOLVED, error),
     });
 }
 
-/// Warns of a variable that overrides another source with a different profile. A pin is meant to override, and so is
-/// the profile that this shell selected or exported.
-fn check_hidden(run: &Run<'_>, findings: &mut Vec<Finding>) {
+/// Warns about a variable that overrides a source with a different profile. A pin causes no warning, because it
+/// overrides on purpose. The same is true for a profile that `neto use` or an export set in this shell.
+fn check_overridden(run: &Run<'_>, findings: &mut Vec<Finding>) {
     let Ok(store) = run.context.store() else { return };
-    let values = explain_resolution(&run.context.sources(None), store);
-    let mut present = values.iter().filter(|value| value.text.is_some());
-    let (Some(winner), Some(hidden)) = (present.next(), present.next()) else { return };
+    let reports = explain_resolution(&run.context.sources(None), store);
+    let mut present = reports.iter().filter(|report| report.value.is_some());
+    let (Some(winner), Some(overridden)) = (present.next(), present.next()) else { return };
     let variable = match winner.origin {
-        ProfileOrigin::Variable if !profile_variable_setter(&run.context.process.environment).is_empty() => return,
+        ProfileOrigin::NetoProfile if !profile_variable_setter(&run.context.process.environment).is_empty() => return,
         // An invalid name may be a pasted secret, so it is not shown. `check_resolved` reports it.
-        ProfileOrigin::Variable
-            if winner.text.as_ref().is_some_and(|display| display.parse::<ProfileName>().is_ok()) =>
-        {
+        ProfileOrigin::NetoProfile if winner.value.as_ref().is_some_and(|name| name.parse::<ProfileName>().is_ok()) => {
             "NETO_PROFILE"
         }
         ProfileOrigin::Netosecret => "NETOSECRET",
         _ => return,
     };
-    if winner.text != hidden.text {
-        let display = |display: &Option<String>| display.clone().unwrap_or_default();
+    if winner.value != overridden.value {
+        let name_text = |name: &Option<String>| name.clone().unwrap_or_default();
         let message = format!(
             "{variable} says {} and hides {}, which says {}",
-            display(&winner.text),
-            hidden.origin,
-            display(&hidden.text)
+            name_text(&winner.value),
+            overridden.origin,
+            name_text(&overridden.value)
         );
         let error = Error::new(Code::Found, message).with_hint(Hint::command(format!("unset {variable}")));
         findings.push(Finding::warning("surroundings.hidden", error));
@@ -103,7 +101,7 @@ fn check_identity(run: &Run<'_>, findings: &mut Vec<Finding>) {
 fn check_paths(run: &Run<'_>, findings: &mut Vec<Finding>) {
     let environment = &run.context.process.environment;
     let store = run.context.paths.store.display();
-    match (environment.text("NETO_HOME"), run.context.paths.named_store) {
+    match (environment.text("NETO_HOME"), run.context.paths.is_store_named) {
         (_, true) => {
             let source = if run.context.globals.store.is_some() { "--store" } else { "NETO_STORE" };
             findings.push(Finding::ok(PATHS, format!("the store is {store} ({source})")));
@@ -121,7 +119,7 @@ fn check_netosecret(run: &Run<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Warns of an expired token that an earlier export set in this shell.
+/// Warns about an expired token that an earlier export set in this shell.
 fn check_export(run: &Run<'_>, findings: &mut Vec<Finding>) {
     let expires_at = run.context.process.environment.text("NETO_TOKEN_EXPIRES_AT").and_then(|text| text.parse().ok());
     let Some(expires_at) = expires_at.and_then(|second| Timestamp::from_second(second).ok()) else { return };
@@ -136,7 +134,7 @@ fn check_export(run: &Run<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Checks root certificates that variables name instead of the system's certificates.
+/// Checks that variables which replace the system's root certificates lead to at least one certificate.
 fn check_roots(run: &Run<'_>, findings: &mut Vec<Finding>) {
     let is_set = |name: &&str| run.context.process.environment.get(name).is_some();
     let variables: Vec<&str> = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().filter(is_set).collect();

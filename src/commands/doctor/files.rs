@@ -1,4 +1,5 @@
-//! Checks neto's directories and files: owner, permissions, content, temporary files and unfinished rotations.
+//! Checks neto's directories and files: owner, permissions and content, stale temporary files, and unfinished
+//! rotations.
 
 use super::finding::{AutoFix, FIX_COMMAND, Finding};
 use crate::disk::{self, DiskError, Privacy, ReadRules};
@@ -19,13 +20,14 @@ const FILES: &str = "places.files";
 /// Extensions of the files that neto creates. Other files in its directories are not checked.
 const OWN_EXTENSIONS: [&str; 3] = ["json", "lock", "token"];
 
-/// Rules for neto's private files. The size limit is checked by the code that reads a file.
+/// Rules for checking neto's private files. The size is not limited here, but by the code that reads a file.
 pub(super) const READ_RULES: ReadRules = ReadRules { cap: u64::MAX, privacy: Privacy::Own };
 
 /// Directory that neto creates.
 struct OwnDirectory {
     path: PathBuf,
-    /// Whether neto fails on a bad file in the directory. Else neto replaces the file, or continues without it.
+    /// Whether neto fails if it cannot use a file in the directory. Otherwise neto replaces the file or works without
+    /// it.
     is_required: bool,
     /// Whether a missing directory is reported.
     report_missing: bool,
@@ -33,12 +35,12 @@ struct OwnDirectory {
 
 /// Checks neto's directories and their files, except the keys and the store.
 pub(super) fn check(run: &Run<'_>) -> Vec<Finding> {
-    if run.context.paths.homeless {
+    if run.context.paths.has_no_home {
         let error = Error::new(Code::System, "the system names no home folder");
         let error = error.with_hint(Hint::command("export NETO_HOME=/some/folder"));
-        // A job with these needs no home directory: it logs in each time.
-        let works = run.context.has_netosecret() || run.context.paths.named_store;
-        let finding = if works { Finding::warning } else { Finding::problem };
+        // A job with NETOSECRET or a store of its own needs no home directory. Each run then logs in.
+        let works_without_home = run.context.has_netosecret() || run.context.paths.is_store_named;
+        let finding = if works_without_home { Finding::warning } else { Finding::problem };
         return vec![finding("places.home", error)];
     }
     let directories = own_directories(run);
@@ -55,11 +57,11 @@ pub(super) fn check(run: &Run<'_>) -> Vec<Finding> {
             unusable.push(&directory.path);
         }
     }
-    // Several directories may be missing for the same reason.
+    // Several directories may be missing for the same reason, which is reported once.
     findings.dedup_by(|finding, previous| finding.has_same_message(previous));
     check_parents(run, &mut findings);
     check_contents(run, &mut findings);
-    check_leftovers(run, &directories, &mut findings);
+    check_stale_temp_files(run, &directories, &mut findings);
     check_rotations(run, &mut findings);
     if !findings.iter().any(Finding::needs_attention) {
         findings.insert(0, Finding::ok(DIRECTORIES, "neto's folders and their files are this user's alone"));
@@ -100,13 +102,14 @@ fn check_directory(directory: &OwnDirectory, findings: &mut Vec<Finding>) -> boo
         Err(error @ DiskError::TooOpen { writable, .. }) => {
             let error = Error::from(error)
                 .with_hint(Hint::command(format!("chmod 700 {}", quote_for_display(&path.to_string_lossy()))));
-            // Others with write access can replace files. Others with read access learn the names of tenants.
+            // Other users who can write to the directory can replace files. Those who can read it learn the names of
+            // tenants.
             let finding =
                 if writable { Finding::problem(DIRECTORIES, error) } else { Finding::warning(DIRECTORIES, error) };
             findings.push(finding.with_auto_fix(AutoFix::RemovePermissions(path.clone(), 0o077)));
             return true;
         }
-        // neto works without directories that it cannot write.
+        // neto works without directories that it cannot write to.
         Err(error @ DiskError::Io { action: "write", .. }) => {
             match disk::entry_names(path) {
                 Ok(_) => findings.push(Finding::warning(DIRECTORIES, with_permission_hint(error))),
@@ -126,8 +129,8 @@ fn check_directory(directory: &OwnDirectory, findings: &mut Vec<Finding>) -> boo
     false
 }
 
-/// Checks that no other user can write a parent directory, and so replace neto's directory. The directories of the
-/// store are checked when the store is read.
+/// Checks that no other user can replace neto's key and token directories by writing to their parents. Skips the
+/// store's directories, which are checked when the store is read.
 fn check_parents(run: &Run<'_>, findings: &mut Vec<Finding>) {
     let paths = &run.context.paths;
     let store_directories = run.context.store_file().directories();
@@ -155,7 +158,8 @@ fn check_files(directory: &OwnDirectory, findings: &mut Vec<Finding>) {
     for path in paths {
         if let Err(error) = disk::check_file(&path, READ_RULES) {
             let finding = file_finding(FILES, directory.is_required, error);
-            // A rotation journal may hold the only copy of a key, so neto does not suggest moving it.
+            // Required directories that may be missing belong to the rotation journal. A journal file may hold the only
+            // copy of a key, so no command that moves the file is suggested.
             findings.push(if directory.is_required && !directory.report_missing {
                 finding
             } else {
@@ -183,14 +187,14 @@ pub(super) fn file_finding(check: &'static str, is_required: bool, error: DiskEr
     }
 }
 
-/// Adds a `chmod` or `chown` command to a permission error of the path or its parent. Directories further up may belong
-/// to the system, so they get no command.
+/// Adds a `chmod` or `chown` command for the path or its parent to a permission error. Directories further up may
+/// belong to the system, so no command is suggested for them.
 fn with_permission_hint(error: DiskError) -> Error {
     let is_denied = matches!(&error, DiskError::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied);
-    let barrier = error.path().ancestors().take(2).find_map(|path| Some((path, path.symlink_metadata().ok()?)));
-    let command = barrier.filter(|_| is_denied).map(|(path, metadata)| {
+    let denied_path = error.path().ancestors().take(2).find_map(|path| Some((path, path.symlink_metadata().ok()?)));
+    let command = denied_path.filter(|_| is_denied).map(|(path, metadata)| {
         let path = quote_for_display(&path.to_string_lossy());
-        if disk::is_owned_by_user(&metadata) {
+        if disk::is_owned_by_current_user(&metadata) {
             format!("chmod u+rwX {path}")
         } else {
             format!("sudo chown \"$(id -un)\" {path}")
@@ -221,7 +225,7 @@ fn check_contents(run: &Run<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn check_leftovers(run: &Run<'_>, directories: &[OwnDirectory], findings: &mut Vec<Finding>) {
+fn check_stale_temp_files(run: &Run<'_>, directories: &[OwnDirectory], findings: &mut Vec<Finding>) {
     let store_directories = run.context.store_file().directories();
     let parent = run.context.paths.keys.path().parent().map(Path::to_path_buf);
     let mut directories: Vec<PathBuf> =
@@ -229,12 +233,12 @@ fn check_leftovers(run: &Run<'_>, directories: &[OwnDirectory], findings: &mut V
     directories.sort();
     directories.dedup();
     for directory in directories {
-        let leftovers = disk::stale_temp_files(&directory);
-        if !leftovers.is_empty() {
-            let files = pluralize(leftovers.len(), "temporary file");
+        let stale_files = disk::stale_temp_files(&directory);
+        if !stale_files.is_empty() {
+            let files = pluralize(stale_files.len(), "temporary file");
             let error = Error::new(Code::System, format!("{files} of killed runs in {}", directory.display()));
             let finding = Finding::warning("places.leftovers", error.with_hint(Hint::command(FIX_COMMAND)));
-            findings.push(finding.with_auto_fix(AutoFix::RemoveFiles(leftovers)));
+            findings.push(finding.with_auto_fix(AutoFix::RemoveFiles(stale_files)));
         }
     }
 }
@@ -246,7 +250,7 @@ fn check_rotations(run: &Run<'_>, findings: &mut Vec<Finding>) {
     let session = run.context.session(&reporter);
     for name in session.unfinished_rotations().unwrap_or_default() {
         let finding = match session.needs_cached_token(&name) {
-            // `check_files` has reported the file.
+            // `check_files` has already reported the file.
             Err(RotationError::Disk(_)) => continue,
             Err(error) => Finding::profile_problem(ROTATIONS, &name, SessionError::from(error)),
             Ok(_) => {

@@ -51,8 +51,8 @@ pub(super) enum AutoFix {
     WriteGitignore(PathBuf),
 }
 
-/// Number of profiles with the same `Ok` finding from which the checklist shows them as one line.
-const MIN_GROUPED: usize = 10;
+/// Minimum number of profiles with the same `Ok` finding that the checklist combines into one line.
+const MIN_GROUPED_PROFILES: usize = 10;
 
 /// Command that makes the repairs.
 pub(super) const FIX_COMMAND: &str = "neto doctor --fix";
@@ -68,8 +68,8 @@ impl Finding {
     }
 
     /// Returns the finding of a check that was not made, with the reason.
-    pub(super) fn skipped(check: &'static str, why: impl fmt::Display) -> Self {
-        Self::new(check, FindingState::Skipped, format!("not checked: {why}"))
+    pub(super) fn skipped(check: &'static str, reason: impl fmt::Display) -> Self {
+        Self::new(check, FindingState::Skipped, format!("not checked: {reason}"))
     }
 
     /// Returns a warning with the message and the hint of the error.
@@ -102,7 +102,7 @@ impl Finding {
         Self { message: message.unwrap_or(self.message), profile: Some(profile.clone()), ..self }
     }
 
-    /// Appends the number of other profiles with this finding.
+    /// Appends the number of other profiles with this finding, if the finding is a warning or a problem.
     pub(super) fn with_other_profiles(self, others: usize) -> Self {
         if others == 0 || !self.needs_attention() {
             return self;
@@ -120,12 +120,12 @@ impl Finding {
         Self { fix: Some(hint.to_string()), ..self }
     }
 
-    /// Returns whether both findings have the same message and need attention.
+    /// Checks whether this finding needs attention and has the same message as `other`.
     pub(super) fn has_same_message(&self, other: &Self) -> bool {
         self.needs_attention() && self.message == other.message
     }
 
-    /// Sets the fix to renaming the file, unless a fix is set. neto then creates a new file.
+    /// Sets the fix to renaming the file, after which neto creates a new file. Keeps a fix that is already set.
     pub(super) fn with_replace_fix(self, path: &Path) -> Self {
         if self.fix.is_some() {
             return self;
@@ -139,7 +139,7 @@ impl Finding {
         Self { auto_fix: Some(auto_fix), ..self }
     }
 
-    /// Returns whether the finding is a warning or a problem.
+    /// Checks whether the finding is a warning or a problem.
     pub(super) fn needs_attention(&self) -> bool {
         matches!(self.state, FindingState::Warning | FindingState::Problem)
     }
@@ -149,12 +149,12 @@ impl Finding {
         self.profile.as_ref().filter(|_| self.state == FindingState::Problem)
     }
 
-    /// Returns the repair that `--fix` makes.
+    /// Returns the repair that `--fix` makes; `None` if there is no automatic repair.
     pub(super) fn auto_fix(&self) -> Option<&AutoFix> {
         self.auto_fix.as_ref()
     }
 
-    /// Returns the key by which `Ok` findings of profiles are grouped.
+    /// Returns the key by which `Ok` findings of profiles are grouped; `None` for other findings.
     fn group_key(&self) -> Option<(&'static str, &str)> {
         (self.state == FindingState::Ok && self.profile.is_some()).then_some((self.check, &self.message))
     }
@@ -172,15 +172,15 @@ impl Finding {
         let profile = self.profile.as_ref().map(|profile| format!("{profile}: ")).unwrap_or_default();
         ChecklistItem {
             heading: initial.to_ascii_uppercase() + tail,
-            symbol: symbol,
-            style: style,
+            symbol,
+            style,
             text: profile + &self.message,
             fix: self.fix.clone(),
         }
     }
 }
 
-/// Returns the checklist. Equal `Ok` findings of at least [`MIN_GROUPED`] profiles are one line.
+/// Returns the checklist. Equal `Ok` findings of at least [`MIN_GROUPED_PROFILES`] profiles become one line.
 pub(super) fn checklist(findings: &[Finding]) -> Vec<ChecklistItem> {
     let mut counts: BTreeMap<_, usize> = BTreeMap::new();
     for key in findings.iter().filter_map(Finding::group_key) {
@@ -189,7 +189,7 @@ pub(super) fn checklist(findings: &[Finding]) -> Vec<ChecklistItem> {
     let mut items = Vec::new();
     for finding in findings {
         match finding.group_key().map(|key| (key, counts.get(&key).copied().unwrap_or_default())) {
-            Some((key, profiles @ MIN_GROUPED..)) => {
+            Some((key, profiles @ MIN_GROUPED_PROFILES..)) => {
                 let (check, message) = key;
                 items.push(Finding::ok(check, format!("{profiles} profiles: {message}")).checklist_item());
                 counts.insert(key, 0);
@@ -213,24 +213,24 @@ impl Row for Finding {
 impl AutoFix {
     /// Makes the repair. Returns a command that has the same effect.
     pub(super) fn apply(&self, run: &Run<'_>) -> Result<String, Error> {
-        let paste = |path: &PathBuf| quote_for_display(&path.to_string_lossy());
+        let quote = |path: &PathBuf| quote_for_display(&path.to_string_lossy());
         match self {
             Self::RemovePermissions(path, bits) => {
                 disk::remove_permissions(path, *bits)?;
                 let bits = if bits & 0o055 == 0 { "w" } else { "rwx" };
-                Ok(format!("chmod go-{bits} {}", paste(path)))
+                Ok(format!("chmod go-{bits} {}", quote(path)))
             }
             Self::RemoveFiles(paths) => {
                 paths.iter().try_for_each(|path| disk::remove(path).map(drop))?;
-                Ok(format!("rm {}", paths.iter().map(paste).collect::<Vec<_>>().join(" ")))
+                Ok(format!("rm {}", paths.iter().map(quote).collect::<Vec<_>>().join(" ")))
             }
             Self::CreateDirectory(directory) => {
                 disk::create_private_dir(directory)?;
-                Ok(format!("mkdir {}", paste(directory)))
+                Ok(format!("mkdir {}", quote(directory)))
             }
             Self::WriteGitignore(file) => {
                 run.context.paths.keys.protect_from_git()?;
-                Ok(format!("made {}", paste(file)))
+                Ok(format!("made {}", quote(file)))
             }
         }
     }

@@ -1,4 +1,5 @@
-//! Checks the keys of this machine: the identity decrypts secrets, and the device key decrypts cached tokens.
+//! Checks the keys of this machine: the identity, which decrypts secrets, and the device key, which decrypts cached
+//! tokens.
 
 use super::files;
 use super::finding::{AutoFix, FIX_COMMAND, Finding};
@@ -52,7 +53,8 @@ fn check_identity(run: &Run<'_>, findings: &mut Vec<Finding>) {
     check_public_file(run, findings);
 }
 
-/// Returns the finding for a missing identity. A new machine has none yet, and secrets outside the store need none.
+/// Returns the finding for a missing identity. It is a problem if the store cannot be read or contains sealed or
+/// plaintext secrets. A new machine has no identity yet, and other kinds of secrets need none.
 fn missing_identity(run: &Run<'_>, error: KeyError) -> Finding {
     let is_sealed =
         |secret: &SecretLocation| matches!(secret, SecretLocation::Sealed(_) | SecretLocation::Plaintext(_));
@@ -67,7 +69,8 @@ fn missing_identity(run: &Run<'_>, error: KeyError) -> Finding {
     }
 }
 
-/// Returns the hint for an identity file that is a link. neto follows a link only if the variable names it.
+/// Returns the hint for an identity file that is a link. neto follows a link only if `NETO_IDENTITY_FILE` names the
+/// link.
 fn variable_hint(link: &Path) -> Hint {
     let link = quote_for_display(&link.to_string_lossy());
     Hint::command(format!("export NETO_IDENTITY_FILE={link}")).remark("or put the file itself there")
@@ -90,7 +93,7 @@ fn check_passphrase_file(run: &Run<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Checks the file of the public key, which is used while the identity is protected by a passphrase.
+/// Checks the file of the public key, which neto reads while a passphrase protects the identity.
 fn check_public_file(run: &Run<'_>, findings: &mut Vec<Finding>) {
     if let Err(error) = disk::check_file(&run.context.paths.keys.public_file(), files::READ_RULES) {
         findings.push(files::file_finding(IDENTITY, false, error));
@@ -107,14 +110,15 @@ fn device_finding(run: &Run<'_>) -> Finding {
     }
 }
 
-/// Checks the `.gitignore` of the keys. A parent directory may become a git repository at any time.
+/// Checks that a `.gitignore` keeps git from adding the keys. Also checks this outside of a repository, because a
+/// parent directory may become a repository at any time.
 fn check_gitignore(run: &Run<'_>, findings: &mut Vec<Finding>) {
     let keys = &run.context.paths.keys;
-    let Some(ignore) = keys.missing_gitignore().filter(|_| keys.path().is_dir()) else { return };
+    let Some(gitignore) = keys.missing_gitignore().filter(|_| keys.path().is_dir()) else { return };
     let error =
-        Error::new(Code::System, format!("{} is not there, which keeps git from taking keys", ignore.display()));
+        Error::new(Code::System, format!("{} is not there, which keeps git from taking keys", gitignore.display()));
     findings.push(
         Finding::warning("keys.ignored", error.with_hint(Hint::command(FIX_COMMAND)))
-            .with_auto_fix(AutoFix::WriteGitignore(ignore)),
+            .with_auto_fix(AutoFix::WriteGitignore(gitignore)),
     );
 }

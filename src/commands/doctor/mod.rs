@@ -1,7 +1,7 @@
 //! `neto doctor`: diagnoses problems of neto on this machine and of its profiles, and suggests fixes.
 //!
-//! Each group of checks has a file, and `finding` is the result of a check. Checks call the code that the commands use,
-//! and report what they skip. They never prompt, and only `--fix` and a login change anything.
+//! Each group of checks has its own module, and `finding` defines the result of a check. Checks call the same code as
+//! the commands. They never prompt, and report what they skip. Only `--fix` and the login check change anything.
 
 mod credentials;
 mod environment;
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &DoctorArgs, run: &Run<'_>) -> Result<(), Error> {
     print_findings(args, run.ui, findings)
 }
 
-/// Runs the checks that ask no server.
+/// Runs the checks that contact no server.
 fn local_findings(args: &DoctorArgs, run: &Run<'_>) -> Result<Vec<Finding>, Error> {
     // `store` reports a store that cannot be read; the other checks still run.
     let selected = match run.context.store() {
@@ -78,17 +78,17 @@ fn local_findings(args: &DoctorArgs, run: &Run<'_>) -> Result<Vec<Finding>, Erro
     };
     let mut findings = files::check(run);
     let paths = &run.context.paths;
-    if !paths.homeless {
+    if !paths.has_no_home {
         findings.extend(keys::check(run));
     }
-    if !paths.homeless || paths.named_store {
+    if !paths.has_no_home || paths.is_store_named {
         findings.extend(store::check(run, &selected));
     }
     findings.extend(environment::check(run));
     Ok(findings)
 }
 
-/// Makes the repairs. Returns whether there were any.
+/// Makes the repairs of these findings, and prints each repair. Returns whether there was any.
 fn apply_fixes(run: &Run<'_>, findings: &[Finding]) -> bool {
     let fixes: Vec<_> = findings.iter().filter_map(Finding::auto_fix).collect();
     for fix in &fixes {
@@ -132,10 +132,10 @@ fn server_findings(args: &DoctorArgs, run: &Run<'_>, local: &[Finding]) -> Resul
     Ok(findings)
 }
 
-/// Prints the findings.
+/// Prints the findings and their number.
 ///
 /// # Errors
-/// [`Code::Found`] (exit 9) if a finding is a problem.
+/// Returns [`Code::Found`] (exit 9) if a finding is a problem.
 fn print_findings(args: &DoctorArgs, ui: &Ui, mut findings: Vec<Finding>) -> Result<(), Error> {
     let count = |state| findings.iter().filter(|finding| finding.state == state).count();
     let (problems, warnings) = (count(FindingState::Problem), count(FindingState::Warning));

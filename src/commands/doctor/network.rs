@@ -1,4 +1,4 @@
-//! Checks the servers: connection, whether the answer is one of the Fusion API, and the clock difference.
+//! Checks the servers: the connection, the clock difference, and whether the server is one for the Fusion API.
 
 use super::finding::Finding;
 use crate::commands::status::live;
@@ -16,20 +16,21 @@ use std::time::Duration;
 const CONNECTION: &str = "network.connection";
 const API: &str = "network.api";
 
-/// Profile whose server answers like the Fusion API, and the result of the probe.
+/// Profile whose server responds like one for the Fusion API, and the result of the probe.
 pub(super) struct ReachedProfile<'p> {
     pub(super) profile: &'p Profile,
     pub(super) probe: ProbeResult,
 }
 
-/// Probes each server once, without a credential. Returns the profiles whose server answers like the Fusion API.
+/// Probes each server once, without a credential. Returns the profiles whose server responds like one for the Fusion
+/// API.
 pub(super) fn check<'p>(
     session: &Session<'_>,
     profiles: &[&'p Profile],
     jobs: Jobs,
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<ReachedProfile<'p>>, Error> {
-    let call = live::call()?;
+    let call = live::check_call()?;
     let same_server = |left: &Profile, right: &Profile| left.url == right.url && left.ca_file == right.ca_file;
     let mut servers: Vec<&Profile> = Vec::new();
     for profile in profiles {
@@ -40,9 +41,9 @@ pub(super) fn check<'p>(
     let mut probes: Vec<Option<ProbeResult>> = vec![None; servers.len()];
     let mut findings_by_server: Vec<Vec<Finding>> = servers.iter().map(|_| Vec::new()).collect();
     let probe = async |index: usize| (index, session.probe(servers[index], &call, live::LIVE_TIMEOUT).await);
-    session.run_each(0..servers.len(), jobs, probe, |(index, answer)| {
+    session.run_each(0..servers.len(), jobs, probe, |(index, result)| {
         let (findings_of_server, profile) = (&mut findings_by_server[index], servers[index]);
-        match answer {
+        match result {
             Ok(probe) => {
                 findings_of_server.extend(clock_finding(&probe));
                 match check_is_api(profile, &probe) {
@@ -97,11 +98,12 @@ fn clock_finding(probe: &ProbeResult) -> Option<Finding> {
     Some(Finding::problem("network.clock", Error::new(Code::Rejected, message).with_hint(set_clock_hint())))
 }
 
-/// Fails if the answer is not one of the Fusion API. No credential is sent to such servers.
+/// Returns an error unless the response looks like that of a server for the Fusion API. The credential check skips a
+/// server with an error, so the server receives no credential.
 fn check_is_api(profile: &Profile, probe: &ProbeResult) -> Result<(), Error> {
     let host = &probe.host;
     let unusable = |message: String| Error::new(Code::Unreachable, message);
-    let answered = match probe.status {
+    let unexpected_response = match probe.status {
         status @ 300..=399 => {
             return Err(FusionError::Redirect { host: host.clone(), status, to: probe.redirect_to.clone() }.into());
         }
@@ -115,14 +117,15 @@ fn check_is_api(profile: &Profile, probe: &ProbeResult) -> Result<(), Error> {
         404 => "status 404",
         _ => return Ok(()),
     };
-    let message = format!("{host} answers with {answered}, as no Fusion API does");
+    let message = format!("{host} answers with {unexpected_response}, as no Fusion API does");
     Err(match url_path_reason(profile) {
-        Some((why, hint)) => unusable(format!("{message}; {why}")).with_hint(hint),
+        Some((reason, hint)) => unusable(format!("{message}; {reason}")).with_hint(hint),
         None => unusable(message).with_hint(Hint::show_profile().remark("is the url that of a Fusion API?")),
     })
 }
 
-/// Returns a reason to suspect the url, if it has a path before the path of the API. The reason includes a hint.
+/// Returns the reason to suspect the profile's URL, with a hint, if the URL has a path before `/api/v1`. Otherwise
+/// returns `None`.
 pub(super) fn url_path_reason(profile: &Profile) -> Option<(String, Hint)> {
     let path = Some(profile.url.path()).filter(|path| !path.is_empty())?;
     let origin = quote_for_display(profile.url.origin());
@@ -130,12 +133,12 @@ pub(super) fn url_path_reason(profile: &Profile) -> Option<(String, Hint)> {
     Some((format!("its url has '{path}' before /api/v1"), hint))
 }
 
-/// Returns the hint to set the clock, on a system where systemd keeps it.
+/// Returns the hint to set the clock, with the command for systems that use systemd.
 pub(super) fn set_clock_hint() -> Hint {
     Hint::command("sudo timedatectl set-ntp true").remark("or set the clock by hand")
 }
 
-/// Reporter that drops warnings, because the checks report the same problems. It never prompts.
+/// Reporter that drops warnings, because the checks report the same problems. Never prompts.
 pub(super) struct QuietReporter<'a>(pub(super) TerminalReporter<'a>);
 
 impl RequestObserver for QuietReporter<'_> {
@@ -149,8 +152,8 @@ impl RequestObserver for QuietReporter<'_> {
 }
 
 impl Reporter for QuietReporter<'_> {
-    fn waiting(&self, what: &str, holder: Option<u32>) {
-        self.0.waiting(what, holder);
+    fn waiting_for_lock(&self, what: &str, holder: Option<u32>) {
+        self.0.waiting_for_lock(what, holder);
     }
 
     fn warn(&self, _: Warning<'_>) {}

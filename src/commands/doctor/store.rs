@@ -29,7 +29,7 @@ const GIT: &str = "store.git";
 pub(super) fn check(run: &Run<'_>, selected: &[SelectedProfile<'_>]) -> Vec<Finding> {
     let store = match run.context.store() {
         Ok(store) => store,
-        Err(error) => return vec![unreadable_store(error, run.context.paths.named_store)],
+        Err(error) => return vec![unreadable_store(error, run.context.paths.is_store_named)],
     };
     let path = &run.context.paths.store;
     let mut findings = Vec::new();
@@ -39,15 +39,15 @@ pub(super) fn check(run: &Run<'_>, selected: &[SelectedProfile<'_>]) -> Vec<Find
     } else {
         findings.push(missing_store(run));
     }
-    let earlier = findings.len();
+    let count_before = findings.len();
     let undecryptable = check_profiles(run, store, selected, &mut findings);
-    if findings.len() == earlier && selected.iter().any(|selected| !selected.name.is_env()) {
+    if findings.len() == count_before && selected.iter().any(|selected| !selected.name.is_env()) {
         let profiles = pluralize(selected.len(), "profile");
         findings.push(Finding::ok(SEALED, format!("nothing is wrong in {profiles}, as far as it can be seen here")));
     }
-    for (why, names) in undecryptable {
+    for (reason, names) in undecryptable {
         let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
-        findings.push(Finding::skipped(SEALED, format!("what is sealed in {}: {why}", batch::first_names(&names))));
+        findings.push(Finding::skipped(SEALED, format!("what is sealed in {}: {reason}", batch::first_names(&names))));
     }
     check_recipients(run, store, &mut findings);
     check_git(run, selected, &mut findings);
@@ -64,7 +64,7 @@ fn unreadable_store(error: ContextError, is_named: bool) -> Finding {
     }
 }
 
-/// Returns the finding for a missing standard store. A store that was named must exist.
+/// Returns the finding for a missing standard store. Loading a missing store that was named is an error instead.
 fn missing_store(run: &Run<'_>) -> Finding {
     if run.context.has_netosecret() {
         return Finding::ok(FILE, "there is none, and NETOSECRET makes a profile");
@@ -73,7 +73,7 @@ fn missing_store(run: &Run<'_>) -> Finding {
     Finding::warning(FILE, Error::new(Code::Store, message).with_hint(Hint::command("neto profile add")))
 }
 
-/// Adds the first problem of each profile. Returns the profiles whose secret could not be decrypted, by reason.
+/// Adds the first problem of each profile. Returns the profiles whose secret could not be decrypted here, by reason.
 fn check_profiles<'s>(
     run: &Run<'_>,
     store: &Store,
@@ -87,7 +87,7 @@ fn check_profiles<'s>(
         let profile = match &entry.profile {
             Ok(profile) => profile,
             Err(error) => {
-                findings.push(Finding::profile_problem(PROFILE, name, run.context.fault(name, error.clone())));
+                findings.push(Finding::profile_problem(PROFILE, name, run.context.fault_error(name, error.clone())));
                 continue;
             }
         };
@@ -96,7 +96,7 @@ fn check_profiles<'s>(
                 findings.push(Finding::profile_problem(SEALED, name, error));
                 continue;
             }
-            SealCheck::Undecryptable(why) => undecryptable.entry(why.to_string()).or_default().push(name),
+            SealCheck::Undecryptable(reason) => undecryptable.entry(reason.to_string()).or_default().push(name),
             SealCheck::Valid => {}
         }
         match run.context.vault.trust_status(profile) {
@@ -108,7 +108,8 @@ fn check_profiles<'s>(
     undecryptable
 }
 
-/// Checks that the source of a secret exists. A command is not run, because it may prompt.
+/// Checks that the source of a secret exists, and returns a finding if not. A command is not run, because it may
+/// prompt.
 fn check_source(run: &Run<'_>, profile: &Profile) -> Option<Finding> {
     let environment = &run.context.process.environment;
     let problem = match &profile.secret {
@@ -172,20 +173,20 @@ fn check_recipients(run: &Run<'_>, store: &Store, findings: &mut Vec<Finding>) {
 fn check_git(run: &Run<'_>, selected: &[SelectedProfile<'_>], findings: &mut Vec<Finding>) {
     let Some(git) = GitRepository::find(run) else { return };
     let names: Vec<ProfileName> = selected.iter().map(|selected| selected.name.clone().into_owned()).collect();
-    let found = git.inspect_index(run, &names);
-    for key in &found.key_files {
+    let git_findings = git.inspect_index(run, &names);
+    for key in &git_findings.key_files {
         findings.push(Finding::problem(GIT, check::tracked_key_error(key)));
     }
-    if !found.staged_problems.is_empty() {
+    if !git_findings.staged_problems.is_empty() {
         findings.push(Finding::problem(GIT, check::staged_outdated_error(run)));
     }
-    if let Some(why) = found.git_error {
-        findings.push(Finding::warning(GIT, Error::new(Code::Found, why)));
+    if let Some(reason) = git_findings.git_error {
+        findings.push(Finding::warning(GIT, Error::new(Code::Found, reason)));
         return;
     }
     let keys = &run.context.paths.keys;
     let would_add = |file: PathBuf| file.exists() && git.would_add(run, &file);
-    if found.key_files.is_empty() && [keys.identity_file(), keys.device_file()].into_iter().any(would_add) {
+    if git_findings.key_files.is_empty() && [keys.identity_file(), keys.device_file()].into_iter().any(would_add) {
         let directory = keys.path();
         let message = format!("git would take the keys in {} with the next `git add`", directory.display());
         let command = format!("echo '*' > {}", quote_for_display(&directory.join(".gitignore").to_string_lossy()));

@@ -1,7 +1,7 @@
-//! Runs one program among several: starts it, reads both output streams, and waits for its end.
+//! Runs one of several programs: starts it, reads both of its output streams, and waits for its end.
 //!
-//! The caller decides what happens to the output. Only a killed neto leaves the program running. The program then ends
-//! at its next write to the closed pipe, as in any pipeline.
+//! The caller decides what happens to the output. If neto is killed, an untied program runs on until its next write to
+//! the closed pipe. `tied` describes tied programs.
 
 use super::stop::Stop;
 use crate::platform;
@@ -14,17 +14,19 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Child;
 use tokio::time::sleep;
 
-/// Size of the read buffer, in bytes.
-const CHUNK_SIZE: usize = 8 * 1024;
+/// Size of the read buffer of one stream, in bytes.
+const READ_BUFFER_BYTES: usize = 8 * 1024;
 
-/// Time to read remaining output after the run is stopped and the program has ended.
+/// Maximum time to read the remaining output, once the run is stopped and the program has ended.
 const OUTPUT_GRACE: Duration = Duration::from_millis(500);
 
-/// Runs a program without input, and forwards its output. Reads the output to its end, unless the run is stopped. A
-/// background process of the program may keep the output open after the program has ended.
+/// Runs a program without standard input, and passes its output to `output` and `errors`.
+///
+/// Reads both streams to their end, even after the program has ended: a background process may keep them open. Once the
+/// run is stopped and the program has ended, reads for at most [`OUTPUT_GRACE`].
 ///
 /// # Errors
-/// The program cannot be started.
+/// Returns an error if the program cannot be started, or if waiting for it fails.
 pub(super) async fn run(
     command: Command,
     stop: &Stop,
@@ -39,7 +41,7 @@ pub(super) async fn run(
     match select(exited, outputs).await {
         Either::Left((status, outputs)) => {
             let grace_over = async {
-                stop.requested().await;
+                stop.wait_until_requested().await;
                 sleep(OUTPUT_GRACE).await;
             };
             select(outputs, pin!(grace_over)).await;
@@ -49,15 +51,15 @@ pub(super) async fn run(
     }
 }
 
-/// Forwards a stream to its end. If `write` fails, the run is stopped and the stream is closed. The program then gets
-/// the same error as if it wrote to that reader itself.
+/// Passes a stream to `write` until the stream ends. If `write` fails, stops the run and closes the stream. The
+/// program's next write to the stream then fails too.
 async fn forward_output(
     stream: Option<impl AsyncRead + Unpin>,
     mut write: impl FnMut(&[u8]) -> io::Result<()>,
     stop: &Stop,
 ) {
     let Some(mut stream) = stream else { return };
-    let mut chunk = vec![0; CHUNK_SIZE];
+    let mut chunk = vec![0; READ_BUFFER_BYTES];
     while let Ok(count @ 1..) = stream.read(&mut chunk).await {
         if let Err(error) = write(&chunk[..count]) {
             return stop.request(error);
@@ -65,7 +67,7 @@ async fn forward_output(
     }
 }
 
-/// Waits for the end of a program, and forwards the signals that arrive meanwhile.
+/// Waits until a program ends. Forwards each termination signal that neto receives before that to the program.
 pub(super) async fn wait(child: &mut Child, stop: &Stop) -> io::Result<ExitStatus> {
     let mut seen = 0;
     loop {

@@ -1,14 +1,14 @@
-//! `neto exec` for several profiles: runs the program once for each, `--jobs` at a time.
+//! `neto exec` for several profiles or with `-o json`: runs the program once for each profile, `--jobs` at a time.
 //!
-//! For each profile, neto first gets the token and then starts the program. A tenant that does not answer delays only
-//! its own program, and no lock is held while a program runs.
+//! For each profile, neto first gets the token and then starts the program. A tenant that does not respond delays only
+//! its own program. No lock is held while a program runs.
 
 use super::stop::Stop;
 use super::tied::tie_to_parent;
-use super::{ExecArgs, ExecFormat, child, command, decoyed, exit_code, start_error};
-use crate::decoy::{Audit, Endpoint, Listener, ReloadProfile, serve};
+use super::{ExecArgs, ExecFormat, child, decoyed, exit_code, program_command, start_error};
+use crate::decoy::{AuditLog, Endpoint, Listener, ReloadProfile, serve};
 use crate::error::{Code, Error, Hint};
-use crate::output::{LinePrefix, OutputStream, PrefixedLines, render_json_line};
+use crate::output::{LinePrefix, OutputStream, PrefixedLineWriter, render_json_line};
 use crate::platform::exit_signal;
 use crate::profile::{Profile, ProfileName};
 use crate::session::Session;
@@ -24,33 +24,34 @@ use std::pin::pin;
 use std::process::{Command, ExitStatus};
 use std::rc::Rc;
 
-/// Maximum output that is captured of one stream for `-o json`, in bytes.
-const MAX_CAPTURED: usize = 16 * 1024 * 1024;
+/// Maximum number of bytes that are captured from each output stream of a program, for `-o json`.
+const MAX_CAPTURED_BYTES: usize = 16 * 1024 * 1024;
 
-/// Data that the run of each profile needs.
+/// Data shared by the runs of all profiles.
 struct ExecWorker<'a> {
     args: &'a ExecArgs,
     run: &'a Run<'a>,
     session: &'a Session<'a>,
     stop: &'a Stop,
     reload: ReloadProfile<'a>,
-    /// Audit log of the requests to the decoys.
-    audit: Option<Rc<Audit>>,
-    /// Width of the longest profile name, in columns.
+    /// Audit log of the requests to the decoys; `None` without `--audit`.
+    audit: Option<Rc<AuditLog>>,
+    /// Length of the longest profile name, in characters.
     name_width: usize,
 }
 
-/// Program that has ended, with its captured output.
+/// Exit status of a program that has ended, and its captured output. The output is empty unless `-o json` was given.
 struct FinishedProgram {
     status: ExitStatus,
     stdout: CapturedOutput,
     stderr: CapturedOutput,
 }
 
-/// Result of one profile; `None` if its program was not started because the run was stopped.
+/// Outcome for one profile: the program that ended, or the error if no program ran. `None` if the program was not
+/// started because the run was stopped.
 type ExecOutcome = Option<Result<FinishedProgram, Error>>;
 
-/// First [`MAX_CAPTURED`] bytes that a program printed on one stream.
+/// First [`MAX_CAPTURED_BYTES`] bytes that a program printed on one stream.
 #[derive(Default)]
 struct CapturedOutput {
     bytes: Vec<u8>,
@@ -62,20 +63,21 @@ struct CapturedOutput {
 struct ExecRow<'a> {
     profile: &'a ProfileName,
     shortname: Option<&'a str>,
-    /// Exit code as in a shell: 128 + n for signal n, 126 or 127 if the program cannot be run. Null if neto failed
-    /// before.
+    /// Exit code as in a shell: 128 + n for signal n, 126 or 127 if the program cannot be started. Null if neto failed
+    /// before the start.
     exit_code: Option<u8>,
     signal: Option<i32>,
     stdout: Cow<'a, str>,
     stderr: Cow<'a, str>,
-    /// Whether the program printed more than is captured.
+    /// Whether the program printed more than [`MAX_CAPTURED_BYTES`] bytes on a stream.
     truncated: bool,
-    /// Reason why no program ran.
+    /// Reason why no program ran; null if one ran.
     error: Option<&'a str>,
 }
 
-/// Returns the selection for the hint about a missing program: the leading profile names. The arguments after them may
-/// be the program without its `--`.
+/// Returns the selection for the example command in the hint about a missing program: the leading arguments that name
+/// profiles. The arguments after these may be the program, typed without `--`. Returns `NAME` if the first argument is
+/// not a profile, and `--all` without arguments.
 fn example_selection(args: &ExecArgs, run: &Run<'_>) -> String {
     let store = run.context.store().ok();
     let is_profile =
@@ -125,7 +127,7 @@ pub(super) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
             Some(Ok(())) => batch.step_done(),
             None => {}
         }
-        // A stopped run starts no further program, but waits for the running ones.
+        // A stopped run starts no further program, but waits for the programs that are running.
         ControlFlow::Continue(())
     })?;
     worker.print_rows(rows.into_remaining());
@@ -141,9 +143,9 @@ impl ExecWorker<'_> {
     /// Gets the token of a profile, and then runs its program.
     async fn run_profile(&self, index: usize, profile: &Profile) -> ExecOutcome {
         let (command, decoy_server) =
-            match select(pin!(self.stop.requested()), pin!(self.prepare_program(profile))).await {
+            match select(pin!(self.stop.wait_until_requested()), pin!(self.prepare_program(profile))).await {
                 Either::Left(_) => return None,
-                Either::Right((Ok(ready), _)) => ready,
+                Either::Right((Ok(prepared), _)) => prepared,
                 Either::Right((Err(error), _)) => return Some(Err(error)),
             };
         let running = async {
@@ -159,28 +161,29 @@ impl ExecWorker<'_> {
         Some(result.map_err(|error| start_error(&self.args.command[0], &error)))
     }
 
-    /// Returns the program with its environment, and its decoy with `--decoy`.
+    /// Returns the command with the profile's environment. With `--decoy`, also returns the profile's decoy.
     async fn prepare_program<'p>(
         &'p self,
         profile: &'p Profile,
     ) -> Result<(Command, Option<(Listener, Endpoint<'p>)>), Error> {
         let Self { args, run, session, .. } = self;
         if args.decoy {
-            let decoy_server = decoyed::start(args, run, session, profile, self.reload, self.audit.clone()).await?;
+            let decoy_server =
+                decoyed::start_decoy(args, run, session, profile, self.reload, self.audit.clone()).await?;
             let variables = decoy::decoy_variables(run, &decoy_server.1, args.with_secret);
-            let command = tie_to_parent(&command(&args.command, profile, &variables, run));
+            let command = tie_to_parent(&program_command(&args.command, profile, &variables, run));
             return Ok((command, Some(decoy_server)));
         }
         let token_request = args.token_args.token_request(false, false);
         let variables = ExportedVariables::obtain(run, session, profile, token_request, args.with_secret).await?;
-        Ok((command(&args.command, profile, &variables, run), None))
+        Ok((program_command(&args.command, profile, &variables, run), None))
     }
 
-    /// Runs a program, and prints its lines with the profile name as they arrive.
+    /// Runs a program. Prints each line of its output as it arrives, with the profile name before the line.
     async fn run_prefixed(&self, command: Command, index: usize, profile: &Profile) -> io::Result<FinishedProgram> {
-        let prefix = LinePrefix { name: profile.name.as_str(), index: index, width: self.name_width };
-        let lines = |stream| PrefixedLines::new(self.run.ui, stream, prefix);
-        let (mut output, mut errors) = (lines(OutputStream::Out), lines(OutputStream::Err));
+        let prefix = LinePrefix { name: profile.name.as_str(), index, width: self.name_width };
+        let line_writer = |stream| PrefixedLineWriter::new(self.run.ui, stream, prefix);
+        let (mut output, mut errors) = (line_writer(OutputStream::Out), line_writer(OutputStream::Err));
         let status = child::run(command, self.stop, |bytes| output.write(bytes), |bytes| errors.write(bytes)).await?;
         if let Err(error) = output.finish().and(errors.finish()) {
             self.stop.request(error);
@@ -195,12 +198,12 @@ impl ExecWorker<'_> {
         Ok(FinishedProgram { status, stdout, stderr })
     }
 
-    /// Returns whether a profile failed. Returns `None` if its program was not started, or was ended by a signal after
-    /// the run was stopped.
+    /// Returns the result of a profile: an error if neto failed, or if the program's exit code is not 0. Returns `None`
+    /// if the program was not started, or if the run was stopped and a signal ended the program.
     fn profile_result(&self, outcome: ExecOutcome) -> Option<Result<(), Error>> {
         match outcome? {
-            Ok(ran) if exit_signal(ran.status).is_some() && self.stop.is_requested() => None,
-            outcome => Some(outcome.and_then(|ran| check_status(ran.status))),
+            Ok(finished) if exit_signal(finished.status).is_some() && self.stop.is_requested() => None,
+            outcome => Some(outcome.and_then(|finished| check_status(finished.status))),
         }
     }
 
@@ -216,14 +219,14 @@ impl ExecWorker<'_> {
 impl CapturedOutput {
     #[allow(clippy::unnecessary_wraps, reason = "what takes a program's words may fail")]
     fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let space = MAX_CAPTURED - self.bytes.len();
+        let space = MAX_CAPTURED_BYTES - self.bytes.len();
         self.truncated |= bytes.len() > space;
         self.bytes.extend_from_slice(&bytes[..bytes.len().min(space)]);
         Ok(())
     }
 }
 
-/// Fails for a program that did not succeed.
+/// Returns an error if the exit code of the program is not 0.
 fn check_status(status: ExitStatus) -> Result<(), Error> {
     let message = match (exit_code(status), exit_signal(status)) {
         (0, _) => return Ok(()),
@@ -246,11 +249,11 @@ fn exec_row(profile: &Profile, outcome: Option<&Result<FinishedProgram, Error>>)
         error: None,
     };
     match outcome? {
-        Ok(ran) => {
-            (row.exit_code, row.signal) = (Some(exit_code(ran.status)), exit_signal(ran.status));
-            row.stdout = String::from_utf8_lossy(&ran.stdout.bytes);
-            row.stderr = String::from_utf8_lossy(&ran.stderr.bytes);
-            row.truncated = ran.stdout.truncated || ran.stderr.truncated;
+        Ok(finished) => {
+            (row.exit_code, row.signal) = (Some(exit_code(finished.status)), exit_signal(finished.status));
+            row.stdout = String::from_utf8_lossy(&finished.stdout.bytes);
+            row.stderr = String::from_utf8_lossy(&finished.stderr.bytes);
+            row.truncated = finished.stdout.truncated || finished.stderr.truncated;
         }
         Err(error) => {
             row.error = Some(error.message());
@@ -268,13 +271,13 @@ mod tests {
 
     #[test]
     fn of_a_stream_so_much_is_kept_and_no_more() {
-        let mut kept = CapturedOutput::default();
-        kept.push(&vec![b'x'; MAX_CAPTURED - 1]).unwrap();
-        kept.push(b"y").unwrap();
-        assert!(!kept.truncated && kept.bytes.len() == MAX_CAPTURED);
-        kept.push(b"").unwrap();
-        assert!(!kept.truncated);
-        kept.push(b"z").unwrap();
-        assert!(kept.truncated && kept.bytes.len() == MAX_CAPTURED && kept.bytes.ends_with(b"xy"));
+        let mut captured = CapturedOutput::default();
+        captured.push(&vec![b'x'; MAX_CAPTURED_BYTES - 1]).unwrap();
+        captured.push(b"y").unwrap();
+        assert!(!captured.truncated && captured.bytes.len() == MAX_CAPTURED_BYTES);
+        captured.push(b"").unwrap();
+        assert!(!captured.truncated);
+        captured.push(b"z").unwrap();
+        assert!(captured.truncated && captured.bytes.len() == MAX_CAPTURED_BYTES && captured.bytes.ends_with(b"xy"));
     }
 }

@@ -1,5 +1,6 @@
-//! `neto exec`: replaces this process with a program that has the environment of a profile. For several profiles, runs
-//! the program once for each.
+//! `neto exec`: replaces this process with a program that has the environment of a profile.
+//!
+//! `decoyed` runs the program beside a decoy server instead, and `many` runs it once for each of several profiles.
 
 mod child;
 mod decoyed;
@@ -19,8 +20,8 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
 use std::process::{Command, ExitStatus};
 
-/// Exit code if neto fails before the program starts, as for `env` and `nohup`.
-pub(crate) const OWN_FAILURE: u8 = 125;
+/// Exit code of `neto exec` if neto fails before the program starts, as with `env` and `nohup`.
+pub(crate) const NETO_FAILED_EXIT_CODE: u8 = 125;
 
 pub(crate) use tied::{TiedArgs, run as run_tied};
 
@@ -79,8 +80,12 @@ enum ExecFormat {
     Json,
 }
 
-/// Replaces this process with the program, or runs the program for each of several profiles. For one profile, returns
-/// only on failure.
+/// Replaces this process with the program. With several profiles, `-o json` or `--decoy`, runs the program as a child
+/// process instead.
+///
+/// # Errors
+/// Always returns an error for one profile without `-o json`. A silent error carries the exit code of a program that
+/// ran.
 pub(crate) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
     if !args.decoy && !args.decoy_args.is_empty() {
         return Err(Error::new(
@@ -102,19 +107,20 @@ pub(crate) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
     let login = crate::workflow::requested_login(run, &reporter, profile, token_request, args.with_secret)?;
     let token = crate::workflow::obtain_token(run, &reporter, resolved.loaded(), token_request)?;
     let variables = ExportedVariables::from_token(run, profile, &token, login.as_ref());
-    let argv = program_argv(args, run);
+    let program = program_argv(args, run);
     if args.command.is_empty() && run.ui.can_prompt() {
         run.ui.note(&format!("A shell with the environment of '{}'; exit leaves it", profile.name));
     }
-    match platform::replace_process(command(&argv, profile, &variables, run)) {
+    match platform::replace_process(program_command(&program, profile, &variables, run)) {
         Ok(status) => Err(Error::silent(Code::Exec(exit_code(status)))),
-        Err(error) => Err(start_error(&argv[0], &error)),
+        Err(error) => Err(start_error(&program[0], &error)),
     }
 }
 
-/// Adds a hint about a missing `--`: the unknown profile name may be a program.
+/// Adds a hint about `--` to the error for an argument that names no profile and resembles none. The argument may be a
+/// program.
 fn resolve_error(args: &ExecArgs, error: ContextError) -> Error {
-    let is_unknown = matches!(&error, ContextError::Choice(ResolveError::Unknown { origin: ProfileOrigin::Argument, similar, is_store_empty: false, .. })
+    let is_unknown = matches!(&error, ContextError::Resolve(ResolveError::Unknown { origin: ProfileOrigin::Argument, similar, is_store_empty: false, .. })
         if similar.is_empty());
     let error = Error::from(error);
     if is_unknown && args.command.is_empty() {
@@ -133,12 +139,13 @@ fn program_argv(args: &ExecArgs, run: &Run<'_>) -> Vec<OsString> {
     args.command.clone()
 }
 
-/// Returns the program with the environment of a profile.
-fn command(argv: &[OsString], profile: &Profile, variables: &ExportedVariables, run: &Run<'_>) -> Command {
-    let mut command = Command::new(&argv[0]);
-    command.args(&argv[1..]);
+/// Returns the command that runs a program in the environment of a profile. Removes variables that the program must not
+/// inherit, such as secrets and an earlier export.
+fn program_command(program: &[OsString], profile: &Profile, variables: &ExportedVariables, run: &Run<'_>) -> Command {
+    let mut command = Command::new(&program[0]);
+    command.args(&program[1..]);
     for name in hidden_from_children(&run.context.process.environment) {
-        // The profile `env` keeps NETOSECRET, from which it is made.
+        // The profile `env` is made from NETOSECRET, so its program keeps that variable.
         if !(profile.name.is_env() && name == "NETOSECRET") {
             command.env_remove(name);
         }
@@ -159,7 +166,8 @@ fn start_error(program: &OsStr, error: &io::Error) -> Error {
     }
 }
 
-/// Returns the exit code as in a shell: 128 + n for a program that signal n ended.
+/// Returns the exit code as in a shell: 128 + n for a program that signal n ended. Returns 1 if the code exceeds a
+/// byte.
 fn exit_code(status: ExitStatus) -> u8 {
     let code = status.code().or_else(|| Some(128 + platform::exit_signal(status)?));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)

@@ -1,51 +1,53 @@
-//! Stops a run early: after a signal, or if the output cannot be written.
+//! Early stop of a run: after a termination signal, or after an error such as a failed write of the output.
 
-use crate::disk::{self, SignalHold, TerminationSignal};
+use crate::disk::{self, SignalDeferral, TerminationSignal};
 use crate::error::{Code, Error};
 use std::cell::RefCell;
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// Interval of the check for signals.
-const TICK: Duration = Duration::from_millis(20);
+/// Interval between checks for new signals.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Stop state of a run, with the reason. While this value exists, termination signals are held and do not end neto.
+/// Reason to stop a run, if there is one. While this value exists, termination signals are recorded and do not end
+/// neto.
 pub(super) struct Stop {
-    signal_hold: SignalHold,
+    signal_deferral: SignalDeferral,
     signals: RefCell<Vec<TerminationSignal>>,
     other_reason: RefCell<Option<Error>>,
 }
 
 impl Stop {
-    /// Holds the termination signals, without a reason to stop.
+    /// Starts to record termination signals. There is no reason to stop yet.
     pub(super) fn new() -> Self {
-        Self { signal_hold: disk::hold_signals(), signals: RefCell::default(), other_reason: RefCell::default() }
+        Self { signal_deferral: disk::defer_signals(), signals: RefCell::default(), other_reason: RefCell::default() }
     }
 
-    /// Stops the run for a reason other than a signal, such as output that nobody reads.
+    /// Stops the run for a reason other than a signal. The reason replaces an earlier reason of this kind.
     pub(super) fn request(&self, reason: impl Into<Error>) {
         self.other_reason.replace(Some(reason.into()));
     }
 
-    /// Waits until the run is to stop.
-    pub(super) async fn requested(&self) {
+    /// Waits until there is a reason to stop the run.
+    pub(super) async fn wait_until_requested(&self) {
         while !self.is_requested() {
-            sleep(TICK).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// Waits for the next signal after the first `seen` ones.
-    pub(super) async fn next_signal(&self, seen: usize) -> TerminationSignal {
+    /// Waits until more than `seen_count` signals have been received, and returns the first signal after these.
+    pub(super) async fn next_signal(&self, seen_count: usize) -> TerminationSignal {
         loop {
             self.collect_signals();
-            if let Some(signal) = self.signals.borrow().get(seen) {
+            if let Some(signal) = self.signals.borrow().get(seen_count) {
                 return *signal;
             }
-            sleep(TICK).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// Returns the error with which neto exits. A signal takes precedence over other reasons.
+    /// Returns the error with which neto exits; `None` without a reason to stop. The first signal takes precedence over
+    /// other reasons.
     pub(super) fn into_reason(self) -> Option<Error> {
         self.collect_signals();
         match self.signals.borrow().first() {
@@ -57,10 +59,10 @@ impl Stop {
     }
 
     fn collect_signals(&self) {
-        self.signals.borrow_mut().extend(self.signal_hold.take_pending());
+        self.signals.borrow_mut().extend(self.signal_deferral.take_pending());
     }
 
-    /// Returns whether the run is to stop.
+    /// Checks whether there is a reason to stop the run.
     pub(super) fn is_requested(&self) -> bool {
         self.collect_signals();
         self.other_reason.borrow().is_some() || !self.signals.borrow().is_empty()

@@ -1,7 +1,7 @@
-//! Ties a program to neto: the program ends when neto ends, even if neto is killed.
+//! Ties a program to neto: the program ends when neto ends, even if neto is killed. Works only on Linux.
 //!
-//! On Linux a process must itself request a signal for the death of its parent. So neto starts itself again; the new
-//! process makes this request and then executes the program.
+//! A Linux process can request a signal for the death of its parent only for itself. So neto starts a second neto,
+//! which makes this request and then replaces itself with the program.
 
 use super::{exit_code, start_error};
 use crate::error::{Code, Error};
@@ -21,8 +21,8 @@ pub(crate) struct TiedArgs {
     command: Vec<OsString>,
 }
 
-/// Returns the command with the same program and environment, tied to this process. Only Linux has a signal for the
-/// death of the parent; on other systems the command is unchanged.
+/// Returns a command for the same program and environment, tied to this process. Except on Linux, the returned command
+/// starts the program untied.
 pub(super) fn tie_to_parent(command: &Command) -> Command {
     let mut tied = platform::tied_command(command.get_program());
     tied.args(command.get_args());
@@ -35,10 +35,13 @@ pub(super) fn tie_to_parent(command: &Command) -> Command {
     tied
 }
 
-/// Ties this process to its parent, and executes the program in its place.
+/// Ties this process to its parent, and replaces this process with the program.
+///
+/// # Errors
+/// Always returns an error. The error is silent if the parent has already ended.
 pub(crate) fn run(args: &TiedArgs, _run: &Run<'_>) -> Result<(), Error> {
     let is_parent_alive = platform::die_with_parent(args.parent);
-    if !is_parent_alive.map_err(|error| Error::new(Code::Exec(super::OWN_FAILURE), error.to_string()))? {
+    if !is_parent_alive.map_err(|error| Error::new(Code::Exec(super::NETO_FAILED_EXIT_CODE), error.to_string()))? {
         return Err(Error::silent(Code::Terminated));
     }
     let mut command = Command::new(&args.command[0]);

@@ -1,13 +1,13 @@
-//! `neto hook`: shell code for an rc file. With it, `neto use` switches one shell, and stale variables are unset before
-//! each prompt.
+//! `neto hook`: prints shell code for an rc file. With the hook, `neto use` switches one shell, and stale variables are
+//! unset before each prompt.
 //!
-//! The scripts are files of this directory and hold no data. They evaluate only quoted text from `shell_state`.
+//! The scripts are files of this directory and contain no data. They evaluate only quoted text from `shell_state`.
 
 mod outdated;
 mod switch;
 
 pub(super) use outdated::drop_outdated_export;
-pub(super) use switch::{shell_selection, switch};
+pub(super) use switch::{shell_selection, switch_shell};
 
 use crate::error::Error;
 use crate::output::{Shell, quote_word};
@@ -70,7 +70,7 @@ fn hook_shells() -> impl clap::builder::TypedValueParser<Value = Shell> {
 fn script(shell: Shell) -> String {
     match shell {
         Shell::Sh | Shell::Bash => POSIX.replace("SHELL", "bash") + BASH,
-        // Evaluated and run with zsh's default options, whatever options the user has set.
+        // `emulate` makes zsh read and run the script with default options, whatever options the user has set.
         Shell::Zsh => format!("emulate zsh -c {}\n", quote_word(&(POSIX.replace("SHELL", "zsh") + ZSH))),
         Shell::Fish => FISH.to_owned(),
         Shell::Nu => NU.to_owned(),

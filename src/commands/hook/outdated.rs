@@ -1,6 +1,7 @@
-//! Unsets exported variables before a prompt, if the token has expired or another profile is current.
+//! Unsets exported variables before a prompt, if the token has expired or another profile or store is current.
 //!
-//! Reads only names and the clock: no login, no prompt, no waiting, no writing.
+//! Runs before every prompt, so it only compares names and times. Must not log in, prompt, wait for a lock or write a
+//! file.
 
 use crate::environment::Environment;
 use crate::output::{Shell, sanitize_line};
@@ -9,14 +10,14 @@ use crate::workflow::Run;
 use crate::workflow::shell_state::{self, EXPORTED_VARIABLE, PROFILE_VARIABLE, SHELL_PROFILE_VARIABLE, ShellUpdate};
 
 /// Variable for the expiry of an exported token, in epoch seconds.
-const EXPIRES_AT: &str = "NETO_TOKEN_EXPIRES_AT";
+const EXPIRY_VARIABLE: &str = "NETO_TOKEN_EXPIRES_AT";
 
 /// Returns the update that drops an outdated export from the calling shell, and prints the reason. The update is empty
 /// while the export is valid.
 ///
-/// The current profile is compared with the one at the time of the export, not with the exported profile: the user may
-/// have exported another profile on purpose. The same applies to the store. A `NETO_PROFILE` that was set by hand is
-/// a new selection. A token of another profile beside it would be misleading.
+/// Compares the resolved profile with the profile that was resolved at the time of the export. The exported profile may
+/// differ from both, because the user may export another profile on purpose. A change of the store also outdates the
+/// export. So does a `NETO_PROFILE` set by hand, which would otherwise stand beside the token of another profile.
 pub(in crate::commands) fn drop_outdated_export(run: &Run<'_>, shell: Shell) -> ShellUpdate {
     let environment = &run.context.process.environment;
     if environment.get(EXPORTED_VARIABLE).is_none() {
@@ -30,30 +31,31 @@ pub(in crate::commands) fn drop_outdated_export(run: &Run<'_>, shell: Shell) -> 
         Some(name) => shell.eval_command(&format!("neto export {name}")),
         None => shell.eval_command("neto export"),
     };
-    let of_profile = exported.as_ref().map(|name| format!(" of '{name}'")).unwrap_or_default();
+    let profile_phrase = exported.as_ref().map(|name| format!(" of '{name}'")).unwrap_or_default();
     if has_expired(run) {
-        run.ui
-            .note(&format!("The token{of_profile} has expired, and its variables are dropped; again: {export_again}"));
+        run.ui.note(&format!(
+            "The token{profile_phrase} has expired, and its variables are dropped; again: {export_again}"
+        ));
         return drop_export(environment);
     }
-    // An export without a marker is compared from now on.
+    // An export without a marker gets one now, for later comparisons.
     let Some(recorded) = recorded else { return set_marker(&current) };
     if recorded == current {
         return ShellUpdate::default();
     }
     if !recorded.has_same_store(&current) {
         run.ui.note(&format!(
-            "Another store is used here, and the variables{of_profile} are dropped; again: {export_again}"
+            "Another store is used here, and the variables{profile_phrase} are dropped; again: {export_again}"
         ));
         return drop_export(environment);
     }
-    // The exported profile has become the current one.
+    // The exported profile is now the resolved profile, so the export stays.
     if recorded.exported() == current.exported() && current.exported() == current.resolved() {
         return set_marker(&current);
     }
     let resolved = current.resolved().map_or_else(|| "none".to_owned(), |name| format!("'{}'", sanitize_line(name)));
     run.ui.note(&format!(
-        "Now {resolved} is chosen here, and the variables{of_profile} are dropped; again: {export_again}"
+        "Now {resolved} is chosen here, and the variables{profile_phrase} are dropped; again: {export_again}"
     ));
     drop_export(environment)
 }
@@ -77,7 +79,7 @@ fn drop_export(environment: &Environment) -> ShellUpdate {
 }
 
 fn has_expired(run: &Run<'_>) -> bool {
-    let expires_at = run.context.process.environment.text(EXPIRES_AT);
+    let expires_at = run.context.process.environment.text(EXPIRY_VARIABLE);
     let expires_at: Option<i64> = expires_at.and_then(|seconds| seconds.parse().ok());
     expires_at.is_some_and(|second| second <= run.context.process.clock.now().as_second())
 }

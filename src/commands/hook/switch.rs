@@ -8,11 +8,11 @@ use crate::workflow::shell_state::{
     self, PROFILE_VARIABLE, SHELL_PREVIOUS_VARIABLE, SHELL_PROFILE_VARIABLE, STORE_VARIABLE, ShellUpdate,
 };
 
-/// Returns the current and the previous profile of the shell whose hook calls.
+/// Returns the current and the previous profile of the shell whose hook runs this command.
 ///
 /// # Errors
-/// The command uses another store than the shell (`--store`, or an exported `NETO_STORE`). The `NETO_PROFILE` of the
-/// shell would not be looked up in that store.
+/// Returns an error with `--store`, or if an export set `NETO_STORE`. The shell would later look up the selected
+/// profile in its own store.
 pub(in crate::commands) fn shell_selection(run: &Run<'_>, shell: Shell) -> Result<Current, Error> {
     let environment = &run.context.process.environment;
     if let Some(store) = &run.context.globals.store {
@@ -29,12 +29,15 @@ pub(in crate::commands) fn shell_selection(run: &Run<'_>, shell: Shell) -> Resul
     Ok(Current { current, previous })
 }
 
-/// Returns the update that selects `name` in the shell whose hook calls, or removes its selection. Drops exported
-/// variables of another profile at once, because a program later in the same command line may use them.
-pub(in crate::commands) fn switch(run: &Run<'_>, selection: Current, name: Option<ProfileName>) -> ShellUpdate {
+/// Returns the update that selects `name` in the calling shell, or with `None` removes the shell's selection. Prints
+/// the change.
+///
+/// The update also drops the exported variables of another profile. A program later in the same command line may use
+/// them.
+pub(in crate::commands) fn switch_shell(run: &Run<'_>, selection: Current, name: Option<ProfileName>) -> ShellUpdate {
     let environment = &run.context.process.environment;
     let resolved = name.clone().or_else(|| {
-        resolve_sources(run, ProfileSources { variable: None, ..shell_state::sources_without_argument(run) })
+        resolve_sources(run, ProfileSources { neto_profile: None, ..shell_state::sources_without_argument(run) })
             .ok()
             .flatten()
     });
@@ -64,7 +67,10 @@ pub(in crate::commands) fn switch(run: &Run<'_>, selection: Current, name: Optio
     update
 }
 
-/// Resolves these sources; `None` if they select no profile or an unknown one.
+/// Returns the profile that these sources select; `None` if they select none or cannot be resolved.
+///
+/// # Errors
+/// Returns an error if the store cannot be read.
 fn resolve_sources(run: &Run<'_>, sources: ProfileSources<'_>) -> Result<Option<ProfileName>, Error> {
     Ok(profile::resolve_in_store(sources.resolve_name(), run.context.store()?).ok().map(|choice| choice.name))
 }

@@ -1,9 +1,9 @@
-//! `neto keys`: lists the API keys of tenants with the profiles that have them. `row` decides the state of a key.
+//! `neto keys`: lists the API keys of tenants, with the profiles that have them. `row` decides the state of a key.
 
 mod row;
 
 use crate::error::{Code, Error, Hint};
-use crate::fusion::{ApiKey, ListAnswer};
+use crate::fusion::{ApiKey, ListResponse};
 use crate::output::humanize::pluralize;
 use crate::output::{Format, render_rows};
 use crate::profile::{ApiUrl, Profile, Span};
@@ -54,7 +54,7 @@ pub(crate) struct KeysArgs {
     output: Format,
 }
 
-/// Tenant of an API, and its selected profiles.
+/// Tenant of an API, with its selected profiles.
 struct Tenant<'a> {
     url: &'a ApiUrl,
     shortname: &'a str,
@@ -62,8 +62,8 @@ struct Tenant<'a> {
     others: Vec<&'a Profile>,
 }
 
-/// Profiles of each tenant of an API.
-type Holders<'a> = BTreeMap<(&'a ApiUrl, &'a str), Vec<&'a Profile>>;
+/// Profiles by tenant. API URL and shortname identify a tenant.
+type ProfilesByTenant<'a> = BTreeMap<(&'a ApiUrl, &'a str), Vec<&'a Profile>>;
 
 /// Lists the keys of the selected profiles' tenants.
 pub(crate) fn run(args: &KeysArgs, run: &Run<'_>) -> Result<(), Error> {
@@ -71,39 +71,42 @@ pub(crate) fn run(args: &KeysArgs, run: &Run<'_>) -> Result<(), Error> {
     let several = selected.len() > 1;
     let mut batch = Batch::new(run, "Asking", selected.iter().map(|selected| &*selected.name));
     let profiles = batch.with_secrets(selected);
-    let holders = holders(run, &profiles)?;
+    let profiles_by_tenant = profiles_by_tenant(run, &profiles)?;
     let tenants = tenants(profiles, several, &mut batch);
     let reporter = TerminalReporter(run.ui);
     let session = run.context.session(&reporter);
-    let answers = list_keys(args, run, &session, &tenants, &mut batch)?;
+    let key_lists = list_keys(args, run, &session, &tenants, &mut batch)?;
     record_first_seen(run, &reporter);
     let mut rows = Vec::new();
-    for (tenant, keys) in tenants.iter().zip(answers) {
-        rows.extend(keys.into_iter().flat_map(|keys| tenant.rows(keys, &holders, args.unused, run, &session)));
+    for (tenant, keys) in tenants.iter().zip(key_lists) {
+        rows.extend(
+            keys.into_iter().flat_map(|keys| tenant.rows(keys, &profiles_by_tenant, args.unused, run, &session)),
+        );
     }
-    // No empty table if every request failed.
+    // If every request failed, no empty table is printed.
     if !(rows.is_empty() && batch.has_failures()) {
         run.ui.print(&render_rows(&rows, args.output, &run.ui.render_options()))?;
     }
     warn_of_invalid_profiles(run, &rows)?;
     batch.finish("neto keys")?;
-    if args.check { check(&rows) } else { Ok(()) }
+    if args.check { check_states(&rows) } else { Ok(()) }
 }
 
-/// Returns the profiles of the store by tenant, with the profile `env` if it is selected.
-fn holders<'a>(run: &Run<'a>, selected: &[&'a Profile]) -> Result<Holders<'a>, Error> {
+/// Returns the profiles of the store by tenant. Includes the profile `env` if it is selected.
+fn profiles_by_tenant<'a>(run: &Run<'a>, selected: &[&'a Profile]) -> Result<ProfilesByTenant<'a>, Error> {
     let stored = run.context.store()?.profiles.iter().filter_map(|entry| entry.profile.as_ref().ok());
     let elsewhere = selected.iter().copied().filter(|profile| profile.name.is_env());
-    let mut holders = Holders::new();
+    let mut profiles_by_tenant = ProfilesByTenant::new();
     for profile in stored.chain(elsewhere) {
         if let Some(shortname) = &profile.shortname {
-            holders.entry((&profile.url, shortname.as_str())).or_default().push(profile);
+            profiles_by_tenant.entry((&profile.url, shortname.as_str())).or_default().push(profile);
         }
     }
-    Ok(holders)
+    Ok(profiles_by_tenant)
 }
 
-/// Returns the tenants of these profiles, in the same order. Skips profiles of persons, which name no tenant.
+/// Returns the tenants of these profiles, in the same order. Profiles with a user name and password name no tenant;
+/// they are skipped, or fail if `several` is false.
 fn tenants<'a>(profiles: Vec<&'a Profile>, several: bool, batch: &mut Batch<'_>) -> Vec<Tenant<'a>> {
     let mut tenants: Vec<Tenant<'a>> = Vec::new();
     let mut indexes: BTreeMap<(&ApiUrl, &str), usize> = BTreeMap::new();
@@ -129,20 +132,20 @@ fn tenants<'a>(profiles: Vec<&'a Profile>, several: bool, batch: &mut Batch<'_>)
     tenants
 }
 
-/// Lists the keys of each tenant, in the order of the tenants; `None` for tenants that failed.
+/// Lists the keys of each tenant, in the order of the tenants; `None` for tenants whose request failed.
 fn list_keys(
     args: &KeysArgs,
     run: &Run<'_>,
     session: &Session<'_>,
     tenants: &[Tenant<'_>],
     batch: &mut Batch<'_>,
-) -> Result<Vec<Option<ListAnswer<ApiKey>>>, SessionError> {
-    let mut answers = vec![None; tenants.len()];
+) -> Result<Vec<Option<ListResponse<ApiKey>>>, SessionError> {
+    let mut key_lists = vec![None; tenants.len()];
     let list_one = async |index: usize| (index, tenants[index].list_keys(session, run).await);
-    session.run_each(0..tenants.len(), args.jobs.jobs, list_one, |(index, (profile, answer))| {
-        match answer {
+    session.run_each(0..tenants.len(), args.jobs.jobs, list_one, |(index, (profile, result))| {
+        match result {
             Ok(keys) => {
-                answers[index] = Some(keys);
+                key_lists[index] = Some(keys);
                 batch.step_done();
             }
             Err(error) => batch.failed(&profile.name, replace_forbidden_hint(error, forbidden_hint()))?,
@@ -150,36 +153,36 @@ fn list_keys(
         tenants[index].others.iter().for_each(|_| batch.step_done());
         ControlFlow::Continue(())
     })?;
-    Ok(answers)
+    Ok(key_lists)
 }
 
 impl<'a> Tenant<'a> {
-    /// Lists the keys with the first profile that may list them. Returns the last profile that was tried, with the
-    /// answer.
+    /// Lists the keys with the first profile that is allowed to list them. Returns the profile that was tried last,
+    /// with its result.
     async fn list_keys(
         &self,
         session: &Session<'_>,
         run: &Run<'_>,
-    ) -> (&'a Profile, Result<ListAnswer<ApiKey>, SessionError>) {
+    ) -> (&'a Profile, Result<ListResponse<ApiKey>, SessionError>) {
         let read = async |profile| {
-            let loaded = LoadedProfile::new(profile, run.context.reading());
+            let loaded = LoadedProfile::new(profile, run.context.store_reading());
             (profile, session.read(loaded, ApiKey::list_path(), ApiKey::parse_list).await)
         };
-        let mut asked = read(self.first).await;
+        let mut attempt = read(self.first).await;
         for other in &self.others {
-            if !matches!(asked.1, Err(SessionError::Forbidden(_))) {
+            if !matches!(attempt.1, Err(SessionError::Forbidden(_))) {
                 break;
             }
-            asked = read(other).await;
+            attempt = read(other).await;
         }
-        asked
+        attempt
     }
 
-    /// Returns a row for each key and each profile that has it.
+    /// Returns the rows of the tenant's keys, sorted. Warns about keys that could not be parsed.
     fn rows(
         &self,
-        keys: ListAnswer<ApiKey>,
-        holders: &Holders<'a>,
+        keys: ListResponse<ApiKey>,
+        holders: &ProfilesByTenant<'a>,
         unused: Span,
         run: &Run<'_>,
         session: &Session<'_>,
@@ -202,7 +205,7 @@ impl<'a> Tenant<'a> {
     }
 }
 
-/// Warns of invalid profiles if a key is unknown, because an invalid profile may have that key.
+/// Warns about invalid profiles if a key is unknown, because an invalid profile may have that key.
 fn warn_of_invalid_profiles(run: &Run<'_>, rows: &[KeyRow<'_>]) -> Result<(), Error> {
     let invalid = run.context.store()?.profiles.iter().filter(|entry| entry.profile.is_err()).count();
     if invalid > 0 && rows.iter().any(|row| row.state == KeyState::Unknown) {
@@ -212,7 +215,7 @@ fn warn_of_invalid_profiles(run: &Run<'_>, rows: &[KeyRow<'_>]) -> Result<(), Er
     Ok(())
 }
 
-fn check(rows: &[KeyRow<'_>]) -> Result<(), Error> {
+fn check_states(rows: &[KeyRow<'_>]) -> Result<(), Error> {
     let count = |state| rows.iter().filter(|row| row.state == state).count();
     let (unknown, elsewhere, unused) = (count(KeyState::Unknown), count(KeyState::Elsewhere), count(KeyState::Unused));
     if unknown + elsewhere + unused == 0 {

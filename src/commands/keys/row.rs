@@ -9,8 +9,8 @@ use anstyle::{AnsiColor, Style};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-/// Maximum time from the cached token to the last login at the server, if that login is our own. The two clocks differ,
-/// and a request takes time.
+/// Maximum time by which the server's last login may be later than the cached token, if both are one login. The two
+/// clocks differ, and a request takes time.
 const OWN_LOGIN_MARGIN: SignedDuration = SignedDuration::from_mins(5);
 
 /// State of a key. If several apply, the first counts.
@@ -66,23 +66,24 @@ impl<'a> KeyRow<'a> {
 }
 
 impl KeyState {
-    /// Returns the state of a key that the `holders` have. The key is unused after the time `unused` without a login.
+    /// Returns the state of a key that the profiles `holders` have. The key counts as unused after the time `unused`
+    /// without a login.
     pub(super) fn new(key: &ApiKey, holders: &[&Profile], unused: Span, now: Timestamp, session: &Session<'_>) -> Self {
         if holders.is_empty() {
             return Self::Unknown;
         }
-        let Some(last) = key.last_login else { return Self::Unused };
+        let Some(last_login) = key.last_login else { return Self::Unused };
         let lifetimes = holders.iter().filter_map(|holder| session.lifetime(holder));
         let obtained_at = lifetimes.map(|lifetime| lifetime.obtained_at).max();
         let unused = SignedDuration::from_secs(i64::try_from(unused.seconds()).unwrap_or(i64::MAX));
         match obtained_at {
-            Some(obtained_at) if last.duration_since(obtained_at) > OWN_LOGIN_MARGIN => Self::Elsewhere,
-            _ if now.duration_since(last) > unused => Self::Unused,
+            Some(obtained_at) if last_login.duration_since(obtained_at) > OWN_LOGIN_MARGIN => Self::Elsewhere,
+            _ if now.duration_since(last_login) > unused => Self::Unused,
             _ => Self::Ok,
         }
     }
 
-    fn shown(self) -> (&'static str, Style) {
+    fn label_and_style(self) -> (&'static str, Style) {
         match self {
             Self::Unknown => ("unknown", AnsiColor::Red.on_default()),
             Self::Elsewhere => ("elsewhere", AnsiColor::Yellow.on_default()),
@@ -102,8 +103,8 @@ impl Row for KeyRow<'_> {
             Column::left("KEY", Shrink::Cut, |row| Cell::plain(&row.appname)),
             Column::left("PROFILE", Shrink::Drop, |row| Cell::optional(row.profile.map(ProfileName::as_str))),
             Column::left("STATE", Shrink::Keep, |row| {
-                let (word, style) = row.state.shown();
-                Cell::styled(word, style)
+                let (label, style) = row.state.label_and_style();
+                Cell::styled(label, style)
             }),
             Column::left("ROLES", Shrink::CutOrDrop, |row| Cell::plain(row.roles.join(", "))),
             Column::left("LAST LOGIN", Shrink::Drop, |row| {

@@ -1,4 +1,4 @@
-//! `neto profile add`: adds a profile and seals its credential.
+//! `neto profile add`: adds a profile, and seals its secret unless a command provides the secret.
 
 use crate::commands::profile::credential_args::{CredentialArgs, CredentialInput, CredentialSource};
 use crate::commands::profile::settings_args::SettingsArgs;
@@ -46,14 +46,13 @@ pub(crate) fn run(args: &AddArgs, run: &Run<'_>) -> Result<(), Error> {
     }
     // All arguments are checked before the prompt for a secret.
     let settings = args.settings.entries(run)?;
-    // A missing store named by the user is taken for a mistyped path. Only `neto init` creates a named store.
-    let creates_store = !run.context.paths.named_store && !run.context.paths.store.exists();
+    let creates_store = init::creates_store(run);
     if !creates_store {
         args.settings.check_recipients(run.context.store()?)?;
     }
     let input = args.credential.read(run)?;
     if creates_store {
-        init::prepare(run)?;
+        init::ensure_keys_and_store(run)?;
     }
     let name = name.map_or_else(|| default_name(&input.account), Ok)?;
     let document = locked_edit::edit_store(run, |document| {
@@ -84,9 +83,9 @@ fn edits(
     input: &CredentialInput,
     settings: Vec<(String, EditValue)>,
 ) -> Result<Vec<Edit>, Error> {
-    let default = document.store().defaults.url.as_ref();
+    let default_url = document.store().defaults.url.as_ref();
     let mut entries = account_entries(&input.account);
-    entries.extend(url_entry(input.url.as_ref(), default)?);
+    entries.extend(url_entry(input.url.as_ref(), default_url)?);
     entries.extend(settings);
     if let CredentialSource::Command(command_line) = &input.source {
         entries.push((
@@ -94,20 +93,25 @@ fn edits(
             EditValue::Table(vec![("command".to_owned(), EditValue::List(command_line.clone()))]),
         ));
     }
-    let skeleton = [Edit::AddProfile { name: name.clone(), entries: entries.clone() }];
-    let CredentialSource::Secret(credential) = &input.source else { return Ok(skeleton.into()) };
-    if let (None, Some(url)) = (&input.url, default) {
+    let unsealed_edit = [Edit::AddProfile { name: name.clone(), entries: entries.clone() }];
+    let CredentialSource::Secret(credential) = &input.source else { return Ok(unsealed_edit.into()) };
+    if let (None, Some(url)) = (&input.url, default_url) {
         sealing::warn_untrusted_url(run, name.as_str(), url)?;
     }
-    // The seal binds the profile as parsed from the store, including the defaults.
-    let with_skeleton = document.apply(&skeleton)?;
-    let sealed =
-        sealing::seal_new_credential(run, with_skeleton.store(), &declared_profile(&with_skeleton, name)?, credential)?;
+    // The secret is bound to the profile as parsed from the store, with the store's defaults. So the unsealed profile
+    // is first added to a copy of the document.
+    let unsealed_document = document.apply(&unsealed_edit)?;
+    let sealed = sealing::seal_new_credential(
+        run,
+        unsealed_document.store(),
+        &declared_profile(&unsealed_document, name)?,
+        credential,
+    )?;
     entries.extend(sealed.toml_entries().map(|(key, value)| (key.to_owned(), value)));
     Ok(vec![Edit::AddProfile { name: name.clone(), entries }])
 }
 
-/// Returns the public fields of a credential as entries of a new profile.
+/// Returns the fields of an account as entries of a new profile.
 pub(super) fn account_entries(account: &Account) -> Vec<(String, EditValue)> {
     let text = |key: &str, value: &String| (key.to_owned(), EditValue::Text(value.clone()));
     match account {
@@ -116,29 +120,38 @@ pub(super) fn account_entries(account: &Account) -> Vec<(String, EditValue)> {
     }
 }
 
-/// Returns the `url` entry of a new profile; `None` if the url equals the store's default.
+/// Returns the `url` entry of a new profile. Returns `None` if the store's default applies: `url` is missing, or equals
+/// the default.
 ///
 /// # Errors
-/// Fails if neither the credential nor the store has a url.
+/// Returns an error if there is neither a URL nor a default.
 pub(in crate::commands) fn url_entry(
     url: Option<&ApiUrl>,
-    default: Option<&ApiUrl>,
+    default_url: Option<&ApiUrl>,
 ) -> Result<Option<(String, EditValue)>, Error> {
-    match (url, default) {
+    match (url, default_url) {
         (None, None) => Err(Error::new(Code::Usage, "the store has no default url, so the profile needs one")
             .with_hint(Hint::command("neto profile add --url https://api.netography.com/api/v1 ..."))),
-        (Some(url), default) if Some(url) != default => Ok(Some(("url".to_owned(), EditValue::Text(url.to_string())))),
+        (Some(url), default_url) if Some(url) != default_url => {
+            Ok(Some(("url".to_owned(), EditValue::Text(url.to_string()))))
+        }
         _ => Ok(None),
     }
 }
 
 /// Returns the profile as declared in the edited store.
+///
+/// # Errors
+/// Returns an error if the profile is missing or invalid.
 pub(in crate::commands) fn declared_profile(document: &Document, name: &ProfileName) -> Result<Profile, Error> {
     let entry = document.store().entry(name).ok_or_else(|| Error::bug("the added profile is not in the store"))?;
-    entry.profile.clone().map_err(|fault| Error::new(Code::Usage, fault.problem.to_string()).at(&fault.key))
+    entry.profile.clone().map_err(|fault| Error::new(Code::Usage, fault.problem.to_string()).with_prefix(&fault.key))
 }
 
 /// Derives the profile name from the tenant's shortname.
+///
+/// # Errors
+/// Returns an error if the shortname makes no valid name, or if the account has no shortname.
 fn default_name(account: &Account) -> Result<ProfileName, Error> {
     match account {
         Account::ApiKey { shortname, .. } => ProfileName::from_shortname(shortname).map_err(|error| {
@@ -186,7 +199,7 @@ fn report_added(run: &Run<'_>, document: &Document, profile: &Profile) {
     }
 }
 
-/// Names of the recipients that a profile's secret is sealed to.
+/// Returns the names of the recipients that a profile's secret is to be sealed to.
 pub(super) fn recipient_names<'a>(store: &'a Store, profile: &Profile) -> Vec<&'a str> {
     let keys = store.recipient_keys(profile);
     store.recipients.iter().filter(|(_, key)| keys.contains(key)).map(|(name, _)| name.as_str()).collect()

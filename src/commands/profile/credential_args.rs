@@ -1,5 +1,6 @@
-//! Reads the credential for `profile add` and `profile set-secret`. Never accepts a secret as an argument, because the
-//! shell history and the process list would show it.
+//! Reads the credential for `profile add` and `profile set-secret`.
+//!
+//! Never accepts a secret as an argument, because the shell history and the process list would show the secret.
 
 use crate::disk::{self, Privacy, ReadRules};
 use crate::error::{Code, Error, Hint};
@@ -43,13 +44,13 @@ pub(crate) struct CredentialArgs {
     command: Vec<String>,
 }
 
-/// Credential given by the user.
+/// Credential that the user gave, with the account and the URL it is for.
 pub(crate) struct CredentialInput {
     /// Account that logs in.
     pub(crate) account: Account,
-    /// API url, from the NETOSECRET or from `--url`.
+    /// API URL, from the NETOSECRET or from `--url`; `None` if neither contains one.
     pub(crate) url: Option<ApiUrl>,
-    /// Secret to seal, or its command.
+    /// Secret to seal, or the command that prints the secret.
     pub(crate) source: CredentialSource,
 }
 
@@ -62,14 +63,19 @@ pub(crate) enum CredentialSource {
 }
 
 impl CredentialArgs {
-    /// Returns the account named by flags. Without these flags, the NETOSECRET names the account.
+    /// Returns the account that `--shortname` and `--appname`, or `--username`, name. Returns `None` without these
+    /// flags: the NETOSECRET then names the account.
     pub(crate) fn account(&self) -> Option<Account> {
         let (person, shortname, appname) = (self.username.clone(), self.shortname.clone(), self.appname.clone());
         let person = person.map(|username| Account::Person { username });
         person.or_else(|| Some(Account::ApiKey { shortname: shortname?, appname: appname? }))
     }
 
-    /// Reads the credential from its flag, a prompt or standard input.
+    /// Reads the credential from the source that the flags select. Without flags, reads a NETOSECRET from a hidden
+    /// prompt or from a pipe.
+    ///
+    /// # Errors
+    /// Returns an error if the source cannot be read, or if its content or the combination of flags is invalid.
     pub(crate) fn read(&self, run: &Run<'_>) -> Result<CredentialInput, Error> {
         if self.secret_command {
             return self.run_secret_command(run);
@@ -102,9 +108,9 @@ impl CredentialArgs {
             let text = run.context.process.environment.text(name);
             // A secret pasted instead of a variable name must not appear in the message.
             let is_variable_name = name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-            let shown = if is_variable_name { name } else { "of that name" };
+            let display_name = if is_variable_name { name } else { "of that name" };
             let unset = || {
-                Error::new(Code::Secret, format!("the variable {shown} is not set"))
+                Error::new(Code::Secret, format!("the variable {display_name} is not set"))
                     .with_hint(Hint::command("neto profile add").remark("asks for the NETOSECRET"))
             };
             Zeroizing::new(text.ok_or_else(unset)?)
@@ -142,7 +148,7 @@ fn from_netosecret(secret: NetoSecret, run: &Run<'_>) -> CredentialInput {
     }
 }
 
-/// Reads from a hidden prompt if standard input is a terminal, else from the pipe.
+/// Reads from a hidden prompt if standard input is a terminal. Otherwise reads standard input to its end.
 fn read_hidden(run: &Run<'_>, prompt: &str) -> Result<Zeroizing<String>, Error> {
     if run.context.process.terminal.stdin {
         return Ok(run.ui.prompt_hidden(prompt)?);
@@ -150,7 +156,7 @@ fn read_hidden(run: &Run<'_>, prompt: &str) -> Result<Zeroizing<String>, Error> 
     read_pipe(run)
 }
 
-/// Reads a password, either plain or as the JSON of a person's secrets.
+/// Reads a password, either as plain text or in the JSON form of a credential.
 fn read_password(run: &Run<'_>) -> Result<Credential, Error> {
     let text = read_hidden(run, "Password (not shown): ")?;
     match Credential::parse(&text) {
@@ -167,7 +173,7 @@ fn read_api_key(run: &Run<'_>) -> Result<Credential, Error> {
     }
     let text = read_pipe(run)?;
     match Credential::parse(&text)? {
-        pair @ Credential::ApiKey { .. } => Ok(pair),
+        api_key @ Credential::ApiKey { .. } => Ok(api_key),
         Credential::Person { .. } => Err(Error::new(Code::Store, "a password was given for an API key")
             .with_hint(Hint::command("neto profile add NAME --username ..."))),
     }
@@ -184,10 +190,10 @@ fn read_pipe(run: &Run<'_>) -> Result<Zeroizing<String>, Error> {
     Ok(text)
 }
 
-/// Returns the text as a secret, without its line end.
+/// Returns the text as a secret, without its line ending.
 ///
 /// # Errors
-/// Fails if the text is empty or contains control characters.
+/// Returns an error if the text is empty or contains control characters.
 fn parse_line(text: &str) -> Result<Secret, Error> {
     let text = text.trim_end_matches(['\r', '\n']);
     if text.is_empty() || text.chars().any(char::is_control) {

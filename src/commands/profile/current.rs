@@ -1,4 +1,4 @@
-//! `neto profile current`: prints the current profile, and optionally every source of it.
+//! `neto profile current`: prints the current profile, or with `--explain` every source that can select it.
 
 use crate::environment::Environment;
 use crate::error::Error;
@@ -60,10 +60,10 @@ pub(crate) fn run(args: &CurrentArgs, run: &Run<'_>) -> Result<(), Error> {
 
 fn source_row(report: SourceReport, environment: &Environment) -> SourceRow {
     let source = match report.origin {
-        ProfileOrigin::Variable => {
+        ProfileOrigin::NetoProfile => {
             [report.origin.to_string().as_str(), shell_state::profile_variable_setter(environment)].concat()
         }
         origin => origin.to_string(),
     };
-    SourceRow { source, says: report.text, wins: report.is_winner }
+    SourceRow { source, says: report.value, wins: report.is_winner }
 }

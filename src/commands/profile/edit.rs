@@ -7,7 +7,7 @@ use crate::output::humanize::pluralize;
 use crate::output::quote_for_display;
 use crate::profile::{Document, Edit, EditError, EditValue, Fault, Profile, ProfileName, Section, Store};
 use crate::secret::Prompter;
-use crate::workflow::exported_variables::identity_variables;
+use crate::workflow::exported_variables::withheld_variables;
 use crate::workflow::{Run, SelectArgs, locked_edit, sealing};
 use clap::Args;
 use std::process::Command;
@@ -64,7 +64,7 @@ struct EditSelectArgs {
     all: bool,
 }
 
-/// Edits of the store, with the profiles whose bound fields they change.
+/// Edits of the store, including the resealing, and the profiles to trust afterwards.
 type CheckedEdits = (Vec<Edit>, Vec<Profile>);
 
 /// Edits profiles with flags or in the editor.
@@ -81,17 +81,17 @@ pub(crate) fn run(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
 
 impl EditArgs {
     fn has_flags(&self) -> bool {
-        let texts = [&self.url, &self.shortname, &self.appname, &self.username];
-        texts.iter().any(|text| text.is_some())
+        let flags = [&self.url, &self.shortname, &self.appname, &self.username];
+        flags.iter().any(|flag| flag.is_some())
             || !self.settings.is_empty()
             || !self.untag.is_empty()
             || self.no_protected
     }
 
-    /// Whether a flag changes a field bound by the seal, or the recipients.
+    /// Checks whether a flag changes the recipients, or a field that sealed secrets are bound to.
     fn requires_resealing(&self) -> bool {
-        let texts = [&self.url, &self.shortname, &self.appname, &self.username];
-        texts.iter().any(|text| text.is_some()) || self.settings.requires_resealing()
+        let flags = [&self.url, &self.shortname, &self.appname, &self.username];
+        flags.iter().any(|flag| flag.is_some()) || self.settings.requires_resealing()
     }
 
     fn selected_names(&self, run: &Run<'_>) -> Result<Vec<ProfileName>, Error> {
@@ -104,12 +104,12 @@ impl EditArgs {
         }
     }
 
-    /// Returns the edits of one section; `tags` are its current tags.
+    /// Returns the edits that the flags make to one section; `tags` are the present tags of the section.
     fn edits(&self, run: &Run<'_>, store: &Store, section: &Section, tags: &[String]) -> Result<Vec<Edit>, Error> {
         let mut edits = Vec::new();
         if let Some(url) = &self.url {
             let url = settings_args::parse_url(url)?;
-            // A url equal to the default is not written.
+            // A URL equal to the default is not written, and the profile's own URL is removed.
             let is_default = *section != Section::Defaults && store.defaults.url.as_ref() == Some(&url);
             let set_url = Edit::set(section, &["url"], EditValue::Text(url.to_string()));
             edits.push(if is_default { Edit::unset(section, &["url"]) } else { set_url });
@@ -152,9 +152,9 @@ fn edit_with_flags(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
         confirm_resealing(args, run, &affected)?;
         run.unlock(affected)?;
     }
-    let (mut rebound, mut old_text) = (Vec::new(), Vec::new());
+    let (mut rebound, mut old_bytes) = (Vec::new(), Vec::new());
     let document_after = locked_edit::edit_store(run, |document| {
-        old_text = document.bytes().to_vec();
+        old_bytes = document.bytes().to_vec();
         let mut edits = Vec::new();
         if args.defaults {
             edits.extend(args.edits(run, document.store(), &Section::Defaults, &[])?);
@@ -174,9 +174,9 @@ fn edit_with_flags(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
         Ok(edits)
     })?;
     if let Some(url) = document_after.store().defaults.url.as_ref().filter(|_| args.defaults && args.url.is_some()) {
-        locked_edit::edit_trust_store(run, |trust_store| trust_store.trust_address(url))?;
+        locked_edit::edit_trust_store(run, |trust_store| trust_store.trust_url(url))?;
     }
-    if document_after.bytes() == old_text {
+    if document_after.bytes() == old_bytes {
         run.ui.note("Nothing changed");
         return Ok(());
     }
@@ -184,7 +184,7 @@ fn edit_with_flags(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
     trust_and_report(run, &rebound, &target)
 }
 
-/// Asks for confirmation if the edit sends the credentials of several tenants to another url.
+/// Asks for confirmation if `--url` would send the sealed credentials of several profiles to another URL.
 fn confirm_resealing(args: &EditArgs, run: &Run<'_>, profiles: &[&Profile]) -> Result<(), Error> {
     let sealed = profiles.iter().filter(|profile| profile.secret.label() == "sealed").count();
     let Some(url) = args.url.as_ref().filter(|_| sealed > 1 && !args.yes) else { return Ok(()) };
@@ -195,11 +195,13 @@ fn confirm_resealing(args: &EditArgs, run: &Run<'_>, profiles: &[&Profile]) -> R
     )
 }
 
-/// Adds the resealing edits that `edits` need. `lines_above` is the number of store lines before the edited block, for
-/// line numbers relative to the block; `None` omits them.
+/// Checks the edits, and adds the edits that reseal the affected secrets.
+///
+/// `lines_above` is the number of store lines above the edited block. Error messages then contain the line number
+/// within the block, or no line number if `lines_above` is `None`.
 ///
 /// # Errors
-/// Fails if the edits would make a profile invalid, or a secret cannot be resealed.
+/// Returns an error if the edits make a profile invalid, or if a secret cannot be resealed.
 fn check_edits(
     run: &Run<'_>,
     prompter: &dyn Prompter,
@@ -210,7 +212,7 @@ fn check_edits(
     if let Err(EditError::Invalid(Fault { mut position, key, problem })) = document.apply(&edits) {
         position.line = position.line.saturating_sub(lines_above.unwrap_or(position.line));
         let position = if position.line > 0 { format!("{position}: ") } else { String::new() };
-        return Err(Error::new(Code::Usage, problem.to_string()).at(&format!("{position}{key}")));
+        return Err(Error::new(Code::Usage, problem.to_string()).with_prefix(&format!("{position}{key}")));
     }
     let resealing = sealing::with_resealing(run, prompter, document, edits, ProfileName::clone)?.require_complete()?;
     Ok((resealing.edits, resealing.changed))
@@ -226,7 +228,7 @@ fn trust_and_report(run: &Run<'_>, rebound: &[Profile], target: &str) -> Result<
     Ok(())
 }
 
-/// Limits for reading an edited profile.
+/// Rules for reading the draft after the editor has ended.
 const DRAFT_RULES: ReadRules = ReadRules { cap: 1024 * 1024, privacy: Privacy::NotWritable };
 
 fn edit_in_editor(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
@@ -252,13 +254,13 @@ fn edit_in_editor(args: &EditArgs, run: &Run<'_>) -> Result<(), Error> {
         }
         return Ok(());
     };
-    let outcome = replace_block(run, name, &block, edited);
-    match outcome {
-        // The edited text is valid, so the draft is kept for the user.
+    let result = replace_block(run, name, &block, edited);
+    match result {
+        // The edited text was valid but was not saved, so the draft is kept for the user.
         Err(_) => run.ui.note(&format!("What you wrote is kept in {}", draft.display())),
         Ok(()) => drop(disk::remove(&draft)?),
     }
-    outcome
+    result
 }
 
 /// Replaces the text of a profile in the store with the edited text.
@@ -269,10 +271,11 @@ fn replace_block(run: &Run<'_>, name: &ProfileName, block: &str, edited: String)
         let (mut edits, changed) = check_edits(run, &(), current, edits, None)?;
         let resealing = edits.split_off(1);
         if !resealing.is_empty() {
-            // The new seal must be part of the new text, so the edits are merged into one block replacement.
+            // The sealed secret must be part of the new text, so the edits are merged into one block replacement.
             let sealed = current.apply(&edits)?.apply(&resealing)?;
-            let text = sealed.profile_block(name).ok_or_else(|| Error::bug("the edited profile has no lines"))?;
-            edits = vec![Edit::ReplaceBlock { name: name.clone(), old_text: block.to_owned(), new_text: text }];
+            let sealed_block =
+                sealed.profile_block(name).ok_or_else(|| Error::bug("the edited profile has no lines"))?;
+            edits = vec![Edit::ReplaceBlock { name: name.clone(), old_text: block.to_owned(), new_text: sealed_block }];
         }
         rebound = changed;
         Ok(edits)
@@ -280,10 +283,11 @@ fn replace_block(run: &Run<'_>, name: &ProfileName, block: &str, edited: String)
     trust_and_report(run, &rebound, &format!("'{name}'"))
 }
 
-/// Opens the editor until the profile is valid. Returns `None` if the text is unchanged.
+/// Opens the editor repeatedly until the profile is valid. Returns the edited text, or `None` if it equals the
+/// original.
 ///
 /// # Errors
-/// Fails if the editor fails, or the user declines another attempt.
+/// Returns an error if the editor fails, the draft cannot be read, or the user declines another attempt.
 fn edit_until_valid(
     run: &Run<'_>,
     name: &ProfileName,
@@ -291,8 +295,8 @@ fn edit_until_valid(
     block: &str,
     draft: &std::path::Path,
 ) -> Result<Option<String>, Error> {
-    let text = String::from_utf8_lossy(document.bytes());
-    let lines_above = text.find(block).map(|start| text[..start].lines().count());
+    let store_text = String::from_utf8_lossy(document.bytes());
+    let lines_above = store_text.find(block).map(|start| store_text[..start].lines().count());
     loop {
         open_editor(run, draft)?;
         let edited = String::from_utf8_lossy(&disk::read(draft, DRAFT_RULES)?).into_owned();
@@ -321,7 +325,7 @@ fn open_editor(run: &Run<'_>, draft: &std::path::Path) -> Result<(), Error> {
     // EDITOR may hold a command line ("code --wait"), which only a shell splits as the user intended.
     let mut command = Command::new("sh");
     command.arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(draft);
-    for name in identity_variables(environment) {
+    for name in withheld_variables(environment) {
         command.env_remove(name);
     }
     match command.status() {

@@ -72,7 +72,7 @@ impl Row for ProfileRow<'_> {
 }
 
 impl<'a> ProfileRow<'a> {
-    pub(super) fn of(profile: &'a Profile, current: Option<&ProfileName>) -> Self {
+    pub(super) fn new(profile: &'a Profile, current: Option<&ProfileName>) -> Self {
         Self {
             profile: &profile.name,
             current: current == Some(&profile.name),
@@ -89,12 +89,13 @@ impl<'a> ProfileRow<'a> {
     }
 }
 
-/// Lists the selected profiles. An invalid profile causes a warning and is omitted.
+/// Lists the selected profiles. An invalid profile is an error if it is named alone, and otherwise omitted with a
+/// warning.
 pub(crate) fn run(args: &ListArgs, run: &Run<'_>) -> Result<(), Error> {
     let selected = args.select.resolve_or_all(run)?;
     let current = run.current_name();
     let profiles = run.valid_profiles(selected, args.select.is_single())?;
-    let rows: Vec<ProfileRow<'_>> = profiles.iter().map(|profile| ProfileRow::of(profile, current.as_ref())).collect();
+    let rows: Vec<ProfileRow<'_>> = profiles.iter().map(|profile| ProfileRow::new(profile, current.as_ref())).collect();
     if run.context.store()?.profiles.is_empty() {
         run.ui.note("There is no profile yet. Add one: neto profile add");
     }

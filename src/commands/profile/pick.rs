@@ -1,4 +1,4 @@
-//! Interactive profile picker of `neto use` without a name.
+//! Interactive profile picker, which `neto use` without a name shows.
 
 use crate::commands::status::state::TokenStatus;
 use crate::error::{Code, Error, Hint};
@@ -13,7 +13,8 @@ use std::collections::HashMap;
 /// Lets the user pick a profile at the terminal. `current` is listed first and marked.
 ///
 /// # Errors
-/// Fails if there is no terminal or no profile. A canceled list exits 2 without a message, like a question answered no.
+/// Returns an error if there is no terminal, if the store has no profile, or if the user cancels. The error for
+/// canceling is silent (exit 2).
 pub(super) fn pick_profile(run: &Run<'_>, current: Option<&ProfileName>) -> Result<ProfileName, Error> {
     if !run.ui.can_pick() {
         return Err(Error::new(Code::Usage, "no profile is named, and there is no terminal to choose one at")
@@ -67,11 +68,11 @@ fn state_cell(profile: &Profile, lifetime: Option<Lifetime>, now: Timestamp) -> 
         return Cell::styled("- no secret", Style::new().dimmed());
     }
     let status = TokenStatus::from(lifetime.map_or(TokenState::None, |lifetime| lifetime.state(now)));
-    let (sign, style) = status.mark();
-    Cell::styled(format!("{sign} {}", status.word()), style)
+    let (symbol, style) = status.symbol_and_style();
+    Cell::styled(format!("{symbol} {}", status.as_str()), style)
 }
 
-/// Returns the entry of an invalid profile. Commands report the problem once the profile is current.
+/// Returns the candidate for an invalid profile. The user can pick it, and commands then report the problem.
 fn invalid_candidate(name: &ProfileName, is_marked: bool) -> Candidate {
     let cells =
         vec![Cell::plain(name.as_str()), Cell::default(), Cell::styled("! faulty", AnsiColor::Red.on_default())];

@@ -21,7 +21,8 @@ pub(crate) struct RemoveArgs {
     yes: bool,
 }
 
-/// Removes the selected profiles in one change.
+/// Removes the selected profiles in one edit of the store. Then removes their trust records, rotations and cached
+/// tokens.
 pub(crate) fn run(args: &RemoveArgs, run: &Run<'_>) -> Result<(), Error> {
     let names: Vec<ProfileName> =
         args.select.resolve_named(run)?.into_iter().map(|selected| selected.name.into_owned()).collect();
@@ -33,7 +34,7 @@ pub(crate) fn run(args: &RemoveArgs, run: &Run<'_>) -> Result<(), Error> {
         let list: Vec<&str> = names.iter().map(ProfileName::as_str).collect();
         let hint = Hint::command(format!("neto profile remove {} --yes", list.join(" ")));
         run.confirm(
-            &format!("Remove {} with {} credential and token?", profiles_text(&list), possessive(&list)),
+            &format!("Remove {} with {} credential and token?", describe_profiles(&list), possessive(&list)),
             hint,
         )?;
     }
@@ -46,13 +47,13 @@ pub(crate) fn run(args: &RemoveArgs, run: &Run<'_>) -> Result<(), Error> {
     for name in &names {
         locked_edit::abandon_rotation(run, &reporter, name)?;
         locked_edit::remove_cached_token(run, &reporter, name)?;
-        locked_edit::edit_current_profile(run, |current| current.renamed(name, None))?;
+        locked_edit::edit_current_profile(run, |current| current.replace_name(name, None))?;
         run.ui.note(&format!("Removed '{name}'; its API key lives on at the server"));
     }
     Ok(())
 }
 
-fn profiles_text(names: &[&str]) -> String {
+fn describe_profiles(names: &[&str]) -> String {
     match names {
         [name] => format!("the profile '{name}'"),
         several if several.len() <= 5 => format!("the profiles {}", several.join(", ")),

@@ -1,4 +1,4 @@
-//! `neto profile rename`: renames a profile, with its cached token and trust.
+//! `neto profile rename`: renames a profile, its trust record and its cached token.
 
 use crate::disk::Durability;
 use crate::error::{Code, Error, Hint};
@@ -30,8 +30,8 @@ pub(crate) fn run(args: &RenameArgs, run: &Run<'_>) -> Result<(), Error> {
     if old.is_env() {
         return Err(Error::new(Code::Usage, "'env' is what NETOSECRET makes; it has no other name"));
     }
-    let before = run.context.profile(&old)?;
-    run.unlock([before])?;
+    let old_profile = run.context.profile(&old)?;
+    run.unlock([old_profile])?;
     let mut trusted = Vec::new();
     let document = locked_edit::edit_store(run, |document| {
         if document.store().entry(&new).is_some() {
@@ -51,39 +51,39 @@ pub(crate) fn run(args: &RenameArgs, run: &Run<'_>) -> Result<(), Error> {
             trust_store.trust_profile(profile);
         }
     })?;
-    locked_edit::edit_current_profile(run, |current| current.renamed(&old, Some(&new)))?;
+    locked_edit::edit_current_profile(run, |current| current.replace_name(&old, Some(&new)))?;
     run.ui.note(&format!("'{old}' is now '{new}'"));
-    // The profile is already renamed in the store. Without the cached token, only one login is lost.
-    if let Err(error) = move_token(run, before, &profile) {
+    // The profile is already renamed in the store. If the token cannot be moved, the next command logs in.
+    if let Err(error) = move_token(run, old_profile, &profile) {
         run.ui.warn(&format!("the token did not come along: {}", error.message()));
     }
     Ok(())
 }
 
-/// Moves the cached token to the new name. If the move fails, the next command logs in.
-fn move_token(run: &Run<'_>, before: &Profile, after: &Profile) -> Result<(), Error> {
+/// Moves the cached token to the new name. A token that was not issued for the old profile is removed.
+fn move_token(run: &Run<'_>, old_profile: &Profile, new_profile: &Profile) -> Result<(), Error> {
     let reporter = TerminalReporter(run.ui);
     let session = run.context.session(&reporter);
     // Locks are taken in name order, so that two renames in opposite directions cannot deadlock.
-    let mut names = [&before.name, &after.name];
+    let mut names = [&old_profile.name, &new_profile.name];
     names.sort();
     let lock_token = |name: &ProfileName| {
         locked_edit::acquire_lock(run, &session.token_lock(name), &format!("the token of '{name}'"))
     };
-    let _held = (lock_token(names[0])?, lock_token(names[1])?);
+    let _locks = (lock_token(names[0])?, lock_token(names[1])?);
     let (tokens, keys) = (session.token_files(), &run.context.paths.keys);
     if let (Some(device), Some(old_fingerprint), Some(new_fingerprint)) =
-        (keys.load_device()?, session.fingerprint(before), session.fingerprint(after))
-        && let Ok(Some(mut token)) = tokens.load(&before.name, || Some(&device))
+        (keys.load_device()?, session.fingerprint(old_profile), session.fingerprint(new_profile))
+        && let Ok(Some(mut token)) = tokens.load(&old_profile.name, || Some(&device))
         && token.fingerprint == old_fingerprint
     {
-        token.profile = after.name.clone();
+        token.profile = new_profile.name.clone();
         token.fingerprint = new_fingerprint;
         token.declaration = None;
         // The old file is removed before the new file is written, so that no refresh token exists twice.
-        tokens.remove(&before.name)?;
+        tokens.remove(&old_profile.name)?;
         tokens.save(&token, &device, Durability::Durable)?;
     }
-    tokens.remove(&before.name)?;
+    tokens.remove(&old_profile.name)?;
     Ok(())
 }

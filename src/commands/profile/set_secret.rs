@@ -72,10 +72,10 @@ fn edits(run: &Run<'_>, document: &Document, name: &ProfileName, input: &Credent
     Ok(edits)
 }
 
-/// Returns edits that set the account and remove every secret: sealed, plaintext or from a source.
+/// Returns edits that set the account, and remove every secret: sealed, in plaintext, or from another source.
 pub(super) fn reset_credential_edits(name: &ProfileName, account: &Account) -> Vec<Edit> {
     let section = Section::Profile(name.clone());
-    let mut edits: Vec<Edit> = PlaintextKey::ALL.iter().map(|key| Edit::unset(&section, &[key.key()])).collect();
+    let mut edits: Vec<Edit> = PlaintextKey::ALL.iter().map(|key| Edit::unset(&section, &[key.name()])).collect();
     edits.extend([Edit::unset(&section, &["sealed"]), Edit::unset(&section, &["secret"])]);
     edits.extend(
         super::add::account_entries(account).into_iter().map(|(key, value)| Edit::set(&section, &[&key], value)),
@@ -83,7 +83,8 @@ pub(super) fn reset_credential_edits(name: &ProfileName, account: &Account) -> V
     edits
 }
 
-/// Refuses a credential whose tenant, user or url differs from the profile's.
+/// Refuses a credential whose tenant, user name or URL differs from the profile's. A profile with neither tenant nor
+/// user name accepts every account.
 pub(super) fn check_same_tenant(profile: &Profile, account: &Account, url: Option<&ApiUrl>) -> Result<(), Error> {
     let refuse = |field: &str, new: &str, old: &str| {
         Err(Error::new(Code::Store, format!("the new credential has the {field} '{new}', the profile has '{old}'"))

@@ -7,7 +7,7 @@ use crate::workflow::Run;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
-/// Example for the hint of an invalid `--env`.
+/// Example command in the hint about an invalid `--env`.
 const ENV_EXAMPLE: &str = "neto profile edit acme --env 'API_URL={url}'";
 
 /// Settings of a profile apart from its credential.
@@ -41,7 +41,7 @@ pub(crate) struct SettingsArgs {
 }
 
 impl SettingsArgs {
-    /// Whether no flag was given.
+    /// Checks whether no flag was given.
     pub(crate) fn is_empty(&self) -> bool {
         self.tags.is_empty()
             && self.description.is_none()
@@ -53,12 +53,15 @@ impl SettingsArgs {
             && self.recipients.is_empty()
     }
 
-    /// Whether a flag changes a field bound by the seal, or the recipients.
+    /// Checks whether a flag changes the recipients, or a field that sealed secrets are bound to.
     pub(crate) fn requires_resealing(&self) -> bool {
         self.ca_file.is_some() || !self.recipients.is_empty()
     }
 
-    /// Returns the entries of a new profile, in the order of the store.
+    /// Returns the settings as entries of a new profile, in the order in which the store lists them.
+    ///
+    /// # Errors
+    /// Returns an error if the value of `--ca-file` or `--env` is invalid.
     pub(crate) fn entries(&self, run: &Run<'_>) -> Result<Vec<(String, EditValue)>, Error> {
         let mut entries = Vec::new();
         let mut add = |key: &str, value: Option<EditValue>| entries.extend(value.map(|value| (key.to_owned(), value)));
@@ -79,7 +82,7 @@ impl SettingsArgs {
         Ok(entries)
     }
 
-    /// Returns the settings as edits of an existing section, whose current `tags` are kept.
+    /// Returns the settings as edits of an existing section. New tags are added to the present `tags`.
     pub(crate) fn edits(&self, run: &Run<'_>, section: &Section, tags: &[String]) -> Result<Vec<Edit>, Error> {
         let mut edits = Vec::new();
         for (key, value) in self.entries(run)? {
@@ -94,7 +97,7 @@ impl SettingsArgs {
                 }
                 // An empty description removes the key.
                 ("description", EditValue::Text(text)) if text.is_empty() => {
-                    edits.push(Edit::unset(section, &["description"]))
+                    edits.push(Edit::unset(section, &["description"]));
                 }
                 (key, value) => edits.push(Edit::set(section, &[key], value)),
             }
@@ -111,7 +114,7 @@ impl SettingsArgs {
 
     fn parse_variables(&self) -> Result<Vec<(String, String)>, Error> {
         let example = || Hint::command(ENV_EXAMPLE);
-        let split = |text: &String| {
+        let parse_variable = |text: &String| {
             let (name, value) = text
                 .split_once('=')
                 .ok_or_else(|| Error::new(Code::Usage, "--env wants NAME=VALUE").with_hint(example()))?;
@@ -119,7 +122,7 @@ impl SettingsArgs {
                 .map_err(|error| Error::new(Code::Usage, format!("--env: {error}")).with_hint(example()))?;
             Ok((name.to_owned(), value.to_owned()))
         };
-        self.env.iter().map(split).collect()
+        self.env.iter().map(parse_variable).collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! `neto profile show`: prints all settings of one profile, except its secret.
 
+use super::add::recipient_names;
 use super::list::ProfileRow;
 use crate::error::Error;
 use crate::output::humanize;
@@ -57,10 +58,9 @@ pub(crate) fn run(args: &ShowArgs, run: &Run<'_>) -> Result<(), Error> {
 
 fn profile_details<'a>(run: &Run<'_>, profile: &'a Profile) -> Result<ProfileDetails<'a>, Error> {
     let store = run.context.store()?;
-    let keys = store.recipient_keys(profile);
-    let recipients = store.recipients.iter().filter(|(_, key)| keys.contains(key)).map(|(name, _)| name.to_string());
+    let recipients = recipient_names(store, profile).into_iter().map(str::to_owned);
     Ok(ProfileDetails {
-        row: ProfileRow::of(profile, run.current_name().as_ref()),
+        row: ProfileRow::new(profile, run.current_name().as_ref()),
         leeway: profile.leeway.to_string(),
         timeout: profile.timeout.to_string(),
         ca_file: profile.ca_file.as_ref().map(|path| path.display().to_string()),

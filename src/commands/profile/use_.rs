@@ -37,11 +37,12 @@ pub(crate) struct UseArgs {
     global: bool,
 }
 
-/// Sets the current profile of all shells, or of the calling shell if its hook runs this command.
+/// Sets the current profile. With the hook and without `--global`, sets it in the calling shell, otherwise for all
+/// shells.
 pub(crate) fn run(args: &UseArgs, run: &Run<'_>) -> Result<(), Error> {
-    let hook = shell_state::hook_shell(&run.context.process.environment);
-    let one_shell = hook.filter(|_| !args.global);
-    let selection = match one_shell {
+    let hook_shell = shell_state::hook_shell(&run.context.process.environment);
+    let target_shell = hook_shell.filter(|_| !args.global);
+    let selection = match target_shell {
         Some(shell) => hook::shell_selection(run, shell)?,
         None => Current::load(&run.context.current_file())?,
     };
@@ -49,33 +50,34 @@ pub(crate) fn run(args: &UseArgs, run: &Run<'_>) -> Result<(), Error> {
         _ if args.none => None,
         None => Some(pick_profile(
             run,
-            one_shell.map_or_else(|| run.global_current_name(), |_| selection.current.clone()).as_ref(),
+            target_shell.map_or_else(|| run.global_current_name(), |_| selection.current.clone()).as_ref(),
         )?),
         Some("-") => Some(previous_profile(&selection, run)?),
         Some(text) => Some(resolve_name(run, text)?),
     };
-    match one_shell {
-        Some(shell) => shell_state::print_for_hook(run, shell, &hook::switch(run, selection, name)),
-        None => switch_all_shells(run, name.as_ref(), hook),
+    match target_shell {
+        Some(shell) => shell_state::print_for_hook(run, shell, &hook::switch_shell(run, selection, name)),
+        None => switch_all_shells(run, name.as_ref(), hook_shell),
     }
 }
 
-/// Switches all shells. A shell with the hook unsets outdated variables at once, instead of before its next prompt.
-fn switch_all_shells(run: &Run<'_>, name: Option<&ProfileName>, hook: Option<Shell>) -> Result<(), Error> {
+/// Switches all shells. With the hook, the calling shell drops an outdated export now instead of before its next
+/// prompt.
+fn switch_all_shells(run: &Run<'_>, name: Option<&ProfileName>, hook_shell: Option<Shell>) -> Result<(), Error> {
     locked_edit::edit_current_profile(run, |current| current.switched_to(name.cloned()))?;
     match name {
         Some(name) => run.ui.note(&format!("Now using '{name}'")),
         None => run.ui.note("No profile is current"),
     }
-    let Some(shell) = hook else { return warn_if_overridden(run, name, &run.context.sources(None)) };
-    // In another store, this shell has no profile of its own.
+    let Some(shell) = hook_shell else { return warn_if_overridden(run, name, &run.context.sources(None)) };
+    // The shell's export and its own profile belong to the shell's store, so `--store` leaves both unchanged.
     let is_other_store = run.context.globals.store.is_some();
-    let change =
+    let update =
         if is_other_store { shell_state::ShellUpdate::default() } else { hook::drop_outdated_export(run, shell) };
     let sources =
-        if change.drops_export() { shell_state::sources_without_argument(run) } else { run.context.sources(None) };
+        if update.drops_export() { shell_state::sources_without_argument(run) } else { run.context.sources(None) };
     warn_if_overridden(run, name, &sources)?;
-    shell_state::print_for_hook(run, shell, &change)
+    shell_state::print_for_hook(run, shell, &update)
 }
 
 fn previous_profile(selection: &Current, run: &Run<'_>) -> Result<ProfileName, Error> {
@@ -86,35 +88,39 @@ fn previous_profile(selection: &Current, run: &Run<'_>) -> Result<ProfileName, E
     resolve_name(run, name.as_str())
 }
 
-fn resolve_name(run: &Run<'_>, text: &str) -> Result<ProfileName, Error> {
-    let resolved = run.context.resolve(Some(text))?;
+fn resolve_name(run: &Run<'_>, name: &str) -> Result<ProfileName, Error> {
+    let resolved = run.context.resolve(Some(name))?;
     if resolved.name.is_env() {
         return Err(Error::new(Code::Usage, "'env' is what NETOSECRET makes; it cannot be switched to"));
     }
     Ok(resolved.name)
 }
 
-/// Warns if another source overrides the new current profile.
+/// Warns if the new current profile has no effect: another source overrides it, or the store requires a named profile.
 fn warn_if_overridden(run: &Run<'_>, name: Option<&ProfileName>, sources: &ProfileSources<'_>) -> Result<(), Error> {
     let store = run.context.store()?;
     if store.explicit && name.is_some() {
         run.ui.warn("the store wants every command to name its profile (explicit = true), so this has no effect");
     }
     let winner = explain_resolution(sources, store).into_iter().find(|report| report.is_winner);
-    let overriding = winner.filter(|report| report.text.as_deref() != name.map(ProfileName::as_str));
+    let overriding = winner.filter(|report| report.value.as_deref() != name.map(ProfileName::as_str));
     let Some(overriding) = overriding else { return Ok(()) };
-    let text = overriding.text.unwrap_or_default();
+    let overriding_name = overriding.value.unwrap_or_default();
     let environment = &run.context.process.environment;
     match overriding.origin {
-        ProfileOrigin::Variable
+        ProfileOrigin::NetoProfile
             if shell_state::hook_shell(environment).is_some()
-                && shell_state::shell_profile(environment).as_ref() == Some(&text) =>
+                && shell_state::shell_profile(environment).as_ref() == Some(&overriding_name) =>
         {
-            run.ui.warn(&format!("this shell uses '{text}' and that is stronger here; end that with\nneto use --none"));
+            run.ui.warn(&format!(
+                "this shell uses '{overriding_name}' and that is stronger here; end that with\nneto use --none"
+            ));
         }
-        ProfileOrigin::Variable => {
+        ProfileOrigin::NetoProfile => {
             let command = unset_command(run, "NETO_PROFILE");
-            run.ui.warn(&format!("NETO_PROFILE is set to '{text}' and is stronger here; end that with\n{command}"));
+            run.ui.warn(&format!(
+                "NETO_PROFILE is set to '{overriding_name}' and is stronger here; end that with\n{command}"
+            ));
         }
         ProfileOrigin::Netosecret => {
             let command = unset_command(run, "NETOSECRET");
@@ -123,7 +129,7 @@ fn warn_if_overridden(run: &Run<'_>, name: Option<&ProfileName>, sources: &Profi
         ProfileOrigin::Pin(Some(path)) => {
             let quoted_path = quote_for_display(&path.to_string_lossy());
             run.ui.warn(&format!(
-                "{} holds '{text}' and is stronger here; end that with\nrm {quoted_path}",
+                "{} holds '{overriding_name}' and is stronger here; end that with\nrm {quoted_path}",
                 path.display()
             ));
         }
@@ -132,8 +138,8 @@ fn warn_if_overridden(run: &Run<'_>, name: Option<&ProfileName>, sources: &Profi
     Ok(())
 }
 
-/// Returns the command that unsets a variable in the calling shell. Variables exported together with a token are unset
-/// with it, so that none of another profile remain.
+/// Returns the command that unsets a variable in the calling shell. A variable that came with an export is unset with
+/// the whole export. No other variable of that profile then remains.
 fn unset_command(run: &Run<'_>, name: &str) -> String {
     let shell = calling_shell(run.context.process.parent);
     let environment = &run.context.process.environment;

@@ -133,7 +133,7 @@ fn rotate(args: &RotateArgs, run: &Run<'_>) -> Result<(), Error> {
     batch_result
 }
 
-/// Prints the effect on other users of the store before the rotation begins.
+/// Prints a note about the effect on other users of the store, before the rotation begins.
 fn print_effect_on_others(args: &RotateArgs, run: &Run<'_>) {
     run.ui.note(if args.mode.overlap {
         "The old key goes on working until: neto rotate --finish"
@@ -151,7 +151,8 @@ fn result_text(outcome: &Rotated) -> String {
 }
 
 impl RotateArgs {
-    /// Asks before an irreversible action on these profiles; `action` is the verb phrase of the question.
+    /// Asks for confirmation of an irreversible action, if these profiles require it. `action` starts the question,
+    /// such as "Rotate the key of".
     fn confirm(&self, run: &Run<'_>, action: &str, profiles: &[&Profile]) -> Result<(), Error> {
         confirm_writes::confirm_for_profiles(run, self.yes, action, profiles, || {
             Hint::command(self.command_with(run, "--yes"))
@@ -161,8 +162,9 @@ impl RotateArgs {
     /// Returns the command line that repeats this run with `flag` added.
     fn command_with(&self, run: &Run<'_>, flag: &str) -> String {
         let mut words = vec!["neto rotate".to_owned()];
-        let is_plain = |word: &str| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-        let quote = |word: String| if is_plain(&word) { word } else { quote_for_display(&word) };
+        let needs_no_quotes =
+            |word: &str| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+        let quote = |word: String| if needs_no_quotes(&word) { word } else { quote_for_display(&word) };
         words.extend(self.select.to_arguments(run).into_iter().map(quote));
         let flags =
             [(self.mode.overlap, "--overlap"), (self.mode.finish, "--finish"), (self.mode.recover, "--recover")];

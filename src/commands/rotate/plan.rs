@@ -68,17 +68,19 @@ impl Row for PlanRow<'_> {
 }
 
 impl<'a> RotationPlan<'a> {
-    /// Plans the action for each selected profile. `--older-than` drops profiles with a younger key, except those with
-    /// an interrupted rotation.
+    /// Plans the action for each selected profile. `--older-than` omits profiles whose key is younger or has no date,
+    /// except those with an interrupted rotation.
     ///
     /// # Errors
-    /// Fails with the reason if the only profile, selected by its plain name, cannot be rotated.
+    /// Returns the reason if a single profile was named and cannot be rotated. Also returns an error if the store or
+    /// the rotation journal cannot be read.
     pub(super) fn build(args: &RotateArgs, run: &Run<'a>, selected: Vec<SelectedProfile<'a>>) -> Result<Self, Error> {
         let unfinished: BTreeSet<ProfileName> =
             run.context.session(&run.reporter()).unfinished_rotations()?.into_iter().collect();
         let today = run.today();
         let shared = shared_keys(run.context.store()?);
-        let is_too_young = |profile: &Profile| args.older_than.is_some_and(|age| !is_older_than(profile, age, today));
+        let is_too_young =
+            |profile: &Profile| args.older_than.is_some_and(|min_age| !is_older_than(profile, min_age, today));
         let mut plan: Vec<PlannedRotation<'a>> = Vec::with_capacity(selected.len());
         for SelectedProfile { name, profile } in selected {
             let name = name.into_owned();
@@ -119,17 +121,17 @@ impl<'a> RotationPlan<'a> {
         self.0.iter().map(|planned| &planned.name)
     }
 
-    /// Whether the plan holds no profile.
+    /// Checks whether the plan contains no profile.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Reports the profiles whose key does not change.
+    /// Reports the skipped and the invalid profiles to the batch.
     pub(super) fn report_skipped(self, batch: &mut Batch<'_>) {
         for planned in self.0 {
             match planned.action {
                 RotationAction::Skip(error) => {
-                    batch.done_with_note(&planned.name, &format!("skipped, {}", error.message()))
+                    batch.done_with_note(&planned.name, &format!("skipped, {}", error.message()));
                 }
                 RotationAction::Fail(error) => _ = batch.failed(&planned.name, error),
                 RotationAction::Rotate | RotationAction::Finish => {}
@@ -137,7 +139,7 @@ impl<'a> RotationPlan<'a> {
         }
     }
 
-    /// Prints the table for `--dry-run`.
+    /// Prints the plan for `--dry-run`.
     pub(super) fn print_plan(&self, args: &RotateArgs, run: &Run<'_>) -> Result<(), Error> {
         let today = run.today();
         let rows: Vec<PlanRow<'_>> = self.0.iter().map(|planned| plan_row(planned, args.mode.overlap, today)).collect();
@@ -165,7 +167,7 @@ fn plan_row<'a>(planned: &'a PlannedRotation<'_>, overlap: bool, today: Date) ->
     }
 }
 
-/// Returns the day since which the profile has its key.
+/// Returns the date on which the profile got its key; `None` if the secret is not sealed.
 fn key_since(profile: &Profile) -> Option<Date> {
     profile.sealed.as_ref().map(|note| note.since)
 }
@@ -175,13 +177,13 @@ fn age_in_days(since: Date, today: Date) -> i64 {
     today.duration_since(since).as_hours() / 24
 }
 
-/// Returns true if the key is at least `age` old. A profile without a seal date never matches.
-fn is_older_than(profile: &Profile, age: Span, today: Date) -> bool {
+/// Checks whether the key is at least `min_age` old. The result is false for a key without a date.
+fn is_older_than(profile: &Profile, min_age: Span, today: Date) -> bool {
     let seconds = |since: Date| u64::try_from(today.duration_since(since).as_secs()).unwrap_or(0);
-    key_since(profile).is_some_and(|since| seconds(since) >= age.seconds())
+    key_since(profile).is_some_and(|since| seconds(since) >= min_age.seconds())
 }
 
-/// Profiles by the API key they use: its url, shortname and appname.
+/// Profiles by the API key that they use, which URL, shortname and appname identify.
 type KeyUsers<'a> = BTreeMap<(String, &'a str, &'a str), Vec<&'a ProfileName>>;
 
 fn key_identity(profile: &Profile) -> Option<(String, &str, &str)> {
@@ -200,7 +202,7 @@ fn shared_keys(store: &Store) -> KeyUsers<'_> {
     keys
 }
 
-/// Returns an error if another profile uses the same key, which a rotation would invalidate.
+/// Returns an error if another profile uses the same key, because a rotation would invalidate the key there.
 fn shared_key_error(shared: &KeyUsers<'_>, profile: &Profile) -> Option<Error> {
     let other = shared.get(&key_identity(profile)?)?.iter().find(|name| **name != &profile.name)?;
     let message = format!("the profile '{other}' has the same key, which would be dead there");
@@ -229,8 +231,8 @@ fn unrotatable_reason(profile: &Profile) -> Option<Error> {
 /// Checks that every new key can be stored, before any key changes.
 ///
 /// # Errors
-/// Fails if the store has unmerged changes, its lock is held, or a recipient is not trusted. Also fails if the store's
-/// directory or a state directory lacks space.
+/// Returns an error if the store has unmerged changes, its lock stays taken, or a recipient is untrusted. The store,
+/// the rotation journal and the token cache must be writable and have enough space.
 pub(super) fn check_can_write(run: &Run<'_>, profiles: &[&Profile]) -> Result<(), Error> {
     let file = run.context.store_file();
     if let Some(git) = GitRepository::find(run) {

@@ -6,19 +6,19 @@ use crate::error::{Code, Error, Hint};
 use crate::output::humanize::pluralize;
 use crate::output::{quote_for_display, sanitize_line};
 use crate::profile::{Document, Profile, ProfileName, SecretLocation, Store};
-use crate::secret::{Binding, check_sealed};
+use crate::secret::{Binding, check_sealed_text};
 use crate::session::{VaultError, check_binding};
 use crate::workflow::Run;
 use crate::workflow::git::GitRepository;
 
 /// Pattern of an age secret key or plugin identity, in the extended syntax of `git grep`.
-const SECRET_KEY: &str = "(^|[^A-Za-z0-9])AGE-(SECRET-KEY-(PQ-)?|PLUGIN-[A-Z0-9-]+-)1[0-9A-Z]{20,}";
+const SECRET_KEY_PATTERN: &str = "(^|[^A-Za-z0-9])AGE-(SECRET-KEY-(PQ-)?|PLUGIN-[A-Z0-9-]+-)1[0-9A-Z]{20,}";
 
 /// Git pathspecs of neto's own key and token files, below any directory of a repository.
-const OWN_FILES: [&str; 3] =
+const OWN_FILE_PATHSPECS: [&str; 3] =
     [":(top,glob)**/keys/identity.txt", ":(top,glob)**/keys/device.key", ":(top,glob)**/tokens/*.token"];
 
-/// Limits for reading the store again, to compare it with the version in the git index.
+/// Rules for reading the store file, to compare it with its staged version.
 const STORE_RULES: ReadRules = ReadRules { cap: 64 * 1024 * 1024, privacy: Privacy::NotWritable };
 
 /// Result of checking the secret of one profile.
@@ -27,14 +27,14 @@ pub(crate) enum SealCheck {
     Valid,
     /// Secret that `neto seal` must fix, or that cannot be used.
     Invalid(Error),
-    /// Seal valid as far as visible without decrypting. Decryption needs another identity or a prompt.
+    /// No problem visible without decrypting. Decryption needs another identity or a prompt.
     Undecryptable(VaultError),
 }
 
 /// Problems found in the git index.
 #[derive(Default)]
 pub(crate) struct GitFindings {
-    /// Paths of files that contain keys, relative to git's working directory.
+    /// Paths of tracked files that contain keys, relative to git's working directory.
     pub(crate) key_files: Vec<String>,
     /// Problems in the staged version of the store, one line each.
     pub(crate) staged_problems: Vec<String>,
@@ -42,7 +42,10 @@ pub(crate) struct GitFindings {
     pub(crate) git_error: Option<String>,
 }
 
-/// Prints every profile that is not sealed correctly; exits 9 if any problem is found.
+/// Prints a line for each problem found in the profiles and in the git index.
+///
+/// # Errors
+/// Returns [`Code::Found`] (exit 9) if there is a problem.
 pub(crate) fn run(run: &Run<'_>, names: &[ProfileName], store: &Store) -> Result<(), Error> {
     let profiles = profile_problems(run, names, store);
     let git = GitRepository::find(run).map(|git| git.inspect_index(run, names)).unwrap_or_default();
@@ -59,14 +62,14 @@ pub(crate) fn run(run: &Run<'_>, names: &[ProfileName], store: &Store) -> Result
         (Some(key), ..) => tracked_key_error(key),
         (None, 0, 0) => Error::new(Code::Found, "what git is about to take could not be looked at"),
         (None, 0, _) => staged_outdated_error(run),
-        (None, wrong, staged) => {
-            Error::new(Code::Found, format!("{} not sealed as it should be", pluralize(wrong + staged, "profile")))
+        (None, invalid, staged) => {
+            Error::new(Code::Found, format!("{} not sealed as it should be", pluralize(invalid + staged, "profile")))
                 .with_hint(Hint::command("neto seal"))
         }
     })
 }
 
-/// Error for a file with a key that git tracks.
+/// Returns the error for a file with a key that git tracks.
 pub(crate) fn tracked_key_error(key: &str) -> Error {
     Error::new(Code::Found, "a key that opens secrets is in git").with_hint(
         Hint::command(format!("git rm --cached {}", quote_for_display(key)))
@@ -74,7 +77,7 @@ pub(crate) fn tracked_key_error(key: &str) -> Error {
     )
 }
 
-/// Error for a store that is valid on disk but has an invalid staged version.
+/// Returns the error for a store that is valid on disk but has an invalid staged version.
 pub(crate) fn staged_outdated_error(run: &Run<'_>) -> Error {
     Error::new(Code::Found, "git is about to take the store as it was before")
         .with_hint(Hint::command(format!("git add {}", quote_for_display(&run.context.paths.store.to_string_lossy()))))
@@ -96,14 +99,14 @@ fn profile_problems(run: &Run<'_>, names: &[ProfileName], store: &Store) -> Vec<
 pub(crate) fn check_profile(run: &Run<'_>, store: &Store, profile: &Profile) -> SealCheck {
     match &profile.secret {
         SecretLocation::Plaintext(_) => SealCheck::Invalid(not_sealed_error("its secret stands in clear")),
-        SecretLocation::Sealed(text) => {
-            if let Err(error) = check_sealed(text) {
+        SecretLocation::Sealed(sealed_text) => {
+            if let Err(error) = check_sealed_text(sealed_text) {
                 return SealCheck::Invalid(error.into());
             }
             if !is_sealed_to_current_recipients(store, profile) {
                 return SealCheck::Invalid(not_sealed_error("it is sealed to others than declared"));
             }
-            check_seal_binding(run, profile, text)
+            check_seal_binding(run, profile, sealed_text)
         }
         _ => SealCheck::Valid,
     }
@@ -114,15 +117,15 @@ fn not_sealed_error(message: &str) -> Error {
 }
 
 /// Compares the sealed binding with the profile, if an identity can decrypt the secret without a prompt.
-fn check_seal_binding(run: &Run<'_>, profile: &Profile, text: &str) -> SealCheck {
+fn check_seal_binding(run: &Run<'_>, profile: &Profile, sealed_text: &str) -> SealCheck {
     let declared = match Binding::from_profile(profile) {
         Ok(declared) => declared,
         Err(error) => return SealCheck::Invalid(error.into()),
     };
-    match run.context.vault.open(text, &()) {
+    match run.context.vault.open(sealed_text, &()) {
         Ok(opened) => check_binding(&opened, &declared, profile)
             .map_or_else(|error| SealCheck::Invalid(error.into()), |()| SealCheck::Valid),
-        // Only another recipient can check a secret that this machine cannot decrypt.
+        // A secret that needs another identity or a prompt cannot be checked further here.
         Err(error) if error.is_wrong_identity() || error.needs_interaction() => SealCheck::Undecryptable(error),
         Err(error) => SealCheck::Invalid(error.into()),
     }
@@ -131,9 +134,9 @@ fn check_seal_binding(run: &Run<'_>, profile: &Profile, text: &str) -> SealCheck
 impl GitRepository {
     /// Finds keys in the git index, and problems in the staged version of the store.
     pub(crate) fn inspect_index(&self, run: &Run<'_>, names: &[ProfileName]) -> GitFindings {
-        let grep = ["grep", "--cached", "-z", "-l", "-a", "-E", "-e", SECRET_KEY, "--", ":/"];
+        let grep = ["grep", "--cached", "-z", "-l", "-a", "-E", "-e", SECRET_KEY_PATTERN, "--", ":/"];
         let ls_files = ["ls-files", "--cached", "-z", "--"];
-        let ls_files: Vec<&str> = ls_files.into_iter().chain(OWN_FILES).collect();
+        let ls_files: Vec<&str> = ls_files.into_iter().chain(OWN_FILE_PATHSPECS).collect();
         let mut findings = GitFindings::default();
         // `git grep` exits 1 if nothing matches.
         match (self.list_paths(run, &grep, &[0, 1]), self.list_paths(run, &ls_files, &[0])) {
@@ -154,7 +157,8 @@ impl GitRepository {
         findings
     }
 
-    /// Returns the staged version of the store; `None` if git has none, or if it equals the file on disk.
+    /// Returns the staged version of the store, or the reason why that version is invalid. Returns `None` if git has no
+    /// staged version or fails, or if the version equals the file on disk.
     fn staged_store(&self, run: &Run<'_>) -> Option<Result<Document, String>> {
         let path = self.store.to_str()?;
         let tracked = self.list_paths(run, &["ls-files", "--cached", "--full-name", "-z", "--", path], &[0]).ok()?;

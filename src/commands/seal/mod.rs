@@ -37,7 +37,7 @@ pub(crate) struct SealArgs {
 /// Result text for a profile whose plaintext secret was sealed.
 const SEALED: &str = "is sealed now";
 
-/// Binding that the user was shown for one profile, with the id of the sealed credential.
+/// Binding of one profile that the user accepted, with the id of the sealed credential.
 type AcceptedBinding = (Binding, String);
 
 /// Result of sealing one profile.
@@ -46,7 +46,7 @@ enum SealOutcome {
         edits: Vec<Edit>,
         message: String,
     },
-    /// Secret extracted from the text but not yet sealed.
+    /// Secret found in plaintext and not sealed yet.
     Plaintext(PlaintextSecret),
     Unchanged,
 }
@@ -108,14 +108,16 @@ fn unlock(run: &Run<'_>, names: &[ProfileName]) -> Result<(), Error> {
     run.unlock(profiles.filter(|profile| !is_sealed_to_current_recipients(store, profile)))
 }
 
-/// Whether the seal of a profile records the current recipients.
+/// Checks whether a profile's secret is sealed to the recipients that the store declares now.
 pub(crate) fn is_sealed_to_current_recipients(store: &Store, profile: &Profile) -> bool {
     let current_tag = recipients_tag(&store.recipient_keys(profile));
     profile.sealed.as_ref().is_some_and(|note| note.to == current_tag)
 }
 
-/// Seals the extracted plaintext secrets. All extractions are applied to the store at once. If the result is invalid,
-/// each extraction is applied alone, so that only the faulty profile fails.
+/// Seals the extracted plaintext secrets; other outcomes stay unchanged.
+///
+/// All extractions are applied to the store at once. If the resulting store is invalid, each extraction is applied
+/// alone, so that only the faulty profile fails.
 fn seal_plaintext(
     run: &Run<'_>,
     document: &Document,
@@ -147,37 +149,37 @@ fn seal_profile(
     accepted: &[AcceptedBinding],
 ) -> Result<SealOutcome, Error> {
     let Some(entry) = document.store().entry(name) else { return Ok(SealOutcome::Unchanged) };
-    let profile = entry.profile.as_ref().map_err(|fault| run.context.fault(name, fault.clone()))?;
+    let profile = entry.profile.as_ref().map_err(|fault| run.context.fault_error(name, fault.clone()))?;
     match &profile.secret {
         SecretLocation::Plaintext(keys) => {
             PlaintextSecret::extract(document, profile, keys).map(SealOutcome::Plaintext)
         }
-        SecretLocation::Sealed(text) if args.accept => {
+        SecretLocation::Sealed(sealed_text) if args.accept => {
             // The store may have changed during the confirmation. Only the binding that was shown is accepted.
             let id = profile.sealed.as_ref().map(|note| note.id.clone()).unwrap_or_default();
             if !accepted.contains(&(Binding::from_profile(profile)?, id)) {
                 return Err(Error::new(Code::Store, "it changed while you were asked")
                     .with_hint(Hint::profile_command(|name| format!("neto seal {name} --accept"))));
             }
-            accept_binding(run, document.store(), profile, text)
+            accept_binding(run, document.store(), profile, sealed_text)
         }
-        SecretLocation::Sealed(text) => reseal_to_current(run, document.store(), profile, text),
+        SecretLocation::Sealed(sealed_text) => reseal_to_current(run, document.store(), profile, sealed_text),
         _ => Ok(SealOutcome::Unchanged),
     }
 }
 
-fn reseal_to_current(run: &Run<'_>, store: &Store, profile: &Profile, text: &str) -> Result<SealOutcome, Error> {
+fn reseal_to_current(run: &Run<'_>, store: &Store, profile: &Profile, sealed_text: &str) -> Result<SealOutcome, Error> {
     if is_sealed_to_current_recipients(store, profile) {
         return Ok(SealOutcome::Unchanged);
     }
-    let opened = run.context.vault.open(text, &())?;
+    let opened = run.context.vault.open(sealed_text, &())?;
     crate::session::check_binding(&opened, &Binding::from_profile(profile)?, profile)?;
     sealing::refuse_changed(run, profile)?;
     reseal_with_message(run, store, profile, &opened, "is sealed to today's recipients")
 }
 
-fn accept_binding(run: &Run<'_>, store: &Store, profile: &Profile, text: &str) -> Result<SealOutcome, Error> {
-    let opened = run.context.vault.open(text, &())?;
+fn accept_binding(run: &Run<'_>, store: &Store, profile: &Profile, sealed_text: &str) -> Result<SealOutcome, Error> {
+    let opened = run.context.vault.open(sealed_text, &())?;
     reseal_with_message(run, store, profile, &opened, "is bound to what it declares now")
 }
 
@@ -192,19 +194,22 @@ fn reseal_with_message(
     let keys = store.recipient_keys(profile);
     let added = store.recipients.iter().filter(|(_, key)| keys.contains(key) && !opened.recipients.contains(key));
     let added: Vec<&str> = added.map(|(name, _)| name.as_str()).collect();
-    // Anyone who edits the file can delete a profile's recipient list, which adds all recipients of the store.
+    // Anyone who edits the file can delete a profile's recipient list. All recipients of the store then count, so the
+    // message names the new ones.
     let added = if added.is_empty() { String::new() } else { format!(", now also to {}", added.join(", ")) };
     Ok(SealOutcome::Sealed { edits: sealed.edits(&profile.name), message: format!("{message}{added}") })
 }
 
-/// Shows the old and new binding of each profile and asks for confirmation. Returns the new bindings.
+/// Shows how the binding of each sealed profile changes, and asks for confirmation. Does not ask without a change or
+/// with `--yes`. Returns the accepted bindings.
 fn confirm_accept(args: &SealArgs, run: &Run<'_>, names: &[ProfileName]) -> Result<Vec<AcceptedBinding>, Error> {
     let mut differ = false;
     let mut accepted = Vec::new();
     for name in names {
         let profile = run.context.profile(name)?;
-        let SecretLocation::Sealed(text) = &profile.secret else { continue };
-        let opened = run.context.vault.open(text, &run.reporter()).map_err(|error| Error::from(error).about(name))?;
+        let SecretLocation::Sealed(sealed_text) = &profile.secret else { continue };
+        let opened =
+            run.context.vault.open(sealed_text, &run.reporter()).map_err(|error| Error::from(error).about(name))?;
         let Some(note) = &profile.sealed else { continue };
         let declared = Binding::from_profile(profile)?;
         let mut shown_fields = Vec::new();
@@ -217,7 +222,8 @@ fn confirm_accept(args: &SealArgs, run: &Run<'_>, names: &[ProfileName]) -> Resu
                 run.ui.note(&format!("{name}: {} was {old}, is {new}", difference.field));
             }
         }
-        // A whole profile with its own seal may have been pasted in. Only the trust store detects that.
+        // A profile may have been pasted in together with its own seal. The binding then matches, and only the trust
+        // store detects the change.
         if let TrustStatus::Changed(changes) = run.context.vault.trust_store()?.borrow().status(profile) {
             differ = true;
             for change in changes.iter().filter(|change| !shown_fields.contains(&change.field.as_str())) {

@@ -9,7 +9,7 @@ use crate::workflow::{Run, sealing};
 pub(crate) struct PlaintextSecret {
     name: ProfileName,
     credential: Credential,
-    /// Whether the credential contains the API url, as a NETOSECRET does.
+    /// Whether the credential contains the API URL, as a NETOSECRET does.
     has_url: bool,
     /// Edits that remove the plaintext keys and add the fields of a NETOSECRET that the profile lacks.
     pub(crate) edits: Vec<Edit>,
@@ -39,7 +39,7 @@ impl PlaintextSecret {
                 sharedsecret: Secret::new(plaintext_value(document, profile, PlaintextKey::Sharedsecret)?),
             }
         };
-        edits.extend(keys.iter().map(|key| Edit::unset(&section, &[key.key()])));
+        edits.extend(keys.iter().map(|key| Edit::unset(&section, &[key.name()])));
         let has_url = keys.contains(&PlaintextKey::Netosecret);
         Ok(Self { name: profile.name.clone(), credential, has_url, edits })
     }
@@ -59,13 +59,13 @@ impl PlaintextSecret {
 fn plaintext_value(document: &Document, profile: &Profile, key: PlaintextKey) -> Result<String, Error> {
     document
         .plaintext_value(&profile.name, key)
-        .ok_or_else(|| Error::new(Code::Store, format!("its secret stands in clear without the {}", key.key())))
+        .ok_or_else(|| Error::new(Code::Store, format!("its secret stands in clear without the {}", key.name())))
 }
 
-/// Returns edits for the NETOSECRET fields that the profile lacks.
+/// Returns edits that add the NETOSECRET fields that the profile lacks.
 ///
 /// # Errors
-/// Fails if a field that the profile declares differs from the NETOSECRET.
+/// Returns an error if a field that the profile declares differs from the NETOSECRET.
 fn missing_fields(document: &Document, profile: &Profile, secret: &NetoSecret) -> Result<Vec<Edit>, Error> {
     let section = Section::Profile(profile.name.clone());
     let mut edits = Vec::new();

@@ -8,8 +8,10 @@ use crate::profile::Span;
 use clap::ValueEnum as _;
 use std::fmt::Write as _;
 
-/// Returns the error that `--check` reports: late tokens, or unknown tokens of `invalid` profiles. A token is
-/// late if it is not usable, or expires within the given time.
+/// Returns the error that `--check` reports; `None` if all tokens are usable for the time `within`.
+///
+/// The error lists the late tokens: those that are not usable, or that expire within that time. If only the tokens of
+/// `invalid` profiles are unknown, the error reports these.
 pub(super) fn late_tokens(rows: &[StatusRow<'_>], invalid: usize, within: Option<Span>) -> Option<Error> {
     let late: Vec<&StatusRow<'_>> = rows.iter().filter(|row| is_late(row, within)).collect();
     if late.is_empty() && invalid > 0 {
@@ -28,20 +30,20 @@ pub(super) fn late_tokens(rows: &[StatusRow<'_>], invalid: usize, within: Option
     for state in TokenStatus::value_variants() {
         let names = names(&late, |row| row.state == *state);
         if !names.is_empty() {
-            let _ = write!(message, "\n{}: {}", state.word(), names.join(", "));
+            let _ = write!(message, "\n{}: {}", state.as_str(), names.join(", "));
         }
     }
     Some(Error::new(Code::Found, message).with_hint(renewal_hint(&late, within)))
 }
 
-/// Returns the commands that replace the late tokens.
+/// Returns the hint with the commands that replace the late tokens.
 fn renewal_hint(late: &[&StatusRow<'_>], within: Option<Span>) -> Hint {
     let login = within.map_or_else(|| "neto login".to_owned(), |span| format!("neto login --min-ttl {span}"));
     let rejected = names(late, |row| row.state == TokenStatus::Rejected);
     let missing = names(late, |row| !row.state.needs_server());
     let mut lines = Vec::new();
     if !rejected.is_empty() {
-        // The clock says that these tokens are valid, so only `--force` gets new ones. It is not used for other tokens.
+        // By the clock these tokens are valid, so only `--force` gets new ones. Other tokens do not need `--force`.
         lines.push(format!("neto login --force {}", rejected.join(" ")));
     }
     match missing.len() {

@@ -1,6 +1,6 @@
 //! Checks the cached tokens with their servers, for `status --live`.
 //!
-//! Owns the call, its timeout, and the status that an answer gives a row. Gets no new tokens and deletes none.
+//! Owns the call, its timeout, and the status that follows from a response. Must not get new tokens or delete any.
 
 use super::StatusRow;
 use super::state::TokenStatus;
@@ -14,40 +14,43 @@ use crate::workflow::{JobsArgs, Run, TerminalReporter, record_first_seen};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-/// Path of a read-only call that every tenant has: its API keys. Without permission to list them the answer is 403,
-/// which also shows that the token is valid.
-const PATH: &str = "/api/v1/api-keys";
+/// Path of a read-only call that every tenant has: the list of its API keys. Without permission to list them, the
+/// response is 403, which also shows that the token is valid.
+const CHECK_PATH: &str = "/api/v1/api-keys";
 
-/// Time within which a server has to answer.
+/// Maximum time until a server has responded.
 pub(in crate::commands) const LIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Returns the call that checks a token.
-pub(in crate::commands) fn call() -> Result<Call, Error> {
-    Ok(Call::get(PATH.parse::<ApiPath>().map_err(|_| Error::bug("the path of a live check is none"))?))
+pub(in crate::commands) fn check_call() -> Result<Call, Error> {
+    Ok(Call::get(CHECK_PATH.parse::<ApiPath>().map_err(|_| Error::bug("the path of a live check is none"))?))
 }
 
-/// Checks each row whose token is usable by the clock, and sets its status. Warns of tokens whose status stays unknown,
-/// grouped by reason.
+/// Checks each row whose token is usable by the clock, and sets its status. Warns about tokens whose status stays
+/// unknown, grouped by reason.
+///
+/// # Errors
+/// Returns an error if the user interrupts the checks.
 pub(super) fn check_tokens(
     run: &Run<'_>,
     rows: &mut [StatusRow<'_>],
     profiles: &[&Profile],
     jobs: JobsArgs,
 ) -> Result<(), Error> {
-    let call = call()?;
+    let check_call = check_call()?;
     let reporter = TerminalReporter(run.ui);
     let session = run.context.session(&reporter);
     let usable: Vec<usize> = (0..rows.len()).filter(|index| rows[*index].state.is_usable()).collect();
     let progress = run.ui.progress("Asking", usable.len());
     let mut unknown: Vec<(ProfileName, Error)> = Vec::new();
-    let mut stopped = None;
-    let check = async |index: usize| (index, session.check_cached(profiles[index], &call, LIVE_TIMEOUT).await);
+    let mut interruption = None;
+    let check = async |index: usize| (index, session.check_cached(profiles[index], &check_call, LIVE_TIMEOUT).await);
     session.run_each(usable, jobs.jobs, check, |(index, check)| {
         match checked_status(check) {
             Ok(Some(status)) => rows[index].set_status(status),
             Ok(None) => {}
             Err(error) if matches!(error.code(), Code::Interrupted | Code::Terminated) => {
-                stopped = Some(error);
+                interruption = Some(error);
                 return ControlFlow::Break(());
             }
             Err(error) => {
@@ -66,10 +69,10 @@ pub(super) fn check_tokens(
         let tokens = pluralize(unknown.len(), "token");
         run.ui.warn(&format!("nothing is known of {tokens}{}", group_by_reason(&unknown)));
     }
-    stopped.map_or(Ok(()), Err)
+    interruption.map_or(Ok(()), Err)
 }
 
-/// Replaces the hint to log in, because a login would return the cached token. The status has to be asked again later.
+/// Replaces a hint to log in with a hint to check again later. A login would only return the cached token.
 fn with_retry_hint(error: Error) -> Error {
     if error.suggests_login() {
         error.with_hint(Hint::profile_command(|name| format!("neto status --live {name}")).remark("in a while"))
@@ -78,7 +81,7 @@ fn with_retry_hint(error: Error) -> Error {
     }
 }
 
-/// Returns the status that the check of a token gives a row; `None` if the status stays as it is.
+/// Returns the new status of a row after the check of its token; `None` if the status does not change.
 fn checked_status(check: Result<TokenCheck, SessionError>) -> Result<Option<TokenStatus>, Error> {
     Ok(match check? {
         TokenCheck::Accepted => None,

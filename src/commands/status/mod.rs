@@ -1,9 +1,10 @@
-//! `neto status`: lists the cached tokens and their expiry. Without `--live`, asks no server and decrypts no secret.
+//! `neto status`: lists the cached tokens and their expiry. Without `--live`, contacts no server and decrypts no
+//! secret.
 //!
 //! - `state`: status of a token;
 //! - `live`: checks of tokens with their servers;
 //! - `check`: error of `--check`;
-//! - `prometheus`: output for a monitor.
+//! - `prometheus`: metrics for a monitoring system.
 
 pub(crate) mod check;
 pub(super) mod live;
@@ -76,7 +77,7 @@ enum Sort {
     Expiry,
 }
 
-/// Output format: a list as in other commands, or metrics for a monitor.
+/// Output format: a list as in other commands, or metrics for a monitoring system.
 #[derive(Debug, Clone, Copy)]
 enum StatusFormat {
     List(Format),
@@ -135,8 +136,8 @@ impl Row for StatusRow<'_> {
             Column::left("PROFILE", Shrink::Keep, |row| Cell::plain(row.profile.as_str())),
             Column::left("TENANT", Shrink::CutOrDrop, |row| Cell::optional(row.shortname)),
             Column::left("STATE", Shrink::Keep, |row| {
-                let (sign, style) = row.state.mark();
-                Cell::styled(format!("{sign} {}", row.state.word()), style)
+                let (symbol, style) = row.state.symbol_and_style();
+                Cell::styled(format!("{symbol} {}", row.state.as_str()), style)
             }),
             Column::right("EXPIRES IN", Shrink::Keep, |row| {
                 Cell::optional(row.expires_in_seconds.map(humanize::duration))
@@ -151,15 +152,16 @@ impl Row for StatusRow<'_> {
     }
 }
 
-/// Lists the tokens of the selected profiles. Warns of invalid profiles and omits them.
+/// Lists the tokens of the selected profiles. An invalid profile is an error if it is named alone, and otherwise
+/// omitted with a warning.
 pub(crate) fn run(args: &StatusArgs, run: &Run<'_>) -> Result<(), Error> {
     if let Some(state) = args.states.iter().find(|state| state.needs_server() && !args.live) {
-        let message = format!("only the servers know which tokens are {}", state.word());
+        let message = format!("only the servers know which tokens are {}", state.as_str());
         return Err(Error::new(Code::Usage, message)
-            .with_hint(Hint::command(format!("neto status --live --state {}", state.word()))));
+            .with_hint(Hint::command(format!("neto status --live --state {}", state.as_str()))));
     }
     let selected = args.select.resolve_or_all(run)?;
-    let all = selected.len();
+    let selected_count = selected.len();
     let profiles = run.valid_profiles(selected, args.select.is_single())?;
     let mut rows = rows(run, &profiles);
     if profiles.is_empty() && run.context.store()?.profiles.is_empty() {
@@ -169,7 +171,7 @@ pub(crate) fn run(args: &StatusArgs, run: &Run<'_>) -> Result<(), Error> {
         live::check_tokens(run, &mut rows, &profiles, args.jobs)?;
         run.ui.note(&format!("status: {}", summary(&rows)));
     }
-    let late_tokens = if args.check { late_tokens(&rows, all - profiles.len(), args.within) } else { None };
+    let late_tokens = if args.check { late_tokens(&rows, selected_count - profiles.len(), args.within) } else { None };
     let had_rows = !rows.is_empty();
     rows.retain(|row| args.states.is_empty() || args.states.contains(&row.state));
     if had_rows && rows.is_empty() {
@@ -182,7 +184,7 @@ pub(crate) fn run(args: &StatusArgs, run: &Run<'_>) -> Result<(), Error> {
     }
     run.ui.print(&match args.output {
         StatusFormat::List(format) => render_rows(&rows, format, &run.ui.render_options()),
-        StatusFormat::Prometheus => prometheus::page(&rows),
+        StatusFormat::Prometheus => prometheus::render_metrics(&rows),
     })?;
     warn_of_rotations(run);
     late_tokens.map_or(Ok(()), Err)
@@ -221,13 +223,13 @@ fn row<'a>(
 /// Returns the number of tokens in each state, such as `3 valid, 1 expired`.
 fn summary(rows: &[StatusRow<'_>]) -> String {
     let count = |state: &TokenStatus| rows.iter().filter(|row| row.state == *state).count();
-    let states = TokenStatus::value_variants().iter().map(|state| (count(state), state.word()));
+    let states = TokenStatus::value_variants().iter().map(|state| (count(state), state.as_str()));
     let parts: Vec<String> =
-        states.filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+        states.filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}")).collect();
     if parts.is_empty() { "no token".to_owned() } else { parts.join(", ") }
 }
 
-/// Warns of interrupted rotations. Costs the listing of one directory.
+/// Warns about interrupted rotations. To find them, only lists one directory.
 fn warn_of_rotations(run: &Run<'_>) {
     let unfinished = run.context.session(&run.reporter()).unfinished_rotations().unwrap_or_default();
     if !unfinished.is_empty() {
@@ -238,7 +240,7 @@ fn warn_of_rotations(run: &Run<'_>) {
 }
 
 impl StatusRow<'_> {
-    /// Sets the status that the server check found.
+    /// Sets the status that the server check found. Clears the times if there is no token.
     fn set_status(&mut self, status: TokenStatus) {
         self.state = status;
         if status == TokenStatus::None {

@@ -14,7 +14,7 @@ struct Metric {
     sample: fn(&StatusRow<'_>) -> Option<Sample>,
 }
 
-/// Additional label, and the value.
+/// Additional label of a sample, if it has one, and the value of the sample.
 struct Sample(Option<(&'static str, &'static str)>, i64);
 
 const METRICS: [Metric; 3] = [
@@ -31,20 +31,20 @@ const METRICS: [Metric; 3] = [
     Metric {
         name: "neto_token_state",
         help: "1 for the state of the cached token: valid, expiring, renewable, expired, none, rejected or unreachable.",
-        sample: |row| Some(Sample(Some(("state", row.state.word())), 1)),
+        sample: |row| Some(Sample(Some(("state", row.state.as_str())), 1)),
     },
 ];
 
 /// Renders the metrics.
-pub(super) fn page(rows: &[StatusRow<'_>]) -> String {
+pub(super) fn render_metrics(rows: &[StatusRow<'_>]) -> String {
     let mut page = String::new();
     for Metric { name, help, sample } in METRICS {
         let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} gauge");
         for row in rows {
             let Some(Sample(label, value)) = sample(row) else { continue };
-            let _ = write!(page, "{name}{{profile={}", quoted(row.profile.as_str()));
+            let _ = write!(page, "{name}{{profile={}", quote_label_value(row.profile.as_str()));
             for (key, text) in row.shortname.map(|shortname| ("shortname", shortname)).into_iter().chain(label) {
-                let _ = write!(page, ",{key}={}", quoted(text));
+                let _ = write!(page, ",{key}={}", quote_label_value(text));
             }
             let _ = writeln!(page, "}} {value}");
         }
@@ -52,21 +52,21 @@ pub(super) fn page(rows: &[StatusRow<'_>]) -> String {
     page
 }
 
-/// Quotes the value of a label.
-fn quoted(text: &str) -> String {
+/// Sanitizes, escapes and quotes the value of a label.
+fn quote_label_value(text: &str) -> String {
     format!("\"{}\"", sanitize_line(text).replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::quoted;
+    use super::quote_label_value;
 
     #[test]
     fn what_ends_a_label_is_escaped() {
         for (text, label) in
             [("acme", r#""acme""#), ("a\"b\\c", r#""a\"b\\c""#), ("\u{1b}\n", r#""\\u{1b}\\n""#), ("", r#""""#)]
         {
-            assert_eq!(quoted(text), label);
+            assert_eq!(quote_label_value(text), label);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Status of a cached token: by the clock, or by the answer of its server.
+//! Status of a cached token: by the clock, or by the response of its server.
 
 use crate::token::TokenState;
 use anstyle::{AnsiColor, Style};
@@ -21,8 +21,8 @@ pub(in crate::commands) enum TokenStatus {
 }
 
 impl TokenStatus {
-    /// Returns the word for lists and scripts.
-    pub(in crate::commands) fn word(self) -> &'static str {
+    /// Returns the name of the status for lists and scripts.
+    pub(in crate::commands) fn as_str(self) -> &'static str {
         match self {
             Self::Valid => TokenState::Valid.as_str(),
             Self::Expiring => TokenState::Expiring.as_str(),
@@ -35,7 +35,7 @@ impl TokenStatus {
     }
 
     /// Returns the symbol for tables, and its style.
-    pub(in crate::commands) fn mark(self) -> (&'static str, Style) {
+    pub(in crate::commands) fn symbol_and_style(self) -> (&'static str, Style) {
         match self {
             Self::Valid => ("●", AnsiColor::Green.on_default()),
             Self::Expiring => ("◐", AnsiColor::Yellow.on_default()),
@@ -46,12 +46,12 @@ impl TokenStatus {
         }
     }
 
-    /// Returns whether the token is valid by the clock, and no server has rejected it.
+    /// Checks whether the token is valid by the clock and was not rejected by its server.
     pub(super) fn is_usable(self) -> bool {
         matches!(self, Self::Valid | Self::Expiring)
     }
 
-    /// Returns whether only a check with the server can find this status.
+    /// Checks whether only a check with the server can find this status.
     pub(super) fn needs_server(self) -> bool {
         matches!(self, Self::Rejected | Self::Unreachable)
     }

@@ -23,7 +23,7 @@ fn an_answer_as_the_reference_has_it() {
     };
     let bare = r#"{"appname": "soc", "last_ip": ""}"#;
     let body = format!(r#"{{"meta": {{"code": 200}}, "data": [{one}, {bare}, {{"description": "d"}}]}}"#);
-    let listed = ListAnswer { rows: vec![whole, key(None)], unreadable: 1 };
+    let listed = ListResponse { rows: vec![whole, key(None)], unreadable: 1 };
     assert_eq!(ApiKey::parse_list(body.as_bytes()), Ok(listed));
 }
 
@@ -48,9 +48,9 @@ fn a_last_login_is_a_time_or_the_row_cannot_be_read() {
     }
 }
 
-fn terms() -> KeyTerms {
+fn definition() -> KeyDefinition {
     let roles = vec!["admin".to_owned()];
-    KeyTerms { appname: "soc automation".to_owned(), description: "d \"q\"".to_owned(), roles }
+    KeyDefinition { appname: "soc automation".to_owned(), description: "d \"q\"".to_owned(), roles }
 }
 
 #[test]
@@ -61,20 +61,20 @@ fn the_calls_are_those_of_the_reference() {
     };
     let named = "/api/v1/api-keys/soc%20automation";
     assert_eq!(ApiKey::path_of("soc automation").unwrap().as_str(), named);
-    assert_eq!(render(ApiKey::remove("soc automation").unwrap()), format!("DELETE {named} "));
+    assert_eq!(render(ApiKey::delete_call("soc automation").unwrap()), format!("DELETE {named} "));
     let complete = r#"{"description":"d \"q\"","roles":["admin"]}"#;
-    assert_eq!(render(terms().regenerate().unwrap()), format!("PUT {named}/regen {complete}"));
+    assert_eq!(render(definition().regenerate_call().unwrap()), format!("PUT {named}/regen {complete}"));
     let whole = r#"{"appname":"soc automation","description":"d \"q\"","roles":["admin"]}"#;
-    assert_eq!(render(terms().create().unwrap()), format!("POST /api/v1/api-keys {whole}"));
+    assert_eq!(render(definition().create_call().unwrap()), format!("POST /api/v1/api-keys {whole}"));
     for strange in ["", ".", "..", "a/b"] {
         assert!(ApiKey::path_of(strange).is_err(), "{strange:?} would be another place");
-        assert!(KeyTerms { appname: strange.to_owned(), ..terms() }.create().is_err(), "{strange:?}");
+        assert!(KeyDefinition { appname: strange.to_owned(), ..definition() }.create_call().is_err(), "{strange:?}");
     }
 }
 
 #[test]
 fn the_terms_of_a_key_are_believed_with_its_roles_alone() {
-    let parse = |body: &str| KeyTerms::parse("soc", body.as_bytes()).map(|key| (key.description, key.roles));
+    let parse = |body: &str| KeyDefinition::parse("soc", body.as_bytes()).map(|key| (key.description, key.roles));
     let roles = vec!["a".to_owned()];
     for (body, wanted) in [
         (r#"{"data":{"appname":"soc","description":"d","roles":["a"],"last_login":1}}"#, Ok(("d", roles.clone()))),
@@ -95,9 +95,9 @@ fn the_terms_of_a_key_are_believed_with_its_roles_alone() {
 fn an_appkey_is_a_text_without_control_characters() {
     let parse = |appkey: &str, appname: &str| {
         let body = format!(r#"{{"data":{{"appname":"{appname}","appkey":{appkey}}}}}"#);
-        terms().parse_appkey(body.as_bytes())
+        definition().parse_appkey(body.as_bytes())
     };
-    let own = terms().appname;
+    let own = definition().appname;
     assert_eq!(parse(r#""k-1""#, &own).unwrap().reveal(), "k-1");
     assert_eq!(parse(r#""k-1""#, "other").unwrap_err(), "it is about another key");
     for wrong in [r#""""#, r#""a\nb""#, r#""a\u0000""#, "5", "null", r#"["k"]"#] {

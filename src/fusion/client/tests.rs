@@ -1,4 +1,4 @@
-//! Tests of the client against a loopback server that plays a script of raw answers.
+//! Tests of the client against a loopback server that plays a script of raw responses.
 
 use super::*;
 use std::cell::RefCell;
@@ -13,7 +13,7 @@ const GOOD: &str = r#"{"access_token":"a.b.c","expires_in":3600,"refresh_token":
 #[derive(Clone)]
 enum ServerAction {
     Send(Vec<u8>),
-    /// Sends this text, then a byte now and then, without end.
+    /// Sends this text, then a single byte from time to time, without end.
     Drip(&'static str),
     /// Sends the text, then the bytes repeatedly, until the client closes the connection.
     Forever(&'static str, Vec<u8>),
@@ -34,7 +34,7 @@ fn raw(text: &str) -> ServerAction {
 }
 
 impl Server {
-    /// Plays the steps in order, one for each connection, and repeats the last.
+    /// Plays the actions in order, one for each connection, and repeats the last action.
     async fn start(actions: Vec<ServerAction>) -> Self {
         Self::listen(actions, None, "http://127.0.0.1").await
     }
@@ -299,7 +299,7 @@ async fn r28_and_r30_answers_that_cannot_be_read_are_not_usable() {
         ),
         (answer(200, "", "<html></html>"), "it is not one JSON object"),
         (answer(200, "", ""), "it is not one JSON object"),
-        (answer(200, "", &" ".repeat(BODY_CAP + 1)), "it is larger than 1 MiB"),
+        (answer(200, "", &" ".repeat(MAX_BODY_BYTES + 1)), "it is larger than 1 MiB"),
         (ServerAction::Forever("HTTP/1.1 200 X\r\n\r\n", vec![b' '; 65_536]), "it is larger than 1 MiB"),
         (raw(&big), "its headers are larger than 64 KiB"),
     ] {
@@ -311,7 +311,7 @@ async fn r28_and_r30_answers_that_cannot_be_read_are_not_usable() {
         let server = Server::start(vec![raw(nonsense)]).await;
         assert!(matches!(login(&server).await, Err(FusionError::Unreachable { .. })), "{nonsense}");
     }
-    let padded = format!("{GOOD}{}", " ".repeat(BODY_CAP - GOOD.len()));
+    let padded = format!("{GOOD}{}", " ".repeat(MAX_BODY_BYTES - GOOD.len()));
     assert!(login(&Server::start(vec![answer(200, "Content-Encoding: identity\r\n", &padded)]).await).await.is_ok());
 }
 
@@ -409,7 +409,7 @@ async fn one_client_serves_several_urls_of_one_kind_and_no_other() {
             .unwrap();
         assert_eq!(server.seen().len(), 1);
     }
-    // A client for loopback would send to this url by the wrong route.
+    // A client for loopback would use the wrong route for this URL.
     let beyond: ApiUrl = "https://api.netography.com".parse().unwrap();
     let error = client
         .refresh(

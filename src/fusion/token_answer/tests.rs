@@ -1,4 +1,4 @@
-//! Valid, invalid and unusual answers, and the result of parsing each (R-30, R-31).
+//! Valid, invalid and unusual responses, and the result of parsing each response (R-30, R-31).
 
 use super::*;
 
@@ -177,8 +177,11 @@ fn words_that_are_no_numbers_are_taken_out_of_values_alone() {
         (r#"{"NaN":"Infinity \" NaN","b":NaN}"#, r#"{"NaN":"Infinity \" NaN","b":null}"#),
         (r#"{"a":"\\","b":NaN}"#, r#"{"a":"\\","b":null}"#),
         ("NaN\"\\", "null\"\\"),
+        (r#"{"a":1e999,"b":[-1e999,1e9]}"#, r#"{"a":null,"b":[null,1e9]}"#),
+        (r#"{"a":"\ud83d","b":"\ud83d\ude80\ude80"}"#, r#"{"a":"\ufffd","b":"\ud83d\ude80\ufffd"}"#),
+        (r#"{"a":"\\ud83d","b":"\u0041"}"#, r#"{"a":"\\ud83d","b":"\u0041"}"#),
     ] {
-        assert_eq!(non_numbers_to_null(text), mended);
+        assert_eq!(replace_refused_values(text), mended);
     }
 }
 

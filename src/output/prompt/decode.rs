@@ -1,32 +1,34 @@
-//! Decodes keyboard bytes into characters and the escape sequences of other keys.
+//! Decodes the bytes that a terminal sends into characters and special keys, such as arrow keys.
 
-/// Decoded key.
+/// Decoded key, or one byte of a character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stroke {
-    /// ASCII character, or one byte of a UTF-8 character.
+    /// Control character, ASCII character, or one byte of a UTF-8 character.
     Byte(u8),
-    /// `ESC [ NUMBER LAST` or `ESC O LAST`. `number` is 0 if absent, and `u16::MAX` if there are several numbers.
+    /// Special key, sent as `ESC [ NUMBER LAST` or `ESC O LAST`. `number` is 0 if absent, and `u16::MAX` if the
+    /// sequence has several numbers.
     Key { number: u16, last: u8 },
 }
 
-/// Position in an escape sequence.
+/// Position of the decoder in an escape sequence.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum DecoderState {
     #[default]
     Text,
     Escape,
-    /// After `ESC O`: one more byte belongs to the key.
+    /// After `ESC O`: the next byte ends the sequence.
     Function,
-    /// After `ESC [`: the number so far, up to a final byte.
+    /// After `ESC [`: the number read so far. A byte from 0x40 to 0x7e ends the sequence.
     Control(u16),
 }
 
-/// Decoder of keyboard bytes.
+/// Decoder that takes one byte at a time.
 #[derive(Debug, Default)]
 pub(super) struct Decoder(DecoderState);
 
 impl Decoder {
-    /// Adds a byte and returns the key that it completes. Returns `None` within a sequence and for unknown sequences.
+    /// Adds a byte and returns the key that the byte completes. Returns `None` inside a sequence, and for `ESC`
+    /// followed by another byte, which is not a known key.
     pub(super) fn feed(&mut self, byte: u8) -> Option<Stroke> {
         let (state, stroke) = match (self.0, byte) {
             (DecoderState::Text | DecoderState::Escape, 0x1b) => (DecoderState::Escape, None),
@@ -47,7 +49,8 @@ impl Decoder {
         stroke
     }
 
-    /// Ends an unfinished sequence after a pause without input. Returns whether the sequence was the Esc key alone.
+    /// Discards an unfinished sequence; callers call this after a pause. Returns whether the sequence was only `ESC`,
+    /// sent by the Esc key.
     pub(super) fn end_sequence(&mut self) -> bool {
         std::mem::take(&mut self.0) == DecoderState::Escape
     }

@@ -1,29 +1,30 @@
 //! Fuzzy matching: scores how well a query matches a candidate's fields.
 //!
-//! Every word of the query must match a field. Kinds of match, best first: the whole field, its start, the start of a
-//! part (`prod` in `acme-prod`), any position, scattered letters (`acp`). The first field outweighs the others, and
-//! close letters outweigh distant letters.
+//! Every word of the query must match a field. The best match is the whole field. Then follow the start of the field
+//! and the start of a part (`prod` in `acme-prod`). The last kinds are any other position, and scattered characters in
+//! order (`acp`). A match in the first field gets a bonus. Scattered characters score higher if they are close
+//! together.
 
-/// Score difference between two kinds of match.
+/// Difference in score between two successive kinds of match.
 const KIND_WEIGHT: usize = 1000;
-/// Bonus for a match in the first field.
+/// Bonus for a match in the first field. Less than [`KIND_WEIGHT`], so a better kind of match always wins.
 const FIRST_FIELD_BONUS: usize = 500;
 
-/// Splits the query into lower-case words.
+/// Splits the typed query into words and converts the words to lower case.
 pub(super) fn query_words(typed: &str) -> Vec<String> {
     typed.split_whitespace().map(str::to_lowercase).collect()
 }
 
-/// Returns the score of all words in the fields, which must be in lower case; higher is better. Returns `None` if a
-/// word matches no field.
+/// Returns the sum of each word's best score in the fields; higher is better. Returns `None` if a word matches no
+/// field. `words` and `fields` must be in lower case.
 pub(super) fn score(words: &[String], fields: &[String]) -> Option<usize> {
     words.iter().map(|word| best_field_score(word, fields)).sum()
 }
 
 fn best_field_score(word: &str, fields: &[String]) -> Option<usize> {
     let scores = fields.iter().enumerate().filter_map(|(index, field)| {
-        let first = if index == 0 { FIRST_FIELD_BONUS } else { 0 };
-        Some(field_score(word, field)? + first)
+        let bonus = if index == 0 { FIRST_FIELD_BONUS } else { 0 };
+        Some(field_score(word, field)? + bonus)
     });
     scores.max()
 }
@@ -34,26 +35,27 @@ fn field_score(word: &str, field: &str) -> Option<usize> {
     }
     let mut kind = None;
     for (index, _) in field.match_indices(word) {
-        let starts = !field[..index].ends_with(char::is_alphanumeric);
-        kind = kind.max(Some(if index == 0 { 4 } else { 2 + usize::from(starts) }));
+        let starts_part = !field[..index].ends_with(char::is_alphanumeric);
+        kind = kind.max(Some(if index == 0 { 4 } else { 2 + usize::from(starts_part) }));
     }
     match kind {
         Some(kind) => Some(kind * KIND_WEIGHT),
-        None => letter_span(word, field).map(|span| KIND_WEIGHT - span.min(KIND_WEIGHT - 1)),
+        None => character_span(word, field).map(|span| KIND_WEIGHT - span.min(KIND_WEIGHT - 1)),
     }
 }
 
-/// Number of characters from the first to the last letter of the word, matched in order.
-fn letter_span(word: &str, field: &str) -> Option<usize> {
-    let mut letters = word.chars();
-    let mut expected = letters.next()?;
+/// Returns the number of characters in `field` from the first to the last character of `word`, matched in order.
+/// Returns `None` if a character is missing.
+fn character_span(word: &str, field: &str) -> Option<usize> {
+    let mut characters = word.chars();
+    let mut expected = characters.next()?;
     let mut first = None;
     for (index, found) in field.chars().enumerate() {
         if found != expected {
             continue;
         }
         let first = *first.get_or_insert(index);
-        match letters.next() {
+        match characters.next() {
             Some(next) => expected = next,
             None => return Some(index - first + 1),
         }

@@ -1,22 +1,23 @@
-//! Interprets keyboard bytes while a hidden text is typed or pasted.
+//! Reads a hidden answer that is typed or pasted: collects characters and handles editing keys.
 //!
-//! crossterm's events are not used: without bracketed paste they lose everything after the first 1,024 bytes.
+//! Does not use crossterm's events: without bracketed paste, they lose all bytes of a paste after the first 1,024.
 
 use zeroize::{Zeroize, Zeroizing};
 
 use super::PromptError;
 use super::decode::{Decoder, Stroke};
 
-/// Longest hidden answer, in bytes.
-pub(super) const MAX_ANSWER: usize = 64 * 1024;
+/// Maximum size of a hidden answer in bytes, including its line endings.
+pub(super) const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// Source of keyboard bytes.
 pub(super) trait Keyboard {
-    /// Reads the available bytes; returns 0 after a short time without input.
+    /// Reads the available bytes into `bytes` and returns their number. Returns 0 after a pause without input.
     fn read(&mut self, bytes: &mut [u8]) -> Result<usize, PromptError>;
 }
 
-/// Reads until a line end that is followed by a pause. So a paste of several lines is read completely.
+/// Reads an answer, which ends with a line ending followed by a pause. So a paste of several lines is read completely.
+/// Removes line endings at the end of the answer.
 pub(super) fn read_answer(keyboard: &mut impl Keyboard) -> Result<Zeroizing<String>, PromptError> {
     let mut answer = HiddenAnswer::default();
     let mut bytes = Zeroizing::new([0; 4096]);
@@ -32,23 +33,23 @@ pub(super) fn read_answer(keyboard: &mut impl Keyboard) -> Result<Zeroizing<Stri
             answer.decoder.end_sequence();
         }
         for byte in &bytes[..count] {
-            if let Err(end) = answer.feed(*byte) {
+            if let Err(error) = answer.feed(*byte) {
                 discard_input(keyboard);
-                return Err(end);
+                return Err(error);
             }
         }
     }
 }
 
-/// Removes the last character, which may have several bytes.
+/// Removes the last UTF-8 character, which may have several bytes.
 pub(super) fn erase_character(typed: &mut Vec<u8>) {
     while typed.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
 }
 
-/// Discards input up to a pause, so that the rest of a paste after Ctrl-C does not reach the shell.
+/// Discards input until a pause. Otherwise the rest of a paste would reach the shell after the prompt failed.
 fn discard_input(keyboard: &mut impl Keyboard) {
     let mut bytes = Zeroizing::new([0; 4096]);
-    // Limited, because a key that is held down sends bytes without end.
+    // The number of reads is limited, because a key that the user holds down sends bytes without end.
     for _ in 0..64 {
         if !matches!(keyboard.read(&mut bytes[..]), Ok(1..)) {
             break;
@@ -56,27 +57,29 @@ fn discard_input(keyboard: &mut impl Keyboard) {
     }
 }
 
-/// Hidden answer typed so far.
+/// Hidden answer that has been typed so far, with the state of its input.
 struct HiddenAnswer {
-    /// Never grows beyond its initial capacity, because reallocation would leave a copy in memory.
+    /// Bytes of the answer. Never grows beyond its initial capacity, because a reallocation would leave a copy in
+    /// memory.
     bytes: Zeroizing<Vec<u8>>,
     decoder: Decoder,
-    /// Whether a bracketed paste is in progress, in which a line end does not end the answer.
+    /// Whether a bracketed paste is in progress. A line ending inside a paste does not end the answer.
     is_pasting: bool,
-    /// Whether the last key was a line end outside a paste.
+    /// Whether the last key was a line ending outside a paste.
     is_ended: bool,
-    /// Whether the last byte was a carriage return, so that a following line feed is not a second line end.
+    /// Whether the last byte was a carriage return. A line feed that follows then belongs to the same line ending.
     is_after_return: bool,
 }
 
 impl Default for HiddenAnswer {
     fn default() -> Self {
-        let bytes = Zeroizing::new(Vec::with_capacity(MAX_ANSWER + 1));
+        let bytes = Zeroizing::new(Vec::with_capacity(MAX_ANSWER_BYTES + 1));
         Self { bytes, decoder: Decoder::default(), is_pasting: false, is_ended: false, is_after_return: false }
     }
 }
 
 impl HiddenAnswer {
+    /// Decodes a byte and applies the key that the byte completes.
     fn feed(&mut self, byte: u8) -> Result<(), PromptError> {
         match self.decoder.feed(byte) {
             Some(Stroke::Byte(byte)) => return self.handle_byte(byte),
@@ -87,17 +90,17 @@ impl HiddenAnswer {
         Ok(())
     }
 
-    fn set_pasting(&mut self, begins: bool) {
-        self.is_pasting = begins;
+    fn set_pasting(&mut self, is_pasting: bool) {
+        self.is_pasting = is_pasting;
         self.is_ended = false;
         self.is_after_return = false;
     }
 
     fn handle_byte(&mut self, byte: u8) -> Result<(), PromptError> {
-        let second = byte == b'\n' && self.is_after_return;
+        let is_crlf = byte == b'\n' && self.is_after_return;
         self.is_after_return = byte == b'\r';
         match byte {
-            b'\n' if second => return Ok(()),
+            b'\n' if is_crlf => return Ok(()),
             b'\r' | b'\n' => self.push(b'\n'),
             0x03 | 0x1c => return Err(PromptError::Interrupted),
             0x04 if self.bytes.is_empty() => return Err(PromptError::Closed),
@@ -110,9 +113,9 @@ impl HiddenAnswer {
         Ok(())
     }
 
-    /// Returns whether the answer is longer than [`MAX_ANSWER`]. Further bytes are read and dropped.
+    /// Returns whether the answer is longer than [`MAX_ANSWER_BYTES`]. [`Self::push`] then ignores further bytes.
     fn is_too_long(&self) -> bool {
-        self.bytes.len() > MAX_ANSWER
+        self.bytes.len() > MAX_ANSWER_BYTES
     }
 
     fn push(&mut self, byte: u8) {
@@ -121,6 +124,7 @@ impl HiddenAnswer {
         }
     }
 
+    /// Returns the answer without line endings at its end. An answer that is not UTF-8 is zeroized.
     fn into_text(mut self) -> Result<Zeroizing<String>, PromptError> {
         while self.bytes.last() == Some(&b'\n') {
             self.bytes.pop();
@@ -162,10 +166,10 @@ mod tests {
             (&[b"abc\r" as &[u8], b""] as &[&[u8]], "abc"),
             (&[b"a", b"", b"bc", b"", b"", b"\n", b""], "abc"),
             (&[b"\r", b""], ""),
-            // A paste without brackets: the last line may have no line end.
+            // A paste without brackets: the last line may have no line ending.
             (&[b"one\rtwo\r", b"three", b"", b"", b"\r", b""], "one\ntwo\nthree"),
             (&[b"one\r\ntwo\r\n\r\n", b""], "one\ntwo"),
-            // A bracketed paste: neither a pause nor a line end within the paste ends the answer.
+            // A bracketed paste: neither a pause nor a line ending inside the paste ends the answer.
             (&[b"\x1b[200~one\r", b"", b"two\n", b"\x1b[201~", b"", b"\r", b""], "one\ntwo"),
             (&[b"\x1b[20", b"0~one\x1b", b"[201~\r", b""], "one"),
             (&[b"\x1b[200~one\r\x1b[201~", b"", b"!\r", b""], "one\n!"),
@@ -188,7 +192,7 @@ mod tests {
 
     #[test]
     fn there_may_be_no_answer() {
-        let long = [b"x".repeat(MAX_ANSWER + 1), b"\r".to_vec()].concat();
+        let long = [b"x".repeat(MAX_ANSWER_BYTES + 1), b"\r".to_vec()].concat();
         for (chunks, error) in [
             (&[b"abc\x03" as &[u8]] as &[&[u8]], "interrupted"),
             (&[b"\x1b[200~abc", b"\x03"], "interrupted"),
@@ -202,6 +206,6 @@ mod tests {
             assert_eq!(typed(chunks).unwrap_err().to_string(), error);
         }
         assert_eq!(typed(&[&long[1..], b""]).unwrap_err().to_string(), "the answer is longer than 64 KiB");
-        assert_eq!(typed(&[&long[2..], b""]).unwrap().len(), MAX_ANSWER - 1);
+        assert_eq!(typed(&[&long[2..], b""]).unwrap().len(), MAX_ANSWER_BYTES - 1);
     }
 }

@@ -1,8 +1,7 @@
-//! Prompts at a terminal.
+//! Prompts on a terminal: questions, hidden input for secrets, and a picker.
 //!
-//! Owns the terminal during a prompt: secrets are not echoed, and every end (answer, Ctrl-C, signal, error) restores
-//! the terminal. Never prompts if stdin is not a terminal. `decode` decodes keyboard bytes, `key_codes` edits hidden
-//! text, `picker` shows lists, `fuzzy` matches.
+//! Owns the terminal during a prompt. Secrets are not echoed, and the terminal is restored after an answer, Ctrl-C, a
+//! termination signal or an error. Never prompts if stdin is not a terminal.
 
 mod decode;
 mod fuzzy;
@@ -17,57 +16,58 @@ use rustix::termios::{OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcs
 use zeroize::Zeroizing;
 
 use super::sanitize::sanitize_block;
-use crate::disk::{self, SignalHold, TerminationSignal};
+use crate::disk::{self, SignalDeferral, TerminationSignal};
 use key_codes::Keyboard;
 
 pub use picker::Candidate;
 pub(super) use picker::{pick, pick_by_number};
 
-/// Enables bracketed paste; terminals without this feature ignore the sequence.
+/// Enables bracketed paste: the terminal marks the start and the end of a paste. Other terminals ignore the sequence.
 const ENABLE_BRACKETED_PASTE: &str = "\x1b[?2004h";
 const DISABLE_BRACKETED_PASTE: &str = "\x1b[?2004l";
-/// Read timeout in tenths of a second. A pause of this length ends a paste, and signals are checked at this interval.
-const READ_TIMEOUT: u8 = 1;
+/// Read timeout in tenths of a second. A pause of this length ends a paste. Signals are checked after each read.
+const READ_TIMEOUT_TENTHS: u8 = 1;
 
-/// Reason that a prompt got no answer.
+/// Error of a prompt that got no valid answer.
 #[derive(Debug, thiserror::Error)]
 pub enum PromptError {
     /// Stdin is not a terminal.
     #[error("there is nobody to ask: standard input is not a terminal")]
     NoTerminal,
-    /// Ctrl-C or SIGINT.
+    /// The user pressed Ctrl-C or Ctrl-\, or neto received SIGINT.
     #[error("interrupted")]
     Interrupted,
-    /// SIGTERM.
+    /// neto received SIGTERM.
     #[error("terminated")]
     Terminated,
-    /// Ctrl-D, or the terminal was closed.
+    /// The user pressed Ctrl-D, the terminal was closed, or neto received SIGHUP.
     #[error("the question was left without an answer")]
     Closed,
-    /// Longer than the longest secret.
-    #[error("the answer is longer than {} KiB", key_codes::MAX_ANSWER / 1024)]
+    /// The answer is longer than the limit for hidden answers.
+    #[error("the answer is longer than {} KiB", key_codes::MAX_ANSWER_BYTES / 1024)]
     TooLong,
-    /// Not UTF-8.
+    /// The hidden answer is not UTF-8.
     #[error("the answer is not UTF-8 text")]
     NotText,
-    /// The terminal returned an error.
+    /// Reading from or writing to the terminal failed.
     #[error("cannot use the terminal: {0}")]
     Terminal(#[from] io::Error),
 }
 
-/// Asks a yes-or-no question; every answer except yes counts as no.
+/// Asks a yes-or-no question. The answers `y` and `yes`, in upper or lower case, mean yes; every other answer means no.
 ///
 /// # Errors
-/// Stdin is not a terminal, Ctrl-D instead of an answer, or a terminal error.
+/// Returns the errors of [`read_line`].
 pub fn confirm(question: &str) -> Result<bool, PromptError> {
     let answer = read_line(&format!("{question} [y/N] "))?;
     Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-/// Reads a line with echo; surrounding whitespace is removed.
+/// Reads a line with echo and removes whitespace around it. Ctrl-C ends the process as usual.
 ///
 /// # Errors
-/// Stdin is not a terminal, Ctrl-D instead of an answer, or a terminal error.
+/// Returns [`PromptError::NoTerminal`] if stdin is not a terminal. Returns [`PromptError::Closed`] if stdin ends, for
+/// example after Ctrl-D, and [`PromptError::Terminal`] if reading or writing fails.
 pub fn read_line(prompt: &str) -> Result<String, PromptError> {
     let stdin = io::stdin();
     if !stdin.is_terminal() {
@@ -83,23 +83,24 @@ pub fn read_line(prompt: &str) -> Result<String, PromptError> {
     Ok(line.trim().to_owned())
 }
 
-/// Reads a text without echo. A paste of several lines is read completely (with `\n`), with or without bracketed
-/// paste. Trailing line ends are removed. The text may be empty.
+/// Reads a text without echo. Reads a paste of several lines completely, with or without bracketed paste, and converts
+/// line endings to `\n`. Removes line endings at the end. The text may be empty.
 ///
 /// # Errors
-/// Stdin is not a terminal, Ctrl-C, Ctrl-D instead of an answer, a termination signal, or a terminal error.
+/// Returns any kind of [`PromptError`]. Ctrl-D returns [`PromptError::Closed`] only if no text was typed.
 pub fn read_hidden(prompt: &str) -> Result<Zeroizing<String>, PromptError> {
     if !io::stdin().is_terminal() {
         return Err(PromptError::NoTerminal);
     }
-    let mut terminal = HiddenInput::start(disk::hold_signals())?;
+    let mut terminal = HiddenInput::start(disk::defer_signals())?;
     let prompt = sanitize_block(prompt).replace('\n', "\r\n");
     write!(terminal.output, "{prompt}")?;
     terminal.output.flush()?;
     key_codes::read_answer(&mut terminal)
 }
 
-/// Opens the controlling terminal for prompts, also if stderr is redirected. Falls back to stderr.
+/// Opens the controlling terminal for writing prompts, so that the user sees prompts even if stderr is redirected.
+/// Falls back to stderr.
 fn open_terminal() -> Box<dyn Write> {
     match File::options().write(true).open("/dev/tty") {
         Ok(terminal) => Box::new(terminal),
@@ -107,23 +108,25 @@ fn open_terminal() -> Box<dyn Write> {
     }
 }
 
-/// Terminal in raw mode: every key is read at once, without echo. Dropping the value restores the terminal.
+/// Terminal in raw mode: each key can be read as soon as it is pressed, without echo. Dropping the value restores the
+/// saved modes.
 struct RawTerminal {
     stdin: Stdin,
     saved_modes: Termios,
     raw_modes: Termios,
-    /// Dropped last, so that no signal ends the process before the terminal is restored.
-    signals: SignalHold,
+    /// Defers termination signals. Dropped after `Drop` has restored the modes, so that no signal ends the process
+    /// before that.
+    signals: SignalDeferral,
 }
 
 impl RawTerminal {
-    fn start(signals: SignalHold) -> Result<Self, PromptError> {
+    fn start(signals: SignalDeferral) -> Result<Self, PromptError> {
         let stdin = io::stdin();
         let saved_modes = tcgetattr(&stdin).map_err(io::Error::from)?;
         let mut raw_modes = saved_modes.clone();
         raw_modes.make_raw();
         raw_modes.special_codes[SpecialCodeIndex::VMIN] = 0;
-        raw_modes.special_codes[SpecialCodeIndex::VTIME] = READ_TIMEOUT;
+        raw_modes.special_codes[SpecialCodeIndex::VTIME] = READ_TIMEOUT_TENTHS;
         let raw = Self { stdin, saved_modes, raw_modes, signals };
         raw.set_modes(&raw.raw_modes)?;
         Ok(raw)
@@ -133,8 +136,8 @@ impl RawTerminal {
         Ok(tcsetattr(&self.stdin, OptionalActions::Now, modes).map_err(io::Error::from)?)
     }
 
-    /// Sets raw mode again if another process changed the terminal, as a shell does after a stopped job. Returns
-    /// whether raw mode was lost.
+    /// Sets raw mode again if another process has changed the local modes of the terminal. A shell does so when it
+    /// stops and continues neto. Returns whether raw mode was lost.
     fn reapply_raw_mode(&self) -> Result<bool, PromptError> {
         let current_modes = tcgetattr(&self.stdin).map_err(io::Error::from)?;
         let is_lost = current_modes.local_modes != self.raw_modes.local_modes;
@@ -144,8 +147,10 @@ impl RawTerminal {
         Ok(is_lost)
     }
 
-    /// Suspends the process like Ctrl-Z and restores the terminal meanwhile. Does nothing unless neto leads its own
-    /// process group and stdout is a terminal: a shell that waits for `$(...)` does not notice a stopped process.
+    /// Restores the terminal, suspends the process as Ctrl-Z does, and sets raw mode again when the process continues.
+    ///
+    /// Does nothing unless neto leads its process group and stdout is a terminal. Otherwise a shell may wait for
+    /// `$(...)` and not notice that neto has stopped.
     fn suspend(&self) -> Result<(), PromptError> {
         let pid = getpid();
         if getpgrp() == pid && io::stdout().is_terminal() {
@@ -167,7 +172,7 @@ impl Keyboard for RawTerminal {
             None => {}
         }
         match read {
-            // Both a timeout and a closed terminal read 0 bytes, but a closed terminal has no settings.
+            // A read returns 0 bytes after a timeout and for a closed terminal. Only a closed terminal has no modes.
             Ok(0) if tcgetattr(&self.stdin).is_err() => Err(PromptError::Closed),
             Ok(count) => Ok(count),
             Err(rustix::io::Errno::INTR) => Ok(0),
@@ -179,19 +184,19 @@ impl Keyboard for RawTerminal {
 
 impl Drop for RawTerminal {
     fn drop(&mut self) {
-        // Flushing discards unread input, so that the rest of a paste does not reach the shell.
+        // `Flush` discards unread input, so that the rest of a paste does not reach the shell.
         let _ = tcsetattr(&self.stdin, OptionalActions::Flush, &self.saved_modes);
     }
 }
 
-/// Terminal during the input of a hidden text.
+/// Terminal in raw mode with bracketed paste, for reading a hidden answer.
 struct HiddenInput {
     output: Box<dyn Write>,
     raw: RawTerminal,
 }
 
 impl HiddenInput {
-    fn start(signals: SignalHold) -> Result<Self, PromptError> {
+    fn start(signals: SignalDeferral) -> Result<Self, PromptError> {
         let mut hidden = Self { raw: RawTerminal::start(signals)?, output: open_terminal() };
         write!(hidden.output, "{ENABLE_BRACKETED_PASTE}")?;
         Ok(hidden)

@@ -1,7 +1,7 @@
-//! Interactive picker: arrow keys move, typing narrows the list.
+//! Interactive picker: the user moves in a list with arrow keys, and types to filter the list.
 //!
-//! Owns key handling and drawing. The picker draws at the cursor on stderr, never on stdout, which a shell may capture
-//! and evaluate. The picker erases itself at the end.
+//! Owns key handling and drawing. Draws on stderr, from the line of the cursor on, and erases the picker at the end.
+//! Never draws on stdout, because a shell may capture and evaluate stdout.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -19,60 +19,63 @@ use crate::output::table::Cell;
 
 const SELECTED_STYLE: Style = Style::new().effects(Effects::INVERT);
 const DIMMED_STYLE: Style = Style::new().effects(Effects::DIMMED);
-/// Key help, shown after the number of matches.
+/// Help for the keys, shown after the number of matches.
 const KEY_HELP: &str = "up, down, Enter; Esc leaves";
-/// Largest number of list lines shown at once.
-const MAX_LINES: usize = 15;
-/// Largest width of a column, except the first.
+/// Maximum number of list lines shown at once.
+const MAX_LIST_LINES: usize = 15;
+/// Maximum width of a column in terminal columns. The first and the last column may be wider.
 const MAX_COLUMN_WIDTH: usize = 28;
-/// Longest query, in bytes.
-const MAX_QUERY: usize = 256;
-/// Moves to the start of the line and erases everything from there to the end of the terminal.
+/// Maximum length of the query in bytes.
+const MAX_QUERY_BYTES: usize = 256;
+/// Escape sequence that moves the cursor to the start of the line, and erases everything from there on.
 const ERASE: &str = "\r\x1b[J";
 
 /// Entry of a picker.
 #[derive(Debug, Clone)]
 pub struct Candidate {
-    /// Cells to show; the first cell is the name.
+    /// Cells to show. The text of the first cell is the name.
     pub cells: Vec<Cell>,
-    /// Texts that the query is matched against; the first has the highest weight.
+    /// Fields that the query can match. A match in the first field scores higher.
     pub search_fields: Vec<String>,
     /// Whether the candidate is marked with `*`.
     pub is_marked: bool,
 }
 
-/// Shows the picker and returns the index of the chosen candidate, or `None` after Esc.
+/// Shows the picker and returns the index of the chosen candidate. Returns `None` if the user presses Esc, or Ctrl-D
+/// while the query is empty.
 ///
 /// # Errors
-/// Ctrl-C, SIGINT, SIGTERM or SIGHUP, or a terminal error.
+/// Returns [`PromptError::Interrupted`] after Ctrl-C, Ctrl-\ or SIGINT, and [`PromptError::Terminated`] after SIGTERM.
+/// Returns [`PromptError::Closed`] after SIGHUP or if the terminal is closed, and [`PromptError::Terminal`] if the
+/// terminal fails.
 pub(in crate::output) fn pick(
     question: &str,
     candidates: &[Candidate],
     color: bool,
 ) -> Result<Option<usize>, PromptError> {
-    let mut terminal = PickerTerminal(RawTerminal::start(disk::hold_signals())?);
+    let mut terminal = PickerTerminal(RawTerminal::start(disk::defer_signals())?);
     let mut picker = Picker::new(question, candidates, color);
     let mut decoder = Decoder::default();
     let mut bytes = [0; 1024];
-    let mut drawn = None;
+    let mut drawn_size = None;
     loop {
         let size = terminal_size();
-        if drawn != Some(size) {
+        if drawn_size != Some(size) {
             draw(&picker.render_frame(size))?;
-            drawn = Some(size);
+            drawn_size = Some(size);
         }
         let count = terminal.0.read(&mut bytes)?;
         if count == 0 && decoder.end_sequence() {
             return Ok(None);
         }
         if count == 0 {
-            drawn = drawn.filter(|_| !terminal.0.reapply_raw_mode().unwrap_or(true));
+            drawn_size = drawn_size.filter(|_| !terminal.0.reapply_raw_mode().unwrap_or(true));
         }
         for stroke in bytes[..count].iter().filter_map(|byte| decoder.feed(*byte)) {
-            drawn = None;
+            drawn_size = None;
             match picker.handle_key(stroke) {
                 KeyResult::Continue => {}
-                KeyResult::Finish(end) => return end,
+                KeyResult::Finish(result) => return result,
                 KeyResult::Suspend => {
                     draw(ERASE)?;
                     terminal.0.suspend()?;
@@ -82,11 +85,11 @@ pub(in crate::output) fn pick(
     }
 }
 
-/// Prints a numbered list and asks for a number or name. Returns the index of the chosen candidate, or `None` for an
-/// empty answer.
+/// Prints a numbered list and asks for a number or name, until the answer is one of them or empty. Returns the index of
+/// the chosen candidate; `None` for an empty answer.
 ///
 /// # Errors
-/// See [`read_line`].
+/// Returns the errors of [`read_line`], and [`PromptError::Terminal`] if the list cannot be printed.
 pub(in crate::output) fn pick_by_number(candidates: &[Candidate]) -> Result<Option<usize>, PromptError> {
     let table = CellTable::new(candidates);
     let digits = candidates.len().to_string().len();
@@ -101,13 +104,13 @@ pub(in crate::output) fn pick_by_number(candidates: &[Candidate]) -> Result<Opti
         if answer.is_empty() {
             return Ok(None);
         }
-        let number = answer.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
-        let number = number.filter(|index| *index < candidates.len());
-        let name =
+        let numbered = answer.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+        let numbered = numbered.filter(|index| *index < candidates.len());
+        let named =
             candidates.iter().position(|candidate| candidate.cells.first().is_some_and(|name| name.text == answer));
-        match (number, name) {
-            (Some(number), Some(name)) if number != name => {
-                text = format!("That is the number of one and the name of another, whose number is {}.\n", name + 1);
+        match (numbered, named) {
+            (Some(numbered), Some(named)) if numbered != named => {
+                text = format!("That is the number of one and the name of another, whose number is {}.\n", named + 1);
             }
             (Some(index), _) | (None, Some(index)) => return Ok(Some(index)),
             (None, None) => text = String::from("There is no such number or name.\n"),
@@ -119,13 +122,13 @@ fn mark_char(candidate: &Candidate) -> char {
     if candidate.is_marked { '*' } else { ' ' }
 }
 
-/// Returns the columns and lines of the terminal; 80 by 24 if unknown.
+/// Returns the number of columns and lines of the terminal on stderr; 80 columns and 24 lines if unknown.
 fn terminal_size() -> (usize, usize) {
-    let known = |cells: u16, usual| if cells == 0 { usual } else { usize::from(cells) };
-    tcgetwinsize(io::stderr()).map_or((80, 24), |size| (known(size.ws_col, 80), known(size.ws_row, 24)))
+    let or_default = |reported: u16, default| if reported == 0 { default } else { usize::from(reported) };
+    tcgetwinsize(io::stderr()).map_or((80, 24), |size| (or_default(size.ws_col, 80), or_default(size.ws_row, 24)))
 }
 
-/// Terminal with the picker on it; erases the picker when dropped.
+/// Terminal that shows the picker. Dropping the value erases the picker and restores the terminal.
 struct PickerTerminal(RawTerminal);
 
 impl Drop for PickerTerminal {
@@ -134,20 +137,22 @@ impl Drop for PickerTerminal {
     }
 }
 
-/// Writes each frame with a single write, so that the terminal does not flicker.
+/// Writes a frame with a single write, so that the terminal does not flicker.
 fn draw(frame: &str) -> io::Result<()> {
     io::stderr().write_all(frame.as_bytes())
 }
 
-/// Result of a key.
+/// Effect of a key.
 enum KeyResult {
+    /// Go on with the picker.
     Continue,
+    /// Return from the picker.
     Finish(Result<Option<usize>, PromptError>),
-    /// Ctrl-Z was pressed.
+    /// Suspend the process (Ctrl-Z).
     Suspend,
 }
 
-/// Cells of all candidates, sanitized and padded to the column widths.
+/// Cells of all candidates, sanitized and padded to the column widths. The last column is not padded.
 struct CellTable {
     rows: Vec<Vec<String>>,
 }
@@ -164,7 +169,6 @@ impl CellTable {
             let widest = rows.iter().filter_map(|row| row.get(column)).map(|text| text.width()).max();
             let width = widest.unwrap_or(0).min(max_width);
             for text in rows.iter_mut().filter_map(|row| row.get_mut(column)) {
-                // The last column is not padded and may fill the line.
                 if column + 1 < columns {
                     let short = truncate_columns(text, width);
                     *text = format!("{short}{}", " ".repeat(width - short.width()));
@@ -183,13 +187,13 @@ struct Picker<'a> {
     table: CellTable,
     /// Search fields of each candidate, in lower case.
     search_fields: Vec<Vec<String>>,
-    /// Typed query; the bytes of a character may arrive one at a time.
+    /// Typed query. Kept as bytes, because the bytes of a character may arrive one at a time.
     query: Vec<u8>,
     /// Indexes of the candidates that match the query, best match first.
     matches: Vec<usize>,
-    /// Index of the cursor in `matches`.
+    /// Index in `matches` of the selected candidate.
     cursor: usize,
-    /// Number of list lines in the last frame, by which Page Up and Page Down move.
+    /// Maximum number of list lines in the last frame. Page Up and Page Down move by this number.
     page_lines: usize,
 }
 
@@ -232,7 +236,9 @@ impl<'a> Picker<'a> {
                 query.truncate(trimmed.iter().rposition(u8::is_ascii_whitespace).map_or(0, |index| index + 1));
             }),
             Stroke::Byte(0x08 | 0x7f) => self.edit_query(erase_character),
-            Stroke::Byte(byte @ 0x20..) if self.query.len() < MAX_QUERY => self.edit_query(|query| query.push(byte)),
+            Stroke::Byte(byte @ 0x20..) if self.query.len() < MAX_QUERY_BYTES => {
+                self.edit_query(|query| query.push(byte));
+            }
             Stroke::Byte(_) | Stroke::Key { .. } => {}
         }
         KeyResult::Continue
@@ -242,7 +248,7 @@ impl<'a> Picker<'a> {
         self.cursor = index.min(self.matches.len().saturating_sub(1));
     }
 
-    /// Changes the query and updates the matches.
+    /// Changes the query, updates the matches and selects the first match.
     fn edit_query(&mut self, change: impl FnOnce(&mut Vec<u8>)) {
         change(&mut self.query);
         let query_words = fuzzy::query_words(&String::from_utf8_lossy(&self.query));
@@ -254,27 +260,28 @@ impl<'a> Picker<'a> {
         self.cursor = 0;
     }
 
-    /// Renders the complete picker; the cursor ends after the query in the first line.
+    /// Renders the complete picker, and moves the terminal's cursor to the end of the query in the first line.
     fn render_frame(&mut self, (columns, lines): (usize, usize)) -> String {
-        // The last column stays empty: on some terminals a character there moves the cursor to the next line.
+        // The last column of the terminal stays empty: a character there moves the cursor to the next line on some
+        // terminals.
         let width = columns.saturating_sub(1);
-        self.page_lines = lines.saturating_sub(1).clamp(1, MAX_LINES);
+        self.page_lines = lines.saturating_sub(1).clamp(1, MAX_LIST_LINES);
         let query = String::from_utf8_lossy(&self.query);
         let prompt = format!("{} {}", self.question, sanitize_line(&query));
         let prompt = truncate_columns(&prompt, width);
         let help = format!("   {} of {}   {KEY_HELP}", self.matches.len(), self.candidates.len());
         let help = truncate_columns(&help, width - prompt.width()).into_owned();
         let mut frame = format!("{ERASE}{prompt}{}", self.paint(DIMMED_STYLE, &help));
-        let top = (self.cursor + 1).saturating_sub(self.page_lines);
-        let shown = self.matches.iter().enumerate().skip(top).take(self.page_lines);
-        let mut below = 0;
+        let first_line = (self.cursor + 1).saturating_sub(self.page_lines);
+        let shown = self.matches.iter().enumerate().skip(first_line).take(self.page_lines);
+        let mut list_lines = 0;
         for (position, index) in shown {
-            below += 1;
+            list_lines += 1;
             frame += "\r\n";
             frame += &self.render_row(*index, position == self.cursor, width);
         }
-        if below > 0 {
-            let _ = write!(frame, "\x1b[{below}A");
+        if list_lines > 0 {
+            let _ = write!(frame, "\x1b[{list_lines}A");
         }
         frame += "\r";
         if prompt.width() > 0 {
@@ -293,12 +300,12 @@ impl<'a> Picker<'a> {
                 truncate_columns(format!("{head} {}", row.join("  ")).trim_end(), width).as_ref(),
             );
         }
-        let (mut line, mut left) = (truncate_columns(&head, width).into_owned(), width.saturating_sub(head.len()));
+        let (mut line, mut remaining) = (truncate_columns(&head, width).into_owned(), width.saturating_sub(head.len()));
         for (index, (text, cell)) in row.iter().zip(&candidate.cells).enumerate() {
             let gap = if index == 0 { " " } else { "  " };
             let text = format!("{gap}{text}");
-            let piece = truncate_columns(&text, left);
-            left -= piece.width();
+            let piece = truncate_columns(&text, remaining);
+            remaining -= piece.width();
             line += &match cell.style {
                 Some(style) => self.paint(style, &piece),
                 None => piece.into_owned(),
@@ -368,7 +375,7 @@ mod tests {
             let frame = picker.render_frame((columns, lines));
             let text = frame.strip_prefix(ERASE).unwrap();
             let rows: Vec<&str> = text[..text.rfind("\x1b[").unwrap()].split("\r\n").collect();
-            assert!(rows.len() <= lines.max(2) && rows.len() <= MAX_LINES + 1, "{frame:?}");
+            assert!(rows.len() <= lines.max(2) && rows.len() <= MAX_LIST_LINES + 1, "{frame:?}");
             let lowest = rows.last().unwrap().split("\x1b[").next().unwrap();
             assert!(rows.iter().all(|row| row.split("\x1b[").next().unwrap().width() < columns.max(2)), "{frame:?}");
             assert!(columns < 20 || lowest.starts_with(">   日本-39\\u{1b}"), "{frame:?}");

@@ -1,4 +1,4 @@
-//! Environment file formats: dotenv, JSON, and the `GITHUB_ENV` file of GitHub Actions.
+//! Renders environment variables in file formats: dotenv, JSON, and the `GITHUB_ENV` file of GitHub Actions.
 
 use std::fmt::Write as _;
 
@@ -9,14 +9,15 @@ use serde::{Serialize, Serializer};
 use super::ShellError;
 use crate::output::table::render_json;
 
-/// Renders `NAME='value'` lines. Characters on which dotenv readers disagree inside single quotes are refused.
+/// Renders `NAME='value'` lines. Refuses values with characters that dotenv readers interpret differently in single
+/// quotes.
 pub(super) fn dotenv(set: &[(String, String)]) -> Result<String, ShellError> {
     let mut text = String::new();
     for (name, value) in set {
         let what = match value {
             value if value.contains('\'') => "a single quote",
             value if value.contains(['\n', '\r']) => "a line end",
-            // Some readers interpret `\'` as a quote inside the value and continue into the next line.
+            // Some readers take `\'` for a quote inside the value, and read the next line as part of the value.
             value if value.ends_with('\\') => "a backslash at its end",
             _ => {
                 let _ = writeln!(text, "{name}='{value}'");
@@ -28,10 +29,10 @@ pub(super) fn dotenv(set: &[(String, String)]) -> Result<String, ShellError> {
     Ok(text)
 }
 
-/// Variables that serialize as one object, in the given order.
-struct Members<'a>(Vec<(&'a str, &'a str)>);
+/// Variables that serialize to one JSON object, in the given order.
+struct JsonObject<'a>(Vec<(&'a str, &'a str)>);
 
-impl Serialize for Members<'_> {
+impl Serialize for JsonObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().copied())
     }
@@ -39,38 +40,39 @@ impl Serialize for Members<'_> {
 
 /// Renders the variables as one JSON object, in the given order.
 pub(super) fn json<'a>(variables: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    render_json(&Members(variables.collect()))
+    render_json(&JsonObject(variables.collect()))
 }
 
-/// Renders several environments as a JSON array of objects.
+/// Renders each environment as a JSON object, all in one array.
 pub(super) fn json_array<'a, V>(environments: impl Iterator<Item = V>) -> String
 where
     V: Iterator<Item = (&'a str, &'a str)>,
 {
-    render_json(&environments.map(|variables| Members(variables.collect())).collect::<Vec<_>>())
+    render_json(&environments.map(|variables| JsonObject(variables.collect())).collect::<Vec<_>>())
 }
 
-/// Renders `NAME<<MARK` blocks. The mark that encloses each value is random, so that no value can contain it.
+/// Renders a `NAME<<DELIMITER` block for each variable. The delimiter is random, so that no value can contain it and
+/// end its block early.
 pub(super) fn github<'a>(variables: impl Iterator<Item = (&'a str, &'a str)>) -> Result<String, ShellError> {
-    let mut noise = [0; 16];
-    SysRng.try_fill_bytes(&mut noise).map_err(|_| ShellError::Random)?;
-    let mark = format!("neto_{:032x}", u128::from_le_bytes(noise));
+    let mut random = [0; 16];
+    SysRng.try_fill_bytes(&mut random).map_err(|_| ShellError::Random)?;
+    let delimiter = format!("neto_{:032x}", u128::from_le_bytes(random));
     let mut text = String::new();
     for (name, value) in variables {
-        let _ = write!(text, "{name}<<{mark}\n{value}\n{mark}\n");
+        let _ = write!(text, "{name}<<{delimiter}\n{value}\n{delimiter}\n");
     }
     Ok(text)
 }
 
-/// Renders the `::add-mask::` lines by which the GitHub runner redacts secrets in its logs: each whole secret, and
-/// each line of a multi-line secret. Must be printed before any output that contains a secret.
+/// Renders `::add-mask::` lines, with which the GitHub runner redacts secrets in its logs. A line masks a whole secret
+/// or one line of a multi-line secret. Callers print the lines before any output that contains a secret.
 pub fn github_masks(secrets: &[&str]) -> String {
     let mut text = String::new();
     for secret in secrets {
         let lines = secret.split(['\n', '\r']).filter(|line| !line.is_empty() && line != secret);
         for part in std::iter::once(*secret).filter(|secret| !secret.is_empty()).chain(lines) {
-            let data = part.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
-            let _ = writeln!(text, "::add-mask::{data}");
+            let escaped = part.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+            let _ = writeln!(text, "::add-mask::{escaped}");
         }
     }
     text

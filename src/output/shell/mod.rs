@@ -1,8 +1,8 @@
 //! Renders environment variables as shell code or as an environment file.
 //!
-//! Owns quoting, unsetting and failing in each shell's syntax. Every value is quoted, every name is checked, and no
-//! comment contains data. So evaluating the text only sets and unsets variables, also under `set -euo pipefail`. Does
-//! not choose the variables.
+//! Users evaluate the code, for example with `eval`, so values must not run as code. Every value is quoted, every name
+//! is checked, and no comment contains data. The code works under `set -euo pipefail`, and only sets and unsets
+//! variables. Does not choose the variables.
 
 mod file;
 mod quote;
@@ -31,7 +31,7 @@ pub enum Shell {
     Powershell,
 }
 
-/// Output format of an environment.
+/// Output format of environment variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EnvFormat {
     /// Code that a shell evaluates.
@@ -40,28 +40,28 @@ pub enum EnvFormat {
     Dotenv,
     /// One JSON object.
     Json,
-    /// Assignments for the file at `GITHUB_ENV`. The lines of [`github_masks`] must be printed to stdout before.
+    /// Assignments for the file whose path is in `GITHUB_ENV`. Callers print the [`github_masks`] to stdout first.
     Github,
 }
 
-/// Reason that a variable cannot be rendered; never contains its value.
+/// Error while rendering a variable. Never contains the value of a variable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ShellError {
-    /// Not `[A-Za-z_][A-Za-z0-9_]*`.
+    /// The variable name does not match `[A-Za-z_][A-Za-z0-9_]*`.
     #[error("'{}' is no name of a variable", sanitize_line(.0))]
     InvalidName(String),
-    /// An environment variable cannot contain a NUL character.
+    /// The value contains NUL, which no environment variable can contain.
     #[error("the value of {name} holds a NUL character")]
     Nul {
         /// Name of the variable.
         name: String,
     },
-    /// Readers of dotenv files disagree on the syntax for this character.
+    /// The value contains a character that readers of dotenv files interpret differently.
     #[error("the value of {name} holds {what}, which a dotenv file cannot")]
     Dotenv {
         /// Name of the variable.
         name: String,
-        /// Description of the character.
+        /// Description of the character, with its article.
         what: &'static str,
     },
     /// The random number generator of the system failed.
@@ -70,14 +70,15 @@ pub enum ShellError {
 }
 
 impl EnvFormat {
-    /// Renders text that unsets `unset` and then sets `set`, in this order.
+    /// Renders text that first unsets the variables in `unset` and then sets the variables in `set`.
     ///
-    /// Nu and GitHub have no syntax to unset: names in `unset` that are not in `set` become empty. Dotenv and JSON
-    /// contain only `set`.
+    /// Nu and GitHub have no syntax for unsetting: variables that are only in `unset` are set to the empty value.
+    /// Dotenv and JSON contain only `set`. Invalid names in `unset` are skipped.
     ///
     /// # Errors
-    /// An invalid variable name, or a value that the format cannot contain.
-    pub fn render_exports(&self, unset: &[String], set: &[(String, String)]) -> Result<String, ShellError> {
+    /// Returns a [`ShellError`] if a name in `set` is invalid or the format cannot contain a value. Returns
+    /// [`ShellError::Random`] if the system has no random number, which only GitHub needs.
+    pub fn render_exports(self, unset: &[String], set: &[(String, String)]) -> Result<String, ShellError> {
         check_variables(set)?;
         let shell = match self {
             Self::Dotenv => return file::dotenv(set),
@@ -93,39 +94,44 @@ impl EnvFormat {
         Ok(text)
     }
 
-    /// Renders text that unsets these variables, set or not. Invalid names are skipped. Empty for file formats.
-    pub fn render_unsets(&self, names: &[String]) -> String {
+    /// Renders text that unsets the named variables, whether or not they are set. Nu sets them to the empty value.
+    /// Skips invalid names. Returns an empty text for file formats.
+    pub fn render_unsets(self, names: &[String]) -> String {
         let Self::Shell(shell) = self else { return String::new() };
         let names = valid_names(names);
         match shell {
             Shell::Nu => file::json(names.into_iter().map(|name| (name, ""))),
             _ if names.is_empty() => String::new(),
-            // `-v`, because a bare `unset NAME` removes a function of that name if the variable is not set.
+            // Without `-v`, `unset NAME` removes a function with this name if the variable is not set.
             Shell::Sh | Shell::Bash | Shell::Zsh => format!("unset -v {}\n", names.join(" ")),
-            // `true`, because erasing an unset variable fails, and a following assignment keeps that status.
+            // Erasing an unset variable fails in fish, and an assignment keeps the failure status. `true` resets the
+            // status.
             Shell::Fish => line_per_name("set -eg ", &names, ";\n") + "true;\n",
             Shell::Powershell => line_per_name("$env:", &names, " = $null\n"),
         }
     }
 
-    /// Renders text like [`EnvFormat::render_exports`], or only unsets if that fails. The text ends with a failing
-    /// command, so that the evaluating script stops.
-    pub fn render_failure(&self, unset: &[String], set: &[(String, String)]) -> String {
-        let end = match self {
+    /// Renders text that sets and unsets variables like [`EnvFormat::render_exports`], then fails, so that the
+    /// evaluating script stops. If [`EnvFormat::render_exports`] returns an error, the text only unsets and fails. Nu
+    /// has no failing command. Returns an empty text for file formats.
+    pub fn render_failure(self, unset: &[String], set: &[(String, String)]) -> String {
+        let failing_command = match self {
             Self::Shell(Shell::Sh | Shell::Bash | Shell::Zsh) => "false\n",
             Self::Shell(Shell::Fish) => "false;\n",
             Self::Shell(Shell::Powershell) => "throw 'no environment was exported'\n",
             Self::Shell(Shell::Nu) | Self::Dotenv | Self::Json | Self::Github => "",
         };
         match self {
-            Self::Shell(_) => self.render_exports(unset, set).unwrap_or_else(|_| self.render_unsets(unset)) + end,
+            Self::Shell(_) => {
+                self.render_exports(unset, set).unwrap_or_else(|_| self.render_unsets(unset)) + failing_command
+            }
             _ => String::new(),
         }
     }
 }
 
 impl Shell {
-    /// Returns the command line by which this shell evaluates the output of `command`, for pasting.
+    /// Returns the command line with which a user evaluates the output of `command` in this shell.
     pub fn eval_command(self, command: &str) -> String {
         match self {
             Self::Sh | Self::Bash | Self::Zsh => format!("eval \"$({command})\""),
@@ -138,7 +144,7 @@ impl Shell {
     fn assignment(self, name: &str, value: &str) -> String {
         match self {
             Self::Sh | Self::Bash | Self::Zsh => format!("export {name}={}\n", quote_posix(value)),
-            // The semicolon is for `eval (...)`, which joins lines with spaces.
+            // The semicolon separates the lines in `eval (...)`, which joins lines with spaces.
             Self::Fish => format!("set -gx {name} {};\n", quote_fish(value)),
             Self::Powershell => format!("$env:{name} = {}\n", quote_powershell(value)),
             Self::Nu => file::json([(name, value)].into_iter()),
@@ -146,8 +152,8 @@ impl Shell {
     }
 }
 
-/// Returns the shell for a program name or path (`-zsh`, `/usr/bin/fish`, `pwsh.exe`); unknown programs are
-/// [`Shell::Sh`].
+/// Returns the shell for a program name or path, such as `-zsh`, `/usr/bin/fish` or `pwsh.exe`. Returns [`Shell::Sh`]
+/// for an unknown program.
 pub fn shell_from_program(name: &str) -> Shell {
     let program = name.rsplit(['/', '\\']).next().unwrap_or(name).trim_start_matches('-').to_ascii_lowercase();
     match program.strip_suffix(".exe").unwrap_or(&program) {
@@ -163,12 +169,13 @@ pub fn shell_from_program(name: &str) -> Shell {
     }
 }
 
-/// Quotes a text, unchanged, as one word for a POSIX shell, bash or zsh.
+/// Quotes a text as one word for a POSIX shell, bash or zsh, without sanitizing the text. For code that a shell
+/// evaluates.
 pub fn quote_word(text: &str) -> String {
     quote_posix(text)
 }
 
-/// Sanitizes and quotes a word, such as a path, for a command line that is shown for pasting.
+/// Sanitizes and quotes a word, such as a path, for a command line that a user reads and pastes.
 pub fn quote_for_display(word: &str) -> String {
     quote_posix(&sanitize_line(word))
 }
@@ -179,7 +186,7 @@ pub fn is_variable_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// Fails if a name is invalid or a value contains NUL.
+/// Fails if a name in `set` is invalid or a value contains NUL.
 fn check_variables(set: &[(String, String)]) -> Result<(), ShellError> {
     for (name, value) in set {
         if !is_variable_name(name) {
@@ -192,23 +199,23 @@ fn check_variables(set: &[(String, String)]) -> Result<(), ShellError> {
     Ok(())
 }
 
-/// Renders several environments as one JSON array of objects, in this order.
+/// Renders each environment as a JSON object, all in one array, in the given order.
 ///
 /// # Errors
-/// An invalid variable name, or a value that contains NUL.
+/// Returns [`ShellError::InvalidName`] if a name is invalid, and [`ShellError::Nul`] if a value contains NUL.
 pub fn environments_json(environments: &[Vec<(String, String)>]) -> Result<String, ShellError> {
     environments.iter().try_for_each(|set| check_variables(set))?;
     Ok(file::json_array(environments.iter().map(|set| pairs(set))))
 }
 
-/// Returns the valid names without duplicates.
+/// Returns the valid names without duplicates, in the given order.
 fn valid_names(names: &[String]) -> Vec<&str> {
     let mut seen = HashSet::new();
     names.iter().map(String::as_str).filter(|name| is_variable_name(name) && seen.insert(*name)).collect()
 }
 
-fn line_per_name(before: &str, names: &[&str], after: &str) -> String {
-    names.iter().flat_map(|name| [before, name, after]).collect()
+fn line_per_name(prefix: &str, names: &[&str], suffix: &str) -> String {
+    names.iter().flat_map(|name| [prefix, name, suffix]).collect()
 }
 
 fn pairs(set: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
@@ -217,8 +224,8 @@ fn pairs(set: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
 
 /// Returns the names in `unset` that are not in `set`, each with an empty value.
 fn empty_assignments<'a>(unset: &'a [String], set: &'a [(String, String)]) -> impl Iterator<Item = (&'a str, &'a str)> {
-    let kept: HashSet<&str> = set.iter().map(|(name, _)| name.as_str()).collect();
-    valid_names(unset).into_iter().filter(move |name| !kept.contains(name)).map(|name| (name, ""))
+    let set_names: HashSet<&str> = set.iter().map(|(name, _)| name.as_str()).collect();
+    valid_names(unset).into_iter().filter(move |name| !set_names.contains(name)).map(|name| (name, ""))
 }
 
 #[cfg(test)]

@@ -1,33 +1,34 @@
-//! Quotes a value as one word of a shell.
+//! Quotes a value as one word in each shell's syntax, so that no part of the value runs as code.
 
 use std::fmt::Write as _;
 
-/// Quotes with single quotes, in which POSIX shells, bash and zsh interpret only the quote itself.
+/// Quotes a value for POSIX shells, bash and zsh. Inside single quotes, only a single quote has a special meaning.
 pub(super) fn quote_posix(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
 
-/// Quotes with single quotes, in which fish interprets `\\` and `\'`.
+/// Quotes a value for fish. Inside single quotes, only `\\` and `\'` have a special meaning.
 pub(super) fn quote_fish(value: &str) -> String {
     format!("'{}'", value.replace('\\', r"\\").replace('\'', r"\'"))
 }
 
-/// Renders an expression in printable ASCII: quoted runs, joined with the character codes of everything else.
+/// Quotes a value for `PowerShell` as an expression in printable ASCII. Printable ASCII characters are quoted; all
+/// other characters become `[char]` codes.
 ///
-/// `PowerShell` treats U+2018 to U+201B as quotes. It decodes output by the console's code page, which can turn other
-/// bytes into these quotes. It also changes line ends. Character codes avoid all three problems.
+/// `PowerShell` treats U+2018 to U+201B as quotes, and may change line endings. `PowerShell` also decodes output by the
+/// console's code page, which can turn other bytes into these quotes. Character codes avoid all three problems.
 pub(super) fn quote_powershell(value: &str) -> String {
     let mut text = String::from("'");
-    let mut is_open = true;
+    let mut is_quote_open = true;
     for unit in value.encode_utf16() {
-        let plain = u8::try_from(unit).ok().filter(|byte| matches!(byte, b' '..=b'~'));
-        if is_open && plain.is_none() {
+        let printable = u8::try_from(unit).ok().filter(|byte| matches!(byte, b' '..=b'~'));
+        if is_quote_open && printable.is_none() {
             text.push('\'');
-        } else if !is_open && plain.is_some() {
+        } else if !is_quote_open && printable.is_some() {
             text.push_str(" + '");
         }
-        is_open = plain.is_some();
-        match plain {
+        is_quote_open = printable.is_some();
+        match printable {
             Some(b'\'') => text.push_str("''"),
             Some(byte) => text.push(char::from(byte)),
             None => {
@@ -35,7 +36,7 @@ pub(super) fn quote_powershell(value: &str) -> String {
             }
         }
     }
-    if is_open {
+    if is_quote_open {
         text.push('\'');
     }
     text

@@ -1,4 +1,4 @@
-//! Turns edits into the new text.
+//! Applies edits to a text, without a check of the result.
 
 use super::edit_plan::{EditPlan, NameChanges};
 use super::layout::Layout;
@@ -7,7 +7,7 @@ use super::section::KeyChange;
 use super::{Edit, EditError, Section};
 use std::collections::BTreeMap;
 
-/// Returns the text after all edits. `layout` describes the text before the edits.
+/// Returns the text after all edits. `layout` is the layout of `text`.
 pub(super) fn apply(text: &str, layout: &Layout, edits: &[Edit]) -> Result<String, EditError> {
     let mut plan = EditPlan::new(text, layout, NameChanges::collect(layout, edits)?);
     for (section, changes) in changes_by_section(&plan.names, edits) {
@@ -16,6 +16,7 @@ pub(super) fn apply(text: &str, layout: &Layout, edits: &[Edit]) -> Result<Strin
     for name in plan.names.removed.clone() {
         plan.remove_profile(name);
     }
+    // Renames come after the removals, because they skip removed headers and pairs.
     plan.rename_profiles();
     for edit in edits {
         if let Edit::ReplaceBlock { name, old_text, new_text } = edit {
@@ -30,8 +31,9 @@ pub(super) fn apply(text: &str, layout: &Layout, edits: &[Edit]) -> Result<Strin
     Ok(plan.finish())
 }
 
-/// Groups `Set` and `Unset` edits by section, under the profile names before the call. An edit of a
-/// key overrides earlier edits of that key and of keys under it.
+/// Groups `Set` and `Unset` edits by section. A renamed profile has its old name in the result, and
+/// edits of a removed profile are dropped. An edit of a key overrides earlier edits of the key and of
+/// keys under the key.
 fn changes_by_section<'a>(names: &NameChanges<'_>, edits: &'a [Edit]) -> BTreeMap<Section, Vec<KeyChange<'a>>> {
     let old_names: BTreeMap<&str, &str> = names.renamed.iter().map(|(from, to)| (*to, *from)).collect();
     let mut sections: BTreeMap<Section, Vec<KeyChange<'a>>> = BTreeMap::new();

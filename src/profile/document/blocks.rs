@@ -8,47 +8,51 @@ use super::splice::{is_comment, line_end, line_start, text_start};
 use crate::profile::ProfileName;
 use std::ops::Range;
 
-/// Returns the lines of a profile, in order; `None` if it has no lines of its own.
+/// Returns the lines of a profile and its comments, in order. Returns `None` if the profile is missing
+/// or is an entry of an inline table `profiles = { ... }`.
 pub(super) fn profile_lines(text: &str, layout: &Layout, name: &ProfileName) -> Option<Vec<Range<usize>>> {
     EditPlan::new(text, layout, NameChanges::default()).profile_lines(name)
 }
 
 impl EditPlan<'_> {
-    /// Returns the lines of a header and of all pairs under it.
+    /// Returns the lines from a header to the last pair under that header.
     pub(super) fn header_block(&self, header: usize) -> Range<usize> {
         let first = self.layout.headers[header].statement;
         let last = first + self.layout.headers[header].pairs.len();
         self.layout.statements[first].lines.start..self.layout.statements[last].lines.end
     }
 
-    /// Returns a header's block with the comment lines directly above the header. Comments at the
-    /// start of the file belong to the file.
+    /// Returns a header's block and the comment lines directly above the header. If these comments
+    /// start the file, they belong to the file and are excluded.
     pub(super) fn block_with_comments(&self, header: usize) -> Range<usize> {
         let block = self.header_block(header);
-        let floor = self.end_of_previous_statement(self.layout.headers[header].statement);
-        let above = self.start_of_lines_before(block.start, floor, is_comment);
-        if above == text_start(self.text) { block } else { above..block.end }
+        let previous_end = self.end_of_previous_statement(self.layout.headers[header].statement);
+        let comments_start = self.start_of_lines_before(block.start, previous_end, is_comment);
+        if comments_start == text_start(self.text) { block } else { comments_start..block.end }
     }
 
-    /// Returns the end of a header's block with the comment lines directly below the block. Comments
-    /// directly above the next header belong to that header.
+    /// Returns the end of the comment lines directly below a header's block. If these comments reach
+    /// the next header, they belong to that header: the result is the end of the block.
     pub(super) fn block_end_with_comments(&self, header: usize) -> usize {
         let block = self.header_block(header);
         let last = self.layout.headers[header].statement + self.layout.headers[header].pairs.len();
-        let ceiling = self.layout.statements.get(last + 1).map_or(self.text.len(), |next| next.lines.start);
-        let below = self.end_of_lines_after(block.end, ceiling, is_comment);
-        if below == ceiling && ceiling < self.text.len() { block.end } else { below }
+        let next_start = self.layout.statements.get(last + 1).map_or(self.text.len(), |next| next.lines.start);
+        let comments_end = self.end_of_lines_after(block.end, next_start, is_comment);
+        if comments_end == next_start && next_start < self.text.len() { block.end } else { comments_end }
     }
 
-    /// Returns a header's block with its own comments, above and below. Comments at the end of the
-    /// file belong to the file.
+    /// Returns a header's block and its comments, above and below. If the comments below the block end
+    /// the file, they belong to the file and are excluded.
     fn block_with_own_comments(&self, header: usize) -> Range<usize> {
         let Range { start, end } = self.block_with_comments(header);
-        let below = self.block_end_with_comments(header);
-        start..if below == self.text.len() { end } else { below }
+        let comments_end = self.block_end_with_comments(header);
+        start..if comments_end == self.text.len() { end } else { comments_end }
     }
 
-    /// Replaces the first lines of a profile with `new_text` and removes its other lines.
+    /// Replaces the lines of a profile. If the lines are not contiguous, `new_text` replaces the first
+    /// range and the other ranges are removed.
+    ///
+    /// Fails if the profile has no lines of its own, or if the lines differ from `old_text`.
     pub(super) fn replace_block(
         &mut self,
         name: &ProfileName,
@@ -56,11 +60,11 @@ impl EditPlan<'_> {
         new_text: &str,
     ) -> Result<(), EditError> {
         let lines = self.profile_lines(name).ok_or_else(|| EditError::SharedLines(name.clone()))?;
-        let found: String = lines.iter().map(|lines| &self.text[lines.clone()]).collect();
-        if found != old_text {
+        let current_text: String = lines.iter().map(|lines| &self.text[lines.clone()]).collect();
+        if current_text != old_text {
             return Err(EditError::BlockChanged(name.clone()));
         }
-        if found == new_text {
+        if current_text == new_text {
             return Ok(());
         }
         for (number, lines) in lines.into_iter().enumerate() {
@@ -90,7 +94,8 @@ impl EditPlan<'_> {
             self.removed_headers.insert(*header);
             self.removed_blocks.push(self.block_with_own_comments(*header));
         }
-        // All other pairs are removed with these headers or within other pairs.
+        // A key that contains the profile's name is removed here. All other pairs of the profile are
+        // below a removed header or in the value of a removed pair.
         for number in pairs.iter().copied().filter(|pair| layout.pairs[*pair].inherited_depth() < path.len()) {
             self.removed_pairs.insert(number);
             match layout.pairs[number].position {
@@ -104,7 +109,7 @@ impl EditPlan<'_> {
         }
     }
 
-    /// Replaces the old names with the new names, in headers and in keys.
+    /// Replaces the names of renamed profiles in all headers and keys that are not removed.
     pub(super) fn rename_profiles(&mut self) {
         let layout = self.layout;
         for (from, to) in self.names.renamed.clone() {
@@ -122,7 +127,8 @@ impl EditPlan<'_> {
         }
     }
 
-    /// Quotes a name like the key at `at`. Profile names need no escapes.
+    /// Renders a profile name with the same quotes as the key at the offset `at`. Profile names need no
+    /// escapes.
     pub(super) fn quote_like(&self, at: usize, name: &str) -> String {
         match self.text[at..].chars().next() {
             Some(quote @ ('"' | '\'')) => format!("{quote}{name}{quote}"),
@@ -130,18 +136,20 @@ impl EditPlan<'_> {
         }
     }
 
-    /// Returns the end of the statement before this statement, else the start of the text.
+    /// Returns the end of the statement before `statement`, or the start of the text for the first
+    /// statement.
     pub(super) fn end_of_previous_statement(&self, statement: usize) -> usize {
         statement
             .checked_sub(1)
             .map_or_else(|| text_start(self.text), |before| self.layout.statements[before].lines.end)
     }
 
-    /// Returns the start of the matching lines directly before `at`, but not before `floor`.
-    pub(super) fn start_of_lines_before(&self, mut at: usize, floor: usize, matches: fn(&str) -> bool) -> usize {
-        while at > floor {
+    /// Returns the start of the run of matching lines that ends at the line start `at`. The result is
+    /// at least `min`.
+    pub(super) fn start_of_lines_before(&self, mut at: usize, min: usize, matches: fn(&str) -> bool) -> usize {
+        while at > min {
             let start = line_start(self.text, at - 1);
-            if start < floor || !matches(&self.text[start..at]) {
+            if start < min || !matches(&self.text[start..at]) {
                 break;
             }
             at = start;
@@ -149,11 +157,12 @@ impl EditPlan<'_> {
         at
     }
 
-    /// Returns the end of the matching lines directly after `at`, but not after `ceiling`.
-    pub(super) fn end_of_lines_after(&self, mut at: usize, ceiling: usize, matches: fn(&str) -> bool) -> usize {
-        while at < ceiling {
+    /// Returns the end of the run of matching lines that begins at the line start `at`. The result is
+    /// at most `max`.
+    pub(super) fn end_of_lines_after(&self, mut at: usize, max: usize, matches: fn(&str) -> bool) -> usize {
+        while at < max {
             let end = line_end(self.text, at);
-            if end > ceiling || !matches(&self.text[at..end]) {
+            if end > max || !matches(&self.text[at..end]) {
                 break;
             }
             at = end;

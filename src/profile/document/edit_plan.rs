@@ -1,4 +1,4 @@
-//! Plan of several edits: removals and insertions, collected before they are spliced.
+//! Collects the changes that several edits need, so that edits of the same table do not conflict.
 
 use super::layout::{Layout, Pair};
 use super::splice::Splices;
@@ -7,20 +7,21 @@ use crate::profile::ProfileName;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-/// Removals and insertions of all edits, collected before they are spliced.
+/// Changes that all edits of a call need in the text.
 pub(super) struct EditPlan<'a> {
     pub(super) text: &'a str,
     pub(super) layout: &'a Layout,
     pub(super) names: NameChanges<'a>,
     pub(super) splices: Splices,
-    /// Pairs and headers that are removed, so that no other edit changes them.
+    /// Indices of removed pairs. Renames skip these pairs, and new pairs may reuse their lines.
     pub(super) removed_pairs: BTreeSet<usize>,
+    /// Indices of removed headers.
     pub(super) removed_headers: BTreeSet<usize>,
-    /// Lines that are removed as blocks.
+    /// Line ranges of removed headers with their pairs. The blank lines below a range are removed too.
     pub(super) removed_blocks: Vec<Range<usize>>,
-    /// Changes within inline tables, by table.
+    /// Changes within inline tables, by the index of the table.
     pub(super) inline_changes: BTreeMap<usize, inline::InlineChanges>,
-    /// New headers with their pairs, by insertion offset.
+    /// New tables as text, header included, by insertion offset.
     pub(super) new_blocks: BTreeMap<usize, Vec<String>>,
 }
 
@@ -39,7 +40,8 @@ impl<'a> EditPlan<'a> {
         }
     }
 
-    /// Returns the first `count` parts of a pair's key as written, with a new profile name applied.
+    /// Returns the first `count` parts of a pair's key as the file writes them. If an edit renames the
+    /// profile, the result contains the new name.
     pub(super) fn written_key(&self, pair: &Pair, count: usize) -> String {
         let key = pair.key_spans[0].start..pair.key_spans[count - 1].end;
         let name =
@@ -53,6 +55,7 @@ impl<'a> EditPlan<'a> {
         }
     }
 
+    /// Returns the text with all collected changes.
     pub(super) fn finish(mut self) -> String {
         for (table, changes) in std::mem::take(&mut self.inline_changes) {
             inline::splice(self.text, self.layout, table, &changes, &mut self.splices);
@@ -62,33 +65,34 @@ impl<'a> EditPlan<'a> {
     }
 }
 
-/// Profiles that are removed, renamed or replaced, checked against the existing profiles.
+/// Names of profiles that edits remove, rename or replace.
 #[derive(Default)]
 pub(super) struct NameChanges<'a> {
-    /// New names by old name.
+    /// New names, by old name.
     pub(super) renamed: BTreeMap<&'a str, &'a str>,
     pub(super) removed: BTreeSet<&'a str>,
     replaced: Vec<&'a str>,
 }
 
 impl<'a> NameChanges<'a> {
+    /// Collects the names. Fails if an old name does not exist or a new name is not free.
     pub(super) fn collect(layout: &Layout, edits: &'a [Edit]) -> Result<Self, EditError> {
         let mut profile_names: BTreeSet<&str> = layout.profiles().map(|(name, ..)| name).collect();
         let mut names = Self::default();
-        let mut free_name = |name: &ProfileName| {
+        let mut release_name = |name: &ProfileName| {
             if profile_names.remove(name.as_str()) { Ok(()) } else { Err(EditError::UnknownProfile(name.clone())) }
         };
         for edit in edits {
             match edit {
                 Edit::RemoveProfile { name } => {
-                    free_name(name)?;
+                    release_name(name)?;
                     names.removed.insert(name.as_str());
                 }
                 Edit::RenameProfile { from, to } => {
-                    free_name(from)?;
+                    release_name(from)?;
                     names.renamed.insert(from.as_str(), to.as_str());
                 }
-                Edit::ReplaceBlock { name, .. } => free_name(name).map(|()| names.replaced.push(name.as_str()))?,
+                Edit::ReplaceBlock { name, .. } => release_name(name).map(|()| names.replaced.push(name.as_str()))?,
                 _ => {}
             }
         }
@@ -102,7 +106,7 @@ impl<'a> NameChanges<'a> {
         Ok(names)
     }
 
-    /// Returns the new name of the profile that `path` belongs to, if the profile is renamed.
+    /// Returns the new name of the profile that contains `path`, if an edit renames that profile.
     pub(super) fn new_name(&self, path: &[String]) -> Option<&'a str> {
         match path {
             [first, name, ..] if first == "profiles" => self.renamed.get(name.as_str()).copied(),

@@ -1,4 +1,6 @@
-//! Applies edits to the parsed values alone, and compares the result with the values of the new text.
+//! Checks the new text after edits: applies the edits to the old values, and compares the result with
+//! the new values. Does not use the code that edits the text. So a bug in that code fails the check and
+//! damages no store.
 
 use super::render::EditValue;
 use super::{Document, Edit, EditError, Section};
@@ -7,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value as Toml};
 
-/// Fails unless the values of `after` are those of `before` with the edits made. Fails also if a
-/// profile that was valid has a fault.
+/// Checks that the values of `after` are the values of `before` with the edits applied. In a replaced
+/// profile any valid value is accepted. Also checks that no valid profile became invalid.
 pub(super) fn check(before: &Document, after: &Document, edits: &[Edit]) -> Result<(), EditError> {
     check_profiles(before, after, edits)?;
     let (mut expected, mut found) = (read_values(&before.text)?, read_values(&after.text)?);
@@ -27,8 +29,8 @@ fn to_table(table: &DeTable<'_>) -> Table {
     table.iter().map(|(key, value)| (key.get_ref().to_string(), to_value(value.get_ref()))).collect()
 }
 
-/// Converts a value of the file. A profile with a fault may hold a number that no type can hold.
-/// Therefore floats, and integers beyond `i64`, are kept as written.
+/// Converts a parsed value. Floats, and integers that do not fit into `i64`, become strings as written:
+/// an invalid profile may contain a number that fits into no type.
 fn to_value(value: &DeValue<'_>) -> Toml {
     match value {
         DeValue::String(text) => Toml::String(text.to_string()),
@@ -44,8 +46,8 @@ fn to_value(value: &DeValue<'_>) -> Toml {
     }
 }
 
-/// Fails if a profile has a fault, unless that profile had a fault before. Added and replaced profiles
-/// must be valid.
+/// Checks that every profile is valid, except profiles that were already invalid before the edits.
+/// Added and replaced profiles must be valid in any case.
 fn check_profiles(before: &Document, after: &Document, edits: &[Edit]) -> Result<(), EditError> {
     let is_faulty = |entry: &&ProfileEntry| entry.profile.is_err();
     let mut excused: BTreeSet<&ProfileName> =
@@ -62,7 +64,8 @@ fn check_profiles(before: &Document, after: &Document, edits: &[Edit]) -> Result
     after.store.profiles.iter().find_map(new_fault).map_or(Ok(()), |fault| Err(EditError::Invalid(fault)))
 }
 
-/// Applies the edits to the values: first those of keys, then those of names.
+/// Applies edits to parsed values: first the edits of keys, then the edits that remove, rename or add
+/// profiles.
 fn apply_edits(root: &mut Table, edits: &[Edit]) -> Result<(), EditError> {
     let mut old_names: BTreeMap<&ProfileName, &ProfileName> = BTreeMap::new();
     for edit in edits {
@@ -87,14 +90,15 @@ fn apply_edits(root: &mut Table, edits: &[Edit]) -> Result<(), EditError> {
     Ok(())
 }
 
-/// Expects in a replaced profile the values of the new text, because the user wrote that text.
+/// Copies replaced profiles from `found` to `expected`, because the new text of a replaced profile may
+/// have any values.
 fn copy_replaced_profiles(expected: &mut Table, found: &Table, edits: &[Edit]) {
     for edit in edits {
         let Edit::ReplaceBlock { name, .. } = edit else { continue };
-        let written = found.get("profiles").and_then(|profiles| profiles.get(name.as_str()));
+        let new_profile = found.get("profiles").and_then(|profiles| profiles.get(name.as_str()));
         let profiles = expected.get_mut("profiles").and_then(Toml::as_table_mut);
-        if let (Some(written), Some(profiles)) = (written, profiles) {
-            profiles.insert(name.to_string(), written.clone());
+        if let (Some(new_profile), Some(profiles)) = (new_profile, profiles) {
+            profiles.insert(name.to_string(), new_profile.clone());
         }
     }
 }
@@ -119,20 +123,20 @@ fn apply_name_edits(profiles: &mut Table, edits: &[Edit]) {
 }
 
 fn set_value(root: &mut Table, path: &[String], new: &EditValue) -> Result<(), EditError> {
-    let Some((last, above)) = path.split_last() else { return Err(EditError::UnexpectedResult) };
+    let Some((last, parents)) = path.split_last() else { return Err(EditError::UnexpectedResult) };
     let mut table = root;
-    for (depth, key) in above.iter().enumerate() {
-        let inner = table.entry(key.clone()).or_insert_with(|| Toml::Table(Table::new()));
-        table = inner.as_table_mut().ok_or_else(|| EditError::NotATable { key: above[..=depth].join(".") })?;
+    for (depth, key) in parents.iter().enumerate() {
+        let child = table.entry(key.clone()).or_insert_with(|| Toml::Table(Table::new()));
+        table = child.as_table_mut().ok_or_else(|| EditError::NotATable { key: parents[..=depth].join(".") })?;
     }
     table.insert(last.clone(), to_expected_value(new));
     Ok(())
 }
 
 fn remove_value(root: &mut Table, path: &[String]) {
-    let Some((last, above)) = path.split_last() else { return };
-    let inner = above.iter().try_fold(root, |table, key| table.get_mut(key).and_then(Toml::as_table_mut));
-    if let Some(table) = inner {
+    let Some((last, parents)) = path.split_last() else { return };
+    let parent = parents.iter().try_fold(root, |table, key| table.get_mut(key).and_then(Toml::as_table_mut));
+    if let Some(table) = parent {
         table.remove(last);
     }
 }
@@ -142,6 +146,7 @@ fn to_expected_value(value: &EditValue) -> Toml {
         EditValue::Text(text) | EditValue::Multiline(text) => Toml::String(text.clone()),
         EditValue::Flag(flag) => Toml::Boolean(*flag),
         EditValue::Integer(number) => Toml::Integer(*number),
+        // A date that does not parse becomes a value that differs from any date, so the check fails.
         EditValue::Date(date) => date.to_string().parse().map_or(Toml::Boolean(false), Toml::Datetime),
         EditValue::List(items) => Toml::Array(items.iter().cloned().map(Toml::String).collect()),
         EditValue::Table(entries) => {
@@ -150,8 +155,8 @@ fn to_expected_value(value: &EditValue) -> Toml {
     }
 }
 
-/// Removes tables without keys, which one spelling of a store has and another omits. Empty profiles
-/// stay.
+/// Removes tables without keys, but not profiles without keys. The way in which a table is written
+/// decides whether the table remains when its last key is removed.
 fn remove_empty_tables(root: &mut Table) {
     for (name, section) in root.iter_mut() {
         let Toml::Table(section) = section else { continue };
@@ -180,7 +185,8 @@ fn equal_tables(expected: &Table, found: &Table) -> bool {
         && expected.iter().all(|(key, value)| found.get(key).is_some_and(|other| equal_values(value, other)))
 }
 
-/// Compares values without regard to line ends within strings, which are those of the file.
+/// Compares values, but ignores the difference between LF and CRLF in strings. Multi-line strings have
+/// the line endings of the file.
 fn equal_values(expected: &Toml, found: &Toml) -> bool {
     match (expected, found) {
         (Toml::Table(expected), Toml::Table(found)) => equal_tables(expected, found),

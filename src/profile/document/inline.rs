@@ -1,4 +1,4 @@
-//! Adds and removes entries of inline tables, on one line or on several.
+//! Adds and removes entries of inline tables, which may be written on one line or on several lines.
 
 use super::layout::{InlineTable, Layout, Pair};
 use super::splice::{Splices, blanks_end, is_blank, is_comment, line_end, line_start};
@@ -8,13 +8,13 @@ use std::ops::Range;
 /// Changes of one inline table.
 #[derive(Default)]
 pub(super) struct InlineChanges {
-    /// Entries to remove.
+    /// Ordinals of the entries to remove.
     pub(super) removed: BTreeSet<usize>,
-    /// Pairs to add, rendered.
+    /// Pairs to add, already rendered.
     pub(super) added: Vec<String>,
 }
 
-/// Splices the changes of one inline table.
+/// Adds the changes of one inline table to `splices`. `table` is the index of the inline table.
 pub(super) fn splice(text: &str, layout: &Layout, table: usize, changes: &InlineChanges, splices: &mut Splices) {
     let editor = InlineTableEditor { text, layout, table: &layout.inline_tables[table] };
     let last_kept = (0..editor.table.entries.len()).rev().find(|entry| !changes.removed.contains(entry));
@@ -39,58 +39,68 @@ impl InlineTableEditor<'_> {
         &self.layout.pairs[self.table.entries[entry].0]
     }
 
-    /// Returns the end of an entry, with its comma if it has one.
+    /// Returns the end of an entry, after its comma if there is one.
     fn entry_end(&self, entry: usize) -> usize {
         self.table.entries[entry].1.map_or(self.pair(entry).value_span.end, |comma| comma + 1)
     }
 
     fn remove_entries(&self, removed: &BTreeSet<usize>, last_kept: Option<usize>, splices: &mut Splices) {
-        let tail = last_kept.map_or(0, |last| last + 1)..self.table.entries.len();
-        // Entries removed at the end of a line are removed together with the comma before them.
-        let joined =
-            last_kept.map(|last| self.pair(last).value_span.end..self.entry_end(tail.end - 1)).filter(|joined| {
-                !tail.is_empty()
-                    && !self.text[joined.start..self.pair(tail.start).key_spans[0].start].contains('\n')
-                    && tail.clone().all(|entry| !self.starts_line(entry))
+        let removed_tail = last_kept.map_or(0, |last| last + 1)..self.table.entries.len();
+        // The entries after the last kept entry are all removed. If these entries continue the line of
+        // the last kept entry, the comma before them is removed too.
+        let tail_with_comma = last_kept
+            .map(|last| self.pair(last).value_span.end..self.entry_end(removed_tail.end - 1))
+            .filter(|range| {
+                !removed_tail.is_empty()
+                    && !self.text[range.start..self.pair(removed_tail.start).key_spans[0].start].contains('\n')
+                    && removed_tail.clone().all(|entry| !self.starts_line(entry))
             });
-        for entry in removed.iter().filter(|entry| joined.is_none() || !tail.contains(entry)) {
+        for entry in removed.iter().filter(|entry| tail_with_comma.is_none() || !removed_tail.contains(entry)) {
             self.remove_entry(*entry, splices);
         }
-        if let Some(joined) = joined {
-            splices.remove(joined);
+        if let Some(range) = tail_with_comma {
+            splices.remove(range);
         }
     }
 
-    /// Returns whether only blanks precede an entry on its line.
+    /// Returns true if only blanks precede an entry on its line.
     fn starts_line(&self, entry: usize) -> bool {
         let before = &self.text[..self.pair(entry).key_spans[0].start];
         before.trim_end_matches([' ', '\t']).ends_with('\n')
     }
 
-    /// Removes an entry with its comma and the blanks after it. Removes its whole lines if they hold
-    /// nothing else.
+    /// Removes an entry, its comma and the blanks that follow. Removes whole lines if they contain only
+    /// the entry.
     fn remove_entry(&self, entry: usize, splices: &mut Splices) {
         let Range { start, end: value_end } = self.pair(entry).span();
         let mut end = self.entry_end(entry);
         if self.text[value_end..end].contains('\n') {
-            // The comma starts a later line, and a comment may precede the comma.
+            // The comma is on a later line than the value. A comment between the value and the comma
+            // must stay.
             splices.remove(end - 1..end);
             end = value_end;
         }
-        let rest = blanks_end(self.text, end);
-        let alone = self.starts_line(entry) && self.text[rest..].starts_with(['\r', '\n']);
-        splices.remove(if alone { line_start(self.text, start)..line_end(self.text, rest) } else { start..rest });
+        let blanks_end = blanks_end(self.text, end);
+        let has_own_lines = self.starts_line(entry) && self.text[blanks_end..].starts_with(['\r', '\n']);
+        splices.remove(if has_own_lines {
+            line_start(self.text, start)..line_end(self.text, blanks_end)
+        } else {
+            start..blanks_end
+        });
     }
 
-    /// Adds entries after the `last` entry that stays, formatted like that entry.
+    /// Adds entries after `last`, the last kept entry. The new entries are on lines of their own if
+    /// `last` is, and end in a comma if `last` does.
     fn append_entries(&self, last: usize, added: &[String], splices: &mut Splices) {
         let (start, value_end) = (self.pair(last).key_spans[0].start, self.pair(last).value_span.end);
         let has_comma = self.table.entries[last].1.is_some();
         let end = self.entry_end(last);
         let line_end = line_end(self.text, end);
-        let rest = &self.text[end..line_end];
-        let own_lines = self.starts_line(last) && rest.ends_with('\n') && (is_blank(rest) || is_comment(rest));
-        if !own_lines {
+        let rest_of_line = &self.text[end..line_end];
+        let has_own_lines = self.starts_line(last)
+            && rest_of_line.ends_with('\n')
+            && (is_blank(rest_of_line) || is_comment(rest_of_line));
+        if !has_own_lines {
             splices.insert(value_end, format!(", {}", added.join(", ")));
             return;
         }
@@ -99,17 +109,17 @@ impl InlineTableEditor<'_> {
         }
         let indent = &self.text[line_start(self.text, start)..start];
         let lines = added.iter().map(|pair| format!("{indent}{pair}")).collect::<Vec<_>>();
-        let closing = if has_comma { "," } else { "" };
+        let final_comma = if has_comma { "," } else { "" };
         splices.insert(
             line_end,
-            format!("{}{closing}{}", lines.join(&format!(",{}", self.layout.newline)), self.layout.newline),
+            format!("{}{final_comma}{}", lines.join(&format!(",{}", self.layout.newline)), self.layout.newline),
         );
     }
 
-    /// Adds entries to a table that is empty or becomes empty.
+    /// Adds entries to a table that has no other entries, or loses all of them.
     fn fill_empty(&self, added: &[String], splices: &mut Splices) {
         let inside = self.table.span.start + 1..self.table.span.end - 1;
-        let closing = if inside.is_empty() { " " } else { "" };
-        splices.insert(inside.start, format!(" {}{closing}", added.join(", ")));
+        let final_blank = if inside.is_empty() { " " } else { "" };
+        splices.insert(inside.start, format!(" {}{final_blank}", added.join(", ")));
     }
 }

@@ -1,8 +1,8 @@
-//! The only writer of the store's text.
+//! Applies edits to the text of an existing store. No other module changes that text.
 //!
-//! Applies edits by splicing the original text at positions that the parser reports. Comments, order,
-//! line ends, byte-order mark and spacing of everything not edited survive byte for byte. Parses the
-//! new text and compares it with what the edits promise before it is returned. Does no I/O.
+//! Replaces only the byte ranges that an edit concerns, at positions that the TOML parser reports. All
+//! other text stays byte for byte: comments, order, spacing, line endings and byte-order mark. Before
+//! the new text is returned, a check compares its values with the edits. Does no I/O.
 
 mod apply;
 mod blocks;
@@ -23,116 +23,121 @@ pub use render::EditValue;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-/// Section of the file that holds keys.
+/// Part of the file in which an edit sets and unsets keys.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Section {
-    /// Keys above every header.
+    /// Keys at the top level of the file, such as `version`.
+    #[allow(dead_code, reason = "no command edits it yet; the tests and fuzz targets do")]
     Top,
     /// `[recipients]`; created if missing.
     Recipients,
     /// `[defaults]`; created if missing.
     Defaults,
-    /// An existing profile. A profile renamed in the same call is found by its old or new name.
+    /// An existing profile. If the same call renames the profile, either name refers to the profile.
     Profile(ProfileName),
 }
 
-/// One change of the file.
+/// A change of the text of a store.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Edit {
-    /// Sets a key. An existing value is replaced in place. A new key replaces the first key that the
-    /// same call removes from the section. Otherwise it goes after the section's last key.
+    /// Sets a key. An existing key gets the new value in place. If the same call
+    /// removes lines of the table, a new key takes the place of the first removed line. Otherwise the
+    /// new key follows the last key of the table.
     Set {
         /// Section of the key.
         section: Section,
-        /// Path of the key within the section. For `env` it includes the variable, however that table is
-        /// written.
+        /// Path of the key within the section: several parts for a key in a table, such as `env` and
+        /// the name of the variable. The path does not depend on the way the table is written.
         key: Vec<String>,
         /// New value.
         value: EditValue,
     },
-    /// Removes a key; a comment after the key stays. A missing key is no error.
+    /// Removes a key or a table. A comment after the key's value stays. A missing key is not an error.
     Unset {
         /// Section of the key.
         section: Section,
         /// Path of the key, as in `Set`.
         key: Vec<String>,
     },
-    /// Adds a profile: in name order if the profiles are sorted, else after the last profile.
+    /// Adds a profile. If all existing profiles have headers in name order, the new profile keeps that
+    /// order. Otherwise the new profile follows the last profile.
     AddProfile {
         /// Name of the new profile.
         name: ProfileName,
         /// Keys and values, in order.
         entries: Vec<(String, EditValue)>,
     },
-    /// Renames a profile in place.
+    /// Renames a profile wherever its name occurs as a key.
     RenameProfile {
         /// Current name.
         from: ProfileName,
         /// New name.
         to: ProfileName,
     },
-    /// Removes a profile, with the comments that belong to it.
+    /// Removes a profile with its comments, which [`Document::profile_block`] describes.
     RemoveProfile {
         /// Profile to remove.
         name: ProfileName,
     },
-    /// Replaces the text of a profile, as [`Document::profile_block`] returns it. The profile must be
-    /// valid afterwards and keep its name.
+    /// Replaces the text that [`Document::profile_block`] returns for a profile. The new profile must
+    /// be valid and have the same name.
     ReplaceBlock {
         /// Profile to replace.
         name: ProfileName,
-        /// Text to replace; the file must still hold it.
+        /// Expected current text. The edit fails if the document has other text.
         old_text: String,
-        /// New text, in whole lines.
+        /// New text, which must consist of whole lines.
         new_text: String,
     },
 }
 
 impl Edit {
-    /// Sets one key of a section.
+    /// Creates an edit that sets one key of a section.
     #[must_use]
     pub fn set(section: &Section, key: &[&str], value: EditValue) -> Self {
         Self::Set { section: section.clone(), key: key.iter().map(|part| (*part).to_owned()).collect(), value }
     }
 
-    /// Removes one key of a section.
+    /// Creates an edit that removes one key of a section.
     #[must_use]
     pub fn unset(section: &Section, key: &[&str]) -> Self {
         Self::Unset { section: section.clone(), key: key.iter().map(|part| (*part).to_owned()).collect() }
     }
 }
 
-/// Failures of an edit; the file is unchanged.
+/// Reasons why edits cannot be applied. If one edit fails, no edit of the call is applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
-    /// The store has no profile of this name.
+    /// The store has no profile of this name, or another edit of the call removes, renames or replaces
+    /// the profile.
     #[error("the store has no profile '{0}'")]
     UnknownProfile(ProfileName),
-    /// The store already has a profile of this name.
+    /// The store has a profile of this name after the other edits of the call.
     #[error("the store has a profile '{0}' already")]
     Exists(ProfileName),
-    /// The lines of the profile hold other profiles too.
+    /// The profile has no lines of its own: it is an entry of an inline table `profiles = { ... }`.
     #[error("the lines of the profile '{0}' hold other profiles too")]
     SharedLines(ProfileName),
-    /// The lines of the profile differ from the text to replace.
+    /// The text of the profile differs from `old_text` of [`Edit::ReplaceBlock`].
     #[error("the profile '{0}' was changed meanwhile")]
     BlockChanged(ProfileName),
-    /// A key would go under a value that is not a table.
+    /// The path of a key leads through a value that is not a table.
     #[error("'{key}' is no table")]
     NotATable {
-        /// Path of the value that is not a table.
+        /// Path of the value, from the top of the file, with dots between its parts.
         key: String,
     },
-    /// The file, or a profile that was valid, would become invalid. The position of the fault refers
-    /// to the changed text.
+    /// The file as a whole, an added or replaced profile, or another profile that was valid would
+    /// become invalid. The position of the fault refers to the changed text.
     #[error("the change would make the store invalid ({0})")]
     Invalid(Fault),
-    /// The new text does not match the edits: a bug.
+    /// The values of the new text are not the values that the edits ask for. The cause is a bug, or new
+    /// text of [`Edit::ReplaceBlock`] that changes more than its profile.
     #[error("the change did not come out as intended")]
     UnexpectedResult,
 }
 
-/// A store's file: its text, its parsed content, and the positions of its parts.
+/// Text of a store file, with its parsed content.
 #[derive(Debug)]
 pub struct Document {
     text: Arc<String>,
@@ -142,10 +147,10 @@ pub struct Document {
 }
 
 impl Document {
-    /// Parses a file's bytes; relative paths in the file start at `directory`.
+    /// Parses the bytes of a store file. Relative paths in the file are relative to `directory`.
     ///
     /// # Errors
-    /// [`StoreError`] if the file as a whole is invalid.
+    /// Returns a [`StoreError`] if the file as a whole is invalid. An invalid profile is not an error.
     pub fn parse(bytes: Vec<u8>, directory: &Path) -> Result<Self, StoreError> {
         let text = Arc::new(parse::decode(bytes)?);
         let store = parse::parse(&text, directory)?;
@@ -162,24 +167,28 @@ impl Document {
         self.text.as_bytes()
     }
 
-    /// Returns the plaintext secret under `key` of a profile, if present. Works for a profile with a
-    /// fault too.
+    /// Returns the plaintext secret under `key` of a profile, which may be invalid. Returns `None` if
+    /// the profile has no such key or the value is not a string.
     pub fn plaintext_value(&self, profile: &ProfileName, key: PlaintextKey) -> Option<String> {
         let layout = self.layout();
-        let path = Section::Profile(profile.clone()).key_path(&[key.key()]);
+        let path = Section::Profile(profile.clone()).key_path(&[key.name()]);
         let pair = layout.parts(&path).pairs.iter().map(|pair| &layout.pairs[*pair]).find(|pair| pair.path == path)?;
         let value = toml::de::DeValue::parse(&self.text[pair.value_span.clone()]).ok()?.into_inner();
         value.as_str().map(str::to_owned)
     }
 
-    /// Returns the lines of a profile, with the comments that belong to it. Returns `None` if the
-    /// profile is missing or shares its lines with other profiles.
+    /// Returns the lines of a profile and its comments. The comments are the comment lines directly
+    /// above and below each table of the profile. Comments at the start or end of the file do not
+    /// count, nor do comments directly above the next header.
+    ///
+    /// Returns `None` if the profile is missing or is an entry of an inline table `profiles = { ... }`.
     pub fn profile_block(&self, profile: &ProfileName) -> Option<String> {
         let lines = blocks::profile_lines(&self.text, self.layout(), profile)?;
         Some(lines.into_iter().map(|lines| &self.text[lines]).collect())
     }
 
-    /// Returns whether the section itself holds `key`, as a value or a table; defaults do not count.
+    /// Returns true if the section contains `key`, as a value or as a table. Inherited defaults do not
+    /// count.
     pub fn declares(&self, section: &Section, key: &[&str]) -> bool {
         let layout = self.layout();
         let path = section.key_path(key);
@@ -189,12 +198,13 @@ impl Document {
         pairs.any(|found| found.starts_with(&path)) || headers.any(|found| found.starts_with(&path))
     }
 
-    /// Applies all `edits` to this document in one pass. Names and positions are those before the
-    /// call.
+    /// Applies all `edits` at once and returns the new document. If several edits set or unset
+    /// the same key, the last of these edits applies.
     ///
     /// # Errors
-    /// [`EditError`] if an edit cannot be made. The new text is parsed again. The call fails if the
-    /// file or a valid profile becomes invalid, or if the content differs from the edits.
+    /// Returns an [`EditError`] if an edit cannot be made, or if the check of the new text fails. The
+    /// new text must be a store in which every valid profile stays valid. Its values must be those that
+    /// the edits ask for.
     pub fn apply(&self, edits: &[Edit]) -> Result<Self, EditError> {
         let text = apply::apply(&self.text, self.layout(), edits)?;
         let after = Self::parse(text.into_bytes(), &self.directory).map_err(|error| EditError::Invalid(error.0))?;
@@ -208,7 +218,7 @@ impl Document {
 }
 
 impl Section {
-    /// Returns the path of the section in the file.
+    /// Returns the path of the section from the top of the file.
     fn path(&self) -> Vec<String> {
         match self {
             Self::Top => vec![],
@@ -218,7 +228,7 @@ impl Section {
         }
     }
 
-    /// Returns the path of a key of this section.
+    /// Returns the path of a key of this section from the top of the file.
     fn key_path<T: AsRef<str>>(&self, key: &[T]) -> Vec<String> {
         let mut path = self.path();
         path.extend(key.iter().map(|part| part.as_ref().to_owned()));

@@ -1,4 +1,4 @@
-//! Inserts new headers with their pairs, and keeps blank lines around them.
+//! Inserts new profiles and tables, and separates tables with blank lines.
 
 use super::edit_plan::EditPlan;
 use super::render::{EditValue, render_key, render_pair, render_path};
@@ -8,15 +8,16 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 impl<'a> EditPlan<'a> {
-    /// Adds new profiles: in name order if the existing profiles have sorted headers, else after the
-    /// last profile.
+    /// Adds new profiles. An inline table `profiles = { ... }` gets them as entries. If all existing
+    /// profiles have headers in name order, the new profiles keep that order. Otherwise the new
+    /// profiles follow the last profile.
     pub(super) fn add_profiles(&mut self, added: &[(&ProfileName, &[(String, EditValue)])]) {
         let newline = self.layout.newline;
         let profiles_table =
             self.layout.pair(&["profiles".to_owned()]).and_then(|pair| self.layout.pairs[pair].inline_table);
-        let order = self.sorted_profile_headers();
+        let sorted_headers = self.sorted_profile_headers();
         let mut added = added.to_vec();
-        if order.is_some() {
+        if sorted_headers.is_some() {
             added.sort_by_key(|(name, _)| *name);
         }
         for (name, entries) in added {
@@ -25,8 +26,9 @@ impl<'a> EditPlan<'a> {
                 self.inline_changes.entry(table).or_default().added.push(pair);
                 continue;
             }
-            let next =
-                order.as_ref().and_then(|order| order.get(order.partition_point(|(other, _)| *other < name.as_str())));
+            let next = sorted_headers
+                .as_ref()
+                .and_then(|headers| headers.get(headers.partition_point(|(other, _)| *other < name.as_str())));
             let at = match next {
                 Some((_, header)) => self.block_with_comments(*header).start,
                 None => self.end_of_profiles(),
@@ -37,7 +39,8 @@ impl<'a> EditPlan<'a> {
         }
     }
 
-    /// Returns the names and first headers of the profiles, if all have a header and are in order.
+    /// Returns the name and first header of each profile. Returns `None` unless every profile starts
+    /// with a header and these headers are in name order.
     fn sorted_profile_headers(&self) -> Option<Vec<(&'a str, usize)>> {
         let mut found = Vec::new();
         for (name, first, is_header) in self.layout.profiles() {
@@ -46,18 +49,19 @@ impl<'a> EditPlan<'a> {
                 _ => return None,
             }
         }
-        // `Layout::profiles` returns them sorted by name.
+        // `found` is in name order, because `Layout::profiles` returns the profiles in that order.
         found.is_sorted_by_key(|(_, header)| *header).then_some(found)
     }
 
-    /// Returns the end of the last block that holds profiles, else the end of the file.
+    /// Returns the end of the last profile and its comments. Without a profile, returns the end of the
+    /// file.
     fn end_of_profiles(&self) -> usize {
         let is_profile = |path: &[String]| path.first().is_some_and(|first| first == "profiles");
         if let Some(last) = self.layout.headers.iter().rposition(|header| is_profile(&header.path)) {
             return self.block_end_with_comments(last);
         }
         match self.layout.headers.first() {
-            // Profiles with dotted keys at the top of the file end before the first header.
+            // All profiles are pairs at the top level, so they end before the first header.
             Some(first) if self.layout.pairs.iter().any(|pair| is_profile(&pair.path)) => {
                 self.end_of_previous_statement(first.statement)
             }
@@ -65,7 +69,7 @@ impl<'a> EditPlan<'a> {
         }
     }
 
-    /// Records a new header with its pairs for insertion at `at`.
+    /// Plans to insert a new header with its pairs at the offset `at`.
     pub(super) fn add_block(&mut self, at: usize, path: &[String], pairs: &[String]) {
         let newline = self.layout.newline;
         let mut block = format!("{}{newline}", self.header_line(path));
@@ -73,7 +77,8 @@ impl<'a> EditPlan<'a> {
         self.new_blocks.entry(at).or_default().push(block);
     }
 
-    /// Returns `[path]`, with a new profile name applied.
+    /// Returns the header `[path]`. If an edit renames the profile in the path, the header has the new
+    /// name.
     pub(super) fn header_line(&self, path: &[String]) -> String {
         let mut path = path.to_vec();
         if let Some(new) = self.names.new_name(&path) {
@@ -82,8 +87,8 @@ impl<'a> EditPlan<'a> {
         format!("[{}]", render_path(&path))
     }
 
-    /// Splices the removed and the new blocks. The blank lines below a removed block are removed too;
-    /// at the end of the file, those above.
+    /// Splices the removed and the new blocks. The blank lines below a removed block are removed too.
+    /// If nothing remains below a removed block, the blank lines above the block are removed as well.
     pub(super) fn splice_blocks(&mut self) {
         let end = self.text.len();
         let mut gaps: Vec<Range<usize>> = Vec::new();
@@ -95,25 +100,30 @@ impl<'a> EditPlan<'a> {
                 None => gaps.push(block.start..below),
             }
         }
-        let mut filled = BTreeSet::new();
+        let mut filled_gaps = BTreeSet::new();
         for (at, blocks) in std::mem::take(&mut self.new_blocks) {
-            // Only the last gap that starts before can hold `at`: gaps are sorted and do not touch.
-            let before = gaps.partition_point(|gap| gap.start <= at).checked_sub(1);
-            let inside = before.filter(|gap| at <= gaps[*gap].end);
-            filled.extend(inside);
-            let gap = inside.map_or(at..at, |gap| gaps[gap].clone());
+            // Gaps are sorted and do not touch. So only the last gap that starts at or before `at` can
+            // contain `at`.
+            let candidate = gaps.partition_point(|gap| gap.start <= at).checked_sub(1);
+            let containing_gap = candidate.filter(|gap| at <= gaps[*gap].end);
+            filled_gaps.extend(containing_gap);
+            let gap = containing_gap.map_or(at..at, |gap| gaps[gap].clone());
             let block = self.with_blank_lines(&gap, &blocks);
             self.splices.insert(at, block);
         }
         for (number, gap) in gaps.into_iter().enumerate() {
-            let last = gap.end == end && !filled.contains(&number);
-            let above =
-                if last { self.start_of_lines_before(gap.start, text_start(self.text), is_blank) } else { gap.start };
-            self.splices.remove(above..gap.end);
+            let ends_file = gap.end == end && !filled_gaps.contains(&number);
+            let start = if ends_file {
+                self.start_of_lines_before(gap.start, text_start(self.text), is_blank)
+            } else {
+                gap.start
+            };
+            self.splices.remove(start..gap.end);
         }
     }
 
-    /// Returns new blocks with blank lines between them and the text before and after `gap`.
+    /// Joins new blocks for insertion into `gap`. Adds a blank line between two blocks, and where a
+    /// block would touch the text before or after the gap.
     fn with_blank_lines(&self, gap: &Range<usize>, blocks: &[String]) -> String {
         let newline = self.layout.newline;
         let (before, after) = (&self.text[text_start(self.text)..gap.start], &self.text[gap.end..]);
@@ -129,7 +139,7 @@ impl<'a> EditPlan<'a> {
         }
         spaced.push_str(&blocks.join(newline));
         match after.lines().next() {
-            // A file without a last line end gets none.
+            // If the file has no final line ending, none is added.
             None if !ends_line => spaced.truncate(spaced.len() - newline.len()),
             Some(line) if !is_blank(line) => spaced.push_str(newline),
             _ => {}

@@ -1,4 +1,4 @@
-//! Builds the layout of a text from the parser's events.
+//! Builds the layout of a store's text from the events of the TOML parser.
 
 use super::layout::{InlineTable, Layout, Pair, PairPosition, Statement, TableHeader};
 use super::splice::{line_end, line_start};
@@ -9,7 +9,8 @@ use toml_parser::Source;
 use toml_parser::parser::{Event, EventKind, parse_document};
 
 impl Layout {
-    /// Returns the layout of a text that the parser has accepted.
+    /// Builds the layout of a text. The caller has already parsed the text as a store, so it is valid
+    /// TOML.
     pub(super) fn parse(text: &str) -> Self {
         let tokens = Source::new(text).lex().into_vec();
         let mut events: Vec<Event> = Vec::with_capacity(tokens.len());
@@ -18,10 +19,10 @@ impl Layout {
             Some(end) if text[..end].ends_with('\r') => "\r\n",
             _ => "\n",
         };
-        let meaningful =
+        let is_relevant =
             |event: &&Event| !matches!(event.kind(), EventKind::Whitespace | EventKind::Comment | EventKind::Newline);
         let mut reader =
-            LayoutReader { text, events: events.iter().filter(meaningful).peekable(), layout: Self::empty(newline) };
+            LayoutReader { text, events: events.iter().filter(is_relevant).peekable(), layout: Self::empty(newline) };
         while reader.read_statement() {}
         let mut layout = reader.layout;
         layout.index_sections();
@@ -29,7 +30,7 @@ impl Layout {
     }
 }
 
-/// Reads the parser's events into a layout.
+/// Reader that adds the parser's events to a layout.
 struct LayoutReader<'a, I: Iterator<Item = &'a Event>> {
     text: &'a str,
     events: Peekable<I>,
@@ -37,7 +38,7 @@ struct LayoutReader<'a, I: Iterator<Item = &'a Event>> {
 }
 
 impl<'a, I: Iterator<Item = &'a Event>> LayoutReader<'a, I> {
-    /// Reads a header or pair. Returns false at the end.
+    /// Reads a header or a pair. Returns false at the end of the events.
     fn read_statement(&mut self) -> bool {
         match self.events.peek().map(|event| event.kind()) {
             None => return false,
@@ -45,14 +46,14 @@ impl<'a, I: Iterator<Item = &'a Event>> LayoutReader<'a, I> {
             Some(EventKind::SimpleKey) => {
                 let header = self.layout.headers.len().checked_sub(1);
                 let statement = self.layout.statements.len();
-                let above = header.map(|header| self.layout.headers[header].path.clone()).unwrap_or_default();
-                let pair = self.read_pair(&above, PairPosition::Lines { header, statement });
+                let table_path = header.map(|header| self.layout.headers[header].path.clone()).unwrap_or_default();
+                let pair = self.read_pair(&table_path, PairPosition::Lines { header, statement });
                 if let Some(header) = header {
                     self.layout.headers[header].pairs.push(pair);
                 }
                 self.push_statement(self.layout.pairs[pair].span(), None);
             }
-            // Absent from a text that the parser has accepted.
+            // Valid TOML has no other event here. Skipping the event guarantees progress.
             Some(_) => drop(self.events.next()),
         }
         true
@@ -76,18 +77,18 @@ impl<'a, I: Iterator<Item = &'a Event>> LayoutReader<'a, I> {
         self.layout.statements.push(Statement { lines, header });
     }
 
-    /// Reads a pair under the path `above`. Returns the index of the pair.
-    fn read_pair(&mut self, above: &[String], position: PairPosition) -> usize {
+    /// Reads a pair in the table at `table_path`. Returns the index of the pair.
+    fn read_pair(&mut self, table_path: &[String], position: PairPosition) -> usize {
         let (key, key_spans) = self.read_key();
-        let path = [above, &key].concat();
+        let path = [table_path, &key].concat();
         // Skips the '='.
         self.events.next();
-        let number = self.layout.pairs.len();
+        let index = self.layout.pairs.len();
         self.layout.pairs.push(Pair { path, key_spans, value_span: 0..0, inline_table: None, position });
-        let (value, inline) = self.read_value(number);
-        self.layout.pairs[number].value_span = value;
-        self.layout.pairs[number].inline_table = inline;
-        number
+        let (value_span, inline_table) = self.read_value(index);
+        self.layout.pairs[index].value_span = value_span;
+        self.layout.pairs[index].inline_table = inline_table;
+        index
     }
 
     fn read_key(&mut self) -> (Vec<String>, Vec<Range<usize>>) {
@@ -107,7 +108,8 @@ impl<'a, I: Iterator<Item = &'a Event>> LayoutReader<'a, I> {
         (path, spans)
     }
 
-    /// Reads the value of the pair `owner`.
+    /// Reads the value of the pair with the index `owner`. Returns the span of the value, and the index
+    /// of the inline table if the value is an inline table.
     fn read_value(&mut self, owner: usize) -> (Range<usize>, Option<usize>) {
         let Some(event) = self.events.next() else { return (0..0, None) };
         let start = event.span().start();
@@ -116,7 +118,7 @@ impl<'a, I: Iterator<Item = &'a Event>> LayoutReader<'a, I> {
                 let table = self.read_inline_table(owner, start);
                 (self.layout.inline_tables[table].span.clone(), Some(table))
             }
-            EventKind::ArrayOpen => (start..self.read_list_end(), None),
+            EventKind::ArrayOpen => (start..self.skip_array(), None),
             _ => (start..event.span().end(), None),
         }
     }
@@ -124,12 +126,12 @@ impl<'a, I: Iterator<Item = &'a Event>> LayoutReader<'a, I> {
     fn read_inline_table(&mut self, owner: usize, start: usize) -> usize {
         let table = self.layout.inline_tables.len();
         self.layout.inline_tables.push(InlineTable { span: start..start, owner, entries: Vec::new() });
-        let above = self.layout.pairs[owner].path.clone();
+        let table_path = self.layout.pairs[owner].path.clone();
         while let Some(event) = self.events.peek().copied() {
             match event.kind() {
                 EventKind::SimpleKey => {
                     let ordinal = self.layout.inline_tables[table].entries.len();
-                    let pair = self.read_pair(&above, PairPosition::Inline { table, ordinal });
+                    let pair = self.read_pair(&table_path, PairPosition::Inline { table, ordinal });
                     self.layout.inline_tables[table].entries.push((pair, None));
                 }
                 kind => {
@@ -147,16 +149,17 @@ impl<'a, I: Iterator<Item = &'a Event>> LayoutReader<'a, I> {
         table
     }
 
-    /// Returns the end of an array whose opening was read. Its elements are never edited separately.
-    fn read_list_end(&mut self) -> usize {
-        let mut open = 1;
+    /// Skips an array after its opening bracket, because edits replace arrays as a whole. Returns the
+    /// end of the array.
+    fn skip_array(&mut self) -> usize {
+        let mut open_brackets = 1;
         for event in self.events.by_ref() {
             match event.kind() {
-                EventKind::ArrayOpen => open += 1,
-                EventKind::ArrayClose => open -= 1,
+                EventKind::ArrayOpen => open_brackets += 1,
+                EventKind::ArrayClose => open_brackets -= 1,
                 _ => {}
             }
-            if open == 0 {
+            if open_brackets == 0 {
                 return event.span().end();
             }
         }

@@ -1,5 +1,5 @@
-//! Sets and unsets keys of one section in each of its spellings: under a header, with dotted keys, or
-//! as an inline table.
+//! Sets and unsets keys of one section, however the section is written: under a header, with dotted
+//! keys, or as an inline table. Does not check the result.
 
 use super::edit_plan::EditPlan;
 use super::layout::{Pair, PairPosition, SectionParts, TableHeader};
@@ -15,22 +15,23 @@ pub(super) struct KeyChange<'a> {
     pub(super) value: Option<&'a EditValue>,
 }
 
-/// Destination of new pairs of a section.
+/// Place for new pairs of a section. Numbers are indices in the [`Layout`](super::layout::Layout).
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Destination {
-    /// An inline table.
+    /// In this inline table.
     Inline(usize),
-    /// Lines of their own under a header, or at the top of the file.
+    /// On lines of their own: under this header, or at the top level of the file for `None`.
     Under(Option<usize>),
-    /// Lines of their own beside a pair whose dotted key names the section.
+    /// On lines of their own near this pair, whose dotted key names the section.
     Beside(usize),
-    /// A new header before this header.
+    /// Under a new header of the section, before this header of one of its subtables.
     Before(usize),
-    /// A new header, because the section is missing.
+    /// Under a new header, because the file does not contain the section.
     NewSection,
 }
 
 impl<'a> EditPlan<'a> {
+    /// Plans the changes of one section. Fails if the profile is unknown or a key cannot be set.
     pub(super) fn change_section(&mut self, section: &Section, changes: &[KeyChange<'a>]) -> Result<(), EditError> {
         let base = section.path();
         let parts = self.layout.parts(&base);
@@ -49,13 +50,14 @@ impl<'a> EditPlan<'a> {
                     self.splices.replace(span, value.render(self.layout.newline));
                 }
                 (Some(value), None) => {
+                    // A table at this path is removed, because the new value replaces the table.
                     added.push((change.key, value));
                     removed_paths.push(target);
                 }
                 (None, _) => removed_paths.push(target),
             }
         }
-        let removed_lines = self.remove_keys(parts, &removed_paths);
+        let removed_line_pairs = self.remove_keys(parts, &removed_paths);
         let mut new_pairs: BTreeMap<Destination, Vec<String>> = BTreeMap::new();
         for (key, value) in added {
             let (destination, key) = self.destination(&base, parts, key)?;
@@ -63,24 +65,25 @@ impl<'a> EditPlan<'a> {
         }
         let may_empty_profile =
             new_pairs.is_empty() && !removed_paths.is_empty() && matches!(section, Section::Profile(_));
-        let mut replaced = BTreeSet::new();
+        let mut replaced_pairs = BTreeSet::new();
         if may_empty_profile && !self.has_remaining_keys(parts, &removed_paths) {
-            replaced.extend(self.keep_empty_profile(&base, parts));
+            replaced_pairs.extend(self.keep_empty_profile(&base, parts));
         }
         for (destination, pairs) in new_pairs {
-            replaced.extend(self.insert_pairs(&destination, &base, parts, &pairs));
+            replaced_pairs.extend(self.insert_pairs(&destination, &base, parts, &pairs));
         }
-        for pair in removed_lines.difference(&replaced) {
+        for pair in removed_line_pairs.difference(&replaced_pairs) {
             self.remove_pair(&self.layout.pairs[*pair]);
         }
         Ok(())
     }
 
-    /// Removes everything at or under the `removed` paths, except pairs on lines of their own. Returns
-    /// those pairs.
-    fn remove_keys(&mut self, parts: &SectionParts, removed: &[Vec<String>]) -> BTreeSet<usize> {
+    /// Plans to remove all headers and pairs at or under the `removed_paths`. Returns the removed pairs
+    /// on lines of their own, unless their header is removed too. The caller removes or reuses their
+    /// lines.
+    fn remove_keys(&mut self, parts: &SectionParts, removed_paths: &[Vec<String>]) -> BTreeSet<usize> {
         let layout = self.layout;
-        let is_removed = |path: &[String]| removed.iter().any(|removed| path.starts_with(removed));
+        let is_removed = |path: &[String]| removed_paths.iter().any(|removed| path.starts_with(removed));
         for header in parts.headers.iter().filter(|header| is_removed(&layout.headers[**header].path)) {
             self.removed_headers.insert(*header);
             self.removed_blocks.push(self.header_block(*header));
@@ -104,7 +107,8 @@ impl<'a> EditPlan<'a> {
         own_lines
     }
 
-    /// Returns the destination of a new `key` of the section, and the key as written there.
+    /// Returns the destination of a new `key` of the section, and the part of the path to write there.
+    /// Fails with [`EditError::NotATable`] if the path leads through a value that is not a table.
     fn destination(
         &self,
         base: &[String],
@@ -113,26 +117,26 @@ impl<'a> EditPlan<'a> {
     ) -> Result<(Destination, Vec<String>), EditError> {
         let target = [base, key].concat();
         for depth in (1..target.len()).rev() {
-            let above = &target[..depth];
-            if let Some(pair) = self.layout.pair(above).filter(|pair| !self.removed_pairs.contains(pair)) {
+            let parent = &target[..depth];
+            if let Some(pair) = self.layout.pair(parent).filter(|pair| !self.removed_pairs.contains(pair)) {
                 let table = self.layout.pairs[pair]
                     .inline_table
-                    .ok_or_else(|| EditError::NotATable { key: above.join(".") })?;
+                    .ok_or_else(|| EditError::NotATable { key: parent.join(".") })?;
                 return Ok((Destination::Inline(table), target[depth..].to_vec()));
             }
             let stays = |header: &&usize| !self.removed_headers.contains(*header);
             let mut headers = parts.headers.iter().filter(stays);
             if let Some(header) =
-                headers.find(|header| depth >= base.len() && self.layout.headers[**header].path == above)
+                headers.find(|header| depth >= base.len() && self.layout.headers[**header].path == parent)
             {
                 return Ok((Destination::Under(Some(*header)), target[depth..].to_vec()));
             }
         }
-        let beside = |pair: &&usize| {
+        let names_section = |pair: &&usize| {
             let pair = &self.layout.pairs[**pair];
             pair.statement().is_some() && pair.inherited_depth() < base.len()
         };
-        let destination = match (base.is_empty(), parts.pairs.iter().rev().find(beside), parts.headers.first()) {
+        let destination = match (base.is_empty(), parts.pairs.iter().rev().find(names_section), parts.headers.first()) {
             (true, ..) => Destination::Under(None),
             (_, Some(pair), _) => Destination::Beside(*pair),
             (_, None, Some(header)) => Destination::Before(*header),
@@ -141,7 +145,8 @@ impl<'a> EditPlan<'a> {
         Ok((destination, key.to_vec()))
     }
 
-    /// Inserts new pairs. Returns the pair whose lines they replace, if any.
+    /// Inserts new pairs at their destination. Returns the removed pair whose text the new pairs
+    /// replace, if there is one.
     fn insert_pairs(
         &mut self,
         destination: &Destination,
@@ -164,16 +169,16 @@ impl<'a> EditPlan<'a> {
                         .filter(|pair| self.layout.pairs[*pair].statement().is_some())
                         .collect(),
                 };
-                let above = header.map(|header| self.layout.headers[header].statement);
-                self.insert_lines(&siblings, above, pairs)
+                let statement = header.map(|header| self.layout.headers[header].statement);
+                self.insert_lines(&siblings, statement, pairs)
             }
             Destination::Beside(pair) => {
                 let neighbor = &self.layout.pairs[pair];
                 let prefix = self.dotted_prefix(neighbor, base.len());
-                let alike =
+                let has_same_depth =
                     |other: &Pair| other.statement().is_some() && other.inherited_depth() == neighbor.inherited_depth();
                 let siblings: Vec<usize> =
-                    parts.pairs.iter().copied().filter(|pair| alike(&self.layout.pairs[*pair])).collect();
+                    parts.pairs.iter().copied().filter(|pair| has_same_depth(&self.layout.pairs[*pair])).collect();
                 let pairs: Vec<String> = pairs.iter().map(|pair| format!("{prefix}{pair}")).collect();
                 self.insert_lines(&siblings, None, &pairs)
             }
@@ -190,9 +195,10 @@ impl<'a> EditPlan<'a> {
         }
     }
 
-    /// Inserts new lines. They replace the first removed sibling, else they go after the last sibling,
-    /// else after the statement `above`.
-    fn insert_lines(&mut self, siblings: &[usize], above: Option<usize>, pairs: &[String]) -> Option<usize> {
+    /// Inserts new pairs on lines of their own. The new pairs replace the first sibling that is
+    /// removed. Without a removed sibling, the new lines follow the last sibling. Without any sibling,
+    /// they follow `header_statement`, or start the text if there is no header.
+    fn insert_lines(&mut self, siblings: &[usize], header_statement: Option<usize>, pairs: &[String]) -> Option<usize> {
         let newline = self.layout.newline;
         if let Some(first) = siblings.iter().find(|pair| self.removed_pairs.contains(pair)) {
             let span = self.layout.pairs[*first].span();
@@ -200,34 +206,36 @@ impl<'a> EditPlan<'a> {
             self.splices.replace(span, pairs.join(&format!("{newline}{indent}")));
             return Some(*first);
         }
-        let last = siblings.last().and_then(|pair| self.layout.pairs[*pair].statement()).or(above);
+        let last = siblings.last().and_then(|pair| self.layout.pairs[*pair].statement()).or(header_statement);
         let (indent, at) = match last.map(|last| &self.layout.statements[last].lines) {
             Some(lines) => (self.indent_before(blanks_end(self.text, lines.start)), lines.end),
             None => ("", text_start(self.text)),
         };
-        // A file without a last line end gets none.
+        // If the file has no final line ending, none is added.
         let lacks_newline = at > 0 && last.is_some() && !self.text[..at].ends_with('\n');
-        let line = |pair: &String| {
+        let render_line = |pair: &String| {
             if lacks_newline { format!("{newline}{indent}{pair}") } else { format!("{indent}{pair}{newline}") }
         };
-        self.splices.insert(at, pairs.iter().map(line).collect::<String>());
+        self.splices.insert(at, pairs.iter().map(render_line).collect::<String>());
         None
     }
 
-    /// Returns the part of a pair's dotted key that names the section, with the dot after it.
+    /// Returns the parts of a pair's dotted key that name the section, with the dot after these parts.
+    /// `depth` is the number of parts in the section's path.
     fn dotted_prefix(&self, pair: &Pair, depth: usize) -> String {
         let count = depth - pair.inherited_depth();
         let dot = &self.text[pair.key_spans[count - 1].end..pair.key_spans[count].start];
         format!("{}{dot}", self.written_key(pair, count))
     }
 
-    fn has_remaining_keys(&self, parts: &SectionParts, removed: &[Vec<String>]) -> bool {
-        let stays = |path: &[String]| !removed.iter().any(|removed| path.starts_with(removed));
+    fn has_remaining_keys(&self, parts: &SectionParts, removed_paths: &[Vec<String>]) -> bool {
+        let stays = |path: &[String]| !removed_paths.iter().any(|removed| path.starts_with(removed));
         parts.headers.iter().any(|header| stays(&self.layout.headers[*header].path))
             || parts.pairs.iter().any(|pair| stays(&self.layout.pairs[*pair].path))
     }
 
-    /// Keeps a profile without keys as an empty table. Returns the pair that this table replaces, if any.
+    /// Keeps a profile that loses its last key as an empty table. Returns the pair that the empty table
+    /// replaces, if there is one.
     fn keep_empty_profile(&mut self, base: &[String], parts: &SectionParts) -> Option<usize> {
         if let Some(header) = parts.headers.first() {
             let block = self.header_block(*header);
@@ -237,15 +245,16 @@ impl<'a> EditPlan<'a> {
         }
         let first = *parts.pairs.first()?;
         let pair = &self.layout.pairs[first];
-        let stub = format!("{} = {{}}", self.written_key(pair, base.len() - pair.inherited_depth()));
+        let empty_table = format!("{} = {{}}", self.written_key(pair, base.len() - pair.inherited_depth()));
         match pair.position {
-            PairPosition::Lines { .. } => self.splices.replace(pair.span(), stub),
-            PairPosition::Inline { table, .. } => self.inline_changes.entry(table).or_default().added.push(stub),
+            PairPosition::Lines { .. } => self.splices.replace(pair.span(), empty_table),
+            PairPosition::Inline { table, .. } => self.inline_changes.entry(table).or_default().added.push(empty_table),
         }
         Some(first)
     }
 
-    /// Removes the lines of a pair; a comment after the pair stays.
+    /// Removes the lines of a pair, but not a comment after the value. Ignores a pair in an inline
+    /// table.
     pub(super) fn remove_pair(&mut self, pair: &Pair) {
         let PairPosition::Lines { statement, .. } = pair.position else { return };
         let lines = self.layout.statements[statement].lines.clone();
@@ -257,17 +266,20 @@ impl<'a> EditPlan<'a> {
         }
     }
 
-    /// Returns the indentation before `at`; empty if other text precedes `at` on its line.
+    /// Returns the blanks between the start of the line and offset `at`. Returns an empty string if
+    /// there is other text between them.
     fn indent_before(&self, at: usize) -> &'a str {
-        let line = line_start(self.text, at);
-        let indent = &self.text[line..at];
+        let start = line_start(self.text, at);
+        let indent = &self.text[start..at];
         if indent.trim().is_empty() { indent } else { "" }
     }
 
-    /// Returns the offset for a missing section: above the sections that follow it, else the end.
+    /// Returns the offset at which to insert a missing section. `[recipients]` belongs before
+    /// `[defaults]`, and both belong before the profiles. Without a later section, the offset is the
+    /// end of the text.
     fn new_section_offset(&self, base: &[String]) -> usize {
-        let later: &[&str] = if base[0] == "recipients" { &["defaults", "profiles"] } else { &["profiles"] };
-        let is_later = |header: &&TableHeader| later.contains(&header.path[0].as_str());
+        let later_sections: &[&str] = if base[0] == "recipients" { &["defaults", "profiles"] } else { &["profiles"] };
+        let is_later = |header: &&TableHeader| later_sections.contains(&header.path[0].as_str());
         let header = self.layout.headers.iter().find(is_later);
         let header = header.and_then(|header| self.layout.statements[header.statement].header);
         header.map_or(self.text.len(), |header| self.block_with_comments(header).start)

@@ -1,8 +1,8 @@
-//! Replaces ranges of a text.
+//! Replaces byte ranges of a text, and finds the lines and blanks at an offset.
 
 use std::ops::Range;
 
-/// Replacements in one text, applied in one pass.
+/// Replacements in one text, collected in any order and then applied together.
 #[derive(Default)]
 pub(super) struct Splices(Vec<(Range<usize>, String)>);
 
@@ -16,12 +16,13 @@ impl Splices {
         self.replace(range, "");
     }
 
-    /// Inserts `text` at `at`, after texts inserted there before.
+    /// Inserts `text` at the offset `at`, after any text inserted at that offset by earlier calls.
     pub(super) fn insert(&mut self, at: usize, text: impl Into<String>) {
         self.replace(at..at, text);
     }
 
-    /// Returns the text after all replacements. Overlapping ranges are removed as a union.
+    /// Returns the `original` text with all replacements. Ranges may overlap: the bytes of all ranges
+    /// are removed, and every new text is inserted.
     pub(super) fn apply(mut self, original: &str) -> String {
         // An insertion comes before a replacement that starts at the same offset.
         self.0.sort_by_key(|(range, _)| (range.start, !range.is_empty()));
@@ -38,22 +39,23 @@ impl Splices {
     }
 }
 
-/// Returns the start of the line that holds the byte at `at`.
+/// Returns the start of the line that contains the offset `at`. The byte-order mark is not part of the
+/// first line.
 pub(super) fn line_start(text: &str, at: usize) -> usize {
     text[..at].rfind('\n').map_or_else(|| text_start(text), |end| end + 1)
 }
 
-/// Returns the end of the line that holds the byte at `at`, after its line end.
+/// Returns the end of the line that contains the offset `at`, after the line ending.
 pub(super) fn line_end(text: &str, at: usize) -> usize {
     text[at..].find('\n').map_or(text.len(), |end| at + end + 1)
 }
 
-/// Returns the start of the text after its byte-order mark.
+/// Returns the start of the text, after the byte-order mark if there is one.
 pub(super) fn text_start(text: &str) -> usize {
     if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 }
 }
 
-/// Returns the end of the blanks that start at `at`.
+/// Returns the end of the spaces and tabs that start at the offset `at`.
 pub(super) fn blanks_end(text: &str, at: usize) -> usize {
     at + text[at..].bytes().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
 }
@@ -62,7 +64,7 @@ pub(super) fn is_blank(line: &str) -> bool {
     line.trim().is_empty()
 }
 
-/// Returns whether a line holds only a comment.
+/// Returns true if a line contains only a comment.
 pub(super) fn is_comment(line: &str) -> bool {
     line.trim_start().starts_with('#')
 }

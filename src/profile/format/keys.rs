@@ -1,8 +1,8 @@
-//! Keys of each table, with the descriptions that users read.
+//! Tables of the format and their keys, with descriptions for users.
 
 use super::{KeySpec, TableSpec, ValueType};
 
-/// The top of the file.
+/// Top level of the file.
 pub const TOP: TableSpec = TableSpec::new(
     "The credentials of Netography (Vectra) Fusion tenants, as neto keeps them: declared here, secrets sealed with age.",
     &[&[
@@ -24,21 +24,21 @@ pub const TOP: TableSpec = TableSpec::new(
     ]],
 );
 
-/// `[defaults]`.
+/// Table `[defaults]`.
 pub const DEFAULTS: TableSpec = TableSpec::new(
     "What every profile starts from. Each key may stand in a profile as well, and holds there instead; of `env` the two \
      are united.",
     &[SETTINGS],
 );
 
-/// `[profiles.NAME]`.
+/// Table `[profiles.NAME]`.
 pub const PROFILE: TableSpec = TableSpec::new(
     "One tenant and the credential for it: an API key (`shortname` and `appname`) or a person (`username`). Without a secret \
      it is a skeleton: it is listed, and only a command that names it fails.",
     &[PROFILE_ONLY, SETTINGS, SECRETS, PLAINTEXT],
 );
 
-/// The table `sealed`.
+/// Table `sealed` of a profile.
 pub const SEALED: TableSpec = TableSpec::new(
     "What listing and checking need of a sealed secret without opening it. Written by neto.",
     &[&[
@@ -56,7 +56,7 @@ pub const SEALED: TableSpec = TableSpec::new(
     ]],
 );
 
-/// A `secret` that is a table.
+/// Key `secret` of a profile in the form of a table.
 pub const SOURCE: TableSpec = TableSpec::new(
     "Where a NETOSECRET (a person's password) comes from at login; its other fields must agree with the profile's. Used \
      only after `neto trust` has shown it.",
@@ -74,12 +74,12 @@ pub const SOURCE: TableSpec = TableSpec::new(
     ]],
 );
 
-/// Keys of a person's profile. None of them goes together with a key of [`API_KEY_KEYS`].
+/// Keys of a profile with a user name and password. A profile cannot combine them with [`API_KEY_KEYS`].
 pub const PERSON_KEYS: [&str; 2] = ["username", "password"];
-/// Keys of an API key's profile.
+/// Keys of a profile with an API key.
 pub const API_KEY_KEYS: [&str; 5] = ["shortname", "appname", "netosecret", "appkey", "sharedsecret"];
 
-/// Keys of a profile that are invalid in `[defaults]`, except its secrets.
+/// Keys that a profile can have but `[defaults]` cannot, except the keys of its secret.
 const PROFILE_ONLY: &[KeySpec] = &[
     KeySpec::new("shortname", ValueType::Word, "The tenant, as the API names it. With `appname`: an API key.")
         .examples(&["\"acme\""]),
@@ -98,7 +98,7 @@ const PROFILE_ONLY: &[KeySpec] = &[
         .default_value("false"),
 ];
 
-/// Keys of a profile or of `[defaults]`.
+/// Keys that both a profile and `[defaults]` can have.
 const SETTINGS: &[KeySpec] = &[
     KeySpec::new(
         "url",
@@ -131,7 +131,7 @@ const SETTINGS: &[KeySpec] = &[
     .examples(&["[\"alice\", \"ci\"]"]),
 ];
 
-/// The secret and its metadata.
+/// Keys of the secret and its metadata.
 const SECRETS: &[KeySpec] = &[
     KeySpec::new(
         "secret",
@@ -143,7 +143,7 @@ const SECRETS: &[KeySpec] = &[
     KeySpec::new("sealed", ValueType::Table(&SEALED), SEALED.description),
 ];
 
-/// Plaintext secrets, before `neto seal` encrypts them.
+/// Keys of plaintext secrets, which `neto seal` replaces with `secret`.
 const PLAINTEXT: &[KeySpec] = &[
     KeySpec::new(
         "netosecret",

@@ -1,7 +1,7 @@
-//! The format of `profiles.toml`: its tables, their keys, the types of the values, and the descriptions.
+//! Description of the format of `profiles.toml`: tables, keys, types of values, and texts for users.
 //!
-//! This is the only description of the format. The parser accepts only keys described here. The JSON Schema and the
-//! manual page of the file are generated from it. The meaning of values belongs to `parse`.
+//! The JSON Schema and the manual page of the file are generated from this description. The parser accepts only keys
+//! that are described here. The module `parse` owns the meaning of the values.
 
 mod keys;
 mod schema;
@@ -9,24 +9,24 @@ mod schema;
 pub use keys::{API_KEY_KEYS, DEFAULTS, PERSON_KEYS, PROFILE, SEALED, SOURCE, TOP};
 pub use schema::schema;
 
-/// A table with fixed keys.
+/// Description of a table with fixed keys.
 pub struct TableSpec {
-    /// Description of the table, in a sentence.
+    /// Purpose of the table, for users.
     pub description: &'static str,
     groups: &'static [&'static [KeySpec]],
 }
 
-/// A key of a table.
+/// Description of a key.
 pub struct KeySpec {
-    /// Name of the key as written.
+    /// Name of the key in the file.
     pub name: &'static str,
     /// Type of the value.
     pub value_type: ValueType,
-    /// Purpose of the key.
+    /// Purpose of the key, for users.
     pub description: &'static str,
-    /// Value used if the key is absent, in the notation that TOML and JSON share; `None` if there is no default.
+    /// Default value, written so that it is valid in both TOML and JSON; `None` if there is no default.
     pub default_value: Option<&'static str>,
-    /// Example values in the same notation; a date is written as in TOML.
+    /// Example values, valid in both TOML and JSON; only dates are written as in TOML.
     pub examples: &'static [&'static str],
     /// Whether the key is required.
     pub required: bool,
@@ -35,41 +35,41 @@ pub struct KeySpec {
 /// Types of values.
 #[derive(Clone, Copy)]
 pub enum ValueType {
-    /// The version of the format.
+    /// Version of the format.
     Version,
     /// `true` or `false`.
     Flag,
-    /// Any text.
+    /// Any string.
     Text,
-    /// A text that is sent or exported as one word.
+    /// String without control characters, not empty.
     Word,
-    /// A list of any texts.
+    /// List of any strings.
     Texts,
-    /// A length of time.
+    /// Duration, such as `1h30m`.
     Span,
-    /// The address of the API.
+    /// URL of the API.
     Url,
-    /// An absolute path.
+    /// Absolute path.
     AbsolutePath,
-    /// 16 hex digits.
+    /// 16 lower-case hex digits.
     Hex,
-    /// A date.
+    /// Date without a time.
     Date,
-    /// The name of an environment variable to read.
+    /// Name of an environment variable to read.
     Variable,
-    /// A program and its arguments.
+    /// Program and its arguments.
     Command,
-    /// A list of names from `[recipients]`.
+    /// List of names from `[recipients]`.
     RecipientNames,
-    /// Environment variables that a profile adds.
+    /// Table of environment variables and their values.
     Env,
-    /// Recipient names with public keys.
+    /// Table of recipient names and public keys.
     Recipients,
-    /// Profile names, each with a [`TableSpec`].
+    /// Table of profile names and profiles; the [`TableSpec`] describes a profile.
     Profiles(&'static TableSpec),
-    /// A sealed text, or a table that names a source.
+    /// Sealed secret as a string, or a source as a table; the [`TableSpec`] describes a source.
     Secret(&'static TableSpec),
-    /// A table with fixed keys.
+    /// Table with fixed keys.
     Table(&'static TableSpec),
 }
 
@@ -78,7 +78,7 @@ impl TableSpec {
         Self { description, groups }
     }
 
-    /// Returns the keys, in the order of the manual page.
+    /// Returns the keys in the order in which the manual page lists them.
     pub fn keys(&self) -> impl Iterator<Item = &'static KeySpec> {
         self.groups.iter().copied().flatten()
     }
@@ -87,9 +87,9 @@ impl TableSpec {
         self.keys().map(|key| key.name)
     }
 
-    /// Returns whether the table has a key of this name.
+    /// Returns whether the table can have a key of this name.
     pub fn has_key(&self, name: &str) -> bool {
-        self.key_names().any(|known| known == name)
+        self.key_names().any(|key_name| key_name == name)
     }
 }
 
@@ -112,7 +112,7 @@ impl KeySpec {
 }
 
 impl ValueType {
-    /// Describes a valid value, for the schema and the manual page.
+    /// Returns a phrase that describes a valid value, for the schema and the manual page.
     pub fn expected(self) -> &'static str {
         match self {
             Self::Version => "the whole number 1",

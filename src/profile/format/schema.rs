@@ -1,8 +1,8 @@
-//! The format as a JSON Schema, for editors and for programs that write stores.
+//! JSON Schema of the format, for editors and for programs that write stores.
 //!
-//! The schema uses draft 7, because taplo, which most editors use to check TOML, knows no later draft. Patterns have no
-//! look-around, because some regex engines lack it. Some rules are beyond a schema, and only neto checks them: a recipient
-//! is declared, a public key is valid, a date is not a string.
+//! The schema uses draft 7, the latest draft that taplo supports; most editors check TOML with taplo. Patterns have no
+//! look-around, because some regex engines lack it. A schema cannot express some rules, and only neto checks them: a
+//! recipient is declared, a public key is valid, a date is not a string.
 
 use super::{API_KEY_KEYS, KeySpec, PERSON_KEYS, TOP, TableSpec, ValueType};
 use crate::profile::PlaintextKey;
@@ -13,27 +13,27 @@ use crate::profile::url::URL_PATTERN;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-/// Text that is sent as one word: no control characters.
+/// Regular expression for a [`ValueType::Word`]: not empty, no control characters.
 const WORD_PATTERN: &str = r"^[^\x00-\x1f\x7f-\x9f]+$";
-/// Text that can be passed to a process: no NUL.
+/// Regular expression for an argument or environment variable of a process: no NUL.
 const NO_NUL_PATTERN: &str = r"^[^\x00]*$";
-/// Absolute path on Unix, or on Windows with a drive or a share.
+/// Regular expression for an absolute path: on Unix, or on Windows with a drive or a share.
 const ABSOLUTE_PATTERN: &str = r"^(/|[A-Za-z]:[/\\]|\\\\)";
 const HEX_PATTERN: &str = "^[0-9a-f]{16}$";
-/// Public key of age, as far as the parser checks it.
+/// Regular expression for an age public key; as strict as the parser of the store.
 const RECIPIENT_PATTERN: &str = "^age1[!-~]*$";
 
-/// A JSON value whose keys keep their order.
+/// JSON value. Objects keep the order of their keys, unlike [`Value`].
 enum SchemaNode {
     Plain(Value),
     List(Vec<SchemaNode>),
     Object(SchemaObject),
 }
 
-/// An object of the schema: keywords with values, in order.
+/// JSON object: keys with values, in the order of the output.
 struct SchemaObject(Vec<(&'static str, SchemaNode)>);
 
-/// Returns the JSON Schema of `profiles.toml`, indented, with a final line end.
+/// Returns the JSON Schema of `profiles.toml`, indented, with a final line feed.
 #[must_use]
 pub fn schema() -> String {
     let definitions = object([
@@ -57,7 +57,7 @@ fn table_schema(table: &TableSpec) -> SchemaObject {
     object([("type", "object")]).requiring(required).with("properties", properties).with("additionalProperties", false)
 }
 
-/// Returns the schema of a key: its type, descriptions, default and examples.
+/// Returns the schema of a key's value, with title, description, default and examples.
 fn key_schema(key: &KeySpec) -> SchemaObject {
     let mut schema = object([("title", key.value_type.expected()), ("description", key.description)])
         .join(value_schema(key.value_type));
@@ -96,33 +96,35 @@ fn value_schema(value_type: ValueType) -> SchemaObject {
     }
 }
 
-/// Returns the schema of a profile: an API key or a person, and the keys that a sealed secret requires.
+/// Returns the schema of a profile. Forbids mixing [`PERSON_KEYS`] with [`API_KEY_KEYS`], and requires the keys that a
+/// sealed secret needs.
 fn profile_schema(table: &TableSpec) -> SchemaObject {
-    let none_of_an_api_key =
+    let no_api_key_keys =
         || open_table([]).with("properties", SchemaObject(API_KEY_KEYS.map(|key| (key, false.into())).into()));
     let is_sealed = open_table(["secret"])
         .with("properties", object([("secret", object([("type", "string")]))]))
-        .with("not", any_of(PlaintextKey::ALL.map(|key| open_table([key.key()]))));
+        .with("not", any_of(PlaintextKey::ALL.map(|key| open_table([key.name()]))));
     let is_bound =
         open_table(["sealed"]).join(any_of([open_table(["username"]), open_table(["shortname", "appname"])]));
     object([("description", table.description)])
         .join(table_schema(table))
-        .with("dependencies", SchemaObject(PERSON_KEYS.map(|key| (key, none_of_an_api_key().into())).into()))
+        .with("dependencies", SchemaObject(PERSON_KEYS.map(|key| (key, no_api_key_keys().into())).into()))
         .with("if", is_sealed)
         .with("then", is_bound)
 }
 
-/// Requires in each profile a `url`, or a plaintext NETOSECRET that contains it, unless `[defaults]` has a `url`.
+/// Returns a schema that requires a `url` in each profile, unless `[defaults]` has a `url`. A profile with a plaintext
+/// NETOSECRET needs no `url`, because the NETOSECRET contains the URL.
 fn url_required() -> SchemaObject {
-    let in_defaults = open_table(["defaults"]).with("properties", object([("defaults", open_table(["url"]))]));
-    let each = any_of([open_table(["url"]), open_table(["netosecret"])]);
-    let in_profiles = object([("additionalProperties", each)]);
-    object([("if", object([("not", in_defaults)]))])
-        .with("then", open_table([]).with("properties", object([("profiles", in_profiles)])))
+    let has_default_url = open_table(["defaults"]).with("properties", object([("defaults", open_table(["url"]))]));
+    let profile_with_url = any_of([open_table(["url"]), open_table(["netosecret"])]);
+    let profiles_table = object([("additionalProperties", profile_with_url)]);
+    object([("if", object([("not", has_default_url)]))])
+        .with("then", open_table([]).with("properties", object([("profiles", profiles_table)])))
 }
 
-/// Returns the schema of a table that has these keys and may have others. tombi would read a condition without
-/// `additionalProperties` as the schema of the whole table.
+/// Returns the schema of a table that has `keys` and may have other keys. Without `additionalProperties`, the TOML
+/// checker tombi would assume that there are no other keys.
 fn open_table<const N: usize>(keys: [&'static str; N]) -> SchemaObject {
     object([("additionalProperties", true)]).requiring(keys)
 }
@@ -131,7 +133,7 @@ fn sealed_text_schema() -> SchemaObject {
     object([("title", "a sealed text"), ("type", "string")]).with("minLength", 1)
 }
 
-/// Returns the schema of a table with exactly one of its keys.
+/// Returns the schema of a table in which exactly one of the keys is present.
 fn exactly_one_key(table: &TableSpec) -> SchemaObject {
     object([("title", "a source"), ("description", table.description)])
         .join(table_schema(table))
@@ -139,8 +141,9 @@ fn exactly_one_key(table: &TableSpec) -> SchemaObject {
         .with("maxProperties", 1)
 }
 
-fn name_schema(not: &[&'static str]) -> SchemaObject {
-    text_schema(NAME_PATTERN).with("not", any_of(not.iter().map(|pattern| object([("pattern", *pattern)]))))
+fn name_schema(excluded_patterns: &[&'static str]) -> SchemaObject {
+    text_schema(NAME_PATTERN)
+        .with("not", any_of(excluded_patterns.iter().map(|pattern| object([("pattern", *pattern)]))))
 }
 
 fn text_schema(pattern: &'static str) -> SchemaObject {
@@ -151,9 +154,9 @@ fn array_schema(items: SchemaObject) -> SchemaObject {
     object([("type", "array")]).with("items", items)
 }
 
-/// Returns the schema of a table whose names match the definition `names`.
-fn map_schema(names: &str, values: SchemaObject) -> SchemaObject {
-    object([("type", "object")]).with("propertyNames", reference(names)).with("additionalProperties", values)
+/// Returns the schema of a table with free keys. The keys match the definition `key_definition`.
+fn map_schema(key_definition: &str, values: SchemaObject) -> SchemaObject {
+    object([("type", "object")]).with("propertyNames", reference(key_definition)).with("additionalProperties", values)
 }
 
 fn reference(definition: &str) -> SchemaObject {
@@ -164,7 +167,7 @@ fn any_of(schemas: impl IntoIterator<Item = SchemaObject>) -> SchemaObject {
     object([("anyOf", SchemaNode::List(schemas.into_iter().map(SchemaNode::Object).collect()))])
 }
 
-/// Parses a literal that TOML and JSON write alike; any other text is a string.
+/// Parses a literal that is valid in TOML and JSON. Any other literal, such as a date, becomes a JSON string.
 fn parse_literal(text: &str) -> SchemaNode {
     SchemaNode::Plain(serde_json::from_str(text).unwrap_or_else(|_| text.into()))
 }
@@ -179,7 +182,7 @@ impl SchemaObject {
         self
     }
 
-    /// Adds the required keys, if there are any.
+    /// Adds the keyword `required` with `keys`, unless `keys` is empty.
     fn requiring(self, keys: impl IntoIterator<Item = &'static str>) -> Self {
         let keys: Vec<SchemaNode> = keys.into_iter().map(SchemaNode::from).collect();
         if keys.is_empty() { self } else { self.with("required", SchemaNode::List(keys)) }

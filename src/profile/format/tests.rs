@@ -79,7 +79,9 @@ fn the_defaults_are_those_that_hold() {
 #[test]
 fn the_keys_in_clear_are_those_of_the_model() {
     for key in PlaintextKey::ALL {
-        assert!(PROFILE.has_key(key.key()) && (PERSON_KEYS.contains(&key.key()) || API_KEY_KEYS.contains(&key.key())));
+        assert!(
+            PROFILE.has_key(key.name()) && (PERSON_KEYS.contains(&key.name()) || API_KEY_KEYS.contains(&key.name()))
+        );
     }
     for key in PERSON_KEYS.iter().chain(&API_KEY_KEYS) {
         assert!(PROFILE.has_key(key), "{key}");

@@ -1,20 +1,24 @@
-//! Rules for the environment variables that a profile may set.
+//! Rules for the names of environment variables that a profile may set.
+//!
+//! A store can come from someone else. A profile must not be able to set a variable with which another program runs
+//! code.
 
-/// Reason why a profile may not set a variable.
+/// Reason why a profile may not set or read an environment variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EnvNameError {
-    /// Name that is not valid for a variable.
+    /// Name that is not valid for an environment variable.
     #[error("the name of a variable holds letters, digits and '_' and does not start with a digit")]
-    Form,
+    InvalidName,
     /// Variable that controls what programs do, such as `PATH` or `LD_PRELOAD`.
     #[error("a variable that steers programs is not set by a profile")]
-    Steers,
-    /// Variable that neto itself sets or reads.
+    ControlsPrograms,
+    /// Variable that neto itself sets or reads: `NETOSECRET` and `NETO_...`, but not `NETO__...`.
     #[error("neto's own variables are not set by a profile")]
-    Own,
+    ReservedByNeto,
 }
 
-const STEERING: [&str; 22] = [
+/// Variables that control what shells and programs do.
+const STEERING_NAMES: [&str; 22] = [
     "PATH",
     "IFS",
     "ENV",
@@ -38,56 +42,60 @@ const STEERING: [&str; 22] = [
     "SSH_ASKPASS",
     "FPATH",
 ];
-/// Numeric variables of bash, zsh or mksh. These shells evaluate an assigned value: `x[$(command)]` runs the command.
+/// Numeric variables of bash, zsh or mksh. These shells evaluate an assigned value, so `x[$(command)]` runs the
+/// command.
 #[rustfmt::skip]
-const NUMERIC: [&str; 29] = [
+const NUMERIC_NAMES: [&str; 29] = [
     "BASHPID", "COLUMNS", "EGID", "EUID", "FUNCNEST", "GID", "HISTCMD", "HISTSIZE", "KEYTIMEOUT", "KSHEGID", "KSHGID",
     "KSHUID", "LINENO", "LINES", "LISTMAX", "MAILCHECK", "OPTIND", "PGRP", "PIPESTATUS", "PPID", "RANDOM", "SAVEHIST",
     "SECONDS", "SHLVL", "SRANDOM", "TMOUT", "TTYIDLE", "UID", "USER_ID",
 ];
-const STEERING_STARTS: [&str; 10] =
+/// Prefixes of variables that control programs.
+const STEERING_PREFIXES: [&str; 10] =
     ["XDG_", "LD_", "DYLD_", "PYTHON", "PERL", "RUBY", "NODE_", "GIT_", "SSL_", "CURL_"];
-const STEERING_ENDS: [&str; 3] = ["_OPTIONS", "_PROXY", "_CA_BUNDLE"];
+/// Suffixes of variables that control programs.
+const STEERING_SUFFIXES: [&str; 3] = ["_OPTIONS", "_PROXY", "_CA_BUNDLE"];
 
-/// Checks whether a profile's `env` may set the variable `name`. Case is ignored, since Windows and some shells
-/// (`path` of zsh) ignore it too. `NETO__...` is allowed, because it belongs to the vendor's connectors.
+/// Checks that a profile's `env` may set the variable `name`. Ignores the case of `name`, because Windows and some
+/// shells (`path` of zsh) ignore the case too. Allows `NETO__...`, because the vendor's connectors use such variables.
 ///
 /// # Errors
-/// [`EnvNameError`] with the rule that forbids the variable.
+/// Returns an [`EnvNameError`] that says which rule forbids the variable.
 pub fn check_env_name(name: &str) -> Result<(), EnvNameError> {
     if !is_variable(name) {
-        return Err(EnvNameError::Form);
+        return Err(EnvNameError::InvalidName);
     }
     let name = name.to_ascii_uppercase();
     if name == "NETOSECRET" || (name.starts_with("NETO_") && !name.starts_with("NETO__")) {
-        return Err(EnvNameError::Own);
+        return Err(EnvNameError::ReservedByNeto);
     }
-    let steers = STEERING.contains(&name.as_str())
-        || NUMERIC.contains(&name.as_str())
-        || STEERING_STARTS.iter().any(|start| name.starts_with(start))
-        || STEERING_ENDS.iter().any(|end| name.ends_with(end));
-    if steers { Err(EnvNameError::Steers) } else { Ok(()) }
+    let controls_programs = STEERING_NAMES.contains(&name.as_str())
+        || NUMERIC_NAMES.contains(&name.as_str())
+        || STEERING_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || STEERING_SUFFIXES.iter().any(|suffix| name.ends_with(suffix));
+    if controls_programs { Err(EnvNameError::ControlsPrograms) } else { Ok(()) }
 }
 
 /// Regular expression for the names that [`is_variable`] accepts.
 pub(in crate::profile) const VARIABLE_PATTERN: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 
-/// Returns a regular expression for the variable names that [`check_env_name`] refuses.
+/// Returns a regular expression for the valid variable names that [`check_env_name`] rejects.
 pub(in crate::profile) fn forbidden_variable_pattern() -> String {
-    let names = ["NETOSECRET"].into_iter().chain(STEERING).chain(NUMERIC).map(in_any_case);
-    let starts = STEERING_STARTS.map(|start| in_any_case(start) + ".*");
-    let ends = STEERING_ENDS.map(|end| format!(".*{}", in_any_case(end)));
-    let own = in_any_case("NETO_") + "([^_].*)?";
-    format!("^({})$", names.chain([own]).chain(starts).chain(ends).collect::<Vec<_>>().join("|"))
+    let names = ["NETOSECRET"].into_iter().chain(STEERING_NAMES).chain(NUMERIC_NAMES).map(in_any_case);
+    let prefixes = STEERING_PREFIXES.map(|prefix| in_any_case(prefix) + ".*");
+    let suffixes = STEERING_SUFFIXES.map(|suffix| format!(".*{}", in_any_case(suffix)));
+    let reserved = in_any_case("NETO_") + "([^_].*)?";
+    format!("^({})$", names.chain([reserved]).chain(prefixes).chain(suffixes).collect::<Vec<_>>().join("|"))
 }
 
-/// Returns an expression for a name in any case. Some regex engines cannot ignore case in a whole expression.
+/// Returns a regular expression for `name` in any case. Some regex engines have no option to ignore the case.
 fn in_any_case(name: &str) -> String {
-    let class = |c: char| if c.is_ascii_alphabetic() { format!("[{c}{}]", c.to_ascii_lowercase()) } else { c.into() };
-    name.chars().map(class).collect()
+    let either_case =
+        |c: char| if c.is_ascii_alphabetic() { format!("[{c}{}]", c.to_ascii_lowercase()) } else { c.into() };
+    name.chars().map(either_case).collect()
 }
 
-/// Whether `name` is a valid name of a variable: `[A-Za-z_][A-Za-z0-9_]*`.
+/// Whether `name` is a valid name of an environment variable: `[A-Za-z_][A-Za-z0-9_]*`.
 pub(super) fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
@@ -103,10 +111,10 @@ mod tests {
             assert_eq!(check_env_name(good), Ok(()), "{good}");
         }
         for (error, names) in [
-            (EnvNameError::Form, "|1A|A-B|A B|A=B|É|A\n|$(x)"),
-            (EnvNameError::Own, "NETO_TOKEN|NETO_HOME|NETOSECRET|neto_profile|NETO_"),
+            (EnvNameError::InvalidName, "|1A|A-B|A B|A=B|É|A\n|$(x)"),
+            (EnvNameError::ReservedByNeto, "NETO_TOKEN|NETO_HOME|NETOSECRET|neto_profile|NETO_"),
             (
-                EnvNameError::Steers,
+                EnvNameError::ControlsPrograms,
                 "PATH|path|IFS|ENV|HOME|XDG_CONFIG_HOME|BASH_ENV|PS4|PROMPT_COMMAND|SHELLOPTS|ZDOTDIR|EDITOR|VISUAL|PAGER|\
                  LESSOPEN|BROWSER|SSH_ASKPASS|LD_PRELOAD|DYLD_INSERT_LIBRARIES|JAVA_TOOL_OPTIONS|NODE_OPTIONS|PYTHONPATH|\
                  PERL5LIB|RUBYOPT|NODE_PATH|GIT_SSH_COMMAND|https_proxy|HTTPS_PROXY|No_Proxy|SSL_CERT_FILE|CURL_HOME|\

@@ -1,18 +1,19 @@
-//! Faults in a store: position, key and problem; never the value or the line.
+//! Faults in a store: position, key and problem. A fault never contains a value or a line, because either can be a
+//! secret.
 
 use super::EnvNameError;
 use crate::profile::{NameError, SpanError, UrlError};
 use std::fmt;
 
-/// Maximum number of profiles that a message names.
-const MAX_NAMED: usize = 10;
+/// Maximum number of profiles that a message about conflict markers names.
+const MAX_NAMED_PROFILES: usize = 10;
 
-/// Position in the file, as an editor counts it.
+/// Position in the file, counted as editors do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FilePosition {
     /// Line, from 1.
     pub line: usize,
-    /// Column in characters, from 1; a byte-order mark is not counted.
+    /// Column in characters, from 1. A byte-order mark does not count.
     pub column: usize,
 }
 
@@ -22,8 +23,8 @@ pub struct FilePosition {
 pub struct Fault {
     /// Position of the fault.
     pub position: FilePosition,
-    /// Path of the key, such as `profiles.acme.url`. The path ends before the first part that is not a plain word. It
-    /// is empty if no key is known.
+    /// Path of the key, such as `profiles.acme.url`. The path ends before the first part that may be a secret. An empty
+    /// path means that no key is known.
     pub key: String,
     /// Kind of the fault.
     pub problem: StoreProblem,
@@ -34,25 +35,25 @@ pub struct Fault {
 #[error(transparent)]
 pub struct StoreError(pub Fault);
 
-/// Kind of a fault.
+/// Kind of fault in a store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreProblem {
-    /// Text that is not TOML, with the reason.
+    /// Text that is not valid TOML. Holds the reason.
     #[error("{0}")]
     Syntax(&'static str),
     /// Key that is declared twice.
     #[error("this key is declared twice")]
     DuplicateKey,
-    /// Key that the table does not have.
+    /// Key that this table cannot have.
     #[error("unknown key{}", suggestion(similar.as_deref()))]
     UnknownKey {
-        /// Similar known key, if any.
+        /// Most similar key of the table, if any is similar.
         similar: Option<String>,
     },
-    /// Value of another type than the key takes.
+    /// Value of a type that the key does not accept.
     #[error("must be {expected}")]
     Type {
-        /// Type that the key takes, such as `a text`.
+        /// Type that the key accepts, such as `a text`.
         expected: &'static str,
     },
     /// `version` other than 1.
@@ -64,19 +65,19 @@ pub enum StoreProblem {
         /// Name of the key.
         key: &'static str,
     },
-    /// Two keys that exclude each other.
+    /// Key that cannot occur together with another key of the table.
     #[error("stands beside '{other}', which excludes it")]
     Conflict {
         /// Name of the other key.
         other: &'static str,
     },
-    /// `secret` table that is not a source.
+    /// Table `secret` without exactly one of `command`, `file` and `env`.
     #[error("must hold exactly one of 'command', 'file' and 'env'")]
     Source,
-    /// Empty value that must not be empty.
+    /// Empty value of a key that requires a value.
     #[error("is empty")]
     Empty,
-    /// Line ends or other control characters in a value that is sent as one word.
+    /// Control characters, such as line endings, in a value that must not contain them.
     #[error("holds control characters")]
     ControlCharacters,
     /// Relative path, which would depend on the working directory.
@@ -85,25 +86,25 @@ pub enum StoreProblem {
     /// Text other than 16 lower-case hex digits.
     #[error("must be 16 lower-case hex digits")]
     Hex,
-    /// Text other than an age public key.
+    /// Text that is not an age public key.
     #[error("must be a public key of age (age1...)")]
     RecipientKey,
     /// Recipient that the store does not declare.
     #[error("names a recipient that is not in [recipients]")]
     UnknownRecipient {
-        /// Similar declared recipient, if any.
+        /// Most similar declared recipient, if any is similar.
         similar: Option<String>,
     },
     /// Invalid name of a profile or recipient.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// URL that neto does not use.
+    /// Invalid or insecure URL.
     #[error(transparent)]
     Url(#[from] UrlError),
     /// Invalid duration.
     #[error(transparent)]
     Span(#[from] SpanError),
-    /// Variable that neto does not set.
+    /// Environment variable with an invalid or forbidden name.
     #[error(transparent)]
     EnvName(#[from] EnvNameError),
     /// Bytes that are not UTF-8.
@@ -112,16 +113,16 @@ pub enum StoreProblem {
         /// Number of bytes before the invalid byte.
         offset: usize,
     },
-    /// UTF-16 text, as some editors on Windows write it.
+    /// UTF-16 text, which some editors on Windows write.
     #[error("the file is UTF-16, not UTF-8")]
     Utf16,
-    /// Arrays, tables or dotted keys that are nested too deep.
+    /// Lists, tables or dotted keys that are nested too deep.
     #[error("nested deeper than {} levels", super::tree::MAX_DEPTH)]
     TooDeep,
-    /// Conflict markers of a merge.
+    /// Conflict markers of a Git merge.
     #[error("conflict markers of a merge{}", around_profiles(profiles))]
     ConflictMarkers {
-        /// Profiles between the markers.
+        /// Names of the profiles with lines between the markers; empty if unknown.
         profiles: Vec<String>,
     },
 }
@@ -141,7 +142,7 @@ fn suggestion(similar: Option<&str>) -> String {
 }
 
 fn around_profiles(profiles: &[String]) -> String {
-    let (named, others) = profiles.split_at(profiles.len().min(MAX_NAMED));
+    let (named, others) = profiles.split_at(profiles.len().min(MAX_NAMED_PROFILES));
     match (named, others.len()) {
         ([], _) => String::new(),
         (named, 0) => format!(" around {}", named.join(", ")),
@@ -149,22 +150,22 @@ fn around_profiles(profiles: &[String]) -> String {
     }
 }
 
-/// Fault whose line and column are not counted yet.
+/// Fault with a byte offset, before its line and column are known.
 #[derive(Debug, Clone)]
 pub(super) struct UnlocatedFault {
     /// Byte offset of the fault.
-    pub(super) at: usize,
-    /// Path of the key, innermost part first: callers append the outer parts.
+    pub(super) offset: usize,
+    /// Parts of the key's path, innermost part first, because callers append the outer parts.
     path: Vec<String>,
     problem: StoreProblem,
 }
 
 impl UnlocatedFault {
-    pub(super) fn new(at: usize, problem: impl Into<StoreProblem>) -> Self {
-        Self { at, path: Vec::new(), problem: problem.into() }
+    pub(super) fn new(offset: usize, problem: impl Into<StoreProblem>) -> Self {
+        Self { offset, path: Vec::new(), problem: problem.into() }
     }
 
-    /// Appends `key`, the next outer part of the path.
+    /// Adds `key` as the next outer part of the key's path.
     pub(super) fn under(mut self, key: &str) -> Self {
         self.path.push(key.to_owned());
         self
@@ -176,28 +177,28 @@ impl UnlocatedFault {
     }
 
     pub(super) fn into_store_error(self, text: &str) -> StoreError {
-        let position = PositionCounter::new(text).position(self.at);
+        let position = PositionCounter::new(text).position(self.offset);
         StoreError(self.locate(position))
     }
 }
 
-/// Keeps the fault that comes first in the file.
-pub(super) fn keep_earliest(first: &mut Option<UnlocatedFault>, other: UnlocatedFault) {
-    if first.as_ref().is_none_or(|first| other.at < first.at) {
-        *first = Some(other);
+/// Replaces `earliest` with `other` if `other` comes earlier in the file.
+pub(super) fn keep_earliest(earliest: &mut Option<UnlocatedFault>, other: UnlocatedFault) {
+    if earliest.as_ref().is_none_or(|earliest| other.offset < earliest.offset) {
+        *earliest = Some(other);
     }
 }
 
-/// Returns the part of the path that can be shown. A secret that was pasted as a key is not a plain word, so the path
-/// ends before it.
+/// Joins the parts of a path up to the first part that may be a secret, pasted as a key. The joined parts have at most
+/// 40 bytes each and contain only ASCII letters, digits, `.`, `_` and `-`.
 fn showable_path<'a>(parts: impl Iterator<Item = &'a str>) -> String {
-    let plain = |part: &&str| {
+    let is_plain_word = |part: &&str| {
         (1..=40).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
     };
-    parts.take_while(plain).collect::<Vec<_>>().join(".")
+    parts.take_while(is_plain_word).collect::<Vec<_>>().join(".")
 }
 
-/// Counts lines and columns. Rising offsets cost one pass over the text in total.
+/// Converts byte offsets to lines and columns. Asking for rising offsets takes one pass over the text in total.
 pub(super) struct PositionCounter<'a> {
     text: &'a str,
     offset: usize,
@@ -209,7 +210,7 @@ impl<'a> PositionCounter<'a> {
         Self { text, offset: text_start(text), position: FilePosition { line: 1, column: 1 } }
     }
 
-    /// Returns the position of the byte at `offset`.
+    /// Returns the position of the byte at `offset`, or of the end of the text if `offset` is larger.
     pub(super) fn position(&mut self, offset: usize) -> FilePosition {
         if offset < self.offset {
             *self = Self::new(self.text);
@@ -231,7 +232,7 @@ impl<'a> PositionCounter<'a> {
     }
 }
 
-/// Returns the offset of the text after its byte-order mark.
+/// Returns the length of the text's byte-order mark in bytes; 0 if there is no mark.
 fn text_start(text: &str) -> usize {
     if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 }
 }

@@ -1,7 +1,8 @@
 //! Parses the text of a store into a [`Store`]; writes nothing.
 //!
-//! Owns the meaning of the file and the faults it can have. The TOML tree is walked by hand, so each fault has a line,
-//! column and key, but no value. A fault inside a profile belongs to that profile; any other fault fails the file.
+//! Owns the meaning of the file and the faults that the file can have. The TOML tree is converted by hand instead of
+//! with serde. Each fault thus has a line, a column and a key. A fault has no value, because a value can be a secret. A
+//! fault inside a profile makes only that profile invalid; any other fault makes the whole file invalid.
 
 mod conflict;
 mod env_name;
@@ -30,10 +31,10 @@ use std::sync::Arc;
 use tree::{TomlError, TomlKind, TomlTable, TomlValue};
 use value::fault_at;
 
-/// The only supported version of the format.
+/// Only supported version of the format.
 const VERSION: &str = "1";
 
-/// Context in which a profile is parsed.
+/// Data that parsing any profile needs.
 struct ParseContext<'a> {
     text: &'a Arc<String>,
     base_directory: &'a Path,
@@ -42,24 +43,24 @@ struct ParseContext<'a> {
     urls: &'a UrlCache,
 }
 
-/// Profile whose fault has no line and column yet.
+/// Name of a profile, with the profile or with a fault that has no line and column yet.
 type UnlocatedProfile = (ProfileName, Result<Profile, UnlocatedFault>);
 
-/// Parses the text of a store. Relative paths in it start at `base_directory`.
+/// Parses the text of a store. Relative paths in the text start at `base_directory`.
 ///
 /// # Errors
-/// [`StoreError`] when the file as a whole is invalid.
+/// Returns a [`StoreError`] if the file as a whole is invalid. The fault of a single profile is part of the [`Store`].
 pub(super) fn parse(text: &Arc<String>, base_directory: &Path) -> Result<Store, StoreError> {
     parse_store(text, base_directory).map_err(|fault| fault.into_store_error(text))
 }
 
 fn parse_store(text: &Arc<String>, base_directory: &Path) -> Result<Store, UnlocatedFault> {
     let parsed = match tree::parse(text) {
-        Err(TomlError::TooDeep(at)) => return Err(UnlocatedFault::new(at, StoreProblem::TooDeep)),
+        Err(TomlError::TooDeep(offset)) => return Err(UnlocatedFault::new(offset, StoreProblem::TooDeep)),
         Err(TomlError::Syntax(error)) => Err(error),
         Ok(document) => Ok(document),
     };
-    // Conflict markers cause other syntax errors too, so this check comes first.
+    // Conflict markers also cause ordinary syntax errors, so conflict markers are reported first.
     conflict::check_conflict(text)?;
     let document = parsed.map_err(|error| syntax::syntax_fault(text, &error))?;
     check_version(&document)?;
@@ -81,7 +82,7 @@ fn parse_store(text: &Arc<String>, base_directory: &Path) -> Result<Store, Unloc
     Ok(Store { explicit, recipients, defaults, profiles, stamped_read: None })
 }
 
-/// Reads the value of a top-level key, if the key is present.
+/// Reads the value of a top-level key. Returns `None` if the key is absent.
 fn parse_key<'i, T>(
     document: &TomlTable<'i>,
     key: &str,
@@ -90,7 +91,7 @@ fn parse_key<'i, T>(
     document.entry(key).map(|(_, value)| read(value)).transpose().map_err(|fault| fault.under(key))
 }
 
-/// Checks the version before the other keys, because a later format may have any other key.
+/// Checks the version. The caller does this before reading other keys, because a later format may have unknown keys.
 fn check_version(document: &TomlTable<'_>) -> Result<(), UnlocatedFault> {
     let Some((_, value)) = document.entry("version") else {
         return Err(UnlocatedFault::new(0, StoreProblem::Missing { key: "version" }));
@@ -106,9 +107,9 @@ fn check_version(document: &TomlTable<'_>) -> Result<(), UnlocatedFault> {
 fn parse_recipients(table: &TomlTable<'_>) -> Result<Recipients, UnlocatedFault> {
     let mut recipients = Recipients::new();
     value::for_each_entry(table, |key, value| {
-        let name = key.text.parse::<RecipientName>().map_err(|error| UnlocatedFault::new(key.at, error))?;
+        let name = key.text.parse::<RecipientName>().map_err(|error| UnlocatedFault::new(key.offset, error))?;
         let text = value::text(value)?;
-        // The key is fully checked where it is used. This check rejects an identity, and texts with blanks.
+        // Encryption checks the whole key later. This check already rejects identities, and keys with blanks.
         if !text.starts_with("age1") || !text.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(fault_at(value, StoreProblem::RecipientKey));
         }
@@ -118,38 +119,40 @@ fn parse_recipients(table: &TomlTable<'_>) -> Result<Recipients, UnlocatedFault>
     Ok(recipients)
 }
 
-/// Parses every profile, in the order of the file. Each part of the tree is dropped after it is read.
+/// Parses every profile and returns the profiles in the order of the file. Frees each part of the tree once it is
+/// parsed.
 fn parse_profiles(table: TomlTable<'_>, context: &ParseContext<'_>) -> Result<Vec<UnlocatedProfile>, UnlocatedFault> {
     let mut found: Vec<(usize, UnlocatedProfile)> = Vec::with_capacity(table.len());
     value::for_each_entry(table, |key, value| {
-        let at = key.at;
-        let name: ProfileName = key.text.parse().map_err(|error: NameError| UnlocatedFault::new(at, error))?;
-        let profile = profile::parse_profile(&name, at, value, context);
-        found.push((at, (name, profile)));
+        let offset = key.offset;
+        let name: ProfileName = key.text.parse().map_err(|error: NameError| UnlocatedFault::new(offset, error))?;
+        let profile = profile::parse_profile(&name, offset, value, context);
+        found.push((offset, (name, profile)));
         Ok(())
     })?;
-    found.sort_by_key(|(at, _)| *at);
+    found.sort_by_key(|(offset, _)| *offset);
     Ok(found.into_iter().map(|(_, profile)| profile).collect())
 }
 
-/// Counts the lines of all faults in one pass, for any number and order of faults.
+/// Adds line and column to all faults. Sorts the offsets first, so that one pass over the text finds all positions.
 fn locate_faults(text: &str, unlocated: Vec<UnlocatedProfile>) -> Vec<ProfileEntry> {
     let mut offsets: Vec<usize> =
-        unlocated.iter().filter_map(|(_, profile)| Some(profile.as_ref().err()?.at)).collect();
+        unlocated.iter().filter_map(|(_, profile)| Some(profile.as_ref().err()?.offset)).collect();
     offsets.sort_unstable();
     let mut counter = PositionCounter::new(text);
-    let positions: BTreeMap<usize, FilePosition> = offsets.into_iter().map(|at| (at, counter.position(at))).collect();
-    let entry = |(name, profile): UnlocatedProfile| {
+    let positions: BTreeMap<usize, FilePosition> =
+        offsets.into_iter().map(|offset| (offset, counter.position(offset))).collect();
+    let to_entry = |(name, profile): UnlocatedProfile| {
         let profile = profile.map_err(|fault| {
-            let position = positions[&fault.at];
+            let position = positions[&fault.offset];
             fault.under(name.as_str()).under("profiles").locate(position)
         });
         ProfileEntry { name, profile }
     };
-    unlocated.into_iter().map(entry).collect()
+    unlocated.into_iter().map(to_entry).collect()
 }
 
-/// Whether any table of the format has the key `key`.
+/// Whether any table of the format has the key `key`. The keys of `[defaults]` are also keys of a profile.
 fn is_known_key(key: &str) -> bool {
     [format::TOP, format::PROFILE, format::SEALED, format::SOURCE].iter().any(|table| table.has_key(key))
 }

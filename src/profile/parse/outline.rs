@@ -1,9 +1,9 @@
-//! Names in a store, without its other content: profiles with tags, description and account, and recipients.
+//! Fast reader of a store for shell completion: names of profiles and recipients, and a summary of each profile.
 //!
-//! Owns fast reading for shell completion. The text is cut into statements: a header, or a key with its value. Most
-//! statements are plain: their first and last characters are enough to recognize them, and most are skipped. The lexer
-//! cuts any other statement, and the parser of whole stores reads it. For a valid store, the outline agrees with the
-//! full parser; faults of other stores may go unnoticed.
+//! The text is cut into statements; a statement is a header, or a key with its value. Most statements are plain: the
+//! reader recognizes them by a few characters and skips most of them. For any other statement, the lexer finds the end,
+//! and the parser of whole stores reads the statement. For a valid store, the outline agrees with the full parser. In
+//! an invalid store, faults may go unnoticed.
 
 use super::tree::{self, TomlKind, TomlTable, TomlValue};
 use super::value;
@@ -17,33 +17,33 @@ use toml_parser::lexer::TokenKind;
 /// Names in a store.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Outline<'t> {
-    /// Profiles, valid or faulty, by name.
+    /// Profiles, valid or faulty, sorted by name.
     pub profiles: Vec<(ProfileName, ProfileSummary<'t>)>,
-    /// Recipients that can decrypt the secrets.
+    /// Names in `[recipients]`.
     pub recipients: BTreeSet<RecipientName>,
 }
 
-/// Details that tell profiles apart. A detail of the wrong type, in a faulty profile, is absent.
+/// Details that help users to tell profiles apart. A detail with a value of the wrong type counts as absent.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ProfileSummary<'t> {
-    /// Labels for selection, in the order of the file.
+    /// Tags, in the order of the file.
     pub tags: Vec<Cow<'t, str>>,
-    /// Free text.
+    /// Description of the profile.
     pub description: Option<Cow<'t, str>>,
-    /// Tenant or person.
+    /// Value of `shortname` or `username`.
     pub account: Option<Cow<'t, str>>,
 }
 
 impl<'t> Outline<'t> {
-    /// Reads a text that may start with a byte-order mark. Returns `None` if a statement is not TOML, a name is
-    /// invalid, or the version is unsupported.
+    /// Reads a text, which may start with a byte-order mark. Returns `None` if a statement is not valid TOML, a name is
+    /// invalid, or the version is missing or unsupported.
     pub(in crate::profile) fn read(text: &'t str) -> Option<Self> {
         let mut reader = OutlineReader::default();
         let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
         while !rest.is_empty() {
-            rest = match reader.read_plain(rest) {
+            rest = match reader.read_plain_statement(rest) {
                 Some(after) => after,
-                None => reader.read_any(rest)?,
+                None => reader.read_any_statement(rest)?,
             };
         }
         reader.finish()
@@ -52,35 +52,35 @@ impl<'t> Outline<'t> {
 
 /// Table to which the following keys belong.
 enum CurrentTable {
-    /// Table of the last profile.
-    Profile,
-    /// Table of this path; the top level if the path is empty.
-    Table(Vec<String>),
+    /// Table of the last profile that was read.
+    LastProfile,
+    /// Table with this path. An empty path is the top level.
+    Path(Vec<String>),
 }
 
 impl Default for CurrentTable {
     fn default() -> Self {
-        Self::Table(Vec::new())
+        Self::Path(Vec::new())
     }
 }
 
-/// Content that was read so far.
+/// Content of the statements that were read so far.
 #[derive(Default)]
 struct OutlineReader<'t> {
-    /// Table of the last header. A plain header of a profile means the last of `profiles`.
+    /// Table of the last header.
     table: CurrentTable,
-    /// Profiles in the order of the file. A profile repeats if its parts are apart.
+    /// Profiles in the order of the file. A profile whose parts are apart in the file occurs several times.
     profiles: Vec<(ProfileName, ProfileSummary<'t>)>,
-    /// Whether `profiles` are not in order of their names, or one repeats.
+    /// Whether `profiles` is not sorted by name, or contains a name several times.
     is_unsorted: bool,
     recipients: BTreeSet<RecipientName>,
     has_version: bool,
 }
 
 impl<'t> OutlineReader<'t> {
-    /// Reads a plain statement and returns the text after it. Returns `None` for any other statement, and records
-    /// nothing.
-    fn read_plain(&mut self, text: &'t str) -> Option<&'t str> {
+    /// Reads a plain statement, and returns the text after the statement. Returns `None` and records nothing if the
+    /// statement is not plain.
+    fn read_plain_statement(&mut self, text: &'t str) -> Option<&'t str> {
         let (line, after) = text.split_once('\n').unwrap_or((text, ""));
         let line = line.strip_suffix('\r').unwrap_or(line);
         if line.is_empty() || line.starts_with('#') {
@@ -89,10 +89,10 @@ impl<'t> OutlineReader<'t> {
         if let Some(header) = line.strip_prefix("[profiles.") {
             let name = header.strip_suffix(']').filter(|name| is_bare(name))?;
             self.start_profile(name)?;
-            self.table = CurrentTable::Profile;
+            self.table = CurrentTable::LastProfile;
             return Some(after);
         }
-        let CurrentTable::Profile = self.table else { return None };
+        let CurrentTable::LastProfile = self.table else { return None };
         let (key, value) = line.split_once('=')?;
         let (key, value) = (key.trim_end_matches(' '), value.trim_start_matches(' '));
         let (_, summary) = self.profiles.last_mut().filter(|_| is_bare(key))?;
@@ -108,29 +108,31 @@ impl<'t> OutlineReader<'t> {
         Some(after)
     }
 
-    /// Reads any statement, with the blank lines and comments before it, and returns the text after it.
-    fn read_any(&mut self, text: &'t str) -> Option<&'t str> {
+    /// Reads any statement, with the blank lines and comments before the statement, and returns the text after the
+    /// statement. Returns `None` if the statement is not valid TOML or contains an invalid name.
+    fn read_any_statement(&mut self, text: &'t str) -> Option<&'t str> {
         let (end, is_header) = statement_end(text);
         let (statement, after) = text.split_at(end);
         let table = tree::parse(statement).ok()?;
         let mut path = if is_header { Vec::new() } else { self.table_path() };
         if is_header {
-            self.table = CurrentTable::Table(header_path(&table));
+            self.table = CurrentTable::Path(header_path(&table));
         }
-        self.record(&mut path, &TomlValue { at: 0, kind: TomlKind::Table(table) })?;
+        self.record(&mut path, &TomlValue { offset: 0, kind: TomlKind::Table(table) })?;
         Some(after)
     }
 
     /// Returns the path of the table to which the following keys belong.
     fn table_path(&self) -> Vec<String> {
         match (&self.table, self.profiles.last()) {
-            (CurrentTable::Profile, Some((name, _))) => vec!["profiles".to_owned(), name.to_string()],
-            (CurrentTable::Profile, None) => Vec::new(),
-            (CurrentTable::Table(path), _) => path.clone(),
+            (CurrentTable::LastProfile, Some((name, _))) => vec!["profiles".to_owned(), name.to_string()],
+            (CurrentTable::LastProfile, None) => Vec::new(),
+            (CurrentTable::Path(path), _) => path.clone(),
         }
     }
 
-    /// Records the relevant parts of a value and of all values below it. Returns `None` if a name is invalid.
+    /// Records the version, names and details in the value at `path` and in all values below. Returns `None` if a name
+    /// is invalid.
     fn record(&mut self, path: &mut Vec<String>, value: &TomlValue<'_>) -> Option<()> {
         let parts: Vec<&str> = path.iter().map(String::as_str).collect();
         match parts[..] {
@@ -153,7 +155,7 @@ impl<'t> OutlineReader<'t> {
         Some(())
     }
 
-    /// Starts the profile `name`. Returns `None` if the name is invalid.
+    /// Adds the profile `name` with an empty summary. Returns `None` if the name is invalid.
     fn start_profile(&mut self, name: &str) -> Option<()> {
         let name: ProfileName = name.parse().ok()?;
         self.is_unsorted |= self.profiles.last().is_some_and(|(last, _)| *last >= name);
@@ -161,7 +163,8 @@ impl<'t> OutlineReader<'t> {
         Some(())
     }
 
-    /// Returns the summary of the profile `name`. Starts the profile unless it is the last.
+    /// Returns the summary of the profile `name`. Adds the profile unless it is the last profile that was added.
+    /// Returns `None` if the name is invalid.
     fn summary(&mut self, name: &str) -> Option<&mut ProfileSummary<'t>> {
         if self.profiles.last().is_none_or(|(last, _)| last.as_str() != name) {
             self.start_profile(name)?;
@@ -169,16 +172,17 @@ impl<'t> OutlineReader<'t> {
         self.profiles.last_mut().map(|(_, summary)| summary)
     }
 
+    /// Sorts the profiles and merges the parts of each profile. Returns `None` if no supported version was read.
     fn finish(self) -> Option<Outline<'t>> {
         let mut profiles = self.profiles;
         if self.is_unsorted {
-            profiles.sort_by(|(one, _), (other, _)| one.cmp(other));
-            profiles.dedup_by(|(name, part), (last, whole)| {
-                let same = name == last;
-                if same {
-                    whole.merge(std::mem::take(part));
+            profiles.sort_by(|(left, _), (right, _)| left.cmp(right));
+            profiles.dedup_by(|(name, later_part), (previous_name, summary)| {
+                let is_same = name == previous_name;
+                if is_same {
+                    summary.merge(std::mem::take(later_part));
                 }
-                same
+                is_same
             });
         }
         self.has_version.then_some(Outline { profiles, recipients: self.recipients })
@@ -186,11 +190,11 @@ impl<'t> OutlineReader<'t> {
 }
 
 impl ProfileSummary<'_> {
-    /// Adds the details from another part of the same profile.
-    fn merge(&mut self, part: Self) {
-        self.tags.extend(part.tags);
-        self.description = part.description.or(self.description.take());
-        self.account = part.account.or(self.account.take());
+    /// Adds the details from a later part of the same profile.
+    fn merge(&mut self, later_part: Self) {
+        self.tags.extend(later_part.tags);
+        self.description = later_part.description.or(self.description.take());
+        self.account = later_part.account.or(self.account.take());
     }
 
     fn set_detail(&mut self, key: &str, value: &TomlValue<'_>) {
@@ -204,16 +208,18 @@ impl ProfileSummary<'_> {
     }
 }
 
-/// Returns the end of the first statement, and whether it is a header. A statement ends at the first line end after it
-/// outside brackets.
+/// Returns the end of the first statement, and whether the statement is a header. Blank lines and comments before the
+/// statement belong to the statement, which ends after the next line ending outside brackets.
 fn statement_end(text: &str) -> (usize, bool) {
-    let (mut open, mut first) = (0_usize, None);
+    let (mut open_brackets, mut first) = (0_usize, None);
     for token in Source::new(text).lex() {
         let kind = token.kind();
         match kind {
-            TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => open += 1,
-            TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => open = open.saturating_sub(1),
-            TokenKind::Newline if first.is_some() && open == 0 => {
+            TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => open_brackets += 1,
+            TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => {
+                open_brackets = open_brackets.saturating_sub(1);
+            }
+            TokenKind::Newline if first.is_some() && open_brackets == 0 => {
                 return (token.span().end(), first == Some(TokenKind::LeftSquareBracket));
             }
             _ => {}
@@ -225,7 +231,7 @@ fn statement_end(text: &str) -> (usize, bool) {
     (text.len(), first == Some(TokenKind::LeftSquareBracket))
 }
 
-/// Returns the path of the table that a header names.
+/// Returns the path of the table that a header names. `header` is the tree of a text that consists of the header only.
 fn header_path(header: &TomlTable<'_>) -> Vec<String> {
     let mut path = Vec::new();
     let mut table = Some(header);
@@ -240,23 +246,23 @@ fn header_path(header: &TomlTable<'_>) -> Vec<String> {
     path
 }
 
-/// Whether a key needs no quotes.
+/// Whether `key` is a valid key without quotes.
 fn is_bare(key: &str) -> bool {
     !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
-/// Whether a byte can be part of a boolean, number or date.
+/// Whether `byte` can be part of a boolean, number or date.
 fn is_plain_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.' | b'+' | b'-' | b'_')
 }
 
-/// Returns the text between two quotes, if it contains no escapes and nothing follows.
+/// Returns the content of `value` if `value` is a string in double quotes without escapes.
 fn unescaped_text(value: &str) -> Option<&str> {
-    let inner = value.strip_prefix('"')?.strip_suffix('"')?;
-    (!inner.contains(['"', '\\'])).then_some(inner)
+    let content = value.strip_prefix('"')?.strip_suffix('"')?;
+    (!content.contains(['"', '\\'])).then_some(content)
 }
 
-/// Returns the texts of a list on one line, if they contain no escapes.
+/// Returns the texts in `value` if `value` is a list of strings in double quotes without escapes.
 fn unescaped_texts(value: &str) -> Option<Vec<Cow<'_, str>>> {
     let mut rest = value.strip_prefix('[')?.strip_suffix(']')?.trim();
     let mut texts = Vec::new();
@@ -272,26 +278,27 @@ fn unescaped_texts(value: &str) -> Option<Vec<Cow<'_, str>>> {
     Some(texts)
 }
 
-/// Whether a list or table ends on its line, without escapes, single quotes and comments.
+/// Whether `value` is a complete list or inline table on one line, without escapes, single quotes and comments.
 fn is_single_line_group(value: &str) -> bool {
-    let (mut open, mut in_text) = (0_usize, false);
+    let (mut open_brackets, mut in_text) = (0_usize, false);
     for byte in value.bytes() {
         match byte {
             b'\\' | b'\'' | b'#' => return false,
             b'"' => in_text = !in_text,
-            b'[' | b'{' if !in_text => open += 1,
-            b']' | b'}' if !in_text && open == 0 => return false,
-            b']' | b'}' if !in_text => open -= 1,
+            b'[' | b'{' if !in_text => open_brackets += 1,
+            b']' | b'}' if !in_text && open_brackets == 0 => return false,
+            b']' | b'}' if !in_text => open_brackets -= 1,
             _ => {}
         }
     }
-    value.starts_with(['[', '{']) && value.ends_with([']', '}']) && open == 0 && !in_text
+    value.starts_with(['[', '{']) && value.ends_with([']', '}']) && open_brackets == 0 && !in_text
 }
 
-/// Returns the text after the closing quotes of a multi-line text. Returns `None` if the multi-line text contains
-/// quotes or escapes; a sealed secret has none.
+/// Returns the text after a multi-line string and its line ending; `text` starts inside the string. Returns `None` if
+/// the string contains quotes or escapes, or if more text follows on its last line. None of this occurs in a sealed
+/// secret.
 fn skip_unescaped_lines(text: &str) -> Option<&str> {
-    // Most bytes of a store are in multi-line texts.
+    // This search must be fast, because most bytes of a store are in sealed secrets.
     let end = memchr2(b'"', b'\\', text.as_bytes())?;
     let after = text[end..].strip_prefix("\"\"\"")?;
     let after = after.strip_prefix('\r').unwrap_or(after);

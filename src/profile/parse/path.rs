@@ -1,53 +1,58 @@
-//! Finds the key at an offset of a text that need not be valid TOML.
+//! Finds the path of the key at an offset, for messages about syntax errors. The text need not be valid TOML.
 
 use toml_parser::Source;
 use toml_parser::parser::{Event, EventKind, parse_document};
 
-/// Returns the path of the header and of the known keys that hold the byte at `offset`. The path ends before an
-/// unknown key. A value that was pasted without its key looks like a key, and a list of values like a header.
+/// Returns the path of the key at `offset`: the parts of the header, then the parts of the key up to the first unknown
+/// part. Returns an empty path if the header starts with an unknown part.
+///
+/// An unknown part may be a secret, which a message must not show: a pasted value without a key looks like a key, and a
+/// pasted list looks like a header.
 pub(super) fn known_key_path(text: &str, offset: usize) -> Vec<String> {
-    let walk = KeyWalk::up_to(text, offset);
-    if walk.header.first().is_some_and(|first| !super::is_known_key(first)) {
+    let tracker = KeyTracker::at_offset(text, offset);
+    if tracker.header.first().is_some_and(|first| !super::is_known_key(first)) {
         return Vec::new();
     }
-    let known_parts = walk
+    let known_parts = tracker
         .line_key
         .into_iter()
-        .chain(walk.bracket_keys.into_iter().flatten())
+        .chain(tracker.bracket_keys.into_iter().flatten())
         .take_while(|part| super::is_known_key(part));
-    walk.header.into_iter().chain(known_parts).collect()
+    tracker.header.into_iter().chain(known_parts).collect()
 }
 
-/// Returns the path of all keys that hold the byte at `offset`. Every key must have a value, so that no key is a
-/// pasted value.
+/// Returns the whole path of the key at `offset`, with unknown parts. For errors about keys that have values: such keys
+/// are not pasted values.
 pub(super) fn declared_key_path(text: &str, offset: usize) -> Vec<String> {
-    let walk = KeyWalk::up_to(text, offset);
-    [walk.header, walk.line_key].into_iter().chain(walk.bracket_keys).flatten().collect()
+    let tracker = KeyTracker::at_offset(text, offset);
+    [tracker.header, tracker.line_key].into_iter().chain(tracker.bracket_keys).flatten().collect()
 }
 
+/// Header and keys that are in effect after the parser events read so far.
 #[derive(Default)]
-struct KeyWalk {
+struct KeyTracker {
     in_header: bool,
-    /// Whether a dot was read, so that the next part continues the key.
+    /// Whether the last part of the key was followed by a dot, so that the next part continues the key.
     after_dot: bool,
+    /// Parts of the last header.
     header: Vec<String>,
-    /// Key that the line declares.
+    /// Parts of the current line's key, outside brackets.
     line_key: Vec<String>,
-    /// Key that is declared inside each open bracket of the value.
+    /// Parts of the last key inside each open bracket, outermost bracket first.
     bracket_keys: Vec<Vec<String>>,
 }
 
-impl KeyWalk {
-    fn up_to(text: &str, offset: usize) -> Self {
+impl KeyTracker {
+    fn at_offset(text: &str, offset: usize) -> Self {
         let tokens = Source::new(text).lex().into_vec();
         let mut events: Vec<Event> = Vec::new();
         parse_document(&tokens, &mut events, &mut ());
-        // Text that is missing at the end of a line belongs to that line.
+        // An error at the end of a line, such as a missing value, belongs to that line.
         let ends_line = |event: &Event| event.kind() == EventKind::Newline && event.span().start() == offset;
-        let before = events.iter().take_while(|event| event.span().start() <= offset && !ends_line(event));
-        let mut walk = Self::default();
-        before.for_each(|event| walk.handle_event(text, event));
-        walk
+        let events_before = events.iter().take_while(|event| event.span().start() <= offset && !ends_line(event));
+        let mut tracker = Self::default();
+        events_before.for_each(|event| tracker.handle_event(text, event));
+        tracker
     }
 
     fn handle_event(&mut self, text: &str, event: &Event) {
@@ -62,7 +67,7 @@ impl KeyWalk {
             }
             EventKind::KeySep => self.after_dot = true,
             EventKind::SimpleKey => {
-                let part = decode_key(text, event);
+                let part = decode_key_part(text, event);
                 let key = if self.in_header { &mut self.header } else { &mut self.line_key };
                 let key = self.bracket_keys.last_mut().unwrap_or(key);
                 if !std::mem::take(&mut self.after_dot) {
@@ -75,8 +80,8 @@ impl KeyWalk {
     }
 }
 
-/// Decodes a key; empty if that fails.
-fn decode_key(text: &str, event: &Event) -> String {
+/// Decodes one part of a key. Returns an empty string if the event's span is outside the text.
+fn decode_key_part(text: &str, event: &Event) -> String {
     let mut key = std::borrow::Cow::Borrowed("");
     if let Some(raw) = Source::new(text).get(*event) {
         raw.decode_key(&mut key, &mut ());

@@ -10,10 +10,7 @@ use crate::profile::{
 };
 use std::sync::Arc;
 
-/// URL while the NETOSECRET that holds the true URL is still plaintext.
-const DEFAULT_URL: &str = "https://api.netography.com/api/v1";
-
-/// Keys of a profile, before the defaults are filled in and conflicts are checked.
+/// Values of a profile's own keys, before the defaults are filled in.
 #[derive(Default)]
 struct ProfileDraft {
     settings: Defaults,
@@ -28,10 +25,11 @@ struct ProfileDraft {
     sealed: Option<SealedNote>,
 }
 
-/// Parses the profile `name`. The name in the file is at the byte `at`.
+/// Parses the profile `name`. A missing key is reported at the byte offset `name_offset`, where the file names the
+/// profile.
 pub(super) fn parse_profile(
     name: &ProfileName,
-    at: usize,
+    name_offset: usize,
     value: &TomlValue<'_>,
     context: &ParseContext<'_>,
 ) -> Result<Profile, UnlocatedFault> {
@@ -40,11 +38,12 @@ pub(super) fn parse_profile(
     value::for_each_known(table, &format::PROFILE, |key, value| draft.read_key(key, value, context))?;
     draft.plaintext_keys.sort_unstable();
     check_conflicts(table)?;
-    draft.into_profile(name, context.defaults).map_err(|key| UnlocatedFault::new(at, StoreProblem::Missing { key }))
+    let profile = draft.into_profile(name, context.defaults);
+    profile.map_err(|key| UnlocatedFault::new(name_offset, StoreProblem::Missing { key }))
 }
 
 impl ProfileDraft {
-    /// Reads one key. Returns false for an unknown key.
+    /// Reads the value of one key. Returns false if a profile cannot have this key.
     fn read_key(
         &mut self,
         key: &str,
@@ -60,32 +59,33 @@ impl ProfileDraft {
             "protected" => self.protected = value::flag(value)?,
             "sealed" => self.sealed = Some(parse_sealed_note(value)?),
             "secret" => self.secret = Some(parse_secret(value, context)?),
-            _ => return self.read_other_key(key, value, context),
+            _ => return self.read_plaintext_or_setting(key, value, context),
         }
         Ok(true)
     }
 
-    fn read_other_key(
+    fn read_plaintext_or_setting(
         &mut self,
         key: &str,
         value: &TomlValue<'_>,
         context: &ParseContext<'_>,
     ) -> Result<bool, UnlocatedFault> {
-        match PlaintextKey::ALL.into_iter().find(|plaintext| plaintext.key() == key) {
-            // Only the key is recorded; the value stays in the text.
-            Some(plaintext) => value::text(value).map(|_| self.plaintext_keys.push(plaintext))?,
+        match PlaintextKey::ALL.into_iter().find(|plaintext_key| plaintext_key.name() == key) {
+            // Only the key is recorded: parsing makes no copy of a secret.
+            Some(plaintext_key) => value::text(value).map(|_| self.plaintext_keys.push(plaintext_key))?,
             None => return settings::parse_setting(&mut self.settings, key, value, context.recipients, context.urls),
         }
         Ok(true)
     }
 
-    /// Returns the profile, or the key that it lacks.
+    /// Returns the profile with the defaults filled in, or the name of a required key that is missing.
     fn into_profile(self, name: &ProfileName, defaults: &Defaults) -> Result<Profile, &'static str> {
         let settings = settings::fill_from_defaults(self.settings, defaults);
         let has_plaintext_netosecret = self.plaintext_keys.contains(&PlaintextKey::Netosecret);
         let url = match settings.url {
             Some(url) => url,
-            None if has_plaintext_netosecret => DEFAULT_URL.parse::<ApiUrl>().map_err(|_| "url")?,
+            // The NETOSECRET contains the true URL. Until `neto seal` reads it, the profile has this placeholder.
+            None if has_plaintext_netosecret => ApiUrl::STANDARD.parse::<ApiUrl>().map_err(|_| "url")?,
             None => return Err("url"),
         };
         let secret = match (self.plaintext_keys.is_empty(), self.secret) {
@@ -93,7 +93,12 @@ impl ProfileDraft {
             (true, secret) => secret.unwrap_or(SecretLocation::None),
         };
         if matches!(secret, SecretLocation::Sealed(_)) {
-            check_sealed(self.shortname.as_ref(), self.appname.as_ref(), self.username.as_ref(), self.sealed.as_ref())?;
+            check_keys_of_sealed(
+                self.shortname.as_ref(),
+                self.appname.as_ref(),
+                self.username.as_ref(),
+                self.sealed.as_ref(),
+            )?;
         }
         Ok(Profile {
             name: name.clone(),
@@ -115,8 +120,11 @@ impl ProfileDraft {
     }
 }
 
-/// Checks that the keys to which a sealed secret is bound are declared. Returns the key that is missing.
-fn check_sealed(
+/// Checks that a profile with a sealed secret has all keys that the secret requires.
+///
+/// # Errors
+/// Returns the name of the first missing key.
+fn check_keys_of_sealed(
     shortname: Option<&String>,
     appname: Option<&String>,
     username: Option<&String>,
@@ -131,12 +139,12 @@ fn check_sealed(
     Err(missing)
 }
 
-/// Checks that the profile does not have both a person's keys and those of an API key.
+/// Checks that the profile does not mix [`format::PERSON_KEYS`] with [`format::API_KEY_KEYS`].
 fn check_conflicts(table: &TomlTable<'_>) -> Result<(), UnlocatedFault> {
-    let person = format::PERSON_KEYS.into_iter().find_map(|key| Some((key, table.entry(key)?.0.at)));
-    let Some((key, at)) = person else { return Ok(()) };
+    let person_key = format::PERSON_KEYS.into_iter().find_map(|key| Some((key, table.entry(key)?.0.offset)));
+    let Some((key, offset)) = person_key else { return Ok(()) };
     match format::API_KEY_KEYS.into_iter().find(|key| table.entry(key).is_some()) {
-        Some(other) => Err(UnlocatedFault::new(at, StoreProblem::Conflict { other }).under(key)),
+        Some(other) => Err(UnlocatedFault::new(offset, StoreProblem::Conflict { other }).under(key)),
         None => Ok(()),
     }
 }
@@ -163,14 +171,15 @@ fn parse_sealed_note(value: &TomlValue<'_>) -> Result<SealedNote, UnlocatedFault
 fn parse_secret(value: &TomlValue<'_>, context: &ParseContext<'_>) -> Result<SecretLocation, UnlocatedFault> {
     match &value.kind {
         TomlKind::Text(text) if text.is_empty() => Err(fault_at(value, StoreProblem::Empty)),
-        TomlKind::Text(text) => Ok(SecretLocation::Sealed(with_plain_line_ends(text, context.text))),
+        TomlKind::Text(text) => Ok(SecretLocation::Sealed(with_lf_line_endings(text, context.text))),
         TomlKind::Table(table) => parse_source(value, table, context),
         _ => Err(fault_at(value, StoreProblem::Type { expected: "a sealed text or a table that names a source" })),
     }
 }
 
-/// Converts CRLF to LF. A file with CRLF has it in multi-line strings too, but the same text was encrypted.
-fn with_plain_line_ends(text: &str, source: &Arc<String>) -> Excerpt {
+/// Converts CRLF line endings in a sealed secret to LF. An editor that writes CRLF also writes CRLF in multi-line
+/// strings, but the sealed text has LF.
+fn with_lf_line_endings(text: &str, source: &Arc<String>) -> Excerpt {
     if text.contains('\r') { text.replace("\r\n", "\n").into() } else { Excerpt::share(source, text) }
 }
 
@@ -179,28 +188,28 @@ fn parse_source(
     table: &TomlTable<'_>,
     context: &ParseContext<'_>,
 ) -> Result<SecretLocation, UnlocatedFault> {
-    let mut found = None;
+    let mut source = None;
     value::for_each_known(table, &format::SOURCE, |key, value| {
         let location = match key {
             "command" => SecretLocation::Command(parse_command(value)?),
             "file" => SecretLocation::File(context.base_directory.join(value::single_line(value)?)),
-            "env" => SecretLocation::Env(value::variable(value)?),
+            "env" => SecretLocation::Env(value::variable_name(value)?),
             _ => return Ok(false),
         };
-        found = Some(location);
+        source = Some(location);
         Ok(true)
     })?;
-    found.filter(|_| table.len() == 1).ok_or_else(|| fault_at(value, StoreProblem::Source))
+    source.filter(|_| table.len() == 1).ok_or_else(|| fault_at(value, StoreProblem::Source))
 }
 
-/// Parses a program and its arguments.
+/// Parses a program and its arguments. Rejects an empty program, and any NUL, because a process cannot receive a NUL.
 fn parse_command(value: &TomlValue<'_>) -> Result<Vec<String>, UnlocatedFault> {
-    let words = value::owned_texts(value)?;
-    if words.first().is_none_or(String::is_empty) {
+    let command = value::owned_texts(value)?;
+    if command.first().is_none_or(String::is_empty) {
         return Err(fault_at(value, StoreProblem::Empty));
     }
-    if words.iter().any(|word| word.contains('\0')) {
+    if command.iter().any(|argument| argument.contains('\0')) {
         return Err(fault_at(value, StoreProblem::ControlCharacters));
     }
-    Ok(words)
+    Ok(command)
 }

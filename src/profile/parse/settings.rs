@@ -8,13 +8,14 @@ use crate::profile::{ApiUrl, Defaults, EnvTemplate, NameError, RecipientName, Ur
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
-/// Number of recipients up to which a similar name is looked for. Every unknown name is compared with each recipient.
+/// Maximum number of declared recipients for which a fault suggests a similar name. The search compares an unknown name
+/// with every recipient.
 const MAX_COMPARED_RECIPIENTS: usize = 100;
 
 /// Declared recipients: name to public key.
 pub(super) type Recipients = BTreeMap<RecipientName, String>;
 
-/// URLs that were parsed so far, by their text: most profiles share a few URLs.
+/// Cache of parsed URLs by their text. Most profiles share a few URLs.
 #[derive(Default)]
 pub(super) struct UrlCache(RefCell<HashMap<String, ApiUrl>>);
 
@@ -31,7 +32,8 @@ pub(super) fn parse_defaults(
     Ok(defaults)
 }
 
-/// Parses one key into `settings`. Returns false for a key that is not shared.
+/// Parses the value of one key into `settings`. Returns false if `key` is not a key that `[defaults]` and profiles
+/// share.
 pub(super) fn parse_setting(
     settings: &mut Defaults,
     key: &str,
@@ -51,7 +53,8 @@ pub(super) fn parse_setting(
     Ok(true)
 }
 
-/// Fills the settings that `own` does not declare from `defaults`.
+/// Returns `own` with missing settings taken from `defaults`. The two `env` tables are combined; if both have a
+/// variable, the value in `own` wins.
 pub(super) fn fill_from_defaults(own: Defaults, defaults: &Defaults) -> Defaults {
     let mut env = defaults.env.clone();
     env.extend(own.env);
@@ -80,9 +83,9 @@ impl UrlCache {
 fn parse_env(value: &TomlValue<'_>) -> Result<BTreeMap<String, EnvTemplate>, UnlocatedFault> {
     let mut env = BTreeMap::new();
     value::for_each_entry(value::table(value)?, |key, value| {
-        check_env_name(&key.text).map_err(|error| UnlocatedFault::new(key.at, error))?;
+        check_env_name(&key.text).map_err(|error| UnlocatedFault::new(key.offset, error))?;
         let text = value::text(value)?;
-        // No environment variable can hold a NUL.
+        // The value of an environment variable cannot contain a NUL.
         if text.contains('\0') {
             return Err(fault_at(value, StoreProblem::ControlCharacters));
         }
@@ -104,8 +107,8 @@ fn parse_recipient_names(value: &TomlValue<'_>, recipients: &Recipients) -> Resu
             if recipients.contains_key(&name) {
                 return Ok(name);
             }
-            let nearest = || value::nearest_match(text, recipients.keys().map(RecipientName::as_str));
-            let similar = if recipients.len() <= MAX_COMPARED_RECIPIENTS { nearest() } else { None };
+            let find_similar = || value::nearest_match(text, recipients.keys().map(RecipientName::as_str));
+            let similar = if recipients.len() <= MAX_COMPARED_RECIPIENTS { find_similar() } else { None };
             Err(fault_at(item, StoreProblem::UnknownRecipient { similar }))
         })
         .collect()

@@ -1,4 +1,4 @@
-//! Checks the encoding of a store, and words the errors of the TOML parser.
+//! Decodes the bytes of a store, and converts the errors of the TOML parser to faults.
 
 use super::fault::{StoreError, UnlocatedFault};
 use super::{StoreProblem, conflict, path};
@@ -6,27 +6,27 @@ use std::ops::Range;
 use toml_parser::lexer::TokenKind;
 use toml_parser::{ParseError, Source};
 
-/// Text without quotes.
-const UNQUOTED: &str = "a text that is not in quotes";
-/// Key that continues below a value.
-const CONTINUED: &str = "this key has a value already and cannot be continued";
-/// Invalid escape in a text with double quotes.
-const ESCAPE: &str = "an escape that TOML does not have; a backslash is written twice";
-/// Invalid number, date or boolean.
-const SCALAR: &str = "no number, no date, not true or false; a text needs quotes";
-/// Character that has to be escaped.
-const CONTROL: &str = "a control character, which TOML does not allow";
-/// Text after the end of a value or header, or after a text that was closed early.
-const LONGER: &str = "the line goes on where it should end";
+/// Problem: a string without quotes.
+const UNQUOTED_TEXT: &str = "a text that is not in quotes";
+/// Problem: a header or dotted key below a key whose value is a scalar, a list or an inline table.
+const CONTINUED_KEY: &str = "this key has a value already and cannot be continued";
+/// Problem: an invalid escape in a string with double quotes.
+const INVALID_ESCAPE: &str = "an escape that TOML does not have; a backslash is written twice";
+/// Problem: an invalid number, date or boolean.
+const INVALID_SCALAR: &str = "no number, no date, not true or false; a text needs quotes";
+/// Problem: a control character that is invalid in a string or comment.
+const CONTROL_CHARACTER: &str = "a control character, which TOML does not allow";
+/// Problem: text after the end of a value or header, for example because a quote closed a string too early.
+const TRAILING_TEXT: &str = "the line goes on where it should end";
 
-/// Decodes the bytes of a store, including a byte-order mark.
+/// Decodes the bytes of a store as UTF-8. A byte-order mark stays in the text.
 ///
 /// # Errors
-/// [`StoreError`] for bytes that are not UTF-8.
+/// Returns a [`StoreError`] if the bytes are UTF-16 or not valid UTF-8.
 pub(in crate::profile) fn decode(bytes: Vec<u8>) -> Result<String, StoreError> {
-    // Every store starts with ASCII, so a zero among the first two bytes is half of a UTF-16 character.
-    let half = bytes.iter().take(2).any(|byte| *byte == 0);
-    if half || bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+    // A store starts with ASCII characters, so a zero in the first two bytes is half of a UTF-16 character.
+    let has_zero_byte = bytes.iter().take(2).any(|byte| *byte == 0);
+    if has_zero_byte || bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(UnlocatedFault::new(0, StoreProblem::Utf16).into_store_error(""));
     }
     String::from_utf8(bytes).map_err(|error| {
@@ -36,76 +36,77 @@ pub(in crate::profile) fn decode(bytes: Vec<u8>) -> Result<String, StoreError> {
     })
 }
 
-/// Converts a parser error to a fault with its position and key, in words that hold nothing of the file.
+/// Converts a parser error to a fault with an offset and a key path. Neither the parser's message nor the faulty text
+/// is copied, because the text may be a secret.
 pub(super) fn syntax_fault(text: &str, error: &ParseError) -> UnlocatedFault {
     let span = error.unexpected().map_or(text.len()..text.len(), |span| span.start()..span.end());
-    if let Some(line) = conflict::leftover_marker(text, span.start) {
-        return UnlocatedFault::new(line, StoreProblem::ConflictMarkers { profiles: Vec::new() });
+    if let Some(line_start) = conflict::leftover_marker_start(text, span.start) {
+        return UnlocatedFault::new(line_start, StoreProblem::ConflictMarkers { profiles: Vec::new() });
     }
-    let (at, problem) = locate_problem(text, &span, error.description());
-    let is_declared = matches!(problem, StoreProblem::DuplicateKey | StoreProblem::Syntax(CONTINUED));
-    let path = if is_declared { path::declared_key_path(text, at) } else { path::known_key_path(text, at) };
-    let fault = UnlocatedFault::new(at, problem);
+    let (offset, problem) = locate_problem(text, &span, error.description());
+    let has_value = matches!(problem, StoreProblem::DuplicateKey | StoreProblem::Syntax(CONTINUED_KEY));
+    let path = if has_value { path::declared_key_path(text, offset) } else { path::known_key_path(text, offset) };
+    let fault = UnlocatedFault::new(offset, problem);
     path.iter().rev().fold(fault, |fault, key| fault.under(key))
 }
 
-/// Returns the offset where a user should look for the parser error at `span`, and the wording of the error.
+/// Returns the problem behind the parser's `message` about `span`, and the offset at which a user should look for it.
 fn locate_problem(text: &str, span: &Range<usize>, message: &str) -> (usize, StoreProblem) {
-    // An unclosed text extends over the following lines, and the parser may fail anywhere in them.
-    if let Some(opening) = unclosed_text_start(text, span.start) {
-        return (opening, StoreProblem::Syntax("a text that is not closed by its quotes"));
+    // An unclosed string can extend over the following lines, and the parser may report an error in any of them.
+    if let Some(unclosed_start) = unclosed_text_start(text, span.start) {
+        return (unclosed_start, StoreProblem::Syntax("a text that is not closed by its quotes"));
     }
     if message.starts_with("string values must be quoted") && span.is_empty() {
         return (span.start, StoreProblem::Syntax("a value is missing"));
     }
     if message.starts_with("unexpected key or value")
-        && let Some(bare) = unquoted_word_start(text, span.start)
+        && let Some(word_start) = unquoted_word_start(text, span.start)
     {
-        return (bare, StoreProblem::Syntax(UNQUOTED));
+        return (word_start, StoreProblem::Syntax(UNQUOTED_TEXT));
     }
-    // The parser reports the offset where the line feed should be.
-    let back = usize::from(message.starts_with("carriage return"));
-    (span.start.saturating_sub(back), translate(message))
+    // The parser reports the offset after the carriage return, where a line feed is missing.
+    let step_back = usize::from(message.starts_with("carriage return"));
+    (span.start.saturating_sub(step_back), problem_from_message(message))
 }
 
-/// Returns the start of the first text, up to the error `at`, that lacks its closing quotes.
-fn unclosed_text_start(text: &str, at: usize) -> Option<usize> {
-    let mut tokens = Source::new(text).lex().take_while(|token| token.span().start() <= at);
-    let open = tokens.find(|token| {
+/// Returns the start of the first string that starts at or before `offset` and has no closing quotes.
+fn unclosed_text_start(text: &str, offset: usize) -> Option<usize> {
+    let mut tokens = Source::new(text).lex().take_while(|token| token.span().start() <= offset);
+    let unclosed = tokens.find(|token| {
         let span = token.span();
-        let quotes = match token.kind() {
+        let closing_quotes = match token.kind() {
             TokenKind::BasicString => "\"",
             TokenKind::LiteralString => "'",
             TokenKind::MlBasicString => "\"\"\"",
             TokenKind::MlLiteralString => "'''",
             _ => return false,
         };
-        let raw = &text[span.start()..span.end()];
-        raw.len() < 2 * quotes.len() || !raw.ends_with(quotes)
+        let token_text = &text[span.start()..span.end()];
+        token_text.len() < 2 * closing_quotes.len() || !token_text.ends_with(closing_quotes)
     })?;
-    Some(open.span().start())
+    Some(unclosed.span().start())
 }
 
-/// Returns the start of the unquoted word that ends `at`, such as a base64 text before its padding.
-fn unquoted_word_start(text: &str, at: usize) -> Option<usize> {
-    let last = Source::new(text).lex().take_while(|token| token.span().start() < at).last()?;
-    let ends_here = last.kind() == TokenKind::Atom && last.span().end() == at;
+/// Returns the start of the unquoted word that ends at `offset`, such as base64 text before its padding.
+fn unquoted_word_start(text: &str, offset: usize) -> Option<usize> {
+    let last = Source::new(text).lex().take_while(|token| token.span().start() < offset).last()?;
+    let ends_here = last.kind() == TokenKind::Atom && last.span().end() == offset;
     ends_here.then_some(last.span().start())
 }
 
-/// Wording for the parser's messages, by their start. The first match counts.
+/// Problems for the parser's messages, each with the start of the message. The first matching start counts.
 #[rustfmt::skip]
-const MESSAGES: [(&str, StoreProblem); 44] = [
+const PROBLEMS_BY_MESSAGE_START: [(&str, StoreProblem); 44] = [
     ("duplicate key", StoreProblem::DuplicateKey),
     ("cannot recurse further", StoreProblem::TooDeep),
     ("recursion limit", StoreProblem::TooDeep),
-    ("cannot extend value", StoreProblem::Syntax(CONTINUED)),
+    ("cannot extend value", StoreProblem::Syntax(CONTINUED_KEY)),
     ("key with no value", StoreProblem::Syntax("a key without '=' and a value")),
     ("missing assignment", StoreProblem::Syntax("a key without '=' and a value")),
     ("missing value", StoreProblem::Syntax("a value is missing")),
     ("missing key", StoreProblem::Syntax("a key is missing")),
-    ("string values must be quoted", StoreProblem::Syntax(UNQUOTED)),
-    ("missing opening quote", StoreProblem::Syntax(UNQUOTED)),
+    ("string values must be quoted", StoreProblem::Syntax(UNQUOTED_TEXT)),
+    ("missing opening quote", StoreProblem::Syntax(UNQUOTED_TEXT)),
     ("missing comma", StoreProblem::Syntax("a comma is missing")),
     ("extra comma", StoreProblem::Syntax("a comma too many")),
     ("extra", StoreProblem::Syntax("a '=' too many")),
@@ -115,35 +116,35 @@ const MESSAGES: [(&str, StoreProblem); 44] = [
     ("unclosed array", StoreProblem::Syntax("a list that is not closed by ']'")),
     ("unclosed inline table", StoreProblem::Syntax("a table that is not closed by '}'")),
     ("carriage return", StoreProblem::Syntax("a carriage return without a line feed")),
-    ("missing escaped value", StoreProblem::Syntax(ESCAPE)),
-    ("too few unicode", StoreProblem::Syntax(ESCAPE)),
-    ("invalid escape", StoreProblem::Syntax(ESCAPE)),
-    ("invalid value", StoreProblem::Syntax(ESCAPE)),
+    ("missing escaped value", StoreProblem::Syntax(INVALID_ESCAPE)),
+    ("too few unicode", StoreProblem::Syntax(INVALID_ESCAPE)),
+    ("invalid escape", StoreProblem::Syntax(INVALID_ESCAPE)),
+    ("invalid value", StoreProblem::Syntax(INVALID_ESCAPE)),
     ("invalid unquoted key", StoreProblem::Syntax("a key with characters that need quotes")),
     ("unquoted keys cannot be empty", StoreProblem::Syntax("a key is missing")),
     ("unexpected leading zero", StoreProblem::Syntax("a number with a leading zero")),
-    ("unexpected sign", StoreProblem::Syntax(SCALAR)),
-    ("invalid boolean", StoreProblem::Syntax(SCALAR)),
-    ("invalid float", StoreProblem::Syntax(SCALAR)),
-    ("invalid date", StoreProblem::Syntax(SCALAR)),
-    ("invalid time", StoreProblem::Syntax(SCALAR)),
-    ("invalid integer", StoreProblem::Syntax(SCALAR)),
-    ("invalid mantissa", StoreProblem::Syntax(SCALAR)),
-    ("invalid fraction", StoreProblem::Syntax(SCALAR)),
-    ("invalid exponent", StoreProblem::Syntax(SCALAR)),
-    ("invalid hexadecimal", StoreProblem::Syntax(SCALAR)),
-    ("invalid octal", StoreProblem::Syntax(SCALAR)),
-    ("invalid binary", StoreProblem::Syntax(SCALAR)),
-    // Unclosed texts were handled before, so the error is a character that is not allowed in a text.
-    ("invalid basic string", StoreProblem::Syntax(CONTROL)),
-    ("invalid literal string", StoreProblem::Syntax(CONTROL)),
-    ("invalid multi-line", StoreProblem::Syntax(CONTROL)),
-    ("invalid comment character", StoreProblem::Syntax(CONTROL)),
-    ("unexpected key or value", StoreProblem::Syntax(LONGER)),
-    ("unexpected content", StoreProblem::Syntax(LONGER)),
+    ("unexpected sign", StoreProblem::Syntax(INVALID_SCALAR)),
+    ("invalid boolean", StoreProblem::Syntax(INVALID_SCALAR)),
+    ("invalid float", StoreProblem::Syntax(INVALID_SCALAR)),
+    ("invalid date", StoreProblem::Syntax(INVALID_SCALAR)),
+    ("invalid time", StoreProblem::Syntax(INVALID_SCALAR)),
+    ("invalid integer", StoreProblem::Syntax(INVALID_SCALAR)),
+    ("invalid mantissa", StoreProblem::Syntax(INVALID_SCALAR)),
+    ("invalid fraction", StoreProblem::Syntax(INVALID_SCALAR)),
+    ("invalid exponent", StoreProblem::Syntax(INVALID_SCALAR)),
+    ("invalid hexadecimal", StoreProblem::Syntax(INVALID_SCALAR)),
+    ("invalid octal", StoreProblem::Syntax(INVALID_SCALAR)),
+    ("invalid binary", StoreProblem::Syntax(INVALID_SCALAR)),
+    // `locate_problem` handles unclosed strings first, so an invalid string contains an invalid character.
+    ("invalid basic string", StoreProblem::Syntax(CONTROL_CHARACTER)),
+    ("invalid literal string", StoreProblem::Syntax(CONTROL_CHARACTER)),
+    ("invalid multi-line", StoreProblem::Syntax(CONTROL_CHARACTER)),
+    ("invalid comment character", StoreProblem::Syntax(CONTROL_CHARACTER)),
+    ("unexpected key or value", StoreProblem::Syntax(TRAILING_TEXT)),
+    ("unexpected content", StoreProblem::Syntax(TRAILING_TEXT)),
 ];
 
-fn translate(message: &str) -> StoreProblem {
-    let known = MESSAGES.iter().find(|(start, _)| message.starts_with(start));
+fn problem_from_message(message: &str) -> StoreProblem {
+    let known = PROBLEMS_BY_MESSAGE_START.iter().find(|(start, _)| message.starts_with(start));
     known.map_or(StoreProblem::Syntax("this is not valid TOML"), |(_, problem)| problem.clone())
 }

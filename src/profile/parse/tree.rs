@@ -1,7 +1,7 @@
-//! TOML as a tree of keys and values, each with its position.
+//! Parses TOML into a tree of keys and values, each with its byte offset.
 //!
-//! Owns TOML's rules for declaring and extending tables; tokens and grammar belong to `toml_parser`. Reads a text in
-//! pieces, so that it needs little more memory than the text and the tree.
+//! Owns TOML's rules for declaring and extending tables; the crate `toml_parser` owns tokens and grammar. Parses the
+//! text in pieces, so that only the tokens of one piece are in memory at once.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,128 +11,134 @@ use toml_parser::lexer::{Token, TokenKind};
 use toml_parser::parser::{EventReceiver, ValidateWhitespace, parse_document};
 use toml_parser::{ErrorSink, ParseError, Source, Span};
 
-/// Maximum nesting of lists, tables and dotted keys.
+/// Maximum nesting depth of lists, tables and dotted keys.
 pub(super) const MAX_DEPTH: usize = 64;
 
-/// Minimum number of tokens in a piece, which ends at the next line end outside brackets.
-const PIECE_TOKENS: usize = 4096;
+/// Minimum number of tokens in a piece of the text. A piece ends at the next line ending outside brackets.
+const MIN_PIECE_TOKENS: usize = 4096;
 
-/// Number of entries up to which a table is searched without a hash index.
-const MAX_SCANNED: usize = 16;
+/// Maximum number of entries for which a table is searched entry by entry, without a hash index.
+const MAX_UNINDEXED_ENTRIES: usize = 16;
 
-/// Key without quotes, its escapes decoded.
+/// Key with decoded escapes, without quotes.
 #[derive(Debug, Clone)]
 pub(super) struct TomlKey<'i> {
     pub(super) text: Cow<'i, str>,
     /// Byte offset of the key.
-    pub(super) at: usize,
+    pub(super) offset: usize,
 }
 
 #[derive(Debug)]
 pub(super) struct TomlValue<'i> {
-    /// Byte offset of the value, or of the header if a table has one.
-    pub(super) at: usize,
+    /// Byte offset of the value. For a table with a header, the byte offset of the header.
+    pub(super) offset: usize,
     pub(super) kind: TomlKind<'i>,
 }
 
 #[derive(Debug)]
 pub(super) enum TomlKind<'i> {
     Text(Cow<'i, str>),
-    /// Digits of the number.
+    /// Integer, as its digits.
     Integer(Cow<'i, str>),
     Float,
     Flag(bool),
     Date(Datetime),
     List(Vec<TomlValue<'i>>),
-    /// List of tables with headers of their own, `[[...]]`; never empty.
+    /// List of tables that are declared by headers `[[...]]`; never empty.
     Tables(Vec<TomlTable<'i>>),
     Table(TomlTable<'i>),
 }
 
 pub(super) type TomlEntry<'i> = (TomlKey<'i>, TomlValue<'i>);
 
-/// Entries of a table in the order in which they are first named.
+/// Table of keys and values.
 #[derive(Debug)]
 pub(super) struct TomlTable<'i> {
+    /// Entries in the order in which the text first names their keys.
     entries: Vec<TomlEntry<'i>>,
-    /// Index of each key in `entries`, for large tables.
+    /// Position of each key in `entries`; `None` for a table of at most [`MAX_UNINDEXED_ENTRIES`] entries.
     #[allow(clippy::box_collection, reason = "most tables have none, and it is large")]
     key_index: Option<Box<HashMap<Cow<'i, str>, usize>>>,
     origin: TableOrigin,
 }
 
-/// Declaration of a table, which decides which keys may still be added.
+/// Way in which a table was declared. TOML's rules for adding keys to a table depend on this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TableOrigin {
-    /// Header of a table inside this table.
+    /// Not declared itself, but named in the header of a table inside this table.
     Implicit,
-    /// Dotted key.
+    /// Declared by a dotted key.
     Dotted,
-    /// Header of its own; also the whole document.
+    /// Declared by its own header. Also the whole document.
     Header,
-    /// Inline table, in braces.
+    /// Declared as an inline table, in braces.
     Inline,
 }
 
-/// Reason why a text has no tree.
+/// Reason why a text cannot be parsed.
 #[derive(Debug)]
 pub(super) enum TomlError {
-    /// Nesting deeper than [`MAX_DEPTH`] at this byte.
+    /// Nesting deeper than [`MAX_DEPTH`]. Holds the byte offset of the first token that is too deep.
     TooDeep(usize),
-    /// Text that is not TOML.
+    /// Text that is not valid TOML.
     Syntax(ParseError),
 }
 
-/// Parses a text. Grammar errors are reported before duplicate keys and decoding errors, at any position.
+/// Parses a text.
 ///
 /// # Errors
-/// [`TomlError`]; nesting errors come before all others.
+/// Returns a [`TomlError`]. If the text has several errors, the kind decides which error is returned, not the position:
+/// nesting errors first, then grammar errors, then duplicate keys and decoding errors.
 pub(super) fn parse(text: &str) -> Result<TomlTable<'_>, TomlError> {
-    parse_in_pieces(text, PIECE_TOKENS)
+    parse_in_pieces(text, MIN_PIECE_TOKENS)
 }
 
-fn parse_in_pieces(text: &str, size: usize) -> Result<TomlTable<'_>, TomlError> {
+fn parse_in_pieces(text: &str, min_tokens: usize) -> Result<TomlTable<'_>, TomlError> {
     let source = Source::new(text);
     let mut builder = TreeBuilder::new(source);
-    let mut grammar = None;
+    let mut grammar_error = None;
     let mut piece = Vec::new();
     let mut depth = NestingDepth::default();
     for token in source.lex() {
-        if depth.depth_after(token) > MAX_DEPTH {
+        if depth.count(token) > MAX_DEPTH {
             return Err(TomlError::TooDeep(token.span().start()));
         }
         piece.push(token);
-        if token.kind() == TokenKind::Newline && piece.len() >= size && depth.open.is_empty() {
-            builder.read(&piece, &mut grammar);
+        if token.kind() == TokenKind::Newline && piece.len() >= min_tokens && depth.dots_before_open.is_empty() {
+            builder.parse_piece(&piece, &mut grammar_error);
             piece.clear();
         }
     }
-    builder.read(&piece, &mut grammar);
-    match grammar.or(builder.first_error) {
+    builder.parse_piece(&piece, &mut grammar_error);
+    match grammar_error.or(builder.first_error) {
         Some(error) => Err(TomlError::Syntax(error)),
         None => Ok(builder.root),
     }
 }
 
-/// Counts open brackets and dots by tokens alone, which works for any text. Deeper nesting would exhaust the stack of
-/// recursive code.
+/// Counter of the nesting depth: open brackets and dots of keys. Counts tokens, so that the text need not be valid
+/// TOML. Without the limit, deep nesting would exhaust the stack of recursive code.
 #[derive(Default)]
 struct NestingDepth {
+    /// Number of dots in the current key and in the keys of the open brackets.
     dots: usize,
-    /// Number of dots before each open bracket.
-    open: Vec<usize>,
+    /// Value of `dots` at each open bracket, outermost bracket first.
+    dots_before_open: Vec<usize>,
 }
 
 impl NestingDepth {
-    fn depth_after(&mut self, token: Token) -> usize {
+    /// Counts a token and returns the new depth. Returns 0 for a token that does not change the depth.
+    fn count(&mut self, token: Token) -> usize {
         match token.kind() {
             TokenKind::Dot => self.dots += 1,
-            TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => self.open.push(self.dots),
-            TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => self.dots = self.open.pop().unwrap_or(0),
-            TokenKind::Comma | TokenKind::Newline => self.dots = self.open.last().copied().unwrap_or(0),
+            TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => self.dots_before_open.push(self.dots),
+            TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => {
+                self.dots = self.dots_before_open.pop().unwrap_or(0);
+            }
+            TokenKind::Comma | TokenKind::Newline => self.dots = self.dots_before_open.last().copied().unwrap_or(0),
             _ => return 0,
         }
-        self.open.len() + self.dots
+        self.dots_before_open.len() + self.dots
     }
 }
 
@@ -155,7 +161,7 @@ impl<'i> TomlTable<'i> {
         &self.entries
     }
 
-    /// Returns the key as it is written, and its value.
+    /// Returns the entry with the key `key`, if there is such an entry.
     pub(super) fn entry(&self, key: &str) -> Option<&TomlEntry<'i>> {
         self.index_of(key).map(|index| &self.entries[index])
     }
@@ -163,24 +169,25 @@ impl<'i> TomlTable<'i> {
     fn index_of(&self, key: &str) -> Option<usize> {
         match &self.key_index {
             Some(key_index) => key_index.get(key).copied(),
-            None => self.entries.iter().position(|(own, _)| own.text == key),
+            None => self.entries.iter().position(|(entry_key, _)| entry_key.text == key),
         }
     }
 
-    fn push(&mut self, key: TomlKey<'i>, kind: TomlKind<'i>, at: usize) -> usize {
+    fn push(&mut self, key: TomlKey<'i>, kind: TomlKind<'i>, offset: usize) -> usize {
         let index = self.entries.len();
         if let Some(key_index) = &mut self.key_index {
             key_index.insert(key.text.clone(), index);
         }
-        self.entries.push((key, TomlValue { at, kind }));
-        if index == MAX_SCANNED {
+        self.entries.push((key, TomlValue { offset, kind }));
+        if index == MAX_UNINDEXED_ENTRIES {
             let key_index = self.entries.iter().enumerate().map(|(index, (key, _))| (key.text.clone(), index));
             self.key_index = Some(Box::new(key_index.collect()));
         }
         index
     }
 
-    /// Returns the table at an index of `entries`, or the last table of a list of tables.
+    /// Returns the table at `index` in `entries`, or the last table if the entry is a list of tables. Returns `None`
+    /// for any other value.
     fn table_at(&mut self, index: usize) -> Option<&mut Self> {
         match &mut self.entries[index].1.kind {
             TomlKind::Table(table) => Some(table),
@@ -189,12 +196,16 @@ impl<'i> TomlTable<'i> {
         }
     }
 
-    /// Returns the index of the table under `key`. Creates the table if it is missing.
+    /// Returns the index of the table under `key`. Creates the table if it is missing. `origin` says where `key`
+    /// occurs: in a header, in an inline table, or in a dotted key elsewhere.
+    ///
+    /// # Errors
+    /// Fails if the value under `key` is not a table. Also fails if a key in this place cannot extend the table.
     fn enter_table(&mut self, key: TomlKey<'i>, origin: TableOrigin) -> Result<usize, ParseError> {
         let Some(index) = self.index_of(&key.text) else {
-            let (at, origin) =
-                (key.at, if origin == TableOrigin::Header { TableOrigin::Implicit } else { TableOrigin::Dotted });
-            return Ok(self.push(key, TomlKind::Table(Self::new(origin)), at));
+            let (offset, origin) =
+                (key.offset, if origin == TableOrigin::Header { TableOrigin::Implicit } else { TableOrigin::Dotted });
+            return Ok(self.push(key, TomlKind::Table(Self::new(origin)), offset));
         };
         match &mut self.entries[index].1.kind {
             TomlKind::Tables(_) if origin != TableOrigin::Inline => Ok(index),
@@ -211,7 +222,11 @@ impl<'i> TomlTable<'i> {
         }
     }
 
-    /// Inserts a value under the last of `keys`, below the tables that the other keys name.
+    /// Inserts a value under the last of `keys`, in the table that the other keys lead to. Leaves `keys` empty.
+    /// `origin` is `Inline` inside an inline table, and `Dotted` elsewhere.
+    ///
+    /// # Errors
+    /// Returns an error if the last key already exists, or if the table cannot be extended.
     fn insert(
         &mut self,
         keys: &mut Vec<TomlKey<'i>>,
@@ -230,7 +245,7 @@ impl<'i> TomlTable<'i> {
         if is_closed || table.index_of(&last.text).is_some() {
             return Err(duplicate_key_error(&last));
         }
-        table.push(last, value.kind, value.at);
+        table.push(last, value.kind, value.offset);
         Ok(())
     }
 }
@@ -254,26 +269,27 @@ impl<'a, 'i> IntoIterator for &'a TomlTable<'i> {
 }
 
 fn duplicate_key_error(key: &TomlKey<'_>) -> ParseError {
-    ParseError::new("duplicate key").with_unexpected(Span::new_unchecked(key.at, key.at))
+    ParseError::new("duplicate key").with_unexpected(Span::new_unchecked(key.offset, key.offset))
 }
 
 fn extended_value_error(key: &TomlKey<'_>) -> ParseError {
-    ParseError::new("cannot extend value").with_unexpected(Span::new_unchecked(key.at, key.at))
+    ParseError::new("cannot extend value").with_unexpected(Span::new_unchecked(key.offset, key.offset))
 }
 
-/// Builds the tree from the parser's events. Events of a text with grammar errors come in any order.
+/// Builds the tree from the parser's events. In a text with grammar errors, events can come in an unexpected order, and
+/// no method may panic.
 struct TreeBuilder<'i> {
     source: Source<'i>,
     root: TomlTable<'i>,
-    /// Indexes from the root to the table that lines belong to.
+    /// Path from the root to the table of the last header, as indexes in `entries`.
     current_path: Vec<usize>,
     /// Byte offset of the header that is being read.
     header_start: usize,
-    /// Parts of the key that is being read.
+    /// Parts of the key or header that is being read.
     keys: Vec<TomlKey<'i>>,
-    /// Lists and inline tables whose brackets are open, each with its key.
-    open: Vec<(Vec<TomlKey<'i>>, TomlValue<'i>)>,
-    /// First duplicate key or decoding error; nothing is added after it.
+    /// Lists and inline tables whose brackets are open, each with the parts of its key.
+    open_values: Vec<(Vec<TomlKey<'i>>, TomlValue<'i>)>,
+    /// First duplicate key or decoding error. After such an error, no value is added.
     first_error: Option<ParseError>,
 }
 
@@ -286,16 +302,16 @@ impl<'i> TreeBuilder<'i> {
             current_path: Vec::new(),
             header_start: 0,
             keys: Vec::new(),
-            open: Vec::new(),
+            open_values: Vec::new(),
             first_error: None,
         }
     }
 
-    /// Reads whole lines, unless an earlier piece has a grammar error.
-    fn read(&mut self, piece: &[Token], grammar: &mut Option<ParseError>) {
-        if grammar.is_none() {
+    /// Parses a piece of the text, unless an earlier piece has a grammar error. A piece consists of whole statements.
+    fn parse_piece(&mut self, piece: &[Token], grammar_error: &mut Option<ParseError>) {
+        if grammar_error.is_none() {
             let source = self.source;
-            parse_document(piece, &mut ValidateWhitespace::new(self, source), grammar);
+            parse_document(piece, &mut ValidateWhitespace::new(self, source), grammar_error);
         }
     }
 
@@ -310,7 +326,11 @@ impl<'i> TreeBuilder<'i> {
         self.keys.clear();
     }
 
-    /// Enters the table that a header names. Two brackets add a table to a list.
+    /// Makes the table that a header names the current table. The header `[[...]]`, with `in_list`, adds a table to a
+    /// list.
+    ///
+    /// # Errors
+    /// Returns an error if the name is already taken, or if a value on its path cannot be extended.
     fn enter_header(&mut self, in_list: bool) -> Result<(), ParseError> {
         self.current_path.clear();
         let Some(last) = self.keys.pop() else { return Ok(()) };
@@ -321,19 +341,19 @@ impl<'i> TreeBuilder<'i> {
             let Some(next) = table.table_at(index) else { return Ok(()) };
             table = next;
         }
-        let new = TomlTable::new(TableOrigin::Header);
+        let new_table = TomlTable::new(TableOrigin::Header);
         let Some(index) = table.index_of(&last.text) else {
-            let kind = if in_list { TomlKind::Tables(vec![new]) } else { TomlKind::Table(new) };
+            let kind = if in_list { TomlKind::Tables(vec![new_table]) } else { TomlKind::Table(new_table) };
             self.current_path.push(table.push(last, kind, self.header_start));
             return Ok(());
         };
         self.current_path.push(index);
         let (key, value) = &mut table.entries[index];
         match &mut value.kind {
-            TomlKind::Tables(tables) if in_list => tables.push(new),
+            TomlKind::Tables(tables) if in_list => tables.push(new_table),
             TomlKind::Table(table) if !in_list && table.origin == TableOrigin::Implicit => {
                 table.origin = TableOrigin::Header;
-                value.at = self.header_start;
+                value.offset = self.header_start;
                 *key = last;
             }
             _ => return Err(duplicate_key_error(&last)),
@@ -341,12 +361,12 @@ impl<'i> TreeBuilder<'i> {
         Ok(())
     }
 
-    /// Adds a value to the innermost open bracket, or to the current table.
+    /// Adds a value to the innermost open list or inline table, or else to the current table.
     fn add_value(&mut self, value: TomlValue<'i>) {
         if self.first_error.is_some() {
             return;
         }
-        let result = match self.open.last_mut().map(|(_, open)| &mut open.kind) {
+        let result = match self.open_values.last_mut().map(|(_, open)| &mut open.kind) {
             Some(TomlKind::List(items)) => {
                 items.push(value);
                 Ok(())
@@ -362,12 +382,12 @@ impl<'i> TreeBuilder<'i> {
     }
 
     fn push_open(&mut self, span: Span, kind: TomlKind<'i>) -> bool {
-        self.open.push((std::mem::take(&mut self.keys), TomlValue { at: span.start(), kind }));
+        self.open_values.push((std::mem::take(&mut self.keys), TomlValue { offset: span.start(), kind }));
         true
     }
 
     fn pop_open(&mut self) {
-        if let Some((keys, value)) = self.open.pop() {
+        if let Some((keys, value)) = self.open_values.pop() {
             self.keys = keys;
             self.add_value(value);
         }
@@ -375,8 +395,8 @@ impl<'i> TreeBuilder<'i> {
 
     fn decode_scalar(&mut self, span: Span, encoding: Option<Encoding>) -> Option<TomlKind<'i>> {
         let text = self.source.input().get(span.start()..span.end())?;
-        if let Some(plain) = undecoded_lines(text).filter(|_| encoding == Some(Encoding::MlBasicString)) {
-            return Some(TomlKind::Text(Cow::Borrowed(plain)));
+        if let Some(content) = undecoded_lines(text).filter(|_| encoding == Some(Encoding::MlBasicString)) {
+            return Some(TomlKind::Text(Cow::Borrowed(content)));
         }
         let mut decoded = Cow::Borrowed("");
         let raw = toml_parser::Raw::new_unchecked(text, encoding, span);
@@ -397,13 +417,14 @@ impl<'i> TreeBuilder<'i> {
     }
 }
 
-/// Returns the text between the quotes if it needs no decoding: lines of ASCII without escapes, as in a sealed secret.
-/// Checks 64 bytes at a time.
+/// Returns the content of a multi-line string in double quotes if the content needs no decoding. The content must be
+/// printable ASCII and line feeds, without backslashes, as in a sealed secret. Checks chunks of 64 bytes for speed.
 fn undecoded_lines(text: &str) -> Option<&str> {
-    let inner = text.strip_prefix("\"\"\"")?.strip_suffix("\"\"\"")?;
-    let inner = inner.strip_prefix('\n').unwrap_or(inner);
-    let plain = |byte: &u8| matches!(byte, b'\n' | b' '..=b'[' | b']'..=b'~');
-    inner.as_bytes().chunks(64).all(|chunk| chunk.iter().fold(true, |all, byte| all & plain(byte))).then_some(inner)
+    let content = text.strip_prefix("\"\"\"")?.strip_suffix("\"\"\"")?;
+    let content = content.strip_prefix('\n').unwrap_or(content);
+    let is_plain = |byte: &u8| matches!(byte, b'\n' | b' '..=b'[' | b']'..=b'~');
+    let is_plain_chunk = |chunk: &[u8]| chunk.iter().fold(true, |all, byte| all & is_plain(byte));
+    content.as_bytes().chunks(64).all(is_plain_chunk).then_some(content)
 }
 
 impl EventReceiver for TreeBuilder<'_> {
@@ -430,13 +451,13 @@ impl EventReceiver for TreeBuilder<'_> {
         let mut decoded = Cow::Borrowed("");
         toml_parser::Raw::new_unchecked(text, encoding, span).decode_key(&mut decoded, &mut self.first_error);
         if self.first_error.is_none() {
-            self.keys.push(TomlKey { text: decoded, at: span.start() });
+            self.keys.push(TomlKey { text: decoded, offset: span.start() });
         }
     }
 
     fn scalar(&mut self, span: Span, encoding: Option<Encoding>, _: &mut dyn ErrorSink) {
         if let Some(kind) = self.decode_scalar(span, encoding) {
-            self.add_value(TomlValue { at: span.start(), kind });
+            self.add_value(TomlValue { offset: span.start(), kind });
         }
     }
 

@@ -31,7 +31,7 @@ impl Sandbox {
     }
 
     fn text(&self) -> String {
-        String::from_utf8(disk::read(self.store.path(), RULES).unwrap()).unwrap()
+        String::from_utf8(disk::read(self.store.path(), READ_RULES).unwrap()).unwrap()
     }
 
     fn edit(&self) -> Result<Document, StoreFileError> {
@@ -137,7 +137,7 @@ fn what_is_no_store_is_told_with_its_place() {
         for error in [sandbox.store.load().unwrap_err(), sandbox.edit().unwrap_err()] {
             assert!(error.to_string().ends_with(told), "{error}");
         }
-        assert_eq!(disk::read(sandbox.store.path(), RULES).unwrap(), bytes);
+        assert_eq!(disk::read(sandbox.store.path(), READ_RULES).unwrap(), bytes);
     }
     let sandbox = Sandbox::with(TEXT);
     fs::remove_file(sandbox.store.path()).unwrap();

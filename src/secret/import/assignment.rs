@@ -1,11 +1,11 @@
-//! Assignments in the syntax of shells, `.env` files and Python.
+//! Finds assignments in the syntax of shells, PowerShell, `.env` files and Python. Does not parse their values.
 
 use super::quote::Language;
 
-/// Keywords that may precede the name.
+/// Keywords that may precede the name, in upper or lower case.
 const KEYWORDS: [&str; 5] = ["export ", "declare -x ", "readonly ", "set ", "$env:"];
 
-/// Line that assigns a value to a variable.
+/// Assignment of a value to a variable, at the start of a line.
 pub(super) struct Assignment<'a> {
     /// Name of the variable.
     pub(super) name: &'a str,
@@ -16,17 +16,20 @@ pub(super) struct Assignment<'a> {
 }
 
 impl<'a> Assignment<'a> {
-    /// Parses a line. Returns `None` if the line is not an assignment.
-    pub(super) fn find(line: &'a str) -> Option<Self> {
+    /// Parses a line. Returns `None` if no ASCII name is followed by `=`, or if `==` follows the name.
+    pub(super) fn parse(line: &'a str) -> Option<Self> {
         let mut rest = line.trim_start();
         let mut language = Language::Shell;
-        let keyword = KEYWORDS.iter().find(|word| rest.get(..word.len()).is_some_and(|s| s.eq_ignore_ascii_case(word)));
+        let keyword = KEYWORDS
+            .iter()
+            .find(|keyword| rest.get(..keyword.len()).is_some_and(|start| start.eq_ignore_ascii_case(keyword)));
         if let Some(keyword) = keyword {
             rest = rest[keyword.len()..].trim_start();
         }
-        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|end| *end > 0)?;
-        let (name, after) = rest.split_at(end);
+        let name_end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|end| *end > 0)?;
+        let (name, after) = rest.split_at(name_end);
         let equals = after.trim_start();
+        // A shell does not allow a blank before the equals sign.
         if keyword.is_none() && equals.len() < after.len() {
             language = Language::Python;
         }
@@ -34,7 +37,7 @@ impl<'a> Assignment<'a> {
         Some(Self { name, value_start: line.len() - value.len(), language })
     }
 
-    /// Returns true if the name has no lower-case letter. Other names may be variables of a program.
+    /// Returns true if the name has no lower-case letter, as constants and environment variables are usually named.
     pub(super) fn is_constant(&self) -> bool {
         !self.name.bytes().any(|byte| byte.is_ascii_lowercase())
     }
@@ -56,11 +59,11 @@ mod tests {
             ("$env:NETOSECRET = \"x\"", "NETOSECRET", "\"x\"", Language::Shell),
             ("NAME=", "NAME", "", Language::Shell),
         ] {
-            let found = Assignment::find(line).unwrap();
+            let found = Assignment::parse(line).unwrap();
             assert_eq!((found.name, &line[found.value_start..], found.language), (name, value, language), "{line}");
         }
         for line in ["", "=x", "if x == y:", "payload = {", "'appkey': APPKEY,", "A B=x", "ewogICJ1", "export é=x"] {
-            let found = Assignment::find(line).map(|found| found.name);
+            let found = Assignment::parse(line).map(|found| found.name);
             assert!(found.is_none() || line.starts_with("payload"), "{line}: {found:?}");
         }
     }

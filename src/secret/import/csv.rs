@@ -1,4 +1,5 @@
-//! CSV as spreadsheets write it: a header line, then columns in any order, separated by commas, semicolons or tabs.
+//! CSV format, as spreadsheets save it: a header line, then one row per credential. Columns may have any order, and are
+//! separated by commas, semicolons or tabs.
 
 use super::{EntryError, EntryLocation, EntryProblem, Import, ImportEntry, ImportError, ImportFormat, field};
 use crate::secret::json::sanitize_name;
@@ -9,13 +10,13 @@ use zeroize::Zeroizing;
 /// Characters that may separate columns.
 const SEPARATORS: [char; 3] = [',', ';', '\t'];
 
-/// Longest header line, in bytes.
-const MAX_HEADER_LEN: usize = 64 * 1024;
+/// Maximum length of the header line.
+const MAX_HEADER_BYTES: usize = 64 * 1024;
 
-/// Columns that every API key requires.
+/// Columns that are required if there is neither a `netosecret` nor a `password` column.
 const REQUIRED_COLUMNS: [&str; 4] = ["shortname", "appname", "appkey", "sharedsecret"];
 
-/// Header line of a text, and the rows after it.
+/// Header line of a CSV file, and the rows after the header line.
 pub(super) struct CsvHeader<'a> {
     separator: char,
     columns: Vec<String>,
@@ -23,34 +24,37 @@ pub(super) struct CsvHeader<'a> {
 }
 
 impl<'a> CsvHeader<'a> {
-    /// Parses the header line. Returns `None` if the text does not start with a header line.
+    /// Detects the separator and parses the header line. Returns `None` if the text has no header line.
+    ///
+    /// A header line has at most [`MAX_HEADER_BYTES`], no `=` in a column, and no quoting error. At least two columns
+    /// have names equal or similar to known fields, or the only column is `netosecret`.
     ///
     /// # Errors
-    /// [`ImportError::Header`] if columns are misspelled, duplicate or missing.
-    pub(super) fn find(text: &'a str) -> Option<Result<Self, ImportError>> {
-        let (declared, text, line) = declared_separator(text);
+    /// Returns [`ImportError::Header`] if a column is misspelled or duplicate, or if a required column is missing.
+    pub(super) fn detect(text: &'a str) -> Option<Result<Self, ImportError>> {
+        let (declared_separator, text, line_number) = parse_separator_line(text);
         let mut lines = text.split('\n').filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
-        if lines.next().is_none_or(|line| line.len() > MAX_HEADER_LEN) {
+        if lines.next().is_none_or(|line| line.len() > MAX_HEADER_BYTES) {
             return None;
         }
         let candidates =
-            SEPARATORS.into_iter().filter(|separator| declared.is_none_or(|declared| declared == *separator));
+            SEPARATORS.into_iter().filter(|separator| declared_separator.is_none_or(|declared| declared == *separator));
         let headers = candidates.filter_map(|separator| {
-            let mut rows = Rows { rest: text, line, separator };
+            let mut rows = Rows { rest: text, line_number, separator };
             let columns: Vec<String> = rows.next()?.1.ok()?.iter().map(|cell| cell.trim().to_owned()).collect();
-            let known = columns.iter().filter(|column| nearest_field(column).is_some()).count();
-            Some((known, Self { separator, columns, rows }))
+            let known_columns = columns.iter().filter(|column| nearest_field(column).is_some()).count();
+            Some((known_columns, Self { separator, columns, rows }))
         });
-        // The first separator wins a tie, so that a comma comes before characters that may be part of a cell.
-        let (known, header) = headers.reduce(|best, next| if next.0 > best.0 { next } else { best })?;
+        // On a tie, the first separator is used: a semicolon or a tab is more likely to be part of a cell than a comma.
+        let (known_columns, header) = headers.reduce(|best, next| if next.0 > best.0 { next } else { best })?;
         let is_netosecret_list = header.columns.len() == 1 && field::from_key(&header.columns[0]) == Some("netosecret");
-        if header.columns.iter().any(|column| column.contains('=')) || (known < 2 && !is_netosecret_list) {
+        if header.columns.iter().any(|column| column.contains('=')) || (known_columns < 2 && !is_netosecret_list) {
             return None;
         }
         Some(header.validate())
     }
 
-    /// Rejects misspelled, duplicate and missing columns.
+    /// Returns an error that lists the misspelled and duplicate columns, or else the missing columns.
     fn validate(self) -> Result<Self, ImportError> {
         let mut problems = Vec::new();
         let mut fields: Vec<&str> = Vec::new();
@@ -61,8 +65,8 @@ impl<'a> CsvHeader<'a> {
                     fields.push(field);
                     continue;
                 }
-                (None, Some(near)) => {
-                    format!("has the unknown column '{}' (did you mean '{near}'?)", sanitize_name(column))
+                (None, Some(field)) => {
+                    format!("has the unknown column '{}' (did you mean '{field}'?)", sanitize_name(column))
                 }
                 (None, None) => continue,
             };
@@ -76,14 +80,14 @@ impl<'a> CsvHeader<'a> {
     }
 }
 
-/// Returns the field that a column names or nearly names.
+/// Returns the field that a column names exactly, or else the field with the most similar name, if any.
 fn nearest_field(column: &str) -> Option<&'static str> {
     field::from_key(column).or_else(|| field::closest_to_key(column))
 }
 
-/// Parses a first line such as `sep=;`, which declares the separator for spreadsheets. Returns the separator, the text
-/// after that line, and the line number of that text.
-fn declared_separator(text: &str) -> (Option<char>, &str, usize) {
+/// Parses a first line such as `sep=;`, which declares the separator for spreadsheets. Returns the separator, the
+/// remaining text, and the line number where the remaining text starts.
+fn parse_separator_line(text: &str) -> (Option<char>, &str, usize) {
     let declared = SEPARATORS.into_iter().find_map(|separator| {
         let (line, rest) = text.split_once('\n')?;
         (line.strip_prefix("sep=") == Some(separator.encode_utf8(&mut [0; 4]))).then_some((separator, rest))
@@ -91,8 +95,8 @@ fn declared_separator(text: &str) -> (Option<char>, &str, usize) {
     declared.map_or((None, text, 1), |(separator, rest)| (Some(separator), rest, 2))
 }
 
-/// Parses all rows.
-pub(super) fn read(header: &CsvHeader<'_>) -> Import {
+/// Parses all rows after the header line.
+pub(super) fn parse(header: &CsvHeader<'_>) -> Import {
     let rows = Rows { separator: header.separator, ..header.rows };
     let mut ignored: Vec<String> = header
         .columns
@@ -114,22 +118,22 @@ fn parse_row(
     let location = EntryLocation::Line(line);
     let failed = |problem| Some(Err(EntryError { location: EntryLocation::Line(line), problem }));
     let column_name =
-        |at: usize| header.columns.get(at).map_or_else(|| format!("{}", at + 1), |name| sanitize_name(name));
+        |index: usize| header.columns.get(index).map_or_else(|| format!("{}", index + 1), |name| sanitize_name(name));
     let cells = match cells {
         Ok(cells) => cells,
-        Err(RowError::UnclosedQuote { column: at }) => return failed(EntryProblem::UnclosedCell(column_name(at))),
-        Err(RowError::TextAfterQuote { column: at }) => return failed(EntryProblem::TextAfterQuote(column_name(at))),
+        Err(RowError::UnclosedQuote { column }) => return failed(EntryProblem::UnclosedCell(column_name(column))),
+        Err(RowError::TextAfterQuote { column }) => return failed(EntryProblem::TextAfterQuote(column_name(column))),
     };
     if cells.iter().all(|cell| cell.trim().is_empty()) {
         return None;
     }
     if cells.iter().skip(header.columns.len()).any(|cell| !cell.trim().is_empty()) {
-        return failed(EntryProblem::TooManyCells { found: cells.len(), wanted: header.columns.len() });
+        return failed(EntryProblem::TooManyCells { cells: cells.len(), columns: header.columns.len() });
     }
     let mut fields = BTreeMap::new();
     for (column, cell) in header.columns.iter().zip(&cells) {
         let Some(field) = field::from_key(column) else { continue };
-        // Blanks around a cell come from the spreadsheet, but a password may start or end with blanks.
+        // Blanks at the ends of a cell come from the spreadsheet, except in a password, where they may be intended.
         let text = if field == "password" { cell } else { cell.trim() };
         if !text.is_empty() {
             fields.insert(field.to_owned(), Json::Text(Secret::new(text.to_owned())));
@@ -141,20 +145,20 @@ fn parse_row(
 /// Cells of one row.
 type Cells = Vec<Zeroizing<String>>;
 
-/// Quoting error in a row. Columns count from 0.
+/// Quoting error in a row, with the index of the column.
 #[derive(Debug, PartialEq, Eq)]
 enum RowError {
-    /// The quote of a cell is not closed, so that the rest of the text is part of that cell.
+    /// The quote of a cell is not closed. The rest of the file is part of this cell.
     UnclosedQuote { column: usize },
     /// Text follows the closing quote of a cell.
     TextAfterQuote { column: usize },
 }
 
-/// Iterator over the rows of a text, each with the number of its first line. Skips blank lines and lines that start
-/// with `#`.
+/// Iterator over the rows of a CSV file. Returns each row with the number of its first line. Skips blank lines between
+/// rows, and rows that start with `#`.
 struct Rows<'a> {
     rest: &'a str,
-    line: usize,
+    line_number: usize,
     separator: char,
 }
 
@@ -169,7 +173,7 @@ impl Iterator for Rows<'_> {
             }
             self.advance(line.len() + 1);
         }
-        let number = self.line;
+        let number = self.line_number;
         let (cells, length) = split_row(self.rest, self.separator);
         self.advance(length);
         Some((number, cells))
@@ -177,15 +181,16 @@ impl Iterator for Rows<'_> {
 }
 
 impl Rows<'_> {
-    /// Skips `length` bytes and counts their lines.
+    /// Skips `length` bytes and advances the line number.
     fn advance(&mut self, length: usize) {
         let (consumed, rest) = self.rest.split_at(length.min(self.rest.len()));
-        self.line += consumed.matches('\n').count();
+        self.line_number += consumed.matches('\n').count();
         self.rest = rest;
     }
 }
 
-/// Splits the first row of a text into cells. Also returns the length of the row in bytes, with its line end.
+/// Splits the first row of `text` into cells. Also returns the number of bytes before the next row. An unclosed quote
+/// consumes all of `text`.
 fn split_row(text: &str, separator: char) -> (Result<Cells, RowError>, usize) {
     let mut cells = Cells::new();
     let mut at = 0;
@@ -194,11 +199,11 @@ fn split_row(text: &str, separator: char) -> (Result<Cells, RowError>, usize) {
             Ok(cell) => cell,
             Err(is_unclosed) => {
                 let column = cells.len();
-                let line = text[at..].find('\n').map_or(text.len(), |end| at + end + 1);
+                let next_line = text[at..].find('\n').map_or(text.len(), |end| at + end + 1);
                 return if is_unclosed {
                     (Err(RowError::UnclosedQuote { column }), text.len())
                 } else {
-                    (Err(RowError::TextAfterQuote { column }), line)
+                    (Err(RowError::TextAfterQuote { column }), next_line)
                 };
             }
         };
@@ -212,13 +217,13 @@ fn split_row(text: &str, separator: char) -> (Result<Cells, RowError>, usize) {
     }
 }
 
-/// Parses the first cell of a text, and returns the cell's length in bytes. The error is true for an unclosed quote,
-/// and false for text after a closing quote.
+/// Parses the first cell of `text`. Also returns the length of the cell in `text`, in bytes. The error is true for an
+/// unclosed quote, and false for text after the closing quote.
 fn split_cell(text: &str, separator: char) -> Result<(Zeroizing<String>, usize), bool> {
-    let end = |from: usize| text[from..].find([separator, '\n']).map_or(text.len(), |end| from + end);
+    let end_after = |from: usize| text[from..].find([separator, '\n']).map_or(text.len(), |end| from + end);
     let start = text.len() - text.trim_start_matches(' ').len();
     if !text[start..].starts_with('"') {
-        return Ok((Zeroizing::new(text[..end(0)].to_owned()), end(0)));
+        return Ok((Zeroizing::new(text[..end_after(0)].to_owned()), end_after(0)));
     }
     let mut at = start + 1;
     let mut cell = Zeroizing::new(String::with_capacity(512));
@@ -229,10 +234,10 @@ fn split_cell(text: &str, separator: char) -> Result<(Zeroizing<String>, usize),
         if !text[at..].starts_with('"') {
             break;
         }
-        // A doubled quote stands for one quote.
+        // A doubled quote means one quote.
         cell.push('"');
         at += 1;
     }
-    let end = end(at);
+    let end = end_after(at);
     if text[at..end].trim().is_empty() { Ok((cell, end)) } else { Err(false) }
 }

@@ -1,31 +1,31 @@
-//! Entries of a credential file: builds an entry from its fields, or returns why the entry is invalid.
+//! Builds an entry from its fields, whatever the format of the file, or returns why the entry is invalid.
 
 use super::field;
 use crate::profile::{ApiUrl, NameError, ProfileName};
 use crate::secret::fields::JsonFields;
 use crate::secret::json::sanitize_name;
-use crate::secret::{Account, Credential, FieldFault, FieldProblem, Json, JsonError, NetoSecret, NetoSecretError};
+use crate::secret::{Account, Credential, FieldError, FieldProblem, Json, JsonError, NetoSecret, NetoSecretError};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Credential and profile settings from a file.
+/// Credential from a file, with the profile settings that the file contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportEntry {
     /// Position in the file.
     pub location: EntryLocation,
-    /// Profile name, if the file gives a name.
+    /// Profile name, if the file contains a name for the entry.
     pub name: Option<ProfileName>,
-    /// API URL, if the file gives a URL.
+    /// API URL, if the file contains a URL for the entry.
     pub url: Option<ApiUrl>,
-    /// Account that logs in.
+    /// Account of the credential: an API key or a person.
     pub account: Account,
     /// Secrets of the account.
     pub credential: Credential,
-    /// Labels.
+    /// Tags of the profile.
     pub tags: Vec<String>,
-    /// Free text.
+    /// Description of the profile.
     pub description: Option<String>,
-    /// Sanitized names of unknown fields, whose values are dropped.
+    /// Sanitized names of unknown fields. Their values are dropped.
     pub(super) ignored: Vec<String>,
 }
 
@@ -34,15 +34,15 @@ pub struct ImportEntry {
 pub enum EntryLocation {
     /// Line number, from 1.
     Line(usize),
-    /// Number of the item in a JSON list, from 1.
+    /// Number of the item in a JSON array, from 1.
     Item(usize),
-    /// Sanitized key in a JSON object.
+    /// Sanitized key of a JSON object with profile names as keys.
     Key(String),
-    /// The JSON document itself.
+    /// The whole JSON document: a file with one object of fields.
     Document,
 }
 
-/// Invalid entry.
+/// Error for an invalid entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryError {
     /// Position in the file.
@@ -51,74 +51,75 @@ pub struct EntryError {
     pub problem: EntryProblem,
 }
 
-/// Reason why an entry is invalid; never contains a value.
+/// Reason why an entry is invalid. Never contains a value of a field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EntryProblem {
-    /// Text that is not a NETOSECRET.
+    /// The text is not a NETOSECRET.
     #[error(transparent)]
     Netosecret(#[from] NetoSecretError),
-    /// Invalid or missing field.
+    /// A field is invalid or missing.
     #[error(transparent)]
-    Field(#[from] FieldFault),
-    /// Missing field, while an unknown key has a similar name.
-    #[error("the field '{missing}' is missing, and there is a '{near}'")]
+    Field(#[from] FieldError),
+    /// A field is missing, and an unknown key has a similar name.
+    #[error("the field '{missing}' is missing, and there is a '{similar_key}'")]
     Misspelled {
         /// Name of the missing field.
         missing: &'static str,
-        /// Sanitized name of the similar key.
-        near: String,
+        /// Sanitized unknown key.
+        similar_key: String,
     },
-    /// Line that is not strict JSON.
+    /// The line is not strict JSON.
     #[error(transparent)]
     Json(#[from] JsonError),
-    /// Invalid profile name.
+    /// The field `name`, or the key of the JSON object, is not a valid profile name.
     #[error("the field 'name' is no profile's name: {0}")]
     Name(NameError),
-    /// JSON value that is neither an object nor a NETOSECRET.
+    /// The JSON value is neither an object nor a text.
     #[error("it is {found}, not an object or a NETOSECRET")]
     NotAnObject {
         /// Kind of the value.
         found: &'static str,
     },
-    /// Two keys for one field.
+    /// Two keys name the same field.
     #[error("the field '{0}' is there twice")]
     Duplicate(&'static str),
-    /// Field that differs from the same field of the entry's NETOSECRET.
+    /// A field has another value than in the NETOSECRET of the entry.
     #[error("the field '{0}' is not that of the NETOSECRET beside it")]
     Conflict(&'static str),
-    /// Field of a person (user name or password) in the entry of an API key.
+    /// The entry has a field of a person, and also a NETOSECRET or a field of an API key. Contains `username` or
+    /// `password`.
     #[error("the field '{0}' is a person's, and others are of an API key")]
     MixedKinds(&'static str),
-    /// Sanitized name of a variable whose quote is not closed.
+    /// The quote of a value is not closed. Contains the sanitized name of the variable.
     #[error("the quote of {0} is not closed")]
     UnclosedQuote(String),
-    /// Sanitized name of a variable whose value is an expression.
+    /// The value is or contains an expression. Contains the sanitized name of the variable.
     #[error("the value of {0} is no plain text")]
     Expression(String),
-    /// CSV column with an unclosed quote.
+    /// The quote of a CSV cell is not closed. Contains the sanitized name or the number of the column.
     #[error("the quote of the column '{0}' is not closed")]
     UnclosedCell(String),
-    /// CSV column with text after the closing quote.
+    /// Text follows the closing quote of a CSV cell. Contains the sanitized name or the number of the column.
     #[error("the column '{0}' goes on behind its quote")]
     TextAfterQuote(String),
-    /// CSV row with more cells than columns.
-    #[error("it has {found} cells, and the header line {wanted}")]
+    /// The CSV row has a cell with text beyond the last column.
+    #[error("it has {cells} cells, and the header line {columns}")]
     TooManyCells {
-        /// Number of cells in the row.
-        found: usize,
-        /// Number of columns in the header.
-        wanted: usize,
+        /// Number of cells in the row, including empty cells.
+        cells: usize,
+        /// Number of columns in the header line.
+        columns: usize,
     },
 }
 
 impl ImportEntry {
-    /// Returns true if the account and the secrets are equal. URLs are not compared.
+    /// Returns true if both entries have the same account and secrets. Does not compare URLs or profile settings.
     #[must_use]
     pub fn is_same_credential(&self, other: &Self) -> bool {
         (&self.account, &self.credential) == (&other.account, &other.credential)
     }
 
-    /// Builds the entry of a NETOSECRET without further fields.
+    /// Builds an entry from a NETOSECRET, without a profile name, tags or a description.
     pub(super) fn from_netosecret(location: EntryLocation, secret: NetoSecret) -> Self {
         let credential = secret.credential();
         Self {
@@ -133,14 +134,14 @@ impl ImportEntry {
         }
     }
 
-    /// Builds an entry from fields under any of their names.
+    /// Builds an entry from fields. A key may be any name of its field.
     pub(super) fn from_fields(location: EntryLocation, fields: BTreeMap<String, Json>) -> Result<Self, EntryError> {
         parse_fields(location.clone(), fields).map_err(|problem| EntryError { location, problem })
     }
 }
 
 fn parse_fields(location: EntryLocation, fields: BTreeMap<String, Json>) -> Result<ImportEntry, EntryProblem> {
-    let (mut fields, unknown_keys) = with_canonical_names(fields)?;
+    let (mut fields, unknown_keys) = split_known_fields(fields)?;
     let name = fields
         .take_optional_text("name")?
         .map(|name| name.parse::<ProfileName>())
@@ -153,8 +154,8 @@ fn parse_fields(location: EntryLocation, fields: BTreeMap<String, Json>) -> Resu
     Ok(ImportEntry { name, tags, description, ..entry })
 }
 
-/// Returns the known fields under their canonical names, and the unknown keys. Drops fields that are `null`.
-fn with_canonical_names(fields: BTreeMap<String, Json>) -> Result<(JsonFields, Vec<String>), EntryProblem> {
+/// Returns the known fields under their canonical names, and the unknown keys. Drops fields whose value is `null`.
+fn split_known_fields(fields: BTreeMap<String, Json>) -> Result<(JsonFields, Vec<String>), EntryProblem> {
     let (mut known, mut unknown_keys) = (BTreeMap::new(), Vec::new());
     for (key, value) in fields.into_iter().filter(|(_, value)| *value != Json::Null) {
         match field::from_key(&key) {
@@ -170,13 +171,13 @@ fn with_canonical_names(fields: BTreeMap<String, Json>) -> Result<(JsonFields, V
 }
 
 fn parse_credential(location: EntryLocation, fields: &mut JsonFields) -> Result<ImportEntry, EntryProblem> {
-    if fields.has("netosecret") {
+    if fields.contains("netosecret") {
         return parse_with_netosecret(location, fields);
     }
-    let url = if fields.has("url") { Some(fields.take_url("url")?) } else { None };
-    let person_field = ["username", "password"].into_iter().find(|name| fields.has(name));
+    let url = if fields.contains("url") { Some(fields.take_url("url")?) } else { None };
+    let person_field = ["username", "password"].into_iter().find(|name| fields.contains(name));
     let (account, credential) = if let Some(name) = person_field {
-        if API_KEY_FIELDS.iter().any(|field| fields.has(field)) {
+        if API_KEY_FIELDS.iter().any(|field| fields.contains(field)) {
             return Err(EntryProblem::MixedKinds(name));
         }
         let username = required_text(fields, "username")?;
@@ -193,19 +194,20 @@ fn parse_credential(location: EntryLocation, fields: &mut JsonFields) -> Result<
     Ok(ImportEntry { location, name, url, account, credential, tags, description, ignored })
 }
 
-/// Fields that only an API key has.
+/// Fields of an API key that a person does not have.
 const API_KEY_FIELDS: [&str; 4] = ["shortname", "appname", "appkey", "sharedsecret"];
 
-/// Builds an entry from a NETOSECRET. Further fields must agree with the NETOSECRET.
+/// Builds an entry from the field `netosecret`. The other fields of an API key, and the URL, must have the same values
+/// as in the NETOSECRET.
 fn parse_with_netosecret(location: EntryLocation, fields: &mut JsonFields) -> Result<ImportEntry, EntryProblem> {
     let secret = NetoSecret::from_secret(&fields.take_text("netosecret")?)?;
-    if let Some(name) = ["username", "password"].into_iter().find(|name| fields.has(name)) {
+    if let Some(name) = ["username", "password"].into_iter().find(|name| fields.contains(name)) {
         return Err(EntryProblem::MixedKinds(name));
     }
-    let url = if fields.has("url") { Some(fields.take_url("url")?) } else { None };
+    let url = if fields.contains("url") { Some(fields.take_url("url")?) } else { None };
     let (shortname, appname) = (fields.take_optional_text("shortname")?, fields.take_optional_text("appname")?);
-    let appkey = fields.has("appkey").then(|| fields.take_text("appkey")).transpose()?;
-    let sharedsecret = fields.has("sharedsecret").then(|| fields.take_text("sharedsecret")).transpose()?;
+    let appkey = fields.contains("appkey").then(|| fields.take_text("appkey")).transpose()?;
+    let sharedsecret = fields.contains("sharedsecret").then(|| fields.take_text("sharedsecret")).transpose()?;
     for (name, is_equal) in [
         ("url", url.is_none_or(|url| url == secret.url)),
         ("shortname", shortname.is_none_or(|shortname| shortname == secret.shortname)),
@@ -221,17 +223,18 @@ fn parse_with_netosecret(location: EntryLocation, fields: &mut JsonFields) -> Re
 }
 
 fn required_text(fields: &mut JsonFields, name: &'static str) -> Result<String, EntryProblem> {
-    let missing = FieldFault { name, problem: FieldProblem::Missing };
+    let missing = FieldError { name, problem: FieldProblem::Missing };
     Ok(fields.take_optional_text(name)?.ok_or(missing)?)
 }
 
-/// Adds the unknown key that is probably a misspelling of the missing field.
+/// Returns [`EntryProblem::Misspelled`] for a missing field if an unknown key is probably a misspelling of this field.
+/// Returns any other problem unchanged.
 fn suggest_misspelled_key(problem: EntryProblem, unknown_keys: &[String]) -> EntryProblem {
-    let EntryProblem::Field(FieldFault { name: missing, problem: FieldProblem::Missing }) = problem else {
+    let EntryProblem::Field(FieldError { name: missing, problem: FieldProblem::Missing }) = problem else {
         return problem;
     };
     match unknown_keys.iter().find(|key| field::closest_to_key(key) == Some(missing)) {
-        Some(near) => EntryProblem::Misspelled { missing, near: sanitize_name(near) },
+        Some(key) => EntryProblem::Misspelled { missing, similar_key: sanitize_name(key) },
         None => problem,
     }
 }

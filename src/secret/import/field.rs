@@ -1,8 +1,8 @@
-//! Fields of a credential, and all names that files use for them.
+//! Maps the names of fields and variables in files to the canonical names of the fields.
 
 use crate::profile::near_matches;
 
-/// Canonical names of all fields.
+/// Canonical names of all fields of an entry.
 pub(super) const FIELDS: [&str; 11] = [
     "name",
     "shortname",
@@ -17,10 +17,11 @@ pub(super) const FIELDS: [&str; 11] = [
     "password",
 ];
 
-/// Longest key that is checked for a misspelling, in bytes.
-const MAX_KEY_LEN: usize = 64;
+/// Maximum length of a key that is checked for a misspelling.
+const MAX_KEY_BYTES: usize = 64;
 
-/// Other normalized names of fields, as used by the portal's pages, the recipes and neto's own lists.
+/// Other names of fields, normalized, with their canonical names. The portal, the published recipes and the lists that
+/// neto prints use these names.
 const ALIASES: [(&str, &str); 6] = [
     ("profile", "name"),
     ("tag", "tags"),
@@ -30,7 +31,8 @@ const ALIASES: [(&str, &str); 6] = [
     ("apibaseurl", "url"),
 ];
 
-/// Suffixes of variable names, longest first. Otherwise `API_URL` would be the url of `API_`.
+/// Suffixes of variable names, with the fields that they name. `BASE_URL` must precede `URL`: otherwise the prefix of
+/// `ACME_BASE_URL` would be `ACME_BASE_`.
 const VARIABLE_SUFFIXES: [(&str, &str); 14] = [
     ("API_SHARED_SECRET", "sharedsecret"),
     ("API_BASE_URL", "url"),
@@ -48,33 +50,35 @@ const VARIABLE_SUFFIXES: [(&str, &str); 14] = [
     ("URL", "url"),
 ];
 
-/// Returns the field that a column or key names, ignoring case, blanks, `_` and `-`.
+/// Returns the field for a CSV column or a JSON key, ignoring case, blanks, `_` and `-`. Returns `None` for an unknown
+/// name.
 pub(super) fn from_key(key: &str) -> Option<&'static str> {
     let normalized = normalize(key);
-    let known = FIELDS.into_iter().find(|field| *field == normalized);
-    known.or_else(|| ALIASES.into_iter().find(|(alias, _)| *alias == normalized).map(|(_, field)| field))
+    let field = FIELDS.into_iter().find(|field| *field == normalized);
+    field.or_else(|| ALIASES.into_iter().find(|(alias, _)| *alias == normalized).map(|(_, field)| field))
 }
 
-/// Returns the field with the name closest to a misspelled column or key.
+/// Returns the field whose name is most similar to a misspelled CSV column or JSON key. Returns `None` if no name is
+/// similar.
 pub(super) fn closest_to_key(key: &str) -> Option<&'static str> {
-    // A longer key is not a misspelling, and the comparison would be slow.
-    if key.len() > MAX_KEY_LEN {
+    // A longer key is not a misspelling, and its comparison would be slow.
+    if key.len() > MAX_KEY_BYTES {
         return None;
     }
     let best = *near_matches(&normalize(key), FIELDS).first()?;
     FIELDS.into_iter().find(|field| *field == best)
 }
 
-/// Splits the name of a variable into a prefix and a field. `ACME_APP_KEY` is the appkey of `ACME_`; the connectors'
-/// `NETO__API__APP_NAME` is the appname of `NETO__API__`.
-pub(super) fn from_variable(name: &str) -> Option<(String, &'static str)> {
+/// Splits the name of a variable into a prefix and a field: `ACME_APP_KEY` into `ACME_` and the appkey. The vendor's
+/// connectors use `NETO__API__APP_NAME`, with the prefix `NETO__API__`. Returns `None` if the name has no known suffix.
+pub(super) fn split_variable(name: &str) -> Option<(String, &'static str)> {
     let name = name.to_ascii_uppercase();
     let strip_suffix = |(suffix, field): (&str, &'static str)| {
         let prefix = name.strip_suffix(suffix)?;
         (prefix.is_empty() || prefix.ends_with('_')).then_some((prefix, field))
     };
     let (prefix, field) = VARIABLE_SUFFIXES.into_iter().find_map(strip_suffix)?;
-    // `ACME_API_APP_KEY` must get the prefix of `ACME_API_URL`, where `API_` is part of the suffix.
+    // `ACME_API_APP_KEY` and `ACME_API_URL` need the same prefix. `API_` is part of the suffix only in `ACME_API_URL`.
     let prefix = prefix.strip_suffix("API_").filter(|rest| rest.is_empty() || rest.ends_with('_')).unwrap_or(prefix);
     Some((prefix.to_owned(), field))
 }
@@ -130,7 +134,7 @@ mod tests {
             ("MYURL", None),
             ("NETO_TOKEN", None),
         ] {
-            let found = from_variable(name);
+            let found = split_variable(name);
             assert_eq!(found.as_ref().map(|(prefix, field)| (prefix.as_str(), *field)), wanted, "{name}");
         }
     }

@@ -1,7 +1,9 @@
-//! Formats made of lines: a list of NETOSECRETs, or assignments of NETOSECRETs and of single fields.
+//! Formats made of lines: a list of NETOSECRETs, or assignments to variables.
 //!
-//! Fields with the same prefix belong to one credential; a repeated field begins the next credential. In a list, every
-//! line must be a NETOSECRET. Around assignments, other lines are ignored: they may be a program.
+//! In a list, every line must belong to a NETOSECRET, unless it is blank or a comment. Among assignments, other lines
+//! are ignored, because they may be the code of a program. A variable is assigned a NETOSECRET or a single field.
+//! Fields whose variables have the same prefix belong to one credential, and a repeated field begins the next
+//! credential.
 
 use super::assignment::Assignment;
 use super::quote::{self, ValueError};
@@ -13,112 +15,119 @@ use base64::prelude::BASE64_STANDARD_NO_PAD;
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
-/// Most lines that one NETOSECRET is wrapped into.
+/// Maximum number of lines of a wrapped NETOSECRET.
 const MAX_WRAPPED_LINES: usize = 40;
 
-/// Most unrecognized lines that are kept as possible errors: the text may be a large file of any kind.
-const MAX_STRAYS: usize = 10_000;
+/// Maximum number of unrecognized lines that are kept as possible errors. Limits the memory for a large file of another
+/// kind.
+const MAX_UNRECOGNIZED_LINES: usize = 10_000;
 
-/// Initial size of a buffer, enough for any real NETOSECRET, in bytes.
-const INITIAL_CAPACITY: usize = 4096;
+/// Initial capacity of a buffer for a NETOSECRET; enough for any real NETOSECRET.
+const INITIAL_CAPACITY_BYTES: usize = 4096;
 
-/// Longest NETOSECRET that is joined from lines, in bytes.
-const MAX_NETOSECRET_LEN: usize = 64 * 1024;
+/// Maximum length of a NETOSECRET that is joined from several lines.
+const MAX_JOINED_BYTES: usize = 64 * 1024;
 
-/// Longest name of a variable, in bytes; the shortest NETOSECRET has about 100 characters.
-const MAX_NAME_LEN: usize = 64;
+/// Maximum length of the name of a variable. The shortest NETOSECRET has about 100 characters.
+const MAX_NAME_BYTES: usize = 64;
 
-/// Path of the login call, with which URLs in the recipes may end.
+/// End of the URL of the login call, which the recipes contain instead of the API URL.
 const LOGIN_PATH: &str = "/auth/token";
 
-/// Parses all lines. Returns `None` if the text contains no entry, valid or invalid.
-pub(super) fn read(text: &str) -> Option<Import> {
+/// Parses all lines. Returns `None` if the text contains neither a valid nor an invalid entry.
+pub(super) fn parse(text: &str) -> Option<Import> {
     let mut parser = LineParser::default();
-    let (mut rest, mut number) = (text, 1);
+    let (mut rest, mut line_number) = (text, 1);
     while !rest.is_empty() {
-        let consumed = parser.consume(rest, number);
-        // Skips the rest of the last consumed line.
+        let consumed = parser.consume(rest, line_number);
+        // Skips the unconsumed end of the last line, such as a comment.
         let end = rest[consumed..].find('\n').map_or(rest.len(), |end| consumed + end + 1);
-        number += rest[..end].matches('\n').count();
+        line_number += rest[..end].matches('\n').count();
         rest = &rest[end..];
     }
     parser.finish()
 }
 
-/// Fields of one credential that were parsed so far.
+/// Fields of one credential, parsed so far.
 struct FieldGroup {
-    line: usize,
-    /// First variable of the group, for a message.
+    /// Number of the line with the first variable of the group.
+    line_number: usize,
+    /// Name of the first variable of the group, for a message.
     first_variable: String,
     fields: BTreeMap<String, Json>,
-    /// True if a value was refused; the error is already in the parser's entries.
+    /// True if a value was refused. The error is already in [`LineParser::entries`].
     has_refused_value: bool,
 }
 
 #[derive(Default)]
 struct LineParser {
+    /// Entries with their line numbers.
     entries: Vec<(usize, Result<ImportEntry, EntryError>)>,
+    /// Groups that may still get fields, by prefix.
     open_groups: BTreeMap<String, FieldGroup>,
-    /// Unrecognized lines. They become errors if the text is a list of NETOSECRETs.
-    strays: Vec<(usize, NetoSecretError)>,
-    /// True if a NETOSECRET was found without an assignment.
+    /// Numbers and errors of unrecognized lines, which are errors only in a list of NETOSECRETs.
+    unrecognized_lines: Vec<(usize, NetoSecretError)>,
+    /// True if a NETOSECRET was found outside an assignment.
     has_bare_netosecrets: bool,
-    /// True if a variable other than `NETOSECRET` is assigned, or a value was refused.
+    /// True if a known variable other than `NETOSECRET` is assigned, or if a value was refused. The text is then not a
+    /// list of NETOSECRETs.
     has_other_assignments: bool,
     ignored: Vec<String>,
 }
 
 impl LineParser {
-    /// Parses the start of `rest`, and returns the number of bytes consumed, without the line end of the last line.
-    fn consume(&mut self, rest: &str, number: usize) -> usize {
+    /// Parses the line or lines at the start of `rest`. Returns the number of bytes consumed, without the last line
+    /// ending.
+    fn consume(&mut self, rest: &str, line_number: usize) -> usize {
         let line = first_line(rest);
-        let bare = line.trim();
-        if bare.is_empty() || bare.starts_with('#') {
+        let trimmed = line.trim();
+        if trimmed.is_empty() || trimmed.starts_with('#') {
             return line.len();
         }
-        // The padding of a NETOSECRET looks like an assignment to a very long name.
-        if let Some(assignment) = Assignment::find(line).filter(|assignment| assignment.name.len() <= MAX_NAME_LEN) {
-            return match field::from_variable(assignment.name) {
-                Some((prefix, field)) => self.parse_assignment(rest, number, &assignment, prefix, field),
+        // A NETOSECRET with padding (`=`) looks like an assignment to a very long name.
+        if let Some(assignment) = Assignment::parse(line).filter(|assignment| assignment.name.len() <= MAX_NAME_BYTES) {
+            return match field::split_variable(assignment.name) {
+                Some((prefix, field)) => self.parse_assignment(rest, line_number, &assignment, prefix, field),
                 None => line.len(),
             };
         }
-        if !looks_like_netosecret(bare) {
-            if self.strays.len() < MAX_STRAYS {
-                let error = NetoSecret::parse(bare).err().unwrap_or(NetoSecretError::Base64);
-                self.strays.push((number, error));
+        if !looks_like_netosecret(trimmed) {
+            if self.unrecognized_lines.len() < MAX_UNRECOGNIZED_LINES {
+                let error = NetoSecret::parse(trimmed).err().unwrap_or(NetoSecretError::Base64);
+                self.unrecognized_lines.push((line_number, error));
             }
             return line.len();
         }
         self.has_bare_netosecrets = true;
-        let (netosecret, length) = join_wrapped(rest);
-        self.add_netosecret(number, netosecret);
+        let (netosecret, length) = parse_wrapped(rest);
+        self.add_netosecret(line_number, netosecret);
         length
     }
 
+    /// Parses the value of an assignment and adds its field or NETOSECRET. Returns the number of bytes consumed.
     fn parse_assignment(
         &mut self,
         rest: &str,
-        number: usize,
+        line_number: usize,
         assignment: &Assignment<'_>,
         prefix: String,
         field: &'static str,
     ) -> usize {
         let line_len = first_line(rest).len();
         let value_text = &rest[assignment.value_start..];
-        // A program may use such names for other values; only a quoted text is a credential.
+        // A name with lower-case letters may belong to the code of a program. Its value is imported only if quoted.
         if !assignment.is_constant() && !quote::is_quoted(value_text) {
             return line_len;
         }
-        // A single field contains no line end.
+        // Only the value of a NETOSECRET may contain line endings.
         let max_lines = if field == "netosecret" { MAX_WRAPPED_LINES } else { 1 };
-        let value = match quote::read(first_lines(value_text, max_lines), assignment.language) {
+        let value = match quote::parse_value(first_lines(value_text, max_lines), assignment.language) {
             Ok(value) => value,
             Err(_) if !assignment.is_constant() => return line_len,
             Err(error) => {
-                self.add_refused_value(number, assignment.name, error);
+                self.add_refused_value(line_number, assignment.name, error);
                 if field != "netosecret" {
-                    self.group_for(number, assignment.name, prefix, field).has_refused_value = true;
+                    self.group_for(line_number, assignment.name, prefix, field).has_refused_value = true;
                 }
                 return line_len;
             }
@@ -126,38 +135,43 @@ impl LineParser {
         if field == "netosecret" {
             self.has_other_assignments |= !prefix.is_empty();
             if !quote::is_quoted(value_text) && looks_like_netosecret(value_text) {
-                let (netosecret, length) = join_wrapped(value_text);
-                self.add_netosecret(number, netosecret);
+                let (netosecret, length) = parse_wrapped(value_text);
+                self.add_netosecret(line_number, netosecret);
                 return assignment.value_start + length;
             }
-            self.add_netosecret(number, NetoSecret::parse(&value.text));
+            self.add_netosecret(line_number, NetoSecret::parse(&value.text));
         } else {
             self.has_other_assignments = true;
-            self.add_field(number, assignment.name, prefix, field, &value.text);
+            self.add_field(line_number, assignment.name, prefix, field, &value.text);
         }
         assignment.value_start + value.consumed
     }
 
-    fn add_field(&mut self, number: usize, name: &str, prefix: String, field: &'static str, text: &str) {
+    fn add_field(&mut self, line_number: usize, name: &str, prefix: String, field: &'static str, text: &str) {
         let text = if field == "url" { strip_login_path(text) } else { text };
-        let group = self.group_for(number, name, prefix, field);
+        let group = self.group_for(line_number, name, prefix, field);
         group.fields.insert(field.to_owned(), Json::Text(Secret::new(text.to_owned())));
     }
 
-    /// Returns the open group of a prefix, or begins the next group if the open group already has the field.
-    fn group_for(&mut self, line: usize, name: &str, prefix: String, field: &'static str) -> &mut FieldGroup {
+    /// Returns the open group for `prefix`. Begins a group if none is open, or if the open group already has `field`.
+    fn group_for(&mut self, line_number: usize, name: &str, prefix: String, field: &'static str) -> &mut FieldGroup {
         if self.open_groups.get(&prefix).is_some_and(|group| group.fields.contains_key(field)) {
             self.close_group(&prefix);
         }
-        let new_group =
-            || FieldGroup { line, first_variable: name.to_owned(), fields: BTreeMap::new(), has_refused_value: false };
+        let new_group = || FieldGroup {
+            line_number,
+            first_variable: name.to_owned(),
+            fields: BTreeMap::new(),
+            has_refused_value: false,
+        };
         self.open_groups.entry(prefix).or_insert_with(new_group)
     }
 
-    /// Turns a group into an entry. A group without shortname and shared secret belongs to another program and is
-    /// ignored.
+    /// Turns the open group for `prefix` into an entry, unless a value was refused. Ignores a group with neither a
+    /// shortname nor a shared secret, because its variables belong to another program.
     fn close_group(&mut self, prefix: &str) {
-        let Some(FieldGroup { line, first_variable, fields, has_refused_value }) = self.open_groups.remove(prefix)
+        let Some(FieldGroup { line_number, first_variable, fields, has_refused_value }) =
+            self.open_groups.remove(prefix)
         else {
             return;
         };
@@ -166,29 +180,29 @@ impl LineParser {
         }
         let has = |field: &str| fields.contains_key(field);
         if has("shortname") || has("sharedsecret") {
-            self.entries.push((line, ImportEntry::from_fields(EntryLocation::Line(line), fields)));
+            self.entries.push((line_number, ImportEntry::from_fields(EntryLocation::Line(line_number), fields)));
         } else if has("appkey") {
             self.ignored.push(sanitize_name(&first_variable));
         }
     }
 
-    fn add_netosecret(&mut self, number: usize, netosecret: Result<NetoSecret, NetoSecretError>) {
-        let location = EntryLocation::Line(number);
+    fn add_netosecret(&mut self, line_number: usize, netosecret: Result<NetoSecret, NetoSecretError>) {
+        let location = EntryLocation::Line(line_number);
         let entry = match netosecret {
             Ok(secret) => Ok(ImportEntry::from_netosecret(location, secret)),
             Err(error) => Err(EntryError { location, problem: error.into() }),
         };
-        self.entries.push((number, entry));
+        self.entries.push((line_number, entry));
     }
 
-    fn add_refused_value(&mut self, number: usize, name: &str, error: ValueError) {
+    fn add_refused_value(&mut self, line_number: usize, name: &str, error: ValueError) {
         let name = sanitize_name(name);
         let problem = match error {
             ValueError::UnclosedQuote => EntryProblem::UnclosedQuote(name),
             ValueError::Expression => EntryProblem::Expression(name),
         };
         self.has_other_assignments = true;
-        self.entries.push((number, Err(EntryError { location: EntryLocation::Line(number), problem })));
+        self.entries.push((line_number, Err(EntryError { location: EntryLocation::Line(line_number), problem })));
     }
 
     fn finish(mut self) -> Option<Import> {
@@ -198,17 +212,17 @@ impl LineParser {
         let format = if self.has_other_assignments || !self.has_bare_netosecrets {
             ImportFormat::Assignments
         } else {
-            ImportFormat::Lines
+            ImportFormat::NetosecretList
         };
         if self.entries.is_empty() {
             return None;
         }
-        if format == ImportFormat::Lines {
-            for (line, error) in std::mem::take(&mut self.strays) {
-                self.add_netosecret(line, Err(error));
+        if format == ImportFormat::NetosecretList {
+            for (line_number, error) in std::mem::take(&mut self.unrecognized_lines) {
+                self.add_netosecret(line_number, Err(error));
             }
         }
-        self.entries.sort_by_key(|(line, _)| *line);
+        self.entries.sort_by_key(|(line_number, _)| *line_number);
         let entries: Vec<_> = self.entries.into_iter().map(|(_, entry)| entry).collect();
         let ignored_fields = entries.iter().flatten().flat_map(|entry| entry.ignored.clone());
         let ignored = self.ignored.into_iter().chain(ignored_fields).collect();
@@ -216,42 +230,42 @@ impl LineParser {
     }
 }
 
-fn first_line(rest: &str) -> &str {
-    first_lines(rest, 1)
+fn first_line(text: &str) -> &str {
+    first_lines(text, 1)
 }
 
-/// Returns at most `max` lines, without the last line end.
-fn first_lines(rest: &str, max: usize) -> &str {
-    rest.match_indices('\n').nth(max - 1).map_or(rest, |(end, _)| &rest[..end])
+/// Returns the first `count` lines of `text`, or all of `text` if there are fewer. Omits the last line ending.
+fn first_lines(text: &str, count: usize) -> &str {
+    text.match_indices('\n').nth(count - 1).map_or(text, |(end, _)| &text[..end])
 }
 
-/// Returns the API URL if the URL of the login call is given, otherwise the URL unchanged.
+/// Returns the API URL for the URL of the login call. Returns any other URL unchanged.
 fn strip_login_path(url: &str) -> &str {
-    let bare = url.trim_end_matches('/');
-    bare.strip_suffix(LOGIN_PATH).unwrap_or(url)
+    let without_slash = url.trim_end_matches('/');
+    without_slash.strip_suffix(LOGIN_PATH).unwrap_or(url)
 }
 
-/// Returns true if the text may start with a NETOSECRET: base64 of optional blanks and a brace.
+/// Returns true if the text may start with a NETOSECRET: base64 of optional white space and `{`, perhaps after quotes.
 fn looks_like_netosecret(text: &str) -> bool {
     let text = text.trim_start_matches(|c: char| c.is_whitespace() || "'\"`\u{201c}\u{2018}".contains(c));
-    let digits: String = text.chars().take(8).collect();
-    let bytes = BASE64_STANDARD_NO_PAD.decode(digits).unwrap_or_default();
+    let start: String = text.chars().take(8).collect();
+    let bytes = BASE64_STANDARD_NO_PAD.decode(start).unwrap_or_default();
     bytes.trim_ascii_start().first() == Some(&b'{')
 }
 
-/// Parses the NETOSECRET at the start of `rest`, and joins as few further lines as needed. Also returns the length in
-/// bytes.
-fn join_wrapped(rest: &str) -> (Result<NetoSecret, NetoSecretError>, usize) {
-    let first = first_line(rest);
-    let mut joined = Zeroizing::new(String::with_capacity(rest.len().min(INITIAL_CAPACITY)));
+/// Parses the NETOSECRET at the start of `text`, joining as few lines as necessary. Also returns the length of the
+/// joined lines, in bytes. If all attempts fail, returns the error and the length of the first line.
+fn parse_wrapped(text: &str) -> (Result<NetoSecret, NetoSecretError>, usize) {
+    let first = first_line(text);
+    let mut joined = Zeroizing::new(String::with_capacity(text.len().min(INITIAL_CAPACITY_BYTES)));
     joined.push_str(first.split(" #").next().unwrap_or_default());
-    let alone = NetoSecret::parse(&joined);
-    if alone.is_ok() {
-        return (alone, first.len());
+    let from_first_line = NetoSecret::parse(&joined);
+    if from_first_line.is_ok() {
+        return (from_first_line, first.len());
     }
     let mut length = first.len();
-    for line in rest[first.len()..].split('\n').skip(1).take(MAX_WRAPPED_LINES - 1) {
-        if line.trim().is_empty() || line.contains('#') || joined.len() + line.len() > MAX_NETOSECRET_LEN {
+    for line in text[first.len()..].split('\n').skip(1).take(MAX_WRAPPED_LINES - 1) {
+        if line.trim().is_empty() || line.contains('#') || joined.len() + line.len() > MAX_JOINED_BYTES {
             break;
         }
         joined.push_str(line);
@@ -263,5 +277,5 @@ fn join_wrapped(rest: &str) -> (Result<NetoSecret, NetoSecretError>, usize) {
             break;
         }
     }
-    (alone, first.len())
+    (from_first_line, first.len())
 }

@@ -1,13 +1,15 @@
-//! Import of the credentials of many tenants from one text, in any of the formats that people keep them in.
+//! Parses files with the credentials of many tenants: NETOSECRETs, `.env` files, scripts, JSON and CSV.
 //!
-//! Owns the detection of the format and the parsing of every entry. Knows no profile store: the caller chooses profile
-//! names and what to do with each entry. No error contains a value.
+//! Owns the detection of the format and the parsing of every entry. Must not access the profile store: the caller
+//! chooses profile names and the action for each entry. Errors must not contain a value of the file.
 //!
 //! - `text`: decodes the bytes of a file;
-//! - `lines`: one NETOSECRET per line, `.env` files, and constants of a script; `assignment` parses `NAME=VALUE`, and
-//!   `quote` parses its value;
-//! - `json` and `csv`;
-//! - `field`: all names of the fields; `entry`: an entry from its fields.
+//! - `lines`: parses NETOSECRETs, `.env` files and the constants of scripts, with the help of two modules:
+//!   - `assignment`: finds the name and the value of `NAME=VALUE`;
+//!   - `quote`: parses the value;
+//! - `json`, `csv`: parse JSON and CSV;
+//! - `field`: maps all names of a field to its canonical name;
+//! - `entry`: builds an entry from its fields.
 
 mod assignment;
 mod csv;
@@ -26,66 +28,66 @@ pub use text::TextError;
 use super::JsonError;
 use std::fmt;
 
-/// Format of a text with credentials.
+/// Format of a file with credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImportFormat {
-    /// NETOSECRETs, each on its own lines.
-    Lines,
-    /// `NAME=VALUE`: a `.env` file, or the constants of a script.
+    /// List of NETOSECRETs. Each NETOSECRET begins on a new line and may be wrapped.
+    NetosecretList,
+    /// Assignments `NAME=VALUE`: a `.env` file, or the constants of a script.
     Assignments,
-    /// JSON objects or NETOSECRETs.
+    /// JSON, with objects or NETOSECRETs as entries.
     Json,
-    /// Header line, then one row per credential.
+    /// CSV with a header line and one row per credential.
     Csv,
 }
 
-/// Entries and format of a text.
+/// Parsed file.
 #[derive(Debug)]
 pub struct Import {
-    /// Format of the text.
+    /// Detected format.
     pub format: ImportFormat,
-    /// Valid and invalid entries, in the order of the text.
+    /// Valid and invalid entries: in the order of the file, or sorted by key for a JSON object. Never empty.
     pub entries: Vec<Result<ImportEntry, EntryError>>,
-    /// Sanitized names of fields and variables that are not imported.
+    /// Sanitized names of fields and variables that are not imported, sorted and without duplicates.
     pub ignored: Vec<String>,
 }
 
-/// Reason why a text as a whole cannot be imported.
+/// Reason why no entry of a file can be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {
-    /// Bytes that are not text.
+    /// The bytes are not text.
     #[error(transparent)]
     Text(#[from] TextError),
-    /// Text in an unknown format.
+    /// The format is unknown.
     #[error("no form of credentials that neto knows")]
-    Unknown,
-    /// Known format without a credential.
+    UnknownFormat,
+    /// The format is known, but the file contains no entry.
     #[error("{0} without a credential in it")]
-    Empty(ImportFormat),
-    /// Invalid JSON.
+    NoEntry(ImportFormat),
+    /// The JSON is invalid.
     #[error("{0}")]
     Json(JsonError),
-    /// CSV header with invalid columns; one clause for each problem.
+    /// The columns of the CSV header line are invalid. Contains one clause for each problem, without a subject.
     #[error("the header line {}", .0.join(", and "))]
     Header(Vec<String>),
 }
 
 impl Import {
-    /// Parses a text. The format is detected from the text alone.
+    /// Parses the bytes of a file. Detects the format from the content.
     ///
     /// # Errors
-    /// [`ImportError`] if the text as a whole cannot be parsed. Errors of single entries are in `entries`.
-    pub fn read(bytes: Vec<u8>) -> Result<Self, ImportError> {
+    /// Returns [`ImportError`] if no entry can be parsed. An error of a single entry becomes an item of `entries`.
+    pub fn parse(bytes: Vec<u8>) -> Result<Self, ImportError> {
         let text = text::decode(bytes)?;
         let mut import = if text.trim_start().starts_with(['{', '[']) {
-            json::read(&text)?
-        } else if let Some(header) = csv::CsvHeader::find(&text) {
-            csv::read(&header?)
+            json::parse(&text)?
+        } else if let Some(header) = csv::CsvHeader::detect(&text) {
+            csv::parse(&header?)
         } else {
-            lines::read(&text).ok_or(ImportError::Unknown)?
+            lines::parse(&text).ok_or(ImportError::UnknownFormat)?
         };
         if import.entries.is_empty() {
-            return Err(ImportError::Empty(import.format));
+            return Err(ImportError::NoEntry(import.format));
         }
         import.ignored.sort();
         import.ignored.dedup();
@@ -96,7 +98,7 @@ impl Import {
 impl fmt::Display for ImportFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Lines => "lines of NETOSECRETs",
+            Self::NetosecretList => "lines of NETOSECRETs",
             Self::Assignments => "NAME=VALUE lines",
             Self::Json => "JSON",
             Self::Csv => "CSV",

@@ -1,17 +1,20 @@
-//! Values of assignments. Accepts plain text of a shell, a `.env` file or Python. Refuses values that a program would
-//! have to evaluate.
+//! Parses the values of assignments in a shell, a `.env` file or Python: plain text, quoted or not.
+//!
+//! Refuses expressions, because their value is known only after a program evaluates them.
 
 use zeroize::Zeroizing;
 
-/// Opening and closing quotes of shells and Python, and the typographic quotes of word processors.
+/// Opening and closing quotes: the quotes of shells and Python, and the typographic quotes of word processors.
 const QUOTES: [(char, char); 4] = [('\'', '\''), ('"', '"'), ('\u{201c}', '\u{201d}'), ('\u{2018}', '\u{2019}')];
 
-/// Initial size of a buffer, enough for any real value, in bytes.
-const INITIAL_CAPACITY: usize = 4096;
+/// Initial capacity of a buffer for a value; enough for any real value.
+const INITIAL_CAPACITY_BYTES: usize = 4096;
 
-/// Parsed value of an assignment, and the number of bytes consumed up to the end of the line.
+/// Parsed value of an assignment.
 pub(super) struct AssignedValue {
+    /// Value without quotes and escapes.
     pub(super) text: Zeroizing<String>,
+    /// Number of bytes from the start of the value to the end of its last line.
     pub(super) consumed: usize,
 }
 
@@ -20,35 +23,35 @@ pub(super) struct AssignedValue {
 pub(super) enum ValueError {
     /// A quote is not closed.
     UnclosedQuote,
-    /// The value is or contains an expression.
+    /// The value is an expression, contains an expression, or continues after its closing quote.
     Expression,
 }
 
 /// Language whose quoting rules a value follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Language {
-    /// `NAME=VALUE`: a shell, or a `.env` file.
+    /// Shell or `.env` file: `NAME=VALUE`.
     Shell,
-    /// `NAME = VALUE`: Python, or a `.env` file whose values contain no backslash and no dollar sign.
+    /// Python: `NAME = VALUE`. Also used for a `.env` file in this style, whose backslashes are then read as in Python.
     Python,
 }
 
-/// Parses the value at the start of `rest`, the text after an equals sign and blanks.
-pub(super) fn read(rest: &str, language: Language) -> Result<AssignedValue, ValueError> {
-    match QUOTES.iter().find(|(open, _)| rest.starts_with(*open)) {
-        Some(_) => parse_quoted(rest, language),
-        None => parse_bare(rest),
+/// Parses the value at the start of `text`, which must not start with blanks.
+pub(super) fn parse_value(text: &str, language: Language) -> Result<AssignedValue, ValueError> {
+    match QUOTES.iter().find(|(open, _)| text.starts_with(*open)) {
+        Some(_) => parse_quoted(text, language),
+        None => parse_unquoted(text),
     }
 }
 
-/// Returns true if `rest` starts with a quote.
-pub(super) fn is_quoted(rest: &str) -> bool {
-    QUOTES.iter().any(|(open, _)| rest.starts_with(*open))
+/// Returns true if `text` starts with a quote.
+pub(super) fn is_quoted(text: &str) -> bool {
+    QUOTES.iter().any(|(open, _)| text.starts_with(*open))
 }
 
-/// Parses an unquoted value, which ends at a comment or at the end of the line.
-fn parse_bare(rest: &str) -> Result<AssignedValue, ValueError> {
-    let line = rest.split('\n').next().unwrap_or_default();
+/// Parses an unquoted value, which ends at a comment or at the end of the line. Removes semicolons at its end.
+fn parse_unquoted(text: &str) -> Result<AssignedValue, ValueError> {
+    let line = text.split('\n').next().unwrap_or_default();
     let value = if line.starts_with('#') { "" } else { line.split(" #").next().unwrap_or_default() };
     let value = value.trim().trim_end_matches(';');
     let mut characters = value.chars().peekable();
@@ -65,11 +68,11 @@ fn parse_bare(rest: &str) -> Result<AssignedValue, ValueError> {
     Ok(AssignedValue { text: Zeroizing::new(value.to_owned()), consumed: line.len() })
 }
 
-/// Parses one word made of quoted pieces: `'it'\''s'`.
-fn parse_quoted(rest: &str, language: Language) -> Result<AssignedValue, ValueError> {
-    // Reserved at once: a growing string leaves copies of the secret in memory.
-    let mut text = Zeroizing::new(String::with_capacity(rest.len().min(INITIAL_CAPACITY)));
-    let mut remaining = rest;
+/// Parses a value of adjacent quoted pieces, which a shell joins: `'it'\''s'` is `it's`.
+fn parse_quoted(value_text: &str, language: Language) -> Result<AssignedValue, ValueError> {
+    // The capacity is reserved at once, because a growing string would leave copies of the secret in memory.
+    let mut text = Zeroizing::new(String::with_capacity(value_text.len().min(INITIAL_CAPACITY_BYTES)));
+    let mut remaining = value_text;
     while let Some(first) = remaining.chars().next() {
         let after = &remaining[first.len_utf8()..];
         if let Some((_, close)) = QUOTES.iter().find(|(open, _)| *open == first) {
@@ -87,19 +90,20 @@ fn parse_quoted(rest: &str, language: Language) -> Result<AssignedValue, ValueEr
     if !(tail.is_empty() || tail.starts_with(['#', ';'])) {
         return Err(ValueError::Expression);
     }
-    let consumed = rest.len() - remaining.len() + line.len();
+    let consumed = value_text.len() - remaining.len() + line.len();
     Ok(AssignedValue { text, consumed })
 }
 
-/// Appends the text between quotes to `text`, and returns the text after the closing quote.
+/// Appends a quoted piece to `text`. `remaining` starts after the opening quote. Returns the text after the closing
+/// quote.
 fn parse_quoted_piece<'a>(
     mut remaining: &'a str,
     (open, close): (char, char),
     language: Language,
     text: &mut String,
 ) -> Result<&'a str, ValueError> {
-    let is_shell_double = language == Language::Shell && open == '"';
-    let has_escapes = is_shell_double || (language == Language::Python && open.is_ascii());
+    let is_double_in_shell = language == Language::Shell && open == '"';
+    let has_escapes = is_double_in_shell || (language == Language::Python && open.is_ascii());
     while let Some(character) = remaining.chars().next() {
         remaining = &remaining[character.len_utf8()..];
         if character == close {
@@ -115,28 +119,28 @@ fn parse_quoted_piece<'a>(
                     text.push('\\');
                 }
             }
-            ('`', _) if is_shell_double => return Err(ValueError::Expression),
-            ('$', next) if is_shell_double && starts_expansion(next) => return Err(ValueError::Expression),
+            ('`', _) if is_double_in_shell => return Err(ValueError::Expression),
+            ('$', next) if is_double_in_shell && starts_expansion(next) => return Err(ValueError::Expression),
             _ => text.push(character),
         }
     }
     Err(ValueError::UnclosedQuote)
 }
 
-/// Returns the character that an escape sequence means. Returns `None` if the backslash is literal.
+/// Returns the character for a backslash followed by `next`. Returns `None` if the backslash is literal.
 fn unescape(next: char, language: Language) -> Option<char> {
     match next {
         '\\' | '"' => Some(next),
         '$' | '`' if language == Language::Shell => Some(next),
         '\'' if language == Language::Python => Some(next),
-        // Two literal characters in a shell. One control character in Python and most `.env` parsers; no credential
-        // contains control characters.
+        // A control character in Python. A line feed can replace the others: fields with control characters are
+        // refused, and a NETOSECRET may contain any white space. A shell keeps the backslash and the letter.
         'n' | 'r' | 't' if language == Language::Python => Some('\n'),
         _ => None,
     }
 }
 
-/// Returns true if a dollar sign before this character starts an expansion.
+/// Returns true if a dollar sign followed by `next` starts an expansion.
 fn starts_expansion(next: Option<char>) -> bool {
     next.is_some_and(|next| next.is_ascii_alphanumeric() || "_({*@#?$!-".contains(next))
 }
@@ -147,7 +151,7 @@ mod tests {
     use Language::{Python, Shell};
 
     fn value(text: &str, language: Language) -> Result<String, ValueError> {
-        read(text, language).map(|value| value.text.to_string())
+        parse_value(text, language).map(|value| value.text.to_string())
     }
 
     #[test]
@@ -204,7 +208,7 @@ mod tests {
     #[test]
     fn the_whole_line_is_consumed() {
         for (text, length) in [("abc # x\nrest", 7), ("'a\nb' # x\nrest", 9), ("'a';\nrest", 4)] {
-            assert_eq!(read(text, Shell).unwrap().consumed, length, "{text}");
+            assert_eq!(parse_value(text, Shell).unwrap().consumed, length, "{text}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Tests of every format in every spelling: parsing, errors without values, and round trips through each format.
+//! Tests of every format and its variants: parsing, errors without values, and round trips through each format.
 
 use super::*;
-use crate::secret::{Account, Credential, FieldFault, FieldProblem, NetoSecret, NetoSecretError, Secret};
+use crate::secret::{Account, Credential, FieldError, FieldProblem, NetoSecret, NetoSecretError, Secret};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use proptest::prelude::*;
@@ -15,7 +15,7 @@ fn netosecret(shortname: &str) -> String {
 }
 
 fn read(text: &str) -> Result<Import, ImportError> {
-    Import::read(text.as_bytes().to_vec())
+    Import::parse(text.as_bytes().to_vec())
 }
 
 /// Returns the location and the tenant of each entry, or its error.
@@ -48,12 +48,12 @@ fn every_form_of_one_credential_is_the_same() {
     let wrapped =
         |end: &str| n.as_bytes().chunks(60).map(|line| String::from_utf8_lossy(line) + end).collect::<String>();
     for (format, text) in [
-        (ImportFormat::Lines, n.clone()),
-        (ImportFormat::Lines, format!("# mine\n\n  \"{n}\"  \n")),
-        (ImportFormat::Lines, wrapped("\n")),
-        (ImportFormat::Lines, wrapped("\r\n")),
-        (ImportFormat::Lines, format!("{n} # acme\n")),
-        (ImportFormat::Lines, n.trim_end_matches('=').replace('+', "-").replace('/', "_")),
+        (ImportFormat::NetosecretList, n.clone()),
+        (ImportFormat::NetosecretList, format!("# mine\n\n  \"{n}\"  \n")),
+        (ImportFormat::NetosecretList, wrapped("\n")),
+        (ImportFormat::NetosecretList, wrapped("\r\n")),
+        (ImportFormat::NetosecretList, format!("{n} # acme\n")),
+        (ImportFormat::NetosecretList, n.trim_end_matches('=').replace('+', "-").replace('/', "_")),
         (ImportFormat::Assignments, format!("NETOSECRET={n}\n")),
         (ImportFormat::Assignments, format!("NETOSECRET={}", wrapped("\n"))),
         (ImportFormat::Assignments, format!("NETOSECRET='{}'\n", wrapped("\n"))),
@@ -84,7 +84,7 @@ fn every_form_of_one_credential_is_the_same() {
         let marks = ["\u{feff}".to_owned() + &text].map(String::into_bytes);
         let utf16 = |unit: fn(u16) -> [u8; 2]| format!("\u{feff}{text}").encode_utf16().flat_map(unit).collect::<Vec<u8>>();
         for bytes in marks.into_iter().chain([utf16(u16::to_le_bytes), utf16(u16::to_be_bytes)]) {
-            let found = Import::read(bytes).unwrap().entries;
+            let found = Import::parse(bytes).unwrap().entries;
             assert_eq!(found, [Ok(wanted.clone())], "{text}");
         }
     }
@@ -202,15 +202,15 @@ fn what_is_wrong_is_told_with_its_place_and_never_its_value() {
 fn what_is_wrong_with_the_whole_is_told_once() {
     let header = |sentences: &[&str]| ImportError::Header(sentences.iter().map(|s| (*s).to_owned()).collect());
     for (text, wanted) in [
-        ("", ImportError::Unknown),
-        ("\n# nothing\n", ImportError::Unknown),
-        ("canary canary\n", ImportError::Unknown),
-        ("acme,soc,canary-key,canary-secret\n", ImportError::Unknown),
-        ("APP_NAME=web\nAPP_KEY=canary\nDATABASE_URL=canary\n", ImportError::Unknown),
-        ("[]", ImportError::Empty(ImportFormat::Json)),
-        ("shortname,appname,appkey,sharedsecret\n\n", ImportError::Empty(ImportFormat::Csv)),
+        ("", ImportError::UnknownFormat),
+        ("\n# nothing\n", ImportError::UnknownFormat),
+        ("canary canary\n", ImportError::UnknownFormat),
+        ("acme,soc,canary-key,canary-secret\n", ImportError::UnknownFormat),
+        ("APP_NAME=web\nAPP_KEY=canary\nDATABASE_URL=canary\n", ImportError::UnknownFormat),
+        ("[]", ImportError::NoEntry(ImportFormat::Json)),
+        ("shortname,appname,appkey,sharedsecret\n\n", ImportError::NoEntry(ImportFormat::Csv)),
         ("[canary]", ImportError::Json(JsonError::Syntax { line: 1, column: 2 })),
-        ("{\"a\":1,\"a\":2}", ImportError::Json(JsonError::Duplicate { key: "a".to_owned(), level: 1 })),
+        ("{\"a\":1,\"a\":2}", ImportError::Json(JsonError::DuplicateKey { key: "a".to_owned(), level: 1 })),
         (
             "name;shortnam;appname;appkey;sharedsecret;contact\n",
             header(&["has the unknown column 'shortnam' (did you mean 'shortname'?)"]),
@@ -230,7 +230,7 @@ fn what_is_wrong_with_the_whole_is_told_once() {
         (b"\xff\xfea\0b", TextError::Utf16 { at: 4 }),
         (b"\xfe\xff\0a\xd8\0\0b", TextError::Utf16 { at: 4 }),
     ] {
-        assert_eq!(Import::read(bytes.to_vec()).map(|import| import.entries).unwrap_err(), ImportError::Text(error));
+        assert_eq!(Import::parse(bytes.to_vec()).map(|import| import.entries).unwrap_err(), ImportError::Text(error));
     }
 }
 
@@ -303,7 +303,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_read_or_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), text in "[\"',;=\n#{}\\[\\]a-zA-Z_ $\\\\-]{0,120}") {
-        let _ = Import::read(bytes);
+        let _ = Import::parse(bytes);
         let _ = read(&format!("SHORTNAME={text}"));
         let _ = read(&format!("netosecret,name\n{text}"));
         let _ = read(&text);
@@ -312,7 +312,7 @@ proptest! {
 
 #[test]
 fn a_missing_field_is_a_fault_of_its_name() {
-    let missing = FieldFault { name: "appkey", problem: FieldProblem::Missing };
+    let missing = FieldError { name: "appkey", problem: FieldProblem::Missing };
     let found = read(&FIELDS.replace("APPKEY", "X")).unwrap().entries;
     assert_eq!(found, [Err(EntryError { location: EntryLocation::Line(1), problem: EntryProblem::Field(missing) })]);
     let found = read("NETOSECRET=").unwrap().entries;

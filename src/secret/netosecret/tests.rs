@@ -64,13 +64,13 @@ fn the_address_is_read_in_every_form() {
 
 #[test]
 fn r44_each_failure_names_its_step_and_no_value() {
-    let field = |name, problem| NetoSecretError::Field(FieldFault { name, problem });
+    let field = |name, problem| NetoSecretError::Field(FieldError { name, problem });
     let with = |name: &str, value: &str| {
         let mut json = serde_json::json!({"url": "https://a.example", "shortname": "s", "appname": "a", "appkey": "canary", "sharedsecret": "canary"});
         json[name] = serde_json::from_str(value).unwrap();
         encode(&json.to_string())
     };
-    let number = FieldProblem::Type { expected: "a text", found: "a number" };
+    let number = FieldProblem::WrongType { expected: "a text", found: "a number" };
     for (text, expected) in [
         (String::new(), NetoSecretError::Empty),
         (" \"\" ".to_owned(), NetoSecretError::Empty),
@@ -83,7 +83,7 @@ fn r44_each_failure_names_its_step_and_no_value() {
         (encode("canary"), NetoSecretError::Json(JsonError::Syntax { line: 1, column: 1 })),
         (
             encode(r#"{"appkey":"x","appkey":"y"}"#),
-            NetoSecretError::Json(JsonError::Duplicate { key: "appkey".to_owned(), level: 1 }),
+            NetoSecretError::Json(JsonError::DuplicateKey { key: "appkey".to_owned(), level: 1 }),
         ),
         (encode(&"[".repeat(500)), NetoSecretError::Json(JsonError::TooDeep)),
         (encode("[]"), NetoSecretError::NotObject { found: "an array" }),
@@ -91,8 +91,8 @@ fn r44_each_failure_names_its_step_and_no_value() {
         (encode(r#"{"url":"https://a.example"}"#), field("shortname", FieldProblem::Missing)),
         (with("appkey", "5"), field("appkey", number)),
         (with("sharedsecret", r#""""#), field("sharedsecret", FieldProblem::Empty)),
-        (with("appname", r#""a\u0007canary""#), field("appname", FieldProblem::Control)),
-        (with("shortname", r#""a\ncanary""#), field("shortname", FieldProblem::Control)),
+        (with("appname", r#""a\u0007canary""#), field("appname", FieldProblem::ControlCharacter)),
+        (with("shortname", r#""a\ncanary""#), field("shortname", FieldProblem::ControlCharacter)),
         (
             with("url", r#""http://canary.example""#),
             field("url", FieldProblem::Url(crate::profile::UrlError::Insecure)),

@@ -1,28 +1,29 @@
-//! Errors of plugins, and the text of the errors that plugins report.
+//! Errors of the plugin client, and the text of errors that plugins report.
 
 use crate::secret::PrompterError;
 use std::time::Duration;
 
-/// Most characters kept of the errors that a plugin reports.
+/// Maximum length of the text that is kept of all errors that a plugin reports.
 const MAX_MESSAGE_CHARS: usize = 500;
 
-/// Reason why a plugin did not decrypt or encrypt, with the name of the program. The plugin's own text is one line of
-/// at most 500 characters. Hidden answers and identities are redacted from this text; the caller must sanitize the
-/// text.
+/// Reason why a plugin did not decrypt or encrypt.
+///
+/// Only [`PluginError::Reported`] contains text from the plugin: one line of at most 500 characters. Identities and
+/// hidden answers of at least four bytes are redacted from this text. The caller must sanitize the text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PluginError {
-    /// The program is in no absolute directory of `PATH`.
+    /// The program is not in any absolute directory of `PATH`.
     #[error("the program '{program}' was not found")]
     Missing {
         /// `age-plugin-NAME`.
         program: String,
     },
-    /// The program exists, but the system cannot start it.
+    /// The program exists, but the operating system cannot start it.
     #[error("'{program}' could not be run: {reason}")]
     Run {
         /// `age-plugin-NAME`.
         program: String,
-        /// Error message of the system.
+        /// Error message of the operating system.
         reason: String,
     },
     /// The program exited, or closed its output, before the end of the dialogue.
@@ -30,10 +31,10 @@ pub enum PluginError {
     Ended {
         /// `age-plugin-NAME`.
         program: String,
-        /// Description of the end: `exit code 3`.
+        /// Description of the exit status, such as `exit code 3`, or of a program that closed its output.
         ending: String,
     },
-    /// The program sent no command within the time limit and was killed.
+    /// The program sent no complete command within the time limit, and was killed.
     #[error("'{program}' was ended after {} s without an answer", limit.as_secs())]
     TimedOut {
         /// `age-plugin-NAME`.
@@ -41,26 +42,26 @@ pub enum PluginError {
         /// Time limit.
         limit: Duration,
     },
-    /// The program sent more than any plugin needs to send and was killed.
+    /// The program sent more bytes or commands than any plugin needs, and was killed.
     #[error("'{program}' was ended because it says too much")]
     TooMuchOutput {
         /// `age-plugin-NAME`.
         program: String,
     },
     /// The program violated the plugin protocol.
-    #[error("'{program}' does not keep to the protocol of age plugins: {what}")]
+    #[error("'{program}' does not keep to the protocol of age plugins: {violation}")]
     Protocol {
         /// `age-plugin-NAME`.
         program: String,
         /// Description of the violation.
-        what: &'static str,
+        violation: &'static str,
     },
     /// The program reported errors.
     #[error("'{program}' says: {text}")]
     Reported {
         /// `age-plugin-NAME`.
         program: String,
-        /// Text of the errors.
+        /// Text of all errors, in one line.
         text: String,
     },
     /// The program asked a question and got no answer.
@@ -74,7 +75,7 @@ pub enum PluginError {
 }
 
 impl PluginError {
-    /// Returns the signal that ended a question. After a signal, no other key may be tried.
+    /// Returns the reason if a signal (SIGINT or SIGTERM) ended a question. The caller must then not try other keys.
     #[must_use]
     pub fn stop_signal(&self) -> Option<&PrompterError> {
         match self {
@@ -84,14 +85,14 @@ impl PluginError {
     }
 }
 
-/// Joins the errors that a plugin reported into one line.
+/// Joins the errors that a plugin reported into one line of at most 500 characters.
 pub(super) fn join_messages(messages: &[String]) -> String {
-    let line = messages.iter().flat_map(|text| text.split_whitespace().chain(std::iter::once(";")));
-    let line = line.collect::<Vec<_>>().join(" ").replace(" ;", ";");
+    let words = messages.iter().flat_map(|message| message.split_whitespace().chain(std::iter::once(";")));
+    let line = words.collect::<Vec<_>>().join(" ").replace(" ;", ";");
     truncate(line.trim_end_matches(';'), MAX_MESSAGE_CHARS)
 }
 
-/// Truncates a text to `max_chars` characters, the last of which is then `…`.
+/// Returns a text of at most `max_chars` characters. If the text was truncated, its last character is `…`.
 pub(super) fn truncate(text: &str, max_chars: usize) -> String {
     match text.char_indices().nth(max_chars) {
         None => text.to_owned(),

@@ -1,9 +1,9 @@
-//! Decryption with a plugin: state machine `identity-v1`.
+//! Decryption of file keys with plugins, by the state machine `identity-v1` of the plugin protocol.
 
 use super::dialogue::{CommandOutcome, Dialogue};
 use super::process::StateMachine;
 use super::stanza::PluginCommand;
-use super::{PluginError, PluginHost, PluginIdentity, PluginName, group_by_plugin};
+use super::{PluginContext, PluginError, PluginIdentity, PluginName, group_by_plugin};
 use crate::environment::Environment;
 use crate::secret::Prompter;
 use age::DecryptError;
@@ -11,36 +11,36 @@ use age_core::format::{FileKey, Stanza};
 use std::cell::RefCell;
 use std::io;
 
-/// Identities of one plugin, as an [`age::Identity`]. Decrypting a file starts one process, which gets all stanzas of
-/// the file.
+/// Identities of one plugin, as an [`age::Identity`]. The plugin is started once per decrypted file, and gets all
+/// stanzas of the file.
 pub(in crate::secret) struct PluginIdentities<'a> {
     plugin: &'a PluginName,
     identities: Vec<&'a PluginIdentity>,
-    pub(super) host: PluginHost<'a>,
+    pub(super) context: PluginContext<'a>,
     failure: RefCell<Option<PluginError>>,
 }
 
 impl<'a> PluginIdentities<'a> {
-    /// Groups identities by plugin, in the order of first occurrence.
+    /// Groups identities by plugin. A plugin's place in the result is the place of its first identity.
     pub(in crate::secret) fn by_plugin(
         identities: impl IntoIterator<Item = &'a PluginIdentity>,
         prompter: &'a dyn Prompter,
         environment: &'a Environment,
     ) -> Vec<Self> {
-        let host = PluginHost::new(prompter, environment);
+        let context = PluginContext::new(prompter, environment);
         let groups = group_by_plugin(identities, PluginIdentity::plugin).into_iter();
-        groups.map(|(plugin, identities)| Self { plugin, identities, host, failure: RefCell::default() }).collect()
+        groups.map(|(plugin, identities)| Self { plugin, identities, context, failure: RefCell::default() }).collect()
     }
 
-    /// Returns why the plugin did not decrypt the last file. Returns `None` if the plugin succeeded or has no key for
-    /// the file. The age crate learns only that decryption failed.
+    /// Returns why the plugin did not decrypt the last file. Returns `None` if the plugin succeeded or has no key
+    /// for the file. The error that the age crate returns does not contain the reason.
     pub(in crate::secret) fn failure(&self) -> Option<PluginError> {
         self.failure.borrow().clone()
     }
 
-    /// Returns the key of the file, or `None` if the plugin cannot decrypt the file.
+    /// Returns the file key, or `None` if the plugin reports no error but has no key for the file.
     fn unwrap_file_key(&self, stanzas: &[Stanza]) -> Result<Option<FileKey>, PluginError> {
-        let mut dialogue = Dialogue::start(self.plugin, StateMachine::Identity, self.host)?;
+        let mut dialogue = Dialogue::start(self.plugin, StateMachine::Identity, self.context)?;
         for identity in &self.identities {
             dialogue.add_identity(identity);
         }
@@ -48,7 +48,7 @@ impl<'a> PluginIdentities<'a> {
             dialogue.add_stanza(stanza);
         }
         let mut found = None;
-        dialogue.listen(|command| handle(&command, &mut found))?;
+        dialogue.listen(|command| handle_command(&command, &mut found))?;
         match found {
             Some(key) => Ok(Some(key)),
             None => dialogue.failure().map_or(Ok(None), Err),
@@ -58,26 +58,27 @@ impl<'a> PluginIdentities<'a> {
 
 impl age::Identity for PluginIdentities<'_> {
     fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, DecryptError>> {
-        // Not called by age. `Stanza` is not `Clone`, but its parts are.
+        // The trait requires this method, but age calls only `unwrap_stanzas`. `Stanza` is not `Clone`, but its fields
+        // are.
         let stanza = Stanza { tag: stanza.tag.clone(), args: stanza.args.clone(), body: stanza.body.clone() };
         self.unwrap_stanzas(&[stanza])
     }
 
     fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, DecryptError>> {
-        let opened = self.unwrap_file_key(stanzas);
-        self.failure.replace(opened.as_ref().err().cloned());
-        match opened {
+        let outcome = self.unwrap_file_key(stanzas);
+        self.failure.replace(outcome.as_ref().err().cloned());
+        match outcome {
             Ok(key) => key.map(Ok),
             Err(error) if error.stop_signal().is_some() => {
                 Some(Err(io::Error::from(io::ErrorKind::Interrupted).into()))
             }
-            // Other identities may still decrypt the file.
+            // `None` lets age try the other identities.
             Err(_) => None,
         }
     }
 }
 
-fn handle(command: &PluginCommand, found: &mut Option<FileKey>) -> CommandOutcome {
+fn handle_command(command: &PluginCommand, found: &mut Option<FileKey>) -> CommandOutcome {
     match (command.name.as_str(), command.arguments.as_slice()) {
         ("file-key", [file]) if file == "0" => {}
         ("file-key", _) => return CommandOutcome::Violation("it gives the key of a file that it was not asked about"),
@@ -86,12 +87,12 @@ fn handle(command: &PluginCommand, found: &mut Option<FileKey>) -> CommandOutcom
     if found.is_some() {
         return CommandOutcome::Violation("it gives more than one file key");
     }
-    let copy = |key: &mut [u8; 16]| {
+    let copy_body = |key: &mut [u8; 16]| {
         let fits = key.len() == command.body.len();
         fits.then(|| key.copy_from_slice(&command.body))
             .ok_or(CommandOutcome::Violation("it gives a file key of a wrong length"))
     };
-    match FileKey::try_init_with_mut(copy) {
+    match FileKey::try_init_with_mut(copy_body) {
         Ok(key) => {
             *found = Some(key);
             CommandOutcome::Handled

@@ -1,53 +1,55 @@
-//! Text form of plugin keys: identities `AGE-PLUGIN-NAME-1...` decrypt, recipients `age1NAME1...` encrypt. Only the
-//! plugin interprets the data after the name.
+//! Text form of plugin keys: identities `AGE-PLUGIN-NAME-1...` for decryption, recipients `age1NAME1...` for
+//! encryption.
+//!
+//! Checks only the prefix and the checksum. Only the plugin can interpret the data after the name.
 
 use super::super::Secret;
 use age_core::primitives::{bech32_decode, bech32_encode};
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// Names that look like a plugin's but belong to key types of the age format itself.
+/// Names in recipients of the age format itself, such as `age1pq1...`, which look like recipients of a plugin.
 const RESERVED_NAMES: [&str; 3] = ["pq", "tag", "tagpq"];
 
-/// Name of a plugin, with only `a-z`, `0-9` and `-`, because it becomes part of the name of a program.
+/// Name of a plugin. Contains only `a-z`, `0-9` and `-`, because the name becomes part of a program name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::secret) struct PluginName(String);
 
-/// Identity that a plugin decrypts with. The text contains the private key, or only tells the plugin where to find the
-/// key.
+/// Identity for decryption with a plugin. The text contains the private key, or only identifies a key that the plugin
+/// can find.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::secret) struct PluginIdentity {
     plugin: PluginName,
     text: Secret,
 }
 
-/// Recipient (public key) that a plugin encrypts to. Each recipient has only one spelling, so recipients are comparable
-/// as text.
+/// Recipient (public key) for encryption with a plugin. Equal recipients have equal text, because the parser accepts
+/// only the canonical form.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::secret) struct PluginRecipient {
     plugin: PluginName,
     text: String,
 }
 
-/// Reason why a text is not a plugin key.
+/// Reason why a text is not a valid plugin key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PluginKeyError {
-    /// Not bech32, another kind of key, or mistyped.
+    /// The text is not canonical bech32, perhaps because it is mistyped, or it is a key of another kind.
     #[error("this is no key of an age plugin (a character may be missing or mistyped)")]
     Malformed,
-    /// Plugin name with characters that are not allowed in the name of its program.
+    /// The plugin name contains characters that are not allowed in a program name.
     #[error("the name of an age plugin has only letters, digits and '-'")]
     InvalidName,
-    /// Public key of the age format itself: `age1...`, `age1pq1...`, `age1tag1...`, `age1tagpq1...`.
+    /// The text is a recipient of the age format itself: `age1...`, `age1pq1...`, `age1tag1...` or `age1tagpq1...`.
     #[error("this is a key of age itself, not of a plugin")]
     NativeKey,
 }
 
 impl PluginName {
     fn parse(text: &str) -> Result<Self, PluginKeyError> {
-        let allowed =
+        let is_allowed =
             |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '-';
-        let is_valid = !text.is_empty() && text.chars().all(allowed);
+        let is_valid = !text.is_empty() && text.chars().all(is_allowed);
         if is_valid { Ok(Self(text.to_owned())) } else { Err(PluginKeyError::InvalidName) }
     }
 
@@ -64,10 +66,10 @@ impl fmt::Display for PluginName {
 }
 
 impl PluginIdentity {
-    /// Parses `AGE-PLUGIN-NAME-1...`, in upper case.
+    /// Parses an identity `AGE-PLUGIN-NAME-1...` in upper case.
     ///
     /// # Errors
-    /// [`PluginKeyError`], which never contains any of the text.
+    /// Returns [`PluginKeyError`] if the text is not a valid identity. The error never contains a part of the text.
     pub(in crate::secret) fn parse(text: &str) -> Result<Self, PluginKeyError> {
         let prefix = canonical_prefix(text, str::to_ascii_uppercase)?;
         let name = prefix.strip_prefix("AGE-PLUGIN-").and_then(|rest| rest.strip_suffix('-'));
@@ -80,17 +82,17 @@ impl PluginIdentity {
         &self.plugin
     }
 
-    /// Returns the text that was parsed.
+    /// Returns the text form, as parsed.
     pub(in crate::secret) fn text(&self) -> &Secret {
         &self.text
     }
 }
 
 impl PluginRecipient {
-    /// Parses `age1NAME1...`, in lower case.
+    /// Parses a recipient `age1NAME1...` in lower case.
     ///
     /// # Errors
-    /// [`PluginKeyError`].
+    /// Returns [`PluginKeyError`] if the text is not a valid recipient of a plugin.
     pub(in crate::secret) fn parse(text: &str) -> Result<Self, PluginKeyError> {
         let prefix = canonical_prefix(text, str::to_owned)?;
         let name = match prefix.strip_prefix("age") {
@@ -115,18 +117,18 @@ impl PluginRecipient {
     }
 }
 
-/// Returns the text before the last `1` of a bech32 text. Fails unless the checksum is valid and the spelling is
-/// canonical: encoding the data again and applying `case` must give the same text.
-fn canonical_prefix(text: &str, case: fn(&str) -> String) -> Result<String, PluginKeyError> {
+/// Returns the prefix of a bech32 text: the part before the last `1`. Fails if the checksum is invalid or the text is
+/// not canonical. Canonical means that encoding the data again and applying `to_case` returns the same text.
+fn canonical_prefix(text: &str, to_case: fn(&str) -> String) -> Result<String, PluginKeyError> {
     bech32_decode(
         text,
         |_| PluginKeyError::Malformed,
         |_| Ok(()),
         |prefix, data| {
             let data = Zeroizing::new(data.collect::<Vec<u8>>());
-            let spelled = Zeroizing::new(bech32_encode(prefix, &data));
-            let spelled = Zeroizing::new(case(&spelled));
-            if *spelled == text { Ok(prefix.as_str().to_owned()) } else { Err(PluginKeyError::Malformed) }
+            let encoded = Zeroizing::new(bech32_encode(prefix, &data));
+            let canonical = Zeroizing::new(to_case(&encoded));
+            if *canonical == text { Ok(prefix.as_str().to_owned()) } else { Err(PluginKeyError::Malformed) }
         },
     )
 }

@@ -1,16 +1,20 @@
-//! age plugins: programs that hold keys (in hardware, for example), and decrypt and encrypt with them for neto.
+//! Client for age plugins: programs that encrypt and decrypt file keys with keys of their own, for example in hardware.
 //!
-//! Owns the spelling of plugin keys and neto's side of the age plugin protocol. The caller decides whether this machine
-//! trusts a plugin.
+//! Owns the text form of plugin keys and the client side of the age plugin protocol. Must not decide whether this
+//! machine trusts a plugin: the caller decides that.
 //!
-//! The client of the age crate is not used. Its plugins inherit the whole environment, and with it the keys of neto. It
-//! prints file keys if `AGEDEBUG` requests that. It waits for a plugin's answer without a time limit, and does not wait
-//! until the plugin exits.
+//! The plugin client of the age crate is not used, for four reasons:
+//! - its plugins inherit the whole environment, including the keys of neto;
+//! - it prints file keys if the variable `AGEDEBUG` requests this;
+//! - it waits for a command of the plugin without a time limit;
+//! - it does not wait until the plugin exits.
 //!
-//! - `key`: the text form of identities and recipients;
-//! - `identities`, `recipients`: all keys of one plugin, as implementations of age's traits;
-//! - `dialogue`: the exchange with a plugin that both share, with its errors and its questions to the user;
-//! - `process`, `stanza`: the running program, and the format of the commands in both directions.
+//! Submodules:
+//! - `key`: text form of identities and recipients;
+//! - `identities`, `recipients`: all keys of one plugin, as implementations of the traits of the age crate;
+//! - `dialogue`: the part of the protocol that encryption and decryption share, including questions to the user;
+//! - `process`: the running plugin;
+//! - `stanza`: format of the commands in both directions.
 
 mod dialogue;
 mod error;
@@ -25,7 +29,6 @@ mod tests;
 
 pub use error::PluginError;
 pub(super) use identities::PluginIdentities;
-pub use key::PluginKeyError;
 pub(super) use key::{PluginIdentity, PluginName, PluginRecipient};
 pub(super) use recipients::PluginRecipients;
 
@@ -33,21 +36,21 @@ use super::Prompter;
 use crate::environment::Environment;
 use process::{PluginTimeouts, TIMEOUTS};
 
-/// Context of a plugin: the prompter for its questions, its environment variables, and time limits.
+/// Context for running plugins: prompter for their questions, environment of neto, and time limits.
 #[derive(Clone, Copy)]
-struct PluginHost<'a> {
+struct PluginContext<'a> {
     prompter: &'a dyn Prompter,
     environment: &'a Environment,
     timeouts: PluginTimeouts,
 }
 
-impl<'a> PluginHost<'a> {
+impl<'a> PluginContext<'a> {
     fn new(prompter: &'a dyn Prompter, environment: &'a Environment) -> Self {
         Self { prompter, environment, timeouts: TIMEOUTS }
     }
 }
 
-/// Groups keys by plugin, in the order of first occurrence.
+/// Groups keys by plugin. A plugin's place in the result is the place of its first key.
 fn group_by_plugin<'a, K>(
     keys: impl IntoIterator<Item = &'a K>,
     plugin: fn(&K) -> &PluginName,

@@ -1,51 +1,51 @@
-//! Process of a plugin: started without neto's own keys, subject to time limits, always ended.
+//! Process of a plugin: starts the program, exchanges commands within time limits, and always ends the process.
 //!
-//! A plugin inherits standard error, where it prints why it cannot start. Its working directory is the root of the file
-//! system, outside any git checkout.
+//! The plugin must not get the environment variables that hold neto's keys. It inherits standard error, where it prints
+//! why it cannot start. Its working directory is the root of the file system, outside any git checkout.
 
 use super::error::PluginError;
 use super::key::PluginName;
 use super::stanza::{self, PluginCommand, StanzaScan};
 use crate::disk;
 use crate::environment::Environment;
-use crate::secret::command::{self, MAX_CHUNKS, OutputChunk, read_chunks};
+use crate::secret::command::{self, MAX_PENDING_CHUNKS, OutputChunk, read_chunks};
 use std::io::Write as _;
 use std::process::{Child, ChildStdin, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
-/// Most bytes that a plugin may send in total.
-const MAX_OUTPUT: usize = 1024 * 1024;
+/// Maximum number of bytes that a plugin may send in total.
+const MAX_OUTPUT_BYTES: usize = 1024 * 1024;
 
-/// Most bytes of one command; keys and their stanzas have a few KiB.
-const MAX_STANZA_LEN: usize = 64 * 1024;
+/// Maximum size of an incomplete command. Keys and their stanzas have a few KiB.
+const MAX_INCOMPLETE_BYTES: usize = 64 * 1024;
 
-/// Most commands that a plugin may send; the header of an age file has fewer lines.
+/// Maximum number of commands that a plugin may send. The header of an age file has fewer lines.
 const MAX_COMMANDS: usize = 4_000;
 
-/// Interval at which a silent plugin is checked for exit and timeout.
+/// Interval between checks whether a plugin that sends nothing has exited or exceeded the time limit.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Interval at which an exiting plugin is checked.
+/// Interval between checks whether the plugin has exited, while neto waits for the exit.
 const EXIT_POLL_INTERVAL: Duration = Duration::from_millis(2);
 
-/// Error text for a plugin that sends anything but stanzas.
+/// Description of the protocol violation if a plugin sends anything except stanzas.
 const NOT_A_STANZA: &str = "what it says is no age stanza";
 
 /// Time limits for a plugin.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PluginTimeouts {
-    /// Time until the next command, without the time for questions to the user. The plugin may wait for a touch of the
-    /// key.
-    pub(super) answer: Duration,
-    /// Time until the plugin exits after the dialogue.
+    /// Maximum time to wait for the next command. The plugin may wait until the user touches the key. The time that the
+    /// user takes to answer a question does not count.
+    pub(super) next_command: Duration,
+    /// Maximum time to wait for the exit of the plugin after its last command.
     pub(super) exit: Duration,
 }
 
-/// Time limits in the product.
+/// Time limits outside tests.
 pub(super) const TIMEOUTS: PluginTimeouts =
-    PluginTimeouts { answer: Duration::from_secs(120), exit: Duration::from_secs(2) };
+    PluginTimeouts { next_command: Duration::from_secs(120), exit: Duration::from_secs(2) };
 
 /// State machines of the plugin protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub(super) enum StateMachine {
 pub(super) struct PluginProcess {
     program: String,
     child: Child,
-    /// Queue of the writer thread; `None` after neto has sent its last stanza.
+    /// Stanzas for the writer thread. `None` after neto has sent its last stanza.
     outgoing: Option<Sender<Zeroizing<Vec<u8>>>>,
     incoming: Receiver<OutputChunk>,
     buffer: Zeroizing<Vec<u8>>,
@@ -70,7 +70,7 @@ pub(super) struct PluginProcess {
 }
 
 impl PluginProcess {
-    /// Starts the plugin's program from an absolute directory of `PATH`.
+    /// Starts the program of the plugin, which must be in an absolute directory of `PATH`.
     pub(super) fn start(
         plugin: &PluginName,
         machine: StateMachine,
@@ -81,22 +81,24 @@ impl PluginProcess {
         let path = command::find_program(&program, environment.get("PATH"));
         let path = path.map_err(|_| PluginError::Missing { program: program.clone() })?;
         let mut command = std::process::Command::new(&path);
-        command.arg(machine.argument()).env_clear().envs(environment.for_child());
+        command.arg(machine.argument()).env_clear().envs(environment.child_variables());
         command.current_dir(path.ancestors().last().unwrap_or(&path));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let failed = |error| PluginError::Run { program: program.clone(), reason: disk::os_message(&error) };
         let mut child = command.spawn().map_err(failed)?;
-        let (sender, incoming) = mpsc::sync_channel(MAX_CHUNKS);
+        let (sender, incoming) = mpsc::sync_channel(MAX_PENDING_CHUNKS);
         if let Some(output) = child.stdout.take() {
-            // The threads are not joined. Each ends with its pipe, which a remaining child of the plugin may keep open.
+            // The threads are not joined, because a thread ends only when its pipe closes. A child process that the
+            // plugin leaves behind may keep the pipe open.
             std::thread::spawn(move || read_chunks(output, &sender));
         }
         let (outgoing, stanzas) = mpsc::channel();
         if let Some(input) = child.stdin.take() {
             std::thread::spawn(move || write_stanzas(input, &stanzas));
         }
-        // Reserved for the largest content: a growing vector leaves copies of a file key in memory.
-        let buffer = Zeroizing::new(Vec::with_capacity(2 * MAX_STANZA_LEN));
+        // Reserved for the largest possible content, because a growing vector would leave copies of a file key in
+        // memory.
+        let buffer = Zeroizing::new(Vec::with_capacity(2 * MAX_INCOMPLETE_BYTES));
         Ok(Self {
             program,
             child,
@@ -109,11 +111,12 @@ impl PluginProcess {
         })
     }
 
-    /// Sends a stanza, without waiting until the plugin reads it.
-    pub(super) fn send<'a>(&self, parts: impl IntoIterator<Item = &'a str>, body: &[u8]) {
+    /// Queues a stanza for the plugin, without waiting until the plugin reads the stanza. `words` are the name and the
+    /// arguments of the command.
+    pub(super) fn send<'a>(&self, words: impl IntoIterator<Item = &'a str>, body: &[u8]) {
         if let Some(sender) = &self.outgoing {
-            // Ignored: `receive` notices a plugin that no longer reads.
-            let _ = sender.send(stanza::render(parts, body));
+            // Ignored: if the plugin no longer reads, `receive` fails.
+            let _ = sender.send(stanza::render(words, body));
         }
     }
 
@@ -126,40 +129,42 @@ impl PluginProcess {
                 StanzaScan::Complete(_) if self.received_commands == MAX_COMMANDS => return Err(self.too_much_output()),
                 StanzaScan::Complete(length) => return self.take_command(length),
                 StanzaScan::NotAStanza => return Err(self.protocol_error(NOT_A_STANZA)),
-                StanzaScan::Incomplete if self.buffer.len() > MAX_STANZA_LEN => return Err(self.too_much_output()),
+                StanzaScan::Incomplete if self.buffer.len() > MAX_INCOMPLETE_BYTES => {
+                    return Err(self.too_much_output());
+                }
                 StanzaScan::Incomplete => {}
             }
             match self.incoming.recv_timeout(POLL_INTERVAL) {
                 Ok(OutputChunk::Bytes(bytes)) => {
                     self.received_bytes += bytes.len();
-                    if self.received_bytes > MAX_OUTPUT {
+                    if self.received_bytes > MAX_OUTPUT_BYTES {
                         return Err(self.too_much_output());
                     }
                     self.buffer.extend_from_slice(&bytes);
                 }
                 Ok(OutputChunk::End) | Err(RecvTimeoutError::Disconnected) => return Err(self.ended_early()),
-                // A remaining child of the plugin may keep the output open.
+                // After the exit of the plugin, a child process that it leaves behind may keep the output open.
                 Err(RecvTimeoutError::Timeout) if has_exited => return Err(self.ended_early()),
                 Err(RecvTimeoutError::Timeout) => has_exited = matches!(self.child.try_wait(), Ok(Some(_))),
             }
-            if start.elapsed() > self.timeouts.answer {
-                return Err(PluginError::TimedOut { program: self.program.clone(), limit: self.timeouts.answer });
+            if start.elapsed() > self.timeouts.next_command {
+                return Err(PluginError::TimedOut { program: self.program.clone(), limit: self.timeouts.next_command });
             }
         }
     }
 
-    /// Closes the plugin's input and waits until the plugin exits, within the time limit.
+    /// Closes the input of the plugin and waits for its exit within the time limit.
     pub(super) fn finish(&mut self) {
         self.outgoing = None;
         let _ = self.wait_for_exit(self.timeouts.exit);
     }
 
-    /// Returns the error for a violation of the protocol.
-    pub(super) fn protocol_error(&self, what: &'static str) -> PluginError {
-        PluginError::Protocol { program: self.program.clone(), what }
+    /// Returns the error for a protocol violation with this description.
+    pub(super) fn protocol_error(&self, violation: &'static str) -> PluginError {
+        PluginError::Protocol { program: self.program.clone(), violation }
     }
 
-    /// Returns the name of the program, as used in errors.
+    /// Returns the name of the program: `age-plugin-NAME`.
     pub(super) fn program(&self) -> &str {
         &self.program
     }
@@ -195,7 +200,7 @@ impl PluginProcess {
 
 impl Drop for PluginProcess {
     fn drop(&mut self) {
-        // The plugin may have exited by itself; in both cases no process remains.
+        // Errors are ignored because the plugin may already have exited. `wait` leaves no zombie process.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -210,8 +215,8 @@ impl StateMachine {
     }
 }
 
-/// Writes stanzas until the queue closes or the plugin no longer reads. Runs in a thread, because a plugin that does
-/// not read would block neto forever.
+/// Writes stanzas until the queue closes or the plugin no longer reads. Runs in a thread of its own, because a plugin
+/// that does not read its input blocks the writer.
 fn write_stanzas(mut input: ChildStdin, stanzas: &Receiver<Zeroizing<Vec<u8>>>) {
     for stanza in stanzas {
         if input.write_all(&stanza).is_err() {

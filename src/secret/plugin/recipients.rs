@@ -1,9 +1,9 @@
-//! Encryption with a plugin: state machine `recipient-v1`.
+//! Encryption of file keys with plugins, by the state machine `recipient-v1` of the plugin protocol.
 
 use super::dialogue::{CommandOutcome, Dialogue};
 use super::process::StateMachine;
 use super::stanza::PluginCommand;
-use super::{PluginError, PluginHost, PluginName, PluginRecipient, group_by_plugin};
+use super::{PluginContext, PluginError, PluginName, PluginRecipient, group_by_plugin};
 use crate::environment::Environment;
 use crate::secret::Prompter;
 use age::EncryptError;
@@ -12,15 +12,15 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::io;
 
-/// Recipients of one plugin, as an [`age::Recipient`]. Encrypting a file starts one process.
+/// Recipients of one plugin, as an [`age::Recipient`]. The plugin is started once per encrypted file.
 pub(in crate::secret) struct PluginRecipients<'a> {
     plugin: &'a PluginName,
     recipients: Vec<&'a PluginRecipient>,
-    pub(super) host: PluginHost<'a>,
+    pub(super) context: PluginContext<'a>,
     failure: RefCell<Option<PluginError>>,
 }
 
-/// File key that a plugin encrypted.
+/// File key encrypted to all recipients of a plugin.
 #[derive(Default)]
 struct WrappedKey {
     stanzas: Vec<Stanza>,
@@ -28,31 +28,31 @@ struct WrappedKey {
 }
 
 impl<'a> PluginRecipients<'a> {
-    /// Groups recipients by plugin, in the order of first occurrence.
+    /// Groups recipients by plugin. A plugin's place in the result is the place of its first recipient.
     pub(in crate::secret) fn by_plugin(
         recipients: impl IntoIterator<Item = &'a PluginRecipient>,
         prompter: &'a dyn Prompter,
         environment: &'a Environment,
     ) -> Vec<Self> {
-        let host = PluginHost::new(prompter, environment);
+        let context = PluginContext::new(prompter, environment);
         let groups = group_by_plugin(recipients, PluginRecipient::plugin).into_iter();
-        groups.map(|(plugin, recipients)| Self { plugin, recipients, host, failure: RefCell::default() }).collect()
+        groups.map(|(plugin, recipients)| Self { plugin, recipients, context, failure: RefCell::default() }).collect()
     }
 
-    /// Returns why the plugin did not encrypt the last file, if it failed. The age crate learns only that encryption
-    /// failed.
+    /// Returns why the plugin did not encrypt the last file. Returns `None` if the plugin succeeded. The error that the
+    /// age crate returns does not contain the reason.
     pub(in crate::secret) fn failure(&self) -> Option<PluginError> {
         self.failure.borrow().clone()
     }
 
     fn wrap(&self, file_key: &FileKey) -> Result<WrappedKey, PluginError> {
-        let mut dialogue = Dialogue::start(self.plugin, StateMachine::Recipient, self.host)?;
+        let mut dialogue = Dialogue::start(self.plugin, StateMachine::Recipient, self.context)?;
         for recipient in &self.recipients {
             dialogue.add_recipient(recipient);
         }
         dialogue.add_file_key(file_key);
         let mut wrapped = WrappedKey::default();
-        dialogue.listen(|command| handle(command, &mut wrapped))?;
+        dialogue.listen(|command| handle_command(command, &mut wrapped))?;
         if !wrapped.stanzas.is_empty() && !dialogue.has_errors() {
             return Ok(wrapped);
         }
@@ -73,7 +73,7 @@ impl age::Recipient for PluginRecipients<'_> {
     }
 }
 
-fn handle(mut command: PluginCommand, wrapped: &mut WrappedKey) -> CommandOutcome {
+fn handle_command(mut command: PluginCommand, wrapped: &mut WrappedKey) -> CommandOutcome {
     match command.name.as_str() {
         "recipient-stanza" => {
             let mut arguments = command.arguments.into_iter();

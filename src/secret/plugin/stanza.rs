@@ -1,60 +1,61 @@
-//! Format of the commands between neto and a plugin: age stanzas, as in the header of an age file.
+//! Format of the commands between neto and a plugin. Each command is a stanza, as in the header of an age file.
 
 use age_core::format::read;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
 
-/// Length of every body line except the last line, which is shorter.
-const BODY_LINE_LEN: usize = 64;
+/// Length of a full line in the body of a stanza. The last line is shorter and may be empty.
+const BODY_LINE_BYTES: usize = 64;
 
 /// Start of every stanza.
-const MARKER: &[u8] = b"-> ";
+const STANZA_START: &[u8] = b"-> ";
 
-/// Command from a plugin: `-> NAME ARGUMENT...` and a body, which may be a file key.
+/// Command from a plugin: a line `-> NAME ARGUMENT...` and a body. The body may be a file key.
 pub(super) struct PluginCommand {
     pub(super) name: String,
     pub(super) arguments: Vec<String>,
     pub(super) body: Zeroizing<Vec<u8>>,
 }
 
-/// State of the bytes received so far.
+/// Result of a search for a stanza at the start of the received bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum StanzaScan {
-    /// Start of a stanza; more bytes must follow.
+    /// Start of a stanza, perhaps empty. More bytes are necessary.
     Incomplete,
-    /// Complete stanza with this length in bytes.
+    /// Complete stanza of this length, in bytes. The stanza may be invalid.
     Complete(usize),
     /// Bytes that cannot be the start of a stanza.
     NotAStanza,
 }
 
-/// Renders a stanza as sent to a plugin.
-pub(super) fn render<'a>(parts: impl IntoIterator<Item = &'a str>, body: &[u8]) -> Zeroizing<Vec<u8>> {
-    let mut line = String::from("->");
-    for part in parts {
-        line.push(' ');
-        line.push_str(part);
+/// Renders a stanza for a plugin. `words` are the name and the arguments of the command.
+pub(super) fn render<'a>(words: impl IntoIterator<Item = &'a str>, body: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut first_line = String::from("->");
+    for word in words {
+        first_line.push(' ');
+        first_line.push_str(word);
     }
-    let line = Zeroizing::new(line);
+    let first_line = Zeroizing::new(first_line);
     let encoded = Zeroizing::new(STANDARD_NO_PAD.encode(body));
-    // Reserved at once: a growing vector leaves copies of a secret in memory.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(line.len() + encoded.len() + encoded.len() / BODY_LINE_LEN + 2));
-    bytes.extend_from_slice(line.as_bytes());
+    // The capacity is reserved at once, because a growing vector would leave copies of a secret in memory.
+    let mut bytes =
+        Zeroizing::new(Vec::with_capacity(first_line.len() + encoded.len() + encoded.len() / BODY_LINE_BYTES + 2));
+    bytes.extend_from_slice(first_line.as_bytes());
     bytes.push(b'\n');
-    for full in encoded.as_bytes().chunks_exact(BODY_LINE_LEN) {
-        bytes.extend_from_slice(full);
+    for full_line in encoded.as_bytes().chunks_exact(BODY_LINE_BYTES) {
+        bytes.extend_from_slice(full_line);
         bytes.push(b'\n');
     }
-    bytes.extend_from_slice(encoded.as_bytes().chunks_exact(BODY_LINE_LEN).remainder());
+    bytes.extend_from_slice(encoded.as_bytes().chunks_exact(BODY_LINE_BYTES).remainder());
     bytes.push(b'\n');
     bytes
 }
 
-/// Checks whether `bytes` start with a complete stanza.
+/// Searches for a stanza at the start of `bytes`. Checks only its start and the lengths of its lines.
 pub(super) fn scan(bytes: &[u8]) -> StanzaScan {
-    let known = bytes.len().min(MARKER.len());
-    if bytes[..known] != MARKER[..known] {
+    let start_len = bytes.len().min(STANZA_START.len());
+    if bytes[..start_len] != STANZA_START[..start_len] {
         return StanzaScan::NotAStanza;
     }
     let mut end = 0;
@@ -63,14 +64,14 @@ pub(super) fn scan(bytes: &[u8]) -> StanzaScan {
         let Some((_, line)) = line.split_last().filter(|(last, _)| **last == b'\n') else {
             return StanzaScan::Incomplete;
         };
-        if index > 0 && line.len() != BODY_LINE_LEN {
+        if index > 0 && line.len() != BODY_LINE_BYTES {
             return StanzaScan::Complete(end);
         }
     }
     StanzaScan::Incomplete
 }
 
-/// Parses the bytes that [`scan`] found complete. Returns `None` if they are not a valid stanza.
+/// Parses the bytes of a complete stanza, as found by [`scan`]. Returns `None` if the stanza is invalid.
 pub(super) fn parse(bytes: &[u8]) -> Option<PluginCommand> {
     let (_, stanza) = read::age_stanza(bytes).ok()?;
     Some(PluginCommand {

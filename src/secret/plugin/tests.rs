@@ -30,9 +30,9 @@ const VARIABLES: [(&str, &str); 4] = [
 const SOON: Duration = Duration::from_millis(200);
 
 /// Time limits for a plugin that sends nothing.
-const SHORT_TIMEOUT: PluginTimeouts = PluginTimeouts { answer: SOON, ..TIMEOUTS };
+const SHORT_TIMEOUT: PluginTimeouts = PluginTimeouts { next_command: SOON, ..TIMEOUTS };
 
-/// User who gives these answers in order, and the messages and questions received.
+/// Simulated user: gives the answers in order, and records the messages and questions of the plugin.
 #[derive(Default)]
 struct User {
     answers: RefCell<VecDeque<Result<&'static str, PrompterError>>>,
@@ -127,7 +127,7 @@ impl World {
         let keys: Vec<_> = keys.collect();
         let mut toys = PluginIdentities::by_plugin(&keys, user, &self.environment);
         assert_eq!(toys.len(), 1);
-        toys[0].host.timeouts = timeouts;
+        toys[0].context.timeouts = timeouts;
         let native = native.into_iter().map(|key| key as &dyn age::Identity);
         let opened = age_file::decrypt_binary(sealed, toys.iter().map(|key| key as _).chain(native));
         (opened.map(|plain| plain.to_vec()), toys[0].failure())
@@ -523,7 +523,7 @@ fn what_a_plugin_says_of_its_failure_is_short_and_holds_no_secret() {
     let user = User::new(&[Ok("141421")]);
     assert_eq!(reported_error("echo", &user), "[redacted] is no PIN of [redacted]");
     assert_eq!(user.received.borrow().last().unwrap(), "toy tells: you typed [redacted]");
-    // The gap would reveal the short answer.
+    // The redaction of a short answer would reveal the answer.
     assert_eq!(reported_error("echo", &User::new(&[Ok("abc")])), "abc is no PIN of [redacted]");
 }
 

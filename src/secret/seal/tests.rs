@@ -121,7 +121,7 @@ fn a_note_of_another_seal_or_none_is_told() {
     assert_eq!(fields(None), ["sealed.id", "sealed.to"]);
 }
 
-/// each flipped bit and each truncation fails, except the truncation of the last line end.
+/// each flipped bit and each truncation fails, except the truncation of the final line ending.
 #[test]
 fn r50_every_flipped_bit_and_every_cut_fails() {
     let (_, alice, key) = identity();
@@ -145,7 +145,7 @@ fn what_is_sealed_but_no_payload_is_told_apart() {
     let recipient: age::x25519::Recipient = key.parse().unwrap();
     let text = age_file::encrypt(b"{\"v\":9}", &[&recipient], Format::AsciiArmor).unwrap();
     let error = open(std::str::from_utf8(&text).unwrap(), &alice).unwrap_err();
-    assert_eq!(error, OpenError::Payload(PayloadError::Version));
+    assert_eq!(error, OpenError::Payload(PayloadError::UnsupportedVersion));
 }
 
 proptest! {

@@ -1,12 +1,12 @@
-//! Requests of a rotation: reads the key's terms, requests the new key and verifies it. All run under the profile's
-//! lock.
+//! Makes the requests of a rotation: reads the key's definition, requests the new key and verifies it. A rotation makes
+//! them under the profile's lock. Does not write the store.
 
 use super::record::{Rotation, RotationKind, RotationStatus, Stage, VERSION};
 use crate::disk::{Durability, LockGuard};
-use crate::fusion::{ApiKey, Call, FusionError, KeyTerms};
+use crate::fusion::{ApiKey, Call, FusionError, KeyDefinition};
 use crate::profile::{Profile, Span, Store};
 use crate::secret::{Binding, Credential, CredentialId, SealedSecret, Secret};
-use crate::session::api_call::parse_reply;
+use crate::session::api_call::parse_response;
 use crate::session::error::{RotationError, SessionError};
 use crate::session::pipeline::Session;
 use crate::session::reporter::Warning;
@@ -14,13 +14,14 @@ use crate::session::request::{AccessToken, LoadedProfile, TokenOrigin, TokenRequ
 use crate::session::vault::VaultError;
 use jiff::Timestamp;
 
-/// Minimum lifetime of a token while its key is changed, in seconds.
-const HOUR: Span = Span::from_seconds(3_600);
+/// Minimum remaining lifetime of the cached token with which a rotation begins; otherwise a new token is requested.
+const MIN_TOKEN_LIFETIME: Span = Span::from_seconds(3_600);
 
-/// Maximum number of attempts for one of many profiles after a 429, as many as for reading calls.
-const MAX_ATTEMPTS: u32 = 10;
+/// Maximum number of attempts for a writing call that the server answers with 429, if several profiles are processed.
+/// As many as `fusion` makes for reading calls.
+const MAX_RATE_LIMITED_ATTEMPTS: u32 = 10;
 
-/// Maximum number of second keys per day.
+/// Maximum number of second keys of one key and one day.
 const MAX_SECOND_KEYS: u32 = 99;
 
 /// Current store, and a profile in it.
@@ -31,29 +32,32 @@ pub(super) struct StoredProfile<'a> {
 }
 
 impl Session<'_> {
-    /// Begins a rotation and continues until the new key is sealed on disk.
+    /// Begins a rotation and continues until the new key is sealed and saved in the journal.
     pub(super) async fn begin(
         &self,
         current: StoredProfile<'_>,
         kind: RotationKind,
-        held: &LockGuard,
+        guard: &LockGuard,
     ) -> Result<Rotation, SessionError> {
         let StoredProfile { store, profile } = current;
         if profile.username.is_some() || profile.sealed.is_none() {
             return Err(RotationError::NotSealed(profile.secret.label()).into());
         }
         let credential = self.vault.login(profile, self.reporter, &())?.credential;
-        // A key that cannot be sealed now cannot be sealed after the old key stopped working.
+        // Seal the old credential as a test. If sealing fails, no new key may be requested, because it could not be
+        // saved.
         self.seal_for(store, profile, &credential)?;
-        let (access, key) = self.read_key_and_token(profile, held).await?;
+        let (access, key) = self.read_definition_and_token(profile, guard).await?;
         let key = match kind {
             RotationKind::InPlace => key,
-            RotationKind::Beside => KeyTerms { appname: self.free_name(profile, &access, &key.appname).await?, ..key },
+            RotationKind::Beside => {
+                KeyDefinition { appname: self.free_name(profile, &access, &key.appname).await?, ..key }
+            }
         };
         let rotation = Rotation {
             v: VERSION,
             profile: profile.name.clone(),
-            began_with: self.issued_for(profile).ok_or(RotationError::Gone)?,
+            began_with: self.declared_fingerprint(profile).ok_or(RotationError::Gone)?,
             began_at: self.whole_second_now(),
             beside: profile.appname.clone().filter(|_| kind == RotationKind::Beside),
             key,
@@ -64,138 +68,147 @@ impl Session<'_> {
         self.request_key(rotation, current, &access, true).await
     }
 
-    /// Resumes an unfinished rotation until the new key is on disk; `None` if the rotation is overtaken.
+    /// Resumes an unfinished rotation until the new key is in the journal; `None` if the rotation is overtaken.
     pub(super) async fn resume(
         &self,
         rotation: Rotation,
         current: StoredProfile<'_>,
-        held: &LockGuard,
+        guard: &LockGuard,
     ) -> Result<Option<Rotation>, SessionError> {
-        match (rotation.status_for(current.profile, self.issued_for(current.profile).as_ref()), &rotation.stage) {
+        match (
+            rotation.status_for(current.profile, self.declared_fingerprint(current.profile).as_ref()),
+            &rotation.stage,
+        ) {
             (RotationStatus::Overtaken, _) => {
                 self.rotations.finish(&rotation).map_err(RotationError::Disk)?;
                 if rotation.sealed().is_some() {
-                    self.reporter
-                        .warn(Warning::Unfinished { profile: &rotation.profile, error: &RotationError::Overtaken });
+                    self.reporter.warn(Warning::RotationProblem {
+                        profile: &rotation.profile,
+                        error: &RotationError::Overtaken,
+                    });
                 }
                 Ok(None)
             }
-            (RotationStatus::Pending, Stage::Asked) => self.request_key_again(rotation, current, held).await.map(Some),
+            (RotationStatus::Pending, Stage::Asked) => self.request_key_again(rotation, current, guard).await.map(Some),
             _ => Ok(Some(rotation)),
         }
     }
 
-    /// Requests the key again, after a request with unknown outcome: with the cached token, else the refresh token,
-    /// else the old key.
+    /// Requests the key again, after a request with unknown outcome. Uses the cached token, else a token from the
+    /// refresh token, else a token for the old key.
     async fn request_key_again(
         &self,
         rotation: Rotation,
         current: StoredProfile<'_>,
-        held: &LockGuard,
+        guard: &LockGuard,
     ) -> Result<Rotation, SessionError> {
         let profile = current.profile;
         if let Some(access) = self.usable_cached(profile) {
             match self.request_key(rotation.clone(), current, &access, false).await {
                 Err(SessionError::Fusion(FusionError::Rejected { status: 401, .. })) => {}
-                outcome => return outcome.map_err(to_unknown),
+                result => return result.map_err(to_unknown),
             }
         }
         let loaded = LoadedProfile::new(profile, None);
-        match self.grant(loaded, TokenRequest::default(), Some(held)).await {
+        match self.grant(loaded, TokenRequest::default(), Some(guard)).await {
             Ok(access) => {
-                // If a key to be replaced still logs in, the first request never arrived.
-                let untouched = access.origin == TokenOrigin::Login && rotation.beside.is_none();
+                // A successful login with the old key shows that the server has not replaced this key.
+                let is_key_unchanged = access.origin == TokenOrigin::Login && rotation.beside.is_none();
                 self.make_durable(profile, &access)?;
-                self.request_key(rotation, current, &access, untouched).await.map_err(to_unknown)
+                self.request_key(rotation, current, &access, is_key_unchanged).await.map_err(to_unknown)
             }
             Err(SessionError::Fusion(error)) if error.is_rejection() => Err(RotationError::Lost.into()),
             Err(error) => Err(error),
         }
     }
 
-    /// Requests the new key, then seals and saves the key. `untouched` means that earlier requests changed nothing, so
-    /// a refusal ends the rotation.
+    /// Requests the new key, then seals and saves it. `is_key_unchanged` is true if no earlier request can have changed
+    /// a key. A refusal then ends the rotation.
     async fn request_key(
         &self,
         mut rotation: Rotation,
         current: StoredProfile<'_>,
         access: &AccessToken,
-        untouched: bool,
+        is_key_unchanged: bool,
     ) -> Result<Rotation, SessionError> {
-        let appkey = match self.request_appkey(&rotation, current.profile, access, untouched).await {
+        let appkey = match self.request_appkey(&rotation, current.profile, access, is_key_unchanged).await {
             Err(SessionError::Fusion(error)) if error.is_refusal() => {
-                if untouched {
+                if is_key_unchanged {
                     self.rotations.remove(&rotation.profile).map_err(RotationError::Disk)?;
                 }
-                return Err(if untouched { RotationError::Unchanged(error).into() } else { error.into() });
+                return Err(if is_key_unchanged { RotationError::Unchanged(error).into() } else { error.into() });
             }
             Err(SessionError::Fusion(error)) => {
                 self.reporter.trace(&|| format!("{}: {error}; asking once more", rotation.profile));
                 self.request_appkey(&rotation, current.profile, access, false).await.map_err(to_unknown)?
             }
-            outcome => outcome?,
+            result => result?,
         };
         rotation.stage = Stage::Answered(self.seal_new_key(current, &rotation, appkey)?);
         if let Err(error) = self.rotations.save(&rotation) {
-            // The key now exists only in this process; writing it to the store still saves the key.
-            self.reporter.warn(Warning::Unfinished { profile: &rotation.profile, error: &RotationError::Disk(error) });
+            // The new key now exists only in this process. Writing the key to the store still saves it.
+            self.reporter
+                .warn(Warning::RotationProblem { profile: &rotation.profile, error: &RotationError::Disk(error) });
         } else {
             self.reporter.trace(&|| format!("{}: wrote down the new key, sealed", rotation.profile));
         }
         Ok(rotation)
     }
 
+    /// Requests the new key once. A second key is created, or regenerated if an earlier request created it.
     async fn request_appkey(
         &self,
         rotation: &Rotation,
         profile: &Profile,
         access: &AccessToken,
-        first: bool,
+        is_key_unchanged: bool,
     ) -> Result<Secret, SessionError> {
         let key = &rotation.key;
-        let make = rotation.beside.is_some() && (first || !self.key_exists(profile, access, &key.appname).await?);
-        let call = if make { key.create() } else { key.regenerate() };
+        let must_create =
+            rotation.beside.is_some() && (is_key_unchanged || !self.key_exists(profile, access, &key.appname).await?);
+        let call = if must_create { key.create_call() } else { key.regenerate_call() };
         let parse = |body: &[u8]| key.parse_appkey(body);
         self.call_and_parse(profile, access, &call.map_err(RotationError::Name)?, parse).await
     }
 
     async fn key_exists(&self, profile: &Profile, access: &AccessToken, appname: &str) -> Result<bool, SessionError> {
-        match self.read_key(profile, access, appname).await {
+        match self.read_key_definition(profile, access, appname).await {
             Ok(_) => Ok(true),
             Err(SessionError::Fusion(FusionError::Status { status: 404, .. })) => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    /// Reads the key's terms, and returns them with the token of that request. The token is durable, and valid for an
-    /// hour if the server grants that long.
-    async fn read_key_and_token(
+    /// Reads the key's definition, and returns it with the token of that request. The token is saved durably, and valid
+    /// for an hour if the server grants that long.
+    async fn read_definition_and_token(
         &self,
         profile: &Profile,
-        held: &LockGuard,
-    ) -> Result<(AccessToken, KeyTerms), SessionError> {
+        guard: &LockGuard,
+    ) -> Result<(AccessToken, KeyDefinition), SessionError> {
         let loaded = LoadedProfile::new(profile, None);
         let appname = profile.appname.as_deref().unwrap_or_default();
-        let long = TokenRequest { min_ttl: Some(HOUR), ..TokenRequest::default() };
-        let cached = self.cached(profile).filter(|token| self.satisfies(token, profile, long));
+        let long_lived = TokenRequest { min_ttl: Some(MIN_TOKEN_LIFETIME), ..TokenRequest::default() };
+        let cached = self.cached(profile).filter(|token| self.satisfies(token, profile, long_lived));
         let mut access = match &cached {
             Some(token) => AccessToken::from_cache(token),
-            None => self.grant(loaded, TokenRequest::default(), Some(held)).await?,
+            None => self.grant(loaded, TokenRequest::default(), Some(guard)).await?,
         };
-        let key = match self.read_key(profile, &access, appname).await {
+        let key = match self.read_key_definition(profile, &access, appname).await {
             Err(SessionError::Fusion(FusionError::Rejected { status: 401, .. })) if cached.is_some() => {
                 access =
-                    self.grant(loaded, TokenRequest { force: true, ..TokenRequest::default() }, Some(held)).await?;
-                self.read_key(profile, &access, appname).await
+                    self.grant(loaded, TokenRequest { force: true, ..TokenRequest::default() }, Some(guard)).await?;
+                self.read_key_definition(profile, &access, appname).await
             }
-            outcome => outcome,
+            result => result,
         };
         let key = key.map_err(to_unchanged)?;
         self.make_durable(profile, &access)?;
         Ok((access, key))
     }
 
-    /// Writes the token again durably, so that it survives a power failure. Only this token may give access to the key.
+    /// Writes the token again durably, so that it survives a power failure. After the key is changed, this token may be
+    /// the only access to the new key.
     fn make_durable(&self, profile: &Profile, access: &AccessToken) -> Result<(), SessionError> {
         let token = self.cached(profile).filter(|token| token.access == access.token);
         let (Some(token), Some(device)) = (token, self.device_key()) else { return Err(RotationError::NoToken.into()) };
@@ -203,18 +216,19 @@ impl Session<'_> {
         Ok(saved.map_err(RotationError::Disk)?)
     }
 
-    pub(super) async fn read_key(
+    /// Reads the name, the roles and the description of a key.
+    pub(super) async fn read_key_definition(
         &self,
         profile: &Profile,
         access: &AccessToken,
         appname: &str,
-    ) -> Result<KeyTerms, SessionError> {
+    ) -> Result<KeyDefinition, SessionError> {
         let call = Call::get(ApiKey::path_of(appname).map_err(RotationError::Name)?);
-        self.call_and_parse(profile, access, &call, |body| KeyTerms::parse(appname, body)).await
+        self.call_and_parse(profile, access, &call, |body| KeyDefinition::parse(appname, body)).await
     }
 
-    /// Makes a call and parses the body of a success. Any other answer, or no answer, is a `Fusion` error, which the
-    /// caller interprets.
+    /// Makes a call and returns the parsed body of a 2xx response. Any other response, or no response, is a `Fusion`
+    /// error, which the caller interprets.
     pub(super) async fn call_and_parse<T>(
         &self,
         profile: &Profile,
@@ -222,29 +236,34 @@ impl Session<'_> {
         call: &Call,
         parse: impl FnOnce(&[u8]) -> Result<T, &'static str>,
     ) -> Result<T, SessionError> {
-        // In a batch, a later attempt may succeed after a 429.
-        let turns = if call.is_read_only() || !self.is_concurrent.get() { 1 } else { MAX_ATTEMPTS };
-        let mut turn = 1;
-        let reply = loop {
+        // With several profiles, their requests cause 429s, so a later attempt can succeed.
+        let max_attempts = if call.is_read_only() || !self.is_concurrent.get() { 1 } else { MAX_RATE_LIMITED_ATTEMPTS };
+        let mut attempt = 1;
+        let response = loop {
             match self.call_with_token(profile, access, call).await {
-                Ok(reply) if reply.status() == 429 && turn < turns => turn += 1,
-                Ok(reply) => break reply,
+                Ok(response) if response.status() == 429 && attempt < max_attempts => attempt += 1,
+                Ok(response) => break response,
                 Err(SessionError::OutcomeUnknown(error)) => return Err(error.into()),
                 Err(error) => return Err(error),
             }
         };
-        Ok(parse_reply(reply, parse).await?)
+        Ok(parse_response(response, parse).await?)
     }
 
-    /// Returns a free name for a second key, from the first name and the date: `soc-20261126`.
-    async fn free_name(&self, profile: &Profile, access: &AccessToken, first: &str) -> Result<String, SessionError> {
-        let list = Call::get(ApiKey::list_path());
-        let taken = self.call_and_parse(profile, access, &list, ApiKey::parse_list).await.map_err(to_unchanged)?.rows;
-        let base = format!("{}-{}", without_date(first), self.clock.today().strftime("%Y%m%d"));
+    /// Returns an unused name for a second key, made of the first key's name and today's date: `soc-20261126`.
+    async fn free_name(
+        &self,
+        profile: &Profile,
+        access: &AccessToken,
+        first_appname: &str,
+    ) -> Result<String, SessionError> {
+        let call = Call::get(ApiKey::list_path());
+        let keys = self.call_and_parse(profile, access, &call, ApiKey::parse_list).await.map_err(to_unchanged)?.rows;
+        let base = format!("{}-{}", without_date(first_appname), self.clock.today().strftime("%Y%m%d"));
         let numbered = (2..=MAX_SECOND_KEYS).map(|number| format!("{base}-{number}"));
-        let free =
-            std::iter::once(base.clone()).chain(numbered).find(|name| taken.iter().all(|key| key.appname != *name));
-        Ok(free.ok_or(RotationError::NoName)?)
+        let name =
+            std::iter::once(base.clone()).chain(numbered).find(|name| keys.iter().all(|key| key.appname != *name));
+        Ok(name.ok_or(RotationError::NoName)?)
     }
 
     /// Seals the new credential for the store.
@@ -261,7 +280,7 @@ impl Session<'_> {
         self.seal_for(current.store, &rotation.profile_with_new_key(current.profile), &credential)
     }
 
-    /// Seals a credential to the store's current recipients.
+    /// Seals a credential to the recipients that the store has now.
     fn seal_for(
         &self,
         store: &Store,
@@ -275,24 +294,25 @@ impl Session<'_> {
         Ok(sealed.map_err(RotationError::Seal)?)
     }
 
-    /// Logs in with the new key, compares roles and description, and finishes the rotation.
+    /// Gets a token for the new key, and compares the key's roles and description with the old ones. Then finishes the
+    /// rotation.
     ///
     /// # Errors
-    /// `Rotation(OtherRoles)` if the server changed the roles or the description; the rotation is finished all the
-    /// same.
+    /// Returns `Rotation(OtherRoles)` if the roles or the description differ; the rotation is finished nevertheless.
+    /// After any other error, the rotation stays unfinished.
     pub(super) async fn verify_new_key(
         &self,
         rotation: &Rotation,
         profile: &Profile,
-        held: &LockGuard,
+        guard: &LockGuard,
     ) -> Result<AccessToken, SessionError> {
         let access = if let Some(access) = self.usable_cached(profile) {
             access
         } else {
             let force = TokenRequest { force: true, ..TokenRequest::default() };
-            self.grant(LoadedProfile::new(profile, None), force, Some(held)).await?
+            self.grant(LoadedProfile::new(profile, None), force, Some(guard)).await?
         };
-        let key = self.read_key(profile, &access, &rotation.key.appname).await?;
+        let key = self.read_key_definition(profile, &access, &rotation.key.appname).await?;
         self.rotations.finish(rotation).map_err(RotationError::Disk)?;
         self.reporter.trace(&|| format!("{}: set the new key aside, sealed", profile.name));
         if roles_and_description(&key) == roles_and_description(&rotation.key) {
@@ -318,14 +338,14 @@ impl Session<'_> {
 }
 
 /// Formats the sorted roles and the description.
-fn roles_and_description(key: &KeyTerms) -> String {
+fn roles_and_description(key: &KeyDefinition) -> String {
     let mut roles = key.roles.clone();
     roles.sort_unstable();
     let roles = if roles.is_empty() { "no role".to_owned() } else { format!("the roles {}", roles.join(", ")) };
     format!("{roles} and the description '{}'", key.description)
 }
 
-/// Maps a failed request to `Unchanged`: no request that changes the key was sent.
+/// Converts the error of a request to `Unchanged`, for requests before the change of the key.
 fn to_unchanged(error: SessionError) -> SessionError {
     match error {
         SessionError::Fusion(error) => RotationError::Unchanged(error).into(),
@@ -333,7 +353,7 @@ fn to_unchanged(error: SessionError) -> SessionError {
     }
 }
 
-/// Maps a failed repeated request to `Unknown`: its refusal does not show what the first request did.
+/// Converts the error of a repeated request to `Unknown`: a refusal does not show what the first request did.
 fn to_unknown(error: SessionError) -> SessionError {
     match error {
         SessionError::Fusion(error) => RotationError::Unknown(error).into(),
@@ -341,17 +361,17 @@ fn to_unknown(error: SessionError) -> SessionError {
     }
 }
 
-/// Returns the name without the date of an earlier second key, so that names do not grow.
+/// Returns the name without the date and number of an earlier second key, so that names do not grow.
 fn without_date(appname: &str) -> &str {
     let is_number = |text: &str, digits: std::ops::RangeInclusive<usize>| {
         digits.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
     };
-    let without = |name: &'_ str| name.rsplit_once('-').map(|(base, end)| (base.to_owned(), end.to_owned()));
-    let Some((base, end)) = without(appname) else { return appname };
+    let split_suffix = |name: &'_ str| name.rsplit_once('-').map(|(base, end)| (base.to_owned(), end.to_owned()));
+    let Some((base, end)) = split_suffix(appname) else { return appname };
     if is_number(&end, 8..=8) && !base.is_empty() {
         return &appname[..base.len()];
     }
-    match without(&base) {
+    match split_suffix(&base) {
         Some((first, day)) if is_number(&end, 1..=2) && is_number(&day, 8..=8) && !first.is_empty() => {
             &appname[..first.len()]
         }

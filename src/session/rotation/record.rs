@@ -1,6 +1,6 @@
-//! Record of one rotation, as saved on disk.
+//! Record of one rotation, as the journal saves it.
 
-use crate::fusion::KeyTerms;
+use crate::fusion::KeyDefinition;
 use crate::profile::{Edit, EditValue, Profile, ProfileName, Section};
 use crate::secret::SealedSecret;
 use crate::token::Fingerprint;
@@ -8,15 +8,15 @@ use jiff::Timestamp;
 use jiff::fmt::serde::timestamp::second;
 use serde::{Deserialize, Serialize};
 
-/// Version of the file format.
+/// Version of the file format; files with another version are rejected.
 pub(super) const VERSION: u8 = 1;
 
 /// Kind of rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RotationKind {
-    /// Replaces the old key, which stops working at once.
+    /// The server replaces the old key, which stops working at once.
     InPlace,
-    /// Creates a second key; the old key works until it is removed.
+    /// The server creates a second key; the old key works until it is removed.
     Beside,
 }
 
@@ -25,13 +25,13 @@ pub enum RotationKind {
 pub enum Rotated {
     /// The new key, with this name, replaced the old key.
     Replaced(String),
-    /// The profile has a second key with this name, and the old key still works.
+    /// The profile has a second key with this name, and the first key still works.
     Beside(String),
-    /// Another process rotated the key while this process waited.
+    /// The profile got another credential while this process waited, as another process rotated the key.
     ByAnother,
 }
 
-/// Rotation and its stage. The record holds no plaintext secret; the new key is sealed.
+/// Rotation and its stage. Holds no plaintext secret: the new key is sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rotation {
@@ -43,32 +43,32 @@ pub struct Rotation {
     /// Start of the rotation, in whole seconds.
     #[serde(with = "second::required")]
     pub began_at: Timestamp,
-    /// Name of the first key, if the new key is a second key and the first is not removed yet.
+    /// Name of the first key. `None` if the new key replaced the first key, or if the first key was removed.
     pub beside: Option<String>,
-    /// Terms of the new key: the roles and the description must stay.
-    pub key: KeyTerms,
+    /// Name, roles and description of the new key. The roles and the description must equal those of the old key.
+    pub key: KeyDefinition,
     /// Progress of the rotation.
     pub stage: Stage,
 }
 
-/// Progress of a rotation. Whether the key is stored is read from the store.
+/// Progress of a rotation. The store itself shows whether it has the new key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Stage {
     /// The request for the key was sent, or is about to be sent.
     Asked,
-    /// The server returned a key; holds the credential sealed for the store.
+    /// The server returned a key; holds the new credential, sealed for the store.
     Answered(SealedSecret),
 }
 
-/// Relation of a rotation to a profile.
+/// Relation of a rotation to the credential that the profile has in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RotationStatus {
     /// The profile still has the credential that the rotation began with.
     Pending,
     /// The profile has the new credential.
     Stored,
-    /// The profile has a third credential.
+    /// The profile has neither the old nor the new credential.
     Overtaken,
 }
 
@@ -82,19 +82,19 @@ impl Rotation {
         }
     }
 
-    /// Returns the relation to the profile, whose tokens have the fingerprint `now`.
-    pub(super) fn status_for(&self, profile: &Profile, now: Option<&Fingerprint>) -> RotationStatus {
-        let id = profile.sealed.as_ref().map(|note| &note.id);
-        if self.sealed().is_some_and(|sealed| Some(&sealed.note.id) == id) {
+    /// Returns the relation to the credential of `profile`, whose tokens have this `fingerprint`.
+    pub(super) fn status_for(&self, profile: &Profile, fingerprint: Option<&Fingerprint>) -> RotationStatus {
+        let stored_id = profile.sealed.as_ref().map(|seal_note| &seal_note.id);
+        if self.sealed().is_some_and(|sealed| Some(&sealed.note.id) == stored_id) {
             RotationStatus::Stored
-        } else if now == Some(&self.began_with) {
+        } else if fingerprint == Some(&self.began_with) {
             RotationStatus::Pending
         } else {
             RotationStatus::Overtaken
         }
     }
 
-    /// Returns the edits that write the new key to the store; none before the server has returned a key.
+    /// Returns the edits that write the new key to the store; empty if the server has not returned a key yet.
     #[must_use]
     pub fn edits(&self) -> Vec<Edit> {
         let Some(sealed) = self.sealed() else { return Vec::new() };
@@ -106,7 +106,7 @@ impl Rotation {
         std::iter::once(appname).chain(sealed.edits(&self.profile)).collect()
     }
 
-    /// Returns the profile with the name of the new key. All other fields that a seal binds are unchanged.
+    /// Returns `profile` with the name of the new key and otherwise unchanged.
     #[must_use]
     pub fn profile_with_new_key(&self, profile: &Profile) -> Profile {
         Profile { appname: Some(self.key.appname.clone()), ..profile.clone() }

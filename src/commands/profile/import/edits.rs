@@ -1,4 +1,4 @@
-//! Store edits of an import.
+//! Builds the edits of the store for an import.
 
 use super::plan::PlannedImport;
 use super::{ImportAction, ImportArgs};
@@ -9,7 +9,7 @@ use crate::secret::Credential;
 use crate::workflow::{Run, sealing};
 use std::collections::BTreeMap;
 
-/// Returns the store edits of an import, including the sealed secrets.
+/// Returns the edits of the store, including the sealed secrets.
 pub(super) fn with_secrets(
     args: &ImportArgs,
     run: &Run<'_>,
@@ -22,7 +22,8 @@ pub(super) fn with_secrets(
         sealing::warn_untrusted_url(run, planned.name.as_str(), &planned.url)?;
     }
     let mut edits = without_secrets(args, document.store(), planned)?;
-    // Seals bind the profiles as parsed from the store, including the defaults. The store is parsed once for all.
+    // Secrets are bound to the profiles as parsed from the store, with the store's defaults. The store is parsed once,
+    // for all profiles.
     let unsealed = document.apply(&edits)?;
     let profiles = declared_profiles(&unsealed, planned)?;
     let changed: Vec<&PlannedImport<'_>> =
@@ -45,7 +46,7 @@ pub(super) fn with_secrets(
     Ok(edits)
 }
 
-/// Returns the store edits without the secrets.
+/// Returns the edits of the store without the secrets.
 pub(super) fn without_secrets(
     args: &ImportArgs,
     store: &Store,
@@ -97,7 +98,7 @@ fn replacement(args: &ImportArgs, store: &Store, planned: &PlannedImport<'_>) ->
     edits
 }
 
-/// Returns the profiles that get a credential, as declared in the edited store.
+/// Returns the profiles that get a new credential, as declared in the edited store.
 pub(super) fn declared_profiles(document: &Document, planned: &[PlannedImport<'_>]) -> Result<Vec<Profile>, Error> {
     let changed = planned.iter().filter(|planned| planned.action != ImportAction::Skip);
     changed.map(|planned| add::declared_profile(document, &planned.name)).collect()

@@ -78,7 +78,7 @@ enum Existing {
     Replace,
 }
 
-/// Action for one entry.
+/// Action for one entry of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum ImportAction {
@@ -118,27 +118,27 @@ impl Row for ImportRow {
 /// Imports all entries of a file, or prints the plan for `--dry-run`.
 pub(crate) fn run(args: &ImportArgs, run: &Run<'_>) -> Result<(), Error> {
     check_template(args.name.as_deref())?;
-    // A missing store named by the user is taken for a mistyped path. Only `neto init` creates a named store.
-    let creates_store = !run.context.paths.named_store && !run.context.paths.store.exists();
-    let empty =
+    let creates_store = init::creates_store(run);
+    let empty_store =
         Store { defaults: Defaults { url: ApiUrl::STANDARD.parse().ok(), ..Defaults::default() }, ..Store::default() };
-    let store = if creates_store { &empty } else { run.context.store()? };
+    let store = if creates_store { &empty_store } else { run.context.store()? };
     if !creates_store {
         args.settings().check_recipients(store)?;
     }
     let import = source::read(&args.file, run)?;
-    // All problems are reported before anything is created.
+    // Problems with the file are reported before anything is created.
     let plan = ImportPlan::build(args, run, store, &import)?;
     plan.warn(run, &import);
     if args.dry_run {
         return print_plan(&plan, args, run, creates_store);
     }
     if creates_store {
-        init::prepare(run)?;
+        init::ensure_keys_and_store(run)?;
         args.settings().check_recipients(run.context.store()?)?;
     }
     let mut planned = Vec::new();
     let document = locked_edit::edit_store(run, |document| {
+        // The store may have changed since the first plan.
         planned = ImportPlan::build(args, run, document.store(), &import)?.profiles;
         edits::with_secrets(args, run, document, &planned)
     })?;
@@ -156,12 +156,12 @@ impl ImportArgs {
         SettingsArgs { tags: self.tags.clone(), recipients: self.recipients.clone(), ..SettingsArgs::default() }
     }
 
-    /// Returns the command line of this import with more arguments.
+    /// Returns the command line of this import, with `arguments` appended.
     fn command_with(&self, arguments: &str) -> String {
         format!("neto profile import {} {arguments}", quote_for_display(&self.file))
     }
 
-    /// Returns the tags of the entry and the flags, without duplicates.
+    /// Returns the tags of the entry and those of `--tag`, without duplicates.
     fn merged_tags(&self, entry: &ImportEntry) -> Vec<String> {
         let mut tags: Vec<String> = Vec::new();
         for tag in entry.tags.iter().chain(&self.tags) {
@@ -183,17 +183,18 @@ impl ImportAction {
     }
 }
 
-/// Checks that a name template has no braces except those of the two fields.
+/// Checks that a name template is not empty, and has no braces except `{shortname}` and `{appname}`.
 fn check_template(template: Option<&str>) -> Result<(), Error> {
-    let rest = template.unwrap_or_default().replace("{shortname}", "").replace("{appname}", "");
-    if rest.contains(['{', '}']) || template == Some("") {
+    let remaining = template.unwrap_or_default().replace("{shortname}", "").replace("{appname}", "");
+    if remaining.contains(['{', '}']) || template == Some("") {
         return Err(Error::new(Code::Usage, "--name takes text with {shortname} and {appname}, and no other braces")
             .with_hint(Hint::command("neto profile import FILE --name '{shortname}-{appname}'")));
     }
     Ok(())
 }
 
-/// Checks that the import would succeed, and prints the plan as a table.
+/// Prints the plan for `--dry-run`. If the store exists, first checks that the edits are valid and the recipients
+/// trusted.
 fn print_plan(plan: &ImportPlan<'_>, args: &ImportArgs, run: &Run<'_>, creates_store: bool) -> Result<(), Error> {
     if !creates_store {
         let file = run.context.store_file();
@@ -201,7 +202,7 @@ fn print_plan(plan: &ImportPlan<'_>, args: &ImportArgs, run: &Run<'_>, creates_s
         let edited = document.apply(&edits::without_secrets(args, document.store(), &plan.profiles)?)?;
         sealing::trusted_keys_of_all(run, edited.store(), &edits::declared_profiles(&edited, &plan.profiles)?)?;
     }
-    let row = |planned: &PlannedImport<'_>| ImportRow::of(planned, args);
+    let row = |planned: &PlannedImport<'_>| ImportRow::new(planned, args);
     let rows: Vec<ImportRow> = plan.profiles.iter().map(row).collect();
     run.ui.print(&render_rows(&rows, args.output.unwrap_or_default(), &run.ui.render_options()))?;
     run.ui.note("Nothing was changed");
@@ -209,7 +210,7 @@ fn print_plan(plan: &ImportPlan<'_>, args: &ImportArgs, run: &Run<'_>, creates_s
 }
 
 impl ImportRow {
-    fn of(planned: &PlannedImport<'_>, args: &ImportArgs) -> Self {
+    fn new(planned: &PlannedImport<'_>, args: &ImportArgs) -> Self {
         let (shortname, appname, username) = match planned.entry.account.clone() {
             Account::ApiKey { shortname, appname } => (Some(shortname), Some(appname), None),
             Account::Person { username } => (None, None, Some(username)),

@@ -1,4 +1,4 @@
-//! Decides the action for each entry of an import file, and collects every obstacle for one error message.
+//! Decides the action for each entry of an import file, and collects all obstacles in one error message.
 
 use super::{Existing, ImportAction, ImportArgs};
 use crate::commands::profile::set_secret;
@@ -11,7 +11,7 @@ use crate::workflow::{Run, sealing};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Entry of the file with the profile that it creates, replaces or skips.
+/// Entry of the file, and the profile that the import adds, replaces or skips.
 pub(super) struct PlannedImport<'a> {
     pub(super) entry: &'a ImportEntry,
     pub(super) name: ProfileName,
@@ -19,17 +19,17 @@ pub(super) struct PlannedImport<'a> {
     pub(super) action: ImportAction,
 }
 
-/// Actions for all entries of a file.
+/// Plan for a file: the action for each entry, except repeated entries.
 pub(super) struct ImportPlan<'a> {
     pub(super) profiles: Vec<PlannedImport<'a>>,
-    /// Entries with the same credential as an earlier entry, each with that entry.
+    /// Entries that repeat an earlier entry, each paired with the earlier entry.
     repeated: Vec<(&'a ImportEntry, &'a ImportEntry)>,
 }
 
 /// Maximum number of obstacles to report.
 const MAX_OBSTACLES: usize = 10_000;
 
-/// Reasons why an import is refused, with the first hint.
+/// Reasons why an import is refused, and the hint that was suggested first.
 #[derive(Default)]
 struct Obstacles {
     lines: Vec<String>,
@@ -47,14 +47,15 @@ impl Obstacles {
 }
 
 impl<'a> ImportPlan<'a> {
-    /// Names every entry and looks up the name in the store.
+    /// Derives the profile name of each entry, and chooses the action by comparing the entry with the store.
     ///
     /// # Errors
-    /// Fails with all obstacles in one error.
+    /// Returns one error that lists all obstacles, at most [`MAX_OBSTACLES`].
     pub(super) fn build(args: &ImportArgs, run: &Run<'_>, store: &Store, import: &'a Import) -> Result<Self, Error> {
         let mut obstacles = Obstacles::default();
         let mut plan = Self { profiles: Vec::new(), repeated: Vec::new() };
-        let declared: BTreeMap<_, _> = store.profiles.iter().map(|entry| (&entry.name, &entry.profile)).collect();
+        let existing_profiles: BTreeMap<_, _> =
+            store.profiles.iter().map(|entry| (&entry.name, &entry.profile)).collect();
         let mut index_of: BTreeMap<ProfileName, usize> = BTreeMap::new();
         for result in &import.entries {
             if obstacles.lines.len() == MAX_OBSTACLES {
@@ -69,22 +70,22 @@ impl<'a> ImportPlan<'a> {
                 }
             };
             let Some(name) = profile_name(args, entry, &mut obstacles) else { continue };
-            let known = declared.get(&name).copied();
-            let profile_url = known.and_then(|known| known.as_ref().ok()).map(|profile| &profile.url);
+            let existing = existing_profiles.get(&name).copied();
+            let profile_url = existing.and_then(|existing| existing.as_ref().ok()).map(|profile| &profile.url);
             let Some(url) = entry.url.as_ref().or(profile_url).or(store.defaults.url.as_ref()).cloned() else {
                 obstacles.add(&entry.location, &"it has no url, and the store has no default one");
                 continue;
             };
-            if let Some(other) = index_of.get(&name).map(|index| &plan.profiles[*index]) {
-                if other.url == url && other.entry.is_same_credential(entry) {
-                    plan.repeated.push((entry, other.entry));
+            if let Some(earlier) = index_of.get(&name).map(|index| &plan.profiles[*index]) {
+                if earlier.url == url && earlier.entry.is_same_credential(entry) {
+                    plan.repeated.push((entry, earlier.entry));
                 } else {
-                    obstacles.add(&entry.location, &duplicate_name_message(&name, entry, other.entry));
+                    obstacles.add(&entry.location, &duplicate_name_message(&name, entry, earlier.entry));
                     obstacles.suggest(Hint::command(args.command_with("--name '{shortname}-{appname}'")));
                 }
                 continue;
             }
-            let action = match known {
+            let action = match existing {
                 None => ImportAction::Add,
                 Some(_) if args.existing == Existing::Skip => ImportAction::Skip,
                 Some(_) if args.existing == Existing::Fail => {
@@ -93,10 +94,10 @@ impl<'a> ImportPlan<'a> {
                         .suggest(Hint::command(args.command_with("--existing skip")).remark("or --existing replace"));
                     ImportAction::Skip
                 }
-                Some(known) => {
-                    let known = known.as_ref().map_err(|fault| run.context.fault(&name, fault.clone()));
+                Some(existing) => {
+                    let existing = existing.as_ref().map_err(|fault| run.context.fault_error(&name, fault.clone()));
                     if let Err(error) =
-                        known.map_err(Error::from).and_then(|known| check_replaceable(run, known, entry, &url))
+                        existing.map_err(Error::from).and_then(|existing| check_replaceable(run, existing, entry, &url))
                     {
                         let error = error.about(&name);
                         obstacles.add(&entry.location, &error.message());
@@ -111,7 +112,7 @@ impl<'a> ImportPlan<'a> {
         if obstacles.lines.is_empty() { Ok(plan) } else { Err(obstacles.into()) }
     }
 
-    /// Warns about oddities that do not prevent the import.
+    /// Warns about ignored fields, repeated entries, and tenants with several entries. The import continues.
     pub(super) fn warn(&self, run: &Run<'_>, import: &Import) {
         if !import.ignored.is_empty() {
             run.ui.warn(&format!("there are further fields, which are not kept: {}", import.ignored.join(", ")));
@@ -131,8 +132,8 @@ impl<'a> ImportPlan<'a> {
         for ((_, shortname), keys) in tenants.into_iter().filter(|(_, keys)| keys.len() > 1) {
             let entries = keys.iter().map(|planned| format!("{} ('{}')", planned.entry.location, planned.name));
             let entries = entries.collect::<Vec<_>>().join(", ");
-            let same = keys.windows(2).all(|pair| pair[0].entry.is_same_credential(pair[1].entry));
-            let keys_text = if same { "the same key" } else { "several keys" };
+            let is_same_key = keys.windows(2).all(|pair| pair[0].entry.is_same_credential(pair[1].entry));
+            let keys_text = if is_same_key { "the same key" } else { "several keys" };
             run.ui.warn(&format!("the tenant '{shortname}' has {keys_text}: {entries}"));
         }
     }
@@ -150,7 +151,7 @@ impl From<Obstacles> for Error {
     }
 }
 
-/// Returns the profile name of an entry; `None` after adding an obstacle.
+/// Returns the profile name of an entry. If the entry gives no valid name, adds an obstacle and returns `None`.
 fn profile_name(args: &ImportArgs, entry: &ImportEntry, obstacles: &mut Obstacles) -> Option<ProfileName> {
     let name = match (&entry.account, &args.name, &entry.name) {
         (Account::ApiKey { shortname, appname }, Some(template), _) => {
@@ -181,7 +182,8 @@ fn duplicate_name_message(name: &ProfileName, entry: &ImportEntry, other: &Impor
     format!("the name '{name}' is also that of {}{key_remark}", other.location)
 }
 
-/// Refuses to replace the credential of a profile with untrusted changes, or with a credential of another tenant.
+/// Refuses to replace the credential of a profile that has untrusted changes. Also refuses a new credential for another
+/// tenant or URL.
 fn check_replaceable(run: &Run<'_>, profile: &Profile, entry: &ImportEntry, url: &ApiUrl) -> Result<(), Error> {
     sealing::refuse_changed(run, profile)?;
     set_secret::check_same_tenant(profile, &entry.account, Some(url))

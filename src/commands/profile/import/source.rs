@@ -1,4 +1,4 @@
-//! Reads the import from a file or standard input.
+//! Reads and parses the import file or standard input.
 
 use crate::disk::{self, DiskError, Privacy, ReadRules};
 use crate::error::{Code, Error, Hint};
@@ -6,22 +6,22 @@ use crate::secret::import::{Import, ImportError};
 use crate::workflow::Run;
 use std::path::Path;
 
-/// Maximum size of a file or standard input, in bytes.
+/// Maximum size of the input, in bytes.
 const MAX_IMPORT_BYTES: u64 = 64 << 20;
 
-/// Whether the FILE argument means standard input.
+/// Checks whether the FILE argument is `-`, which means standard input.
 pub(super) fn is_stdin(file: &str) -> bool {
     file == "-"
 }
 
-/// Reads the file or standard input.
+/// Reads and parses the file or standard input.
 pub(super) fn read(file: &str, run: &Run<'_>) -> Result<Import, Error> {
     let bytes = if is_stdin(file) { read_stdin(run)? } else { read_file(run, Path::new(file))? };
     let display_name = if is_stdin(file) { "standard input" } else { file };
-    Import::read(bytes).map_err(|error| {
+    Import::parse(bytes).map_err(|error| {
         let wrapped = Error::new(Code::Store, format!("{display_name}: {error}"));
         match error {
-            ImportError::Unknown => wrapped.with_hint(Hint::advice(
+            ImportError::UnknownFormat => wrapped.with_hint(Hint::advice(
                 "looked for: NETOSECRETs, one a line; NETOSECRET=... or APPNAME, APPKEY, SHORTNAME and SHARED_SECRET\n\
                  as in a .env file; JSON, from its first brace or bracket; CSV, with a header line such as\n\
                  name,shortname,appname,appkey,sharedsecret,url,tags or name,netosecret",

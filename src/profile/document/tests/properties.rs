@@ -1,5 +1,5 @@
-//! Applies random edits to random stores in every spelling. Unedited text must stay byte-identical,
-//! and the result must read as the edits promise. The model is plain maps, independent of product code.
+//! Applies random edits to random stores in every style. Unedited text must stay byte-identical,
+//! and the result must equal the model after the edits. The model is plain maps, independent of product code.
 
 use crate::profile::ProfileName;
 use crate::profile::document::{Document, Edit, EditValue, Section};
@@ -10,7 +10,7 @@ use std::path::Path;
 const KEYS: [&str; 5] = ["shortname", "appname", "description", "env/ONE", "env/TWO"];
 const NAMES: [&str; 6] = ["hooli", "acme", "globex", "b.c", "initech", "x-1"];
 
-/// Spelling of a profile.
+/// Way of writing a profile.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Style {
     Header,

@@ -89,8 +89,8 @@ fn what_is_no_store_has_none() {
     }
 }
 
-/// Generates a line of a store in one of its spellings. Many lines make the store invalid; such cases do not
-/// count.
+/// Generates a line of a store, in one of several ways of writing it. Many lines make the store invalid; such cases do
+/// not count.
 fn line() -> impl Strategy<Value = String> {
     let spelling = prop_oneof![
         "[ -~]{0,12}".prop_map(|text| format!("'{}'", text.replace('\'', ""))),

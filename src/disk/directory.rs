@@ -1,4 +1,4 @@
-//! Directories with mode 0700, the owners of files, and permission bits.
+//! Creates, lists and checks neto's private directories (mode 0700), and checks the owners and permissions of paths.
 
 use super::DiskError;
 use std::ffi::OsString;
@@ -8,11 +8,11 @@ use std::path::Path;
 #[cfg(unix)]
 use std::sync::OnceLock;
 
-/// Creates `dir` and its missing parents, each with mode 0700. An existing directory is not changed.
+/// Creates `dir` and its missing parents, each with mode 0700. An existing directory keeps its mode.
 ///
 /// # Errors
-/// [`DiskError::Io`] if the system refuses. [`DiskError::ForeignOwner`] if the directory, or its nearest existing
-/// parent, belongs to another user (for example under `sudo` with HOME kept).
+/// Returns [`DiskError::Io`] if a directory cannot be created. Returns [`DiskError::ForeignOwner`] if `dir`, or its
+/// nearest existing parent, belongs to neither the current user nor root. This happens under `sudo` if `HOME` is kept.
 pub fn create_private_dir(dir: &Path) -> Result<(), DiskError> {
     if fs::metadata(dir).is_ok_and(|metadata| metadata.is_dir()) {
         return refuse_foreign_owner(dir);
@@ -23,15 +23,16 @@ pub fn create_private_dir(dir: &Path) -> Result<(), DiskError> {
     create_missing(dir).map_err(|source| DiskError::io("create", dir, source))
 }
 
-/// Returns the names of the entries in `dir`, in no particular order.
+/// Returns the names of the entries in `dir`, except `.` and `..`, in no particular order.
 ///
 /// # Errors
-/// [`DiskError::Io`]; [`DiskError::is_absent`] distinguishes a missing directory from an unreadable one.
+/// Returns [`DiskError::Io`] if the directory is missing or cannot be read. [`DiskError::is_absent`] is true for a
+/// missing directory.
 pub fn entry_names(dir: &Path) -> Result<Vec<OsString>, DiskError> {
     read_entry_names(dir).map_err(|source| DiskError::io("read", dir, source))
 }
 
-/// Lists the entries without `read_dir`, which panics if the directory cannot be closed.
+/// Lists the entries without [`fs::read_dir`], because `read_dir` panics if closing the directory fails.
 #[cfg(unix)]
 fn read_entry_names(dir: &Path) -> std::io::Result<Vec<OsString>> {
     use rustix::fs::{Dir, Mode, OFlags};
@@ -52,38 +53,38 @@ fn read_entry_names(dir: &Path) -> std::io::Result<Vec<OsString>> {
     fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name())).collect()
 }
 
-/// Checks whether `uid` is the effective user of this process. The value is cached: neto never changes its user, and a
-/// list may check ten thousand files.
+/// Checks whether `uid` is the effective user of this process. The effective user is cached: neto never changes its
+/// user, and one command may check ten thousand files.
 #[cfg(unix)]
 pub fn is_current_user(uid: u32) -> bool {
     static USER: OnceLock<u32> = OnceLock::new();
     *USER.get_or_init(|| rustix::process::geteuid().as_raw()) == uid
 }
 
-/// Checks whether the file belongs to the current user.
+/// Checks whether the file belongs to the current user (effective uid).
 #[must_use]
 #[cfg(unix)]
-pub fn is_owned_by_user(metadata: &fs::Metadata) -> bool {
+pub fn is_owned_by_current_user(metadata: &fs::Metadata) -> bool {
     is_current_user(std::os::unix::fs::MetadataExt::uid(metadata))
 }
 
-/// Owners are not checked on this platform.
+/// Returns `true`: neto does not check owners on this platform.
 #[must_use]
 #[cfg(not(unix))]
-pub fn is_owned_by_user(_metadata: &fs::Metadata) -> bool {
+pub fn is_owned_by_current_user(_metadata: &fs::Metadata) -> bool {
     true
 }
 
-/// Fails if `path` exists and belongs to neither the current user nor root. Only the effective uid counts, also when
-/// neto runs as root.
+/// Fails if `path` exists and belongs to neither the current user (effective uid) nor root. A neto that runs as root
+/// refuses the paths of all other users. Follows symbolic links. Does nothing except on Unix.
 ///
 /// # Errors
-/// [`DiskError::ForeignOwner`]; a missing path is not an error.
+/// Returns [`DiskError::ForeignOwner`]. A path that is missing, or whose owner cannot be read, is not an error.
 pub fn refuse_foreign_owner(path: &Path) -> Result<(), DiskError> {
     #[cfg(unix)]
     if let Ok(metadata) = fs::metadata(path) {
         use std::os::unix::fs::MetadataExt as _;
-        // The parents of neto's directories can be system directories ("/", "/tmp"), which root owns.
+        // A parent of neto's directories can be a system directory such as `/` or `/tmp`, which belongs to root.
         if !is_current_user(metadata.uid()) && metadata.uid() != 0 {
             return Err(DiskError::ForeignOwner { path: path.to_path_buf(), owner: metadata.uid() });
         }
@@ -91,11 +92,12 @@ pub fn refuse_foreign_owner(path: &Path) -> Result<(), DiskError> {
     Ok(())
 }
 
-/// Checks that a directory of neto belongs to the current user, is closed to others and is writable. If the directory
-/// is missing, checks that it could be created, and returns `false`.
+/// Checks a private directory: it belongs to the current user or root, others have no access, and neto can create files
+/// in the directory. Returns `true` if the directory exists. If not, checks that the directory can be created, and
+/// returns `false`.
 ///
 /// # Errors
-/// [`DiskError`] for the first check that fails.
+/// Returns a [`DiskError`] for the first check that fails.
 pub fn check_private_dir(dir: &Path) -> Result<bool, DiskError> {
     let metadata = match fs::metadata(dir) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -123,7 +125,7 @@ pub fn check_private_dir(dir: &Path) -> Result<bool, DiskError> {
     Ok(true)
 }
 
-/// Fails if no file can be created in `dir`: the mode forbids it, or the file system is mounted read-only.
+/// Fails if the user cannot create files in `dir`, because of its permissions or a read-only file system.
 #[cfg(unix)]
 fn ensure_writable(dir: &Path) -> Result<(), DiskError> {
     use rustix::fs::{Access, access};
@@ -135,17 +137,18 @@ fn ensure_writable(_dir: &Path) -> Result<(), DiskError> {
     Ok(())
 }
 
-/// Removes the permission `bits` from the target of `path`, which must belong to the current user.
+/// Removes the permission `bits` from the file or directory at `path`. Follows symbolic links.
 ///
 /// # Errors
-/// [`DiskError::ForeignOwner`] if the target belongs to another user, [`DiskError::Io`] if the system refuses.
+/// Returns [`DiskError::ForeignOwner`] if the target belongs to another user, and [`DiskError::Io`] if the target
+/// cannot be opened or changed.
 #[cfg(unix)]
 pub fn remove_permissions(path: &Path, bits: u32) -> Result<(), DiskError> {
     use rustix::fs::OFlags;
     use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
     let change_error = |source| DiskError::io("change", path, source);
     let mut options = fs::OpenOptions::new();
-    // Checked and changed through one descriptor, so that the path cannot be swapped in between.
+    // The check and the change use one descriptor, so that nobody can replace the file between them.
     let file = options.read(true).custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed()).open(path);
     let file = file.map_err(change_error)?;
     let metadata = file.metadata().map_err(change_error)?;
@@ -158,7 +161,7 @@ pub fn remove_permissions(path: &Path, bits: u32) -> Result<(), DiskError> {
 /// Does nothing: this platform has no permission bits.
 ///
 /// # Errors
-/// None.
+/// Returns no error.
 #[cfg(not(unix))]
 pub fn remove_permissions(_path: &Path, _bits: u32) -> Result<(), DiskError> {
     Ok(())
@@ -175,11 +178,11 @@ fn create_missing(dir: &Path) -> std::io::Result<()> {
         builder.mode(0o700);
     }
     match builder.create(dir) {
-        // Another neto process created the directory in between.
+        // Another process created the directory after the check above.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
         result => result?,
     }
-    // A umask such as 0777 removes bits even from 0700.
+    // A umask such as 0777 removes bits even from mode 0700.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
