@@ -117,8 +117,8 @@ impl Home {
     }
 }
 
-/// Copies a program into `folder/bin`, as an installer does, and returns the path of the copy. The layout of a file in
-/// the page cache depends on the program that wrote the file. A linker leaves smaller pieces than a copy does.
+/// Copies a program into a directory `bin`, as an installer does, and returns the path of the copy. The layout of a
+/// file in the page cache depends on the program that wrote the file. A linker leaves smaller pieces than a copy does.
 pub(crate) fn install_copy(program: &Path, folder: &Path) -> PathBuf {
     let bin = folder.join("bin");
     fs::create_dir_all(&bin).expect("a folder");

@@ -1,5 +1,5 @@
-//! Sets up other secret managers, most with one secret of 2 KB, and two scripts (recipes) that get a token without
-//! neto. Tools that are not installed are reported as absent.
+//! Sets up other secret managers, most of them with one secret of 2 KB. Also sets up two scripts (recipes) that get a
+//! token without neto. Tools that are not installed are reported as absent.
 
 use crate::fusion::Credential;
 use crate::home::run_checked;

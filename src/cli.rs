@@ -61,7 +61,7 @@ pub(crate) struct GlobalArgs {
     pub(crate) quiet: bool,
 }
 
-/// Verbs, in the order that users meet them. clap builds only the verb that was typed.
+/// Verbs of the command line. `defer` makes clap build only the verb that was typed.
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
 #[allow(clippy::large_enum_variant, reason = "there is one of it a run")]

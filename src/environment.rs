@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 
-/// Prefixes of the variables that give access to the identity. Secret commands and age plugins do not receive them.
+/// Prefixes of the variables that give access to the identity. Secret commands and age plugins do not receive these
+/// variables.
 const WITHHELD_PREFIXES: [&str; 2] = ["NETO_IDENTITY", "NETO_PASSPHRASE"];
 
 /// Names and values of environment variables. Cloning is cheap, because clones share the map.
@@ -27,8 +28,8 @@ impl Environment {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
-    /// Returns a variable's value as text; `None` if the variable is unset or empty. Invalid UTF-8 becomes U+FFFD. No
-    /// profile name contains this character.
+    /// Returns a variable's value as text; `None` if the variable is unset or empty. Invalid UTF-8 becomes U+FFFD. An
+    /// invalid value never names a profile, because no profile name contains this character.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<String> {
         self.get(name).map(|value| value.to_string_lossy().into_owned())

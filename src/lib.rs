@@ -4,7 +4,7 @@
 //! gives it to shells, scripts and programs.
 //!
 //! # Modules
-//! Each module imports only modules above it in this list; `tests/layers.rs` checks that.
+//! Each module imports only modules above it in this list; `tests/layers.rs` checks this rule.
 //!
 //! | module | owns |
 //! | --- | --- |
@@ -79,17 +79,19 @@ pub fn run(process: Process, stdout: Box<dyn Write>, stderr: Box<dyn Write>) -> 
     let failure_script = export::failure_script(&process, &line);
     let is_exec = line.verb() == Some("exec");
     let Err(error) = run_verb(process, &line, &mut ui) else { return 0 };
-    if error.code() != Code::Quiet
+    if error.code() != Code::BrokenPipe
         && let Some(render_script) = failure_script
     {
-        // An error is ignored: if stdout is closed, the shell reads no text and evaluates none.
+        // Errors are ignored: if stdout is closed, the shell receives no text to evaluate.
         let _ = ui.print(&render_script());
     }
     if !error.message().is_empty() {
         ui.error(error.message(), error.hint().as_deref());
     }
     match error.code() {
-        code @ (Code::Exec(_) | Code::Partial | Code::Quiet | Code::Interrupted | Code::Terminated) => code.status(),
+        code @ (Code::Exec(_) | Code::Partial | Code::BrokenPipe | Code::Interrupted | Code::Terminated) => {
+            code.status()
+        }
         _ if is_exec => exec::NETO_FAILED_EXIT_CODE,
         code => code.status(),
     }

@@ -30,9 +30,9 @@ pub fn parent_name() -> Option<String> {
     None
 }
 
-/// Replaces this process with a program, so that no neto process remains that could end before the program. On Unix
-/// this function returns only if the program did not start. Windows cannot replace a process: the program runs as a
-/// child, and this function returns the program's exit status.
+/// Replaces this process with a program. Otherwise neto could be killed while the program still runs. On Unix this
+/// function returns only if the program did not start. Windows cannot replace a process: the program runs as a child,
+/// and this function returns the program's exit status.
 ///
 /// # Errors
 /// Returns the system's error if the program did not start.
@@ -55,8 +55,8 @@ pub fn exit_signal(status: ExitStatus) -> Option<i32> {
     }
 }
 
-/// Forwards a signal to a child process; does nothing except on Unix. In the foreground, SIGINT is not forwarded,
-/// because Ctrl-C sends it to the child as well. Many programs skip their cleanup at a second SIGINT.
+/// Forwards a signal to a child process; does nothing except on Unix. If neto is in the foreground, SIGINT is not
+/// forwarded, because Ctrl-C also sends SIGINT to the child. Many programs skip their cleanup at a second SIGINT.
 pub fn forward_signal(signal: TerminationSignal, child: &tokio::process::Child) {
     #[cfg(unix)]
     {
@@ -67,7 +67,8 @@ pub fn forward_signal(signal: TerminationSignal, child: &tokio::process::Child) 
             TerminationSignal::Terminate => Signal::TERM,
             TerminationSignal::HangUp => Signal::HUP,
         };
-        // `id` is `None` once the child was waited for, so the signal cannot reach another process with a reused id.
+        // `id` is `None` once neto has waited for the child. So the signal cannot reach another process that reuses the
+        // id.
         if let Some(process) = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)) {
             let _ = kill_process(process, signal);
         }
@@ -83,7 +84,7 @@ fn is_in_foreground() -> bool {
     terminal.is_ok_and(|terminal| rustix::termios::tcgetpgrp(terminal) == Ok(rustix::process::getpgrp()))
 }
 
-/// Returns a command that runs `program` and, on Linux, ends it when this process ends. On Linux the command starts
+/// Returns a command that runs `program`. On Linux, the program ends when this process ends: the command starts
 /// `neto __tied`, which calls [`die_with_parent`] and then executes `program`.
 #[must_use]
 pub fn tied_command(program: &OsStr) -> Command {
@@ -98,8 +99,8 @@ pub fn tied_command(program: &OsStr) -> Command {
     Command::new(program)
 }
 
-/// Asks the kernel to end this process when its parent, the process with the id `parent`, ends. Returns `false` if the
-/// parent has already ended. Except on Linux, does nothing and returns `true`.
+/// Asks the kernel to end this process when the parent process ends. `parent` is the id of the parent process. Returns
+/// `false` if the parent has already ended. Except on Linux, does nothing and returns `true`.
 ///
 /// # Errors
 /// Returns the system's error if the kernel refuses.
@@ -119,7 +120,7 @@ pub fn die_with_parent(parent: u32) -> io::Result<bool> {
     }
 }
 
-/// Raises the soft limit of open files to the hard limit, because each request through the decoy takes two descriptors.
+/// Raises the soft limit on open files to the hard limit, because each request through the decoy takes two descriptors.
 /// Programs that this process starts later inherit the limit. Ignores errors. Does nothing except on Unix.
 pub fn raise_open_file_limit() {
     #[cfg(unix)]
@@ -130,8 +131,8 @@ pub fn raise_open_file_limit() {
     }
 }
 
-/// Checks that this process can open the file descriptors of an event loop. Without this check, creating the event loop
-/// would panic. Does nothing except on Unix.
+/// Checks that this process can open the file descriptors that an event loop needs. Call this before creating an event
+/// loop, which panics if too few descriptors are available. Does nothing except on Unix.
 ///
 /// # Errors
 /// Returns the system's error if too few descriptors are available.

@@ -1,14 +1,14 @@
-//! Tests `neto api`: requests and answers are passed on unchanged, for one tenant and for several. Also tests the
-//! checks before a writing call.
+//! Tests `neto api`: requests and responses pass through unchanged, for one tenant and for several. Also tests the
+//! confirmation before a call that writes.
 
 use crate::fusion::{Fault, RecordedRequest, TOKEN};
 use crate::harness::{Outcome, Sandbox};
 use serde_json::{Value, json};
 
-/// API path whose answer echoes the request.
+/// API path whose response describes the request.
 const ECHO: &str = "/api/v1/devices";
 
-/// Creates a sandbox with these tenants, all logged in.
+/// Creates a sandbox with these tenants and their profiles, all logged in.
 fn logged_in(names: &[&str]) -> Sandbox {
     let sandbox = Sandbox::new();
     for name in names {
@@ -22,7 +22,7 @@ fn last_request(sandbox: &Sandbox) -> RecordedRequest {
     sandbox.server().requests().pop().expect("a request")
 }
 
-/// Parses stdout as NDJSON.
+/// Parses standard output as NDJSON: one JSON value per line.
 #[track_caller]
 fn lines(outcome: &Outcome) -> Vec<Value> {
     assert!(outcome.stdout.is_empty() || outcome.stdout.ends_with('\n'), "{outcome}");
@@ -143,7 +143,7 @@ fn a_body_of_more_than_64_mib_is_refused() {
     sandbox.neto(["api", "PUT", "/x", "--data", "@large"]).run().code(2).stdout("").stderr_has("large");
     let line = "head -c 67108865 /dev/zero | neto api PUT /x --data -";
     sandbox.program("bash", ["-c", line]).run().code(2).stdout("").stderr_has("more than the 64 MiB");
-    // Process substitution is a pipe; `--data -` is the way to read a pipe.
+    // Process substitution gives the path of a pipe. neto refuses the path and suggests `--data -`.
     let line = "neto api PUT /x --data @<(echo 1)";
     sandbox.program("bash", ["-c", line]).run().code(1).stdout("").stderr_has("--data -");
     assert_eq!(sandbox.server().connections(), before);
@@ -203,7 +203,7 @@ fn the_status_decides_the_exit_code_and_the_body_comes_all_the_same() {
         if status != 304 {
             outcome.stderr_has(": not [31myou");
         }
-        // `--select` asks for a part, which an error body does not have.
+        // `--select` does not apply to an error body, so standard output stays empty.
         sandbox.neto(["api", "PUT", "/devices", "--select", "/message"]).run().code(code).stdout("").stderr_has(hint);
     }
     let wait = Fault::at(ECHO).error(429, "slower").header("retry-after", "77");
@@ -239,15 +239,15 @@ fn a_401_renews_the_token_once_and_repeats_a_reading_call_alone() {
     assert_eq!(counts(), (3, 3), "sent once, and the token is renewed for the next call");
     sandbox.neto(["api", "POST", "/devices"]).run().code(0).stderr("");
     assert_eq!(counts(), (4, 3));
-    // Searches only read.
+    // Searches only read, so neto gets a new token and retries them after a 401.
     sandbox.server().end_access_tokens();
     sandbox.neto(["api", "POST", "/search/flow"]).run().code(0).stderr("");
     assert_eq!((sandbox.server().request_count("/api/v1/search/flow"), sandbox.server().logins()), (2, 4));
-    // A server that rejects every token is asked twice.
+    // If the server rejects every token, neto sends the request twice and no more.
     sandbox.server().fault(Fault::at(ECHO).error(401, "never"));
     sandbox.neto(["api", "GET", "/devices"]).run().code(4).stdout_has("never").stderr_has("status 401: never");
     assert_eq!(counts(), (6, 5));
-    // A writing call reports its own 401, even if no new token can be obtained.
+    // A call that writes reports its own 401, even if no new token can be obtained.
     sandbox.server().fault(Fault::at(TOKEN).error(503, "later"));
     sandbox.neto(["api", "POST", "/devices"]).run().code(4).stdout_has("never").stderr_has("status 401: never");
     assert_eq!(counts(), (7, 5));
@@ -280,7 +280,7 @@ fn a_writing_call_without_an_answer_may_have_been_done() {
     assert_eq!(sandbox.server().request_count(ECHO), 1);
     let outcome = sandbox.neto(["api", "GET", "/devices"]).run();
     outcome.code(5).stdout("").stderr_has("the connection to 127.0.0.1").stderr_lacks("may have been done");
-    // A truncated answer is a failure too; the part that arrived is printed.
+    // A truncated response is a failure too. The part that has arrived is printed.
     sandbox.server().clear_faults();
     sandbox.server().fault(Fault::at(ECHO).cut_body(9));
     sandbox.neto(["api", "PUT", "/devices"]).run().code(5).stdout("{\"data\":{").stderr_has("its answer breaks off");
@@ -332,7 +332,7 @@ fn the_chosen_profile_is_meant_and_one_name_is_one_answer() {
     assert_eq!(tenant(call(&["api", "GET", "/devices", "env"])), "initech");
     other.server().fault(Fault::at(ECHO).error(403, "no"));
     call(&["api", "GET", "/devices"]).code(4).stderr_has("neto api GET /api-keys env");
-    // A selection that can match several profiles prints NDJSON, even if only one profile matches.
+    // A selection that can match several profiles prints NDJSON, even if it matches only one.
     for arguments in [&["ac*"][..], &["--tag", "x"], &["acme", "acme"]] {
         sandbox.neto(["profile", "edit", "acme", "--tag", "x"]).run();
         let outcome = sandbox.neto(["api", "GET", "/devices"].iter().chain(arguments)).run();
@@ -362,7 +362,8 @@ mod many {
         sandbox.server().fault(Fault::at(ECHO).for_tenant("acme").hold_at(&first));
         sandbox.server().fault(Fault::at(ECHO).for_tenant("initech").hold_at(&fourth));
         let running = sandbox.neto(["api", "GET", "/devices", "--all", "--jobs", "2"]).start();
-        // Two jobs: the fourth request can start beside the first only after the second and third are answered.
+        // There are two jobs, and the first request is held. So the fourth starts only after the second and third have
+        // finished.
         fourth.wait_for_requests(1);
         fourth.open();
         first.open();
@@ -426,7 +427,7 @@ mod many {
         assert!(error(&rows[3], "the connection to ") && error(&rows[4], "unknown key"));
         outcome.stderr_has("4 of 7 profiles failed").stderr_has("these alone: broken globex hooli initech");
         outcome.stderr_has("zskeleton: skipped").stderr_has("globex: 127.0.0.1");
-        // A batch of one profile returns that profile's own exit code.
+        // If the selection matches only one profile, the exit code is that of its own failure.
         sandbox.neto(["api", "GET", "/devices", "glob*"]).run().code(10).stdout_has("\"status\":404");
     }
 
@@ -478,7 +479,7 @@ mod many {
         assert_eq!(sandbox.server().request_count(ECHO), 0);
         let rows = lines(sandbox.neto(post()).arg("--yes").run().code(0).stderr(""));
         assert_eq!((rows.len(), sandbox.server().request_count(ECHO)), (2, 2));
-        // Reading calls need no confirmation.
+        // Calls that only read need no confirmation.
         sandbox.neto(["api", "POST", "/search/x", "--all"]).run().code(0).stderr("");
         sandbox.neto(["api", "GET", "/devices", "--all", "--read-only"]).run().code(0).stderr("");
     }
@@ -495,11 +496,11 @@ mod many {
     fn a_run_that_is_interrupted_leaves_whole_lines() {
         let sandbox = logged_in(&["acme", "globex"]);
         sandbox.server().fault(Fault::at(ECHO).respond(200, format!("\"{}\"", "x".repeat(1 << 20))));
-        // After one byte, the first line is being written; the pipe holds at most 64 KiB of the line.
+        // After one byte is read, neto is still writing the first line, because a pipe holds at most 64 KiB.
         let script = "coproc neto api GET /devices --all; pid=$!; exec 3<&\"${COPROC[0]}\"; IFS= read -r -N 1 -u 3 c; \
                       kill -SIGNAL $pid; printf %s \"$c\"; cat <&3; wait $pid; echo $? >&2";
         for (signal, code) in [("INT", "130\n"), ("TERM", "143\n")] {
-            // A shell makes its background jobs ignore SIGINT.
+            // bash starts background jobs with SIGINT ignored, so `env` restores the default.
             let script =
                 script.replace("coproc neto", "coproc env --default-signal=INT neto").replace("SIGNAL", signal);
             let outcome = sandbox.program("bash", ["-c", &script]).run();
@@ -548,7 +549,7 @@ mod guard {
             .stdout("")
             .stderr_has("Send DELETE /api/v1/devices to the tenant 'acme' (profile acme, protected)?");
         outcome.stderr_has("nobody to ask").stderr_has("hint: the same line with --yes");
-        // Text on standard input does not answer the question.
+        // Text on standard input does not count as confirmation; only a terminal or `--yes` does.
         delete().stdin("y\n").run().code(2).stdout("");
         assert_eq!(sandbox.server().request_count(ECHO), before);
         sandbox.neto(["api", "GET", "/devices"]).run().code(0).stderr("");
@@ -607,7 +608,7 @@ fn r46_a_terminal_is_not_steered_by_a_server() {
     }
 }
 
-/// Passes an answer of 256 MiB through a process that is limited to 100 MB of memory.
+/// Passes a response of 256 MiB through neto, which is limited to 100 MB of memory.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_answer_of_any_size_is_passed_on_with_little_memory() {
@@ -617,7 +618,7 @@ fn an_answer_of_any_size_is_passed_on_with_little_memory() {
     sandbox.server().fault(Fault::at(ECHO).raw(head).then_repeat("x".repeat(1 << 20), 256));
     let limited = |line: &str| sandbox.program("bash", ["-c", &format!("ulimit -v 97656; {line}")]).run();
     limited("neto api GET /devices | wc -c").code(0).stderr("").stdout(&format!("{size}\n"));
-    // Control: a program that reads the whole answer into memory exceeds the limit.
+    // Control: a program that reads the same amount of data into memory exceeds the limit.
     let outcome = limited("head -c 268435456 /dev/zero | dd bs=256M of=/dev/null");
     assert!(outcome.exit_code() != 0, "{outcome}");
 }
@@ -628,7 +629,7 @@ fn the_body_is_printed_while_it_comes() {
     let sandbox = logged_in(&["acme"]);
     let fault = Fault::at(ECHO).raw("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nbegun").keep_open();
     sandbox.server().fault(fault);
-    // The rest never arrives: the reader sees the first bytes and kills neto.
+    // The rest of the response never arrives. The reader gets the first bytes and then kills neto.
     let script = "coproc neto api GET /devices; pid=$!; IFS= read -r -N 5 -u \"${COPROC[0]}\" text; echo \"$text\"; \
                   kill $pid; wait $pid; echo $?";
     sandbox.program("bash", ["-c", script]).run().code(0).stdout("begun\n143\n");
@@ -643,7 +644,7 @@ fn r61_who_no_longer_reads_ends_it_in_silence() {
     let script = "neto api GET /devices acme | head -c 5; echo \" ${PIPESTATUS[0]}\"";
     sandbox.program("bash", ["-c", script]).run().code(0).stderr("").stdout("xxxxx 0\n");
     sandbox.server().clear_faults();
-    // A failed call keeps its exit code, even if no process reads its body.
+    // A failed call keeps its exit code, even if no process reads the response body.
     sandbox.server().fault(Fault::at(ECHO).error(404, &"x".repeat(1 << 20)));
     let script = "exec 3> >(:); wait $!; neto api GET /devices acme >&3; echo $?";
     sandbox.program("bash", ["-c", script]).run().code(0).stdout("10\n").stderr_has("status 404");
@@ -657,7 +658,7 @@ fn the_token_goes_to_the_server_alone() {
     let sandbox = logged_in(&["acme"]);
     let echo = |seen: &RecordedRequest| (403, json!({"message": seen.header("authorization")}).to_string());
     sandbox.server().fault(Fault::at(ECHO).respond_with(echo));
-    // The body is printed unchanged; the message has the token redacted.
+    // The response body is printed unchanged, but the token is redacted from the message.
     let outcome = sandbox.neto(["api", "GET", "/devices", "-v"]).allow_secret("access token").run();
     outcome.code(4).stdout_has("Bearer ").stderr_has("[redacted]").stderr_lacks("Bearer ey");
     let line = sandbox.neto(["api", "GET", "/devices?q=hidden", "--all", "-v"]).run();

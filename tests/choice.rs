@@ -1,10 +1,11 @@
-//! Tests which profile is current: the precedence of all sources, and the error for each invalid source.
+//! Tests how neto resolves the profile of a command: the precedence of all sources, and the error for each invalid
+//! source.
 
 use crate::harness::{Call, Sandbox};
 use serde_json::{Value, json};
 use std::fs;
 
-/// Creates a store with these profiles, which have no secrets.
+/// Creates a store with these profiles, without secrets.
 fn with_profiles(names: &[&str]) -> Sandbox {
     let sandbox = Sandbox::new();
     let entry = |name: &&str| format!("[profiles.{name}]\nshortname = \"{name}\"\nappname = \"soc\"\n\n");
@@ -35,7 +36,7 @@ fn the_stronger_place_wins() {
         .stderr_has("or beta, gamma");
     sandbox.neto(["profile", "use", "alpha"]).run().code(0);
     current(&sandbox, &[]).run().code(0).stderr("").stdout("alpha\n");
-    // A pin above the working directory, then a nearer one.
+    // A pin in a directory above the working directory counts, but a nearer pin takes precedence.
     fs::write(sandbox.work(".neto-profile"), "beta\n").unwrap();
     let below = sandbox.work("deep/er");
     fs::create_dir_all(&below).unwrap();
@@ -51,7 +52,7 @@ fn the_stronger_place_wins() {
     let flagged =
         current(&sandbox, &["-p", "epsilon"]).env("NETO_PROFILE", "delta").env("NETOSECRET", credential.netosecret());
     flagged.run().code(0).stderr("").stdout("epsilon\n");
-    // An empty variable counts as unset, in every source.
+    // An empty environment variable counts as unset.
     below().env("NETO_PROFILE", "").env("NETOSECRET", "").run().code(0).stderr("").stdout("gamma\n");
     fs::remove_file(sandbox.work("deep/.neto-profile")).unwrap();
     fs::remove_file(sandbox.work(".neto-profile")).unwrap();
@@ -107,10 +108,10 @@ fn a_strong_place_that_says_something_wrong_is_never_passed_over() {
         fs::write(&pin, text).unwrap();
         current(&sandbox, &[]).run().code(3).stdout("").stderr_has(".neto-profile").stderr_has(message);
     }
-    // A stronger source works, even if a weaker source is invalid.
+    // A source with higher precedence works, even if a source with lower precedence is invalid.
     variable("beta").code(0).stderr("").stdout("beta\n");
     fs::remove_file(&pin).unwrap();
-    // The current profile was removed from the store.
+    // The current profile is no longer in the store.
     sandbox.write_store(sandbox.store().replace("alpha", "gamma"));
     current(&sandbox, &[]).run().code(3).stdout("").stderr_has("'alpha'").stderr_has("neto profile use");
 }
@@ -197,7 +198,7 @@ fn netosecret_is_a_profile_without_a_store() {
     token(&["token", "env"], &credential.netosecret()).code(0).stderr("").stdout(&format!("{first}\n"));
     token(&["token", "-p", "env"], &credential.netosecret()).code(0).stderr("").stdout(&format!("{first}\n"));
     assert_eq!(sandbox.server().logins(), 1);
-    // A different secret never gets the cached token of the previous secret.
+    // A different credential never gets the cached token of the previous credential.
     let other = sandbox.server().add_tenant("globex", "soc");
     let second = token(&["token"], &other.netosecret()).code(0).stderr("").stdout_trimmed().to_owned();
     assert_ne!(first, second);
@@ -208,7 +209,7 @@ fn netosecret_is_a_profile_without_a_store() {
     assert!(!sandbox.home("profiles.toml").exists() && !sandbox.token_file("env").exists());
 }
 
-/// Returns the profile names in JSON output: an array, or one object per line.
+/// Returns the profile names in JSON output, which is an array or one object per line.
 fn profile_names(text: &str) -> Vec<String> {
     let lines: Vec<Value> = serde_json::Deserializer::from_str(text).into_iter().map(|value| value.unwrap()).collect();
     let rows = if let [Value::Array(rows)] = &lines[..] { rows.clone() } else { lines };
@@ -268,7 +269,7 @@ fn every_verb_selects_in_the_same_words() {
         for (selection, code, message) in wrong {
             let end: &[&str] = if verb[0] == "exec" { &["--", "true"] } else { &[] };
             let outcome = sandbox.neto(verb.iter().chain(*selection).chain(end)).run();
-            // `exec` returns 125 for every failure before the program starts.
+            // `exec` exits with 125 for every failure before the program starts.
             let code = if verb[0] == "exec" { 125 } else { *code };
             outcome.code(code).stdout("").stderr_has(message);
         }

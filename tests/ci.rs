@@ -1,5 +1,6 @@
-//! Tests the environments of CI jobs, which have only a credential or an identity. The home may be read-only,
-//! inaccessible, owned by another user or missing, and root may own the checkout. `ci_page` tests the jobs of the page.
+//! Tests neto in the environments of CI jobs, which have only a credential or an identity. The home can be read-only,
+//! inaccessible, owned by another user or missing, and the checkout can belong to root. `ci_page` tests the jobs in
+//! `docs/ci.md`.
 #![cfg(target_os = "linux")]
 
 use crate::harness::{Call, Outcome, Sandbox};
@@ -8,11 +9,11 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;
 
-/// User IDs of a user who owns no files and of a user who does not exist.
+/// ID of the user `nobody`, and an ID without a user.
 const NOBODY: u32 = 65_534;
 const UNKNOWN: u32 = 54_321;
 
-/// Arguments of each job's command, and text that the output must contain.
+/// Arguments of the command in each job, and text that its standard output must contain.
 const JOBS: [(&[&str], &str); 5] = [
     (&["token"], "."),
     (&["export", "--shell", "sh"], "export NETO_SHORTNAME='acme'"),
@@ -25,8 +26,8 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// Creates a sandbox that other users may enter. Reports a skipped test and returns `None` if the tests cannot run
-/// programs as another user.
+/// Creates a sandbox whose root directory other users may enter. Reports a skipped test and returns `None` if the tests
+/// cannot run programs as another user.
 fn shared_sandbox() -> Option<Sandbox> {
     let sandbox = Sandbox::new();
     set_mode(sandbox.root(), 0o755);
@@ -42,7 +43,7 @@ fn shared_sandbox() -> Option<Sandbox> {
     Some(sandbox)
 }
 
-/// Returns a call of neto as another user, without `NETO_HOME`.
+/// Prepares a run of neto as the user with this ID, without `NETO_HOME`.
 fn job<'a>(sandbox: &'a Sandbox, user: u32, arguments: &[&str]) -> Call<'a> {
     let setpriv = [format!("--reuid={user}"), format!("--regid={user}"), "--clear-groups".to_owned()];
     let arguments = arguments.iter().map(|word| (*word).to_owned());
@@ -50,21 +51,21 @@ fn job<'a>(sandbox: &'a Sandbox, user: u32, arguments: &[&str]) -> Call<'a> {
     sandbox.program("setpriv", setpriv.into_iter().chain(neto).chain(arguments)).without_env("NETO_HOME")
 }
 
-/// Returns a call of neto with a read-only file system mounted on the home, which even root cannot write.
+/// Prepares a run of neto with a read-only file system mounted on `HOME`, to which even root cannot write.
 fn with_read_only_home<'a>(sandbox: &'a Sandbox, arguments: &[&str]) -> Call<'a> {
     let mount = "mount -t tmpfs -o ro,mode=0777 none \"$HOME\" && exec neto \"$@\"";
     let arguments = ["--mount", "sh", "-c", mount, "sh"].into_iter().chain(arguments.iter().copied());
     sandbox.program("unshare", arguments).without_env("NETO_HOME")
 }
 
-/// Asserts that the job succeeded and printed at most one warning.
+/// Asserts that the job succeeded with this text in its output, and printed at most one warning.
 #[track_caller]
 fn assert_success(outcome: &Outcome, text: &str) {
     outcome.code(0).stdout_has(text).stderr_lacks("error: ");
     assert!(outcome.stderr.matches("warning: ").count() <= 1, "{outcome}");
 }
 
-/// Runs every job in this environment. Each job gets a new token, since no token can be cached.
+/// Asserts that every job succeeds in this environment. Each job logs in, because no token can be cached.
 #[track_caller]
 fn every_job_succeeds<'a>(sandbox: &'a Sandbox, call: impl Fn(&[&str]) -> Call<'a>) {
     for (arguments, text) in JOBS {
@@ -105,7 +106,7 @@ fn who_has_no_home_is_told_how_to_name_one() {
     let token = || job(&sandbox, UNKNOWN, &["token"]).without_env("HOME").allow_secret("access token");
     let outcome = token().env("NETOSECRET", &netosecret).run();
     outcome.code(0).stderr_has("names no home folder").stderr_has("export NETO_HOME=/some/folder");
-    // The hint works: no warning appears any more, and the second run uses the cached token.
+    // After the hint is followed, no warning appears, and the second run uses the cached token.
     let home = sandbox.work("jobs-home");
     fs::create_dir(&home).unwrap();
     chown(&home, Some(UNKNOWN), Some(UNKNOWN)).unwrap();
@@ -114,7 +115,7 @@ fn who_has_no_home_is_told_how_to_name_one() {
         token().env("NETOSECRET", &netosecret).env("NETO_HOME", &home).run().code(0).stderr("");
     }
     assert_eq!(sandbox.server().logins() - before, 1);
-    // Without a credential, the command fails.
+    // Without a credential or a store, the command fails.
     token().run().code(3).stdout("").stderr_has("no profile yet");
     job(&sandbox, UNKNOWN, &["init"]).without_env("HOME").run().code(6).stdout("").stderr_has("names no home folder");
 }
@@ -132,8 +133,8 @@ fn r8_a_home_on_a_read_only_file_system_costs_a_warning() {
     outcome.code(0).stderr_has("read-only file system; the token is not kept");
 }
 
-/// Creates a checkout with one profile encrypted for the identity in `identity.txt`, and returns that identity. Root
-/// owns the files, with the modes that git sets.
+/// Creates a checkout with one profile that is encrypted to the identity in `identity.txt`, and returns that identity.
+/// Root owns the files, which have the modes that git sets.
 fn checkout(sandbox: &Sandbox) -> String {
     let credential = sandbox.server().add_tenant("acme", "soc");
     let store = sandbox.work("profiles.toml");
@@ -167,7 +168,7 @@ fn a_store_of_roots_and_an_identity_are_enough_for_whoever_runs_the_job() {
             });
         }
     }
-    // Root's secret file, with a read-only home.
+    // The identity file belongs to root, and the home is read-only.
     if with_read_only_home(&sandbox, &["--version"]).run().exit_code() == 0 {
         chown(&file, Some(0), Some(0)).unwrap();
         every_job_succeeds(&sandbox, |arguments| {
@@ -186,11 +187,11 @@ fn what_others_may_write_is_refused_with_the_line_that_mends_it() {
         let call = job(&sandbox, user, &["token"]).env("NETO_STORE", "profiles.toml").env("NETO_IDENTITY", &identity);
         call.allow_secret("access token").run()
     };
-    // Mode of a file in a checkout by GitLab's runner.
+    // GitLab's runner creates the files of a checkout with this mode.
     set_mode(&store, 0o666);
     token(NOBODY).code(3).stdout("").stderr_has(&format!("chmod go-w '{}'", store.display()));
     set_mode(&store, 0o644);
-    // The owner is a third user, who could change the store at any time.
+    // Neither the user nor root owns the store, so its owner could change it at any time.
     chown(&store, Some(UNKNOWN), None).unwrap();
     token(NOBODY).code(3).stdout("").stderr_has("belongs to another user");
     chown(&store, Some(0), None).unwrap();

@@ -1,5 +1,5 @@
-//! Runs the jobs of `docs/ci.md` as GitHub's and GitLab's runners would, on the store created by the page's own commands.
-//! Skips only the installation.
+//! Runs the jobs in `docs/ci.md` as the runners of GitHub and GitLab would. The commands of the page create the store.
+//! Only the installation of neto is skipped.
 #![cfg(target_os = "linux")]
 
 use crate::export::assignments;
@@ -15,16 +15,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 const PAGE: &str = "docs/ci.md";
-/// Start of the lines that are skipped.
+/// Start of the script lines that are skipped.
 const INSTALLATION: &str = "cargo install";
-/// Keys that a workflow, a job and a step may have on GitHub, and a job on GitLab.
+/// Keys that the tests support in a workflow, job and step of GitHub, and in a job of GitLab.
 const WORKFLOW_KEYS: &[&str] = &["name", "on", "permissions", "jobs"];
 const JOB_KEYS: &[&str] = &["runs-on", "environment", "env", "steps"];
 const STEP_KEYS: &[&str] = &["name", "uses", "with", "env", "run", "if"];
 const GITLAB_JOB_KEYS: &[&str] =
     &["image", "environment", "variables", "before_script", "script", "after_script", "artifacts"];
 
-/// Returns the page's code blocks in this language.
+/// Returns the code blocks of the page that are marked with this language.
 fn blocks(language: &str) -> Vec<String> {
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE)).unwrap();
     let start = format!("```{language}\n");
@@ -32,7 +32,7 @@ fn blocks(language: &str) -> Vec<String> {
     parts.map(|part| part.split("```").next().expect("a block").to_owned()).collect()
 }
 
-/// Parser for the subset of YAML that the page uses: maps, lists, text blocks, quoted and plain words. Panics on all
+/// Parser for the subset of YAML that the page uses: maps, lists, block text, and quoted and plain scalars. Panics on
 /// other syntax.
 struct Yaml<'a> {
     lines: Vec<&'a str>,
@@ -74,7 +74,7 @@ impl<'a> Yaml<'a> {
         Value::Array(items)
     }
 
-    /// Parses a map, whose first entry may follow the dash of a list item.
+    /// Parses a map. `first` is the first entry if it follows the dash of a list item on the same line.
     fn map(&mut self, indent: usize, mut first: Option<&'a str>) -> Value {
         let mut map = Map::new();
         loop {
@@ -112,7 +112,7 @@ impl<'a> Yaml<'a> {
     }
 }
 
-/// Splits `name: rest` or `name:`.
+/// Splits `name: rest` or `name:` into name and rest. Returns `None` for other text.
 fn entry(text: &str) -> Option<(&str, &str)> {
     let (name, rest) = text.split_once(": ").or_else(|| Some((text.strip_suffix(':')?, "")))?;
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
@@ -131,7 +131,7 @@ fn scalar(text: &str) -> Value {
     Value::String(text.to_owned())
 }
 
-/// Parses the text with Python's YAML parser; returns `None` if that is not installed.
+/// Parses the text with Python's YAML parser, to check our parser. Returns `None` if that parser is not installed.
 fn parse_with_python(text: &str) -> Option<Value> {
     let program = "import json, sys, yaml; json.dump(yaml.load(sys.stdin, Loader=yaml.BaseLoader), sys.stdout)";
     let mut python = Command::new("python3");
@@ -146,7 +146,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
 }
 
-/// Returns the entries of an optional map as environment variables.
+/// Returns the entries of a map as environment variables; `None` gives no variables.
 fn variables(value: Option<&Value>) -> BTreeMap<String, String> {
     let entries = value.map(|map| map.as_object().expect("a map"));
     entries.into_iter().flatten().map(|(name, value)| (name.clone(), text(value).to_owned())).collect()
@@ -159,7 +159,7 @@ fn assert_known_keys(value: &Value, known: &[&str]) {
     }
 }
 
-/// Repository of two tenants that the page's commands set up, and the secrets stored in CI.
+/// Repository that the commands of the page set up for two tenants, and the secrets that are stored in CI.
 struct CiSetup {
     sandbox: Sandbox,
     secrets: BTreeMap<String, String>,
@@ -200,7 +200,7 @@ impl CiSetup {
         self.alices_call(command).run()
     }
 
-    /// Runs the page's own commands and collects the secrets for CI.
+    /// Runs the commands of the page and collects the secrets for CI.
     fn prepared() -> Self {
         let mut setup = Self::new();
         let mut page = TranscriptPage::read(PAGE);
@@ -209,7 +209,8 @@ impl CiSetup {
             let outcome = setup.run_as_alice(&page.command(at));
             page.compare(at, &outcome.stdout, outcome.exit_code());
             if let Ok(identity) = fs::read_to_string(setup.sandbox.work("alice/for-ci/keys/identity.txt")) {
-                // The key stays a secret after its file is deleted.
+                // The harness finds secrets in key files, but the page deletes this file. So the key is added as a
+                // secret.
                 let key = identity.lines().find(|line| line.starts_with("AGE-")).unwrap().to_owned();
                 setup.sandbox.add_canary("identity", &key);
                 setup.secrets.insert("NETO_IDENTITY".to_owned(), identity);
@@ -222,7 +223,7 @@ impl CiSetup {
         setup
     }
 
-    /// Creates the directory of a job, with a home and, on request, a checkout.
+    /// Creates the directory of a job with a home. If `checkout` is set, also creates a checkout of the repository.
     fn create_job(&self, name: &str, checkout: bool) -> PathBuf {
         let folder = self.sandbox.work(name);
         fs::create_dir_all(folder.join("home")).unwrap();
@@ -235,7 +236,8 @@ impl CiSetup {
         folder
     }
 
-    /// Returns a call of a job's program. The output may contain secrets; the caller checks the log after masking.
+    /// Prepares a run of a program in a job. The output may contain secrets here, because the caller checks the masked
+    /// log.
     fn program<'a>(
         &'a self,
         job: &Path,
@@ -248,7 +250,7 @@ impl CiSetup {
         call.env("CI", "true").current_dir(job.join("checkout"))
     }
 
-    /// Expands GitHub's expressions in the value of a variable.
+    /// Expands a GitHub expression of the form `${{ secrets.NAME }}`. Panics on other expressions.
     fn expanded(&self, value: &str) -> String {
         let Some(inner) = value.strip_prefix("${{ secrets.").and_then(|rest| rest.strip_suffix(" }}")) else {
             assert!(!value.contains("${{"), "{value}");
@@ -257,7 +259,7 @@ impl CiSetup {
         self.secrets.get(inner).unwrap_or_else(|| panic!("there is no secret {inner}")).clone()
     }
 
-    /// Runs the steps of a GitHub job and returns the log, with masked values replaced.
+    /// Runs the steps of a GitHub job and returns the log after masking.
     fn run_on_github(&self, name: &str, job: &Value) -> String {
         assert_known_keys(job, JOB_KEYS);
         let steps = job["steps"].as_array().expect("steps");
@@ -317,7 +319,8 @@ impl CiSetup {
         outcome
     }
 
-    /// Creates a checkout and a file variable with the modes of GitLab's runner: every user may read and write them.
+    /// Creates the directory of a job with an identity file, and a checkout if `with_checkout` is set. As GitLab's
+    /// runner does, lets every user read and write the files.
     fn gitlab_checkout(&self, name: &str, with_checkout: bool) -> PathBuf {
         let folder = self.create_job(name, with_checkout);
         let file = folder.join("identity");
@@ -327,7 +330,7 @@ impl CiSetup {
         folder
     }
 
-    /// Returns the number of cached tokens that a job left behind.
+    /// Returns the number of cached tokens that a job has left in its home.
     fn cached_tokens(&self, name: &str) -> usize {
         let tokens = self.sandbox.work(name).join("home/.cache/neto/tokens");
         let names = fs::read_dir(tokens).into_iter().flatten().flatten().map(|entry| entry.path());
@@ -379,7 +382,7 @@ fn the_jobs_of_github_run_as_the_page_has_them() {
         serde_json::from_str::<Value>(&setup.read_output(job, file)).expect("JSON");
     }
     assert_eq!(setup.cached_tokens("tenants"), 0);
-    // One login per tenant: later steps use the cached token.
+    // Each tenant has one login, because later steps use the cached token.
     assert_eq!(setup.sandbox.server().logins(), 3);
 }
 
@@ -399,7 +402,7 @@ fn the_jobs_of_gitlab_run_as_the_page_has_them() {
         let one_tenant = setup.run_on_gitlab(&name("one-tenant"), &jobs["one-tenant"], shell);
         one_tenant.code(0).stdout_has("signed in to initech");
     }
-    // Each of the two lines that restrict the runner's file modes is needed.
+    // Without either of the two lines that restrict the file modes, the job fails.
     for line in ["chmod go-w", "chmod 600"] {
         let mut job = jobs["tenants"].clone();
         job["before_script"].as_array_mut().unwrap().retain(|kept| !text(kept).starts_with(line));

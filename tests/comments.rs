@@ -1,15 +1,16 @@
-//! Checks the mechanical rules for comments: a doc comment starts with a verb or a domain noun.
+//! Checks mechanical rules for comments: which words may not start a doc comment, and which phrases no comment may
+//! contain.
 
 use crate::source_files;
 
-/// Words that stand in for a noun at the start of a doc comment.
+/// Words that must not start a doc comment, because a verb or a domain noun must.
 const STAND_INS: [&str; 10] =
     ["What", "Who", "Whose", "Where", "When", "Nothing", "Nobody", "None", "That", "The same"];
 
-/// Phrases that readers have to decode.
+/// Phrases that no comment may contain, because they are hard to understand.
 const RIDDLES: [&str; 4] = ["anew", "in clear", "lies there", "one that"];
 
-/// Returns the violations of a text, each with its line number.
+/// Returns all violations in a source text, each with its line number.
 fn violations(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut follows_doc = false;

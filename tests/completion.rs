@@ -1,5 +1,5 @@
-//! Tests `neto completions`: real shells at a terminal complete a line at TAB and run the line. Also tests the answers
-//! themselves, from valid, hostile and broken stores.
+//! Tests `neto completions` in real shells at a terminal, which complete a line at TAB and then run it. Also tests
+//! neto's candidates themselves, from valid, hostile and broken stores.
 
 #![cfg(unix)]
 
@@ -18,11 +18,11 @@ const SHELLS: [&str; 5] = ["bash", "zsh", "fish", "powershell", "elvish"];
 /// Real shell with completion set up in one of the documented ways.
 struct Case {
     program: &'static str,
-    /// Path of the shell's startup file below the home, and the file's text before neto's line.
+    /// Path of the shell's startup file relative to the home, and the text that precedes neto's line in the file.
     start: (&'static str, &'static str),
-    /// Line for neto in the startup file.
+    /// Line in the startup file that enables completion for neto.
     line: &'static str,
-    /// File in which a package installs the script instead.
+    /// File in which a package would install the completion script instead of the line.
     file: Option<&'static str>,
 }
 
@@ -52,7 +52,8 @@ const CASES: [Case; 6] = [
 ];
 
 impl Case {
-    /// Sets up the shell and starts it at a terminal. Returns `None` if the shell is not installed.
+    /// Sets up the shell and starts it at a terminal. If the shell is not installed, reports a skipped test and returns
+    /// `None`.
     fn start<'a>(&self, sandbox: &'a Sandbox) -> Option<Terminal<'a>> {
         if find_program(self.program).is_none() {
             report_missing(self.program);
@@ -78,15 +79,15 @@ impl Case {
         Some(terminal)
     }
 
-    /// Ends a shell that shows a list of candidates, without choosing any. elvish closes its list only when a candidate
-    /// is chosen.
+    /// Ends a shell that shows a list of candidates. In elvish a candidate must be accepted first, because its list
+    /// closes only then.
     fn exit(&self, mut terminal: Terminal<'_>) -> Screen {
         let taken = if self.program == "elvish" { ENTER } else { "" };
         terminal.press(taken).press("\u{15}exit").press(ENTER);
         terminal.finish()
     }
 
-    /// Returns the text that a list of candidates ends with: the name in bash, the description in the other shells.
+    /// Returns the text that the list shows last for a candidate: its name in bash, its description in other shells.
     fn listed_text<'a>(&self, name: &'a str, about: &'a str) -> &'a str {
         if self.program == "bash" { name } else { about }
     }
@@ -96,20 +97,21 @@ impl Case {
     }
 }
 
-/// Returns neto's answer for a line whose last word is unfinished. The first line of the answer names its kind.
+/// Returns neto's completion output for a line whose last word is unfinished. The first line of the output names its
+/// kind.
 fn completion_answer(sandbox: &Sandbox, shell: &str, line: &[&str]) -> String {
     let arguments = ["--", "neto"].iter().chain(line);
     sandbox.neto(arguments).env("_NETO_COMPLETE", shell).run().code(0).stderr("").stdout.clone()
 }
 
-/// Returns the values of an answer, without their descriptions.
+/// Returns the candidates for a line, without their descriptions.
 fn offered(sandbox: &Sandbox, line: &[&str]) -> Vec<String> {
     let answer = completion_answer(sandbox, "fish", line);
     let values = answer.strip_prefix("names\n").unwrap_or_else(|| panic!("{line:?}: {answer}"));
     values.lines().map(|line| line.split('\t').next().unwrap().to_owned()).collect()
 }
 
-/// Creates a store with three profiles and two recipients, one of which is the sandbox's own.
+/// Creates a store with three profiles and two recipients. One recipient is the sandbox's own.
 fn with_store() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.init();
@@ -131,7 +133,7 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// Collects every file below a directory, with its modification time, mode and content.
+/// Adds every file and directory below a directory to `found`, with its modification time, mode and content.
 fn snapshot(folder: &Path, found: &mut BTreeMap<PathBuf, (SystemTime, u32, Vec<u8>)>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -169,7 +171,7 @@ fn tab_completes_names_tags_files_and_programs_in_every_shell() {
             ("neto --store other.toml profile sho\tels\t", "elsewhere"),
             ("neto exec acme -- zz-rep\t oth\t", "report of acme on other.toml"),
         ] {
-            // elvish rewrites a completed word that contains = or ~ and waits for Enter first.
+            // If a completed word contains = or ~, elvish rewrites the word and first waits for Enter.
             let accepted = if case.program == "elvish" && typed.contains(['=', '~']) { ENTER } else { "" };
             terminal.press(typed).press(accepted).press(ENTER).expect(output).expect("READY> ");
         }
@@ -255,12 +257,12 @@ fn what_fits_where() {
     let sandbox = with_store();
     sandbox.neto(["recipient", "add", "bob", OTHER_RECIPIENT]).run().code(0);
     let cases: &[(&[&str], &str)] = &[
-        // Verbs; hidden verbs are not offered.
+        // Commands. Hidden commands are not offered.
         (&["pro"], "profile proxy prompt"),
         (&["profile", "re"], "rename remove"),
         (&["__"], ""),
         (&["help", "stat"], "status"),
-        // Names: for every verb that takes names, each name once.
+        // Profile names, for every command that takes them. Each name is offered once per line.
         (&["use", ""], "acme acorn globex.eu -"),
         (&["profile", "use", "a"], "acme acorn"),
         (&["login", "acme", ""], "acorn globex.eu"),
@@ -279,21 +281,21 @@ fn what_fits_where() {
         (&["trust", "glo"], "globex.eu"),
         (&["use", "--", "glo"], "globex.eu"),
         (&["use", "nothing"], ""),
-        // Tags and recipients.
+        // Tags and names of recipients.
         (&["ls", "--tag", ""], "emea prod team:a team:b"),
         (&["ls", "--tag", "prod", "--tag", ""], "emea team:a team:b"),
         (&["ls", "--not-tag=e"], "--not-tag=emea"),
         (&["profile", "edit", "acme", "--untag", "team:"], "team:a team:b"),
         (&["recipient", "remove", ""], "bob me"),
         (&["trust", "--recipient", "b"], "bob"),
-        // Values declared for an argument.
+        // Values that an argument declares.
         (&["api", "P"], "POST PUT PATCH"),
         (&["export", "--shell", "z"], "zsh"),
         (&["status", "--state", "exp"], "expiring expired"),
         (&["status", "-o", "j"], "json"),
         (&["--color", "n"], "never"),
         (&["completions", ""], "bash zsh fish powershell elvish"),
-        // Flags, once a flag is begun.
+        // Flags, when the last word starts with a dash or no other argument is possible.
         (&["login", "--fo"], "--force"),
         (
             &["profile", "show", "acme", ""],
@@ -428,7 +430,7 @@ fn a_tab_opens_the_store_and_nothing_else_and_writes_nothing() {
     if !Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).status().is_ok_and(|status| status.success()) {
         return report_skipped("strace is not installed or may not trace (ptrace), so no system call is looked at");
     }
-    // Lists the files opened below the home, and every call that writes, connects or starts a process.
+    // The trace lists opened files, and calls that write, connect or start a process.
     let log = sandbox.work("trace");
     let traced = |arguments: &[&str]| {
         let options = ["-f", "-qq", "-s", "0", "-o", log.to_str().unwrap()];

@@ -1,4 +1,4 @@
-//! Runs the committed fuzz inputs through the checks of their fuzz targets.
+//! Runs each committed fuzz input through the check of its fuzz target, so that ordinary test runs cover the inputs.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! Tests `neto discover`: reseller accounts that differ from the store, warnings when not all accounts are known, and
-//! the profiles that `--add` creates.
+//! Tests `neto discover`: the comparison of a reseller's accounts with the store, and the profiles that `--add`
+//! creates. Also tests warnings about accounts that cannot be listed.
 
 use crate::fusion::{Account, Fault, TOKEN};
 use crate::harness::Sandbox;
@@ -19,13 +19,13 @@ fn accounts(count: usize, parent: &str) -> Vec<Account> {
 }
 
 impl Sandbox {
-    /// Adds the profile `msp` of a reseller with these accounts.
+    /// Adds a reseller with these accounts, and its profile `msp`.
     fn reseller(&self, accounts: Vec<Account>) {
         self.add("msp");
         self.server().set_accounts("msp", accounts);
     }
 
-    /// Writes a profile without a secret into the store, with the URL of this sandbox's API.
+    /// Adds a profile without a secret to the store, with the URL of the sandbox's server.
     fn declare(&self, name: &str, shortname: &str) {
         let url = self.server().url();
         self.write_store(format!("{}\n[profiles.{name}]\nshortname = {shortname:?}\nurl = {url:?}\n", self.store()));
@@ -40,13 +40,13 @@ impl Sandbox {
     }
 }
 
-/// Formats each row as `tenant profile state`, with `-` for no profile.
+/// Formats each row as `tenant profile state`, with `-` for an empty field.
 fn lines(rows: &[[String; 3]]) -> Vec<String> {
     let dash = |text: &String| if text.is_empty() { "-".to_owned() } else { text.clone() };
     rows.iter().map(|row| row.iter().map(dash).collect::<Vec<_>>().join(" ")).collect()
 }
 
-/// Sets up a reseller with one account in each state; at the previous run, `hooli` was below `north`.
+/// Sets up a reseller with an account in each state. At the previous run of `discover`, `hooli` was below `north`.
 fn with_each_state(sandbox: &Sandbox) {
     let all = |hooli: &str| {
         let globex = Account { trial: true, ..account("globex", "msp") };
@@ -110,7 +110,7 @@ fn a_check_ends_with_9_as_long_as_something_does_not_fit() {
     sandbox.neto(["profile", "remove", "oldco", "--yes"]).run().code(0);
     check().code(0).stdout("").stderr_lacks("error");
     sandbox.neto(["discover", "msp", "--check", "-q", "-o", "json"]).run().code(0).stderr("");
-    // A moved account alone fails the check, once.
+    // Moved accounts fail the check even without other differences, but only once.
     let moved = ["acme", "globex", "hooli"].map(|name| account(name, "west"));
     sandbox.server().set_accounts("msp", moved.into());
     check().code(9).stderr_has("0 missing, 0 orphaned, 3 moved").stdout_has("south → west");
@@ -123,7 +123,7 @@ fn a_full_answer_calls_no_profile_orphaned() {
         let sandbox = Sandbox::new();
         sandbox.reseller(accounts(count, "msp"));
         sandbox.declare("oldco", "oldco");
-        // Without the reseller's own count, a full answer may be incomplete.
+        // Without the reseller's own count, a response with the maximum number of accounts may be incomplete.
         sandbox.server().fault(Fault::at("/api/v1/customer/msp").error(404, "no"));
         let outcome = sandbox.neto(["discover", "msp", "--check"]).run();
         let missing = count.min(1000);
@@ -136,7 +136,7 @@ fn a_full_answer_calls_no_profile_orphaned() {
             outcome.stderr_has(&format!("{missing} missing, 0 orphaned")).stdout_lacks("oldco");
         }
     }
-    // The server's own count shows whether a full answer is complete.
+    // The reseller's own count shows whether a response with the maximum number of accounts is complete.
     let sandbox = Sandbox::new();
     sandbox.reseller(Vec::new());
     sandbox.declare("oldco", "oldco");
@@ -184,7 +184,7 @@ fn resellers_below_are_asked_for_what_the_answer_does_not_have() {
     north.stderr_lacks("north").stderr_has("0 of the 1 accounts right below south: no profile here can ask");
     assert_eq!(sandbox.server().request_count(CUSTOMERS), 3);
 
-    // Resellers below a reseller are asked too; a profile without a secret sends no request.
+    // Resellers below the reseller are queried too. A profile without a secret sends no request.
     sandbox.add("south");
     sandbox.declare("east", "east");
     discover()
@@ -196,7 +196,7 @@ fn resellers_below_are_asked_for_what_the_answer_does_not_have() {
     let all = discover();
     all.code(0).stderr("").stdout_has("e1,,missing,east").stdout_has("oldco,oldco,orphaned");
 
-    // A reseller whose accounts cannot be listed leaves a gap; the command does not fail.
+    // If the accounts of one reseller cannot be listed, neto prints a warning and does not fail.
     sandbox.server().fault(Fault::at(CUSTOMERS).for_tenant("south").error(403, "not for you"));
     let refused = discover();
     refused.code(0).stdout_has("n2,,missing").stdout_lacks("oldco").stdout_lacks("e1");
@@ -293,7 +293,7 @@ fn a_tenant_is_matched_by_its_api_too_and_may_have_several_profiles() {
     sandbox.write_store(sandbox.store() + elsewhere);
     let fits = ["acme acme-two matched", "acme acme-one matched", "msp msp matched"];
     assert_eq!(lines(&sandbox.discovered()), [&["globex - missing"][..], &fits].concat());
-    // The profile of the other API's tenant already has that name.
+    // A profile for a tenant of another API already has this name.
     let outcome = sandbox.neto(["discover", "msp", "--add"]).run();
     outcome.code(0).stderr_has("the name 'globex' is taken, so the profile of 'globex' is 'globex-2'");
     assert_eq!(lines(&sandbox.discovered())[2], "globex globex-2 matched");
@@ -334,7 +334,7 @@ fn missing_accounts_get_profiles_in_one_change_and_every_other_byte_stays() {
     let again = sandbox.neto(["discover", "msp", "--add"]).run();
     again.code(0).stdout("").stderr_has("There is nothing to add");
     assert_eq!(sandbox.store(), after);
-    // An added profile gets its secret as any other profile does.
+    // An added profile gets its secret with `profile set-secret`, like any other profile.
     let credential = sandbox.server().add_tenant("Zeta Corp", "soc");
     sandbox.neto(["profile", "set-secret", "zeta-corp"]).stdin(credential.netosecret()).run().code(0);
     sandbox.assert_logs_in("zeta-corp");
@@ -350,7 +350,7 @@ fn what_equals_the_default_is_not_written_and_a_tag_is() {
     assert!(sandbox.store().contains(block), "{}", sandbox.store());
 }
 
-/// Shortnames that must not get into a store, and the reason shown for each.
+/// Shortnames that must not be written to a store, and the reason that neto shows for each.
 const HOSTILE: [(&str, &str); 8] = [
     ("a\nb", "it holds characters that no store should"),
     ("a\u{1b}[2Jb", "it holds characters that no store should"),
@@ -399,7 +399,7 @@ fn two_thousand_rows_are_read_and_taken_as_cut() {
     sandbox.declare("oldco", "oldco");
     let row = |number: usize| json!({"shortname": format!("t{number:04}"), "organization": "x".repeat(200), "reseller": {"parent": "msp"}});
     let body = json!({"meta": {"code": 200}, "data": (0..2000).map(row).collect::<Vec<_>>()}).to_string();
-    // No row has the number of accounts below it, so the reseller's own count proves nothing.
+    // No row says how many accounts are below it. So the reseller's own count does not show that the list is complete.
     sandbox.server().fault(Fault::at(CUSTOMERS).respond(200, body));
     sandbox.neto(["discover", "msp"]).run().code(0).stdout_has("t1999").stdout_lacks("oldco");
     sandbox.neto(["discover", "msp", "--add"]).run().code(0).stderr_has("Added 2000 profiles");
@@ -423,11 +423,11 @@ fn the_memory_of_parents_is_private_and_never_guessed_at() {
         use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(fs::metadata(&memory).unwrap().permissions().mode() & 0o777, 0o600);
     }
-    // An unknown parent is not a move, and the remembered parent stays.
+    // A missing parent does not count as a move, and neto keeps the parent of the previous run.
     sandbox.server().fault(Fault::at(CUSTOMERS).once().respond(200, r#"{"data": [{"shortname": "acme"}]}"#));
     sandbox.neto(["discover", "msp"]).run().code(0).stdout("");
     assert_eq!(fs::read_to_string(&memory).unwrap(), text);
-    // Output that could not be written does not count as shown.
+    // If the output cannot be written, the move counts as not shown, so the next run shows it.
     sandbox.server().set_accounts("msp", vec![account("acme", "south")]);
     let full = sandbox.program("sh", ["-c", "neto discover msp > /dev/full"]).run();
     full.code(1).stderr_has("cannot write the answer");

@@ -1,5 +1,5 @@
-//! Tests `neto doctor`: each fault gives exactly the finding that names it, and a valid setup gives none. Also tests
-//! the fixes of `--fix` and the checks of servers.
+//! Tests `neto doctor`: each fault gives exactly one finding, which names the fault, and a valid setup gives none. Also
+//! tests the fixes of `--fix` and the checks of servers.
 #![cfg(unix)]
 
 use crate::fusion::{Authority, Fault, Leaf, Server, TOKEN};
@@ -16,10 +16,11 @@ const KEYS: &str = "/api/v1/api-keys";
 /// Row of the output: check, state, profile, and message followed by fix.
 type Row = (String, String, String, String);
 
-/// Expected finding: check, state, and texts that the message or fix contains. An empty check means no finding.
+/// Expected finding: check, state, and texts that the message or the fix contains. An empty check means that no finding
+/// is expected.
 type ExpectedFinding<'a> = (&'a str, &'a str, &'a [&'a str]);
 
-/// Damages a file or directory.
+/// Function that damages a file or directory.
 type Damage<'a> = &'a dyn Fn(&Path);
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
@@ -55,7 +56,7 @@ fn findings(outcome: &Outcome) -> Vec<Row> {
     rows(outcome).into_iter().filter(|row| ["warning", "problem"].contains(&row.1.as_str())).collect()
 }
 
-/// Asserts that this is the only finding, with this state and these texts.
+/// Asserts that the only finding is of this check, with this state and these texts.
 #[track_caller]
 fn assert_finding(outcome: &Outcome, check: &str, state: &str, fragments: &[&str]) {
     let found = findings(outcome);
@@ -98,13 +99,13 @@ fn nothing_is_wrong_with_what_neto_itself_makes() {
         outcome.stdout_has(heading);
     }
     outcome.stdout_has("  ✓ acme: its server takes the cached token\n");
-    // One request without the token and one with it, and no login.
+    // `doctor` sends one request without the token and one with the token, and does not log in.
     let asked = sandbox.server().requests().split_off(before);
     let with_bearer: Vec<bool> = asked.iter().map(|seen| seen.header("authorization").is_some()).collect();
     assert_eq!(with_bearer, [false, true]);
     assert!(asked.iter().all(|seen| seen.method == "GET" && seen.path == KEYS && seen.body.is_empty()));
     assert_eq!(sandbox.server().logins(), 1);
-    // `doctor` changes nothing and trusts nothing that it only read.
+    // `doctor` changes no file of a valid setup, and does not add what it reads to the trust state.
     let store = sandbox.store();
     sandbox.neto(["doctor", "--fix"]).run().code(0).stderr_lacks("mended");
     assert_eq!(sandbox.store(), store);
@@ -126,7 +127,7 @@ fn a_new_machine_is_told_where_to_begin_and_nothing_is_made() {
     for folder in ["keys", "tokens", "state"] {
         assert_eq!(mode(&sandbox.home(folder)), 0o700, "{folder}");
     }
-    // CI has its credential in a variable, and needs neither an identity nor a store.
+    // A CI job has its credential in a variable, and needs neither an identity nor a store.
     let ci = Sandbox::new();
     let secret = ci.write_secret("netosecret", ci.server().add_tenant("acme", "soc").netosecret());
     let call = ci.neto(["doctor", "-o", "json"]).env("NETOSECRET", fs::read_to_string(secret).unwrap());
@@ -250,7 +251,7 @@ fn r8_where_nothing_can_be_written_that_is_said() {
     let outcome = bound();
     set_mode(&sandbox.home("tokens"), 0o700);
     assert_finding(&outcome, "places.folders", "warning", &["cannot write ", "tokens: permission denied"]);
-    // A directory that cannot be created is reported too.
+    // A directory that neto cannot create is reported too.
     fs::remove_dir_all(sandbox.home("tokens")).unwrap();
     set_mode(&sandbox.home(""), 0o500);
     let outcome = bound();
@@ -362,7 +363,7 @@ fn what_stands_in_the_place_of_a_file_is_told_with_the_line_that_takes_it_away()
         fs::remove_dir(&path).unwrap();
         fs::rename(&kept, &path).unwrap();
     }
-    // No command can recreate the only identity, so no fix moves it away.
+    // No command can recreate the only identity file, so no suggested fix moves the file away.
     let identity = sandbox.home("keys/identity.txt");
     fs::rename(&identity, sandbox.work("identity.txt")).unwrap();
     symlink(sandbox.work("identity.txt"), &identity).unwrap();
@@ -387,11 +388,11 @@ fn r6_what_killed_runs_left_is_found_after_an_hour_and_removed() {
     assert_finding(&sandbox.offline(), "places.leftovers", "warning", &fragments);
     assert_no_finding(sandbox.doctor(&["--offline", "--fix"]).stderr_has("mended: rm "));
     assert!(young.exists() && old.iter().all(|path| !path.exists()));
-    // Another program's file in that directory is not a leftover.
+    // A file of another program in this directory is not a stale temporary file.
     let other = create_leftover("tokens/notes", 1_000_000);
     sandbox.doctor(&["--offline", "--fix"]).code(0);
     assert!(other.exists());
-    // Neither is a directory, nor a file of another user's neto.
+    // A directory, or a file that belongs to another user, is not a stale temporary file either.
     let folder = sandbox.home("tokens/.neto-tmp-folder");
     fs::create_dir(&folder).unwrap();
     File::open(&folder).unwrap().set_modified(SystemTime::now() - Duration::from_secs(3_700)).unwrap();
@@ -404,7 +405,7 @@ fn r6_what_killed_runs_left_is_found_after_an_hour_and_removed() {
     }
     assert_no_finding(&sandbox.offline());
     fs::remove_dir(folder).unwrap();
-    // Temporary symbolic link to a store, which the killed run did not rename.
+    // A symbolic link to a store is also created under a temporary name. A killed run leaves the link behind.
     let link = sandbox.home("tokens/.neto-tmp-link");
     symlink("nowhere", &link).unwrap();
     let old = rustix::fs::Timespec { tv_sec: 1_000_000_000, tv_nsec: 0 };
@@ -443,7 +444,7 @@ fn each_kind_of_identity_is_named_and_one_that_is_missing_only_where_it_is_neede
     assert!(row(&sandbox.offline(), "keys.identity").3.contains("in clear: whoever reads the file has it"));
     fs::remove_file(sandbox.home("keys/identity.txt")).unwrap();
     assert_finding(&sandbox.offline(), "keys.identity", "problem", &["there is no identity at ", "neto init"]);
-    // A store whose only secret comes from a source needs no identity.
+    // A store whose only secret comes from an external source needs no identity.
     let source = Sandbox::new();
     source.write_store(format!(
         "version = 1\n[profiles.acme]\nurl = \"{}\"\nshortname = \"acme\"\nappname = \"soc\"\n\
@@ -465,7 +466,7 @@ fn nothing_that_would_ask_is_opened_and_that_is_no_finding() {
     let passphrase = sandbox.write_secret("passphrase", "correct horse battery");
     sandbox.neto(["init", "--new-passphrase-file"]).arg(&passphrase).run().code(0);
     sandbox.add("acme");
-    // Even at a terminal, no passphrase is asked for.
+    // Even at a terminal, `doctor` does not ask for a passphrase.
     let screen = sandbox.neto(["doctor", "acme"]).at_terminal().finish();
     screen.code(0).has("under a passphrase").has("not checked: ").lacks("Passphrase of");
     let outcome = sandbox.doctor(&["acme"]);
@@ -474,7 +475,7 @@ fn nothing_that_would_ask_is_opened_and_that_is_no_finding() {
         assert!(rows(&outcome).iter().any(|row| row.0 == check && row.1 == "skipped"), "{check} in {outcome}");
     }
     assert_eq!(sandbox.server().logins(), 0);
-    // A passphrase file decrypts the identity without a question.
+    // With a passphrase file, `doctor` decrypts the identity without asking.
     let call = |file: &Path| sandbox.neto(["doctor", "-o", "json"]).env("NETO_PASSPHRASE_FILE", file).run();
     let outcome = call(&passphrase);
     assert_no_finding(&outcome);
@@ -608,7 +609,7 @@ fn each_fault_of_a_profile_is_found_once_with_its_cure() {
         sandbox.write_store(text);
         assert_finding(&sandbox.offline(), check, "problem", fragments);
     }
-    // A recipient added by hand: this machine does not trust it, and no secret is encrypted to it.
+    // A recipient was added by hand. This machine does not trust the recipient, and no secret is encrypted to it.
     sandbox.write_store(good.replacen("[defaults]", &bob, 1));
     let outcome = sandbox.offline();
     let found = findings(outcome.code(9));
@@ -637,7 +638,7 @@ fn who_is_no_recipient_is_told_what_to_send() {
     assert!(found[0].0 == "store.recipients" && found[0].3.contains("neto recipient add bob age1"), "{found:?}");
     assert!(found[1].3.contains("neto trust --recipient me"), "{found:?}");
     assert_eq!(found.len(), 2, "{found:?}");
-    // A secret that only others can decrypt is a problem for a named profile, but not among several.
+    // A secret that only other identities can decrypt is a problem for a named profile, but not with `--all`.
     let login = |flags: &[&str]| row(&call(flags), "credentials.login");
     assert_eq!(login(&["--all"]).1, "skipped");
     assert_eq!(login(&["acme"]).1, "problem");
@@ -725,7 +726,7 @@ fn each_variable_that_hides_or_spoils_something_is_told() {
             assert_no_finding(&outcome);
         } else {
             let mut found = findings(&outcome);
-            // A NETO_PROFILE that is not in the store also hides the current profile.
+            // A NETO_PROFILE that is not in the store also gives the finding that it hides the current profile.
             found.retain(|row| row.0 != "surroundings.hidden" || *check == "surroundings.hidden");
             assert_eq!(found.len(), 1, "{outcome}");
             assert_eq!((found[0].0.as_str(), found[0].1.as_str()), (*check, *state), "{outcome}");
@@ -751,7 +752,7 @@ fn each_variable_that_hides_or_spoils_something_is_told() {
     assert!(row(&sandbox.offline(), "surroundings.choice").3.contains(".neto-profile"));
 }
 
-/// Creates a profile with this URL that has never logged in.
+/// Creates a profile that has this URL and has never logged in.
 fn with_url(url: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     let mut credential = sandbox.server().add_tenant("acme", "soc");
@@ -861,7 +862,7 @@ fn r21_a_clock_that_differs_is_told() {
     }
 }
 
-/// Returns the finding for a rejected credential, and the reasons in order.
+/// Returns the finding about the rejected credential, and the possible reasons in order.
 #[track_caller]
 fn rejection(outcome: &Outcome) -> (Row, Vec<String>) {
     let found: Vec<Row> = findings(outcome.code(9)).into_iter().filter(|row| row.0.starts_with("cred")).collect();
@@ -889,7 +890,7 @@ fn a_credential_that_is_rejected_is_told_with_what_speaks_for_each_reason() {
     sandbox.neto(["profile", "set-secret", "acme"]).stdin(regenerated.netosecret()).run().code(0);
     assert_no_finding(&sandbox.doctor(&["acme"]));
     assert_eq!(sandbox.server().logins(), 1);
-    // The cached token is no longer valid, but the credential is.
+    // The server no longer accepts the cached token, but it accepts the credential.
     sandbox.server().end_access_tokens();
     let fragments = ["did not take the cached token, and gave a new one"];
     assert_finding(&sandbox.doctor(&["acme"]), "credentials.login", "warning", &fragments);
@@ -903,7 +904,7 @@ fn a_credential_that_is_rejected_is_told_with_what_speaks_for_each_reason() {
         "warning",
         &["did not say how long the token lives"],
     );
-    // Clock skew comes before the key's age as a reason, and only for a 401.
+    // After a 401, clock skew is the first possible reason. After other statuses it is not a reason.
     sandbox.neto(["logout"]).run().code(0);
     sandbox.server().set_clock_skew(-300);
     for (status, number) in [(401, 2), (403, 2), (400, 1)] {
@@ -939,7 +940,7 @@ fn each_server_is_looked_at_once_and_only_those_that_were_asked_for() {
         sandbox.add(name);
     }
     let requests = || sandbox.server().requests().iter().filter(|seen| seen.path == KEYS).count();
-    // Several profiles, and none is current.
+    // There are several profiles, and none is current.
     let outcome = sandbox.doctor(&[]);
     assert_no_finding(&outcome);
     let skipped = row(&outcome, "network.connection");
@@ -948,12 +949,13 @@ fn each_server_is_looked_at_once_and_only_those_that_were_asked_for() {
     assert_no_finding(&sandbox.doctor(&["beta"]));
     assert_eq!((requests(), sandbox.server().logins()), (1, 2));
     assert_no_finding(&sandbox.doctor(&["--all", "--jobs", "2"]));
-    // One request without a token; two of the three profiles had a cached token to test.
+    // The server gets one request without a token for all profiles. Two of the three profiles had a cached token, which
+    // is tested too.
     assert_eq!((requests(), sandbox.server().logins()), (4, 3));
     let connections = sandbox.server().connections();
     assert_no_finding(&sandbox.doctor(&["--all", "--offline"]));
     assert_eq!(sandbox.server().connections(), connections);
-    // A failing server is reported once for all its profiles.
+    // A failing server is reported once for all profiles that use it.
     sandbox.server().fault(Fault::at(KEYS).error(503, "later"));
     let outcome = sandbox.doctor(&["--all"]);
     assert_finding(&outcome, "network.api", "problem", &["so it is with 2 other profiles"]);

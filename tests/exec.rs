@@ -1,4 +1,5 @@
-//! Tests `neto exec`: the program replaces neto and gets exactly the expected environment. Also tests the exit codes.
+//! Tests `neto exec` for one profile: the program replaces neto and gets exactly the expected environment. Also tests
+//! the exit codes.
 #![cfg(unix)]
 
 use crate::fusion::{Fault, TOKEN};
@@ -14,7 +15,7 @@ fn environment(outcome: &Outcome) -> BTreeMap<String, String> {
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// Waits until the file exists; fails after 30 s.
+/// Waits until the file exists. Fails after 30 s.
 pub(crate) fn wait_for_file(path: &std::path::Path) {
     let began = std::time::Instant::now();
     while !path.exists() {
@@ -179,7 +180,7 @@ fn the_credential_comes_only_when_asked_for() {
     let with = environment(env(&["--with-secret"]).code(0).stderr(""));
     let values = names[..3].iter().map(|name| &*with[*name]);
     assert!(values.eq(["soc", &*credential.appkey, &*credential.sharedsecret]));
-    // The vendor's own tools read NETOSECRET, and neto does too.
+    // The tools of the vendor read NETOSECRET, and so does neto.
     let script = "unset NETO_PROFILE; neto profile current; neto token >/dev/null && echo works";
     sandbox.neto(["exec", "--with-secret", "--", "sh", "-c", script]).run().code(0).stderr("").stdout("env\nworks\n");
 }
@@ -193,7 +194,7 @@ fn r59_the_profile_env_keeps_its_netosecret() {
     let found = environment(call.run().code(0).stderr(""));
     assert_eq!(found["NETOSECRET"], credential.netosecret());
     assert_eq!((&*found["NETO_PROFILE"], &*found["NETO_SHORTNAME"]), ("env", "acme"));
-    // For another profile, NETOSECRET belongs to the wrong tenant and is removed.
+    // NETOSECRET in the environment belongs to another tenant than the selected profile, so `exec` removes it.
     sandbox.add("globex");
     let script = "echo $NETO_PROFILE ${NETOSECRET-gone}";
     let call = sandbox.neto(["exec", "globex", "--", "sh", "-c", script]).env("NETOSECRET", credential.netosecret());

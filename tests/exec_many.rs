@@ -36,7 +36,7 @@ fn rows(outcome: &Outcome) -> Vec<Value> {
     outcome.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON on a line")).collect()
 }
 
-/// Returns the process whose ID is in this file.
+/// Returns the process ID that is in this file.
 fn process_from(path: &Path) -> Pid {
     Pid::from_raw(fs::read_to_string(path).expect("an id").trim().parse().expect("a number")).expect("an id")
 }
@@ -54,7 +54,7 @@ fn each_profile_has_its_run_and_its_name_before_the_lines() {
         let outcome = sandbox.neto(exec(selection, "echo x")).run();
         outcome.code(0).stderr("").stdout_has("globex | x\n").stdout_has("acme-us | x\n");
     }
-    // A glob counts as several profiles even if it matches one; a plain name does not.
+    // A glob counts as several profiles even if it matches only one. A plain name counts as one profile.
     sandbox.neto(exec(&["glob*"], "echo x")).run().code(0).stderr("").stdout("globex | x\n");
     sandbox.neto(exec(&["globex"], "echo x")).run().code(0).stderr("").stdout("x\n");
     assert_eq!(sandbox.server().logins(), 3);
@@ -68,7 +68,7 @@ fn each_failure_is_told_and_all_come_to_8() {
     outcome.code(8).stdout("acme | done\n").stderr_has("error: globex: exit 3\n");
     outcome.stderr_has("error: hooli: ended by signal 9\n").stderr_lacks("acme").stderr_has("2 of 3 profiles failed");
     outcome.stderr_has("neto exec globex hooli -- ...");
-    // For a single profile, the exit code is the program's own.
+    // If only one profile matches, the exit code is that of its program.
     sandbox.neto(exec(&["g*"], script)).run().code(3).stdout("").stderr_has("error: globex: exit 3");
     sandbox.neto(exec(&["h*"], script)).run().code(137).stdout("").stderr_has("hooli: ended by signal 9");
     let outcome = sandbox.neto(["exec", "acme", "globex", "--", "nosuch"]).run();
@@ -90,7 +90,7 @@ fn who_gets_no_token_fails_alone_and_who_has_no_secret_is_skipped() {
     let rows = rows(outcome.code(8));
     assert_eq!((&rows[1]["profile"], &rows[1]["exit_code"]), (&json!("globex"), &Value::Null));
     assert!(rows.len() == 2 && rows[1]["error"].as_str().is_some_and(|error| error.contains("unknown key")));
-    // For a single profile, neto's own failure returns 125.
+    // If only one profile matches, neto exits with 125 for its own failure.
     sandbox.neto(exec(&["glob*"], "echo ran")).run().code(125).stdout("").stderr_has("unknown key");
 }
 
@@ -142,7 +142,7 @@ fn json_is_a_line_for_each_in_the_order_of_the_store() {
     ];
     assert_eq!(rows(outcome.code(8)), expected);
     outcome.stderr_has("globex: exit 3").stderr_has("hooli: ended by signal 15");
-    // A single profile also gets a JSON line.
+    // With `-o json`, a single profile gets a JSON line too.
     let outcome = sandbox.neto(exec(&["acme", "-o", "json"], "echo x; echo y >&2")).run();
     assert_eq!(rows(outcome.code(0).stderr("")), [row("acme", 0, Value::Null, "x\n", "y\n")]);
     let outcome = sandbox.neto(["exec", "-p", "acme", "-o", "json", "--", "nosuch"]).run();
@@ -153,10 +153,10 @@ fn json_is_a_line_for_each_in_the_order_of_the_store() {
 #[test]
 fn so_many_run_at_once_and_no_more() {
     let sandbox = with_profiles(&["acme", "globex", "hooli"]);
-    // Each program waits until the other runs.
+    // Each program waits until the other program has started too.
     let script = ": > $NETO_PROFILE; until [ -e acme ] && [ -e globex ]; do sleep 0.01; done";
     sandbox.neto(exec(&["acme", "globex", "--jobs", "2"], script)).run().code(0).stderr("");
-    // Each program fails if another runs at the same time.
+    // Each program fails if another program runs at the same time.
     let script = "mkdir busy && sleep 0.05 && rmdir busy";
     sandbox.neto(exec(&["--all", "--jobs", "1"], script)).run().code(0).stderr("");
 }
@@ -186,7 +186,7 @@ fn r16_no_lock_no_file_and_no_input_goes_along() {
     let outcome = sandbox.neto(exec(&["a*"], &script)).stdin("typed\n").run();
     assert_eq!(outcome.code(0).stderr("").stdout.lines().collect::<Vec<_>>(), expected);
     assert!(expected[1] == "acme | /dev/null" && sandbox.server().logins() == 2);
-    // No lock or file is inherited in parallel runs either.
+    // Programs that run in parallel inherit no lock and no open file either.
     let outcome = sandbox.neto(exec(&["--all"], &script)).run();
     outcome.code(0).stderr("").stdout_has(&format!("{}\n", expected[0])).stdout_has("globex | /dev/null\n");
 }
@@ -211,7 +211,7 @@ fn r59_each_program_gets_the_environment_of_its_profile() {
 #[test]
 fn lines_are_never_mixed_and_bytes_stay_as_they_are() {
     let sandbox = with_profiles(&["acme", "globex"]);
-    // Each line is longer than a pipe takes in one write.
+    // Each line is longer than what a pipe takes in one atomic write.
     let script = "line=$(head -c 9000 /dev/zero | tr '\\0' ${NETO_PROFILE%${NETO_PROFILE#?}})
                   for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do echo $line; done";
     let outcome = sandbox.neto(exec(&["--all"], script)).run();
@@ -219,7 +219,7 @@ fn lines_are_never_mixed_and_bytes_stay_as_they_are() {
     let lines = sorted(&outcome.code(0).stderr("").stdout);
     assert!(lines.len() == 40 && lines[..20].iter().all(|line| *line == acme));
     assert!(lines[20..].iter().all(|line| *line == globex));
-    // A very long line is printed in pieces.
+    // A very long line is printed in pieces, each with the prefix.
     let long = sandbox.neto(exec(&["a*"], "head -c 200000 /dev/zero | tr '\\0' x")).run();
     let pieces = long.code(0).stderr("").stdout.lines().map(|line| line.strip_prefix("acme | ").unwrap());
     let pieces: Vec<usize> = pieces.map(str::len).collect();
@@ -275,7 +275,7 @@ fn a_signal_ends_a_login_at_once() {
     gate.wait_for_requests(1);
     wait_for_file(&sandbox.work("globex"));
     run.signal(Signal::TERM);
-    // The finished profile is printed, although an earlier profile of the store is missing.
+    // The result of the finished profile is printed, although a profile before it in the store has no result.
     run.finish().code(143).stderr("").stdout_has("\"profile\":\"globex\"").stdout_lacks("acme");
     gate.open();
     assert!(!sandbox.work("acme").exists());
@@ -324,7 +324,8 @@ fn at_a_terminal_lines_are_aligned_coloured_and_clean() {
 #[test]
 fn ctrl_c_reaches_each_program_once() {
     let sandbox = with_profiles(&["acme", "globex", "hooli"]);
-    // A program that got the signal twice would print twice: neto polls for signals every few milliseconds.
+    // A program that gets the signal twice prints twice. It runs long enough, because neto polls for signals every few
+    // milliseconds.
     let script = "trap 'echo told' INT; echo ready; i=0; while [ $i -lt 40 ]; do sleep 0.02; i=$((i + 1)); done";
     let mut terminal = sandbox.neto(exec(&["--all", "--jobs", "2"], script)).at_terminal();
     terminal.expect("ready").expect("ready").press(CTRL_C);

@@ -1,5 +1,5 @@
-//! Tests `neto export` in the real shells: the resulting environment keeps nothing of the previous tenant. Also tests
-//! that a failed export leaves no tenant.
+//! Tests `neto export` in real shells: an export leaves no variables of the previous tenant. Also tests that a failed
+//! export leaves no variables of any tenant.
 
 use crate::fusion::{Fault, TOKEN};
 use crate::harness::{Call, Outcome, Sandbox};
@@ -35,7 +35,7 @@ const BASE_VARIABLES: [&str; 5] = ["NETO_PROFILE", "NETO_URL", "NETO_SHORTNAME",
 const SECRET_VARIABLES: [&str; 4] = ["NETO_APPNAME", "NETO_APPKEY", "NETO_SHARED_SECRET", "NETOSECRET"];
 
 impl Shell {
-    /// Returns code that evaluates the output of `neto LINE`, as in the help.
+    /// Returns shell code that evaluates the output of `neto LINE`, as the help shows.
     fn load(&self, line: &str) -> String {
         match self.name {
             "fish" => format!("neto {line} | source"),
@@ -44,13 +44,13 @@ impl Shell {
         }
     }
 
-    /// Returns code that evaluates a failing export; exits with 3 if the shell sees success, and with 4 if a token
-    /// remains.
+    /// Returns shell code that evaluates a failing export. The code exits with 3 if the shell sees success, and with 4
+    /// if a token remains.
     fn load_failing(&self, line: &str) -> String {
         let load = self.load(line);
         match self.name {
             "fish" => format!("{load}; and exit 3\ntest -z \"$NETO_TOKEN\"; or exit 4"),
-            // A failing command ends a script of nu; `complete` lets the script continue.
+            // A failing command ends a nu script, but `complete` lets the script continue.
             "nu" => {
                 let load = load.replace("| from", "| complete | get stdout | from");
                 format!("{load}\nif ($env.NETO_TOKEN? | default '') != '' {{ exit 4 }}")
@@ -59,7 +59,8 @@ impl Shell {
         }
     }
 
-    /// Returns a call that runs these lines, then prints the environment that child processes get.
+    /// Prepares a run of these lines, which then prints the environment of child processes. Returns `None` if the shell
+    /// is not installed.
     fn call<'a>(&self, sandbox: &'a Sandbox, lines: &[String]) -> Option<Call<'a>> {
         if find_program(self.program).is_none() {
             report_missing(self.program);
@@ -91,7 +92,7 @@ fn neto_variables(environment: &BTreeMap<String, String>) -> Vec<&str> {
         .collect()
 }
 
-/// Adds lines to a profile, as a user with an editor does.
+/// Adds lines to a profile in the store, as an editor would.
 fn declare(sandbox: &Sandbox, profile: &str, lines: &str) {
     let header = format!("[profiles.{profile}]\n");
     sandbox.write_store(sandbox.store().replace(&header, &format!("{header}{lines}\n")));
@@ -117,7 +118,7 @@ fn every_shell_gets_exactly_what_the_profile_has() {
     let expires_at = sandbox.token_header("acme")["expires_at"].to_string();
     let url = sandbox.server().url();
     for shell in &SHELLS {
-        // Without `--shell`, neto detects the calling shell; the result is the same.
+        // Without `--shell`, neto detects the calling shell, and the result is the same.
         for line in ["export acme".to_owned(), format!("export acme --shell {}", shell.name)] {
             let Some(call) = shell.call(&sandbox, &[shell.load(&line)]) else { continue };
             let outcome = call.env("LEFT", "alone").run();
@@ -228,7 +229,7 @@ fn each_failure_has_its_own_exit_code_and_an_eval_that_fails() {
             outcome.code(code).stdout_has("NETO_TOKEN").stderr_has("error: ");
             assert!(outcome.stdout.ends_with(end), "{outcome}");
         }
-        // A failed export to a file format prints nothing.
+        // A failed export in a file format prints nothing to standard output.
         sandbox.neto(["export", "--format", "json", argument]).run().code(code).stdout("");
     }
 }
@@ -275,7 +276,7 @@ fn a_neto_profile_of_an_earlier_export_is_no_choice() {
     assert_eq!(export().run().code(0).json()["NETO_PROFILE"], "acme");
     let exported = export().env("NETO_EXPORTED", "NETO_TOKEN NETO_PROFILE").run();
     assert_eq!(exported.code(0).json()["NETO_PROFILE"], "globex");
-    // Every other command uses an exported NETO_PROFILE.
+    // All other commands use an exported NETO_PROFILE.
     let current = sandbox.neto(["profile", "current"]).env("NETO_PROFILE", "acme").env("NETO_EXPORTED", "NETO_PROFILE");
     current.run().code(0).stdout("acme\n");
 }
@@ -331,7 +332,8 @@ fn dotenv_is_read_back_by_a_shell_and_refuses_what_it_cannot_hold() {
 }
 
 /// Parses a file of assignments as GitHub's runner does. Only a line feed ends a line, and empty lines are skipped. An
-/// assignment is `NAME=VALUE`, or `NAME<<MARK` up to a line equal to the mark. `ci_page` uses this function too.
+/// assignment is `NAME=VALUE`, or `NAME<<MARK` followed by the lines of the value and a line with the mark. `ci_page`
+/// uses this function too.
 pub(crate) fn assignments(text: &str) -> Result<BTreeMap<String, String>, String> {
     let mut found = BTreeMap::new();
     let mut lines = text.strip_suffix('\n').unwrap_or(text).split('\n');
@@ -373,7 +375,7 @@ fn the_reader_of_assignments_is_as_strict_as_githubs() {
     }
 }
 
-/// Returns a call that exports for GitHub into this file; masks may print every secret.
+/// Prepares an export for GitHub into this file. The output may contain secrets, because GitHub masks need them.
 fn for_github<'a>(sandbox: &'a Sandbox, arguments: &[&str], file: &Path) -> Call<'a> {
     let call = sandbox.neto(["export", "--format", "github"].iter().chain(arguments)).env("GITHUB_ENV", file);
     call.allow_secret("access token").allow_secret("appkey").allow_secret("sharedsecret")
@@ -386,7 +388,7 @@ fn github_masks_first_and_writes_to_its_file() {
     let templates = "BEARER = 'Bearer {token}', BOTH = \"{appkey}\\n{sharedsecret}\"";
     declare(&sandbox, "acme", &format!("env = {{ MINE = \"a\\nMARK\\r\\n\\nb=1\", {templates} }}"));
     let token = sandbox.neto(["token"]).allow_secret("access token").run().code(0).stdout_trimmed().to_owned();
-    // An earlier step left the last line without a line feed.
+    // The last line, which an earlier step wrote, has no line feed.
     let file = sandbox.write_secret("github_env", "EARLIER=1\nOPEN=2");
     let outcome = for_github(&sandbox, &["--with-secret"], &file).run();
     outcome.code(0).stderr("");
@@ -399,7 +401,7 @@ fn github_masks_first_and_writes_to_its_file() {
     assert_eq!((&*found["EARLIER"], &*found["OPEN"]), ("1", "2"), "what was there stays");
     assert_eq!((&*found["MINE"], &*found["NETO_TOKEN"]), ("a\nMARK\r\n\nb=1", &*token));
     assert_eq!(decoded(&found["NETOSECRET"]), credential.json());
-    // Masked are each secret, each value that contains a secret, and each line of these; nothing else.
+    // neto masks each secret, each value that contains a secret, and each line of these values, but nothing else.
     let lines = format!("{}%0A{}", credential.appkey, credential.sharedsecret);
     let bearer = format!("Bearer {token}");
     for secret in [&token, &credential.appkey, &credential.sharedsecret, &bearer, &found["NETOSECRET"], &lines] {
@@ -407,8 +409,8 @@ fn github_masks_first_and_writes_to_its_file() {
     }
     assert!(outcome.stdout.lines().all(|line| line.starts_with("::add-mask::")), "{outcome}");
     outcome.stdout_lacks("MARK");
-    // Without GITHUB_ENV, everything goes to stdout, masks first. Random marks keep a value from ending its block
-    // early.
+    // Without GITHUB_ENV, everything goes to standard output, the masks first. The marks are random, so that no value
+    // can contain its own mark.
     let again = || sandbox.neto(["export", "--format", "github"]).allow_secret("access token").run().stdout;
     let (one, other) = (again(), again());
     let mark = |text: &str| text.lines().find_map(|line| line.strip_prefix("NETO_TOKEN<<").map(str::to_owned)).unwrap();
@@ -435,13 +437,13 @@ fn the_steps_of_a_job_that_come_after_have_one_tenant_alone() {
     outcome.code(0);
     let after: BTreeMap<String, String> = acme.clone().into_iter().chain(globex).collect();
     assert_eq!((&*after["NETO_PROFILE"], &*after["OF_ACME"], &*after["NETO_APPKEY"]), ("globex", "", ""));
-    // A failed step that does not end the job (`continue-on-error`) leaves no tenant.
+    // A failed step that does not end the job (`continue-on-error`) leaves no variables of a tenant.
     let (outcome, blanks) = step(&["nosuch"], "three", &acme);
     outcome.code(3).stdout("");
     let after: BTreeMap<String, String> = acme.into_iter().chain(blanks).collect();
     assert_eq!(neto_variables(&after), Vec::<&str>::new());
     assert_eq!(after["OF_ACME"], "");
-    // If no export came earlier, a failure keeps the variables that the job itself set.
+    // If there was no earlier export, a failed export keeps the variables that the job itself set.
     let (outcome, blanks) = step(&["nosuch"], "four", &BTreeMap::from([("NETO_PROFILE".into(), "acme".into())]));
     outcome.code(3);
     assert_eq!(blanks, BTreeMap::new());
@@ -454,7 +456,7 @@ fn a_file_for_github_is_private_whole_or_an_error() {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
     sandbox.neto(["login"]).run().code(0);
-    // A missing file is created with mode 0600, also behind a symbolic link. An existing file keeps its mode.
+    // A missing file is created with mode 0600, also as the target of a symbolic link. An existing file keeps its mode.
     let (target, link) = (sandbox.work("made"), sandbox.work("link"));
     symlink(&target, &link).unwrap();
     sandbox.allow_secrets_in(&target);
@@ -465,7 +467,7 @@ fn a_file_for_github_is_private_whole_or_an_error() {
     for_github(&sandbox, &[], &target).run().code(0);
     assert_eq!(mode(), 0o640);
     assignments(&fs::read_to_string(&target).unwrap()).unwrap();
-    // A file that cannot be written fails the step, and never blocks.
+    // A path that cannot be written fails the step without blocking.
     fs::create_dir(sandbox.work("folder")).unwrap();
     sandbox.program("mkfifo", ["pipe"]).run().code(0);
     for path in ["folder", "nowhere/file", "pipe"] {
@@ -478,7 +480,7 @@ fn a_file_for_github_is_private_whole_or_an_error() {
         .env("GITHUB_ENV", &target)
         .allow_secret("access token");
     call.run().code(1).stderr_has("permission denied");
-    // A disk with space for only a part of the export gets none of it.
+    // If only a part of the export can be written, the file stays unchanged.
     let small = sandbox.write_secret("small", "EARLIER=1\n");
     let script = "ulimit -f 1; exec neto export --format github --with-secret";
     declare(&sandbox, "acme", &format!("env = {{ LONG = \"{}\" }}", "x".repeat(2000)));
@@ -582,7 +584,7 @@ fn several_are_an_array_of_json() {
         let names = environments.as_array().unwrap().iter().map(|one| one["NETO_PROFILE"].as_str().unwrap().to_owned());
         names.collect()
     };
-    // Each object equals the export of that profile alone.
+    // Each object equals the export of its profile on its own.
     let both = export(&["hooli", "acme"]).code(0).stderr("").json();
     assert_eq!(both, json!([export(&["acme"]).code(0).json(), export(&["hooli"]).code(0).json()]));
     assert_eq!(
@@ -593,7 +595,7 @@ fn several_are_an_array_of_json() {
     let secret = export(&["acme", "hooli", "--with-secret"]).code(0).stderr("").json();
     assert!(SECRET_VARIABLES.iter().all(|name| secret[0][name].is_string() && secret[1][name].is_string()));
     assert_eq!(sandbox.server().logins(), 2);
-    // A failing profile is reported and missing from the array.
+    // A failing profile is reported, and is not in the array.
     let outcome = export(&["--all"]);
     outcome.code(8).stderr_has("globex: ").stderr_has("profiles.globex.timeout").stderr_has("skeleton: skipped");
     assert_eq!(profile_names(&outcome.json()), ["acme", "hooli"]);

@@ -1,5 +1,5 @@
-//! Tests the files themselves: their modes, unexpected objects at their paths, and files that neto never
-//! overwrites. `torture::disk` tests full and failing disks, `torture` tests kills.
+//! Tests neto's files: their modes, other objects at their paths, and files that neto must not overwrite.
+//! `torture::disk` tests full and failing disks, and other modules of `torture` test kills.
 #![cfg(unix)]
 
 use crate::fusion::{Fault, TOKEN};
@@ -10,7 +10,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// Creates a sandbox with two profiles; the first is current and has a cached token.
+/// Creates a sandbox with two profiles. The first profile is current and has a cached token.
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.add("acme");
@@ -20,7 +20,7 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// Collects every file and directory below a directory, with its mode.
+/// Adds every file and directory below a directory to `found`, with its mode.
 fn modes(folder: &Path, found: &mut Vec<(PathBuf, u32)>) {
     for entry in fs::read_dir(folder).expect("a folder").flatten() {
         let path = entry.path();
@@ -33,7 +33,7 @@ fn modes(folder: &Path, found: &mut Vec<(PathBuf, u32)>) {
 
 #[test]
 fn r1_whatever_the_umask_every_verb_leaves_its_files_private() {
-    // The verbs run one after the other, in a shell with that umask and without root's powers.
+    // The commands run one after the other in a shell with this umask, without root privileges.
     let verbs: [&[&str]; 12] = [
         &["profile", "add", "acme", "--use"],
         &["login"],
@@ -46,7 +46,7 @@ fn r1_whatever_the_umask_every_verb_leaves_its_files_private() {
         &["seal"],
         &["recipient", "list"],
         &["logout", "--all"],
-        // The last verb is a login that the server refuses, which is recorded.
+        // The last command is a login that the server refuses, so neto writes a failure file.
         &["login", "globex"],
     ];
     let mut looked = 0;
@@ -76,10 +76,10 @@ fn r1_whatever_the_umask_every_verb_leaves_its_files_private() {
     print_summary(&format!("{looked} modes after 12 verbs under 4 umasks: 0700 and 0600"));
 }
 
-/// Kinds of objects that may be at a file's path.
+/// Kinds of objects that a test puts at the path of a file.
 const KINDS: [&str; 5] = ["pipe", "device", "folder", "link", "huge"];
 
-/// Creates the object at the path; returns false if that is impossible here.
+/// Creates an object of this kind at the path. Returns whether the object could be created.
 fn create_object(sandbox: &Sandbox, kind: &str, path: &Path) -> bool {
     let create = |program: &str, arguments: &[&str]| {
         let path = path.to_str().expect("a path");
@@ -87,7 +87,7 @@ fn create_object(sandbox: &Sandbox, kind: &str, path: &Path) -> bool {
     };
     match kind {
         "pipe" => create("mkfifo", &["-m", "600"]),
-        // A read from this device would never end.
+        // This device (`/dev/zero`) never reports an end of file.
         "device" => {
             sandbox.program("mknod", ["-m", "600", path.to_str().expect("a path"), "c", "1", "5"]).run().exit_code()
                 == 0
@@ -95,19 +95,20 @@ fn create_object(sandbox: &Sandbox, kind: &str, path: &Path) -> bool {
         "folder" => fs::create_dir(path).is_ok(),
         "link" => symlink(sandbox.work("aside"), path).is_ok(),
         _ => {
-            // The harness itself reads every key file to search for secrets.
+            // Key files are smaller, because the harness reads them to collect secrets.
             let size = if path.starts_with(sandbox.home("keys")) { "16M" } else { "1G" };
             create("truncate", &["-s", size]) && fs::set_permissions(path, fs::Permissions::from_mode(0o600)).is_ok()
         }
     }
 }
 
-/// File that neto reads, the command that reads it, and the expected exit code. Code 0 means a warning is enough.
+/// File that neto reads, a command that reads it, and the exit code if the file is another object. With code 0, neto
+/// only warns.
 struct Read {
     file: &'static str,
     arguments: &'static [&'static str],
     code: i32,
-    /// Kinds of objects that are accepted without a warning for this file.
+    /// Kinds of objects that neto accepts at this path without a warning.
     accepted: &'static [&'static str],
 }
 
@@ -122,9 +123,9 @@ const READS: [Read; 15] = [
     Read { file: "neto/state/current.json", arguments: &["token"], code: 1, accepted: &[] },
     Read { file: "neto/state/current.json", arguments: &["use", "beta"], code: 1, accepted: &[] },
     Read { file: "neto/state/trust.json", arguments: &["login", "acme", "--force"], code: 1, accepted: &[] },
-    // The shared failure of another process is advisory, so any object at its path is ignored.
+    // The failure file only informs other processes, so neto ignores any other object at its path.
     Read { file: "neto/state/failures/acme.json", arguments: &["login", "acme", "--force"], code: 0, accepted: &KINDS },
-    // Only a number is read from a lock file, and neto resets its length.
+    // neto reads only a number from a lock file and truncates the file, so a huge file does no harm.
     Read { file: "neto/state/locks/acme.lock", arguments: &["login", "acme", "--force"], code: 0, accepted: &["huge"] },
     Read { file: "neto/state/locks/_current.lock", arguments: &["use", "acme"], code: 1, accepted: &["huge"] },
     Read { file: "work/.neto-profile", arguments: &["token"], code: 3, accepted: &[] },
@@ -142,7 +143,7 @@ fn r2_whatever_lies_where_a_file_belongs_is_told_at_once() {
         match *file {
             "work/named" => _ = fs::copy(sandbox.home("keys/identity.txt"), &path).expect("a copy"),
             "work/.neto-profile" => fs::write(&path, "acme\n").expect("a file"),
-            // A successful login removed the file.
+            // A successful login has removed the failure file.
             _ if !path.exists() => fs::write(&path, "{}").expect("a file"),
             _ => {}
         }
@@ -155,7 +156,7 @@ fn r2_whatever_lies_where_a_file_belongs_is_told_at_once() {
             }
             let call = sandbox.neto(*arguments).allow_secret("access token");
             let call = if file.ends_with("named") { call.env("NETO_IDENTITY_FILE", &path) } else { call };
-            // A read from a pipe would block forever, and the test would fail by its timeout.
+            // If neto read from the pipe, the run would block until the timeout of the harness fails the test.
             let outcome = call.run();
             if accepted.contains(&kind) {
                 outcome.code(0).stderr_lacks("warning: ");
@@ -301,7 +302,7 @@ fn r9_a_store_is_not_looked_for_around_the_working_directory() {
     };
     let list = || sandbox.neto(["ls", "-o", "json"]);
     assert_eq!(names(list()), ["acme", "beta"]);
-    // Without a store at the standard path, none is found.
+    // Without a store at the standard path, neto finds no store.
     assert_eq!(names(list().without_env("NETO_HOME")), [""; 0]);
     assert_eq!(names(list().env("NETO_STORE", "profiles.toml")), ["evil", "evil2"], "only when told");
 }

@@ -1,10 +1,10 @@
-//! Runs the commands of `docs/fleets.md` in the order of the page, against three tenants.
+//! Runs the commands in `docs/fleets.md` in the order of the page, with three tenants.
 
 use crate::fusion::Account;
 use crate::harness::Sandbox;
 use crate::transcript::TranscriptPage;
 
-/// Returns an account of a tenant below the reseller.
+/// Returns an account directly below the reseller `hooli`.
 fn account(shortname: &str, trial: bool) -> Account {
     Account { shortname: shortname.to_owned(), parent: "hooli".to_owned(), children: 0, trial }
 }

@@ -1,5 +1,5 @@
-//! Tests `neto hook` in the real shells. `neto use` switches one shell, and the hook drops outdated exported variables
-//! before the next prompt. All other commands work as without the hook.
+//! Tests `neto hook` in real shells. With the hook, `neto use` switches only the current shell, and outdated exported
+//! variables are dropped before the next prompt. All other commands must work as without the hook.
 #![cfg(unix)]
 
 use crate::harness::{Call, Outcome, Sandbox, Terminal};
@@ -9,12 +9,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
-/// Shell with the hook, and its syntax for these tests.
+/// Shell that supports the hook, and its syntax for these tests.
 struct Shell {
     program: &'static str,
-    /// Arguments to run a script.
+    /// Arguments that make the shell run a script.
     script: &'static [&'static str],
-    /// Arguments to run at a terminal.
+    /// Arguments that make the shell interactive.
     interactive: &'static [&'static str],
 }
 
@@ -24,18 +24,18 @@ const FISH: Shell = Shell { program: "fish", script: &["--no-config", "-c"], int
 const NU: Shell = Shell { program: "nu", script: &["--no-config-file", "-c"], interactive: &["--no-config-file"] };
 const SHELLS: [Shell; 4] = [BASH, ZSH, FISH, NU];
 
-/// Variables that neto sets in a shell, without the token; `print_variables` prints them.
+/// Variables set by neto that [`Shell::print_variables`] prints.
 const SHELL_VARIABLES: [&str; 4] = ["NETO_PROFILE", "NETO_SHELL_PROFILE", "NETO_SHELL_PREVIOUS", "NETO_SHORTNAME"];
 
-/// Query for the cursor position, which nu sends to its terminal when it is about to read a line.
+/// Query for the cursor position, which nu sends to the terminal just before it reads a line.
 const CURSOR_QUERY: &str = "\u{1b}[6n";
 const CTRL_Z: &str = "\u{1a}";
 const CTRL_U: &str = "\u{15}";
-/// Time limit for the effect of a typed line on a busy machine.
+/// Maximum time to wait for the effect of a typed line, chosen for a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Shell {
-    /// Returns true if the shell is installed; reports a skipped test if not.
+    /// Returns whether the shell is installed. Reports a skipped test if not.
     fn is_installed(&self) -> bool {
         let found = find_program(self.program).is_some();
         if !found {
@@ -44,7 +44,7 @@ impl Shell {
         found
     }
 
-    /// Returns the line that loads the hook; nu loads the hook from a file.
+    /// Returns the line that loads the hook. nu loads the hook from a file, which is written here.
     fn hook(&self, sandbox: &Sandbox) -> String {
         match self.program {
             "fish" => "neto hook fish | source".to_owned(),
@@ -57,7 +57,7 @@ impl Shell {
         }
     }
 
-    /// Returns the line that evaluates an export.
+    /// Returns the line that evaluates `neto export` with these arguments.
     fn export(&self, words: &str) -> String {
         match self.program {
             "fish" => format!("neto export {words} | source"),
@@ -86,7 +86,7 @@ impl Shell {
         }
     }
 
-    /// Runs these lines after loading the hook twice.
+    /// Runs these lines in a script that first loads the hook twice. The second load must change nothing.
     fn run(&self, sandbox: &Sandbox, lines: &[String]) -> Outcome {
         let hook = self.hook(sandbox);
         let script = [&[hook.clone(), hook], lines].concat().join("\n");
@@ -117,7 +117,7 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// Types a line once the shell is ready to read.
+    /// Types a line when the shell is ready to read one.
     fn enter(&mut self, line: &str) {
         if self.shell.program == "nu" {
             self.terminal.expect(CURSOR_QUERY);
@@ -125,7 +125,7 @@ impl Session<'_> {
         self.terminal.enter(line);
     }
 
-    /// Types a line and waits for this output.
+    /// Types a line and waits for the expected output.
     #[track_caller]
     fn enter_and_expect(&mut self, line: &str, expected: &str) {
         self.enter(line);
@@ -133,7 +133,7 @@ impl Session<'_> {
             if self.terminal.appears_within(expected, TIMEOUT) {
                 return;
             }
-            // On a busy machine, nu sometimes loses a line; the session clears the rest of the line and types it again.
+            // On a busy machine, nu sometimes loses typed characters. So the line is cleared and typed again.
             self.terminal.press(CTRL_U).enter(line);
         }
         self.terminal.expect(expected);
@@ -152,7 +152,7 @@ impl Session<'_> {
     }
 }
 
-/// Creates a store with profiles that have no secret.
+/// Creates a store with these profiles, without secrets.
 fn with_profiles(names: &[&str]) -> Sandbox {
     let sandbox = Sandbox::new();
     let entry = |name: &&str| {
@@ -162,7 +162,7 @@ fn with_profiles(names: &[&str]) -> Sandbox {
     sandbox
 }
 
-/// Creates profiles with cached tokens, and a wrapper that logs each start of neto from a terminal session.
+/// Creates profiles with cached tokens, and a wrapper of neto that logs each start of neto in a terminal session.
 fn logged_in(names: &[&str]) -> Sandbox {
     let sandbox = Sandbox::new();
     for name in names {
@@ -177,7 +177,7 @@ fn logged_in(names: &[&str]) -> Sandbox {
     sandbox
 }
 
-/// Returns the number of times that a prompt has started neto.
+/// Returns how often prompts have started neto, according to the log.
 fn prompt_starts(sandbox: &Sandbox) -> usize {
     fs::read_to_string(sandbox.work("log")).unwrap_or_default().matches("--prompt").count()
 }
@@ -219,7 +219,7 @@ fn use_switches_one_shell_and_global_all() {
         outcome.stderr_has("\n  neto use --none\n");
         outcome.stderr_has("This shell chooses no profile of its own; 'gamma' is meant here");
         sandbox.neto(["profile", "current"]).run().code(0).stdout("gamma\n");
-        // `use -` returns to the profile that was current before the shell's first `use`.
+        // `use -` returns to the profile that was current before the first `use` in this shell.
         let outcome = shell.run(&sandbox, &["neto use beta", "neto use -", &print_variables].map(str::to_owned));
         outcome.code(0).stdout("<gamma:gamma:beta:>\n");
     }
@@ -248,7 +248,7 @@ fn a_use_that_fails_changes_nothing_and_returns_its_code() {
             shell.run(&sandbox, &lines).code(0).stdout(&format!("{code}\n<alpha:alpha::>\n")).stderr_has(message);
         }
         assert!(!sandbox.home("state").exists() && !sandbox.work("pwned").exists(), "{}", shell.program);
-        // `--global` may switch all shells in another store.
+        // `--global` is allowed with another store.
         let line = "neto --store other.toml use beta --global".to_owned();
         shell.run(&sandbox, &[line]).code(0).stderr_has("Now using 'beta'");
         sandbox.neto(["--store", "other.toml", "profile", "current"]).run().code(0).stdout("beta\n");
@@ -278,7 +278,7 @@ fn without_the_hook_global_is_what_happens_anyway() {
     sandbox.neto(["profile", "current"]).run().code(0).stdout("alpha\n");
     sandbox.neto(["use", "--global", "--none"]).run().code(0);
     sandbox.neto(["profile", "current"]).run().code(3);
-    // Without the name of a shell that has a hook, `_NETO_HOOK` is ignored.
+    // If `_NETO_HOOK` does not name a shell that supports the hook, neto ignores the variable.
     for caller in ["sh", "tcsh", "bash; touch pwned", ""] {
         let outcome = sandbox.neto(["use", "alpha"]).env("_NETO_HOOK", caller).run();
         if caller != "sh" {
@@ -307,7 +307,7 @@ fn everything_else_is_the_program_itself() {
         "neto -p acme exec -- sh -c 'exit 7' || echo \" $?\"",
         "neto exec acme -- sh -c 'kill -TERM $$' || echo $?",
         "neto nosuch || echo $?",
-        // Profiles with the names of verbs.
+        // The profiles here have the names of commands.
         "neto exec use -- printenv NETO_PROFILE",
         "neto -p use exec -- printenv NETO_PROFILE _NETO_HOOK; neto --profile export profile current",
     ];
@@ -322,7 +322,7 @@ fn everything_else_is_the_program_itself() {
         if !shell.is_installed() {
             continue;
         }
-        // A script that ends at errors continues only after `||`.
+        // Some settings end a script at an error, unless `||` follows the failing command.
         let lines: Vec<String> = lines.iter().map(|line| line.replace("; neto", " || :\nneto")).collect();
         let script = [vec![settings.to_owned(), shell.hook(&sandbox)], lines].concat().join("\n");
         let outcome = shell.call(&sandbox, &script).run();
@@ -381,7 +381,8 @@ fn an_export_follows_what_use_chose_and_gives_it_back() {
         let outcome = shell.run(
             &sandbox,
             &[
-                // A choice, its export, the export of another profile, and the export of the choice again.
+                // The script chooses a profile, exports it, exports another profile, and exports the chosen profile
+                // again.
                 "neto use acme",
                 &shell.export(""),
                 &print_variables,
@@ -389,7 +390,7 @@ fn an_export_follows_what_use_chose_and_gives_it_back() {
                 &print_variables,
                 &shell.export(""),
                 &print_variables,
-                // A switch drops the variables of any other profile, and keeps those of the chosen one.
+                // A switch drops the exported variables of any other profile, and keeps those of the chosen profile.
                 "neto use hooli",
                 &print_variables,
                 &shell.export("acme"),
@@ -398,7 +399,7 @@ fn an_export_follows_what_use_chose_and_gives_it_back() {
                 &shell.export("globex"),
                 "neto use -",
                 &print_variables,
-                // `export --unset` keeps the choice.
+                // `export --unset` keeps the chosen profile.
                 &shell.export("globex"),
                 &shell.export("--unset"),
                 &print_variables,
@@ -415,7 +416,7 @@ fn an_export_follows_what_use_chose_and_gives_it_back() {
         );
         outcome.stderr_has("Dropped the variables of 'acme'\nNow using 'hooli' in this shell");
         assert_eq!(outcome.stderr.matches("Dropped").count(), 3, "{outcome}");
-        // A failed export also keeps the choice, and no exported variable.
+        // A failed export keeps the chosen profile and drops all exported variables.
         let failing = match shell.program {
             "fish" => format!("{}; or true", shell.export("nosuch")),
             "nu" => "^neto export nosuch | complete | get stdout | from json | load-env".to_owned(),
@@ -424,7 +425,7 @@ fn an_export_follows_what_use_chose_and_gives_it_back() {
         let outcome = shell
             .run(&sandbox, &["neto use acme", &shell.export("globex"), &failing, &print_variables].map(str::to_owned));
         outcome.code(0).stdout("<acme:acme::>\n");
-        // An export keeps a NETO_PROFILE that was set by hand as the shell's choice.
+        // If NETO_PROFILE was set by hand, an export keeps that profile as the chosen one.
         let by_hand = shell.set("NETO_PROFILE", "hooli");
         let lines = [by_hand.as_str(), &shell.export("acme"), &shell.export(""), &print_variables];
         shell.run(&sandbox, &lines.map(str::to_owned)).code(0).stdout("<hooli:hooli::hooli>\n");
@@ -507,7 +508,7 @@ fn a_token_of_another_store_is_one_of_another_tenant() {
         outcome.code(0).stderr_has(end).stdout_has("<acme:::acme>\n");
         assert!(outcome.stdout.ends_with(":>\n"), "{outcome}");
     }
-    // A global switch in another store changes nothing in this shell.
+    // A switch with `--global` in another store changes nothing in this shell.
     let line = "neto --store other.toml use --global globex";
     let lines = [&export, line, &print_variables].map(str::to_owned);
     BASH.run(&sandbox, &lines).code(0).stdout("<acme:::acme>\n").stderr_lacks("dropped");
@@ -548,7 +549,7 @@ fn what_hides_a_switch_and_came_with_an_export_goes_as_a_whole() {
     call().run().code(0).stderr_has("unset NETO_PROFILE");
     let exported = call().env("NETO_EXPORTED", "NETO_PROFILE NETO_TOKEN").run();
     exported.code(0).stderr_has("eval \"$(neto export --unset)\"").stderr_lacks("unset NETO_PROFILE");
-    // A shell that `neto exec` started has NETO_TOKEN without NETO_EXPORTED.
+    // A shell started by `neto exec` has NETO_TOKEN without NETO_EXPORTED.
     call().env("NETO_TOKEN", "x").run().code(0).stderr_has("eval \"$(neto export --unset)\"");
 }
 
@@ -567,7 +568,7 @@ fn a_list_of_the_hook_does_not_stop() {
     if !NU.is_installed() {
         return;
     }
-    // nu runs neto as a job of its own and waits for the job's output.
+    // nu runs neto as its own job and waits for its output. If Ctrl-Z stopped neto, nu would wait forever.
     let sandbox = with_profiles(&["alpha", "beta"]);
     let mut session = NU.at_terminal(&sandbox, &[]);
     session.enter_and_expect("neto use", "2 of 2");
@@ -635,7 +636,8 @@ fn a_pin_a_global_switch_and_expiry_drop_what_was_exported() {
         session.enter(&export);
         session.expect_variables("acme:::acme");
         session.expect_variables("acme:::acme");
-        // Each prompt starts neto once: after the export, after the first print, and perhaps already after the second.
+        // Each prompt starts neto once. The prompts follow the export, the first print, and perhaps already the second
+        // print.
         let asked = prompt_starts(&sandbox);
         assert!((2..=3).contains(&asked), "{}: {asked}", shell.program);
 
@@ -753,7 +755,7 @@ fn what_is_planted_in_variables_is_never_evaluated() {
         outcome.code(0).stdout_has("NETO_TOKEN").stdout_has("MINE").stdout_lacks("touch").stderr_lacks("touch");
         let outcome = call().env("NETO_TOKEN_EXPIRES_AT", "1").run();
         outcome.code(0).stdout_has("NETO_TOKEN").stdout_lacks("touch").stderr_lacks("touch");
-        // The hook prints nothing if nothing is exported, or if every exported variable is valid.
+        // The hook prints nothing if no variable is exported, or if all exported variables are still valid.
         sandbox.neto(["hook", shell, "--prompt"]).run().code(0).stderr("").stdout("");
         let good =
             sandbox.neto(["hook", shell, "--prompt"]).env("NETO_EXPORTED", "NETO_PROFILE").env("NETO_PROFILE", "x");
@@ -771,7 +773,7 @@ fn an_export_that_was_not_noted_counts_from_the_first_prompt() {
     check().env("NETO_CHOSEN", "alpha x").run().code(0).stderr("").stdout("");
     let dropped = check().env("NETO_CHOSEN", "beta x").run();
     dropped.code(0).stdout_has("unset -v").stdout_has(" NETO_CHOSEN ").stderr_has("again: eval \"$(neto export x)\"");
-    // An invalid pin selects no profile, which is a change too.
+    // With an invalid pin no profile is selected, which counts as a change too.
     fs::write(sandbox.work(".neto-profile"), "no name\n").unwrap();
     check().env("NETO_CHOSEN", "alpha x").run().code(0).stdout_has("unset -v").stderr_has("Now none is chosen here");
 }
@@ -799,8 +801,8 @@ fn a_shell_without_a_prompt_to_hook_is_told_which_have_one() {
     assert!(!sandbox.home("").exists());
 }
 
-/// Returns a script that runs the page's examples in one shell with the hook. Each example writes its output, the
-/// output of its prompt, and its exit code to its own files.
+/// Returns a script that runs the examples of the page in one shell with the hook. Each example has two files: one for
+/// its output and the output of the next prompt, one for its exit code.
 fn page_script(examples: &[Example], folder: &str) -> String {
     let lines = examples.iter().map(|Example { line, command, .. }| {
         let file = format!("{folder}/{line}");
@@ -851,7 +853,7 @@ fn the_lines_for_prompts_show_the_segment() {
         let call = sandbox.program(shell.program, shell.interactive.iter().copied());
         let mut session = Session { shell, terminal: call.at_terminal_sized(250, 40) };
         session.enter_and_expect(line, "[alpha -] ");
-        // nu sent its cursor query before it printed that prompt, so no further query is awaited.
+        // nu has sent its cursor query before it printed this prompt, so the test does not wait for another query.
         session.terminal.enter("exit");
         session.terminal.finish();
     }

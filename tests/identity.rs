@@ -1,4 +1,4 @@
-//! Tests `neto identity` and `init --passphrase`, and when neto asks for a passphrase.
+//! Tests `neto identity`, identities that are protected by a passphrase, and when neto asks for the passphrase.
 
 use crate::fusion::{Account, Fault, Gate, TOKEN};
 use crate::harness::{CTRL_C, Call, Sandbox};
@@ -15,7 +15,7 @@ fn passphrase_file(sandbox: &Sandbox, name: &str, passphrase: &str) -> PathBuf {
     sandbox.write_secret(name, format!("{passphrase}\n"))
 }
 
-/// Creates an identity protected by [`PASSPHRASE`], and profiles with their tenants.
+/// Creates a sandbox with an identity protected by [`PASSPHRASE`], and these profiles with their tenants.
 fn protected(profiles: &[&str]) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.add_canary("passphrase", PASSPHRASE);
@@ -44,7 +44,7 @@ fn a_passphrase_is_asked_for_once_a_command_and_never_for_a_cached_token() {
     terminal.expect("The same again: ").enter(PASSPHRASE);
     terminal.finish().code(0).has("Made your identity").has("age1");
     assert!(identity(&sandbox).starts_with("-----BEGIN AGE ENCRYPTED FILE-----"));
-    // Encryption needs only the public key, so neto asks for no passphrase.
+    // Encryption needs only the public key, so neto does not ask for the passphrase.
     for profile in ["acme", "beta", "gamma"] {
         sandbox.add(profile);
     }
@@ -85,7 +85,7 @@ fn ctrl_c_at_the_question_ends_what_asks_one_after_the_other() {
     let mut terminal = sandbox.neto(["discover", "msp"]).at_terminal();
     terminal.expect(QUESTION).press(CTRL_C);
     terminal.finish().code(130).lacks("STATE").lacks("matched");
-    // Without a terminal, the accounts that cannot be listed are reported as any other gap.
+    // Without a terminal neto cannot ask for the passphrase, so it reports the accounts that cannot be listed.
     let outcome = sandbox.neto(["discover", "msp"]).run();
     outcome.code(0).stderr_has("0 of the 2 accounts right below north: ").stderr_has("2 profiles matched");
 }
@@ -122,7 +122,7 @@ fn nobody_is_asked_under_a_lock() {
     let sandbox = protected(&["acme"]);
     let mut terminal = sandbox.neto(["token", "acme"]).allow_secret("access token").at_terminal();
     terminal.expect(QUESTION);
-    // A second command neither waits for the first command's question nor disturbs it.
+    // The first command is asking for the passphrase. A second command neither waits for that question nor disturbs it.
     let token = headless(&sandbox, &["token", "acme", "--lock-timeout", "0s"]).allow_secret("access token").run();
     let token = token.code(0).stdout_trimmed().to_owned();
     terminal.enter(PASSPHRASE);
@@ -219,7 +219,7 @@ fn a_change_of_the_store_asks_before_it_takes_the_lock() {
     }
     headless(&sandbox, &["profile", "rename", "acme", "acme2"]).run().code(0);
     headless(&sandbox, &["login", "--all"]).run().code(0);
-    // Commands that decrypt nothing ask for no passphrase.
+    // Commands that decrypt nothing do not ask for the passphrase.
     for arguments in [&["seal"][..], &["seal", "--check"], &["profile", "edit", "beta", "--description", "x"]] {
         sandbox.neto(arguments).run().code(0);
     }
@@ -238,7 +238,7 @@ fn a_backup_opens_the_store_on_another_machine() {
     assert!(text.starts_with("-----BEGIN AGE ENCRYPTED FILE-----"));
     let out = sandbox.neto(["identity", "backup", "--new-passphrase-file", "passphrase"]).run();
     assert!(out.code(0).stdout.starts_with("-----BEGIN AGE ENCRYPTED FILE-----"));
-    // Another machine has only the store from git and the backup.
+    // Another machine has only the store from git and the backup of the identity.
     let machine = sandbox.machine("there");
     fs::create_dir_all(machine.home("")).unwrap();
     fs::copy(sandbox.home("profiles.toml"), machine.home("profiles.toml")).unwrap();
@@ -270,13 +270,13 @@ fn a_protected_identity_of_ones_own_stays_protected() {
     let key = sandbox.neto(["identity", "show"]).run().code(0).stdout_trimmed().to_owned();
     init.code(0).stdout(&format!("{key}\n"));
     assert!(!fs::read_to_string(machine.home("keys/identity.txt")).unwrap().contains("AGE-SECRET-KEY"));
-    // NETO_IDENTITY_FILE may also name a protected identity.
+    // NETO_IDENTITY_FILE can also be the path of a protected identity.
     let named = headless(&sandbox, &["identity", "show"]).env("NETO_IDENTITY_FILE", &file).run();
     named.code(0).stdout(&format!("{key}\n"));
     sandbox.neto(["identity", "passphrase"]).env("NETO_IDENTITY_FILE", &file).run().code(2).stderr_has("unset");
 }
 
-/// Returns an age file whose scrypt work factor is 2^`work`.
+/// Returns an age file that declares the scrypt work factor 2^`work`.
 fn costly(work: u8) -> String {
     let header = format!("age-encryption.org/v1\n-> scrypt bUjhSuCCnKUhcVrKcjpkLg {work}\n");
     let rest = "gUjEymFKMVXQEKdMMHL24oYexjE3TIC0O0zGSqJ2aUY\n--- AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n";
@@ -344,7 +344,7 @@ fn r52_each_way_not_to_open_a_secret_has_its_own_sentence_at_once() {
         }
         fails_at_once(call, &message.replace("PLACE", &file.display().to_string()));
     }
-    // Encrypted secrets that even the right identity cannot decrypt.
+    // Each text replaces the encrypted secret, and the right identity cannot decrypt it.
     let good = sandbox.store();
     let start = good.find("-----BEGIN AGE").unwrap();
     let end = good.find("END AGE ENCRYPTED FILE-----\n").unwrap() + "END AGE ENCRYPTED FILE-----\n".len();
@@ -361,8 +361,8 @@ fn r52_each_way_not_to_open_a_secret_has_its_own_sentence_at_once() {
     sandbox.assert_logs_in("acme");
 }
 
-/// Asserts that the call fails with exit 6 and this error, without a question, within 10 s. A normal run takes far less
-/// time.
+/// Asserts that the run fails with exit code 6 and this error, without asking a question. The run must take less than
+/// 10 s; a normal run takes far less.
 #[track_caller]
 fn fails_at_once(call: Call<'_>, message: &str) {
     let started = std::time::Instant::now();
@@ -386,7 +386,7 @@ fn age_opens_a_backup_and_neto_what_age_protects() {
     age.expect("passphrase").enter(PASSPHRASE);
     let screen = age.finish();
     screen.code(0).has(&format!("# public key: {key}"));
-    // The reverse: neto restores a binary key file that age wrote with its own work factor.
+    // In the other direction, neto restores a binary key file that age has encrypted with its own work factor.
     sandbox.write_secret("keys.txt", identity(&sandbox));
     let mut age = sandbox.program("age", ["-p", "-o", "keys.age", "keys.txt"]).at_terminal();
     age.expect("passphrase").enter(PASSPHRASE).expect("onfirm").enter(PASSPHRASE);

@@ -1,10 +1,10 @@
-//! Tests `neto init`: creates the keys of a machine and, if no store exists, an empty store.
+//! Tests `neto init`, which creates the keys of a machine and, if no store exists, an empty store.
 
 use crate::harness::{OTHER_RECIPIENT, Sandbox};
 use std::fs;
 use std::path::Path;
 
-/// Creates an identity file in another neto home; returns its path and public key.
+/// Creates an identity file in another `NETO_HOME`, and returns its path and public key.
 fn other_identity(sandbox: &Sandbox) -> (std::path::PathBuf, String) {
     let home = sandbox.root().join("other");
     let outcome = sandbox.neto(["init"]).env("NETO_HOME", &home).run();
@@ -226,8 +226,8 @@ fn any_number_at_once_make_one_identity_and_one_store() {
     assert!(sandbox.store().contains(&keys[0]));
 }
 
-/// Runs neto as root with a user's home, as `sudo` with a kept HOME does. Files created by root would lock the user
-/// out.
+/// Runs neto as root with the home of a user, as `sudo` does if it keeps `HOME`. If root created files there, the user
+/// could not use them.
 #[cfg(unix)]
 #[test]
 fn r4_in_the_home_of_somebody_else_nothing_is_made() {
@@ -269,7 +269,7 @@ fn linked_into_a_checkout_the_store_moves_and_what_is_of_this_machine_stays() {
     sandbox.neto(["profile", "edit", "acme", "--tag", "x"]).run().code(0);
     assert!(fs::read_to_string(&linked).unwrap().contains("tags = [\"x\"]"));
     assert_eq!(sandbox.server().logins(), 1);
-    // A new colleague links to an existing store; their own store is empty.
+    // Bob's own store is empty, so `init --link` replaces it with a link to the team's store.
     let bob = sandbox.machine("bob");
     bob.neto(["init"]).run().code(0);
     bob.neto(["init", "--link", "team/profiles.toml"])
@@ -278,17 +278,17 @@ fn linked_into_a_checkout_the_store_moves_and_what_is_of_this_machine_stays() {
         .stderr_has("yours now")
         .stderr_has("recipient add");
     assert_eq!(bob.neto(["ls", "-o", "json"]).run().code(0).json()[0]["profile"], "acme");
-    // Both stores have profiles: neither is discarded.
+    // Both stores have profiles, so neither is discarded.
     let eve = sandbox.machine("eve");
     let netosecret = sandbox.server().add_tenant("own", "soc").netosecret();
     eve.neto(["profile", "add", "own"]).stdin(netosecret).run().code(0);
     eve.neto(["init", "--link", "team/profiles.toml"]).run().code(3).stderr_has("are both there").stderr_has("mv ");
     assert_eq!(eve.neto(["ls", "-o", "json"]).run().code(0).json()[0]["profile"], "own");
-    // A linked store that does not exist is created.
+    // If the store to link to does not exist, `init --link` creates it.
     let zoe = sandbox.machine("zoe");
     zoe.neto(["init", "--link", "team/new.toml"]).run().code(0);
     assert!(fs::read_to_string(sandbox.work("team/new.toml")).unwrap().contains("[recipients]"));
-    // A link to a missing file is an error, not a store that was never created.
+    // A link to a missing file is an error. neto does not treat the store as not yet created.
     fs::remove_file(sandbox.work("team/new.toml")).unwrap();
     let message = format!("profiles.toml leads to {}, which is not there", sandbox.work("team/new.toml").display());
     zoe.neto(["ls"]).run().code(1).stderr_has(&message).stderr_has("hint: neto init --link FILE\n");

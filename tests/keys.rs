@@ -1,4 +1,4 @@
-//! Tests `neto keys`: compares the tenants' API keys with the store, and marks keys that stand out.
+//! Tests `neto keys`, which compares the API keys of tenants with the store and reports unusual keys.
 
 use crate::fusion::{Credential, Fault};
 use crate::harness::Sandbox;
@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 const KEYS: &str = "/api/v1/api-keys";
 const DAY: u64 = 86_400;
 
-/// Returns the epoch seconds of `days` days ago.
+/// Returns the time `days` days ago, in epoch seconds.
 fn days_ago(days: u64) -> u64 {
     u64::try_from(Timestamp::now().as_second()).expect("a time after 1970") - days * DAY
 }
 
 impl Sandbox {
-    /// Adds an API key to a tenant, with its own profile.
+    /// Adds an API key to a tenant, and a profile for the key.
     fn add_key(&self, profile: &str, shortname: &str, appname: &str) -> Credential {
         let credential = self.server().add_tenant(shortname, appname);
         self.neto(["profile", "add", profile]).stdin(credential.netosecret()).run().code(0);
@@ -30,7 +30,7 @@ impl Sandbox {
     }
 }
 
-/// Sets up the tenant `acme` with a key in each state but `elsewhere`; its profile `acme` is current.
+/// Sets up the tenant `acme` with a key in each state except `elsewhere`. The profile `acme` is current.
 fn with_each_state(sandbox: &Sandbox) {
     sandbox.add("acme");
     let old = sandbox.add_key("acme-old", "acme", "old");
@@ -97,7 +97,7 @@ fn the_length_of_unused_can_be_told() {
     assert_eq!(state_after(91, &["--unused", "100d"]), "old acme-old ok");
     assert_eq!(state_after(2, &["--unused", "1d12h"]), "old acme-old unused");
     sandbox.neto(["keys", "acme", "--unused", "90"]).run().code(2).stderr_has("--unused").stdout("");
-    // The key that asks counts as unused too, although it was used just now.
+    // The key that sends the request can count as unused too, although the request has just used it.
     sandbox.server().set_last_login(&acme, Some(days_ago(100)), "127.0.0.1");
     assert_eq!(sandbox.states(&["acme"])[1], "soc acme unused");
 }
@@ -107,7 +107,7 @@ fn a_login_that_this_machine_did_not_make_is_told() {
     let sandbox = Sandbox::new();
     let acme = sandbox.add("acme");
     assert_eq!(sandbox.states(&[]), ["soc acme ok"]);
-    // The server's last login is `later` seconds after this machine's last login.
+    // The server reports a login `later` seconds after the last login of this machine.
     for (later, state) in [(60, "ok"), (240, "ok"), (360, "elsewhere"), (3600, "elsewhere")] {
         sandbox.neto(["login", "acme", "--force"]).run().code(0);
         sandbox.backdate_token("acme", later);
@@ -165,7 +165,8 @@ fn another_profile_of_the_tenant_may_list_what_the_first_may_not() {
     sandbox.server().fault(Fault::at(KEYS).once().error(403, "no role"));
     assert_eq!(sandbox.states(&["acme", "acme-admin"]).len(), 2);
     assert_eq!(sandbox.server().request_count(KEYS), 2);
-    // A key without permission is reported, with a hint. Only this failure is retried with another profile's key.
+    // A key without permission to list keys is reported, with a hint. For this failure only, neto tries the key of
+    // another profile.
     sandbox.server().fault(Fault::at(KEYS).error(403, "no role"));
     let refused = sandbox.neto(["keys", "acme"]).run();
     refused.code(4).stdout("").stderr_has("no role").stderr_has("hint: neto keys PROFILE\n").stderr_lacks("set-secret");

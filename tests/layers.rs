@@ -1,9 +1,10 @@
-//! Checks the structure that no compiler checks: layers, circles of files, callers of `reveal`, system-specific code.
+//! Checks structural rules that the compiler does not check: layers, import cycles, callers of `reveal`, and
+//! system-specific code.
 
 use crate::source_files::{self, Modules, SourceFile, named_paths};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Modules from the bottom layer up: each imports only modules before it in this list.
+/// Modules from the lowest layer to the highest. Each module imports only modules before it in this list.
 const LAYERS: [&str; 18] = [
     "environment",
     "clock",
@@ -25,13 +26,14 @@ const LAYERS: [&str; 18] = [
     "completion",
 ];
 
-/// Modules that know nothing of the domain: they import only one another.
+/// Modules without domain knowledge. They import only each other.
 const WITHOUT_DOMAIN: [&str; 5] = ["environment", "clock", "disk", "platform", "output"];
 
-/// Files above all layers: `lib.rs` and `main.rs` have no module, `internals.rs` re-exports modules for fuzzing.
+/// Files above all layers. `lib.rs` and `main.rs` belong to no module, and `internals.rs` re-exports modules for tests,
+/// benchmarks and fuzzing.
 const ABOVE: [&str; 3] = ["src/lib.rs", "src/main.rs", "src/internals.rs"];
 
-/// Files that call `.reveal(`, outside tests. A secret surfaces nowhere else; a new entry needs a reason.
+/// Files that call `.reveal(` outside tests. No other file may expose a secret, so a new entry needs a reason.
 const REVEALING: [&str; 20] = [
     "src/commands/identity.rs",
     "src/commands/token.rs",
@@ -55,7 +57,7 @@ const REVEALING: [&str; 20] = [
     "src/workflow/exported_variables.rs",
 ];
 
-/// Returns the files of the product without those that hold only tests.
+/// Returns the files in `src/`, except files that contain only tests.
 fn product_files() -> Vec<SourceFile> {
     source_files::read(&["src"]).into_iter().filter(|file| !file.is_test()).collect()
 }
@@ -65,7 +67,7 @@ fn layer(module: &str) -> Option<usize> {
     LAYERS.iter().position(|known| *known == module)
 }
 
-/// Returns the imports of `file` that go up in `LAYERS`, or from a module without domain to the domain.
+/// Returns the imports of `file` that violate [`LAYERS`] or [`WITHOUT_DOMAIN`].
 fn wrong_imports(file: &SourceFile) -> Vec<String> {
     let module = file.module();
     let Some(&own) = module.first() else { return Vec::new() };
@@ -116,8 +118,8 @@ fn every_file_belongs_to_a_layer() {
     assert_eq!(outside, Vec::<&str>::new(), "files outside the layers");
 }
 
-/// Returns, for each file, the files whose items it names. A file and the `mod.rs` above it are one unit: the edge is
-/// left out.
+/// Returns, for each file, the files whose items the file names. An edge between a file and the `mod.rs` above it is
+/// omitted.
 fn edges(files: &[SourceFile]) -> BTreeMap<&str, BTreeSet<&str>> {
     let modules = Modules::new(files);
     let mut edges: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -134,7 +136,7 @@ fn edges(files: &[SourceFile]) -> BTreeMap<&str, BTreeSet<&str>> {
     edges
 }
 
-/// Returns the groups of files that reach each other.
+/// Returns the groups of files that form an import cycle: each file reaches every other file of its group.
 fn circles<'f>(edges: &BTreeMap<&'f str, BTreeSet<&'f str>>) -> BTreeSet<BTreeSet<&'f str>> {
     let reachable = |start: &'f str| {
         let mut seen = BTreeSet::new();

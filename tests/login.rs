@@ -1,10 +1,10 @@
-//! Tests `neto login` for one and several profiles, and every server answer that gives no token.
+//! Tests `neto login` for one profile and for several, and server responses that grant no token.
 
 use crate::fusion::{Fault, PERSON, TOKEN};
 use crate::harness::Sandbox;
 use serde_json::json;
 
-/// Returns the URL of a loopback port on which no program listens: a listener has just released the port.
+/// Returns the URL of a loopback port on which no program listens. A listener has used the port and has just closed it.
 fn refusing_url() -> String {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     format!("http://{}/api/v1", listener.local_addr().expect("an address"))
@@ -80,7 +80,7 @@ fn of_all_the_skeletons_are_skipped_and_failures_told() {
     outcome.code(8).stdout("").stderr_has("globex: ").stderr_has("unknown key").stderr_has("1 of ");
     outcome.stderr_has("acme: signed in").stderr_has("hooli: signed in");
     assert_eq!(sandbox.server().logins(), 5);
-    // For a single named profile, the exit code is that of its own failure.
+    // With a single named profile, the exit code is that of its own failure.
     sandbox.neto(["login", "skeleton"]).run().code(3).stdout("").stderr_has("neto profile set-secret skeleton");
     sandbox.neto(["login", "globex", "--force"]).run().code(4).stdout("").stderr_has("unknown key");
     assert!(sandbox.token_file("globex").exists(), "the good token before stays");

@@ -1,14 +1,14 @@
-//! Tests `neto login` for many profiles: concurrency, messages and exit codes. Also tests how far the failure of one
-//! tenant, a server or an interrupt affects the others.
+//! Tests `neto login` for many profiles: concurrency, messages and exit codes. Also tests how a failing tenant, a
+//! failing server or an interrupt affects the other profiles.
 
 use crate::fusion::{Authority, Credential, Fault, Gate, Leaf, REFRESH, Server, TOKEN};
 use crate::harness::{Call, Outcome, Sandbox};
 use std::fs;
 
-/// Number of profiles that is large enough for failures to be summarized by reason.
+/// Number of profiles, large enough that neto summarizes failures by reason.
 const MANY: usize = 12;
 
-/// Seconds in a day, the lifetime of a token in these tests.
+/// Lifetime of a token in these tests: one day, in seconds.
 const DAY: i64 = 86_400;
 
 impl Sandbox {
@@ -40,7 +40,7 @@ impl Sandbox {
         (0..count).filter(|number| self.token_file(&name(*number)).exists()).collect()
     }
 
-    /// Adds a server fault for logins of this profile.
+    /// Adds a fault that affects only logins of the profile with this number.
     fn fault_at_login_of(&self, number: usize, fault: impl FnOnce(Fault) -> Fault) {
         self.server().fault(fault(Fault::at(TOKEN).for_tenant(&name(number))));
     }
@@ -61,7 +61,7 @@ fn so_many_are_in_flight_as_jobs_says_and_no_more() {
         let before = sandbox.server().request_count(TOKEN);
         let run = sandbox.login(flags).start();
         gate.wait_for_requests(jobs);
-        // Time for one more request, if neto sent more.
+        // This command gives neto time to send a further request, if it sent one.
         sandbox.neto(["status"]).run().code(0);
         assert_eq!(sandbox.server().request_count(TOKEN) - before, jobs);
         gate.open();
@@ -122,7 +122,7 @@ fn a_tenant_that_never_answers_fails_alone() {
     let sandbox = Sandbox::new();
     sandbox.add_many(MANY);
     sandbox.neto(["profile", "edit", "tenant-05", "--timeout", "1s"]).run().code(0);
-    // The gate stays closed.
+    // The gate is never opened.
     sandbox.fault_at_login_of(5, |fault| fault.hold_at(&Gate::new()));
     sandbox
         .login_all(&[])
@@ -207,7 +207,7 @@ error: 4 of 12 profiles failed:
     );
     assert!(outcome.stderr.ends_with(&summary), "{outcome}");
     outcome.stderr_has(&format!("error: tenant-11: {host} answered with status 500: out of order\n"));
-    // The hint's command logs in exactly the failed profiles.
+    // The command in the hint logs in exactly the failed profiles.
     sandbox.server().clear_faults();
     let before = sandbox.server().logins();
     sandbox.neto(["login", "tenant-02", "tenant-03", "tenant-09", "tenant-11"]).run().code(0);
@@ -289,7 +289,7 @@ fn control_other_refusals_stop_nobody() {
 
 #[test]
 fn after_a_429_all_are_signed_in_all_the_same() {
-    // A back-off may be longer than the request timeout, because the timeout does not include it.
+    // The request timeout does not include the back-off, so the back-off may be longer.
     for header in [None, Some("2")] {
         let sandbox = Sandbox::new();
         sandbox.add_many(MANY);
@@ -337,7 +337,7 @@ fn ctrl_c_stops_at_once_and_keeps_what_is_done() {
     for at_terminal in [false, true] {
         let sandbox = Sandbox::new();
         sandbox.add_many(MANY);
-        // The gate stays closed.
+        // The gate is never opened.
         let gate = Gate::new();
         sandbox.server().fault(Fault::at(TOKEN).skip(6).hold_at(&gate));
         if at_terminal {
@@ -413,7 +413,7 @@ fn two_runs_share_the_work() {
     assert_eq!(sandbox.server().logins(), MANY);
 }
 
-/// Script that runs in a home on a file system that is full after a few tokens.
+/// Script that copies the home to a file system that is full after a few tokens, and logs in there.
 const FULL_DISK_SCRIPT: &str = r#"
 home=$1
 mount -t tmpfs -o size=400k,mode=700 tmpfs "$home-small" || exit 99
@@ -464,7 +464,7 @@ fn connections_are_kept_and_sessions_resumed() {
     let login = || sandbox.login(&["--jobs", "1"]).env("SSL_CERT_FILE", &roots).run();
     login().code(0).stderr_has("30 signed in");
     assert_eq!((sandbox.server().connections(), sandbox.server().handshakes()), (1, [1, 0]));
-    // A refresh uses its own connection, so that neto always knows whether the request was sent.
+    // Each refresh uses a new connection, so that neto always knows whether the request was sent.
     (0..5).for_each(|number| sandbox.backdate_token(&name(number), 2 * DAY));
     login().code(0).stderr_has("25 cached, 5 refreshed");
     assert_eq!((sandbox.server().connections(), sandbox.server().handshakes()), (6, [2, 4]));

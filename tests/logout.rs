@@ -1,4 +1,4 @@
-//! Tests `neto logout`: deletes cached tokens without revoking them at the server, and says so.
+//! Tests `neto logout`, which deletes cached tokens, does not revoke them at the server, and says so.
 
 use crate::fusion::REFRESH;
 use crate::fusion::{Fault, Gate, TOKEN};

@@ -210,7 +210,7 @@ fn r40_a_dotenv_file_reads_back_in_sh() {
         let one = (format!("V_{at}"), value);
         match EnvFormat::Dotenv.render_exports(&[], std::slice::from_ref(&one)) {
             Ok(_) => set.push(one),
-            Err(ShellError::Dotenv { name, .. }) if name == one.0 => refused += 1,
+            Err(ShellError::DotenvUnsupported { name, .. }) if name == one.0 => refused += 1,
             Err(other) => panic!("{other}"),
         }
     }

@@ -51,7 +51,7 @@ const FILES: [(&str, &str); 5] = [
 
 /// Kinds of failure. The compiler reports a kind that [`meaning`] lacks.
 pub(crate) const CODES: [Code; 15] = [
-    Code::Quiet,
+    Code::BrokenPipe,
     Code::System,
     Code::Usage,
     Code::Store,
@@ -60,7 +60,7 @@ pub(crate) const CODES: [Code; 15] = [
     Code::Secret,
     Code::Busy,
     Code::Partial,
-    Code::Found,
+    Code::ProblemFound,
     Code::Refused,
     Code::Exec(125),
     Code::Exec(126),
@@ -70,7 +70,7 @@ pub(crate) const CODES: [Code; 15] = [
 
 fn meaning(code: Code) -> &'static str {
     match code {
-        Code::Quiet => "Done.",
+        Code::BrokenPipe => "Done.",
         Code::System => "An error of the system (disk, permissions), or a bug.",
         Code::Usage => "Wrong usage; something to confirm and nobody to ask.",
         Code::Store => {
@@ -85,7 +85,7 @@ fn meaning(code: Code) -> &'static str {
         Code::Secret => "The secret cannot be opened: the identity is missing, wrong or locked; its source failed.",
         Code::Busy => "Waited too long for another neto.",
         Code::Partial => "Several profiles were selected and some failed.",
-        Code::Found => "A --check found something.",
+        Code::ProblemFound => "A --check found something.",
         Code::Refused => "`neto api`: another 4xx of the server.",
         Code::Exec(125) => "`neto exec`: neto failed before the program started.",
         Code::Exec(126) => "`neto exec`: the program cannot be run.",

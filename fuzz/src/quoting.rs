@@ -55,7 +55,7 @@ fn files(set: &[(String, String)]) {
     let fits = |value: &str| !value.contains(['\'', '\r', '\n']) && !value.ends_with('\\');
     match EnvFormat::Dotenv.render_exports(&[], set) {
         Ok(text) => assert_eq!(readers::dotenv(&text), set),
-        Err(ShellError::Dotenv { name, .. }) => {
+        Err(ShellError::DotenvUnsupported { name, .. }) => {
             let refused = set.iter().find(|(other, _)| *other == name).expect("one of the variables");
             assert!(!fits(&refused.1), "{refused:?} was refused");
         }

@@ -1,4 +1,5 @@
-//! `neto export`: prints the environment of a profile for a shell or a file, or of several profiles as JSON.
+//! `neto export`: prints the environment of a profile for a shell or a file, or the environments of several profiles as
+//! JSON.
 
 use crate::context::{CommandLine, Process};
 use crate::disk;
@@ -6,7 +7,9 @@ use crate::error::{Code, Error, Hint};
 use crate::output::{EnvFormat, Shell, ShellError, environments_json, github_masks, shell_from_program};
 use crate::workflow::exported_variables::ExportedVariables;
 use crate::workflow::shell_state::{self, EXPORTED_VARIABLE, ShellUpdate};
-use crate::workflow::{Batch, JobsArgs, Run, SelectArgs, TerminalReporter, TokenRequestArgs, record_first_seen};
+use crate::workflow::{
+    Batch, JobsArgs, Run, SelectArgs, TerminalReporter, TokenRequestArgs, record_first_seen_profiles,
+};
 use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -107,7 +110,7 @@ fn render_environment(
     Ok((variables, text))
 }
 
-/// Prints the environments of several profiles in the order of the store, without the profiles that failed. Prints
+/// Prints the environments of several profiles in the order of the store. Omits the profiles that failed, and prints
 /// nothing if the batch was stopped.
 fn export_several(args: &ExportArgs, run: &Run<'_>) -> Result<(), Error> {
     if args.format != Some(FileFormat::Json) {
@@ -138,7 +141,7 @@ fn export_several(args: &ExportArgs, run: &Run<'_>) -> Result<(), Error> {
         }
         ControlFlow::Continue(())
     })?;
-    record_first_seen(run, &reporter);
+    record_first_seen_profiles(run, &reporter);
     if !batch.is_stopped() {
         let environments: Vec<_> = environments.into_values().collect();
         run.ui.print(&environments_json(&environments).map_err(|error| format_error(&error))?)?;
@@ -156,14 +159,14 @@ fn obtain_variables(args: &ExportArgs, run: &Run<'_>) -> Result<ExportedVariable
     let reporter = TerminalReporter(run.ui);
     let token_request = args.token_args.token_request(args.force, args.offline);
     let login = crate::workflow::requested_login(run, &reporter, profile, token_request, args.with_secret)?;
-    let token = crate::workflow::obtain_token(run, &reporter, resolved.loaded(), token_request)?;
+    let token = crate::workflow::obtain_token(run, &reporter, resolved.loaded_profile(), token_request)?;
     Ok(ExportedVariables::from_token(run, profile, &token, login.as_ref()))
 }
 
-/// Prints masks to stdout, then appends assignments to the file that GitHub's runner reads after the step. Without
-/// `GITHUB_ENV`, also prints the assignments to stdout.
+/// Prints masks to stdout, then appends assignments to the file that GitHub's runner reads after the step. If
+/// `GITHUB_ENV` is not set, also prints the assignments to stdout.
 ///
-/// If the export fails, unsets an earlier export in that file, because later steps may still run.
+/// If the export fails, appends lines to that file that unset an earlier export, because later steps may still run.
 fn export_github(args: &ExportArgs, run: &Run<'_>) -> Result<(), Error> {
     let file = run.context.process.environment.get("GITHUB_ENV").map(|path| run.context.absolute(Path::new(path)));
     let (variables, text) = render_environment(args, run, EnvFormat::Github).inspect_err(|_| {

@@ -204,7 +204,8 @@ fn identity_not_managed_error(variable: &str) -> Error {
 /// Reads a new passphrase from a file, or prompts for it twice.
 ///
 /// # Errors
-/// Returns an error if the passphrase cannot be read or is empty, or if the two prompts got different text.
+/// Returns an error if the passphrase cannot be read or is empty. Also returns an error if the user enters different
+/// text at the two prompts.
 pub(super) fn new_passphrase(run: &Run<'_>, file: Option<&Path>) -> Result<Secret, Error> {
     let passphrase = match file {
         Some(file) => read_passphrase(&run.context.absolute(file))?,

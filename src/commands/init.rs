@@ -106,8 +106,8 @@ pub(super) fn ensure_keys_and_store(run: &Run<'_>) -> Result<(), Error> {
     ensure_store(run, &own_recipient)
 }
 
-/// Checks whether `profile add` and `profile import` create the store first. A missing store that the user named is taken
-/// for a mistyped path, so only `neto init` creates it.
+/// Checks whether `profile add` and `profile import` create the store first. If the user named a missing store, the
+/// path may be mistyped, so only `neto init` creates that store.
 pub(super) fn creates_store(run: &Run<'_>) -> bool {
     !run.context.paths.is_store_named && !run.context.paths.store.exists()
 }
@@ -196,7 +196,8 @@ fn ensure_store(run: &Run<'_>, own_recipient: &OwnRecipient) -> Result<(), Error
     Ok(())
 }
 
-/// Makes the standard store a link to `target`. Moves the store to `target`, or uses a store that exists there.
+/// Makes the standard store a link to `target`. Moves the store to `target`, or uses the store that already exists
+/// there.
 fn link_store(run: &Run<'_>, own_recipient: &OwnRecipient, target: &Path) -> Result<(), Error> {
     let (file, target) = (run.context.store_file(), run.context.absolute(target));
     let initial = initial_store(own_recipient)?;

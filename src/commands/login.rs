@@ -4,7 +4,9 @@ use crate::error::{Code, Error, Hint};
 use crate::output::humanize;
 use crate::profile::Profile;
 use crate::session::{AccessToken, LoadedProfile, TokenOrigin, TokenRequest};
-use crate::workflow::{Batch, JobsArgs, Run, SelectArgs, TerminalReporter, TokenRequestArgs, record_first_seen};
+use crate::workflow::{
+    Batch, JobsArgs, Run, SelectArgs, TerminalReporter, TokenRequestArgs, record_first_seen_profiles,
+};
 use clap::Args;
 use std::ops::ControlFlow;
 
@@ -51,7 +53,7 @@ pub(crate) fn run(args: &LoginArgs, run: &Run<'_>) -> Result<(), Error> {
         }
         ControlFlow::Continue(())
     })?;
-    record_first_seen(run, &reporter);
+    record_first_seen_profiles(run, &reporter);
     batch.finish_with(|failed| Some(args.retry_hint(failed)))
 }
 
@@ -81,7 +83,7 @@ pub(super) fn log_in(run: &Run<'_>, profile: &Profile) -> Result<(), Error> {
     Ok(())
 }
 
-/// Error message for a valid token without a lifetime, which cannot be cached.
+/// Error message for a valid token that cannot be cached, because its lifetime is unknown.
 pub(super) const NO_LIFETIME: &str = "the server did not say how long the token lives, so it cannot be kept";
 
 /// Returns an error for a token that is not cached, because the purpose of a login is a cached token.
@@ -97,7 +99,7 @@ fn require_cached(token: AccessToken, several: bool) -> Result<AccessToken, Erro
     }
 }
 
-/// Returns the label of a token's origin in the summary of many profiles.
+/// Returns the label of a token's origin in the summary line of a batch.
 fn origin_label(origin: TokenOrigin) -> &'static str {
     match origin {
         TokenOrigin::Cached => "cached",

@@ -1,7 +1,6 @@
 //! `neto prompt`: prints the current profile and the time until its token expires, for a shell prompt.
 //!
-//! Runs before every prompt. So it must not take longer than `neto token` with a cached token, and an error must not
-//! print anything.
+//! Runs before every prompt. Must not take longer than `neto token` with a cached token, and must not print errors.
 
 use crate::error::Error;
 use crate::output::humanize;
@@ -50,7 +49,7 @@ pub(crate) fn run(args: &PromptArgs, run: &Run<'_>) -> Result<(), Error> {
     context.cache.forbid_key_creation();
     let Ok(resolved) = context.resolve_profile(None) else { return Ok(()) };
     let now = context.process.clock.now();
-    let lifetime = peek(&context.cache, &context.vault, &resolved.profile, now);
+    let lifetime = peek(&context.cache, &context.vault, resolved.loaded_profile(), now);
     let segment = PromptSegment {
         profile: resolved.profile.name.as_str(),
         protected: resolved.profile.protected,

@@ -8,7 +8,7 @@ use crate::platform;
 use crate::profile::Profile;
 use crate::session::Session;
 use crate::workflow::decoy::{self, DecoyArgs};
-use crate::workflow::{Run, SelectArgs, TerminalReporter, record_first_seen};
+use crate::workflow::{Run, SelectArgs, TerminalReporter, record_first_seen_profiles};
 use clap::{Args, ValueEnum};
 use std::convert::Infallible;
 
@@ -81,7 +81,7 @@ async fn serve_until_signal<'a>(
         let endpoint = args.decoy_args.start_endpoint(run, session, profile, reload, &listener, audit.clone()).await;
         endpoints.push((listener, endpoint.map_err(|error| error.about(&profile.name))?));
     }
-    record_first_seen(run, reporter);
+    record_first_seen_profiles(run, reporter);
     for (index, (_, endpoint)) in endpoints.iter().enumerate() {
         let variables = decoy::decoy_variables(run, endpoint, args.with_secret);
         let block = args

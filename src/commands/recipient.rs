@@ -103,7 +103,7 @@ fn add(run: &Run<'_>, name: &str, key: &str) -> Result<(), Error> {
         Error::new(Code::Usage, format!("the second argument is no key: {error}"))
             .with_hint(Hint::command("neto identity show").remark(format!("prints it, where '{name}' works")))
     })?;
-    // The user typed the key, which shows trust. The resealing below requires trusted recipients.
+    // The user trusts the key by typing it. The resealing below requires trusted recipients.
     locked_edit::edit_trust_store(run, |trust_store| trust_store.trust_recipient(&name, key))?;
     reseal_all(run, &format!("Added '{name}'"), |document| match document.store().recipients.get(&name) {
         Some(known_key) if known_key == key => Ok(Vec::new()),
@@ -126,8 +126,8 @@ fn remove(run: &Run<'_>, name: &str) -> Result<(), Error> {
         refuse_sole_recipient(document.store(), name)?;
         Ok(removal_edits(document, name))
     });
-    // After exit 8 the recipient is removed, although some secrets were not resealed. So the warning below is still
-    // needed.
+    // Exit code 8 means that the recipient was removed, but some secrets were not resealed. The warning below is then
+    // still needed.
     if result.as_ref().is_err_and(|error| error.code() != Code::Partial) {
         return result;
     }
@@ -153,7 +153,7 @@ fn remove(run: &Run<'_>, name: &str) -> Result<(), Error> {
     result
 }
 
-/// Refuses to remove the only recipient of a profile, because nobody could decrypt its secret.
+/// Refuses to remove the only recipient of a profile, because nobody could then decrypt the profile's secret.
 fn refuse_sole_recipient(store: &Store, name: &str) -> Result<(), Error> {
     let profiles = store.profiles.iter().filter_map(|entry| entry.profile.as_ref().ok());
     let is_sole = |profile: &&Profile| {
@@ -192,7 +192,7 @@ fn is_sealed(entry: &ProfileEntry) -> bool {
     entry.profile.as_ref().is_ok_and(|profile| profile.sealed.is_some())
 }
 
-/// Returns the error for an unknown recipient. The hint contains similar names, or else all names.
+/// Returns the error for an unknown recipient. The hint contains similar names, or all names if no name is similar.
 pub(super) fn unknown_recipient_error(code: Code, name: &str, store: &Store) -> Error {
     let names: Vec<&str> = store.recipients.keys().map(RecipientName::as_str).collect();
     let near: Vec<String> = near_matches(name, names.iter().copied()).into_iter().map(str::to_owned).collect();
@@ -220,7 +220,8 @@ fn profiles_opened_by(store: &Store, name: &str) -> Result<Vec<ProfileName>, Err
 /// Changes the recipients and reseals the affected secrets, in one edit of the store.
 ///
 /// # Errors
-/// Returns [`Code::Partial`] (exit 8) if some secrets could not be resealed. They keep their seal; the change is saved.
+/// Returns [`Code::Partial`] (exit 8) if some secrets could not be resealed. These secrets stay sealed to the previous
+/// recipients, but the change of the recipients is saved.
 fn reseal_all(
     run: &Run<'_>,
     summary: &str,

@@ -58,7 +58,7 @@ pub(crate) fn run(args: &TokenArgs, run: &Run<'_>) -> Result<(), Error> {
     let resolved = run.context.resolve_profile(args.name.as_deref())?;
     let reporter = TerminalReporter(run.ui);
     let token_request = args.request_args.token_request(args.force, args.offline);
-    let token = crate::workflow::obtain_token(run, &reporter, resolved.loaded(), token_request)?;
+    let token = crate::workflow::obtain_token(run, &reporter, resolved.loaded_profile(), token_request)?;
     let text = render(args.output, resolved.profile.name.as_str(), &token, run);
     run.ui.print(&text)?;
     Ok(())

@@ -96,7 +96,7 @@ fn untrusted_profiles(args: &TrustArgs, run: &Run<'_>) -> Result<Vec<Profile>, E
     Ok(profiles)
 }
 
-/// Shows and returns the default URL of the store, if `--all` is given and this machine does not trust it.
+/// Shows and returns the default URL of the store, if `--all` is given and the URL is not trusted.
 fn untrusted_default_url<'s>(args: &TrustArgs, run: &Run<'_>, store: &'s Store) -> Option<&'s ApiUrl> {
     let url = store.defaults.url.as_ref().filter(|_| args.all)?;
     if !sealing::is_untrusted_url(run, url).unwrap_or(false) {

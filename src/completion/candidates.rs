@@ -41,7 +41,7 @@ impl ShellCandidate {
     }
 }
 
-/// Removes the flags if the current word is empty, unless all candidates are flags.
+/// Removes the flags if the current word is empty and at least one candidate is not a flag.
 pub(super) fn remove_unrequested_flags(mut candidates: Vec<ShellCandidate>, current: &OsStr) -> Vec<ShellCandidate> {
     if current.is_empty() && !candidates.iter().all(ShellCandidate::is_flag) {
         candidates.retain(|candidate| !candidate.is_flag());
@@ -56,7 +56,7 @@ impl Default for Completion {
 }
 
 impl Completion {
-    /// Renders the result for the completion script of `shell`, as the header of [`super`] describes.
+    /// Renders the result for the completion script of `shell`, in the format that [`super`] describes.
     pub(super) fn render(&self, shell: CompletionShell) -> String {
         match self {
             Self::Files => "files\n".to_owned(),
@@ -91,14 +91,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_shell_gets_its_form() {
+    fn candidates_are_rendered_in_the_format_of_each_shell() {
         let candidate =
             |value: &str, help: Option<&str>| ShellCandidate { value: value.to_owned(), help: help.map(str::to_owned) };
-        let answer = Completion::Candidates(vec![candidate("a:b", Some("c:d \\n")), candidate("e", None)]);
-        assert_eq!(answer.render(CompletionShell::Bash), "names\na:b\ne\n");
-        assert_eq!(answer.render(CompletionShell::Zsh), "names\na\\:b:c:d \\\\n\ne\n");
+        let completion = Completion::Candidates(vec![candidate("a:b", Some("c:d \\n")), candidate("e", None)]);
+        assert_eq!(completion.render(CompletionShell::Bash), "names\na:b\ne\n");
+        assert_eq!(completion.render(CompletionShell::Zsh), "names\na\\:b:c:d \\\\n\ne\n");
         for shell in [CompletionShell::Fish, CompletionShell::Elvish, CompletionShell::Powershell] {
-            assert_eq!(answer.render(shell), "names\na:b\tc:d \\n\ne\n");
+            assert_eq!(completion.render(shell), "names\na:b\tc:d \\n\ne\n");
             assert_eq!(Completion::Command(3).render(shell), "command 3\n");
         }
     }

@@ -5,8 +5,8 @@
 //! `commands::completions`.
 //!
 //! The scripts of `clap_complete` are not used. In bash they evaluate file names, and in PowerShell they evaluate the
-//! line. In zsh the first TAB finds nothing if a package installed the script. None of these scripts leaves the
-//! completion of files and programs to the shell.
+//! line. In zsh the first TAB finds nothing if a package installed the script. These scripts do not let the shell
+//! complete files and other programs' arguments.
 //!
 //! Completion decrypts nothing, prompts for nothing and writes nothing. If the store is missing, invalid or writable by
 //! other users, completion offers no names from the store.
@@ -47,7 +47,7 @@ pub(crate) fn requesting_shell(process: &Process) -> Option<CompletionShell> {
 /// Returns the output for the completion script of `shell`.
 pub(crate) fn complete(shell: CompletionShell, process: Process, ui: &Ui) -> String {
     let mut words = process.arguments.get(2..).unwrap_or_default().to_vec();
-    // The PowerShell script adds `=` before the last word: PowerShell drops an empty argument before version 7.3.
+    // The PowerShell script adds `=` before the last word, because PowerShell before version 7.3 drops empty arguments.
     if let (CompletionShell::Powershell, Some(last)) = (shell, words.last_mut()) {
         *last = last.to_str().and_then(|word| word.strip_prefix('=')).unwrap_or_default().into();
     }
@@ -92,7 +92,7 @@ impl<'a> TypedLine<'a> {
         Self { words, matches: usage::typed_tree(words).ignore_errors(true).try_get_matches_from(words).ok() }
     }
 
-    /// Returns the arguments of the innermost subcommand, if clap accepts any words.
+    /// Returns the arguments of the innermost subcommand; `None` if the words request help.
     fn innermost_matches(&self) -> Option<&ArgMatches> {
         let mut matches = self.matches.as_ref()?;
         while let Some((_, subcommand_matches)) = matches.subcommand() {
@@ -111,7 +111,8 @@ impl<'a> TypedLine<'a> {
         verb.get_positionals().any(clap::Arg::is_last_set).then_some(separator + 1)
     }
 
-    /// Prepares to read the names in the store that a run with these words and this environment would use.
+    /// Returns the names in the store that a run with these words and this environment would use. Does not read the
+    /// store yet.
     fn store_names(&self, process: Process, ui: &Ui) -> StoreNames {
         let store = self.innermost_matches().and_then(|matches| matches.get_one::<PathBuf>("store"));
         let store = store.map(|path| expand_home(path, process.environment.get("HOME")));

@@ -51,13 +51,14 @@ impl StoreNames {
 }
 
 /// Creates a candidate with a fixed group tag. Without a group tag, `clap_complete` would render the argument for each
-/// candidate, which would be the slowest step.
+/// candidate. That would be the slowest step of completion.
 fn candidate(value: &str, help: Option<String>) -> CompletionCandidate {
     CompletionCandidate::new(value).help(help.map(Into::into)).tag(Some("store".into()))
 }
 
 /// Returns the description of a profile, or its account if the profile has no description. Sanitizes and truncates the
-/// text. Returns `None` if there is no such text, if it is blank, or if the account equals the profile's `name`.
+/// text. Returns `None` if the profile has neither, if the text is blank, or if the account equals the profile's
+/// `name`.
 fn profile_help(summary: &ProfileSummary<'_>, name: &str) -> Option<String> {
     let account = || summary.account.as_ref().filter(|account| *account != name);
     let text = summary.description.as_ref().or_else(account)?;
@@ -75,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_words_that_mean_themselves_are_offered() {
+    fn only_words_that_need_no_quoting_are_offered() {
         for plain in ["prod", "emea-1", "customer:acme", "a/b", "v1.2", "team@x", "zürich", "k=v", "0"] {
             assert!(is_unquoted_word(plain), "{plain}");
         }
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_a_profile_is_clean_and_short() {
+    fn the_help_of_a_profile_is_sanitized_and_short() {
         let summary = |description: &str| ProfileSummary {
             description: Some(description.to_owned().into()),
             ..ProfileSummary::default()

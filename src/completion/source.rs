@@ -1,4 +1,5 @@
-//! Selects the source of each argument's candidates by the value name that `--help` shows.
+//! Selects the source of an argument's candidates by the argument's value name, such as `PROFILE` in
+//! `--profile PROFILE`.
 
 use super::names::StoreNames;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -27,12 +28,12 @@ pub(super) enum ValueSource {
     NoCandidates,
 }
 
-/// HTTP methods to offer: those that the API uses.
+/// HTTP methods that the API uses. Completion offers only these methods.
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 impl ValueSource {
-    /// Returns the source for an argument that takes a value. Returns `None` if this function does not list the value
-    /// name, which a test rejects.
+    /// Returns the source for an argument that takes a value. Returns `None` for a value name that this function does
+    /// not list. A test checks that no argument has an unlisted name.
     pub(super) fn for_argument(arg: &Arg) -> Option<Self> {
         if !arg.get_possible_values().is_empty() {
             return Some(Self::PossibleValues);
@@ -76,7 +77,7 @@ impl CompletionData {
                 METHODS.into_iter().filter(|method| method.starts_with(prefix)).map(Into::into).collect()
             }
             ValueSource::Files => {
-                // The engine also calls the completer of the next positional argument while the user types a flag.
+                // `clap_complete` also calls the completer of the next positional argument while the user types a flag.
                 self.wants_file.fetch_or(!prefix.starts_with('-'), Ordering::Relaxed);
                 Vec::new()
             }
@@ -85,8 +86,8 @@ impl CompletionData {
     }
 }
 
-/// Adds a completer to each argument of the tree that takes a value, unless the tree declares the possible values.
-/// `typed` holds the arguments before the word to complete.
+/// Adds a completer to each argument in the tree that takes a value and does not declare its possible values. `typed`
+/// holds the arguments before the word to complete.
 pub(super) fn add_completers(tree: Command, data: &Arc<CompletionData>, typed: Option<&ArgMatches>) -> Command {
     tree.mut_args(|arg| with_completer(arg, data, typed)).mut_subcommands(|verb| add_completers(verb, data, typed))
 }
@@ -131,14 +132,14 @@ mod tests {
                 found.push((format!("{path}{flag}{value}"), ValueSource::for_argument(arg)));
             }
         }
-        for below in verb.get_subcommands().filter(|below| below.get_name() != "help") {
-            list_sources(below, &format!("{path}{} ", below.get_name()), found);
+        for subcommand in verb.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
+            list_sources(subcommand, &format!("{path}{} ", subcommand.get_name()), found);
         }
     }
 
     #[test]
     #[allow(clippy::disallowed_methods, reason = "a golden file is written by who asks for it")]
-    fn every_argument_says_what_completes_it() {
+    fn every_argument_has_a_candidate_source() {
         let mut tree = Cli::command();
         tree.build();
         let mut found = Vec::new();
@@ -149,7 +150,7 @@ mod tests {
             let matching = found.iter().filter(|(_, found)| *found == Some(source));
             matching.map(|(argument, _)| argument.as_str()).collect::<Vec<_>>().join("\n")
         };
-        let seen: String = [
+        let listing: String = [
             ValueSource::Profiles,
             ValueSource::Tags,
             ValueSource::Recipients,
@@ -160,8 +161,8 @@ mod tests {
         .concat();
         let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/completion.txt");
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            std::fs::write(&golden, &seen).unwrap();
+            std::fs::write(&golden, &listing).unwrap();
         }
-        assert_eq!(seen, std::fs::read_to_string(&golden).unwrap(), "if this should be: UPDATE_GOLDEN=1 cargo test");
+        assert_eq!(listing, std::fs::read_to_string(&golden).unwrap(), "if this should be: UPDATE_GOLDEN=1 cargo test");
     }
 }

@@ -1,7 +1,7 @@
 //! Finds the verb and the value of a flag without clap, even in a command line that clap refuses.
 //!
-//! After an unknown flag, `export` must still print a failing script for the right shell. An error message names the
-//! verb that was typed. clap owns all other parsing.
+//! Two features need this. `export` prints a failing script for the right shell even after an unknown flag. Error
+//! messages name the verb that was typed. clap owns all other parsing.
 
 use std::ffi::OsString;
 
@@ -15,7 +15,7 @@ pub struct CommandLine {
 }
 
 impl CommandLine {
-    /// Creates the command line from the arguments of the process, of which the first is the program name.
+    /// Creates the command line from the arguments of the process. The first argument must be the program name.
     #[must_use]
     pub fn new(arguments: &[OsString]) -> Self {
         let words = arguments.iter().skip(1).take_while(|word| *word != "--");
@@ -61,7 +61,7 @@ impl CommandLine {
     }
 }
 
-/// Checks whether `word` is a global flag with its value in the next word, such as `--store`, `-p` or `-qp`. `-pNAME`
+/// Checks whether `word` is a global flag whose value is the next word, such as `--store`, `-p` or `-qp`. `-pNAME`
 /// contains its value, so the next word is not consumed.
 fn takes_next_word(word: &str) -> bool {
     let is_short = word.starts_with('-') && !word.starts_with("--");
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_verb_is_found_behind_flags_and_their_values() {
+    fn the_verb_is_found_after_flags_and_their_values() {
         for (line, expected) in [
             ("neto", None),
             ("neto -q export", Some("export")),
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_found_beside_its_flag_and_behind_an_equals_sign() {
+    fn a_flag_value_is_the_next_word_or_follows_an_equals_sign() {
         for (line, expected) in [
             ("neto export --shell fish", Some("fish")),
             ("neto export --shell=fish --bogus", Some("fish")),

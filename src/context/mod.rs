@@ -1,6 +1,6 @@
 //! State of one run, derived from the facts of the process: paths, the store and the resolved profile.
 //!
-//! Collects the values that can select a profile; `profile` owns their precedence. Knows no command.
+//! Collects the values that can select a profile; `profile` owns their precedence. Does not depend on any command.
 
 mod command_line;
 mod paths;
@@ -53,7 +53,7 @@ pub struct Context<'u> {
     pub cache: TokenCache,
     /// Profile `env`; `None` if `NETOSECRET` is unset or invalid.
     env_profile: Option<Profile>,
-    /// Store, once read. Leaked on purpose, because freeing many profiles takes longer than ending the process.
+    /// Store, once read. Leaked on purpose, because freeing many profiles would delay the end of the process.
     store: OnceCell<&'static Store>,
     /// Receives the `--verbose` messages about the store and the resolved profile.
     ui: &'u Ui,
@@ -63,18 +63,18 @@ pub struct Context<'u> {
 pub struct ResolvedProfile {
     /// Declared values, with the defaults filled in.
     pub profile: Profile,
-    /// Stamp of the store file that declared the profile, taken in this run or an earlier run; `None` if unknown.
+    /// Stamp of the store file that declared the profile; `None` if unknown. This run or an earlier run took the stamp.
     reading: Option<StoreReading>,
     /// Cached token; `None` if resolving the profile did not decrypt a token.
     cached: Option<CachedToken>,
 }
 
-/// Errors of resolving paths, the store and the profile.
+/// Error while loading the store or resolving the profile.
 #[derive(Debug, thiserror::Error)]
 pub enum ContextError {
     /// `NETOSECRET` is invalid.
     #[error("NETOSECRET cannot be used: {0}")]
-    Netosecret(NetoSecretError),
+    InvalidNetosecret(NetoSecretError),
     /// The store cannot be read or parsed.
     #[error(transparent)]
     Store(#[from] StoreFileError),
@@ -86,7 +86,7 @@ pub enum ContextError {
     Resolve(#[from] ResolveError),
     /// The selected profile is invalid.
     #[error("{}: {fault}", store.display())]
-    Fault {
+    InvalidProfile {
         /// Path of the store.
         store: PathBuf,
         /// Name of the profile.
@@ -164,8 +164,8 @@ impl<'u> Context<'u> {
         self.resolve_selected(self.sources(argument).resolve_name())
     }
 
-    /// Resolves the selected name against the store; without a selected name, to the only profile of the store. The
-    /// name `env` needs no standard store: a job may run as a user who cannot read the home directory. A named store
+    /// Looks up the selected name in the store. If no name is selected, selects the only profile of the store. `env`
+    /// does not need the standard store, because a job's user may be unable to read the home directory. A named store
     /// must exist even for `env`.
     fn resolve_selected(
         &self,
@@ -209,11 +209,11 @@ impl<'u> Context<'u> {
         self.process.environment.get("NETOSECRET").is_some()
     }
 
-    /// Returns whether `env` is the only profile: `NETOSECRET` is set, and the store has no profiles. A standard store
-    /// without read permission counts as empty. For a named store without read permission, returns `false`.
+    /// Returns whether `env` is the only profile: `NETOSECRET` is set, and the store has no profiles. If the user may
+    /// not read the store, a standard store counts as empty, but a named store gives `false`.
     ///
     /// # Errors
-    /// Returns the errors of [`Context::store`], except a permission error while `NETOSECRET` is set.
+    /// Returns the errors of [`Context::store`]. If `NETOSECRET` is set, a missing read permission is not an error.
     pub fn is_env_the_only_profile(&self) -> Result<bool, ContextError> {
         match self.store() {
             Err(error) if self.has_netosecret() && error.is_permission_denied() => Ok(!self.paths.is_store_named),
@@ -224,9 +224,9 @@ impl<'u> Context<'u> {
     /// Returns the named profile, with the defaults filled in.
     ///
     /// # Errors
-    /// Returns [`ContextError::Fault`] if the profile is invalid, and [`ContextError::Resolve`] if it does not exist.
-    /// Returns [`ContextError::Netosecret`] for `env` if `NETOSECRET` is invalid, and otherwise the errors of
-    /// [`Context::store`].
+    /// Returns [`ContextError::InvalidProfile`] if the profile is invalid, and [`ContextError::Resolve`] if the profile
+    /// does not exist. For `env`, returns [`ContextError::InvalidNetosecret`] if `NETOSECRET` is invalid. For other
+    /// names, returns the errors of [`Context::store`].
     pub fn profile(&self, name: &ProfileName) -> Result<&Profile, ContextError> {
         if name.is_env() {
             return self.env_profile.as_ref().ok_or_else(|| self.netosecret_error());
@@ -244,7 +244,7 @@ impl<'u> Context<'u> {
     /// Returns the profile of a store entry.
     ///
     /// # Errors
-    /// Returns [`ContextError::Fault`] if the profile is invalid.
+    /// Returns [`ContextError::InvalidProfile`] if the profile is invalid.
     pub fn valid_profile<'e>(&self, entry: &'e ProfileEntry) -> Result<&'e Profile, ContextError> {
         entry.profile.as_ref().map_err(|fault| self.fault_error(&entry.name, fault.clone()))
     }
@@ -252,7 +252,7 @@ impl<'u> Context<'u> {
     /// Returns the error for an invalid profile, with the path of the store.
     #[must_use]
     pub fn fault_error(&self, profile: &ProfileName, fault: Fault) -> ContextError {
-        ContextError::Fault { store: self.paths.store.clone(), profile: profile.clone(), fault }
+        ContextError::InvalidProfile { store: self.paths.store.clone(), profile: profile.clone(), fault }
     }
 
     /// Resolves the name of the profile like [`Context::resolve`] and loads the profile.
@@ -284,9 +284,9 @@ impl<'u> Context<'u> {
         Ok(ResolvedProfile { profile: self.profile(&name)?.clone(), reading: self.store_reading(), cached })
     }
 
-    /// Decrypts the cached token of the resolved profile, because the token may record the profile. Returns `None` for
-    /// `env`, if this run has read the store, or if the token is missing or unusable. The session reports an unusable
-    /// token.
+    /// Decrypts the cached token of the resolved profile, because the token may record the profile. Returns `None` in
+    /// three cases: the profile is `env`, this run has read the store, or the token is missing or unusable. The session
+    /// reports an unusable token.
     fn cached_token(&self, resolved: &ResolvedName) -> Option<CachedToken> {
         if resolved.name.is_env() || self.store.get().is_some() {
             return None;
@@ -294,9 +294,9 @@ impl<'u> Context<'u> {
         self.cache.load(&resolved.name).ok()?
     }
 
-    /// Returns the profile that the cached token records. Returns `None` if the token records no profile or the store
-    /// file has changed since. Also returns `None` for the current profile if the store disables the current profile
-    /// with `explicit`.
+    /// Returns the profile that the cached token records. Returns `None` if the token records no profile, or the store
+    /// file has changed since then. Also returns `None` if the current profile was selected but the store disables the
+    /// current profile with `explicit`.
     fn recorded_profile(&self, resolved: &ResolvedName, token: &CachedToken) -> Option<(Profile, StoreReading)> {
         let declaration = token.declaration.as_ref()?;
         let allows_origin = !declaration.explicit || resolved.origin != ProfileOrigin::Current;
@@ -334,7 +334,8 @@ impl<'u> Context<'u> {
         self.paths.state.join("current.json")
     }
 
-    /// Returns the absolute form of a path that the user typed: relative to the working directory.
+    /// Returns the absolute form of a path that the user typed. Relative paths are resolved against the working
+    /// directory.
     #[must_use]
     pub fn absolute(&self, path: &Path) -> PathBuf {
         self.process.working_directory.join(path)
@@ -342,7 +343,7 @@ impl<'u> Context<'u> {
 
     fn netosecret_error(&self) -> ContextError {
         match self.process.environment.text("NETOSECRET").map(|text| NetoSecret::parse(&text)) {
-            Some(Err(error)) => ContextError::Netosecret(error),
+            Some(Err(error)) => ContextError::InvalidNetosecret(error),
             _ => ResolveError::NoNetosecret.into(),
         }
     }
@@ -361,7 +362,7 @@ impl ResolveFiles for Context<'_> {
 impl ResolvedProfile {
     /// Returns the profile in the form that [`Session`] takes.
     #[must_use]
-    pub fn loaded(&self) -> LoadedProfile<'_> {
+    pub fn loaded_profile(&self) -> LoadedProfile<'_> {
         LoadedProfile { profile: &self.profile, reading: self.reading, cached: self.cached.as_ref() }
     }
 }

@@ -21,13 +21,13 @@ pub struct Process {
     pub clock: Clock,
     /// Standard input.
     pub stdin: RefCell<Box<dyn Read>>,
-    /// Standard streams that are terminals, and the terminal width.
+    /// Facts about the terminal: the standard streams that are terminals, and the width.
     pub terminal: Terminal,
     /// Returns the name of the program that started neto, such as `zsh`; `None` if unknown.
     pub parent: fn() -> Option<String>,
 }
 
-/// Standard streams that are terminals, and the terminal width.
+/// Facts about the terminal: the standard streams that are terminals, and the width.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Terminal {
     /// Whether standard input is a terminal, so that neto may prompt.
@@ -36,6 +36,6 @@ pub struct Terminal {
     pub stdout: bool,
     /// Whether standard error is a terminal.
     pub stderr: bool,
-    /// Width in columns of the terminal on the first of stdout, stderr and stdin that is a terminal; `None` if unknown.
+    /// Width in columns of the first terminal among stdout, stderr and stdin; `None` if unknown.
     pub width: Option<usize>,
 }

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant;
 
-/// Maximum length of a logged parameter name of a query.
+/// Maximum length of a query parameter's name in the log.
 const MAX_PARAMETER_NAME_BYTES: usize = 64;
 
 /// Audit log file.
@@ -24,7 +24,8 @@ pub struct AuditLog {
     failure: RefCell<Option<DiskError>>,
 }
 
-/// Log entry of one request. Dropping the entry, at the end of the response, writes it. `None` without an audit log.
+/// Log entry of one request. The entry is written when it is dropped, at the end of the response. `None` if requests
+/// are not logged.
 #[derive(Debug)]
 pub(super) struct AuditEntry(Option<AuditedRequest>);
 
@@ -140,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_a_query_the_names_stay() {
+    fn only_the_parameter_names_of_a_query_are_kept() {
         for (query, kept) in [
             ("", ""),
             ("a=1&b[]=secret", "?a=&b[]="),

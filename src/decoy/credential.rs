@@ -95,7 +95,7 @@ impl DecoyCredential {
         scheme.eq_ignore_ascii_case("bearer") && equals_secret(token.trim(), &self.access_token)
     }
 
-    /// Grants tokens if the body contains a current request token, signed with the fake shared secret.
+    /// Grants tokens if the body contains a current request token for the fake key, signed with the fake shared secret.
     pub(super) fn respond_to_login(&self, body: &[u8]) -> DecoyResponse {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]

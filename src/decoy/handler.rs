@@ -1,4 +1,5 @@
-//! Handles one request of the program: checks, forwarding with the real access token, and the response.
+//! Handles one request of the program: checks the request, forwards it with the real access token, and returns the
+//! response.
 
 use super::audit::AuditEntry;
 use super::body::AuditedBody;
@@ -18,14 +19,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Maximum body of a read-only call that can be repeated with another token. A longer body is streamed and sent only
-/// once.
+/// Maximum size of the body of a read-only call that can be repeated with another token. A longer body is streamed and
+/// sent only once.
 const MAX_REPEATABLE_BODY_BYTES: u64 = 1024 * 1024;
 
-/// Maximum body of a login or a refresh.
+/// Maximum size of the body of a login or a refresh.
 const MAX_LOGIN_BODY_BYTES: usize = 64 * 1024;
 
-/// Reason why the program gets no response of the tenant's server.
+/// Reason why the program gets no response from the tenant's server.
 enum ForwardFailure {
     /// There was no access token, or no response from the server.
     Session(Rc<SessionError>),
@@ -76,8 +77,8 @@ async fn grant_for_body(
     }
 }
 
-/// Forwards a call and returns the server's response. After a response with status 401, gets another token. With this
-/// token, repeats a read-only call whose body was buffered. Any other call is not repeated.
+/// Forwards a call and returns the server's response. After a response with status 401, tries to get another token.
+/// With this token, repeats a read-only call whose body was buffered. Other calls are not repeated.
 async fn forward(
     endpoint: &Endpoint<'_>,
     head: Parts,
@@ -133,7 +134,7 @@ async fn send_buffered(
     Ok(endpoint.live_token.forward(access, head, ForwardBody::Buffered(body.clone())).await?)
 }
 
-/// Filters the headers of the tenant's response for the program, and rewrites a redirect to the decoy.
+/// Filters the headers of the tenant's response for the program. Rewrites a redirect so that it leads to the decoy.
 fn rewrite_response(
     endpoint: &Endpoint<'_>,
     head: &ForwardHead,

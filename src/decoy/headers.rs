@@ -1,6 +1,7 @@
-//! Filters the headers of forwarded requests and responses, and rewrites the tenant's redirects to the decoy.
+//! Filters the headers of forwarded requests and responses, and rewrites the tenant's redirects so that they lead to
+//! the decoy.
 //!
-//! The program must not get a cookie of the tenant or be redirected to another server.
+//! The program that uses the decoy must not get the tenant's cookies or be redirected to another server.
 
 use crate::fusion::HOP_BY_HOP;
 use crate::profile::ApiUrl;
@@ -9,7 +10,7 @@ use hyper::header::{
 };
 use url::Url;
 
-/// Error for a response that redirects to any URL except one below the tenant's URL.
+/// Error for a response that redirects to an invalid URL or to a URL outside the tenant's URL.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct RedirectsElsewhere;
 
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_the_connection_stays_with_it() {
+    fn connection_headers_and_tenant_cookies_are_not_forwarded() {
         let sent = headers(&[
             ("host", "127.0.0.1:1"),
             ("authorization", "Bearer x"),
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_stays_with_the_decoy_or_is_none() {
+    fn a_redirect_leads_to_the_decoy_or_is_refused() {
         let own: ApiUrl = "http://127.0.0.1:9".parse().unwrap();
         let at = |tenant: &str, to: &str| {
             let mut answered = headers(&[("location", to)]);

@@ -66,7 +66,7 @@ struct Renewal<'a> {
 }
 
 impl<'a> LiveToken<'a> {
-    /// Creates a live token without obtaining an access token. The first call of [`LiveToken::get`] obtains one.
+    /// Creates a live token without obtaining an access token. The first call of [`LiveToken::get`] obtains the token.
     #[must_use]
     pub fn new(session: &'a Session<'a>, profile: &Profile, reload_profile: ReloadProfile<'a>, clock: Clock) -> Self {
         let profile = Rc::new(profile.clone());
@@ -77,8 +77,8 @@ impl<'a> LiveToken<'a> {
     /// Returns the token in memory if it is usable, otherwise the token of a renewal.
     ///
     /// # Errors
-    /// Returns the [`SessionError`] of the renewal, or of the previous renewal during the pause after a failure.
-    /// Returns [`SessionError::Vault`] if this machine does not trust the server or its root certificates.
+    /// Returns the [`SessionError`] of the renewal. During the pause after a failed renewal, returns the error of that
+    /// renewal. Returns [`SessionError::Vault`] if this machine does not trust the server or its root certificates.
     pub async fn get(&self) -> RenewalOutcome {
         if let Some(access) = self.usable_token() {
             return Ok(access);
@@ -86,11 +86,11 @@ impl<'a> LiveToken<'a> {
         self.renew(None).await
     }
 
-    /// Returns another token than `refused`, which the server refused. Returns `None` if the server issued `refused`
-    /// within [`MIN_REPLACE_AGE`].
+    /// Returns a token other than `refused`, the token that the server refused. Returns `None` if the server issued
+    /// `refused` within [`MIN_REPLACE_AGE`].
     ///
     /// # Errors
-    /// As [`get`](Self::get).
+    /// Fails with the same errors as [`get`](Self::get).
     pub(super) async fn replace(&self, refused: &Rc<AccessToken>) -> Result<Option<Rc<AccessToken>>, Rc<SessionError>> {
         match self.usable_token() {
             Some(access) if access.token != refused.token => return Ok(Some(access)),
@@ -103,7 +103,7 @@ impl<'a> LiveToken<'a> {
     /// Sends a request of the program to the tenant's server with the token `access`.
     ///
     /// # Errors
-    /// Returns [`SessionError`] if there is no response. A response with any status is a result.
+    /// Returns [`SessionError`] if there is no response. A response with any status is `Ok`.
     pub(super) async fn forward(
         &self,
         access: &AccessToken,
@@ -125,7 +125,8 @@ impl<'a> LiveToken<'a> {
         }
     }
 
-    /// Returns the result of the running renewal, or starts a renewal and returns its result.
+    /// Returns the result of the running renewal, or of a new renewal. During the pause after a failed renewal, returns
+    /// the error of that renewal.
     async fn renew(&self, refused: Option<&Rc<AccessToken>>) -> RenewalOutcome {
         if let Some(failure) = self.recent_failure() {
             return Err(failure);
@@ -137,7 +138,8 @@ impl<'a> LiveToken<'a> {
 
     fn start_renewal(&self, refused: Option<Rc<AccessToken>>) -> Renewal<'a> {
         let mut state = self.state.borrow_mut();
-        // A rotation may have written a new key to the store. A profile of another tenant or URL is not used.
+        // A rotation may have written a new key to the store. The reloaded profile is not used if its tenant or URL
+        // differs.
         let is_same_tenant = |new: &Profile| new.url == state.profile.url && new.shortname == state.profile.shortname;
         if let Some(profile) = (self.reload_profile)(&state.profile).filter(is_same_tenant) {
             state.profile = Rc::new(profile);

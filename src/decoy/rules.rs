@@ -143,7 +143,7 @@ fn overrides_method_or_path(head: &Parts) -> bool {
         || head.uri.query().is_some_and(|query| query.split('&').any(|pair| pair.starts_with(METHOD_QUERY_PARAMETER)))
 }
 
-/// Returns true if a path segment starts with `api-keys`, ignoring case. The tenant's server may match paths as
+/// Returns true if a path segment starts with `api-keys`, ignoring case. The tenant's server may match paths just as
 /// loosely.
 fn is_key_path(path: &ApiPath) -> bool {
     path.without_query().to_ascii_lowercase().split('/').any(|segment| segment.starts_with(KEY_SEGMENT))

@@ -27,14 +27,14 @@ const MAX_HEADERS: usize = 128;
 /// Maximum number of open connections to a listener; further connections wait. The limit is necessary because every
 /// user of this machine can open connections.
 const MAX_CONNECTIONS: usize = 1024;
-/// Pause after an error of `accept`. The usual cause is too many open files, which ends only when a connection closes.
+/// Pause after an error of `accept`. The usual cause, too many open files, ends only when a connection closes.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// TCP listener on 127.0.0.1, which other machines cannot reach.
 pub struct Listener(TcpListener);
 
 impl Listener {
-    /// Listens on `port`, or on any free port if `port` is `None`. Must be called within a Tokio runtime.
+    /// Listens on `port`, or on any free port if `port` is `None`. Call this within a Tokio runtime.
     ///
     /// # Errors
     /// Returns the error of the operating system if the port cannot be used.

@@ -75,7 +75,7 @@ pub fn is_owned_by_current_user(_metadata: &fs::Metadata) -> bool {
     true
 }
 
-/// Fails if `path` exists and belongs to neither the current user (effective uid) nor root. A neto that runs as root
+/// Fails if `path` exists and belongs to neither the current user (effective uid) nor root. If neto runs as root, it
 /// refuses the paths of all other users. Follows symbolic links. Does nothing except on Unix.
 ///
 /// # Errors
@@ -93,8 +93,8 @@ pub fn refuse_foreign_owner(path: &Path) -> Result<(), DiskError> {
 }
 
 /// Checks a private directory: it belongs to the current user or root, others have no access, and neto can create files
-/// in the directory. Returns `true` if the directory exists. If not, checks that the directory can be created, and
-/// returns `false`.
+/// in the directory. Returns `true` if the directory exists. For a missing directory, checks that neto can create it,
+/// and returns `false`.
 ///
 /// # Errors
 /// Returns a [`DiskError`] for the first check that fails.

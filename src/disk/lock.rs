@@ -88,8 +88,8 @@ impl Lock {
 }
 
 impl LockGuard {
-    /// Returns the stamp of the lock file; `None` if the file has no stamp. Acquiring the lock wrote the file. So the
-    /// stamp contains the time of acquiring, by the file system's clock.
+    /// Returns the stamp of the lock file; `None` if the file has no stamp. Acquiring the lock writes the file. So the
+    /// stamp shows when the lock was acquired, by the file system's clock.
     #[must_use]
     pub fn stamp_at_lock(&self) -> Option<Stamp> {
         Stamp::of(&self.file.metadata().ok()?)

@@ -44,7 +44,7 @@ pub enum DiskError {
         /// Error of the system.
         source: io::Error,
     },
-    /// The path is a directory, FIFO, device or, where links are not allowed, a symbolic link.
+    /// The path is a directory, FIFO or device, or a symbolic link where links are not allowed.
     #[error("{} is {found}, not a regular file", path.display())]
     NotAFile {
         /// Path that is not a regular file.
@@ -57,20 +57,20 @@ pub enum DiskError {
     TooLarge {
         /// Path of the file.
         path: PathBuf,
-        /// Size in bytes; at least `cap + 1` if the file grew while it was read.
+        /// Size in bytes. If the file grew while neto read it, the reported size is `cap + 1`.
         size: u64,
         /// Maximum size in bytes that neto reads.
         cap: u64,
     },
-    /// Other users have access to a file or directory that must be closed to them.
+    /// Other users have access to a file or directory that must be private.
     #[error("{} can be {} by others (mode {mode:04o})", path.display(), if *writable { "written" } else { "read" })]
     TooOpen {
         /// Path of the file or directory.
         path: PathBuf,
         /// Permission bits, including set-uid, set-gid and sticky.
         mode: u32,
-        /// Whether the error reports write access by others. If false, others have some access, perhaps also write
-        /// access.
+        /// Whether the message reports write access. If false, the message reports read access, but others may have any
+        /// kind of access.
         writable: bool,
     },
     /// The file or directory belongs to another user.

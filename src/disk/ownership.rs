@@ -4,7 +4,7 @@ use super::DiskError;
 use std::path::Path;
 
 /// Checks whether `path` belongs to neither the current user nor root. Does not follow a symbolic link at `path`.
-/// Returns `false` if the owner cannot be read, and always except on Unix.
+/// Returns `false` if the owner cannot be read. On systems other than Unix, always returns `false`.
 #[must_use]
 pub fn is_foreign(path: &Path) -> bool {
     #[cfg(unix)]
@@ -20,8 +20,8 @@ pub fn is_foreign(path: &Path) -> bool {
     }
 }
 
-/// Fails if the group or others can write to the directory: they could replace the files in it. Does nothing except on
-/// Unix.
+/// Fails if the group or others can write to the directory, because they could replace its files. Does nothing except
+/// on Unix.
 ///
 /// # Errors
 /// Returns [`DiskError::TooOpen`]. A directory that is missing, or whose mode cannot be read, is not an error.

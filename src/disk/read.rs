@@ -1,5 +1,5 @@
-//! Reads files from paths that others may control. Refuses FIFOs, devices and files above a size limit; the caller's
-//! rules decide about links, owners and permissions.
+//! Reads files from paths that other users may control. Refuses FIFOs, devices and files above a size limit; the
+//! caller's rules decide about links, owners and permissions.
 
 use super::{DiskError, Stamp, StampedRead};
 use std::fs::{File, Metadata, OpenOptions};
@@ -40,8 +40,7 @@ pub fn read(path: &Path, rules: ReadRules) -> Result<Vec<u8>, DiskError> {
     Ok(read_stamped(path, rules)?.0)
 }
 
-/// Reads a file like [`read`] and also returns its stamp. The stamp is `None` on a platform without stamps, or if
-/// [`Stamp::of`] returns `None`.
+/// Reads a file like [`read`] and also returns its stamp. The stamp is `None` if [`Stamp::of`] returns `None`.
 ///
 /// # Errors
 /// Returns the errors of [`read`].

@@ -1,8 +1,8 @@
 //! Defers SIGHUP, SIGINT and SIGTERM while a file is being written or a terminal is in raw mode.
 //!
-//! The handlers stay installed for the rest of the process. While no signal is deferred, they emulate the default
-//! action: they end the process. Signals that were ignored when neto started (`nohup`, a background job) stay ignored,
-//! in neto and in its children. In a child, a signal with a handler gets the default action again.
+//! The signal handlers stay installed for the rest of the process. While no [`SignalDeferral`] exists, they emulate the
+//! default action and end the process. Signals that were ignored when neto started (`nohup`, a background job) stay
+//! ignored, in neto and in its children. A signal that neto handles has the default action in a child.
 
 /// Signal that by default ends the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ mod system {
     static STATE: OnceLock<SignalState> = OnceLock::new();
 
     struct SignalState {
-        /// Number of [`SignalDeferral`] values alive.
+        /// Number of [`SignalDeferral`] values that exist.
         deferrals: Mutex<usize>,
         /// Whether a signal ends the process at once. False while a [`SignalDeferral`] exists.
         is_fatal: Arc<AtomicBool>,
@@ -45,7 +45,7 @@ mod system {
     }
 
     /// Defers the termination signals until dropped. If several values exist, signals are deferred until all of them
-    /// are dropped. A signal that is still pending then ends the process.
+    /// are dropped. The last drop ends the process if a signal is pending.
     #[derive(Debug)]
     #[must_use]
     pub struct SignalDeferral(());
@@ -96,7 +96,7 @@ mod system {
                 .enumerate()
                 .filter(|(_, (signal, _))| ignored_signals & signal_bit(*signal) == 0)
             {
-                // Order matters: the first handler may end the process; the second records the signal if it did not.
+                // Order matters: the first handler may end the process. If it does not, the second records the signal.
                 let _ = flag::register_conditional_default(signal, Arc::clone(&is_fatal))
                     .and_then(|_| flag::register_usize(signal, Arc::clone(&pending), index + 1));
             }
@@ -104,8 +104,8 @@ mod system {
         }
     }
 
-    /// Handles SIGXFSZ, which the system sends for a write beyond the file size limit. Otherwise the signal would end
-    /// the process; with the handler, the write fails with `EFBIG`.
+    /// Handles SIGXFSZ, which the system sends for a write beyond the file size limit. Without the handler, the signal
+    /// ends the process. With the handler, the write fails with `EFBIG`.
     pub(in crate::disk) fn catch_sigxfsz() {
         static HANDLED: Once = Once::new();
         HANDLED.call_once(|| {
@@ -115,8 +115,8 @@ mod system {
         });
     }
 
-    /// Returns the bit mask of the signals that this process ignores; `None` if the system does not report them. Called
-    /// before neto handles the signals in question, so the mask comes from the parent process.
+    /// Returns the bit mask of the signals that this process ignores; `None` if the system does not report them. Call
+    /// this before neto installs handlers for these signals, so that the mask is still that of the parent process.
     fn ignored_signals() -> Option<u64> {
         #[allow(clippy::disallowed_methods, reason = "the kernel's own file, not one of the user's")]
         let status = std::fs::read_to_string("/proc/self/status").ok()?;
@@ -162,7 +162,7 @@ mod tests {
     use signal_hook::low_level::raise;
 
     #[test]
-    fn what_comes_is_held_until_the_last_lets_go() {
+    fn signals_stay_pending_while_a_deferral_exists() {
         let outer = defer_signals();
         for (signal, ending) in [
             (SIGHUP, TerminationSignal::HangUp),

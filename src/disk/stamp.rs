@@ -1,13 +1,13 @@
 //! File stamps: metadata that shows whether a file has changed, without reading the file.
 //!
 //! Two changes within one tick of the file system's clock can leave the same times. So a stamp identifies the content
-//! that was read only if the file was unchanged for `STABLE_AFTER` before the read.
+//! only if the file was unchanged for `STABLE_AFTER` before the read.
 
 use serde::{Deserialize, Serialize};
 use std::fs::Metadata;
 use std::time::{Duration, Instant};
 
-/// Time for which a file must be unchanged: longer than one tick of any file system's clock (2 s on FAT).
+/// Time for which a file must be unchanged before a read. Longer than one tick of any file system's clock (2 s on FAT).
 const STABLE_AFTER: Duration = Duration::from_secs(3);
 
 /// Device, inode, size and times of a file. Different stamps mean that the file has changed or been replaced. Equal
@@ -56,7 +56,7 @@ impl Stamp {
 }
 
 impl StampedRead {
-    /// Creates the stamp of a file that the caller reads next.
+    /// Records the stamp of a file. Call this just before reading the file.
     pub(super) fn before_read(stamp: Stamp) -> Self {
         Self { stamp, read_at: Some(Instant::now()) }
     }
@@ -73,11 +73,11 @@ impl StampedRead {
         self.stamp == stamp
     }
 
-    /// Returns the stamp if it identifies the content: the file was unchanged for `STABLE_AFTER` before the read. If
-    /// not, or if `stamp_at_lock` returns `None`, returns `None`.
+    /// Returns the stamp if it identifies the content: the file was unchanged for `STABLE_AFTER` before the read.
+    /// Returns `None` if the last change was later, or if `stamp_at_lock` returns `None`.
     ///
-    /// `stamp_at_lock` must return the stamp of a file written just now. Its change time serves as the current time,
-    /// because the system's clock and the file system's clock may differ.
+    /// `stamp_at_lock` must return the stamp of a file written just now. The change time of this file serves as the
+    /// current time: the clocks of the system and the file system may differ.
     #[must_use]
     pub fn stable_stamp(&self, stamp_at_lock: impl FnOnce() -> Option<Stamp>) -> Option<Stamp> {
         let Some(read_at) = self.read_at else { return Some(self.stamp) };

@@ -1,4 +1,4 @@
-//! Writes files. All modules outside `disk` write files through this module.
+//! Writes files. Modules outside `disk` write files only through this module.
 //!
 //! Replaces a file atomically: writes a temporary file with mode 0600 in the same directory, syncs it, and renames it
 //! over the old file. Termination signals are deferred until the rename, so they leave no temporary file. SIGKILL can
@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::NamedTempFile;
 
-/// Name prefix of every temporary file. [`stale_temp_files`] finds the files of killed runs by this prefix.
+/// Name prefix of every temporary file. [`stale_temp_files`] finds temporary files of killed runs by this prefix.
 const TEMP_PREFIX: &str = ".neto-tmp-";
 
 /// Age above which a temporary file is assumed to belong to a run that has ended.
 const STALE_AFTER: Duration = Duration::from_secs(3600);
 
-/// Guarantee of a write after a power failure.
+/// Protection of a write against a power failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
     /// The new content is on disk when the write returns: the file and its directory are synced.
@@ -31,17 +31,17 @@ pub enum Durability {
 ///
 /// # Errors
 /// Returns a [`DiskError`] if the directory cannot be created or belongs to another user, or the file cannot be
-/// written. The old file is then unchanged, unless only the sync of the directory failed.
+/// written. The old file is then unchanged. But if only the sync of the directory fails, `path` is already replaced.
 pub fn replace(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), DiskError> {
     replace_with_mode(path, bytes, durability, 0o600)
 }
 
 /// Creates a file with mode 0600 durably, unless `path` exists. Creates missing directories with mode 0700. Returns
-/// whether this call created the file; of several concurrent calls, only one does.
+/// whether this call created the file. Of several concurrent calls, only one creates the file.
 ///
 /// # Errors
 /// Returns a [`DiskError`] if the directory cannot be created or belongs to another user, or the file cannot be
-/// written. No file is then created, unless only the sync of the directory failed.
+/// written. No file is then created. But if only the sync of the directory fails, the new file exists.
 pub fn create_new(path: &Path, bytes: &[u8]) -> Result<bool, DiskError> {
     create_private_dir(parent_dir(path))?;
     create_new_in_existing_dir(path, bytes)
@@ -51,8 +51,8 @@ pub fn create_new(path: &Path, bytes: &[u8]) -> Result<bool, DiskError> {
 /// its owner.
 ///
 /// # Errors
-/// Returns [`DiskError::Io`] if the directory is missing or the file cannot be written. No file is then created, unless
-/// only the sync of the directory failed.
+/// Returns [`DiskError::Io`] if the directory is missing or the file cannot be written. No file is then created. But if
+/// only the sync of the directory fails, the new file exists.
 pub fn create_new_in_existing_dir(path: &Path, bytes: &[u8]) -> Result<bool, DiskError> {
     let dir = parent_dir(path);
     let created = (|| {
@@ -70,11 +70,11 @@ pub fn create_new_in_existing_dir(path: &Path, bytes: &[u8]) -> Result<bool, Dis
 }
 
 /// Replaces the target of `path` durably and atomically, following symbolic links. Keeps the permissions of the target;
-/// a new file gets mode 0600. Replaces a link whose target does not exist. For files such as a store that a team
-/// shares.
+/// a new file gets mode 0600. A link whose target does not exist is itself replaced. Used for files that several people
+/// share, such as a team's store.
 ///
 /// # Errors
-/// Returns a [`DiskError`] under the conditions of [`replace`], with the path of the target.
+/// Returns a [`DiskError`] under the conditions of [`replace`], and if the link cannot be resolved.
 pub fn replace_shared(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     let target = match fs::canonicalize(path) {
         Ok(target) => target,
@@ -88,7 +88,7 @@ pub fn replace_shared(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
 ///
 /// # Errors
 /// Returns a [`DiskError`] if the directory cannot be created or belongs to another user, or the link cannot be
-/// created. The old file is then unchanged, unless only the sync of the directory failed.
+/// created. The old file is then unchanged. But if only the sync of the directory fails, `path` is already replaced.
 #[cfg(unix)]
 pub fn replace_with_link(path: &Path, target: &Path) -> Result<(), DiskError> {
     let dir = parent_dir(path);
@@ -179,7 +179,7 @@ pub fn append_lines(path: &Path, lines: &[u8]) -> Result<(), DiskError> {
     written.map_err(|source| DiskError::io("write", path, source))
 }
 
-/// Checks whether the last byte of the file is a line feed. An empty file counts as ended.
+/// Checks whether the last byte of the file is a line feed. Returns `true` for an empty file.
 fn ends_with_newline(file: &mut File, length: u64) -> io::Result<bool> {
     let Some(last_offset) = length.checked_sub(1) else { return Ok(true) };
     let mut byte = [0];
@@ -274,8 +274,8 @@ pub fn remove_stale_temp_files_beside(path: &Path) {
     remove_stale_temp_files(parent_dir(path));
 }
 
-/// Removes the [`stale_temp_files`] in `dir`. Errors are ignored, because the write that precedes this call has
-/// succeeded. Reading a large directory is slow, so a run that writes many files calls this function once.
+/// Removes the [`stale_temp_files`] in `dir`. Errors are ignored, because the write before this call has succeeded.
+/// After many writes, call this function once, because reading a large directory is slow.
 pub fn remove_stale_temp_files(dir: &Path) {
     for path in stale_temp_files(dir) {
         let _ = fs::remove_file(&path);

@@ -17,7 +17,7 @@ pub(crate) struct Hint(HintKind);
 enum HintKind {
     /// Text that does not depend on the profile.
     Fixed { text: String, remark: Option<String> },
-    /// Hint that depends on the name of the profile. `is_login` is true for `neto login`.
+    /// Hint that depends on the name of the profile. `is_login` is true for `neto login`, with or without `--force`.
     OfProfile { with_name: Box<dyn Fn(&str) -> Hint>, for_env: EnvHint, is_login: bool },
 }
 
@@ -107,7 +107,7 @@ impl Hint {
         })
     }
 
-    /// Uses the hint also for the profile `env`. Only for a command that does not change the store.
+    /// Uses the hint for the profile `env` too. Call this only for a command that does not change the store.
     #[must_use]
     pub(crate) fn works_for_env(self) -> Self {
         self.with_env(EnvHint::Unchanged)
@@ -128,7 +128,8 @@ impl Hint {
         }
     }
 
-    /// Returns whether the hint is `neto login`. Always false after [`resolve`](Self::resolve).
+    /// Returns whether the hint is `neto login`, with or without `--force`. Always false after
+    /// [`resolve`](Self::resolve).
     pub(super) fn is_login(&self) -> bool {
         matches!(self.0, HintKind::OfProfile { is_login: true, .. })
     }
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hint_changes_nothing_in_the_profile_env() {
+    fn the_profile_env_gets_its_own_hint_by_default() {
         let edit = || Hint::profile_command(|name| format!("neto profile edit {name}"));
         let unset = "unset NETOSECRET\n(and take the right one from the portal)";
         for (hint, of_env, of_acme) in [
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_login_is_one() {
+    fn only_a_login_command_counts_as_a_login() {
         assert!(Hint::login().is_login());
         assert!(Hint::forced_login().remark("asks all the same").is_login());
         assert!(!Hint::command("neto login acme").is_login());

@@ -39,7 +39,7 @@ pub enum Code {
     /// 8: several profiles were selected and some failed.
     Partial,
     /// 9: a check found a problem.
-    Found,
+    ProblemFound,
     /// 10: the server refused a call with any other 4xx, such as 404 or 429.
     Refused,
     /// Exit code of `exec`: 125 to 127 if `exec` itself failed, else the exit code of the program.
@@ -49,7 +49,7 @@ pub enum Code {
     /// 143: ended by SIGTERM.
     Terminated,
     /// 0: the reader of stdout closed the pipe, which counts as success.
-    Quiet,
+    BrokenPipe,
 }
 
 /// Failure as the user sees it.
@@ -65,7 +65,7 @@ impl Code {
     #[must_use]
     pub fn status(self) -> u8 {
         match self {
-            Self::Quiet => 0,
+            Self::BrokenPipe => 0,
             Self::System => 1,
             Self::Usage => 2,
             Self::Store => 3,
@@ -74,7 +74,7 @@ impl Code {
             Self::Secret => 6,
             Self::Busy => 7,
             Self::Partial => 8,
-            Self::Found => 9,
+            Self::ProblemFound => 9,
             Self::Refused => 10,
             Self::Exec(status) => status,
             Self::Interrupted => 130,
@@ -156,8 +156,8 @@ impl Error {
         self.hint
     }
 
-    /// Returns whether the hint is `neto login`. Must be called before [`about`](Self::about): afterwards the result is
-    /// always false.
+    /// Returns whether the hint is `neto login`, with or without `--force`. Call this before [`about`](Self::about):
+    /// afterwards the result is always false.
     #[must_use]
     pub(crate) fn suggests_login(&self) -> bool {
         self.hint.as_ref().is_some_and(Hint::is_login)
@@ -173,7 +173,7 @@ impl Error {
     }
 }
 
-/// Quotes a path for a command to paste.
+/// Quotes a path for a command that the user can paste.
 fn quote_path(path: &Path) -> String {
     quote_for_display(&path.to_string_lossy())
 }
@@ -199,12 +199,12 @@ mod tests {
 
     #[test]
     fn a_silent_failure_stays_silent() {
-        let error = Error::silent(Code::Quiet).about(&ProfileName::env()).with_prefix("line 3");
+        let error = Error::silent(Code::BrokenPipe).about(&ProfileName::env()).with_prefix("line 3");
         assert_eq!((error.message(), error.hint()), ("", None));
     }
 
     #[test]
-    fn the_hint_of_an_untrusted_authority_is_for_env_a_variable() {
+    fn the_profile_env_gets_another_hint_for_an_untrusted_authority() {
         let error = || {
             Error::from(crate::fusion::FusionError::Tls {
                 host: "api.example".to_owned(),

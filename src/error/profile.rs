@@ -89,7 +89,7 @@ fn add_profile_hint(name: &impl fmt::Display) -> Hint {
     Hint::command(format!("neto profile add {name}"))
 }
 
-/// Returns the hint for an unknown name: the similar names or, if there are none, the list of profiles.
+/// Returns the hint for an unknown name: the similar names or, if there are none, the command that lists the profiles.
 fn similar_profiles_hint(similar: &[String]) -> Hint {
     if similar.is_empty() { Hint::command("neto profile list") } else { Hint::did_you_mean(similar) }
 }
@@ -120,8 +120,8 @@ impl From<CurrentError> for Error {
     }
 }
 
-/// Returns the hint to remove an invalid file of the current profile, because no command overwrites an invalid file.
-/// Returns `None` for other errors.
+/// Returns the hint to remove an invalid file that records the current profile, because no command overwrites an
+/// invalid file. Returns `None` for other errors.
 fn current_file_hint(error: &CurrentError) -> Option<Hint> {
     match error {
         CurrentError::Content(path) => Some(Hint::command(format!("rm {}", quote_path(path)))),

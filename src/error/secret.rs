@@ -33,7 +33,7 @@ impl From<KeyError> for Error {
             | KeyError::Passphrase { .. }
             | KeyError::MissingUserFile(_)
             | KeyError::PassphraseNotUtf8(_) => return Self::new(Code::Secret, error.to_string()),
-            KeyError::Device { path, .. } => {
+            KeyError::InvalidDeviceKey { path, .. } => {
                 let remove = Hint::command(format!("rm {}", quote_path(path)));
                 (Code::System, remove.remark("costs one login a profile"))
             }

@@ -60,7 +60,7 @@ impl From<RotationError> for Error {
             RotationError::NoToken => (Code::System, Hint::login().remark("says why")),
             RotationError::Overtaken => (Code::Store, forced_login_or_recover_hint()),
             RotationError::OtherRoles { .. } => {
-                (Code::Found, list_keys_hint().remark("shows them; give the key its roles back in the portal"))
+                (Code::ProblemFound, list_keys_hint().remark("shows them; give the key its roles back in the portal"))
             }
             RotationError::Gone => (Code::Store, Hint::command("neto profile list")),
             RotationError::NoSecondKey => {
@@ -89,7 +89,7 @@ fn forced_login_or_recover_hint() -> Hint {
     .works_for_env()
 }
 
-/// Returns the hint after the server refused to change the key.
+/// Returns the hint for a key that the server refused to change.
 fn unchanged_key_hint(error: &FusionError) -> Hint {
     match error {
         FusionError::Status { status: 403, .. } => {

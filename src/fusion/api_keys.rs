@@ -1,8 +1,8 @@
-//! API keys of a tenant: builds the calls that manage keys, and parses the responses. Facts come from the published
-//! reference ("API Keys").
+//! API keys of a tenant: builds the calls that manage keys, and parses the responses, as described in the published
+//! reference, chapter "API Keys".
 //!
-//! A regeneration "does not do a diff: you must send the complete object". So a caller must read the key with its roles
-//! before regenerating the key.
+//! According to the reference, a regeneration "does not do a diff: you must send the complete object". Therefore a
+//! caller must read the key's roles and description before regenerating the key.
 
 use super::list_answer::{self, ListResponse};
 use super::{ApiPath, Call, Method, PathError};
@@ -28,9 +28,10 @@ pub struct ApiKey {
     pub appname: String,
     /// Free text; empty if the response has none.
     pub description: String,
-    /// Roles of the key. Absent if the response has no roles; an empty list means that the key has no roles.
+    /// Roles of the key. Absent if the response has no list of roles; an empty list means that the key has no roles.
     pub roles: Option<Vec<String>>,
-    /// Time of the last login with the key, to the second; absent if the response has none or says never.
+    /// Time of the last login with the key, to the second; absent if the key was never used or the response has no
+    /// time.
     pub last_login: Option<Timestamp>,
     /// IP address of the last login with the key; absent if the response has none.
     pub last_ip: Option<String>,
@@ -73,7 +74,7 @@ struct RegenerationBody<'a> {
 }
 
 impl ApiKey {
-    /// Returns the path of the list of the calling tenant's keys.
+    /// Returns the path for listing the calling tenant's keys.
     #[must_use]
     pub fn list_path() -> ApiPath {
         ApiPath::from_static(KEYS_PATH)
@@ -90,7 +91,7 @@ impl ApiKey {
     /// Returns the call that deletes the key `appname`.
     ///
     /// # Errors
-    /// See [`ApiKey::path_of`].
+    /// Fails with the same errors as [`ApiKey::path_of`].
     pub fn delete_call(appname: &str) -> Result<Call, PathError> {
         Ok(Call { method: Method::DELETE, ..Call::get(Self::path_of(appname)?) })
     }
@@ -98,7 +99,7 @@ impl ApiKey {
     /// Parses the response to a `GET` of [`ApiKey::list_path`].
     ///
     /// # Errors
-    /// Returns a description of the problem, which calls the response "it" and quotes nothing from the body.
+    /// Returns a description of the problem. The description calls the response "it" and quotes nothing from the body.
     pub fn parse_list(body: &[u8]) -> Result<ListResponse<Self>, &'static str> {
         ListResponse::parse(body, Self::from_wire)
     }
@@ -118,7 +119,7 @@ impl KeyDefinition {
     /// Returns the call that replaces the appkey, and keeps the description and the roles of this definition.
     ///
     /// # Errors
-    /// See [`ApiKey::path_of`].
+    /// Fails with the same errors as [`ApiKey::path_of`].
     pub fn regenerate_call(&self) -> Result<Call, PathError> {
         let body = RegenerationBody { description: &self.description, roles: &self.roles };
         Ok(json_call(Method::PUT, key_path(&self.appname, "/regen")?, &body))
@@ -127,7 +128,8 @@ impl KeyDefinition {
     /// Returns the call that creates the key.
     ///
     /// # Errors
-    /// See [`ApiKey::path_of`]. Otherwise the key could not be changed or deleted later.
+    /// Fails with the same errors as [`ApiKey::path_of`]. A key without a valid path could not be changed or deleted
+    /// later.
     pub fn create_call(&self) -> Result<Call, PathError> {
         ApiKey::path_of(&self.appname)?;
         Ok(json_call(Method::POST, ApiKey::list_path(), self))
@@ -136,7 +138,8 @@ impl KeyDefinition {
     /// Parses the response to a `GET` of [`ApiKey::path_of`] for the key `appname`.
     ///
     /// # Errors
-    /// See [`ApiKey::parse_list`]. Also fails if the response names another key or has no roles.
+    /// Fails with the same errors as [`ApiKey::parse_list`]. Also fails if the response names another key or has no
+    /// roles.
     pub fn parse(appname: &str, body: &[u8]) -> Result<Self, &'static str> {
         let wire: ApiKeyWire = list_answer::parse_one(body, Some)?;
         check_appname(appname, wire.appname.as_deref())?;
@@ -151,7 +154,8 @@ impl KeyDefinition {
     /// [`regenerate_call`](Self::regenerate_call).
     ///
     /// # Errors
-    /// See [`ApiKey::parse_list`]. Also fails if the response names another key or has no valid appkey.
+    /// Fails with the same errors as [`ApiKey::parse_list`]. Also fails if the response names another key or has no
+    /// valid appkey.
     pub fn parse_appkey(&self, body: &[u8]) -> Result<Secret, &'static str> {
         let issued: IssuedKeyWire = list_answer::parse_one(body, Some)?;
         check_appname(&self.appname, issued.appname.as_deref())?;
@@ -174,7 +178,7 @@ fn key_path(appname: &str, suffix: &str) -> Result<ApiPath, PathError> {
             _ => _ = write!(path, "%{byte:02X}"),
         }
     }
-    // Without this check, an empty name would result in the path of all keys.
+    // Without this check, an empty name would result in the path of the list of all keys.
     if appname.is_empty() { Err(PathError::Empty) } else { (path + suffix).parse() }
 }
 
@@ -188,8 +192,8 @@ fn check_appname(expected: &str, received: Option<&str>) -> Result<(), &'static 
     if received.is_none_or(|received| received == expected) { Ok(()) } else { Err("it is about another key") }
 }
 
-/// Converts the reference's seconds since the epoch to a time, without the fraction. Returns `None` for 0, which means
-/// never.
+/// Converts the server's seconds since the epoch to a time, and drops the fraction of a second. Returns `None` for 0,
+/// which means never.
 ///
 /// # Errors
 /// Returns an error if the time is out of range.

@@ -80,7 +80,7 @@ impl Client {
     ///
     /// # Errors
     /// Returns the error of the last attempt if no response arrived. A response with any status is `Ok`. Before the
-    /// first attempt, the errors are those of [`Client::login`].
+    /// first attempt, fails with the same errors as [`Client::login`].
     pub async fn call(
         &self,
         url: &ApiUrl,
@@ -185,7 +185,8 @@ impl ApiResponse {
     /// Reads the whole body.
     ///
     /// # Errors
-    /// Returns `TooLarge` if the body is larger than `max_bytes`, and the errors of [`ApiResponse::chunk`].
+    /// Returns `TooLarge` if the body is larger than `max_bytes`. Also fails with the same errors as
+    /// [`ApiResponse::chunk`].
     pub async fn read_body(&mut self, max_bytes: usize) -> Result<Vec<u8>, FusionError> {
         let mut body = Vec::new();
         while let Some(chunk) = self.chunk().await? {
@@ -197,8 +198,8 @@ impl ApiResponse {
         Ok(body)
     }
 
-    /// Returns the error for a success response with an unusable body. `what` describes the problem, with the subject
-    /// "it".
+    /// Returns the error for a success response with an unusable body. `what` describes the problem as a sentence with
+    /// the subject "it".
     #[must_use]
     pub fn unusable_error(&self, what: &'static str) -> FusionError {
         FusionError::Unusable { host: self.host.clone(), what }

@@ -1,7 +1,7 @@
 //! Client for the servers of the API: sends requests, retries them within limits, and converts the responses.
 //!
-//! Owns the retry rules, the timeouts and the choice of connection. The files for logins, calls, probes and forwarded
-//! requests all send through [`Client::send_with_retries`].
+//! Owns the retry rules, the timeouts and the choice of connection. Logins, calls, probes and forwarded requests are
+//! all sent by [`Client::send_with_retries`].
 
 use super::rate_limit::RateLimit;
 use super::request::AuthRequest;
@@ -25,11 +25,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 use zeroize::Zeroizing;
 
-/// Maximum number of attempts of a request, unless [`MAX_RATE_LIMITED_ATTEMPTS`] applies.
+/// Maximum number of attempts for a request, unless [`MAX_RATE_LIMITED_ATTEMPTS`] applies.
 const MAX_ATTEMPTS: u32 = 3;
 /// Maximum number of attempts after a 429, if the request shares a rate limit with other requests.
 const MAX_RATE_LIMITED_ATTEMPTS: u32 = 10;
-/// Maximum delay before the second attempt if the response has no `Retry-After`. Tripled before the third attempt.
+/// Maximum delay before the second attempt if no `Retry-After` applies. The maximum is tripled for the third attempt.
 const FIRST_BACKOFF: Duration = Duration::from_millis(250);
 /// Maximum size of the body of a response to a login or refresh.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -37,7 +37,7 @@ const MAX_BODY_BYTES: usize = 1024 * 1024;
 const MAX_HEADER_BYTES: usize = 64 * 1024;
 /// Upper bound for a request's timeout and for the delay that a `Retry-After` requests.
 const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 3_600);
-/// Difference from the server's clock up to which no clock skew is reported.
+/// Maximum difference from the server's clock that is not reported as clock skew.
 const CLOCK_SKEW_TOLERANCE_SECONDS: i64 = 30;
 
 /// Observer of requests, for `--verbose`. The arguments of these methods contain no secret, so they may be shown.
@@ -46,7 +46,7 @@ pub trait RequestObserver {
     /// counts from 1.
     fn request_ended(&self, method: &str, host: &str, path: &str, attempt: u32, status: Option<u16>, millis: u128);
 
-    /// Reports that the server limits requests, so that requests to `host` wait for the duration of `pause`.
+    /// Reports that the server limits requests: requests to `host` now wait for the duration of `pause`.
     fn server_paused(&self, _host: &str, _pause: Duration) {}
 }
 
@@ -57,8 +57,8 @@ impl RequestObserver for () {
 
 /// Client either for servers on this machine or for remote servers, never for both.
 ///
-/// Creation takes some milliseconds. Create a client only when a request is due, and share the client between profiles
-/// with the same root certificates.
+/// Creating a client takes a few milliseconds. Create a client only when a request is due, and share the client between
+/// profiles with the same root certificates.
 #[derive(Debug)]
 pub struct Client {
     is_loopback: bool,
@@ -71,7 +71,7 @@ pub struct Client {
     encrypted: HttpClients,
     /// HTTP clients for https through the proxy.
     tunneled: HttpClients,
-    /// Rate limits by host, with the port unless the port is the scheme's default.
+    /// Rate limits by host. The host includes the port if the port is not the scheme's default.
     rate_limits: RefCell<HashMap<String, Rc<RateLimit>>>,
     /// Whether any response has arrived. Before the first response, no connection can have been reused.
     has_received_response: Cell<bool>,
@@ -111,7 +111,7 @@ pub struct CallOptions<'a> {
     pub observer: &'a dyn RequestObserver,
 }
 
-/// Attempt to send a request: its route and URL and, once a response arrived, values from the response.
+/// Attempt to send a request: its route and URL and, once a response has arrived, values from the response.
 pub(super) struct Attempt<'a> {
     pub(super) route: Route<'a>,
     pub(super) url: &'a ApiUrl,
@@ -157,12 +157,12 @@ impl Client {
     /// Makes at most three attempts within the timeout. The login is retried:
     /// - if no connection was made, except after a TLS error or a 407 of the proxy;
     /// - after a 502, 503 or 504, and after a 429 with `Retry-After`;
-    /// - after a broken connection, once, if that connection may have been a reused connection.
+    /// - after a broken connection, once, if that connection may have been reused.
     ///
     /// With `shares_rate_limit`, every 429 is retried, up to ten attempts.
     ///
     /// # Errors
-    /// Returns the error of the last attempt. Before the first attempt:
+    /// Returns the error of the last attempt. Before the first attempt, fails with:
     /// - the errors of [`Client::new`] for `url`;
     /// - `Setup` if the client is for servers on this machine and `url` is remote, or the reverse;
     /// - `Status` 429 if the wait for the shared rate limit would be too long.
@@ -186,7 +186,7 @@ impl Client {
     /// token can end the session. If [`FusionError::was_never_sent`] is true, the refresh token is still unused.
     ///
     /// # Errors
-    /// See [`Client::login`]; there is only one attempt.
+    /// Fails with the same errors as [`Client::login`], but makes only one attempt.
     pub async fn refresh(&self, url: &ApiUrl, token: &Secret, options: CallOptions<'_>) -> Result<Grant, FusionError> {
         let request = AuthRequest::refresh(token, options.clock.now());
         let label = RequestLabel { method: "POST", path: request.path };
@@ -194,10 +194,11 @@ impl Client {
         self.send_with_retries(url, &label, options, ConnectionPolicy::New, send_attempt, |_, _| None).await
     }
 
-    /// Sends a request, with retries. `delay_after` returns the delay before the next attempt, or `None` to stop. Stops
-    /// also after the maximum number of attempts, and before an attempt that would start after the timeout.
+    /// Sends a request, with retries. `delay_after` returns the delay before the next attempt, or `None` to stop. Also
+    /// stops after the maximum number of attempts, and before an attempt that would start after the timeout.
     ///
-    /// The wait for the shared rate limit does not count towards the timeout: requests of other tenants cause the wait.
+    /// The wait for the shared rate limit does not count towards the timeout. Requests of other tenants cause this
+    /// wait.
     pub(super) async fn send_with_retries<T>(
         &self,
         url: &ApiUrl,
@@ -340,7 +341,7 @@ async fn request_grant(request: &AuthRequest, attempt: &Attempt<'_>) -> Result<G
     Grant::parse(&body, request.made_at).map_err(unusable_error)
 }
 
-/// Returns the error for a response to a login or refresh with a status other than 200.
+/// Returns the error for a login or refresh whose response has a status other than 200.
 async fn auth_error(response: Response, request: &AuthRequest, attempt: &Attempt<'_>) -> FusionError {
     let status = response.status().as_u16();
     let redirect_to = redirect_target(&response, &request.redactor);
@@ -444,8 +445,8 @@ fn resolve_location(response: &Response, location: &str) -> Option<String> {
     Some(target.into())
 }
 
-/// Parses the value of a `Retry-After` header, which contains seconds or a date. Returns the seconds from `now`, 0 for
-/// a date in the past.
+/// Parses the value of a `Retry-After` header, which contains seconds or a date. Returns the number of seconds from
+/// `now`, or 0 for a date in the past.
 fn parse_retry_after(value: &str, now: Timestamp) -> Option<u64> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
@@ -455,7 +456,8 @@ fn parse_retry_after(value: &str, now: Timestamp) -> Option<u64> {
     Some(u64::try_from(seconds).unwrap_or(0))
 }
 
-/// Returns the number of seconds by which `now` is ahead of a `Date` header, or `None` within the tolerance.
+/// Returns the number of seconds by which `now` is ahead of a `Date` header. Returns `None` if the difference is within
+/// the tolerance, or the date is invalid.
 fn skew_from_date(date: &str, now: Timestamp) -> Option<i64> {
     let skew = now.as_second() - parse_date(date)?.as_second();
     (skew.abs() > CLOCK_SKEW_TOLERANCE_SECONDS).then_some(skew)

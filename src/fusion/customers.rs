@@ -1,6 +1,6 @@
 //! Customer accounts of a reseller: the paths of the calls, and the parsers for the responses.
 //!
-//! Facts come from the published reference ("Resellers").
+//! The calls are described in the published reference, chapter "Resellers".
 
 use super::ApiPath;
 use super::list_answer::{self, ListResponse};
@@ -41,11 +41,11 @@ struct Billing {
 }
 
 impl Customer {
-    /// Maximum number of accounts in one response. The reference has neither paging nor a filter, so a response with
-    /// this many accounts must be treated as truncated.
+    /// Maximum number of accounts in one response. The reference describes neither paging nor a filter. A response with
+    /// this many accounts must therefore be treated as truncated.
     pub const MAX_PER_RESPONSE: usize = 1000;
 
-    /// Returns the path of the list of the calling reseller's accounts.
+    /// Returns the path for listing the calling reseller's accounts.
     #[must_use]
     pub fn list_path() -> ApiPath {
         ApiPath::from_static("/api/v1/customers")
@@ -63,7 +63,7 @@ impl Customer {
     /// Parses the response to a `GET` of [`Customer::list_path`].
     ///
     /// # Errors
-    /// Returns a description of the problem, which calls the response "it" and quotes nothing from the body.
+    /// Returns a description of the problem. The description calls the response "it" and quotes nothing from the body.
     pub fn parse_list(body: &[u8]) -> Result<ListResponse<Self>, &'static str> {
         ListResponse::parse(body, Self::from_wire)
     }
@@ -71,7 +71,7 @@ impl Customer {
     /// Parses the response to a `GET` of [`Customer::path_of`].
     ///
     /// # Errors
-    /// See [`Customer::parse_list`].
+    /// Fails with the same errors as [`Customer::parse_list`].
     pub fn parse(body: &[u8]) -> Result<Self, &'static str> {
         list_answer::parse_one(body, Self::from_wire)
     }
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_as_the_reference_has_it() {
+    fn the_documented_response_is_parsed() {
         let body = br#"{"meta": {"code": 200, "count": 3}, "data": [
             {"id": "1", "shortname": "acme", "ingest_port": 2055, "billing": {"data_retention": 90, "trial": true},
              "reseller": {"parent": "msp", "node": "msp.acme", "children": 2, "is_parent": true}},
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_row_is_counted_and_the_others_are_read() {
+    fn an_invalid_row_is_counted_and_skipped() {
         let long = format!(r#"{{"shortname": "{}"}}"#, "x".repeat(MAX_SHORTNAME_BYTES + 1));
         let bad = [
             "5",
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_another_shape_is_no_answer() {
+    fn a_body_without_a_valid_envelope_is_rejected() {
         for (body, what) in [
             (&b"<html>"[..], "it is not one JSON object"),
             (b"[]", "it is not one JSON object"),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_plain_shortname_has_a_place() {
+    fn only_a_plain_shortname_has_a_path() {
         assert_eq!(Customer::path_of("acme-1.x_~").unwrap().as_str(), "/api/v1/customer/acme-1.x_~");
         for shortname in ["", ".", "..", "a/b", "a?b", "a%2fb", "a b", "ä"] {
             assert_eq!(Customer::path_of(shortname), None, "{shortname}");

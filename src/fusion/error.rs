@@ -10,7 +10,7 @@ pub enum FusionError {
     /// 400 or 401 of a call that neto makes on its own.
     #[error("{host} rejected the credential with status {status}{}", with_colon(message))]
     Rejected {
-        /// Host that responded, with the port unless the port is the default. May name the proxy too.
+        /// Host that responded, with the port if the port is not the default. May name the proxy too.
         host: String,
         /// The HTTP status.
         status: u16,
@@ -23,12 +23,12 @@ pub enum FusionError {
     /// No connection was made, so nothing was sent.
     #[error("no connection to {host}: {why}")]
     NotSent {
-        /// Host of the server, and the proxy if the connection was to use a proxy.
+        /// Host of the server, and the proxy if the connection required a proxy.
         host: String,
         /// Cause, redacted.
         why: String,
     },
-    /// The proxy made no tunnel to the server, so nothing was sent.
+    /// The proxy did not open a tunnel to the server, so nothing was sent.
     #[error("the proxy {proxy} gives no connection to {host}: {why}")]
     Proxy {
         /// The proxy's host and port, without user and password.
@@ -53,7 +53,7 @@ pub enum FusionError {
     /// The server's certificate cannot be verified, or the TLS handshake failed. Nothing was sent.
     #[error("the identity of {host} cannot be verified: {fault}")]
     Tls {
-        /// Host of the server, and the proxy if the connection was to use a proxy.
+        /// Host of the server, and the proxy if the connection required a proxy.
         host: String,
         /// Problem with the certificate or with TLS.
         fault: TlsFault,
@@ -75,8 +75,8 @@ pub enum FusionError {
         /// Timeout in seconds.
         seconds: u64,
     },
-    /// Any other unexpected status of a login, a refresh or a call that neto makes on its own. Also a 429 without a
-    /// request, if the wait for the server's rate limit would be too long.
+    /// Any other unexpected status of a login, a refresh or a call that neto makes on its own. Also used, with status
+    /// 429, if the wait for the rate limit would be too long. Then no request was sent.
     #[error("{host} answered with status {status}{}", with_colon(message))]
     Status {
         /// Host that responded. May name the proxy too.
@@ -85,7 +85,7 @@ pub enum FusionError {
         status: u16,
         /// Message of the server, redacted and sanitized; may be empty.
         message: String,
-        /// Seconds to wait according to `Retry-After`; absent without a valid `Retry-After`.
+        /// Seconds to wait according to `Retry-After`; absent if the response has no valid `Retry-After`.
         retry_after: Option<u64>,
     },
     /// Status other than 2xx of a call that the user requested. The status shows whether the token, the key's roles or
@@ -111,14 +111,16 @@ pub enum FusionError {
         /// Maximum size in bytes.
         cap: usize,
     },
-    /// Any 3xx of a login or refresh; of a call, only a 3xx with a valid `Location`. neto follows no redirect.
+    /// Any 3xx response to a login or refresh, or a 3xx response with a valid `Location` to a call. neto follows no
+    /// redirect.
     #[error("{host} redirects (status {status}){}, which neto does not follow", redirect_phrase(to.as_deref()))]
     Redirect {
         /// Host that responded. May name the proxy too.
         host: String,
         /// The HTTP status.
         status: u16,
-        /// Target of the redirect, without user info, query and fragment; absent without a valid `Location`.
+        /// Target of the redirect, without user info, query and fragment; absent if the response has no valid
+        /// `Location`.
         to: Option<String>,
     },
     /// Success response whose headers or body neto cannot use. The error contains no part of the body.
@@ -173,7 +175,7 @@ pub enum TlsFault {
 }
 
 impl FusionError {
-    /// Returns true only if certainly nothing was sent, so that a refresh token is still unused.
+    /// Returns true only if it is certain that nothing was sent. A refresh token is then still unused.
     #[must_use]
     pub fn was_never_sent(&self) -> bool {
         matches!(self, Self::NotSent { .. } | Self::Proxy { .. } | Self::Tls { .. }) || self.is_local()
@@ -206,15 +208,16 @@ impl FusionError {
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         match self {
-            // After a 408, the server stopped waiting for the request, but may still have received it.
+            // A 408 means that the server stopped waiting for the request. The server may still have received the
+            // request.
             Self::Status { status, .. } | Self::Refusal { status, .. } => (400..500).contains(status) && *status != 408,
             Self::Rejected { .. } | Self::Redirect { .. } => true,
             _ => self.was_never_sent(),
         }
     }
 
-    /// Returns true if the cause is in the environment or the files of this process. Other processes may not be
-    /// affected.
+    /// Returns true if the cause is in the environment or the files of this process. Requests of other processes may
+    /// still succeed.
     #[must_use]
     pub fn is_local(&self) -> bool {
         matches!(self, Self::ProxySetting { .. } | Self::CaFile | Self::NoRoots | Self::Setup { .. })

@@ -1,6 +1,6 @@
 //! Forwards another program's request with a real access token, and streams the response back.
 //!
-//! Owns how a request is sent, and the timeout of an upload. The caller decides which requests and headers are
+//! Decides how a request is sent, and when an upload times out. The caller decides which requests and headers are
 //! forwarded.
 
 use super::client::{Attempt, CallOptions, Client, ConnectionPolicy, RequestLabel};
@@ -23,7 +23,7 @@ use url::Url;
 /// Time limit for a streamed request, even if its body makes progress.
 const MAX_UPLOAD_DURATION: Duration = Duration::from_secs(24 * 3_600);
 
-/// Response of the server, whose body has not been read yet.
+/// Response whose body has not been read yet.
 pub type ForwardedResponse = hyper::Response<reqwest::Body>;
 
 /// Head of a request to forward.
@@ -125,7 +125,7 @@ impl Client {
     ///
     /// # Errors
     /// Returns the error of the last attempt if no response arrived. A response with any status is `Ok`. Before the
-    /// first attempt, the errors are those of [`Client::login`].
+    /// first attempt, fails with the same errors as [`Client::login`].
     pub async fn forward(
         &self,
         url: &ApiUrl,

@@ -1,7 +1,7 @@
 //! HTTP client for the Fusion API: request tokens, requests and responses.
 //!
 //! Owns the content of each request and the validation of each response. Must not use stores, caches or locks: the
-//! caller passes the URL and the credential. Facts about the API come from its published reference ("Authentication").
+//! caller passes the URL and the credential. The API is described in its published reference, chapter "Authentication".
 
 mod api_keys;
 mod call;

@@ -1,4 +1,4 @@
-//! Path of an API call below a profile's URL, and the rule for which calls are read-only.
+//! Path of an API call below a profile's URL, and the rule that decides which calls are read-only.
 //!
 //! Rejects a path that a server or proxy could interpret as a different path. Otherwise the access token could reach
 //! another endpoint, or a writing call could pass as read-only.
@@ -8,13 +8,13 @@ use std::str::FromStr;
 
 /// Version prefix, added to a path that does not start with `/api`.
 const VERSION_PREFIX: &str = "/api/v1";
-/// Prefixes of the paths where a `POST` only reads, according to the reference.
+/// Prefixes of paths for which a `POST` only reads data, according to the reference.
 const READ_ONLY_POST_PREFIXES: [&str; 3] = ["/api/v1/search/", "/api/v1/stats/", "/api/v1/intel/lookup/"];
 
-/// Headers with which some servers replace the method of a request, so that a read-only call could write.
+/// Headers that override the method of a request at some servers. A call that looks read-only could write with them.
 pub const METHOD_OVERRIDE_HEADERS: [&str; 3] = ["x-http-method", "x-http-method-override", "x-method-override"];
 
-/// Characters of a path besides letters and digits, according to RFC 3986. The HTTP library may encode other
+/// Characters that RFC 3986 allows in a path, in addition to letters and digits. The HTTP library may encode other
 /// characters. The path that is sent would then differ from the path that was checked.
 const PATH_CHARACTERS: &[u8] = b"-._~!$&'()*+,;=:@/%";
 
@@ -38,7 +38,7 @@ pub enum PathError {
     /// Two slashes in a row.
     #[error("the path holds an empty segment ('//')")]
     EmptySegment,
-    /// Segment `.` or `..`, also encoded or before a `;`.
+    /// Segment `.` or `..`, even if it is encoded or followed by a `;`.
     #[error("the path holds a segment of dots")]
     DotSegment,
     /// Backslash, encoded backslash or encoded slash.
@@ -51,14 +51,14 @@ pub enum PathError {
     /// character.
     #[error("the path encodes characters that need no encoding, or controls")]
     AmbiguousEncoding,
-    /// White space, control character or non-ASCII character, in the path or query. In a request path, any character
-    /// that must be encoded.
+    /// White space, control character or non-ASCII character, in the path or query. Also, in a request path, any
+    /// character that must be encoded.
     #[error("the path holds blanks, control characters or letters beyond ASCII; percent-encode them")]
     Characters,
 }
 
 impl ApiPath {
-    /// Creates a path from a valid constant, complete with `/api/v1` and without a query.
+    /// Creates a path from a constant, which must be valid, include `/api/v1` and have no query.
     pub(super) fn from_static(path: &'static str) -> Self {
         Self { path_and_query: path.to_owned(), query_start: path.len() }
     }
@@ -103,7 +103,8 @@ impl ApiPath {
         }
     }
 
-    /// Returns true if a call is read-only: a `GET`, a `HEAD`, or a `POST` to a path where a `POST` only reads.
+    /// Returns true if a call is read-only: a `GET`, a `HEAD`, or a `POST` to a path for which a `POST` only reads
+    /// data.
     #[must_use]
     pub fn is_read_only(&self, method: &Method) -> bool {
         let has_read_only_post =
@@ -157,9 +158,9 @@ fn validate(text: &str) -> Result<(&str, Option<&str>), PathError> {
     Ok((path, query))
 }
 
-/// Returns true if a segment contains one of these encodings:
-/// - an unreserved character or a control character;
-/// - a blank at the start or end of the segment;
+/// Returns true if a segment contains:
+/// - an encoded unreserved character or control character;
+/// - an encoded blank at its start or end;
 /// - `%25` before two hex digits, which a server may decode twice;
 /// - a `%` without two hex digits.
 fn is_ambiguously_encoded(segment: &str) -> bool {

@@ -17,7 +17,7 @@ pub struct ProbeResult {
     pub host: String,
     /// HTTP status.
     pub status: u16,
-    /// Target of a redirect, sanitized for display; absent without a 3xx with a valid `Location`.
+    /// Target of a redirect, sanitized for display; absent if the response is not a 3xx, or has no valid `Location`.
     pub redirect_to: Option<String>,
     /// Whether the `Content-Type` is HTML.
     pub is_html: bool,
@@ -32,8 +32,8 @@ impl Client {
     /// Sends a `GET` without an access token. According to the reference, the API responds with 401.
     ///
     /// # Errors
-    /// Returns an error if no response arrived. A response with any status is `Ok`. Before the first attempt, the
-    /// errors are those of [`Client::login`].
+    /// Returns an error if no response arrived. A response with any status is `Ok`. Before the first attempt, fails
+    /// with the same errors as [`Client::login`].
     pub async fn probe(
         &self,
         url: &ApiUrl,

@@ -1,7 +1,7 @@
 //! Selects the HTTP proxy for a server according to the environment variables.
 //!
 //! Owns the meaning of `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, because the HTTP library would silently bypass an
-//! unusable proxy. Here an unusable proxy is an error. A proxy is only used for a tunnel (CONNECT).
+//! unusable proxy. Here an unusable proxy is an error. Proxies are used only for tunnels (CONNECT).
 
 use super::FusionError;
 use crate::profile::ApiUrl;
@@ -20,7 +20,7 @@ const NO_PROXY_VARIABLES: [&str; 2] = ["NO_PROXY", "no_proxy"];
 /// Proxy settings from the environment.
 #[derive(Debug, Clone, Default)]
 pub struct Proxies {
-    /// Variable that names a proxy, with the proxy or the problem of the variable's value.
+    /// Variable that names a proxy, with the parsed proxy or the problem with the variable's value.
     configured: Option<(&'static str, Result<HttpProxy, &'static str>)>,
     no_proxy_rules: Vec<NoProxyRule>,
 }
@@ -45,7 +45,8 @@ enum NoProxyRule {
     All,
     /// Domain with all its subdomains, in lower case.
     Domain(String),
-    /// Network: an address, and the number of bits in its prefix. A single address has all its bits in the prefix.
+    /// Network: an address, and the number of bits in its prefix. The prefix of a single address has all bits of the
+    /// address.
     Network(IpAddr, u32),
 }
 

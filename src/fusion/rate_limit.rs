@@ -1,7 +1,7 @@
-//! Rate limit that several requests of a client to one server share.
+//! Rate limit that the requests of a client to one server share.
 //!
-//! After a 429, or a 503 with `Retry-After`, all these requests pause, whichever tenant got the response. After a 429,
-//! the requests also keep a gap between them. The gap shrinks with every other response.
+//! A limiting response is a 429, or a 503 with `Retry-After`. After a limiting response, the requests for all tenants
+//! pause. After a 429, a gap also separates the requests. Every response that is not limiting shrinks the gap.
 
 use super::FusionError;
 use std::cell::Cell;
@@ -10,14 +10,14 @@ use tokio::time::{Instant, sleep_until};
 
 /// Pause after a 429 without `Retry-After`.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(1);
-/// Maximum time without a response other than a 429, or a 503 with `Retry-After`. A request that would have to wait
-/// longer fails.
+/// Maximum time from the first limiting response to the end of a request's wait. A request that would have to wait
+/// longer fails. A response that is not limiting restarts the time.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(300);
 /// Gap between two requests after the first 429, and the maximum gap.
 const GAP_BOUNDS: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
-/// Minimum gap. A gap that shrinks below this becomes zero.
+/// Minimum gap. A gap that shrinks below this minimum becomes zero.
 const MIN_GAP: Duration = Duration::from_millis(2);
-/// Extension of a pause up to which the longer pause is not reported.
+/// Maximum extension of a pause that is not reported.
 const MAX_UNREPORTED_EXTENSION: Duration = Duration::from_millis(500);
 
 /// Pause and gap for the requests to one server.
@@ -31,12 +31,12 @@ pub(super) struct RateLimit {
     next_request_at: Cell<Option<Instant>>,
     /// Time when the gap was last widened. A 429 to a request sent before this time does not widen the gap again.
     gap_widened_at: Cell<Option<Instant>>,
-    /// Time of the first 429, or 503 with `Retry-After`, since the last response of another kind.
+    /// Time of the first limiting response since the last response that was not limiting.
     limited_since: Cell<Option<Instant>>,
 }
 
 impl RateLimit {
-    /// Waits until a request may be sent. `host` is for the error.
+    /// Waits until a request may be sent. The error contains `host`.
     ///
     /// # Errors
     /// Returns `Status` 429 if the wait would end more than five minutes after the server began to limit requests.
@@ -53,13 +53,13 @@ impl RateLimit {
                 let message = "it said so to an earlier request".to_owned();
                 return Err(FusionError::Status { host: host.to_owned(), status: 429, message, retry_after });
             }
-            // Another request may extend the pause meanwhile, so the loop checks again.
+            // Another request may extend the pause in the meantime, so the loop checks again.
             sleep_until(may_send_at).await;
         }
     }
 
     /// Records the response to a request sent at `sent_at`; `retry_after` is in seconds. Returns the length of the
-    /// pause if the response starts a pause, or extends one by more than 500 ms.
+    /// pause if the response starts it or extends it by more than 500 ms.
     pub(super) fn record_response(&self, sent_at: Instant, status: u16, retry_after: Option<u64>) -> Option<Duration> {
         match (status, retry_after) {
             (429, _) => {
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nobody_waits_until_somebody_is_told_to() {
+    async fn requests_wait_only_after_a_limiting_response() {
         let rate_limit = RateLimit::default();
         assert_eq!(total_wait(&rate_limit, 1_000).await, Duration::ZERO);
         assert_eq!(rate_limit.record_response(Instant::now(), 429, Some(7)), Some(Duration::from_secs(7)));
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_burst_of_complaints_slows_down_once_and_success_speeds_up_again() {
+    async fn a_burst_of_429s_widens_the_gap_once_and_successes_shrink_it() {
         let rate_limit = RateLimit::default();
         let sent = Instant::now();
         tokio::time::advance(Duration::from_millis(50)).await;
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_would_wait_too_long_is_told_at_once() {
+    async fn a_request_that_would_wait_too_long_fails_at_once() {
         let rate_limit = RateLimit::default();
         rate_limit.record_response(Instant::now(), 429, Some(u64::MAX));
         let began = Instant::now();
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_complains_for_five_minutes_is_given_up_and_any_other_answer_starts_anew() {
+    async fn five_minutes_of_429s_are_an_error_unless_another_response_arrives() {
         for (other, waits) in [(None, false), (Some(200), true)] {
             let rate_limit = RateLimit::default();
             for status in [Some(429), other, Some(429)].into_iter().flatten() {

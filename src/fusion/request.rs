@@ -1,6 +1,6 @@
 //! Authentication requests: log in with an API key, log in with a user name and password, or refresh.
 //!
-//! Builds the requests, but does not send them. These are the API's documented ways to get an access token.
+//! Builds the requests, but does not send them. The reference documents these three ways to get an access token.
 
 use super::{FusionError, request_token};
 use crate::secret::Redactor;

@@ -1,4 +1,4 @@
-//! Request token: a JWT that proves knowledge of the `sharedsecret` without sending the secret. neto signs request
+//! Request token: a JWT that proves knowledge of the `sharedsecret` without revealing the secret. neto signs request
 //! tokens for the server; the decoy verifies the request tokens of its clients.
 //!
 //! According to the published reference, the algorithm is HS256 and the key is the bytes of `sharedsecret`. The claims
@@ -17,8 +17,8 @@ use rand::rngs::SysRng;
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::Sha256;
 
-/// Highest bit of a `jti`, always set, so that a `jti` is at least 2^52 and below 2^53. A server that stores numbers as
-/// floats keeps the exact value of these integers.
+/// Highest bit of a `jti`. Setting this bit makes every `jti` at least 2^52 and less than 2^53. A server that stores
+/// numbers as floats can represent these integers exactly.
 const JTI_TOP_BIT: u64 = 1 << 52;
 
 /// Crypto provider for jsonwebtoken that supports only HS256, the algorithm of this API. The provider exists because
@@ -51,7 +51,7 @@ struct OutgoingClaims<'a> {
 pub struct Claims {
     /// Creation time in seconds since the epoch, according to the client's clock.
     pub iat: i64,
-    /// Unique ID, which is not kept. May be a number or a string, because the vendor's clients send either.
+    /// Unique ID, whose value is discarded. May be a number or a string, because the vendor's clients send either.
     #[serde(deserialize_with = "number_or_text", rename = "jti")]
     _jti: (),
     /// Name of the API key.
@@ -117,10 +117,11 @@ fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::E
     Err(serde::de::Error::custom("neither a number nor a text"))
 }
 
-/// Signs a request token with the time `now` and a new random `jti`. Each request needs its own request token.
+/// Creates and signs a request token. Its time is `now`, and its `jti` is random. Each request needs its own request
+/// token.
 ///
 /// # Errors
-/// Returns `Setup` if the system provides no random numbers, or signing fails.
+/// Returns `Setup` if the system provides no random numbers, or if signing fails.
 pub(super) fn sign(
     shortname: &str,
     appname: &str,

@@ -1,4 +1,5 @@
-//! Makes text from a server safe to show: redacts the request's secrets, removes control characters, and truncates.
+//! Makes text from a server safe to show: redacts the request's secrets, removes control characters, and truncates the
+//! text.
 
 use crate::secret::Redactor;
 use serde::Deserialize;

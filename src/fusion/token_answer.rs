@@ -30,7 +30,7 @@ pub struct Grant {
 pub struct RefreshGrant {
     /// The token, in the same format as an access token.
     pub token: Secret,
-    /// Lifetime in seconds, within the same bounds as an access token's; absent if the response has no valid value.
+    /// Lifetime in seconds, with the same limits as for an access token; absent if the response has no valid value.
     pub lifetime: Option<u64>,
 }
 
@@ -41,7 +41,7 @@ impl Grant {
     /// does not use are checked only for JSON syntax and duplicate keys.
     ///
     /// # Errors
-    /// Returns a description of the problem, which calls the response "it" and quotes nothing from the body.
+    /// Returns a description of the problem. The description calls the response "it" and quotes nothing from the body.
     pub fn parse(body: &[u8], obtained_at: Timestamp) -> Result<Self, &'static str> {
         let text = std::str::from_utf8(body).map_err(|_| "it is not UTF-8")?;
         let json = replace_refused_values(text);
@@ -114,8 +114,8 @@ fn integer_from_float(number: f64) -> Option<u64> {
     (number.fract() == 0.0 && (0.0..=1e9).contains(&number)).then_some(number as u64)
 }
 
-/// Replaces values that some servers write but a strict parser refuses: `NaN`, `Infinity`, `-Infinity` and numbers beyond
-/// the range of `f64` become `null`, and an unpaired surrogate escape in a string becomes U+FFFD.
+/// Replaces values that some servers write but a strict parser refuses: `NaN`, `Infinity`, `-Infinity` and numbers
+/// beyond the range of `f64` become `null`. An unpaired surrogate escape in a string becomes U+FFFD.
 ///
 /// Without the replacement, an invalid value in any field would make the whole response unusable.
 fn replace_refused_values(text: &str) -> Cow<'_, str> {
@@ -139,7 +139,8 @@ fn replace_refused_values(text: &str) -> Cow<'_, str> {
     Cow::Owned(replaced)
 }
 
-/// Returns the length of the first piece of `text` outside strings, and its replacement if a strict parser refuses it.
+/// Returns the length of the first piece of `text`, for `text` outside a JSON string. Also returns a replacement if a
+/// strict parser refuses the piece.
 fn value_piece(text: &str) -> (usize, Option<&'static str>) {
     const NON_NUMBERS: [&str; 3] = ["NaN", "-Infinity", "Infinity"];
     if let Some(word) = NON_NUMBERS.iter().find(|word| text.starts_with(**word)) {
@@ -152,8 +153,8 @@ fn value_piece(text: &str) -> (usize, Option<&'static str>) {
     (text.chars().next().map_or(0, char::len_utf8), None)
 }
 
-/// Returns the length of the first character or escape of `text` in a string, and its replacement if it is an unpaired
-/// surrogate.
+/// Returns the length of the first character or escape of `text`, for `text` inside a JSON string. Also returns a
+/// replacement for an unpaired surrogate.
 fn string_piece(text: &str) -> (usize, Option<&'static str>) {
     let code_unit = |start: usize| {
         let digits = text.get(start..start + 6)?.strip_prefix("\\u")?;

@@ -1,4 +1,4 @@
-//! Builds the HTTP library's client and classifies its errors.
+//! Builds the HTTP library's client and classifies the library's errors.
 //!
 //! Owns TLS, root certificates, the tunnel through a proxy and name resolution. Every server certificate is verified.
 //! The library must not follow redirects or retry requests, because `client.rs` owns the retries.
@@ -33,7 +33,7 @@ const TUNNEL_DENIED_SUFFIX: &str = "proxy authorization required";
 /// Kind of connection for which an HTTP client is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TransportKind {
-    /// Whether the server is on this machine, reached without a proxy and without DNS.
+    /// Whether the server is on this machine. A connection to this machine uses neither a proxy nor DNS.
     pub(super) is_loopback: bool,
     /// Whether the URL is https. `ApiUrl` allows plain http only for this machine.
     pub(super) is_encrypted: bool,
@@ -48,7 +48,7 @@ impl TransportKind {
 /// Route of a request: the HTTP client, the host and the proxy.
 pub(super) struct Route<'a> {
     pub(super) http: &'a reqwest::Client,
-    /// Host of the server for messages, with the port unless the port is the scheme's default.
+    /// Host of the server, for messages. Includes the port if the port is not the scheme's default.
     pub(super) host: String,
     /// Proxy, or `None` for a direct connection.
     pub(super) proxy: Option<&'a HttpProxy>,
@@ -167,8 +167,8 @@ pub fn count_system_roots() -> usize {
     root_certificates(None).map_or(0, |roots| roots.len())
 }
 
-/// Converts an error of the HTTP library. If no connection was made, the variant guarantees that nothing was sent;
-/// otherwise the error is `Unreachable`.
+/// Converts an error of the HTTP library. If no connection was made, returns a variant that guarantees that nothing was
+/// sent. Otherwise returns `Unreachable`.
 pub(super) fn classify_error(error: &reqwest::Error, route: &Route<'_>, redactor: &Redactor) -> FusionError {
     let host = route.host_with_proxy();
     let causes = causes(error);

@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn things_stand_under_their_heading_and_what_to_do_below_them() {
+    fn items_follow_their_heading_and_fixes_follow_their_item() {
         let items = [
             item("Keys", "one of them is too open", Some("chmod 600 'a file with a long name'\n(and rotate)")),
             item("Keys", "two", None),
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn colour_changes_no_column() {
+    fn color_does_not_change_the_layout() {
         let items = [item("Keys", "one of them is too open", None)];
         let options = RenderOptions { color: true, width: Some(16) };
         let colored = render_checklist(&items, &options);

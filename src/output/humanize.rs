@@ -30,7 +30,7 @@ pub(crate) fn duration(seconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn spans_read_well() {
+    fn durations_show_at_most_two_units() {
         for (seconds, text) in [
             (86_280, "23h 58m"),
             (4_320, "1h 12m"),

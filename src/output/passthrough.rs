@@ -12,7 +12,7 @@ pub struct Passthrough<'a> {
     ui: &'a Ui,
     /// First bytes of a character whose remaining bytes have not arrived.
     incomplete: Vec<u8>,
-    /// Whether the printed text does not end with a line feed. Only maintained for a terminal.
+    /// Whether the last printed line still lacks a line feed. Maintained only for a terminal.
     is_line_open: bool,
 }
 
@@ -24,7 +24,8 @@ impl Ui {
 }
 
 impl Passthrough<'_> {
-    /// Prints the next piece of the text immediately, except an incomplete character at its end on a terminal.
+    /// Prints the next piece of the text immediately. On a terminal, keeps an incomplete character at the end for the
+    /// next call.
     ///
     /// # Errors
     /// Returns the errors of [`Ui::print`].
@@ -38,7 +39,7 @@ impl Passthrough<'_> {
         self.print_sanitized(&complete)
     }
 
-    /// Ends the text. On a terminal, adds a line feed to an unfinished line. So the shell prompt starts on a new line.
+    /// Ends the text. On a terminal, ends an unfinished line, so that the shell prompt starts on a new line.
     ///
     /// # Errors
     /// Returns the errors of [`Ui::print`].
@@ -55,7 +56,7 @@ impl Passthrough<'_> {
     }
 }
 
-/// Returns the number of bytes without an incomplete UTF-8 character at the end.
+/// Returns the length of `bytes`, not counting an incomplete UTF-8 character at the end.
 fn complete_length(bytes: &[u8]) -> usize {
     let is_incomplete = |distance: &usize| match bytes[bytes.len() - distance] {
         0b1100_0000..=0b1101_1111 => *distance < 2,
@@ -74,17 +75,17 @@ mod tests {
 
     /// Returns the output for `text` in pieces of `size` bytes, on a terminal or in a file.
     fn printed(stdout_terminal: bool, text: &[u8], size: usize) -> Vec<u8> {
-        let page = RecordedOutput::default();
+        let stdout = RecordedOutput::default();
         let streams = Streams { stdout_terminal, ..Streams::default() };
-        let ui = Ui::new(Box::new(page.clone()), Box::new(RecordedOutput::default()), streams);
-        let mut foreign = ui.passthrough();
-        text.chunks(size).for_each(|piece| foreign.write(piece).unwrap());
-        foreign.finish().unwrap();
-        page.bytes()
+        let ui = Ui::new(Box::new(stdout.clone()), Box::new(RecordedOutput::default()), streams);
+        let mut writer = ui.passthrough();
+        text.chunks(size).for_each(|piece| writer.write(piece).unwrap());
+        writer.finish().unwrap();
+        stdout.bytes()
     }
 
     #[test]
-    fn r46_a_terminal_gets_it_clean_wherever_it_breaks_and_a_file_to_the_byte() {
+    fn r46_a_terminal_gets_sanitized_text_and_a_file_the_exact_bytes() {
         for (text, expected) in [
             (&b"a\x1b[2J\tb\n"[..], "a\\u{1b}[2J\tb\n"),
             ("ünï 日本 🎈\u{9b}31m\u{202e}".as_bytes(), "ünï 日本 🎈\\u{9b}31m\\u{202e}\n"),

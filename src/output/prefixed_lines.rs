@@ -1,4 +1,5 @@
-//! Prints the output of several programs that run at the same time, line by line. Each line starts with a name.
+//! Prints the output of several programs that run at the same time, line by line. Each line starts with a name that
+//! identifies the program.
 //!
 //! Owns splitting into lines, the prefix, and sanitizing on a terminal. Does not run the programs.
 
@@ -47,8 +48,8 @@ impl<'a> PrefixedLineWriter<'a> {
         Self { ui, stream, prefix, unfinished: Vec::new() }
     }
 
-    /// Adds output and prints all lines that are now complete, in one write. Lines are sanitized on a terminal, and
-    /// exact otherwise.
+    /// Adds output and prints all lines that are now complete, in one write. On a terminal, lines are sanitized.
+    /// Elsewhere their bytes are unchanged.
     ///
     /// # Errors
     /// Returns an error if writing to stdout fails. Errors of stderr are ignored.
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_whole_whatever_the_pieces() {
+    fn lines_do_not_depend_on_the_chunk_size() {
         let text = "one\n\ntwo ünï\nno end";
         let expected = "acme | one\nacme | \nacme | two ünï\nacme | no end\n";
         for size in 1..text.len() {
@@ -132,14 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn r46_a_terminal_gets_them_aligned_and_clean() {
+    fn r46_lines_on_a_terminal_are_aligned_and_sanitized() {
         let line = b"\x1b[31ma\tb\xff\r\n";
         assert_eq!(output(true, true, &[line]), "acme   | \\u{1b}[31ma\tb\u{fffd}\n");
         assert_eq!(output(true, false, &[b"x\n"]), "\x1b[36macme   | \x1b[0mx\n");
     }
 
     #[test]
-    fn what_is_too_long_comes_in_pieces_between_characters() {
+    fn long_lines_are_split_between_characters() {
         let fits = "x".repeat(MAX_LINE_BYTES);
         assert_eq!(output(false, false, &[fits.as_bytes(), b"\nb\n"]), format!("acme | {fits}\nacme | b\n"));
         let long = "é".repeat(MAX_LINE_BYTES);

@@ -1,4 +1,4 @@
-//! Progress line on stderr for long tasks. Each update overwrites the line, and the end of the task erases the line.
+//! Progress line on stderr for long tasks. Each update overwrites the line. The end of the task erases the line.
 
 use super::Ui;
 use super::ui::Volume;
@@ -36,7 +36,7 @@ impl Ui {
 
 impl ProgressLine<'_> {
     /// Returns whether the line is shown: stderr is a terminal, the volume is normal, and the task has `MIN_STEPS`
-    /// steps or more. If so, callers print no message for each step.
+    /// steps or more. If the line is shown, callers must not print a message for each step.
     #[must_use]
     pub fn is_visible(&self) -> bool {
         self.ui.is_stderr_terminal() && self.ui.volume() == Volume::Normal && self.total >= MIN_STEPS
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_says_how_far_how_fast_and_how_long() {
+    fn the_line_shows_progress_rate_and_remaining_time() {
         for (done, failed, seconds, expected) in [
             (1, 0, 0, "Signing in: 1 of 2000"),
             (12, 1, 0, "Signing in: 12 of 2000, 1 failed"),

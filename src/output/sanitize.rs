@@ -1,7 +1,7 @@
 //! Makes text from other sources safe to show, and truncates and wraps text.
 //!
-//! Owns the list of hostile characters: characters that control a terminal, or reorder or hide text. They become
-//! visible escapes and are not removed, so that a user notices a hostile name.
+//! Owns the list of hostile characters: characters that control a terminal, or reorder or hide text. These characters
+//! are not removed but become visible escapes, so that a user notices a hostile name.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn r47_json_keeps_the_data() {
+    fn r47_sanitized_json_parses_to_the_same_value() {
         let data = "del \x7f csi \u{9b} bidi \u{202e} bom \u{feff} quote \" end";
         let json = serde_json::to_string(data).unwrap();
         let cleaned = sanitize_json(json);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn words_stay_whole() {
+    fn wrapping_does_not_split_words() {
         for (text, columns, lines) in [
             ("a bc def", 4, &["a bc", "def"][..]),
             ("a bc def", 100, &["a bc def"]),
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn long_text_is_cut() {
+    fn long_text_is_truncated() {
         assert_eq!(truncate_chars("abc", 3), "abc");
         assert_eq!(truncate_chars("abcd", 3), "ab…");
         assert_eq!(truncate_chars(&"é".repeat(600), 500).chars().count(), 500);

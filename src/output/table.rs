@@ -17,15 +17,15 @@ const MARK_STYLE: Style = Style::new().fg_color(Some(Color::Ansi(AnsiColor::Gree
 const GAP_WIDTH: usize = 3;
 /// Number of spaces between two columns if the table does not fit with [`GAP_WIDTH`].
 const NARROW_GAP_WIDTH: usize = 2;
-/// Steps of truncating columns: the minimum width in columns, and whether the step truncates every column or only
-/// columns that [`Shrink`] allows. Only the first step leaves cells readable, so columns are dropped before the other
-/// steps.
+/// Steps of truncation: the minimum width of a column, and whether the step may truncate every column. If not, the step
+/// truncates only columns that [`Shrink`] allows. Only the first step leaves cells readable, so columns are dropped
+/// before the other steps.
 const TRUNCATION_STEPS: [(usize, bool); 3] = [(12, false), (6, false), (6, true)];
 /// Minimum width in columns to which [`render_details`] wraps values. If less space is left, the terminal wraps the
 /// lines.
 const MIN_VALUE_WIDTH: usize = 20;
 
-/// How a list is written.
+/// Output format of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Format {
     /// Columns for people
@@ -59,7 +59,7 @@ pub struct Column<R> {
 }
 
 /// Effect on a column if the terminal is too narrow for the whole table. Columns are dropped from right to left. The
-/// first column is never dropped. If nothing else makes the table fit, every other column is truncated and dropped too.
+/// first column is never dropped. If the table still does not fit, even `Keep` columns are truncated and dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shrink {
     /// Keep the column; do not truncate its cells.
@@ -174,7 +174,7 @@ pub fn render_json_line<T: Serialize>(value: &T) -> String {
 }
 
 /// Renders the entries as `key:  value` lines with aligned values. If the terminal width is known, long values are
-/// wrapped and their further lines are aligned too.
+/// wrapped, and the wrapped lines are aligned with the first.
 pub fn render_details(entries: &[(&str, String)], options: &RenderOptions) -> String {
     let key_width = entries.iter().map(|(key, _)| key.width()).max().unwrap_or(0);
     let mut text = String::new();
@@ -251,10 +251,10 @@ fn remove_column<R>(index: usize, columns: &mut Vec<Column<R>>, rows: &mut [Vec<
     }
 }
 
-/// Returns the width of each column and the gap between columns, and drops columns that do not fit.
+/// Drops columns that do not fit. Returns the width of each remaining column, and the gap between columns.
 ///
-/// If `limit` is too small, the gap shrinks. Columns that allow truncation are truncated to the first of the
-/// [`TRUNCATION_STEPS`]. If that is not enough, columns that allow dropping are dropped one at a time. The other
+/// If the table is wider than `limit`, the gap shrinks. Columns that allow truncation are then truncated by the first
+/// of the [`TRUNCATION_STEPS`]. If that is not enough, columns that allow dropping are dropped one at a time. The other
 /// truncation steps follow, and finally the rightmost columns are dropped until the table fits.
 fn fit_columns<R>(
     columns: &mut Vec<Column<R>>,
@@ -301,8 +301,8 @@ fn natural_widths<R>(columns: &[Column<R>], rows: &[Vec<Cell>]) -> Vec<usize> {
     widths
 }
 
-/// Reduces the widest column again and again, until the sum of the widths is at most `space`. No column gets narrower
-/// than its minimum width, which `min_width` returns for a column index. Returns `None` if the columns cannot fit.
+/// Narrows the widest column repeatedly, until the sum of the widths is at most `space`. No column gets narrower than
+/// its minimum width, which `min_width` returns for a column index. Returns `None` if the columns cannot fit.
 fn shrink_widths(widths: &[usize], space: usize, min_width: impl Fn(usize) -> usize) -> Option<Vec<usize>> {
     let mut widths = widths.to_vec();
     while widths.iter().sum::<usize>() > space {

@@ -61,7 +61,7 @@ pub enum ColorChoice {
     Never,
 }
 
-/// Amount of messages on stderr, set with `-q` and `-v`.
+/// Kinds of messages that neto prints to stderr, set with `-q` and `-v`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Volume {
     /// Warnings and errors.

@@ -19,7 +19,7 @@ pub struct Current {
 /// Reason why the file cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum CurrentError {
-    /// Reading or writing the file failed, or others can access the file.
+    /// Reading or writing the file failed, or other users can access the file.
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// The content is not in the format that neto writes. Holds the path of the file.
@@ -35,7 +35,7 @@ struct CurrentFile {
 }
 
 impl Current {
-    /// Reads the file at `path`. Returns no current and no previous profile if the file does not exist.
+    /// Reads the file at `path`. If the file does not exist, both fields of the result are `None`.
     ///
     /// # Errors
     /// Returns a [`CurrentError`] if the file exists but cannot be read or parsed.
@@ -64,8 +64,9 @@ impl Current {
         Ok(())
     }
 
-    /// Makes `name` the current profile, or no profile if `name` is `None`. The former current profile becomes the
-    /// previous one; if there was none, the previous profile stays. Changes nothing if `name` is already current.
+    /// Makes `name` the current profile; `None` means no current profile. The former current profile becomes the
+    /// previous profile. Without a former current profile, the previous profile stays. Changes nothing if `name` is
+    /// already current.
     #[must_use]
     pub fn switched_to(self, name: Option<ProfileName>) -> Self {
         if name == self.current {
@@ -74,8 +75,8 @@ impl Current {
         Self { previous: self.current.or(self.previous), current: name }
     }
 
-    /// Replaces the name `from` with `to` after a profile was renamed. After a profile was removed, `to` is `None`, and
-    /// the name is dropped.
+    /// Replaces the name `from` with `to`. Use this after a profile is renamed or removed; for a removed profile, `to`
+    /// is `None`.
     #[must_use]
     pub fn replace_name(self, from: &ProfileName, to: Option<&ProfileName>) -> Self {
         let replace = |name: Option<ProfileName>| if name.as_ref() == Some(from) { to.cloned() } else { name };
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_current_is_previous() {
+    fn the_former_current_profile_becomes_the_previous_profile() {
         let (acme, globex) = ("acme".parse().ok(), "globex".parse().ok());
         let both = Current::default().switched_to(acme).switched_to(globex.clone());
         assert_eq!(both, current(Some("globex"), Some("acme")));
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn it_survives_the_disk_and_a_foreign_text_does_not() {
+    fn a_saved_file_loads_and_an_invalid_file_is_rejected() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("current.json");
         assert_eq!(Current::load(&path).unwrap(), Current::default());

@@ -1,4 +1,4 @@
-//! Part of a shared text, without a copy: a profile refers to its sealed secret in the text of the store.
+//! Parts of a shared text. A profile shares the text of the store instead of copying its sealed secret.
 
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_is_shared_and_anything_else_copied() {
+    fn slices_of_the_source_are_shared_and_other_texts_copied() {
         let whole = Arc::new("one two".to_owned());
         for part in [&whole[..], &whole[4..], &whole[7..]] {
             let excerpt = Excerpt::share(&whole, part);

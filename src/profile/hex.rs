@@ -1,4 +1,4 @@
-//! Hex encoding, for the ids, digests and fingerprints in the store, in file names and in token files.
+//! Hex encoding of ids, digests and fingerprints, for the store, file names and token files.
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 

@@ -1,7 +1,7 @@
 //! Names, URLs, profiles, the profile store, and the resolution of a profile by precedence.
 //!
-//! Owns the meaning of `profiles.toml` and the only writer of its text. Never decrypts a secret: a profile only says
-//! whether its secret is encrypted, in plaintext or outside the store.
+//! Owns the meaning of `profiles.toml` and contains the only code that writes its text. Never decrypts a secret. A
+//! profile only states whether its secret is encrypted, in plaintext, or outside the store.
 
 mod current;
 mod document;

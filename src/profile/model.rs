@@ -1,5 +1,5 @@
-//! Parsed content of a store: recipients, defaults and profiles. An invalid profile is kept as its fault, so that the
-//! other profiles stay usable.
+//! Parsed content of a store: recipients, defaults and profiles. An invalid profile is represented by its fault, so
+//! that the other profiles stay usable.
 
 use super::{ApiUrl, Excerpt, Fault, ProfileName, RecipientName, Span};
 use crate::disk::StampedRead;
@@ -11,7 +11,8 @@ use std::path::PathBuf;
 /// Content of a store file.
 #[derive(Debug, Clone, Default)]
 pub struct Store {
-    /// Whether a profile must be selected by name: neither the current nor the only profile is used.
+    /// Whether a profile must be selected explicitly: the current profile and the store's only profile are then not
+    /// used.
     pub explicit: bool,
     /// Recipients: name to age public key, as written in the file.
     pub recipients: BTreeMap<RecipientName, String>,
@@ -33,7 +34,7 @@ pub struct Defaults {
     pub leeway: Option<Span>,
     /// Time limit of one request, including its retries.
     pub timeout: Option<Span>,
-    /// Absolute path of a file of extra root certificates.
+    /// Absolute path of a file with extra root certificates.
     pub ca_file: Option<PathBuf>,
     /// Additional environment variables to export.
     pub env: BTreeMap<String, EnvTemplate>,
@@ -61,19 +62,19 @@ pub struct Profile {
     pub shortname: Option<String>,
     /// Name of the API key; absent if `username` is present. Required for a sealed API key.
     pub appname: Option<String>,
-    /// User name of a person who logs in with a password, instead of an API key.
+    /// User name for logging in with a password instead of an API key.
     pub username: Option<String>,
     /// Tags for selecting profiles, in the order of the file.
     pub tags: Vec<String>,
     /// Free text for people who read the list of profiles.
     pub description: Option<String>,
-    /// Whether calls that write, and decoys, need confirmation.
+    /// Whether neto asks for confirmation before API calls that write, and before it starts a decoy that can write.
     pub protected: bool,
     /// Length of the period before expiry in which a token counts as stale; default: 60 s.
     pub leeway: Span,
     /// Time limit of one request, including its retries; default: 30 s.
     pub timeout: Span,
-    /// Absolute path of a file of extra root certificates.
+    /// Absolute path of a file with extra root certificates.
     pub ca_file: Option<PathBuf>,
     /// Additional environment variables to export.
     pub env: BTreeMap<String, EnvTemplate>,
@@ -103,7 +104,7 @@ pub enum SecretLocation {
     Sealed(Excerpt),
     /// Printed by a program that neto runs without a shell. Holds the program and its arguments.
     Command(Vec<String>),
-    /// In a file. A path that is relative in the store is joined to the store's directory.
+    /// In the file at this path. A relative path in the store is joined to the store's directory.
     File(PathBuf),
     /// In the environment variable of this name.
     Env(String),
@@ -122,7 +123,7 @@ pub enum PlaintextKey {
     Password,
 }
 
-/// Table `sealed`: metadata with which neto lists and checks a sealed secret without decrypting it.
+/// Table `sealed`: metadata that lets neto list and check a sealed secret without decrypting it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedNote {
     /// Random id of the credential, 16 hex digits. Sealing the same credential again keeps the id.
@@ -183,8 +184,8 @@ impl Store {
         self.profiles.iter().map(|entry| &entry.name)
     }
 
-    /// Returns the first valid profile with the API key `appname` and with the `shortname` and URL of `profile`. This
-    /// can be `profile` itself.
+    /// Returns the first valid profile with the API key `appname` and with the `shortname` and URL of `profile`. The
+    /// result can be `profile` itself.
     #[must_use]
     pub fn profile_with_key(&self, profile: &Profile, appname: &str) -> Option<&Profile> {
         self.profiles.iter().filter_map(|entry| entry.profile.as_ref().ok()).find(|other| {
@@ -195,7 +196,8 @@ impl Store {
     }
 
     /// Returns the public keys to which the secret of `profile` should be encrypted, sorted and without duplicates.
-    /// Skips names that the store does not declare; the parser already rejects such profiles.
+    /// Skips recipient names that the store does not declare; the parser already rejects profiles with undeclared
+    /// names.
     #[must_use]
     pub fn recipient_keys(&self, profile: &Profile) -> Vec<String> {
         let mut keys: Vec<String> = match &profile.recipients {

@@ -1,5 +1,5 @@
-//! Names of profiles and recipients. Each name is safe as a file name, an argument and the value of an environment
-//! variable on every system.
+//! Names of profiles and recipients. Each name is safe as a file name, an argument and an environment variable's value,
+//! on every system.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -39,7 +39,7 @@ pub enum NameError {
     /// Character other than lower-case letters, digits, `.`, `_` and `-`.
     #[error("a name holds only lower-case letters, digits, '.', '_' and '-'")]
     InvalidCharacter,
-    /// Dot at the end, which Windows drops from file names.
+    /// Trailing dot. Windows drops trailing dots from file names.
     #[error("a name does not end in a dot")]
     TrailingDot,
     /// Device name of Windows, such as `con`, `nul` or `com1`, with or without an extension.
@@ -88,8 +88,8 @@ impl ProfileName {
         self.0 == "env"
     }
 
-    /// Derives a profile name from a tenant's `shortname`. Lower-cases ASCII letters and replaces with `-` every
-    /// character that a name cannot contain.
+    /// Derives a profile name from a tenant's `shortname`. Converts ASCII letters to lower case. Replaces each
+    /// character that a name cannot contain with `-`.
     ///
     /// # Errors
     /// Returns a [`NameError`] if the derived text is still not a valid name.
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shortname_suggests_a_name() {
+    fn a_shortname_is_converted_to_a_profile_name() {
         assert_eq!(
             ProfileName::from_shortname("Acme Corp/EU").map(|name| name.to_string()),
             Ok("acme-corp-eu".to_owned())

@@ -1,4 +1,4 @@
-//! Pins: `.neto-profile` files. A pin selects the profile for its directory and all directories below.
+//! Pins: `.neto-profile` files. A pin selects the profile for its directory and all subdirectories.
 
 use super::{NameError, ProfileName};
 use crate::disk::{self, DiskError, Privacy, ReadRules};
@@ -15,25 +15,25 @@ const READ_RULES: ReadRules = ReadRules { cap: 1024, privacy: Privacy::OwnOrRoot
 pub struct Pin {
     /// Path of the file.
     pub path: PathBuf,
-    /// Name in the file, or the reason why the pin is not followed.
+    /// Name in the file, or the reason why the pin cannot be used.
     pub name: Result<ProfileName, PinError>,
 }
 
-/// Reason why a pin is not followed.
+/// Reason why a pin cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PinError {
     /// The file cannot be read, is not a regular file, or is too large.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// The content is not exactly one profile name, with or without line endings at the end.
+    /// The content is not exactly one profile name. Line endings after the name are allowed.
     #[error("it does not hold the name of a profile and nothing else: {0}")]
     Content(NameError),
 }
 
 impl Pin {
-    /// Finds the nearest pin in `directory` and its ancestors. Returns a pin that cannot be used with its error,
-    /// instead of searching further. Ignores pins that belong to neither this user nor root. Any user can create a pin
-    /// in a shared directory such as `/tmp`.
+    /// Finds the nearest pin in `directory` and its ancestors. If the nearest pin cannot be used, returns this pin with
+    /// its error and does not search further. Ignores pins that belong to neither this user nor root. Any user can
+    /// create a pin in a shared directory such as `/tmp`.
     #[must_use]
     pub fn find(directory: &Path) -> Option<Self> {
         directory.ancestors().find_map(|ancestor| {

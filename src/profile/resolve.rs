@@ -1,6 +1,6 @@
 //! Resolves the profile of a command by precedence: argument, environment, pin, current profile, only profile.
 //!
-//! Reads neither the environment nor the disk itself; callers pass in the values of the sources.
+//! Does not access the environment or the disk itself; callers provide the values of the sources.
 
 use super::{CurrentError, NameError, Pin, PinError, ProfileName, Store, near_matches};
 use std::fmt;
@@ -8,20 +8,20 @@ use std::path::PathBuf;
 
 /// Values of the sources that can select a profile.
 pub struct ProfileSources<'a> {
-    /// Value of the `PROFILE` argument, or else of `--profile`.
+    /// Value of the argument `PROFILE`. If `PROFILE` is not given, the value of `--profile`.
     pub argument: Option<String>,
-    /// Value of `--profile` if `PROFILE` is given too.
+    /// Value of `--profile` if `PROFILE` is also given.
     pub second_argument: Option<String>,
-    /// Value of `NETO_PROFILE`, if not empty. For `export`, the profile that `neto use` set replaces the value of an
-    /// earlier export.
+    /// Value of `NETO_PROFILE`, if not empty. If an earlier export set the variable, `export` uses the profile of
+    /// `neto use` instead.
     pub neto_profile: Option<String>,
-    /// Whether `NETOSECRET` is set and not empty. For `export`, the value of an earlier export does not count.
+    /// Whether `NETOSECRET` is set and not empty. `export` ignores a value that an earlier export set.
     pub has_netosecret: bool,
     /// Sources on disk.
     pub files: &'a dyn ResolveFiles,
 }
 
-/// Sources on disk. Resolving reads them only if neither an argument nor an environment variable selects a profile.
+/// Sources on disk. Resolving reads these sources only if no argument and no environment variable selects a profile.
 pub trait ResolveFiles {
     /// Returns the nearest `.neto-profile`, if any.
     fn pin(&self) -> Option<Pin>;
@@ -95,7 +95,7 @@ pub enum ResolveError {
     /// `NETO_PROFILE` with an invalid name.
     #[error("NETO_PROFILE does not hold the name of a profile: {0}")]
     NetoProfile(NameError),
-    /// Pin that cannot be used, while no source of higher precedence selects a profile.
+    /// The pin cannot be used, and no source of higher precedence selects a profile.
     #[error("{} cannot be followed: {error}", path.display())]
     Pin {
         /// Path of the pin.
@@ -124,7 +124,7 @@ pub enum ResolveError {
     /// No source selects a profile, and the store has no profiles.
     #[error("the store has no profile yet")]
     Empty,
-    /// No source selects a profile, and the store has several profiles, or one profile and `explicit = true`.
+    /// No source selects a profile. The store has several profiles, or it has one profile and `explicit = true`.
     #[error("no profile is chosen{}", if *explicit { ", and the store wants one to be named (explicit = true)" } else { "" })]
     NoneSelected {
         /// Whether the store has `explicit = true`.
@@ -150,8 +150,8 @@ impl ProfileSources<'_> {
     /// source selects a profile.
     ///
     /// # Errors
-    /// Returns a [`ResolveError`] if the source that decides is invalid; sources of lower precedence are then not used.
-    /// Also fails if the two arguments differ, or if `env` is requested without `NETOSECRET`.
+    /// Returns a [`ResolveError`] if the deciding source is invalid; sources of lower precedence are then ignored. Also
+    /// fails if the two arguments differ, or if `env` is requested without `NETOSECRET`.
     pub fn resolve_name(self) -> Result<Option<ResolvedName>, ResolveError> {
         let with_env_check = |name: ProfileName, origin: ProfileOrigin| {
             if name.is_env() && !self.has_netosecret {
@@ -182,12 +182,14 @@ impl ProfileSources<'_> {
     }
 }
 
-/// Checks that the store declares the [selected name](ProfileSources::resolve_name). If no name is selected, returns
-/// the store's only profile. With `explicit = true`, neither the current nor the only profile is returned.
+/// Returns the [selected name](ProfileSources::resolve_name) if the name is `env` or the store declares it. If no name
+/// is selected, returns the store's only profile. With `explicit = true`, ignores the current profile and the only
+/// profile.
 ///
 /// # Errors
-/// Returns the error in `selected`, except an unreadable current profile with `explicit = true`. Also fails if the
-/// store does not declare the selected name. Fails without a selected name if the only profile cannot be used.
+/// Returns the error in `selected`. Exception: with `explicit = true`, an unreadable current profile is ignored. Also
+/// fails if the store does not declare the selected name. Without a selected name, fails if the store has
+/// `explicit = true` or does not have exactly one profile.
 pub fn resolve_in_store(
     selected: Result<Option<ResolvedName>, ResolveError>,
     store: &Store,
@@ -215,7 +217,7 @@ pub fn resolve_in_store(
 }
 
 /// Returns a report for each source, highest precedence first. Values may be invalid or unknown names. With
-/// `explicit = true` the current and the only profile have no value.
+/// `explicit = true`, the reports for the current profile and the only profile have no value.
 #[must_use]
 pub fn explain_resolution(sources: &ProfileSources<'_>, store: &Store) -> Vec<SourceReport> {
     let only = match store.profiles.as_slice() {

@@ -6,11 +6,11 @@ use glob::Pattern;
 /// Arguments that select profiles, as typed.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Names and globs. A selected profile matches at least one name or glob, unless the list is empty.
+    /// Names and globs. If the list is not empty, a selected profile matches at least one name or glob.
     pub names: Vec<String>,
-    /// Tags. A selected profile has all of them.
+    /// Required tags. A selected profile has all of these tags.
     pub tags: Vec<String>,
-    /// Excluded tags. A selected profile has none of them.
+    /// Excluded tags. A selected profile has none of these tags.
     pub not_tags: Vec<String>,
     /// Whether `--all` was given, so that a selection without names and tags is valid.
     pub all: bool,
@@ -21,7 +21,7 @@ pub struct Selection {
 pub enum EmptySelection {
     /// Selects every profile.
     All,
-    /// Is an error, because the command requires a selection.
+    /// Returns an error, because the command requires a selection.
     Refuse,
 }
 
@@ -44,9 +44,9 @@ pub enum SelectionError {
     /// Glob that matches no name, or arguments that together match no profile.
     #[error("no profile matches {requested}")]
     NoMatch {
-        /// Unmatched names, globs and tags, in a form for a message.
+        /// Unmatched names, globs and tags, formatted for a message.
         requested: String,
-        /// Names or tags in the store, in a form for a message.
+        /// Names or tags in the store, formatted for a message.
         available: String,
         /// Whether the store has no profiles.
         is_store_empty: bool,
@@ -63,7 +63,7 @@ impl Selection {
         self.names.is_empty() && self.tags.is_empty() && self.not_tags.is_empty() && !self.all
     }
 
-    /// Whether the selection is a single name that is not a glob, so that it selects at most one profile.
+    /// Whether the only argument is a name, not a glob. The selection then contains at most one profile.
     #[must_use]
     pub fn is_single(&self) -> bool {
         !self.all

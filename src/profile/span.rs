@@ -64,7 +64,7 @@ impl FromStr for Span {
                 number.checked_mul(*seconds).and_then(|part| total.checked_add(part)).ok_or(SpanError::Malformed)?;
             rest = &rest[digits + 1..];
         }
-        // Ten years are more than any setting needs, and too short for later additions to overflow.
+        // The limit of ten years is more than any setting needs, and keeps later additions from overflowing.
         if text.is_empty() || total > 3650 * 86_400 { Err(SpanError::Malformed) } else { Ok(Self(total)) }
     }
 }
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_user_writes_is_read_and_shown_the_same() {
+    fn a_parsed_duration_is_displayed_as_written() {
         for (text, seconds) in [("30s", 30), ("10m", 600), ("2h", 7200), ("7d", 604_800), ("1h30m", 5400), ("0s", 0)] {
             assert_eq!(text.parse(), Ok(Span::from_seconds(seconds)), "{text}");
             assert_eq!(Span::from_seconds(seconds).to_string(), text);
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn invalid_durations_are_rejected() {
         assert_eq!("30".parse::<Span>(), Err(SpanError::MissingUnit));
         for bad in
             ["", "s", "1x", "-1s", "1.5h", "30m1h", "1h1h", "1 h", "1h é", "1é", "99999999999999999999s", "4000d"]

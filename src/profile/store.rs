@@ -1,7 +1,7 @@
-//! The store file: reads the file, edits it under its lock, and replaces it as a whole.
+//! Reads the store file, edits it under its lock, and replaces it as a whole.
 //!
-//! Owns the checks of who can write to the file, and the replacement of the file. `parse` owns the meaning of the text,
-//! `document` the edits of the text.
+//! Owns the replacement of the file, and the checks that no other user can write to the file. The module `parse` owns
+//! the meaning of the text, and `document` owns the edits of the text.
 
 use super::document::{Document, Edit, EditError};
 use super::hex;
@@ -12,7 +12,8 @@ use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Read limits: 64 MiB. Other users may read the file, because its secrets should be encrypted, but not write to it.
+/// Read limits: at most 64 MiB. Other users may read the file, because its secrets should be encrypted. Write access
+/// for other users is an error.
 const READ_RULES: ReadRules = ReadRules { cap: 64 << 20, privacy: Privacy::NotWritable };
 
 /// Store file, and the lock that is needed to change the file.
@@ -45,10 +46,11 @@ pub enum StoreFileError {
     /// The file does not exist.
     #[error("there is no store at {}", .0.display())]
     NotFound(PathBuf),
-    /// The path is a symbolic link to a missing file, for example after a Git checkout was moved. Holds both paths.
+    /// The path is a symbolic link to a missing file, for example after a Git checkout was moved. Holds the paths of
+    /// the link and of its target.
     #[error("{} leads to {}, which is not there", .0.display(), .1.display())]
     DanglingLink(PathBuf, PathBuf),
-    /// Linking would lose one of two existing stores. Holds both paths.
+    /// Linking would lose one of two existing stores. Holds the paths of both stores.
     #[error("{} and {} are both there, and none is thrown away", .0.display(), .1.display())]
     TwoStores(PathBuf, PathBuf),
 }
@@ -64,7 +66,7 @@ pub enum LinkOutcome {
     Joined,
 }
 
-/// Bytes of a file and its stamp, if the system provides one.
+/// Bytes of a file, and its stamp if the system provides a stamp.
 type FileContent = (Vec<u8>, Option<StampedRead>);
 
 impl StoreFile {
@@ -79,14 +81,14 @@ impl StoreFile {
         &self.path
     }
 
-    /// Returns the lock to hold for [`edit`](Self::edit), [`save_new`](Self::save_new) and [`link_to`](Self::link_to).
-    /// All paths to the same file have the same lock.
+    /// Returns the lock that callers of [`edit`](Self::edit), [`save_new`](Self::save_new) and
+    /// [`link_to`](Self::link_to) must hold. All paths to the same file have the same lock.
     pub fn lock(&self) -> Lock {
         Lock::new(self.lock_directory.join(format!("_store-{}.lock", resolved_path_digest(&self.path))))
     }
 
-    /// Returns the directories in which a killed write can leave temporary files: the directory of the path, and the
-    /// directory of the link's target if the path is a link.
+    /// Returns the directories in which an interrupted write can leave temporary files: the directory of the path, and
+    /// the directory of the link's target if the path is a link.
     #[must_use]
     pub fn directories(&self) -> Vec<PathBuf> {
         let mut directories: Vec<PathBuf> =
@@ -98,9 +100,9 @@ impl StoreFile {
     /// Reads and parses the store. Returns `None` if the file does not exist.
     ///
     /// # Errors
-    /// Returns [`StoreFileError::Disk`] if the file cannot be read or has a foreign owner. Returns the same error if
-    /// other users can write to the file or its directory. Returns [`StoreFileError::Store`] for an invalid store,
-    /// [`StoreFileError::DanglingLink`] for a link to a missing file.
+    /// Returns [`StoreFileError::Disk`] if the file cannot be read, or if its owner is neither this user nor root.
+    /// Returns the same error if other users can write to the file or its directory. Returns [`StoreFileError::Store`]
+    /// for an invalid store, and [`StoreFileError::DanglingLink`] for a link to a missing file.
     pub fn load(&self) -> Result<Option<Store>, StoreFileError> {
         let Some((bytes, stamped_read)) = self.read_content()? else { return Ok(None) };
         let store = parse::decode(bytes).and_then(|text| parse::parse(&Arc::new(text), &self.base_directory()));
@@ -108,8 +110,8 @@ impl StoreFile {
         Ok(Some(Store { stamped_read, ..store }))
     }
 
-    /// Reads only the names in the store, for shell completion. Returns `None` if the store is missing, cannot be read
-    /// or is invalid.
+    /// Reads only the outline of the store, for shell completion. Returns `None` if the store cannot be read, does not
+    /// exist, or has a fault that `Outline::read` finds.
     #[must_use]
     pub fn outline(&self) -> Option<Outline<'static>> {
         let (bytes, _) = self.read_content().ok()??;
@@ -118,8 +120,8 @@ impl StoreFile {
     }
 
     /// Returns the current stamp of the file that the path leads to. If a loaded store has the same stamp, the file has
-    /// not changed since then. Returns `None` if the file is missing, others can write to its directory, or the system
-    /// cannot provide a stamp.
+    /// not changed since the store was loaded. Returns `None` if the file is missing or the system cannot provide a
+    /// stamp. Also returns `None` if other users can write to the file's directory.
     #[must_use]
     pub fn stamp(&self) -> Option<Stamp> {
         let found = std::fs::symlink_metadata(&self.path).ok()?;
@@ -140,7 +142,7 @@ impl StoreFile {
     ///
     /// # Errors
     /// Returns [`StoreFileError::Store`] if `bytes` are not a valid store. Returns [`StoreFileError::Disk`] if the file
-    /// cannot be written, or if others can write to its directory.
+    /// cannot be written, or if other users can write to its directory.
     pub fn save_new(&self, _lock: &LockGuard, bytes: &[u8]) -> Result<bool, StoreFileError> {
         self.parse_document(bytes.to_vec())?;
         disk::refuse_writable_by_others(self.directory())?;
@@ -152,7 +154,7 @@ impl StoreFile {
     ///
     /// # Errors
     /// Returns the error of `plan_edits`, or any [`StoreFileError`] except [`TwoStores`](StoreFileError::TwoStores).
-    /// The file is then unchanged, unless only the sync of its directory failed.
+    /// The file is then unchanged. Exception: if only the sync of its directory fails, the new file is already in place.
     pub fn edit<E: From<StoreFileError>>(
         &self,
         _lock: &LockGuard,
@@ -164,13 +166,15 @@ impl StoreFile {
         Ok(self.save_edited(before, &edits)?)
     }
 
-    /// Replaces this store with a symbolic link to `target`. A store that already exists at `target` is used. Otherwise
-    /// this store is moved to `target`, or a store with the content `initial` is created there.
+    /// Replaces this store with a symbolic link to `target`. If `target` is an existing store, the link leads to that
+    /// store. Otherwise this store is moved to `target`. If neither store exists, a store with the content `initial` is
+    /// created at `target`.
     ///
     /// # Errors
     /// Returns [`StoreFileError::TwoStores`] if both stores exist and this store differs from `initial`. Returns
-    /// another [`StoreFileError`] if a store cannot be read, written or replaced. This store is then unchanged, unless
-    /// only the sync of its directory failed. A copy of this store may remain at `target`.
+    /// another [`StoreFileError`] if a store cannot be read, written or replaced. This store is then unchanged.
+    /// Exception: if only the sync of its directory fails, the link is already in place. A copy of this store may
+    /// remain at `target`.
     pub fn link_to(&self, _lock: &LockGuard, target: &Path, initial: &[u8]) -> Result<LinkOutcome, StoreFileError> {
         let target_store = Self::new(target.to_path_buf(), self.lock_directory.clone());
         let resolve = |path: &Path| std::fs::canonicalize(path).ok();
@@ -197,7 +201,7 @@ impl StoreFile {
                 LinkOutcome::Moved
             }
         };
-        // An absolute link stays valid from every working directory.
+        // `target` can be relative to the working directory, so the link needs the absolute path.
         disk::replace_with_link(
             &self.path,
             &resolve(target).ok_or_else(|| StoreFileError::NotFound(target.to_path_buf()))?,
@@ -228,7 +232,8 @@ impl StoreFile {
     fn read_content(&self) -> Result<Option<FileContent>, StoreFileError> {
         let content = match disk::read_stamped(&self.path, READ_RULES) {
             Err(error) if error.is_absent() => match std::fs::read_link(&self.path) {
-                // A dangling link means that the linked store is gone, not that no store was created yet.
+                // A dangling link means that an existing store was moved or deleted. This is an error, unlike a missing
+                // file.
                 Ok(target) => {
                     return Err(StoreFileError::DanglingLink(self.path.clone(), self.directory().join(target)));
                 }
@@ -241,7 +246,7 @@ impl StoreFile {
     }
 
     /// Checks that other users cannot write to the directory of the path or to the directory of the link's target. With
-    /// access to a directory, a user could replace the file.
+    /// write access to a directory, a user could replace the file.
     fn check_directories(&self, is_link: bool) -> Result<(), DiskError> {
         disk::refuse_writable_by_others(self.directory())?;
         // Without a link, the target's directory is the directory that was just checked.
@@ -264,13 +269,14 @@ impl StoreFile {
         self.path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."))
     }
 
-    /// Returns the directory at which relative paths in the store start: the directory of the file, with links
-    /// resolved. A Git checkout with a store thus works for everybody who links to the store.
+    /// Returns the directory against which relative paths in the store are resolved: the directory of the file, after
+    /// links are followed. Everyone who links to a store in a Git checkout can therefore use relative paths in that
+    /// checkout.
     fn base_directory(&self) -> PathBuf {
         self.target_directory().unwrap_or_else(|| self.directory().to_path_buf())
     }
 
-    /// Returns the directory of the file, with links resolved. Returns `None` if the file does not exist.
+    /// Returns the directory of the file after links are resolved. Returns `None` if the file does not exist.
     fn target_directory(&self) -> Option<PathBuf> {
         let target = std::fs::canonicalize(&self.path).ok()?;
         target.parent().map(Path::to_path_buf)

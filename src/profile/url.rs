@@ -73,7 +73,7 @@ impl ApiUrl {
         [&self.base, VERSION_PATH].concat()
     }
 
-    /// Returns the base URL followed by `path`, which starts with `/api`.
+    /// Returns the base URL followed by `path`. `path` must start with `/api`.
     #[must_use]
     pub fn join(&self, path: &str) -> String {
         format!("{}{path}", self.base)
@@ -117,8 +117,8 @@ impl FromStr for ApiUrl {
         if !["https", "http"].contains(&url.scheme()) {
             return Err(UrlError::Scheme);
         }
-        // The URL parser also accepts `https:host` and `https:///host`. There the host does not follow `://`, and the
-        // checks of the authority below would miss it.
+        // The URL parser also accepts `https:host` and `https:///host`. There the host does not follow `://`, so the
+        // checks below would miss the host.
         let (_, after_scheme) = text
             .split_once("://")
             .filter(|(scheme, _)| scheme.len() == url.scheme().len())
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spellings_of_one_api_are_equal() {
+    fn equivalent_urls_are_equal() {
         let api: ApiUrl = "https://api.netography.com/api/v1".parse().unwrap();
         for same in [
             "https://api.netography.com",

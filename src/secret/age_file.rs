@@ -33,7 +33,7 @@ pub enum OpenError {
     /// The version of the age format is unknown, most likely newer than this program.
     #[error("the sealed text is an age file of an unknown version")]
     NewerFormat,
-    /// No identity matches: the file is encrypted to other recipients, or damage to its header looks like that.
+    /// No identity matches. The file is encrypted to other recipients, or its header is damaged.
     #[error("none of the keys at hand opens the sealed text")]
     WrongIdentity,
     /// The age file is encrypted with a passphrase instead of to recipients.
@@ -58,7 +58,8 @@ pub(super) fn encrypt(plain: &[u8], recipients: &[&dyn Recipient], format: Forma
     let encryptor = Encryptor::with_recipients(recipients.iter().copied())?;
     let mut writer = encryptor.wrap_output(ArmoredWriter::wrap_output(Vec::new(), format)?)?;
     writer.write_all(plain)?;
-    // Each writer must be finished: `finish` writes the last chunk and the end of the armor, and dropping does not.
+    // Each writer must be finished. `finish` writes the last chunk and the end of the armor; dropping a writer does
+    // not.
     Ok(writer.finish()?.finish()?)
 }
 
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_closed_opens_again_with_its_key_alone() {
+    fn only_an_identity_of_a_recipient_decrypts() {
         let (own, other) = (x25519::Identity::generate(), x25519::Identity::generate());
         let text = encrypt_text(b"canary", &own.to_public());
         assert_eq!(open(&text, &own).unwrap().as_slice(), b"canary");
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn r52_what_does_not_open_says_why() {
+    fn r52_each_decryption_failure_has_its_own_error() {
         let own = x25519::Identity::generate();
         let text = encrypt_text(b"canary", &own.to_public());
         let mut passphrase = age::scrypt::Recipient::new("x".to_owned().into());
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_of_endless_lines_is_not_read() {
+    fn an_oversized_header_is_refused() {
         let own = x25519::Identity::generate();
         for (stanza, count) in
             [("-> x\n\n", 60_000), ("-> x\n\n", 2_000), (&format!("-> x{}\n\n", " y".repeat(200)), 1_000)]
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_recipients_as_are_sealed_to_open_again() {
+    fn a_file_with_the_maximum_number_of_recipients_decrypts() {
         let own = x25519::Identity::generate();
         let key = own.to_public();
         let keys: Vec<&dyn Recipient> = std::iter::repeat_n(&key as &dyn Recipient, MAX_RECIPIENTS).collect();

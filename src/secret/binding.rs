@@ -59,7 +59,7 @@ pub enum BindingError {
     CaFile {
         /// Name of the profile.
         profile: ProfileName,
-        /// Error of reading the file.
+        /// Error while reading the file.
         error: DiskError,
     },
 }
@@ -111,8 +111,8 @@ impl Binding {
     /// Computes the binding of `profile`, reading and hashing the profile's `ca_file` if the profile has one.
     ///
     /// # Errors
-    /// Returns [`BindingError::Missing`] as [`Account::from_profile`] does. Returns [`BindingError::CaFile`] if the
-    /// `ca_file` cannot be read or is larger than 4 MiB.
+    /// Returns [`BindingError::Missing`] if an API key lacks its shortname or its appname. Returns
+    /// [`BindingError::CaFile`] if the `ca_file` cannot be read or is larger than 4 MiB.
     pub fn from_profile(profile: &Profile) -> Result<Self, BindingError> {
         let account = Account::from_profile(profile)?;
         let ca_bytes = profile.ca_file.as_ref().map(|path| {
@@ -143,14 +143,14 @@ impl Binding {
 }
 
 impl Mismatch {
-    /// Returns a [`Mismatch`] as the error if `differences` is not empty.
+    /// Returns a [`Mismatch`] error if `differences` is not empty.
     pub(super) fn ensure_none(differences: Vec<BindingDifference>) -> Result<(), Self> {
         if differences.is_empty() { Ok(()) } else { Err(Self { differences }) }
     }
 }
 
-/// Returns the differences among `fields`. Each item is a field's key, its value in the secret, and its value in the
-/// profile.
+/// Returns a difference for each field whose two values are unequal. Each item of `fields` is a field's key, its value
+/// in the secret, and its value in the profile.
 pub(super) fn unequal_fields(fields: &[(&'static str, Option<&str>, Option<&str>)]) -> Vec<BindingDifference> {
     let owned = |value: Option<&str>| value.map(str::to_owned);
     let unequal = fields.iter().filter(|(_, in_secret, declared)| in_secret != declared);
@@ -173,8 +173,8 @@ pub(super) fn compare_netosecret(secret: &NetoSecret, profile: &Profile) -> Vec<
     ])
 }
 
-/// Compares a payload's id and recipients tag with `note`, the profile's plaintext `sealed` table, and returns the
-/// fields that differ.
+/// Compares a payload's id and recipients tag with `note`, the profile's plaintext `sealed` table. Returns the fields
+/// that differ.
 pub(super) fn compare_sealed_note(
     id: &CredentialId,
     recipients_tag: &str,

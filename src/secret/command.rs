@@ -1,4 +1,4 @@
-//! Runs a program that prints a NETOSECRET, without a shell and within a time limit.
+//! Runs a program that prints a NETOSECRET. Uses no shell, and kills the program after a time limit.
 //!
 //! Never shows or logs the program's output, and withholds neto's own secrets from the program's environment. The
 //! plugin module shares the program lookup and the output reader.
@@ -16,14 +16,14 @@ use zeroize::Zeroizing;
 /// Maximum number of bytes that a program may print.
 const MAX_OUTPUT_BYTES: usize = 64 * 1024;
 
-/// Maximum interval between two checks whether the program has exited.
+/// Maximum interval between two checks for the exit of the program.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Time to wait for the end of the output after the program has exited. A background process that the program started,
 /// such as an agent, may keep the pipe open forever.
 const OUTPUT_GRACE_PERIOD: Duration = Duration::from_millis(500);
 
-/// Reasons why a program's output cannot be used. Never contains an argument or any output of the program.
+/// Reasons why a program's output cannot be used. The error never contains an argument or any output of the program.
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramError {
     /// The command is an empty list.
@@ -71,7 +71,8 @@ pub(super) enum OutputChunk {
     End,
 }
 
-/// Maximum number of chunks waiting to be processed. While the queue is full, a program that keeps printing blocks.
+/// Maximum number of chunks waiting to be processed. While the queue is full, the reader thread waits. The program then
+/// waits too, once its pipe is full.
 pub(super) const MAX_PENDING_CHUNKS: usize = 16;
 
 /// Runs a program and returns its standard output. `argv` is the program and its arguments. The program inherits
@@ -96,7 +97,7 @@ pub(super) fn run(
     }
     let outcome = collect_output(&mut child, &chunks, limit, program);
     if outcome.is_err() {
-        // `kill` and `wait` may fail because the program has exited by now.
+        // Errors are ignored, because the program may already have exited.
         let _ = child.kill();
         let _ = child.wait();
     }
@@ -155,7 +156,7 @@ pub(super) fn read_chunks(mut output: impl Read, sender: &SyncSender<OutputChunk
             Err(_) => OutputChunk::End,
         };
         let is_end = matches!(chunk, OutputChunk::End);
-        // Sending fails if the receiver was dropped, because its owner no longer waits for output.
+        // Sending fails if the receiver was dropped. The output is then no longer needed.
         if sender.send(chunk).is_err() || is_end {
             return;
         }
@@ -212,14 +213,14 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
 
     #[test]
-    fn the_output_comes_back_and_our_keys_do_not_go_in() {
+    fn output_is_returned_and_neto_keys_are_not_inherited() {
         let output = sh(r#"printf '%s|%s%s' "$SEEN" "$NETO_IDENTITY" "$NETO_PASSPHRASE_FILE""#, LONG).unwrap();
         assert_eq!(output.as_slice(), b"yes|");
         assert_eq!(sh("cat", LONG).unwrap().as_slice(), b"");
     }
 
     #[test]
-    fn each_failure_names_the_program_and_nothing_it_printed() {
+    fn errors_name_the_program_but_not_its_output() {
         for (script, expected) in [
             ("echo canary; exit 3", "'sh' failed (exit code 3)"),
             ("echo canary; kill -9 $$", "'sh' failed (ended by signal 9)"),
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_helper_left_behind_does_not_hold_neto() {
+    fn a_background_process_does_not_delay_neto() {
         let (start, output) = (Instant::now(), sh("sleep 60 & echo $!", LONG).unwrap());
         assert!(start.elapsed() < LONG);
         let helper = std::str::from_utf8(&output).unwrap().trim().parse().ok().and_then(rustix::process::Pid::from_raw);
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_is_absolute_or_on_path_but_never_beside_us() {
+    fn programs_in_the_working_directory_are_not_found() {
         let message =
             |program: &str, path: &str| find_program(program, Some(OsStr::new(path))).unwrap_err().to_string();
         assert!(find_program("sh", Some(OsStr::new("/nowhere:/usr/bin:/bin"))).is_ok());

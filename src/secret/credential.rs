@@ -68,7 +68,7 @@ impl Credential {
     }
 }
 
-/// Public identifier of a credential, of 16 random hex digits. Distinguishes successive credentials of one profile.
+/// Public identifier of a credential: 16 random hex digits. Distinguishes successive credentials of one profile.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CredentialId(String);
 

@@ -1,4 +1,4 @@
-//! Device key of this machine, an age key without a passphrase, which encrypts cached tokens.
+//! Device key of this machine: an age key that encrypts cached tokens and has no passphrase.
 //!
 //! Separate from the identity, so that reading a cached token never asks for a passphrase. Does not read or write
 //! files.
@@ -33,7 +33,7 @@ pub struct DeviceKey {
 }
 
 /// X25519 identity with a precomputed public key. The age library's identity computes the public key at each
-/// decryption. That would take a tenth of the time that returning a cached token takes.
+/// decryption. This computation would take a tenth of the time for returning a cached token.
 struct PrecomputedIdentity {
     secret: StaticSecret,
     public: PublicKey,
@@ -79,9 +79,9 @@ impl DeviceKey {
     /// Encrypts `plain` to the device key, as a binary age file.
     ///
     /// # Errors
-    /// Returns [`SealError::Age`] if the age library fails.
+    /// Returns [`SealError::EncryptionFailed`] if the age library fails.
     pub fn seal(&self, plain: &[u8]) -> Result<Vec<u8>, SealError> {
-        encrypt(plain, &[&self.identity.to_public()], Format::Binary).map_err(|_| SealError::Age)
+        encrypt(plain, &[&self.identity.to_public()], Format::Binary).map_err(|_| SealError::EncryptionFailed)
     }
 
     /// Decrypts a binary age file that is encrypted to the device key and has at most 256 KiB of plaintext.
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_this_machine_opens_what_it_closed() {
+    fn only_the_same_device_key_decrypts() {
         let (own, other) = (DeviceKey::generate(), DeviceKey::generate());
         let sealed = own.seal(b"canary").unwrap();
         assert_eq!(own.open(&sealed).unwrap().as_slice(), b"canary");
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_public_half_that_is_noted_opens_and_a_wrong_one_is_no_harm() {
+    fn a_wrong_public_key_in_the_file_is_harmless() {
         let made = DeviceKey::generate();
         let text = made.render();
         let own = DeviceKey::parse(text.reveal()).unwrap();
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_has_one_key() {
+    fn a_device_key_file_has_exactly_one_key() {
         let two = format!("{}{}", DeviceKey::generate().render().reveal(), DeviceKey::generate().render().reveal());
         assert_eq!(DeviceKey::parse(&two).map(|_| ()), Err(DeviceKeyError::NotSingleNativeKey));
         assert_eq!(DeviceKey::parse("").map(|_| ()), Err(DeviceKeyError::Identity(IdentityError::NoKey)));

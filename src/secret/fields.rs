@@ -18,7 +18,7 @@ pub struct FieldError {
     pub problem: FieldProblem,
 }
 
-/// Reasons why a field is invalid; never contains the field's value.
+/// Reasons why a field is invalid. The problem never contains the field's value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FieldProblem {
     /// The field is missing.

@@ -16,7 +16,7 @@ enum IdentityKey {
     /// Native key, `AGE-SECRET-KEY-1...`.
     Native(x25519::Identity),
     /// Key of a plugin, `AGE-PLUGIN-NAME-1...`, and its public key. Plugins write the public key into a comment above
-    /// the key. The public key is `None` if the comment is missing or belongs to another plugin.
+    /// the key. The public key is `None` if the comment is missing or contains another plugin's key.
     Plugin(PluginIdentity, Option<PluginRecipient>),
 }
 
@@ -85,7 +85,7 @@ impl Identities {
         (Secret::new(text), public_key)
     }
 
-    /// Returns the public keys, in the order of the file. Omits a plugin's public key that the file does not contain.
+    /// Returns the public keys, in the order of the file. Omits a plugin's key if its public key is not in the file.
     #[must_use]
     pub fn public_keys(&self) -> Vec<String> {
         let public_key = |key: &IdentityKey| match key {
@@ -111,8 +111,8 @@ impl Identities {
         })
     }
 
-    /// Returns the plugin programs that the keys need, such as `age-plugin-yubikey`, in the order of the file. Repeats
-    /// a program if the keys of another plugin are between two of its keys.
+    /// Returns the plugin programs that the keys need, such as `age-plugin-yubikey`, in the order of the file. Removes
+    /// only adjacent duplicates.
     #[must_use]
     pub fn plugin_programs(&self) -> Vec<String> {
         let mut programs: Vec<String> = self.plugin_keys().map(|identity| identity.plugin().program()).collect();
@@ -126,7 +126,7 @@ impl Identities {
         self.plugin_keys().next().is_some()
     }
 
-    /// Returns the native key if there is exactly one key. Returns `None` for several keys or a plugin's key.
+    /// Returns the native key if the file has only this key. Returns `None` for several keys or a plugin's key.
     pub(super) fn into_single_native(mut self) -> Option<x25519::Identity> {
         let single_key = self.0.pop().filter(|_| self.0.is_empty());
         match single_key? {
@@ -143,7 +143,7 @@ impl fmt::Debug for Identities {
 }
 
 /// Parses a key from line number `line`. `plugin_recipient` is the latest plugin public key found in a comment. A
-/// plugin's key takes this public key, and discards it if it belongs to another plugin.
+/// plugin's key takes this public key. If the public key belongs to another plugin, the public key is discarded.
 fn parse_key(
     text: &str,
     line: usize,
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_identity_reads_back_with_its_public_key() {
+    fn a_generated_identity_parses_with_its_public_key() {
         let now: Timestamp = "2026-11-23T17:04:00.5Z".parse().unwrap();
         let (one, public) = Identities::generate(now);
         assert!(
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_identity_is_told_by_line_alone() {
+    fn errors_give_the_line_number_but_no_text() {
         let (valid, _) = Identities::generate(Timestamp::UNIX_EPOCH);
         let damaged = valid.reveal().replace("KEY-1", "KEY-1Q");
         for (text, error) in [

@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_document_is_read_whole() {
+    fn every_kind_of_value_is_parsed() {
         let text = r#" {"a": [1, -2, 3.5, null, true, "x\n"], "b": {}} "#;
         let list = vec![
             Json::Integer(1),
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_hold_a_place_or_a_key() {
+    fn errors_give_a_position_or_a_key() {
         let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert!(Json::parse(&nested(64)).is_ok());
         for (text, fault) in [

@@ -1,7 +1,7 @@
 //! Key files of this machine: the identity that decrypts secrets, and the device key that decrypts the token cache.
 //!
-//! Owns the paths of the key files. Never replaces a key with another key: after its creation, only the identity file
-//! is rewritten, to add, change or remove its passphrase.
+//! Owns the paths of the key files. Never replaces a key with another key. Rewrites the identity file only to add,
+//! change or remove its passphrase.
 
 use super::{DeviceKey, DeviceKeyError, Identities, IdentityError, PassphraseError, PrompterError, Secret, passphrase};
 use crate::disk::{self, DiskError, Durability, Lock, LockGuard, Privacy, ReadRules};
@@ -65,7 +65,7 @@ pub enum KeyError {
     /// Decrypting or encrypting the identity with a passphrase failed.
     #[error("the identity {location} is protected by a passphrase: {error}")]
     Passphrase {
-        /// Path of the file, or name of the variable; `to be written` when encrypting.
+        /// Path of the file, name of the variable, or `to be written` if the encryption failed.
         location: String,
         /// Reason for the failure.
         error: PassphraseError,
@@ -83,7 +83,7 @@ pub enum KeyError {
     },
     /// The device key file is invalid.
     #[error("{} is not a device key: {error}", path.display())]
-    Device {
+    InvalidDeviceKey {
         /// Path of the device key file.
         path: PathBuf,
         /// Reason why the file is invalid.
@@ -131,16 +131,16 @@ impl KeyDirectory {
     /// Loads the device key. Returns `None` if the file does not exist.
     ///
     /// # Errors
-    /// Returns [`KeyError::Disk`] if the file exists but cannot be read, or [`KeyError::Device`] if the file is
-    /// invalid.
+    /// Returns [`KeyError::Disk`] if the file exists but cannot be read, or [`KeyError::InvalidDeviceKey`] if the file
+    /// is invalid.
     pub fn load_device(&self) -> Result<Option<DeviceKey>, KeyError> {
         let path = self.device_file();
         let Some(bytes) = read_key_file(&path, Privacy::Own)? else { return Ok(None) };
         let text = Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
-        DeviceKey::parse(&text).map(Some).map_err(|error| KeyError::Device { path, error })
+        DeviceKey::parse(&text).map(Some).map_err(|error| KeyError::InvalidDeviceKey { path, error })
     }
 
-    /// Loads the device key, or creates the file if missing. If two processes create the file at the same time, both
+    /// Loads the device key. Creates the file if it is missing. If two processes create the file at the same time, both
     /// processes get the same key.
     ///
     /// # Errors
@@ -178,10 +178,11 @@ impl KeyDirectory {
     }
 
     /// Rewrites the identity file, encrypted with `passphrase`, or as plaintext if `passphrase` is `None`. `key` must
-    /// be the identity loaded from this file while holding `_lock`.
+    /// have been loaded from this file while `_lock` was held.
     ///
     /// # Errors
-    /// Returns [`KeyError::Passphrase`] or [`KeyError::Disk`]. The identity file then still contains the same key.
+    /// Returns [`KeyError::Passphrase`] if encryption fails, or [`KeyError::Disk`] if a file cannot be written. The
+    /// identity file still contains the same key.
     pub fn rewrite_identity(
         &self,
         _lock: &LockGuard,
@@ -214,7 +215,7 @@ impl KeyDirectory {
         Some(self.path.parent()?.join(".gitignore")).filter(|gitignore| gitignore.symlink_metadata().is_err())
     }
 
-    /// Creates the `.gitignore` in the parent directory if missing, so that git does not add the keys.
+    /// Creates the `.gitignore` in the parent directory if the file is missing, so that git does not add the keys.
     ///
     /// # Errors
     /// Returns [`KeyError::Disk`] if the file cannot be written.
@@ -262,7 +263,7 @@ impl IdentityFile {
         let failed = |error| KeyError::Passphrase { location: "to be written".to_owned(), error };
         let encrypted = passphrase::protect(&self.text, passphrase).map_err(failed)?;
         let decrypted = passphrase::open(encrypted.reveal().as_bytes(), passphrase).map_err(failed)?;
-        if decrypted == self.text { Ok(encrypted) } else { Err(failed(PassphraseError::Age)) }
+        if decrypted == self.text { Ok(encrypted) } else { Err(failed(PassphraseError::EncryptionFailed)) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Parses and renders a NETOSECRET: the text with which the Fusion portal hands out an API key and the API URL.
+//! Parses and renders a NETOSECRET: the text in which the Fusion portal provides an API key and the API URL.
 //!
 //! The published API reference defines the format: base64 of a JSON object with exactly the keys
 //! `url`, `shortname`, `appname`, `appkey` and `sharedsecret`. The parser also accepts text as users paste it.
@@ -34,7 +34,7 @@ pub struct NetoSecret {
     pub appkey: Secret,
     /// Shared secret of the tenant, which signs the request token.
     pub sharedsecret: Secret,
-    /// Sanitized names of unknown fields, whose values are dropped.
+    /// Sanitized names of unknown fields. Their values are dropped.
     pub ignored: Vec<String>,
 }
 
@@ -101,7 +101,7 @@ impl NetoSecret {
     /// Parses a NETOSECRET from a [`Secret`].
     ///
     /// # Errors
-    /// Returns the errors of [`parse`](Self::parse).
+    /// Fails with the same errors as [`parse`](Self::parse).
     pub(super) fn from_secret(text: &Secret) -> Result<Self, NetoSecretError> {
         Self::parse(text.reveal())
     }

@@ -9,15 +9,16 @@ use age::{DecryptError, Decryptor, Encryptor, scrypt};
 use std::io::{self, Read as _, Write as _};
 use zeroize::Zeroizing;
 
-/// Work factor of new files: scrypt's cost parameter is 2 to this power, as OWASP recommends. Each guess takes 128 MiB
-/// and some tenths of a second. The factor is fixed rather than measured, so that a slow machine can decrypt the file
-/// of a fast machine.
+/// Work factor of new files: scrypt's cost parameter is 2 to this power. OWASP recommends 17. Each guess takes 128 MiB
+/// of memory and a few tenths of a second. The factor is fixed rather than measured: a slow machine must be able to
+/// decrypt a file encrypted on a fast machine.
 const WORK_FACTOR: u8 = 17;
 
-/// Maximum work factor for decryption (1 GiB and some seconds), enough for files that `age -p` or `rage -p` wrote.
+/// Maximum work factor for decryption: 1 GiB of memory and a few seconds. Enough for files that `age -p` or `rage -p`
+/// wrote.
 const MAX_WORK_FACTOR: u8 = 20;
 
-/// Size that the plaintext of an identity file must stay below.
+/// Exclusive upper limit for the plaintext of an identity file.
 const PLAINTEXT_LIMIT_BYTES: u64 = 64 * 1024;
 
 /// Reasons why an identity file cannot be encrypted or decrypted.
@@ -26,7 +27,7 @@ pub enum PassphraseError {
     /// The passphrase is wrong, or the file was altered in a way that looks like a wrong passphrase.
     #[error("the passphrase does not open it")]
     Wrong,
-    /// The passphrase is empty, which would protect nothing.
+    /// The passphrase is empty. An empty passphrase would protect nothing.
     #[error("the passphrase is empty")]
     Empty,
     /// The work factor of the file exceeds the maximum of 20. Decryption could take minutes or too much memory.
@@ -40,7 +41,7 @@ pub enum PassphraseError {
     Damaged,
     /// The age library failed to encrypt the file, or the encrypted file does not decrypt to the original.
     #[error("it could not be protected")]
-    Age,
+    EncryptionFailed,
 }
 
 /// Returns true if `bytes` start like an age file, armored or binary. Plaintext keys start differently.
@@ -57,14 +58,14 @@ pub(super) fn protect(plain: &Secret, passphrase: &Secret) -> Result<Secret, Pas
     let mut recipient = scrypt::Recipient::new(passphrase.reveal().to_owned().into());
     recipient.set_work_factor(WORK_FACTOR);
     let encryptor = Encryptor::with_recipients(std::iter::once(&recipient as &dyn age::Recipient))
-        .map_err(|_| PassphraseError::Age)?;
+        .map_err(|_| PassphraseError::EncryptionFailed)?;
     let encrypted = (|| -> io::Result<Vec<u8>> {
         let mut writer = encryptor.wrap_output(ArmoredWriter::wrap_output(Vec::new(), Format::AsciiArmor)?)?;
         writer.write_all(plain.reveal().as_bytes())?;
         writer.finish()?.finish()
     })();
     let text = encrypted.ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    text.map(Secret::new).ok_or(PassphraseError::Age)
+    text.map(Secret::new).ok_or(PassphraseError::EncryptionFailed)
 }
 
 /// Decrypts an identity file, armored or binary, with its passphrase.
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn r52_what_a_passphrase_protects_opens_with_it_alone() {
+    fn r52_only_the_right_passphrase_decrypts() {
         let text = protect(&secret("canary"), &secret("long and hard to guess")).unwrap();
         assert!(is_protected(text.reveal().as_bytes()) && !is_protected(b"AGE-SECRET-KEY-1"));
         let open = |bytes: &[u8], passphrase: &str| super::open(bytes, &secret(passphrase));
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn r52_a_file_that_demands_absurd_work_is_refused_at_once() {
+    fn r52_an_excessive_work_factor_is_refused() {
         let header = "age-encryption.org/v1\n-> scrypt bUjhSuCCnKUhcVrKcjpkLg 30\n\
             gUjEymFKMVXQEKdMMHL24oYexjE3TIC0O0zGSqJ2aUY\n--- AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n0123456789abcdef0123456789abcdef";
         assert_eq!(open(header.as_bytes(), &secret("x")), Err(PassphraseError::TooMuchWork(30)));

@@ -1,6 +1,6 @@
 //! Parses and renders the payload of a sealed secret: the JSON that is encrypted, with the credential and its binding.
 //!
-//! Accepts version 1 of the payload only. Does not encrypt, and does not check the binding against a profile.
+//! Accepts only version 1 of the payload. Does not encrypt, and does not check the binding against a profile.
 
 use super::fields::{JsonFields, check_text};
 use super::{Account, Binding, Credential, CredentialId, FieldError, FieldProblem, Json, JsonError};
@@ -31,11 +31,11 @@ pub struct OpenedSecret {
 pub(super) enum RenderError {
     /// The credential is a password but the binding's account is an API key, or vice versa.
     KindMismatch,
-    /// Serialization failed.
-    Json,
+    /// The payload could not be serialized.
+    SerializationFailed,
 }
 
-/// Reasons why decrypted bytes are not a payload; never contains a value.
+/// Reasons why decrypted bytes are not a payload. The error never contains the value of a field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PayloadError {
     /// The bytes are not UTF-8 text.
@@ -116,7 +116,7 @@ pub(super) fn render(
     let mut payload = Zeroizing::new(Vec::with_capacity(
         FIELDS_CAPACITY_BYTES + recipients.iter().map(|key| key.len() + 4).sum::<usize>(),
     ));
-    serde_json::to_writer(&mut *payload, &object).map_err(|_| RenderError::Json)?;
+    serde_json::to_writer(&mut *payload, &object).map_err(|_| RenderError::SerializationFailed)?;
     Ok(payload)
 }
 
@@ -149,7 +149,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<OpenedSecret, PayloadError> {
     }
 }
 
-/// Takes the account and the credential. A username means a user account, otherwise an API key is expected.
+/// Takes the account and the credential: of a user account if there is a username, otherwise of an API key.
 fn take_account(fields: &mut JsonFields) -> Result<(Account, Credential), FieldError> {
     let public_text = |fields: &mut JsonFields, name| fields.take_text(name).map(|text| text.reveal().to_owned());
     if fields.contains("username") {
@@ -199,7 +199,7 @@ mod tests {
     const VALID: &str = r#"{"v":1,"profile":"acme","url":"https://api.netography.com/api/v1","shortname":"acme","appname":"soc","appkey":"canary","sharedsecret":"canary","ca_sha256":null,"id":"5f0c9a3e7b1d2c44","recipients":["age1x"],"sealed_at":"2026-11-23T17:04:00Z"}"#;
 
     #[test]
-    fn the_payload_is_the_json_of_the_contract() {
+    fn the_payload_is_the_documented_json() {
         let read = parse(VALID.as_bytes()).unwrap();
         let written = render(&read.binding, &read.credential, &read.id, &read.recipients, read.sealed_at).unwrap();
         assert_eq!(std::str::from_utf8(&written).unwrap(), VALID);
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_shape_is_refused_without_a_value() {
+    fn an_invalid_payload_is_refused_without_quoting_a_value() {
         let field = |name, problem| PayloadError::Field(FieldError { name, problem });
         let found = |found| FieldProblem::WrongType { expected: "a text", found };
         for (from, to, expected) in [

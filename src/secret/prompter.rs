@@ -5,11 +5,11 @@
 
 use super::Secret;
 
-/// Asks the user for a passphrase, or on behalf of an age plugin. Code that holds a lock passes `&()`, so that no lock
-/// is held while a prompt waits.
+/// Asks the user for the passphrase of an identity, and shows the messages and questions of age plugins. Code that
+/// holds a lock passes `&()`, so that no lock is held while a prompt waits.
 pub trait Prompter {
-    /// Returns true if every prompt fails. In that case no plugin is started for decryption, because a plugin may
-    /// require a touch.
+    /// Returns true if every prompt fails. No plugin is then started for decryption, because the plugin might wait for
+    /// a touch.
     fn is_unavailable(&self) -> bool {
         false
     }

@@ -35,7 +35,8 @@ pub enum RecipientError {
     /// The text starts like an SSH public key.
     #[error("this is an SSH key; the public key must be age's own, which starts with age1")]
     Ssh,
-    /// The text looks like an age public key with a type. The type is unsupported, or the key is mistyped.
+    /// The text looks like an age public key with a type prefix. The type is unsupported, or the key contains a typing
+    /// error.
     #[error("this kind of age key is not supported; supported are keys that age-keygen makes, and those of plugins")]
     Unsupported,
     /// The key is weak, so anybody could decrypt a secret encrypted to the key.
@@ -54,8 +55,8 @@ pub fn check_recipient(key: &str) -> Result<(), RecipientError> {
     parse(key).map(|_| ())
 }
 
-/// Returns a tag of the set of keys: the first 16 hex digits of a SHA-256. The input of the hash is the sorted keys
-/// without duplicates, joined by line feeds. The store records this tag in plaintext beside each sealed secret.
+/// Returns a tag of the set of keys: the first 16 hex digits of a SHA-256 hash. The input of the hash is the sorted
+/// keys without duplicates, joined by line feeds. The store records this tag in plaintext beside each sealed secret.
 #[must_use]
 pub fn recipients_tag(keys: &[String]) -> String {
     let mut sorted: Vec<&str> = keys.iter().map(String::as_str).collect();
@@ -119,7 +120,7 @@ mod tests {
     const ALICE: &str = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj";
 
     #[test]
-    fn only_a_native_key_is_taken_and_others_are_told_apart() {
+    fn only_canonical_keys_are_accepted_and_others_are_classified() {
         assert_eq!(check_recipient(ALICE), Ok(()));
         for (key, error) in [
             ("", RecipientError::InvalidKey),
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_anybody_opens_are_refused() {
+    fn weak_keys_are_refused() {
         for key in WEAK_KEYS {
             assert!(key.parse::<x25519::Recipient>().is_ok_and(|parsed| parsed.to_string() == key), "{key}");
             assert_eq!(check_recipient(key), Err(RecipientError::Weak), "{key}");
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tag_is_of_the_set_of_keys() {
+    fn the_tag_ignores_order_and_duplicates() {
         let keys = |list: &[&str]| list.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
         // printf 'a\nb' | sha256sum
         assert_eq!(recipients_tag(&keys(&["b", "a", "b"])), "7e18f737311b2dc3");

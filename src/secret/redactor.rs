@@ -1,6 +1,7 @@
 //! Redacts secrets from text that a server or a plugin sent.
 //!
-//! Finds secrets as they are, encoded (percent, hex, base64) and truncated. Does not sanitize or shorten the text.
+//! Finds a secret as plain text, in an encoded form (percent, hex, base64), or truncated. Does not sanitize or shorten
+//! the text.
 
 use super::Secret;
 use super::value::is_token_character;
@@ -40,8 +41,8 @@ impl Redactor {
         self.search_texts = OnceLock::new();
     }
 
-    /// Replaces the secrets in `text` with `[redacted]`, plain or encoded, and pieces of them of at least 12 bytes.
-    /// Also replaces each run of token characters that looks like a JWT.
+    /// Replaces each secret in `text` with `[redacted]`, whether plain or encoded. Also replaces each run of token
+    /// characters that looks like a JWT or is a piece of a secret. A piece has at least 12 bytes.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
         let mut text = text.to_owned();
@@ -87,8 +88,7 @@ impl Redactor {
     }
 }
 
-/// Returns the parts of a JWT between its dots, if they have at least [`MIN_PIECE_BYTES`]. Most other secrets contain
-/// no dot.
+/// Returns the dot-separated parts of a JWT that have at least [`MIN_PIECE_BYTES`]. Most other secrets contain no dot.
 fn jwt_parts(secret: &Secret) -> Vec<Secret> {
     let text = secret.reveal();
     text.split('.')
@@ -97,9 +97,9 @@ fn jwt_parts(secret: &Secret) -> Vec<Secret> {
         .collect()
 }
 
-/// Returns the secret form-encoded, percent-encoded, in hex and in base64. Three base64 forms are returned: the base64
-/// of a secret inside longer data depends on the secret's offset modulo 3. A short secret has no hex and base64 forms,
-/// because they would often match by chance.
+/// Returns the secret form-encoded, percent-encoded, in hex and in base64. Three base64 forms are returned. The base64
+/// of a secret inside longer data depends on the secret's offset modulo 3. A short secret gets no hex and base64 forms,
+/// because these forms would often match by chance.
 fn encoded_forms(secret: &Secret) -> Vec<Secret> {
     let bytes = secret.reveal().as_bytes();
     let form_encoded: String = url::form_urlencoded::byte_serialize(bytes).collect();

@@ -60,20 +60,20 @@ pub enum SealError {
     IncompatibleRecipients,
     /// The payload could not be rendered, or the age library failed to encrypt it.
     #[error("the secret could not be sealed")]
-    Age,
+    EncryptionFailed,
 }
 
 impl From<RenderError> for SealError {
     fn from(error: RenderError) -> Self {
         match error {
             RenderError::KindMismatch => Self::KindMismatch,
-            RenderError::Json => Self::Age,
+            RenderError::SerializationFailed => Self::EncryptionFailed,
         }
     }
 }
 
 impl SealedSecret {
-    /// Returns the TOML keys `sealed` and `secret` with their values, in the order in which the store has them.
+    /// Returns the TOML keys `sealed` and `secret` with their values, in the order that the store uses.
     #[must_use]
     pub fn toml_entries(&self) -> [(&'static str, EditValue); 2] {
         let note = vec![
@@ -124,7 +124,7 @@ pub fn seal(
     let parsed = parsed.collect::<Result<Vec<RecipientKey>, _>>()?;
     let plain = payload::render(binding, credential, id, &keys, now)?;
     let sealed = encrypt(&plain, &parsed, environment)?;
-    let text = String::from_utf8(sealed).map_err(|_| SealError::Age)?;
+    let text = String::from_utf8(sealed).map_err(|_| SealError::EncryptionFailed)?;
     Ok(SealedSecret { text, note: SealedNote { id: id.to_string(), to: recipients_tag(&keys), since } })
 }
 
@@ -143,15 +143,14 @@ fn encrypt(plain: &[u8], keys: &[RecipientKey], environment: &Environment) -> Re
         match (plugins.iter().find_map(PluginRecipients::failure), error) {
             (Some(failure), _) => SealError::Plugin(failure),
             (None, EncryptError::IncompatibleRecipients { .. }) => SealError::IncompatibleRecipients,
-            _ => SealError::Age,
+            _ => SealError::EncryptionFailed,
         }
     })
 }
 
 /// Opens a sealed text. Callers must not use the credential before [`OpenedSecret::check_binding`] succeeds.
 ///
-/// Tries native keys first. If no native key matches, starts plugins with `environment`, unless `prompter` is
-/// unavailable.
+/// Tries native keys first. If no native key matches and `prompter` is available, starts plugins with `environment`.
 ///
 /// # Errors
 /// Returns an [`OpenError`], which distinguishes a wrong identity, a damaged text, a plugin's failure and an invalid
@@ -201,7 +200,7 @@ impl OpenedSecret {
     ///
     /// # Errors
     /// Returns [`SealError::KindMismatch`] if the credential and the account are of different kinds, or
-    /// [`SealError::Age`] if serialization fails.
+    /// [`SealError::EncryptionFailed`] if serialization fails.
     #[cfg(feature = "internals")]
     pub fn render(&self) -> Result<Zeroizing<Vec<u8>>, SealError> {
         Ok(payload::render(&self.binding, &self.credential, &self.id, &self.recipients, self.sealed_at)?)
@@ -223,7 +222,7 @@ impl OpenedSecret {
     }
 }
 
-/// Returns the error for an invalid key. The error contains the key, unless the key is a secret key.
+/// Returns the error for an invalid key. The error contains the key, or a placeholder for a secret key.
 fn recipient_error(key: &str, error: RecipientError) -> SealError {
     let safe_key = if error == RecipientError::SecretKey { "AGE-SECRET-KEY-..." } else { key };
     SealError::Recipient { key: safe_key.to_owned(), error }

@@ -187,15 +187,14 @@ impl TrustStore {
         self.urls.insert(url.with_version());
     }
 
-    /// Returns true if this machine trusts the URL, independently of profiles or in a trusted declaration of any
-    /// profile.
+    /// Returns true if the URL is trusted independently of profiles, or is part of any profile's trusted declaration.
     #[must_use]
     pub fn is_trusted_url(&self, url: &ApiUrl) -> bool {
         let url = url.with_version();
         self.urls.contains(&url) || self.profiles.values().flatten().any(|declaration| declaration.url == url)
     }
 
-    /// Returns the key that was most recently trusted under `name`. Returns `None` if no key was trusted under `name`.
+    /// Returns the key that was most recently trusted under `name`. Returns `None` if no trusted key has this name.
     #[must_use]
     pub fn last_trusted_key(&self, name: &RecipientName) -> Option<&str> {
         let last_trusted = self.recipients.iter().rfind(|recipient| recipient.name == name.as_str());

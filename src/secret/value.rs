@@ -1,5 +1,5 @@
-//! Type for secret text, which prevents accidental output: no `Display`, no `Serialize`, and a `Debug` that reveals
-//! nothing. The text is wiped from memory when dropped.
+//! Type for secret text. Prevents accidental output: no `Display`, no `Serialize`, and a `Debug` that reveals nothing.
+//! The text is wiped from memory when dropped.
 
 use age::secrecy::{ExposeSecret as _, SecretString};
 use std::fmt;
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn r57_debug_tells_nothing() {
+    fn r57_debug_output_hides_the_secret() {
         let secret = Secret::new("canary".to_owned());
         assert_eq!(format!("{secret:?} {:?}", Some(secret.clone())), "[redacted] Some([redacted])");
         assert_eq!((secret.reveal(), secret.len(), secret.is_empty()), ("canary", 6, false));

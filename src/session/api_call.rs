@@ -22,7 +22,7 @@ pub enum TokenCheck {
     Unusable(TokenState),
 }
 
-/// Maximum size of a response body that is read as a whole: 16 MiB. Some thousand accounts with all their fields fit.
+/// Maximum size of a response body that is read as a whole: 16 MiB. A few thousand accounts with all their fields fit.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 impl Session<'_> {
@@ -59,7 +59,7 @@ impl Session<'_> {
     }
 
     /// Makes a call with a token that meets `request`. If the status is 401 and the token is not from a new login, gets
-    /// another token. A reading call is then repeated once. A writing call is never repeated: its 401 response is
+    /// another token. A read-only call is then repeated once. A writing call is never repeated: its 401 response is
     /// returned, even if no other token could be obtained.
     ///
     /// # Errors
@@ -91,7 +91,8 @@ impl Session<'_> {
     ///
     /// # Errors
     /// Returns [`SessionError`] if no response arrives. Returns `Vault` if this machine does not trust the server or
-    /// its root certificates. Returns `OutcomeUnknown` if a writing call may have been carried out without a response.
+    /// its root certificates. Returns `OutcomeUnknown` if no response arrives to a writing call that the server may
+    /// have carried out.
     pub async fn call_with_token(
         &self,
         profile: &Profile,
@@ -153,11 +154,11 @@ impl Session<'_> {
         result.map_err(|error| call_error(error, call.is_read_only()))
     }
 
-    /// Forwards a request of another program. The caller must have called [`Session::check_server`] for the token.
+    /// Forwards a request of another program. Before this, call [`Session::check_server`] for the token.
     ///
     /// # Errors
-    /// Returns [`SessionError`] if no response arrives. Returns `OutcomeUnknown` if a writing request may have been
-    /// carried out without a response.
+    /// Returns [`SessionError`] if no response arrives. Returns `OutcomeUnknown` if no response arrives to a writing
+    /// request that the server may have carried out.
     pub async fn forward(
         &self,
         profile: &Profile,
@@ -170,7 +171,8 @@ impl Session<'_> {
         result.map_err(|error| call_error(error, head.is_read_only()))
     }
 
-    /// Returns another token after the server refused the token `refused`: a token cached meanwhile, or a new token.
+    /// Returns another token after the server refused the token `refused`: a token cached in the meantime, or a new
+    /// token.
     ///
     /// # Errors
     /// Returns [`SessionError`] if no other token can be obtained.
@@ -191,10 +193,10 @@ impl Session<'_> {
         self.renew(loaded, TokenRequest { force: true, ..request }, cached).await
     }
 
-    /// Checks that this machine trusts the profile's server and root certificates before a token of this origin is
-    /// sent. The profile may have been edited since a cached token was issued. The token's fingerprint covers the URL,
-    /// but not the root certificates. A login checks both, so a new login needs no check. The environment profile is
-    /// never checked.
+    /// Checks that this machine trusts the profile's server and root certificates. Call this before sending a token of
+    /// this `origin`. The profile may have been edited since a cached token was issued. The token's fingerprint covers
+    /// the URL, but not the root certificates. A login checks both, so a new login needs no check. The environment
+    /// profile is never checked.
     ///
     /// # Errors
     /// Returns [`SessionError::Vault`] if the profile is not trusted, or the root certificates changed.
@@ -204,14 +206,15 @@ impl Session<'_> {
         }
         self.vault.check_trust(profile)?;
         if profile.ca_file.is_some() && matches!(profile.secret, SecretLocation::Sealed(_)) {
-            // Decrypting compares the `ca_file` with the seal; nothing else is bound to the contents of that file.
+            // Only the seal covers the contents of the `ca_file`. `Vault::login` compares the contents with the seal.
             self.vault.login(profile, self.reporter, self.reporter)?;
         }
         Ok(())
     }
 }
 
-/// Reads the response to a call that neto makes by itself. Returns the parsed body if the status is 2xx, else an error.
+/// Reads the response to a call that neto makes on its own. Returns the parsed body if the status is 2xx, else an
+/// error.
 pub(super) async fn parse_response<T>(
     mut response: ApiResponse,
     parse: impl FnOnce(&[u8]) -> Result<T, &'static str>,
@@ -224,7 +227,8 @@ pub(super) async fn parse_response<T>(
     Err(response.refusal_error(&body.unwrap_or_default()).into_own_call_error())
 }
 
-/// Converts the error of a call: `OutcomeUnknown` if a writing call may have been carried out without a response.
+/// Converts the error of a call. Returns `OutcomeUnknown` if no response arrived to a writing call that the server may
+/// have carried out.
 fn call_error(error: FusionError, is_read_only: bool) -> SessionError {
     if error.is_outcome_unknown() && !is_read_only { SessionError::OutcomeUnknown(error) } else { error.into() }
 }

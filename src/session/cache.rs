@@ -29,7 +29,7 @@ impl TokenCache {
         }
     }
 
-    /// Forbids creating a device key in this run. Call before the first use of the key.
+    /// Forbids creating a device key in this run. Call this before the first use of the key.
     pub fn forbid_key_creation(&self) {
         self.is_key_creation_forbidden.set(true);
     }

@@ -104,7 +104,7 @@ impl Session<'_> {
     }
 
     /// Yields to the event loop before CPU work, so that queued requests are sent first. Without the lock, the CPU work
-    /// of all ready profiles would run before the first request. Does nothing if one profile is processed.
+    /// of all ready profiles would run before the first request. Does nothing if only one profile is processed.
     pub(super) async fn yield_turn(&self) {
         if self.is_concurrent.get() {
             let _turn = self.turn_lock.lock().await;

@@ -41,8 +41,8 @@ pub enum SessionError {
     /// `--offline` was given, and no cached token meets the request; holds the state of the cached token.
     #[error("no cached token can be used (state: {}), and --offline forbids getting one", .0.as_str())]
     Offline(TokenState),
-    /// The lock file cannot be used. Only a rotation fails for every cause; getting a token fails only if another user
-    /// owns the lock directory.
+    /// The lock file cannot be used. A rotation then always fails. Getting a token fails only if the lock directory
+    /// belongs to another user.
     #[error(transparent)]
     Disk(DiskError),
     /// A rotation failed, is unfinished, or changed more than the key.
@@ -86,7 +86,7 @@ pub enum RotationError {
     /// The profile got another credential during the rotation, so the new key was not written to the store.
     #[error("it got another credential meanwhile, which stands; the rotated key is kept")]
     Overtaken,
-    /// The new key works, but the server gave it other roles or another description than the old key had.
+    /// The new key works, but its roles or its description differ from those of the old key.
     #[error("its new key works, but the server gave it {now}, where the old one had {before}")]
     OtherRoles {
         /// Roles and description of the old key.
@@ -100,7 +100,7 @@ pub enum RotationError {
     /// This machine has no record of a second key for the profile.
     #[error("there is no second key beside it that this machine made")]
     NoSecondKey,
-    /// A profile uses the key that would be removed.
+    /// A profile still uses the key that would be removed.
     #[error("the profile '{user}' still uses the key '{appname}', which would be removed")]
     StillUsed {
         /// Profile that uses the key.
@@ -108,7 +108,7 @@ pub enum RotationError {
         /// Name of the key.
         appname: String,
     },
-    /// All names for a second key of today's date are taken.
+    /// All names for a second key with today's date are taken.
     #[error("no name for a second key is free")]
     NoName,
     /// The key's name cannot be used in a URL path.

@@ -18,7 +18,7 @@ pub(super) struct LockWait {
     attempts: usize,
 }
 
-/// Timeout while another neto process held a lock.
+/// Error if another neto process held a lock until the timeout.
 #[derive(Debug, thiserror::Error)]
 #[error("another neto{} holds {} for over {} s", holder.map(|pid| format!(" (process {pid})")).unwrap_or_default(),
     path.display(), waited.as_secs())]
@@ -57,7 +57,7 @@ impl LockWait {
         Self { began: Instant::now(), limit, is_reported: false, attempts: 0 }
     }
 
-    /// Returns whether no failed attempt was counted yet.
+    /// Returns whether no failed attempt has been counted yet.
     #[must_use]
     pub(super) fn is_first_attempt(&self) -> bool {
         self.attempts == 0
@@ -70,7 +70,7 @@ impl LockWait {
         if waited >= self.limit {
             return WaitStep::GiveUp(waited);
         }
-        // The pause is random, so that many waiting processes do not retry in step.
+        // The pause is random, so that many waiting processes do not retry at the same time.
         let pause = Duration::from_millis(rand::rng().random_range(10..=50));
         if waited >= REPORT_AFTER && !self.is_reported {
             self.is_reported = true;

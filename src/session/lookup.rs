@@ -30,10 +30,10 @@ impl Session<'_> {
     }
 
     /// Returns the lifetime of each profile's cached token, in the order of `profiles`, without decrypting the tokens.
-    /// The lifetime is `None` if the profile has no usable secret or no matching cached token. It is also `None`, after
-    /// a warning, if the token file cannot be used.
+    /// The lifetime is `None` if the profile has no usable secret or no matching cached token. If a token file cannot
+    /// be used, the lifetime is `None`, and the user is warned.
     ///
-    /// Several threads share a long list, because system calls take most of the time.
+    /// A long list is divided among several threads, because system calls take most of the time.
     pub fn lifetimes(&self, profiles: &[&Profile]) -> Vec<Option<Lifetime>> {
         let env_tag = profiles.iter().find_map(|profile| self.env_tag(profile));
         let tokens = self.cache.files();
@@ -63,13 +63,13 @@ impl Session<'_> {
         compute_fingerprint(profile, self.env_tag(profile).as_deref())
     }
 
-    /// Returns a keyed tag of `NETOSECRET`, which the store does not declare. Returns `None` if `profile` is not the
-    /// environment profile, or if `NETOSECRET` or the device key is missing.
+    /// Returns a keyed tag of `NETOSECRET`, for the fingerprint of the environment profile. Returns `None` if `profile`
+    /// is not the environment profile, or if `NETOSECRET` or the device key is missing.
     fn env_tag(&self, profile: &Profile) -> Option<String> {
         if profile.name.is_env() { self.vault.env_tag(self.device_key()?) } else { None }
     }
 
-    /// Looks up the cached token without acquiring a lock.
+    /// Looks up the cached token without waiting for a lock.
     ///
     /// # Errors
     /// Returns an error if the profile has no secret or a plaintext secret. Returns an error if other users can access
@@ -146,11 +146,11 @@ impl Session<'_> {
     }
 
     /// Reads the cached token without checking which credential it was issued for. Returns `None` if the device key or
-    /// the token file is missing. Also returns `None`, after one warning per profile, if the token file cannot be used.
+    /// the token file is missing. If the token file cannot be used, returns `None` and warns, at most once per profile.
     fn read_cached(&self, profile: &Profile) -> Option<CachedToken> {
         self.device_key()?;
         self.cache.load(&profile.name).unwrap_or_else(|error| {
-            // The file is read several times in one run, but the user needs one warning.
+            // The file is read several times in one run, but the user needs only one warning.
             if self.warned_files.borrow_mut().insert(profile.name.clone()) {
                 self.reporter.warn(Warning::TokenFile(&error));
             }
@@ -214,10 +214,18 @@ impl Session<'_> {
 
 /// Returns the lifetime of the cached token if a command could use the token at `now`. Never prints or prompts. Returns
 /// `None` if the token file cannot be used. After [`TokenCache::forbid_key_creation`], writes no file.
-pub fn peek(cache: &TokenCache, vault: &Vault, profile: &Profile, now: Timestamp) -> Option<Lifetime> {
+pub fn peek(cache: &TokenCache, vault: &Vault, loaded: LoadedProfile<'_>, now: Timestamp) -> Option<Lifetime> {
+    let profile = loaded.profile;
     let env_tag = if profile.name.is_env() { vault.env_tag(cache.device_key().ok()?) } else { None };
     let fingerprint = compute_fingerprint(profile, env_tag.as_deref())?;
-    let token = cache.load(&profile.name).ok()??;
+    let read_token;
+    let token = match loaded.cached {
+        Some(token) => token,
+        None => {
+            read_token = cache.load(&profile.name).ok()??;
+            &read_token
+        }
+    };
     let is_usable_now = token.fingerprint == fingerprint && token.lifetime.is_usable(now, profile.leeway);
     is_usable_now.then_some(token.lifetime)
 }

@@ -1,4 +1,4 @@
-//! Applies a function to the items of a long list on several threads. Holds nothing about profiles or tokens.
+//! Applies a function to the items of a long list on several threads. Knows nothing about profiles or tokens.
 
 use std::num::NonZero;
 use std::thread::{Builder, available_parallelism, scope};
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_item_is_worked_on_once_and_in_order() {
+    fn every_item_is_processed_once_and_in_order() {
         for count in [0, 1, MIN_ITEMS_PER_THREAD, 2 * MIN_ITEMS_PER_THREAD, 5 * MIN_ITEMS_PER_THREAD + 3] {
             let items: Vec<usize> = (0..count).collect();
             assert_eq!(map(&items, |item| item + 1), (1..=count).collect::<Vec<_>>());

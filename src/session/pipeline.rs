@@ -37,7 +37,7 @@ pub struct Session<'a> {
     pub(super) reporter: &'a dyn Reporter,
     pub(super) proxies: Proxies,
     pub(super) clients: RefCell<HashMap<ClientKey, Rc<Client>>>,
-    /// Whether the user was already warned that tokens cannot be cached or locked.
+    /// Whether the user was already warned that tokens cannot be cached, or that the lock cannot be created.
     pub(super) has_warned_cache: Cell<bool>,
     /// Whether the session works on several profiles at once.
     pub(super) is_concurrent: Cell<bool>,

@@ -1,6 +1,6 @@
-//! Gets a new token under the profile's lock: checks the cache again, refreshes, else logs in.
+//! Gets a new token under the profile's lock: checks the cache again, then refreshes or logs in.
 //!
-//! Never prompts while the lock is held: the lock is released first, and all steps start again.
+//! Never prompts while the lock is held: releases the lock, prompts, and then starts all steps again.
 
 use super::error::SessionError;
 use super::lock_wait::{LockOutcome, LockWait, WaitStep, lock_busy};
@@ -20,9 +20,9 @@ use std::rc::Rc;
 /// Limits for reading a `ca_file`: at most 4 MiB, any permissions.
 const CA_RULES: ReadRules = ReadRules { cap: 4 * 1024 * 1024, privacy: Privacy::Any };
 
-/// Cached token and shared failure, as read before waiting for the lock. A different token on disk later means that
-/// another process obtained one meanwhile. That token is accepted even with `--force` or `--min-ttl`. A different
-/// failure is returned as an error.
+/// Cached token and shared failure, as read before waiting for the lock. If the token on disk differs later, another
+/// process obtained a token in the meantime. The new token is accepted even with `--force` or `--min-ttl`. If the
+/// failure differs later, the new failure is returned as an error.
 struct DiskSnapshot {
     token: Option<CachedToken>,
     failure: Option<SharedFailure>,
@@ -44,7 +44,7 @@ impl Session<'_> {
         match self.renew_once(loaded, request, &snapshot).await {
             Err(SessionError::Vault(error)) if error.needs_interaction() => {
                 // Prompt only now, after the lock was released. Then check the disk again, because another process may
-                // have obtained a token meanwhile.
+                // have obtained a token in the meantime.
                 self.vault.unlock(profile, self.reporter)?;
                 self.renew_once(loaded, request, &snapshot).await
             }
@@ -52,7 +52,7 @@ impl Session<'_> {
         }
     }
 
-    /// Waits for the lock and gets a token under it. Returns an error instead of prompting.
+    /// Waits for the lock, and gets a token while holding the lock. Returns an error instead of prompting.
     async fn renew_once(
         &self,
         loaded: LoadedProfile<'_>,
@@ -65,7 +65,7 @@ impl Session<'_> {
         let guard = match self.wait_for_lock_or(&self.token_lock(&profile.name), lock_name, obtained).await {
             Ok(LockOutcome::ObtainedMeanwhile(token)) => return Ok(AccessToken::from_cache(&token)),
             Ok(LockOutcome::Acquired(guard)) => Some(guard),
-            // A lock file that cannot be created does not prevent getting a token.
+            // A token can be obtained even if the lock file cannot be created.
             Err(SessionError::Disk(error)) if !matches!(error, DiskError::ForeignOwner { .. }) => {
                 if !self.has_warned_cache.replace(true) {
                     self.reporter.warn(Warning::NoLock(&error));
@@ -85,7 +85,7 @@ impl Session<'_> {
         self.grant(loaded, request, guard.as_ref()).await
     }
 
-    /// Gets a new token from the server and caches it: with the refresh token, else by a login. With `force`, always
+    /// Gets a new token from the server, by a refresh or else by a login, and caches the token. With `force`, always
     /// logs in. `guard` is the profile's lock, or `None` if the lock file cannot be created.
     pub(super) async fn grant(
         &self,
@@ -177,7 +177,8 @@ impl Session<'_> {
         }
     }
 
-    /// Logs in. Saves the failure of a request for other processes, and removes a saved failure after a success.
+    /// Logs in. If the request fails, saves the failure for other processes. After a success, removes the saved
+    /// failure.
     async fn login_and_record(&self, profile: &Profile) -> Result<Grant, SessionError> {
         let outcome = self.login(profile).await;
         let failure = match (&outcome, self.fingerprint(profile)) {
@@ -194,9 +195,9 @@ impl Session<'_> {
         outcome
     }
 
-    /// Gets a new token with the refresh token. Returns `None`, so that the caller logs in, if there is no valid
-    /// refresh token or the refresh fails. Also returns `None` if the profile has a `ca_file`, or if the token file
-    /// cannot be written.
+    /// Gets a new token with the refresh token. Returns `None` if the refresh fails, or if there is no valid refresh
+    /// token or no device key. Also returns `None` if the profile has a `ca_file`, or if the token file cannot be
+    /// written. The caller then logs in.
     ///
     /// The refresh token is removed from the disk before the request, and restored only if nothing was sent. A server
     /// may treat a second use as theft and end the session.
@@ -273,8 +274,8 @@ impl Session<'_> {
         Ok(client)
     }
 
-    /// Returns the granted token, after caching it. Warns if the token cannot be cached, or expires sooner than
-    /// `--min-ttl` requires.
+    /// Caches the granted token and returns it. Warns if the token cannot be cached, or expires sooner than `--min-ttl`
+    /// requires.
     fn cache_grant(
         &self,
         loaded: LoadedProfile<'_>,

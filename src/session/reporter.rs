@@ -1,5 +1,5 @@
-//! Interface through which the pipeline shows messages to the user and prompts. `workflow::TerminalReporter` implements
-//! it, because the pipeline itself must not print.
+//! Interface through which the pipeline shows messages and prompts to the user. The pipeline itself must not print;
+//! `workflow::TerminalReporter` implements the interface.
 
 use crate::disk::DiskError;
 use crate::fusion::{FusionError, RequestObserver};

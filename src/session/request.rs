@@ -28,7 +28,7 @@ pub struct LoadedProfile<'p> {
 }
 
 impl<'p> LoadedProfile<'p> {
-    /// Creates a loaded profile whose cached token was not decrypted yet.
+    /// Creates a loaded profile whose cached token has not been decrypted yet.
     #[must_use]
     pub fn new(profile: &'p Profile, reading: Option<StoreReading>) -> Self {
         Self { profile, reading, cached: None }

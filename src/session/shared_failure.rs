@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 const RULES: ReadRules = ReadRules { cap: 16 * 1024, privacy: Privacy::Own };
 
-/// Maximum number of seconds for which a `Retry-After` stops other processes. A longer `Retry-After` is shortened.
+/// Maximum number of seconds for which a `Retry-After` blocks logins. A longer `Retry-After` is shortened.
 const MAX_PAUSE_SECONDS: u64 = 300;
 
 /// Failed login, as saved for other processes. Serialized as JSON.
@@ -23,14 +23,14 @@ const MAX_PAUSE_SECONDS: u64 = 300;
 pub struct SharedFailure {
     /// Random number that identifies this failure.
     id: u64,
-    /// Fingerprint of the profile's tokens at the time of the login. A login with another URL, account or credential is
-    /// not affected.
+    /// Fingerprint that identifies the URL, account and credential of the failed login. Other logins are not affected.
     fingerprint: Fingerprint,
     /// Whether the server rejected the credential itself.
     pub rejected: bool,
     /// Message of the error.
     message: String,
-    /// End of the server's `Retry-After`, at most five minutes after the failure; `None` without `Retry-After`.
+    /// End of the server's `Retry-After`, at most five minutes after the failure; `None` if the server sent no
+    /// `Retry-After`.
     #[serde(with = "jiff::fmt::serde::timestamp::second::optional")]
     retry_at: Option<Timestamp>,
 }
@@ -53,8 +53,8 @@ impl SharedFailureDirectory {
         serde_json::from_slice(&disk::read(&self.file(profile), RULES).ok()?).ok()
     }
 
-    /// Saves the failure of a login, or removes the saved failure after a success. The caller holds the profile's lock,
-    /// unless the lock file could not be created.
+    /// Saves the failure of a login, or removes the saved failure after a success. The caller holds the profile's lock
+    /// if the lock file could be created.
     pub(super) fn record_outcome(
         &self,
         profile: &ProfileName,
@@ -78,7 +78,8 @@ impl SharedFailureDirectory {
 }
 
 impl SharedFailure {
-    /// Creates the failure of a login whose tokens would have had this `fingerprint`.
+    /// Describes a login that failed with `error`. `fingerprint` identifies the URL, account and credential of the
+    /// login.
     pub(super) fn from_error(error: &FusionError, fingerprint: Fingerprint, now: Timestamp) -> Self {
         let pause = error.retry_after().map(|seconds| seconds.min(MAX_PAUSE_SECONDS));
         let after = |seconds: u64| now.checked_add(SignedDuration::from_secs(i64::try_from(seconds).ok()?)).ok();
@@ -91,13 +92,13 @@ impl SharedFailure {
         }
     }
 
-    /// Returns whether the failure has this fingerprint and differs from `seen`, the failure that was read earlier.
+    /// Returns whether the failure has this `fingerprint` and differs from `seen`, the failure that was read earlier.
     pub(super) fn came_after(&self, seen: Option<&Self>, fingerprint: &Fingerprint) -> bool {
         self.fingerprint == *fingerprint && seen.is_none_or(|seen| seen.id != self.id)
     }
 
-    /// Returns whether the server's `Retry-After` forbids a login with this fingerprint at `now`. Ignores a remaining
-    /// time above the maximum, which appears after the clock was set back.
+    /// Returns whether the server's `Retry-After` forbids a login with this fingerprint at `now`. A remaining time
+    /// above the maximum is ignored: it can occur only if the clock was set back.
     pub(super) fn blocks_login(&self, fingerprint: &Fingerprint, now: Timestamp) -> bool {
         let remaining_seconds = self.retry_at.map(|until| until.duration_since(now).as_secs());
         self.fingerprint == *fingerprint
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_binds_the_same_request_for_its_time_and_five_minutes_at_most() {
+    fn retry_after_blocks_the_same_login_for_at_most_five_minutes() {
         for (retry_after, credential, now, binds) in [
             (Some(60), "one", 59, true),
             (Some(60), "one", 60, false),
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn only_who_was_waiting_adopts_it() {
+    fn only_a_newer_failure_is_shared() {
         let (first, second) = (failure(None), failure(None));
         assert!(second.came_after(Some(&first), &print("one")) && second.came_after(None, &print("one")));
         assert!(!second.came_after(Some(&second), &print("one")), "it was there before the waiting began");
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn it_survives_the_disk_and_goes_with_the_next_success() {
+    fn a_failure_is_saved_until_the_next_success() {
         let folder = tempfile::tempdir().unwrap();
         let failures = SharedFailureDirectory::new(folder.path().join("failures"));
         let (profile, failure) = ("acme".parse().unwrap(), failure(Some(60)));

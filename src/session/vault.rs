@@ -1,7 +1,7 @@
 //! Gets a profile's credential: checks trust, reads identities, decrypts or fetches the secret, and checks its binding.
 //!
 //! The user is never prompted while a lock is held. A caller that holds a lock passes `&()` as the [`Prompter`]. If
-//! [`VaultError::needs_interaction`], the caller releases the lock and calls [`Vault::unlock`].
+//! [`VaultError::needs_interaction`] is true for an error, the caller releases the lock and calls [`Vault::unlock`].
 
 use super::reporter::Reporter;
 use crate::disk::{self, DiskError, Lock, LockGuard, Privacy, ReadRules};
@@ -39,7 +39,8 @@ pub struct Vault {
     identities: OnceCell<Identities>,
     /// Whether all passphrase attempts failed. One passphrase serves all profiles, so the user is not asked again.
     has_given_up: Cell<bool>,
-    /// Secrets decrypted in this run, by sealed text, if plugins may decrypt. Each decryption may require a touch.
+    /// Secrets decrypted in this run, by sealed text. Used only if the identities include plugin keys, because each
+    /// decryption by a plugin may require a touch.
     opened: RefCell<HashMap<String, OpenedSecret>>,
     trust_store: OnceCell<RefCell<TrustStore>>,
     /// Profiles seen for the first time by this run; see [`Vault::take_first_seen`].
@@ -67,10 +68,10 @@ pub enum VaultError {
     /// The source returned a credential for other values of these fields.
     #[error("its source yields a credential of another {0}")]
     SourceMismatch(Mismatch),
-    /// The credential is a password for an API key profile, or an API key for a user name.
+    /// The credential is a password but the profile needs an API key, or the reverse.
     #[error("the credential is of another kind than the profile")]
     OtherKind,
-    /// Fields of the profile changed since this machine trusted the profile; holds the fields' keys.
+    /// Fields of the profile changed since this machine trusted the profile; holds the names of the fields.
     #[error("{} changed since this machine trusted the profile", .0.join(", "))]
     Changed(Vec<String>),
     /// The profile takes its secret from a source that this machine does not trust; holds a description of the source.
@@ -188,8 +189,8 @@ impl Vault {
         }
     }
 
-    /// Prompts now for everything that decrypts the secret of `profile`. A later step under a lock then needs no
-    /// prompt. Does nothing if the secret is not sealed.
+    /// Prompts now for everything that is needed to decrypt the secret of `profile`. A later step under a lock then
+    /// needs no prompt. Does nothing if the secret is not sealed.
     ///
     /// # Errors
     /// Returns [`VaultError`] if the identities cannot be read, or a plugin cannot decrypt the secret.
@@ -260,7 +261,7 @@ impl Vault {
     /// prompts.
     ///
     /// # Errors
-    /// Same as [`Vault::login`].
+    /// Fails with the same errors as [`Vault::login`].
     pub async fn login_async(&self, profile: &Profile, reporter: &dyn Reporter) -> Result<Login, VaultError> {
         let SecretLocation::Command(_) = &profile.secret else { return self.login(profile, reporter, &()) };
         self.check_trust(profile)?;
@@ -285,7 +286,7 @@ impl Vault {
         Ok(opened)
     }
 
-    /// Seals a credential with [`seal`], passing this run's environment to plugins.
+    /// Seals a credential with [`seal`]. Plugins run with this run's environment.
     ///
     /// # Errors
     /// Returns [`SealError`] if the credential cannot be encrypted.
@@ -301,7 +302,8 @@ impl Vault {
         seal(binding, credential, id, since, keys, now, &self.environment)
     }
 
-    /// Returns whether this machine's identity decrypts secrets sealed to `key`, as far as known without prompting.
+    /// Returns whether this machine's identity can decrypt secrets sealed to `key`, as far as this is known without
+    /// prompting.
     #[must_use]
     pub fn is_own_key(&self, key: &str) -> bool {
         self.own_keys().iter().any(|own_key| own_key == key)
@@ -311,7 +313,7 @@ impl Vault {
     /// store could add a key.
     ///
     /// This machine's own keys are trusted. Keys in `sealed_to`, to which the secret is already sealed, are trusted
-    /// too, except plugin keys. A plugin key runs a program on this machine.
+    /// too, except plugin keys. Sealing to a plugin key runs a program on this machine.
     ///
     /// # Errors
     /// Returns [`VaultError::UntrustedRecipient`] if a recipient is not trusted, and [`VaultError::NoRecipient`] if
@@ -410,7 +412,7 @@ impl Vault {
     /// secret comes from no external source.
     ///
     /// # Errors
-    /// Same as [`Vault::trust_status`].
+    /// Fails with the same errors as [`Vault::trust_status`].
     pub(super) fn check_trust(&self, profile: &Profile) -> Result<(), VaultError> {
         if self.trust_status(profile)? == TrustStatus::FirstUse {
             self.first_seen.borrow_mut().push(profile.clone());

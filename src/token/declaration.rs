@@ -1,6 +1,6 @@
 //! Declaration of a profile: the profile as the store file declared it, recorded in the token file. While the store
-//! file is unchanged, commands use the recorded profile and do not read the store. A store can have thousands of
-//! profiles.
+//! file is unchanged, commands use the recorded profile instead of the store. Reading the store is slow if it has
+//! thousands of profiles.
 
 use crate::disk::{LockGuard, Stamp, StampedRead};
 use crate::profile::{Profile, SecretLocation};
@@ -15,7 +15,7 @@ const MAX_DECLARATION_BYTES: usize = 64 * 1024;
 pub struct StoreReading {
     /// Stamp of the store file when its content was read.
     pub stamped_read: StampedRead,
-    /// Value of `explicit` in the store. If true, neither the current profile nor the only profile is a default.
+    /// Value of `explicit` in the store. If true, neither the current nor the only profile is used by default.
     pub explicit: bool,
 }
 
@@ -24,16 +24,16 @@ pub struct StoreReading {
 pub struct ProfileDeclaration {
     /// Stamp of that version of the store file.
     pub store: Stamp,
-    /// Value of `explicit` in the store. If true, neither the current profile nor the only profile is a default.
+    /// Value of `explicit` in the store. If true, neither the current nor the only profile is used by default.
     pub explicit: bool,
     /// Profile with the store's defaults filled in.
     pub profile: Profile,
 }
 
 impl StoreReading {
-    /// Returns true if the declaration in the token file, `recorded`, does not come from this version of the store
-    /// file. Returns false if `profile` depends on more than the store's content, because no declaration can then be
-    /// recorded.
+    /// Returns true if a new declaration should be recorded: `recorded`, the declaration in the token file, is missing
+    /// or comes from another version of the store file. Always returns false if `profile` depends on more than the
+    /// store's content, because no declaration can then be recorded.
     #[must_use]
     pub fn has_new_declaration(&self, profile: &Profile, recorded: Option<&ProfileDeclaration>) -> bool {
         let is_recorded = recorded.is_some_and(|declaration| self.stamped_read.matches(declaration.store));
@@ -44,7 +44,7 @@ impl StoreReading {
     /// provides the present time of the file system.
     ///
     /// Returns `None` in these cases:
-    /// - The stamp may not identify the store's content, because the store changed shortly before it was read.
+    /// - The stamp might not identify the store's content, because the store changed shortly before it was read.
     /// - The profile depends on more than the store's content.
     /// - Serialization fails, or the JSON is longer than `MAX_DECLARATION_BYTES`.
     #[must_use]
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_comes_back_as_it_was_declared() {
+    fn a_profile_survives_serialization() {
         let valid = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stores/valid");
         let mut count = 0;
         for entry in fs::read_dir(valid).unwrap() {
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_a_moment_after_a_change_is_not_remembered() {
+    fn unreliable_declarations_are_not_recorded() {
         let (directory, store) = store(TEXT);
         let guard = Lock::new(directory.path().join("lock")).try_lock().unwrap().unwrap();
         let reading = StoreReading { stamped_read: store.stamped_read.unwrap(), explicit: true };
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_or_cannot_be_is_no_news() {
+    fn only_missing_or_outdated_declarations_are_new() {
         let (_directory, store) = store(TEXT);
         let profile = store.profiles[0].profile.clone().unwrap();
         let stamp =

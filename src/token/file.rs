@@ -1,7 +1,7 @@
 //! Token file of a profile: a header line of plaintext JSON, then a JSON record encrypted with the device key.
 //!
 //! The record repeats the fields of the header line and adds the tokens. Listings read only the header line. Loading a
-//! token fails unless the header line and the record agree, because the header line is not authenticated.
+//! token fails if the header line and the record disagree, because the header line is not authenticated.
 
 use super::{Fingerprint, Lifetime, ProfileDeclaration};
 use crate::disk::{self, DiskError, Durability, Privacy, ReadRules};
@@ -47,10 +47,11 @@ pub struct CachedToken {
     pub lifetime: Lifetime,
     /// Access token.
     pub access: Secret,
-    /// Refresh token. Absent after its use, and if the server sent no refresh token with a valid lifetime.
+    /// Refresh token. `None` if the server sent no refresh token, or sent one without a valid lifetime. Also `None`
+    /// after the refresh token was used.
     pub refresh: Option<RefreshToken>,
     /// Recorded declaration of the profile; see [`StoreReading::declaration`](super::StoreReading::declaration) for the
-    /// cases in which there is none.
+    /// cases in which it is `None`.
     pub declaration: Option<Box<ProfileDeclaration>>,
 }
 
@@ -169,7 +170,8 @@ impl TokenDirectory {
     ///
     /// # Errors
     /// Returns a [`DiskError`] if the token cannot be encrypted or the file cannot be written. An earlier token file
-    /// then remains, unless the last step failed: syncing the directory for [`Durability::Durable`].
+    /// then remains. Exception: if only the sync of the directory fails, the new file is already in place. Only
+    /// [`Durability::Durable`] syncs the directory.
     pub fn save(&self, token: &CachedToken, device: &DeviceKey, durability: Durability) -> Result<(), DiskError> {
         let path = self.file_path(&token.profile);
         disk::replace(&path, &encode_and_encrypt(token, device, &path)?, durability)?;
@@ -229,8 +231,8 @@ fn encode_and_encrypt(token: &CachedToken, device: &DeviceKey, path: &Path) -> R
     record.declaration = token.declaration.as_ref().and_then(|declaration| to_raw_value(declaration).ok());
     record.access_token = Some(token.access.reveal().to_owned());
     record.refresh_token = token.refresh.as_ref().map(|refresh| refresh.0.reveal().to_owned());
-    // A vector that grows leaves copies of the tokens in memory. So the capacity is reserved in advance, with 1024
-    // bytes for the other fields and the JSON syntax.
+    // The capacity is reserved in advance, because a growing vector leaves copies of the tokens in memory. 1024 bytes
+    // are enough for the other fields and the JSON syntax.
     let token_lengths = [&record.access_token, &record.refresh_token].map(|text| text.as_ref().map_or(0, String::len));
     let json_length = record.declaration.as_ref().map_or(0, |json| json.get().len());
     let mut plaintext = Zeroizing::new(Vec::with_capacity(token_lengths.iter().sum::<usize>() + json_length + 1024));

@@ -20,7 +20,7 @@ impl Fingerprint {
         let mut hash = Sha256::new();
         let groups: [&[&str]; 3] = [&[&url.with_version()], account, credential];
         for group in groups {
-            // The length precedes each list and each part, so that different arguments never give the same bytes.
+            // Each list and each part is preceded by its length, so that different arguments never give the same bytes.
             hash.update((group.len() as u64).to_be_bytes());
             for part in group {
                 hash.update((part.len() as u64).to_be_bytes());
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_part_and_its_place_counts() {
+    fn every_argument_and_its_position_changes_the_fingerprint() {
         let url: ApiUrl = "https://a.example".parse().unwrap();
         let base = Fingerprint::of(&url, &["acme", "soc"], &["id"]);
         assert_eq!(base, Fingerprint::of(&"https://A.example/api/v1/".parse().unwrap(), &["acme", "soc"], &["id"]));

@@ -16,11 +16,11 @@ pub struct Lifetime {
     pub obtained_at: Timestamp,
     /// Expiry of the access token: `obtained_at` plus `expires_in` of the response.
     pub expires_at: Timestamp,
-    /// Expiry of the refresh token. Absent if there is no refresh token.
+    /// Expiry of the refresh token. `None` if there is no refresh token.
     pub refresh_expires_at: Option<Timestamp>,
 }
 
-/// Reason why an access token must not be used. The `Display` text is a predicate without its subject, the token.
+/// Reason why an access token must not be used. The `Display` text completes a sentence that begins with "the token".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StaleReason {
     /// The clock is more than `CLOCK_SLACK` behind `obtained_at`.
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn r19_r20_usable_until_the_margin_and_never_before_it_was_obtained() {
+    fn r19_r20_a_token_is_usable_from_its_issue_until_the_margin() {
         let minute = Span::from_seconds(60);
         for (seconds, now, usable) in [
             (3600, 0, true),
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn why_it_may_not_be_used() {
+    fn reasons_why_a_token_is_stale() {
         let minute = Span::from_seconds(60);
         for (now, reason) in [
             (0, None),
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_says() {
+    fn states_shown_in_listings() {
         for (now, refresh, state) in [
             (0, None, TokenState::Valid),
             (3240, None, TokenState::Valid),

@@ -17,12 +17,14 @@ const GAP: usize = 2;
 /// Indent of a description below its verb, in columns.
 const BELOW_INDENT: usize = 10;
 
-/// Returns the width of the help pages on a terminal with this many columns. An unknown number gives [`MAX_WIDTH`].
+/// Returns the width of the help pages on a terminal with this many columns. Returns [`MAX_WIDTH`] if the number is
+/// unknown.
 pub(super) fn page_width(columns: Option<usize>) -> usize {
     columns.map_or(MAX_WIDTH, |columns| columns.min(MAX_WIDTH))
 }
 
-/// Replaces clap's list of verbs on the first page with the groups. All verbs of the tree must have been built.
+/// Replaces clap's list of verbs on the first page with the groups. Call this function after all verbs of the tree have
+/// been built.
 pub(super) fn group_verbs(mut tree: Command, width: usize) -> Command {
     let usage = tree.render_usage().ansi().to_string();
     let usage = usage.split_once(' ').map_or_else(String::new, |(_, usage)| usage.to_owned());
@@ -30,7 +32,7 @@ pub(super) fn group_verbs(mut tree: Command, width: usize) -> Command {
         "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{}{{all-args}}{{after-help}}",
         render_groups(&tree, width)
     );
-    // Hiding the verbs removes clap's own list of them. It would also change the usage line, which is therefore set
+    // Hiding the verbs removes clap's own list of verbs. Hiding would also change the usage line, so the line is set
     // here.
     tree.override_usage(StyledStr::from(usage)).help_template(template).mut_subcommands(|verb| verb.hide(true))
 }
@@ -81,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn every_verb_stands_in_one_group_and_no_other() {
+    fn every_visible_verb_is_in_exactly_one_group() {
         let tree = full_tree(MAX_WIDTH);
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         VERB_GROUPS.iter().flat_map(|group| group.verbs).for_each(|name| *counts.entry(name).or_default() += 1);
@@ -93,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_fits_and_names_all() {
+    fn the_first_page_fits_its_width_and_lists_verbs_only_in_groups() {
         for width in [40, 60, 80, 100] {
             let page = page(width);
             let (_, verbs) = page.split("Options:").next().unwrap().split_once("Usage:").unwrap();

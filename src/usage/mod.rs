@@ -18,11 +18,11 @@ use std::ffi::OsString;
 /// Maximum length, in bytes, of a typed word that an error message repeats. A longer word may be a secret.
 const MAX_SHOWN_WORD_BYTES: usize = 24;
 
-/// Parses the command line. If it asks for help or the version, prints that text and returns `None`.
+/// Parses the command line. If the user asks for help or the version, prints that text and returns `None`.
 ///
 /// # Errors
 /// Returns an error if the command line is invalid or contains a NETOSECRET, or if printing fails. The error is silent
-/// if only a verb is missing, because the help page is then printed to stderr.
+/// if a verb is missing, because the help page is then printed to stderr.
 pub(crate) fn parse(arguments: &[OsString], command_line: &CommandLine, ui: &mut Ui) -> Result<Option<Cli>, Error> {
     refuse_secrets(command_line)?;
     // For speed, the first attempt builds only the typed verb, and the tree is never freed.
@@ -88,7 +88,7 @@ fn build_verbs(tree: &mut Command) {
 /// Refuses a NETOSECRET on the command line, because the shell's history and the process list show the command line.
 fn refuse_secrets(command_line: &CommandLine) -> Result<(), Error> {
     for word in command_line.words() {
-        // The base64 of a NETOSECRET may end with '='. So both the whole word and its part after '=' are tried.
+        // The base64 of a NETOSECRET may end with '='. Therefore both the whole word and the part after '=' are tried.
         let value = word.split_once('=').map_or(word.as_str(), |(_, value)| value);
         if word.len() > MAX_SHOWN_WORD_BYTES && [value, word].iter().any(|text| NetoSecret::parse(text).is_ok()) {
             return Err(Error::new(
@@ -185,7 +185,7 @@ fn usage_hint(error: &clap::Error, command_line: &CommandLine) -> Hint {
     match (context_text(error, ContextKind::ValidValue), error.kind()) {
         (Some(values), _) => Hint::advice(format!("one of {values}")),
         (None, ErrorKind::InvalidSubcommand) => Hint::command(format!("{path} --help")),
-        // clap's usage line would show only one of the two arguments.
+        // clap's usage line would show only one of the two conflicting arguments.
         (None, ErrorKind::ArgumentConflict) => {
             Hint::command(format!("{path} --help")).remark("says what goes together")
         }

@@ -93,11 +93,11 @@ pub(super) fn similar_verbs(word: &str, path: &str, clap_suggestions: &[String],
     found.into_iter().take(MAX_SUGGESTIONS).collect()
 }
 
-/// Returns a hint for a flag that the command `path` does not have. Returns `None` if there is no command `path`. Also
-/// returns `None` if neither this module nor another command knows the flag.
+/// Returns a hint for a flag that the command `path` does not have. Returns `None` if neto has no command `path`, or no
+/// hint for the flag.
 pub(super) fn flag_hint(flag: &str, path: &str, command_line: &CommandLine, tree: &Command) -> Option<Hint> {
     let command = find_command(tree, path)?;
-    // A similar flag is never suggested, because neto treats the values of its flags as public.
+    // No flag of neto is suggested for a secret, because neto treats the values of its flags as public.
     if SECRET_FLAGS.contains(&flag) {
         let safe_command =
             if path == "neto profile set-secret" { "neto profile set-secret NAME" } else { "neto profile add" };

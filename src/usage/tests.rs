@@ -95,7 +95,7 @@ fn every_verb_has_two_examples_that_parse() {
 }
 
 #[test]
-fn remarks_of_a_page_stand_below_each_other() {
+fn remarks_of_the_examples_on_a_page_are_aligned() {
     let tree = full_tree(MAX_WIDTH);
     for verb in verb_paths(&tree) {
         let examples = examples(find_command(&tree, &verb).unwrap());
@@ -107,7 +107,7 @@ fn remarks_of_a_page_stand_below_each_other() {
 }
 
 #[test]
-fn the_splitter_knows_what_the_examples_use() {
+fn split_commands_supports_the_shell_syntax_of_the_examples() {
     for (line, expected) in [
         ("  neto use -        back", &[&["neto", "use", "-"][..]][..]),
         ("  pass show a | neto profile add a --tag x", &[&["neto", "profile", "add", "a", "--tag", "x"]]),

@@ -14,22 +14,22 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
-/// Maximum value of `--jobs`. Each profile needs two open files: a connection and a lock. While a program runs, it
-/// needs four: a connection and three pipes. A process may usually have 1,024 files open.
+/// Maximum value of `--jobs`. Each profile needs two open files: a connection and a lock. While its program runs, a
+/// profile needs four: a connection and three pipes. A process may usually have 1,024 files open.
 const MAX_JOBS: u64 = 200;
 
-/// Number of profiles from which a batch prints lines as results arrive, groups failures by reason, and prints a
-/// summary.
+/// Minimum number of profiles for which a batch prints lines as results arrive. From this number on, a batch also
+/// groups failures by reason and prints a summary.
 const MANY_PROFILES: usize = 10;
 
 /// Maximum number of names in a list; the other names are counted.
 const MAX_NAMES: usize = 8;
 
-/// Maximum number of reasons listed separately. A server that numbers its refusals gives each profile a different
-/// reason.
+/// Maximum number of reasons listed separately. If a server puts a number into each error message, every profile has a
+/// different reason.
 const MAX_REASONS: usize = 10;
 
-/// How many profiles are worked on at once.
+/// Number of profiles to work on at the same time.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct JobsArgs {
     /// How many profiles at once
@@ -72,8 +72,8 @@ impl<'a> Batch<'a> {
         Self { run, progress: run.ui.progress(activity, count), count, lines, tally, skipped, failures, stopped: None }
     }
 
-    /// Returns the profiles to work on. In a batch of several profiles, skips those without a secret. Prints a note for
-    /// each skipped profile unless a progress line is visible. Also prints a note if `selected` is empty.
+    /// Returns the profiles to work on. In a batch of several profiles, skips those without a secret. If no progress
+    /// line is visible, prints a note for each skipped profile. Also prints a note if `selected` is empty.
     pub(crate) fn skip_without_secret<'p>(
         &mut self,
         mut selected: Vec<SelectedProfile<'p>>,
@@ -133,7 +133,7 @@ impl<'a> Batch<'a> {
         self.stopped.is_some()
     }
 
-    /// Records a profile as done, and prints `text` about it unless a progress line is visible.
+    /// Records a profile as done. If no progress line is visible, prints a note with the profile name and `text`.
     pub(crate) fn done_with_note(&mut self, profile: &ProfileName, text: &str) {
         if !self.progress.is_visible() {
             self.lines.push(profile, BatchLine::Note(format!("{profile}: {text}")), self.run);
@@ -162,8 +162,8 @@ impl<'a> Batch<'a> {
         self.stopped = Some(error);
     }
 
-    /// Ends the batch. From [`MANY_PROFILES`] profiles on, prints a summary line. The hint is `command` with the names
-    /// that failed.
+    /// Ends the batch. With [`MANY_PROFILES`] or more profiles, prints a summary line. The hint is `command`, followed
+    /// by the names of the failed profiles.
     ///
     /// # Errors
     /// Returns the error that stopped the batch, or the failure of the only profile. If some of several profiles
@@ -175,8 +175,8 @@ impl<'a> Batch<'a> {
         })
     }
 
-    /// Ends the batch like [`finish`](Self::finish). `make_hint` returns the hint for the sorted names that failed. It
-    /// receives `None` instead of more than [`MAX_NAMES`] names.
+    /// Ends the batch like [`finish`](Self::finish). `make_hint` returns the hint for the sorted names of the failed
+    /// profiles. It receives `None` if there are more than [`MAX_NAMES`] names.
     pub(crate) fn finish_with(mut self, make_hint: impl FnOnce(Option<String>) -> Option<Hint>) -> Result<(), Error> {
         drop(self.progress);
         self.lines.print_remaining(self.run);
@@ -258,7 +258,7 @@ impl<T> ReorderBuffer<T> {
         Self { next: 0, waiting: BTreeMap::new() }
     }
 
-    /// Adds the result with this index. Returns the results that now follow the results returned before.
+    /// Adds the result with this index. Returns the results that are now next in order.
     pub(crate) fn push(&mut self, index: usize, result: T) -> Vec<T> {
         self.waiting.insert(index, result);
         let mut ready = Vec::new();
@@ -334,7 +334,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_of_one_profile_names_it_in_the_hint() {
+    fn the_hint_for_a_reason_names_its_only_profile() {
         let failure = |name: &str, message: &str| {
             let hint = Hint::login().remark("in a while");
             (name.parse::<ProfileName>().unwrap(), Error::new(Code::Unreachable, message).with_hint(hint))

@@ -10,7 +10,7 @@ use crate::workflow::Run;
 use crate::workflow::batch::first_names;
 use clap::Args;
 
-/// How far calls that write may go.
+/// Flags that allow or refuse calls that write.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub(crate) struct ConfirmArgs {
     /// Do not ask before a call that writes
@@ -26,8 +26,8 @@ impl ConfirmArgs {
     /// writes and there are several profiles or a protected one.
     ///
     /// # Errors
-    /// Returns an error with exit code 2 if `--read-only` forbids the call. Returns the same code without a terminal,
-    /// or if the answer is not yes.
+    /// Returns an error with exit code 2 if `--read-only` forbids the call. The exit code is also 2 if there is no
+    /// terminal for the question, or if the answer is not yes.
     pub(crate) fn confirm_call(
         self,
         run: &Run<'_>,

@@ -51,14 +51,14 @@ pub(crate) struct DecoyArgs {
 }
 
 impl DecoyArgs {
-    /// Checks whether no flag was given.
+    /// Checks that no flag was given.
     pub(crate) fn is_empty(&self) -> bool {
         !(self.read_only || self.allow_keys || self.yes) && self.audit.is_none()
     }
 
     /// Prepares the profiles before a program runs. Refuses profiles without an API key, confirms writes to protected
-    /// profiles, and unlocks the secrets. When a token expires later, neto cannot prompt. `verb` is the command line
-    /// for the hint.
+    /// profiles, and unlocks the secrets. The secrets are unlocked now, because neto cannot prompt when a token expires
+    /// later. `verb` is the command line for the hint.
     pub(crate) fn prepare(&self, run: &Run<'_>, profiles: &[&Profile], verb: &str) -> Result<(), Error> {
         if let Some(keyless) = profiles.iter().find(|profile| profile.shortname.is_none() || profile.appname.is_none())
         {
@@ -156,7 +156,8 @@ pub(crate) fn decoy_variables(run: &Run<'_>, endpoint: &Endpoint<'_>, with_secre
     variables
 }
 
-/// Returns `NO_PROXY` and `no_proxy` with the decoy's address added. A variable that is not set gets the other's value.
+/// Returns `NO_PROXY` and `no_proxy` with the decoy's address added. If only one of the two variables is set, both get
+/// its value.
 fn no_proxy_variables(run: &Run<'_>) -> impl Iterator<Item = (String, String)> {
     let values = NO_PROXY_VARIABLES.map(|name| run.context.process.environment.text(name));
     let fallback = values[0].clone().or_else(|| values[1].clone());
@@ -180,7 +181,7 @@ pub(crate) fn warn_audit_failed(audit: Option<&AuditLog>, run: &Run<'_>) -> bool
     failure.is_some()
 }
 
-/// Checks for failed writes to the audit file regularly, and warns about the first. Never returns.
+/// Regularly checks for failed writes to the audit file, and warns about the first failure. Never returns.
 pub(crate) async fn monitor_audit(audit: Option<&AuditLog>, run: &Run<'_>) -> Infallible {
     while !warn_audit_failed(audit, run) {
         sleep(AUDIT_CHECK_INTERVAL).await;

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 pub(crate) struct ExportedVariables {
     /// Names and values to set, in the order of output.
     pub(crate) set: Vec<(String, String)>,
-    /// Secret values among those to set, which no log may show.
+    /// Values in `set` that are secret. No log may show these values.
     pub(crate) secrets: Vec<String>,
     /// Names to unset first.
     pub(crate) unset: Vec<String>,
@@ -58,8 +58,8 @@ impl ExportedVariables {
         Self { set, secrets, unset: unset.into_iter().collect() }
     }
 
-    /// Gets the variables of one profile in a batch, with the credential if `with_credential`. Never prompts; the
-    /// caller must have called [`Run::unlock`].
+    /// Gets the variables of one profile in a batch, with the credential if `with_credential`. Never prompts, so call
+    /// [`Run::unlock`] first.
     pub(crate) async fn obtain(
         run: &Run<'_>,
         session: &Session<'_>,
@@ -78,7 +78,8 @@ impl ExportedVariables {
         Ok(Self::from_token(run, profile, &token, Some(&login)))
     }
 
-    /// Returns the names to record in `NETO_EXPORTED`: all names that are set, except variables that the user had set.
+    /// Returns the names to record in `NETO_EXPORTED`: all names in `set`, except variables that the user set before
+    /// the export.
     pub(crate) fn names_to_record(&self, run: &Run<'_>) -> String {
         let is_env =
             self.set.iter().any(|(name, value)| name == PROFILE_VARIABLE && value == ProfileName::env().as_str());
@@ -89,7 +90,7 @@ impl ExportedVariables {
 }
 
 /// Returns the names that a child process must not inherit. These include the shell's profile records, because a shell
-/// in the child uses the child's profile.
+/// that the child starts uses the child's profile.
 pub(crate) fn hidden_from_children(environment: &Environment) -> BTreeSet<String> {
     let mut names = names_to_unset(environment);
     names.extend(withheld_variables(environment));
@@ -186,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_known_words_are_replaced_and_once() {
+    fn only_known_placeholders_are_replaced_and_only_once() {
         let values = [("{token}", "a{url}b".to_owned()), ("{url}", "https://x".to_owned())];
         for (template, filled) in [
             ("Bearer {token}", "Bearer a{url}b"),

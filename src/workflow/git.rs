@@ -38,7 +38,7 @@ impl GitRepository {
     /// Checks whether the store is unmerged, which means that a merge left conflicts in it.
     ///
     /// # Errors
-    /// Same as [`GitRepository::list_paths`].
+    /// Fails with the same errors as [`GitRepository::list_paths`].
     pub(crate) fn is_unmerged(&self, run: &Run<'_>) -> Result<bool, String> {
         let store = self.store.to_string_lossy();
         Ok(!self.list_paths(run, &["ls-files", "--unmerged", "-z", "--", &store], &[0])?.is_empty())
@@ -76,7 +76,7 @@ impl GitRepository {
     /// Runs git with these arguments and without the variables that give access to the identity.
     ///
     /// # Errors
-    /// Returns the reason if git does not start.
+    /// Returns the reason why git could not be started.
     pub(crate) fn run(&self, run: &Run<'_>, arguments: &[&str]) -> Result<Output, String> {
         let mut git = Command::new(&self.program);
         git.args(["-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "--no-pager"]).args(arguments);

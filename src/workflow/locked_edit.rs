@@ -9,7 +9,8 @@ use crate::session::{Reporter as _, RotationError, Session, SessionError, acquir
 use crate::workflow::Run;
 use std::path::Path;
 
-/// Acquires a lock, waiting at most `--lock-timeout`. After a second, prints a note with `lock_name`.
+/// Acquires a lock, waiting at most `--lock-timeout`. If the wait takes longer than a second, prints a note with
+/// `lock_name`.
 pub(crate) fn acquire_lock(run: &Run<'_>, lock: &Lock, lock_name: &str) -> Result<LockGuard, Error> {
     let report_wait = |holder| run.reporter().waiting_for_lock(lock_name, holder);
     let guard = acquire(lock, run.context.globals.lock_timeout, &report_wait)?;

@@ -1,4 +1,5 @@
-//! Steps that several commands share: selecting profiles, getting a token, editing the store under its lock, batches.
+//! Steps that several commands share: selecting profiles, getting a token, editing the store under its lock, and
+//! running batches.
 //!
 //! Owns [`Run`], which every command receives. Holds nothing that belongs to one command, and imports no command.
 #![allow(clippy::doc_markdown, reason = "comments of arguments are the help that users read")]
@@ -52,13 +53,13 @@ pub(crate) fn obtain_token(
     let session = run.context.session(reporter);
     let token =
         session.obtain_blocking(loaded, request).map_err(|error| Error::from(error).about(&loaded.profile.name));
-    record_first_seen(run, reporter);
+    record_first_seen_profiles(run, reporter);
     token
 }
 
 /// Adds the profiles that this run saw for the first time to the trust store. If the trust store cannot be written, as
 /// in a read-only container, only prints verbose output: the record protects later runs, not this run.
-pub(crate) fn record_first_seen(run: &Run<'_>, reporter: &TerminalReporter<'_>) {
+pub(crate) fn record_first_seen_profiles(run: &Run<'_>, reporter: &TerminalReporter<'_>) {
     let first_seen = run.context.vault.take_first_seen();
     if first_seen.is_empty() {
         return;
@@ -73,8 +74,8 @@ pub(crate) fn record_first_seen(run: &Run<'_>, reporter: &TerminalReporter<'_>) 
     }
 }
 
-/// Returns the credential of a profile if `is_requested`. Call this function before getting the token: finishing an
-/// interrupted rotation may replace both.
+/// Returns the credential of a profile if `is_requested`. First finishes an interrupted rotation, which may replace the
+/// credential and the token. So call this function before getting the token.
 pub(crate) fn requested_login(
     run: &Run<'_>,
     reporter: &TerminalReporter<'_>,
@@ -111,8 +112,8 @@ impl Run<'_> {
         TerminalReporter(self.ui)
     }
 
-    /// Prompts now for everything that decrypts the secrets of these profiles, because no prompt is possible under the
-    /// store's lock.
+    /// Prompts now for everything that is needed to decrypt the secrets of these profiles. Under the store's lock, no
+    /// prompt is possible.
     ///
     /// # Errors
     /// Returns an error if an identity stays locked or a plugin fails. Other errors are ignored here, because
@@ -186,7 +187,7 @@ impl Run<'_> {
         Err(self.canceled())
     }
 
-    /// Prints a note that the user declined, and returns the error for that.
+    /// Prints a note that nothing was changed, and returns the error for a declined question.
     pub(crate) fn canceled(&self) -> Error {
         self.ui.note("Left as it was");
         Error::silent(Code::Usage)

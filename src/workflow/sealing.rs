@@ -10,8 +10,9 @@ use crate::workflow::Run;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-/// Returns an error if trusted fields of the profile changed, until `neto trust` has shown the changes. Sealing to the
-/// present fields would accept the changes unseen. Ignores a change of the secret, which sealing replaces.
+/// Returns an error if trusted fields of the profile have changed and `neto trust` has not accepted the changes yet.
+/// Sealing to the present fields would accept the changes without showing them. Ignores a change of the secret, which
+/// sealing replaces.
 pub(crate) fn refuse_changed(run: &Run<'_>, profile: &Profile) -> Result<(), Error> {
     let TrustStatus::Changed(changes) = run.context.vault.trust_store()?.borrow().status(profile) else {
         return Ok(());
@@ -28,11 +29,12 @@ pub(crate) fn is_untrusted_url(run: &Run<'_>, url: &ApiUrl) -> Result<bool, Erro
     Ok(!is_standard && !run.context.vault.trust_store()?.borrow().is_trusted_url(url))
 }
 
-/// Warns if the URL is untrusted: a credential without its own URL will be sent there. `what` names the credential.
-pub(crate) fn warn_untrusted_url(run: &Run<'_>, what: &str, url: &ApiUrl) -> Result<(), Error> {
+/// Warns if the URL is untrusted: a credential without its own URL will be sent there. The warning starts with
+/// `credential_name`.
+pub(crate) fn warn_untrusted_url(run: &Run<'_>, credential_name: &str, url: &ApiUrl) -> Result<(), Error> {
     if is_untrusted_url(run, url)? {
         run.ui.warn(&format!(
-            "{what}: it will be sent to {url}, which stands in the store and was never told to neto here"
+            "{credential_name}: it will be sent to {url}, which stands in the store and was never told to neto here"
         ));
     }
     Ok(())
@@ -118,8 +120,8 @@ pub(crate) fn reseal(
 pub(crate) struct Resealing {
     /// Requested edits, and the edits that replace sealed secrets.
     pub(crate) edits: Vec<Edit>,
-    /// Profiles whose bound fields or recipients the edits change, and that this machine did not distrust before the
-    /// edits. The caller trusts their new fields.
+    /// Profiles whose bound fields or recipients the edits change. Includes only profiles that were trusted or new to
+    /// this machine before the edits. The caller trusts their new fields.
     pub(crate) changed: Vec<Profile>,
     /// Errors of the profiles whose secrets could not be sealed again; `edits` keep these secrets as they are.
     pub(crate) failures: Vec<Error>,
@@ -133,9 +135,9 @@ impl Resealing {
     }
 }
 
-/// Adds edits that seal each secret again whose bound fields or recipients `edits` change. Each secret must be bound to
-/// its profile's fields before the edits. `old_name` returns the name that a profile had before the edits, for a
-/// rename. `prompter` is `&()` while a lock is held.
+/// Adds edits that seal a secret again if `edits` change its bound fields or recipients. Before the edits, each of
+/// these secrets must be bound to the fields of its profile. `old_name` returns the name that a profile had before the
+/// edits, for a rename. While a lock is held, pass `&()` as `prompter`, which never prompts.
 pub(crate) fn with_resealing(
     run: &Run<'_>,
     prompter: &dyn Prompter,
@@ -193,8 +195,8 @@ fn open_and_reseal(
     reseal(run, store, new, &opened)
 }
 
-/// Checks whether the edits change the owner of a key that an unfinished rotation requested. The owner is the name,
-/// server, account, API key and `ca_file` of a profile.
+/// Checks whether the edits change the name, URL, shortname, appname or `ca_file` of a profile. An unfinished rotation
+/// requested its new key for the old values.
 fn has_other_key_owner(old: &Profile, new: &Profile) -> bool {
     let key_owner = |profile: &Profile| {
         (profile.name.clone(), profile.url.clone(), profile.shortname.clone(), profile.appname.clone())

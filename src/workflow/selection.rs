@@ -27,7 +27,7 @@ pub(crate) struct SelectArgs {
     pub(crate) all: bool,
 }
 
-/// How good a token has to be.
+/// Requirements for a token.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub(crate) struct TokenRequestArgs {
     /// Renew unless the token is good for at least this long: 10m, 1h30m
@@ -60,7 +60,7 @@ impl SelectArgs {
     /// Returns the selected profiles, or the current profile if the selection is empty.
     pub(crate) fn resolve_or_current<'a>(&self, run: &Run<'a>) -> Result<Vec<SelectedProfile<'a>>, Error> {
         if self.selection().is_empty() {
-            return Ok(vec![SelectedProfile::of(run, run.context.resolve(None)?.name)]);
+            return Ok(vec![SelectedProfile::load(run, run.context.resolve(None)?.name)]);
         }
         self.resolve(run, EmptySelection::Refuse)
     }
@@ -115,7 +115,7 @@ impl SelectArgs {
         }
         let selects_all = selection.is_empty() && if_empty == EmptySelection::All;
         if is_env_profile(&selection) || (selects_all && run.context.is_env_the_only_profile()?) {
-            return Ok(vec![SelectedProfile::of(run, run.context.resolve(Some("env"))?.name)]);
+            return Ok(vec![SelectedProfile::load(run, run.context.resolve(Some("env"))?.name)]);
         }
         let entries = selection.resolve(run.context.store()?, if_empty)?;
         let to_selected = |entry: &'a ProfileEntry| SelectedProfile {
@@ -127,12 +127,12 @@ impl SelectArgs {
 }
 
 impl<'a> SelectedProfile<'a> {
-    fn of(run: &Run<'a>, name: ProfileName) -> Self {
+    fn load(run: &Run<'a>, name: ProfileName) -> Self {
         Self { profile: run.context.profile(&name), name: Cow::Owned(name) }
     }
 }
 
-/// Checks whether the selection is `env`, the profile made from `NETOSECRET`, which is in no store.
+/// Checks whether the selection is `env`, the profile made from `NETOSECRET`. No store contains that profile.
 fn is_env_profile(selection: &Selection) -> bool {
     selection.is_single() && selection.names[0] == ProfileName::env().as_str()
 }

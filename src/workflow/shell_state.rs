@@ -38,14 +38,14 @@ pub(crate) const SHELL_PREVIOUS_VARIABLE: &str = "NETO_SHELL_PREVIOUS";
 /// name.
 const HOOK_VARIABLE: &str = "_NETO_HOOK";
 
-/// First line of shell code for the hook. The hook must not evaluate other output, such as a help page, which lacks
-/// this line. The scripts in `commands/hook` contain the same line.
+/// First line of shell code for the hook. The hook evaluates only output that starts with this line. A help page, for
+/// example, is not evaluated. The scripts in `commands/hook` contain the same line.
 const HOOK_TEXT_PREFIX: &str = "neto-hook:\n";
 
 /// Placeholder in a marker if there is no profile name.
 const NO_PROFILE: &str = "-";
 
-/// Variables that every export unsets first, even a failed one, and even if no earlier export set them.
+/// Variables that every export unsets first, even if the export fails or no earlier export set them.
 pub const ALWAYS_UNSET: [&str; 12] = [
     PROFILE_VARIABLE,
     "NETO_URL",
@@ -71,8 +71,8 @@ pub(crate) struct ShellUpdate {
 }
 
 impl ShellUpdate {
-    /// Returns the update that unsets an earlier export's variables. It restores `NETO_PROFILE` if `neto use` set the
-    /// profile in this shell.
+    /// Returns the update that unsets an earlier export's variables. The update restores `NETO_PROFILE` if `neto use`
+    /// set the profile in this shell.
     pub(crate) fn drop_export(environment: &Environment) -> Self {
         let restored = shell_profile(environment).map(|name| (PROFILE_VARIABLE.to_owned(), name));
         Self { unset: names_to_unset(environment).into_iter().collect(), set: restored.into_iter().collect() }
@@ -96,7 +96,7 @@ impl ShellUpdate {
 }
 
 /// Returns the names to unset so that no earlier export remains: the fixed names, the recorded names, and outdated
-/// records. Omits recorded names that no export can set, because anybody may have set the environment.
+/// records. Omits recorded names that no export can set, because other programs may have written the record.
 pub(crate) fn names_to_unset(environment: &Environment) -> BTreeSet<String> {
     let recorded = environment.text(EXPORTED_VARIABLE).unwrap_or_default();
     let recorded = recorded.split(' ').filter(|name| *name == STORE_VARIABLE || check_env_name(name).is_ok());
@@ -113,7 +113,7 @@ pub(crate) fn names_to_unset_on_drop(environment: &Environment) -> BTreeSet<Stri
     let mut names = names_to_unset(environment);
     let is_own = match environment.get(EXPORTED_VARIABLE) {
         Some(_) => !was_exported(environment, "NETOSECRET"),
-        // Only for the profile `env`, a child of `neto exec` has the `NETOSECRET` that the user set.
+        // A child of `neto exec` has the user's own `NETOSECRET` only if the profile of the child is `env`.
         None => profile_variable(environment) == ProfileName::env().as_str(),
     };
     names.retain(|name| name != "NETOSECRET" || !is_own);
@@ -153,7 +153,7 @@ fn profile_variable(environment: &Environment) -> String {
 /// State at the time of an export. The hook compares it with the state at each prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ExportMarker {
-    /// Profile that the shell and the files on disk selected, even if an argument exported another profile.
+    /// Profile that the shell and the files on disk selected, even if the user exported another profile by name.
     /// [`NO_PROFILE`] if none was selected.
     resolved: String,
     /// Exported profile, or [`NO_PROFILE`].
@@ -175,7 +175,7 @@ impl ExportMarker {
     /// Returns the marker for the present state, in which the exported profile is the value of `NETO_PROFILE`.
     pub(crate) fn current(run: &Run<'_>) -> Self {
         Self {
-            resolved: resolve_beside_export(run),
+            resolved: resolve_without_export(run),
             exported: profile_variable(&run.context.process.environment),
             store: store_marker(run),
         }
@@ -259,9 +259,9 @@ pub(crate) fn sources_without_argument<'r>(run: &'r Run<'_>) -> ProfileSources<'
     ProfileSources { argument: None, second_argument: None, ..export_sources(run, None) }
 }
 
-/// Returns the profile name that the shell and the files on disk select, for comparing two times. Returns
-/// [`NO_PROFILE`] if no name is selected or resolving fails. Does not read the store.
-fn resolve_beside_export(run: &Run<'_>) -> String {
+/// Returns the profile name that the shell and the files on disk select now, for comparison with an earlier time.
+/// Returns [`NO_PROFILE`] if no name is selected or resolving fails. Does not read the store.
+fn resolve_without_export(run: &Run<'_>) -> String {
     let resolved = sources_without_argument(run).resolve_name().ok().flatten();
     resolved.map_or_else(|| NO_PROFILE.to_owned(), |resolved| resolved.name.to_string())
 }
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_planted_note_unsets_nothing_that_steers() {
+    fn a_forged_record_unsets_only_variables_that_an_export_can_set() {
         let environment = environment(&[(EXPORTED_VARIABLE, "PATH HOME X;reboot MY_VAR NETO_STORE NETO_HOME")]);
         let unset = names_to_unset(&environment);
         assert!(unset.contains("MY_VAR") && unset.contains("NETO_STORE") && unset.contains("NETO_TOKEN"));
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn what_use_chose_stands_until_neto_profile_is_changed_by_hand() {
+    fn the_shell_profile_is_kept_until_neto_profile_is_changed_by_hand() {
         let exported = "NETO_PROFILE NETO_TOKEN";
         for (variables, expected) in [
             (&[(SHELL_PROFILE_VARIABLE, "acme"), (PROFILE_VARIABLE, "acme")][..], Some("acme")),

@@ -1,4 +1,4 @@
-//! Selects and reformats parts of a JSON response as text. Does not parse numbers, so that no number changes.
+//! Selects and reformats parts of a JSON response as text. Does not parse numbers, so each number keeps its exact text.
 
 use crate::error::{Code, Error, Hint};
 use serde_json::value::RawValue;
@@ -19,9 +19,9 @@ pub(super) struct Pointer {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PointerError {
     #[error("a JSON pointer starts with '/', such as /data/0/name")]
-    Start,
+    MissingSlash,
     #[error("in a JSON pointer '~' is written as ~0, and '/' within a name as ~1")]
-    Escape,
+    InvalidEscape,
 }
 
 /// Reason why `--select` selects no value.
@@ -46,9 +46,9 @@ impl FromStr for Pointer {
     fn from_str(text: &str) -> Result<Self, PointerError> {
         let mut parts = text.split('/');
         if parts.next() != Some("") {
-            return Err(PointerError::Start);
+            return Err(PointerError::MissingSlash);
         }
-        let steps = parts.map(unescape).collect::<Option<_>>().ok_or(PointerError::Escape)?;
+        let steps = parts.map(unescape).collect::<Option<_>>().ok_or(PointerError::InvalidEscape)?;
         Ok(Self { text: text.to_owned(), steps })
     }
 }
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pointer_leads_to_a_part_and_no_number_changes() {
+    fn a_pointer_selects_a_part_and_keeps_numbers_unchanged() {
         for (pointer, value) in [
             ("/a/0", "1e400"),
             ("/a/2", "0.10"),
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_or_too_deep_is_told_from_it() {
+    fn invalid_json_and_deeply_nested_json_are_rejected() {
         for body in [&b""[..], b"{", b"[1] x", b"\xff", b"\"a\nb\"", b"\xef\xbb\xbf1", b"nul"] {
             assert!(parse(body).is_none(), "{body:?}");
         }

@@ -1,7 +1,7 @@
 //! `neto api` for several profiles: prints one line of JSON for each profile, in the order of the store.
 //!
-//! A slow tenant delays the printing, but not the other calls. While [`MAX_PENDING_BYTES`] or more wait to be printed,
-//! no call starts, except for the next profile in order.
+//! A slow tenant delays the printing, but not the other calls. While at least [`MAX_PENDING_BYTES`] wait to be printed,
+//! only the call for the next profile in order may start.
 
 use super::{ApiArgs, MAX_ERROR_BODY_BYTES, MAX_RESPONSE_BYTES, describe_call, json};
 use crate::error::{Code, Error, Hint};
@@ -11,7 +11,7 @@ use crate::profile::{Profile, ProfileName};
 use crate::session::{LoadedProfile, Session};
 use crate::workflow::batch::ReorderBuffer;
 use crate::workflow::selection::SelectedProfile;
-use crate::workflow::{Batch, Run, TerminalReporter, record_first_seen};
+use crate::workflow::{Batch, Run, TerminalReporter, record_first_seen_profiles};
 use json::Pointer;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -20,7 +20,7 @@ use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 use tokio::sync::Notify;
 
-/// Total size of the unprinted lines, in bytes, from which on no further call starts.
+/// Limit for the total size of the unprinted lines, in bytes. Once this limit is reached, no further call starts.
 const MAX_PENDING_BYTES: usize = 64 << 20;
 
 /// Output line of one profile.
@@ -44,7 +44,7 @@ struct ApiResult {
     failure: Option<Error>,
 }
 
-/// Call to send for each selected profile, and the data for sending it.
+/// Call to send for each selected profile, and the data needed to send it.
 struct ApiWorker<'a> {
     args: &'a ApiArgs,
     run: &'a Run<'a>,
@@ -86,7 +86,7 @@ pub(super) fn run(args: &ApiArgs, run: &Run<'_>) -> Result<(), Error> {
         }
         ControlFlow::Continue(())
     })?;
-    record_first_seen(run, &reporter);
+    record_first_seen_profiles(run, &reporter);
     print_result?;
     batch.finish_with(|failed| failed.map(|names| Hint::advice(format!("the same call to these alone: {names}"))))
 }
@@ -121,8 +121,9 @@ fn api_result(
     ApiResult { profile: profile.clone(), line, failure: data.err() }
 }
 
-/// Reads the response body as JSON, or the part that `pointer` selects. Without `pointer`, an empty body is null, and a
-/// body that is not JSON is a JSON string. JSON that is nested too deeply is also a JSON string.
+/// Reads the response body as JSON, or the part that `pointer` selects. Without `pointer`, an empty body becomes null,
+/// and any other body that is not JSON becomes a JSON string. JSON that is nested too deeply also becomes a JSON
+/// string.
 ///
 /// # Errors
 /// Returns the server's error for a status other than 2xx. Otherwise returns an error if the body cannot be read or the
@@ -163,7 +164,7 @@ impl PendingResults {
         }
     }
 
-    /// Waits while the unprinted lines have at least [`MAX_PENDING_BYTES`]. The next profile in order never waits,
+    /// Waits while the unprinted lines total at least [`MAX_PENDING_BYTES`]. The next profile in order never waits,
     /// because all unprinted lines wait for its result.
     async fn wait_for_space(&self, index: usize) {
         while self.bytes.get() >= MAX_PENDING_BYTES && index > self.released.get() {
@@ -189,7 +190,7 @@ mod tests {
     use futures_util::FutureExt as _;
 
     #[tokio::test]
-    async fn what_waits_is_bounded_and_whom_all_wait_for_has_room() {
+    async fn unprinted_lines_are_limited_but_the_next_profile_in_order_never_waits() {
         let result = |bytes| ApiResult { profile: ProfileName::env(), line: "x".repeat(bytes), failure: None };
         let pending = PendingResults::new();
         assert!(pending.push(1, result(MAX_PENDING_BYTES - 1)).is_empty());

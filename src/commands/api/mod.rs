@@ -20,7 +20,7 @@ use request::{DataArg, HeaderArg, MethodArg};
 /// Maximum size of a successful response that is read into memory, in bytes. Does not limit streaming.
 const MAX_RESPONSE_BYTES: usize = 64 << 20;
 
-/// Maximum number of bytes of an error response that are kept, to find the server's message.
+/// Maximum number of bytes of an error response that are searched for the server's message.
 const MAX_ERROR_BODY_BYTES: usize = 64 << 10;
 
 /// Make an authenticated request

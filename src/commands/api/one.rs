@@ -5,11 +5,11 @@ use crate::error::Error;
 use crate::fusion::ApiResponse;
 use crate::output::sanitize_line;
 use crate::profile::ProfileName;
-use crate::workflow::{Run, TerminalReporter, record_first_seen};
+use crate::workflow::{Run, TerminalReporter, record_first_seen_profiles};
 use json::Pointer;
 use std::fmt::Write as _;
 
-/// Printer of the response to the call of one profile.
+/// Prints the response to an API call made for one profile.
 struct ResponsePrinter<'a> {
     args: &'a ApiArgs,
     run: &'a Run<'a>,
@@ -26,9 +26,9 @@ pub(super) fn run(args: &ApiArgs, run: &Run<'_>) -> Result<(), Error> {
     let session = run.context.session(&reporter);
     let printer = ResponsePrinter { args, run, profile: &profile.name };
     let token_request = args.token_args.token_request(false, false);
-    let outcome =
-        session.call_blocking(resolved.loaded(), token_request, &call, async |response| printer.print(response).await);
-    record_first_seen(run, &reporter);
+    let outcome = session
+        .call_blocking(resolved.loaded_profile(), token_request, &call, async |response| printer.print(response).await);
+    record_first_seen_profiles(run, &reporter);
     outcome.map_err(|error| Error::from(error).about(&profile.name))?
 }
 

@@ -134,7 +134,7 @@ fn read_file(run: &Run<'_>, path: &Path) -> Result<Vec<u8>, Error> {
     })
 }
 
-/// Builds the call. A body is sent as JSON if no header is a `Content-Type`.
+/// Builds the call. If there is a body but no `Content-Type` header, adds the header for JSON.
 pub(super) fn build_call(method: &MethodArg, path: &ApiPath, headers: &[HeaderArg], body: Option<Vec<u8>>) -> Call {
     const CONTENT_TYPE: HeaderName = HeaderName::from_static("content-type");
     let mut headers: Vec<_> = headers.iter().map(|HeaderArg(name, value)| (name.clone(), value.clone())).collect();
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn methods_are_known_in_any_case_and_others_are_sent_as_typed() {
+    fn known_methods_are_sent_in_upper_case_and_other_methods_as_typed() {
         for (typed, sent) in
             [("get", "GET"), ("Delete", "DELETE"), ("PATCH", "PATCH"), ("purge", "purge"), ("M-X", "M-X")]
         {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_are_none_or_neto_s_own_are_refused() {
+    fn malformed_and_reserved_headers_are_refused() {
         let HeaderArg(name, value) = "X-Note:  a: b ".parse().unwrap();
         assert_eq!((name.as_str(), value.to_str().unwrap()), ("x-note", "a: b"));
         let reserved =

@@ -1,6 +1,7 @@
 //! `neto completions`: prints the completion script of a shell. On TAB, the script calls neto for the candidates.
 //!
-//! Owns the scripts, and the variable that marks a script's calls. The `completion` module finds the candidates.
+//! Owns the scripts, and the variable by which neto recognizes a call from a script. The `completion` module finds the
+//! candidates.
 
 use crate::error::Error;
 use crate::workflow::Run;
@@ -49,7 +50,7 @@ pub(crate) fn run(args: &CompletionsArgs, run: &Run<'_>) -> Result<(), Error> {
 }
 
 impl CompletionShell {
-    /// Returns the completion script. The script contains no path, so that it calls the `neto` found on `PATH`.
+    /// Returns the completion script. The script contains no path, so it calls the `neto` found on `PATH`.
     fn script(self) -> &'static str {
         match self {
             Self::Bash => include_str!("neto.bash"),
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_text_asks_in_the_right_words_and_runs_nothing_else() {
+    fn scripts_call_neto_by_name_and_evaluate_no_text() {
         for shell in CompletionShell::value_variants() {
             let (script, name) = (shell.script(), shell.to_possible_value().unwrap());
             let calls =

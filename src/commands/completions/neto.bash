@@ -1,16 +1,16 @@
-# Completes neto's command line. For ~/.bashrc, or among bash's completions as the file `neto`.
+# Completes neto's command line. Load it in ~/.bashrc, or save it as `neto` among bash's completions.
 _neto() {
     local IFS=$' \t\n' word tail head= at
     local -a words=() offers=()
     COMPREPLY=()
-    # bash takes words apart at = and :. Here they are put together again; what stands before the last part stays.
+    # bash splits words at = and :, and this loop joins them again. `head` is the joined text before the last part.
     for ((at = 0; at <= COMP_CWORD; at++)); do
         tail=${COMP_WORDS[at]}
         if ((at == COMP_CWORD)); then
             tail=$2
             [[ ${COMP_WORDS[at]} != [=:]* ]] || tail=${COMP_WORDS[at]}
         fi
-        # Quotes are for bash.
+        # neto expects words without quotes.
         tail=${tail//[\"\'\\]/}
         if ((at > 1)) && [[ $tail == [=:]* || ${COMP_WORDS[at - 1]} == [=:]* ]]; then
             head=${words[${#words[@]} - 1]}
@@ -22,7 +22,7 @@ _neto() {
         fi
     done
     IFS=$'\n'
-    # What neto offers to bash holds nothing that bash would expand.
+    # The output of neto contains nothing that bash would expand.
     offers=($(_NETO_COMPLETE=bash command neto -- "${words[@]}" 2>/dev/null))
     IFS=$' \t\n'
     case ${offers[0]-} in
@@ -38,7 +38,7 @@ _neto() {
             [[ ${COMP_WORDS[at]} != -- ]] || break
         done
         ((at++))
-        # What the package bash-completion has for it, where that is there.
+        # If the package bash-completion is loaded, it completes the program's arguments.
         if declare -F _comp_command_offset >/dev/null; then
             _comp_command_offset "$at"
         elif declare -F _command_offset >/dev/null; then
@@ -54,6 +54,6 @@ _neto() {
 if ((BASH_VERSINFO[0] >= 4)); then
     complete -F _neto neto
 else
-    # This old one cannot be told later that a file is wanted.
+    # Before version 4, bash has no `compopt`, so it offers file names whenever neto offers nothing.
     complete -o default -F _neto neto
 fi

@@ -1,4 +1,4 @@
-# Completes neto's command line. For ~/.config/elvish/rc.elv.
+# Completes neto's command line. Load it in ~/.config/elvish/rc.elv.
 set edit:completion:arg-completer[neto] = {|@words|
     use str
     tmp E:_NETO_COMPLETE = elvish

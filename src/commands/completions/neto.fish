@@ -1,7 +1,8 @@
-# Completes neto's command line. For ~/.config/fish/completions, or a vendor's folder of completions, as `neto.fish`.
+# Completes neto's command line. Save it as `neto.fish` in ~/.config/fish/completions or a vendor's completion
+# directory.
 function __neto_complete
     set -l words (commandline -pco) (commandline -ct)
-    # The unfinished word stands here as it is typed.
+    # The unfinished word, exactly as the user typed it.
     set -l typed $words[-1]
     set words[-1] (string replace -ar '[\'"\\\\]' '' -- "$typed")
     set -l offers (_NETO_COMPLETE=fish command neto -- $words 2>/dev/null)
@@ -12,7 +13,7 @@ function __neto_complete
         case files
             set -l flag (string match -r -- '^-[^=]*=' $words[-1])
             set typed (string sub -s (math (string length -- "$flag") + 1) -- "$typed")
-            # A program of no name takes files.
+            # For an empty program name, fish completes file names.
             for file in (complete -C "'' $typed")
                 printf '%s\n' "$flag$file"
             end

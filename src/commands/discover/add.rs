@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 /// Tag of the new profiles if `--tag` is not given.
 const DEFAULT_TAG: &str = "discovered";
 
-/// Highest number that is appended to a taken name.
+/// Highest number that is appended to a name that is already taken.
 const MAX_NAME_SUFFIX: u32 = 99;
 
 /// Maximum number of accounts that are listed one by one.
@@ -23,14 +23,14 @@ const MAX_LINES: usize = 8;
 struct AddPlan {
     /// New profiles with their tenants.
     profiles: Vec<(ProfileName, String)>,
-    /// Lines about profiles whose expected name is taken.
+    /// Lines about profiles that got a number in their name, because the expected name was taken.
     renamed: Vec<String>,
     /// Lines about accounts that get no profile, with the reason.
     skipped: Vec<String>,
 }
 
-/// Adds a profile for each of these tenants of the reseller. Skips tenants for which another process added a profile
-/// meanwhile.
+/// Adds a profile for each of these tenants of the reseller. Skips tenants for which another process added a profile in
+/// the meantime.
 pub(super) fn run(run: &Run<'_>, reseller: &Profile, tenants: &[&str], tags: &[String]) -> Result<(), Error> {
     if tenants.is_empty() {
         run.ui.note("There is nothing to add");

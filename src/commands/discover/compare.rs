@@ -17,9 +17,9 @@ pub(super) enum AccountState {
     Missing,
     /// Profile whose account the reseller does not have.
     Orphaned,
-    /// Account with a profile, and with another parent than before.
+    /// Account that has a profile and a new parent.
     Moved,
-    /// Account with a profile, and with no known change of its parent.
+    /// Account that has a profile and no known change of parent.
     Matched,
 }
 
@@ -38,8 +38,8 @@ pub(super) struct DiscoverRow<'a> {
 
 /// Returns a row for each profile, and for each account without a profile. Matched rows come last.
 ///
-/// `profiles` are the profiles of the reseller's API. If `all_known` is false, the tree may lack accounts. Profiles
-/// without an account are then omitted, except those of the reseller itself.
+/// `profiles` are the profiles that use the reseller's API. If `all_known` is false, the tree may lack accounts.
+/// Profiles without an account are then omitted, except those of the reseller itself.
 pub(super) fn rows<'a>(
     tree: &'a Tree,
     reseller: &'a Profile,

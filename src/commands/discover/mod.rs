@@ -1,7 +1,7 @@
 //! `neto discover`: compares a reseller's accounts with the profiles of the store.
 //!
-//! `tree` fetches the accounts, `compare` compares them, and `add` adds profiles. `parents` stores the parent that each
-//! account had last.
+//! `tree` fetches the accounts, `compare` compares them, and `add` adds profiles. `parents` stores the last known
+//! parent of each account.
 
 mod add;
 mod compare;
@@ -12,13 +12,13 @@ use crate::error::{Code, Error, Hint};
 use crate::output::humanize::pluralize;
 use crate::output::{Format, render_rows, sanitize_line, truncate_chars};
 use crate::profile::Profile;
-use crate::workflow::{JobsArgs, Run, TerminalReporter, record_first_seen};
+use crate::workflow::{JobsArgs, Run, TerminalReporter, record_first_seen_profiles};
 use clap::Args;
 use compare::{AccountState, DiscoverRow};
 use parents::Parents;
 use tree::Tree;
 
-/// Returns the hint for a key that may not list accounts.
+/// Returns the hint for an API key without permission to list accounts.
 fn forbidden_hint() -> Hint {
     Hint::command("neto discover PROFILE").remark("with a reseller's profile, whose key may list accounts")
 }
@@ -61,18 +61,18 @@ pub(crate) struct DiscoverArgs {
     output: Format,
 }
 
-/// Prints the accounts and profiles that do not match; the JSON output contains all of them. With `--add`, adds the
-/// missing profiles.
+/// Prints the accounts and profiles that do not match. The JSON output also contains those that match. With `--add`,
+/// adds the missing profiles.
 ///
 /// # Errors
-/// Returns [`Code::Found`] (exit 9) with `--check` if something does not match.
+/// Returns [`Code::ProblemFound`] (exit 9) with `--check` if something does not match.
 pub(crate) fn run(args: &DiscoverArgs, run: &Run<'_>) -> Result<(), Error> {
     let resolved = run.context.resolve_profile(args.name.as_deref())?;
     let reseller = &resolved.profile;
     let profiles = profiles_of_api(run, reseller)?;
     let reporter = TerminalReporter(run.ui);
-    let tree = Tree::fetch(run, &reporter, resolved.loaded(), &profiles, args.jobs.jobs);
-    record_first_seen(run, &reporter);
+    let tree = Tree::fetch(run, &reporter, resolved.loaded_profile(), &profiles, args.jobs.jobs);
+    record_first_seen_profiles(run, &reporter);
     let tree = tree?;
     let gaps = tree.gaps();
     if !gaps.is_empty() {
@@ -89,8 +89,8 @@ pub(crate) fn run(args: &DiscoverArgs, run: &Run<'_>) -> Result<(), Error> {
     if args.check { check(&rows, reseller) } else { Ok(()) }
 }
 
-/// Returns the profiles that have a shortname and use the reseller's API. `env` is among them only if the reseller's
-/// profile is `env`. Warns about an invalid profile, because its tenant is unknown.
+/// Returns the profiles that have a shortname and use the reseller's API. The result contains `env` only if the
+/// reseller's profile is `env`. Warns about an invalid profile, because its tenant is unknown.
 fn profiles_of_api<'a>(run: &Run<'a>, reseller: &'a Profile) -> Result<Vec<&'a Profile>, Error> {
     let mut profiles = Vec::new();
     for entry in &run.context.store()?.profiles {
@@ -124,7 +124,7 @@ fn check(rows: &[DiscoverRow<'_>], reseller: &Profile) -> Result<(), Error> {
     if missing + orphaned + moved == 0 {
         return Ok(());
     }
-    let error = Error::new(Code::Found, format!("{missing} missing, {orphaned} orphaned, {moved} moved"));
+    let error = Error::new(Code::ProblemFound, format!("{missing} missing, {orphaned} orphaned, {moved} moved"));
     let error = error.about(&reseller.name);
     Err(match (missing, orphaned) {
         (1.., _) => error.with_hint(Hint::command(format!("neto discover {} --add", reseller.name))),

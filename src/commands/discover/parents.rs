@@ -1,7 +1,7 @@
 //! File with the last known parent of each account. The parent is the reseller directly above the account.
 //!
-//! The file serves only to detect moves, so no failure stops the run. An unreadable file causes a warning, and a failed
-//! write only verbose output. The parents are saved after the rows are printed.
+//! The file serves only to detect moves, so no failure stops the run. A file that cannot be used causes a warning. A
+//! failed write appears only in verbose output. The parents are saved after the rows are printed.
 
 use super::tree::Tree;
 use crate::disk::{self, DiskError, Durability, Lock, Privacy, ReadRules};
@@ -32,7 +32,7 @@ pub(super) struct Parents {
 enum ParentsError {
     /// The file cannot be read.
     Unreadable(DiskError),
-    /// The file does not have the content that neto writes. It is not overwritten.
+    /// The content of the file is invalid. neto does not overwrite this file.
     Damaged,
 }
 
@@ -104,8 +104,8 @@ fn try_save_tree(run: &Run<'_>, url: &ApiUrl, tree: &Tree) -> Result<(), Error> 
     let path = parents_file(run);
     let lock = Lock::new(run.context.paths.state.join("locks/_discover.lock"));
     let _guard = locked_edit::acquire_lock(run, &lock, "the memory of accounts")?;
-    // The file is read again under the lock, so that no change of another process is lost. `load` has warned about an
-    // unusable file.
+    // The file is read again under the lock, so that no change of another process is lost. `load` has already warned
+    // about a file that cannot be used.
     let Ok(mut parents) = Parents::read(&path) else { return Ok(()) };
     if parents.update(url, tree) {
         parents.save(&path)?;

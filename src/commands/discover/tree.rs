@@ -1,7 +1,8 @@
-//! Fetches the accounts below a reseller, and decides whether all of them are known.
+//! Fetches the accounts below a reseller, and decides whether all accounts are known.
 //!
-//! All are known if every row could be read and no reseller has fewer listed accounts than the server counts. If a list
-//! has [`Customer::MAX_PER_RESPONSE`] accounts, the server must also have sent the count of every account.
+//! All accounts are known if every row could be parsed, and no reseller has fewer listed accounts than the server
+//! counts. If a list has [`Customer::MAX_PER_RESPONSE`] accounts, the server must also have sent the count of every
+//! account.
 
 use super::{display_shortname, forbidden_hint};
 use crate::error::{Code, Error};
@@ -22,7 +23,7 @@ type AccountsResult = Result<ListResponse<Customer>, SessionError>;
 /// Accounts below a reseller, as the servers list them.
 #[derive(Default)]
 pub(super) struct Tree {
-    /// Shortname in the reseller's profile, or its user name if the profile has no shortname.
+    /// Shortname in the reseller's profile, or the user name if the profile has no shortname.
     root: String,
     /// Accounts by shortname.
     pub(super) customers: BTreeMap<String, Customer>,
@@ -30,7 +31,7 @@ pub(super) struct Tree {
     requested: BTreeMap<String, Option<String>>,
     /// Resellers whose list had the maximum number of accounts.
     full_lists: BTreeSet<String>,
-    /// Number of rows in all lists that could not be parsed.
+    /// Number of rows that could not be parsed, in all lists together.
     unreadable_rows: usize,
 }
 
@@ -39,8 +40,8 @@ impl Tree {
     /// with the resellers' own profiles.
     ///
     /// # Errors
-    /// Returns an error if the request for the first reseller fails, or if the user interrupts. Other failures become
-    /// gaps.
+    /// Returns an error if the request for the first reseller fails, or if the user interrupts. [`Self::gaps`] reports
+    /// other failures.
     pub(super) fn fetch(
         run: &Run<'_>,
         reporter: &TerminalReporter<'_>,
@@ -86,8 +87,8 @@ impl Tree {
         self.requested.insert(reseller, None);
     }
 
-    /// Fetches the reseller's own account, because it contains the number of direct accounts. The reseller's list may
-    /// lack this account. If the request fails, the gap of the full list remains.
+    /// Fetches the reseller's own account, which contains the number of accounts directly below the reseller. The
+    /// reseller's list may lack this account. If the request fails, [`Self::gaps`] reports the full list.
     fn fetch_root_account(
         &mut self,
         session: &Session<'_>,
@@ -104,8 +105,8 @@ impl Tree {
         })
     }
 
-    /// Returns the resellers to request next, each with its profile. These resellers lack accounts, were not requested
-    /// before, and have a profile with a usable secret.
+    /// Returns the resellers to request next, each with its profile. Each of them has missing accounts, was not
+    /// requested before, and has a profile with a usable secret.
     fn next_resellers<'p>(&self, profiles: &[&'p Profile], run: &Run<'_>) -> Vec<(String, LoadedProfile<'p>)> {
         let can_ask =
             |profile: &Profile| !matches!(profile.secret, SecretLocation::None | SecretLocation::Plaintext(_));
@@ -134,7 +135,7 @@ impl Tree {
     }
 
     /// Returns a line for each reason why accounts may be unknown; empty if all are known. Lists at most [`MAX_GAPS`]
-    /// reasons, and then the number of the others.
+    /// reasons, followed by the number of the remaining reasons.
     pub(super) fn gaps(&self) -> Vec<String> {
         let mut gaps = Vec::new();
         if self.customers.keys().all(|shortname| *shortname == self.root) {
@@ -143,7 +144,7 @@ impl Tree {
         if self.unreadable_rows > 0 {
             gaps.push(format!("{} of the answer cannot be read", pluralize(self.unreadable_rows, "row")));
         }
-        // Accounts that a full list omits may be below any account without a count.
+        // An account that a full list omits may be below any account without a count.
         let has_count = |customer: &Customer| customer.children.is_some();
         let all_counted = self.customers.values().all(has_count);
         let is_complete = |reseller: &&String| all_counted && self.customers.contains_key(*reseller);
@@ -181,7 +182,7 @@ fn fetch_all(
         lists.push(list);
         ControlFlow::Continue(())
     })?;
-    // Lists arrive in any order. If two lists contain the same account, the first one after sorting counts.
+    // Lists arrive in any order. If several lists contain an account, the first of them in sorted order is used.
     lists.sort_by(|(left, _), (right, _)| left.cmp(right));
     Ok(lists)
 }

@@ -20,9 +20,9 @@ const REASON: &str = "credentials.reason";
 enum Accepted {
     /// The cached token.
     CachedToken,
-    /// The credential, with which a new token was obtained.
+    /// The credential: a login returned a new token.
     Login {
-        /// Whether the server refused the cached token before.
+        /// Whether the server refused the cached token before the login.
         token_refused: bool,
         /// Whether the response contains the lifetime of the new token.
         has_lifetime: bool,
@@ -35,7 +35,7 @@ enum NotAccepted {
     Failed(SessionError),
 }
 
-/// Checks each profile's cached token with its server. Logs in if there is no valid token.
+/// Checks the cached token of each profile with the profile's server. Logs in if there is no valid token.
 pub(super) fn check(
     run: &Run<'_>,
     session: &Session<'_>,
@@ -110,7 +110,7 @@ fn login_findings(
     vec![finding]
 }
 
-/// Checks whether a secret that could not be decrypted is skipped instead of reported as a problem:
+/// Checks whether a decryption error is reported as a skipped check instead of a problem. This is the case if:
 /// - decryption needs a prompt,
 /// - the check of keys or files reports the error, or
 /// - several profiles can be selected, and the secret of this profile is encrypted to others.
@@ -148,10 +148,10 @@ fn rejection_reasons(
     reasons.into_iter().flatten().enumerate().map(finding).collect()
 }
 
-/// Possible reason for a rejection, and the hint that fixes it.
+/// Possible reason for a rejection, and a hint to fix it.
 type RejectionReason = (String, Hint);
 
-/// Returns a reason if this machine keeps a newer key of the profile than the store.
+/// Returns a reason if this machine keeps a key that is newer than the profile's key in the store.
 fn newer_key_reason(session: &Session<'_>, profile: &Profile) -> Option<RejectionReason> {
     let note = profile.sealed.as_ref()?;
     let newer = session.newest_key(&profile.name).ok()??;

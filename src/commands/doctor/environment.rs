@@ -53,8 +53,8 @@ fn check_resolved(run: &Run<'_>, findings: &mut Vec<Finding>) {
     });
 }
 
-/// Warns about a variable that overrides a source with a different profile. A pin causes no warning, because it
-/// overrides on purpose. The same is true for a profile that `neto use` or an export set in this shell.
+/// Warns about a variable that overrides a source with a different profile. A pin (`.neto-profile`) causes no warning,
+/// because it overrides on purpose. A profile that `neto use` or an export set in this shell causes no warning either.
 fn check_overridden(run: &Run<'_>, findings: &mut Vec<Finding>) {
     let Ok(store) = run.context.store() else { return };
     let reports = explain_resolution(&run.context.sources(None), store);
@@ -77,7 +77,7 @@ fn check_overridden(run: &Run<'_>, findings: &mut Vec<Finding>) {
             overridden.origin,
             name_text(&overridden.value)
         );
-        let error = Error::new(Code::Found, message).with_hint(Hint::command(format!("unset {variable}")));
+        let error = Error::new(Code::ProblemFound, message).with_hint(Hint::command(format!("unset {variable}")));
         findings.push(Finding::warning("surroundings.hidden", error));
     }
 }
@@ -91,7 +91,7 @@ fn check_identity(run: &Run<'_>, findings: &mut Vec<Finding>) {
         if_set("NETO_IDENTITY").filter(|other_variable| *other_variable != variable).map(str::to_owned);
     match other_variable.or(standard_file) {
         Some(hidden) => {
-            let error = Error::new(Code::Found, format!("{variable} hides {hidden}"));
+            let error = Error::new(Code::ProblemFound, format!("{variable} hides {hidden}"));
             findings.push(Finding::warning(IDENTITY, error.with_hint(Hint::command(format!("unset {variable}")))));
         }
         None => findings.push(Finding::ok(IDENTITY, format!("the identity comes from {variable}"))),
@@ -126,7 +126,7 @@ fn check_export(run: &Run<'_>, findings: &mut Vec<Finding>) {
     let remaining = expires_at.duration_since(run.context.process.clock.now()).as_secs();
     if remaining <= 0 {
         let error = Error::new(
-            Code::Found,
+            Code::ProblemFound,
             format!("the token that was exported here expired {}", humanize::duration(remaining.min(-1))),
         );
         let hint = Hint::command("eval \"$(neto export)\"").remark("or run programs with: neto exec");
@@ -134,7 +134,7 @@ fn check_export(run: &Run<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Checks that variables which replace the system's root certificates lead to at least one certificate.
+/// If variables replace the system's root certificates, checks that at least one certificate is found.
 fn check_roots(run: &Run<'_>, findings: &mut Vec<Finding>) {
     let is_set = |name: &&str| run.context.process.environment.get(name).is_some();
     let variables: Vec<&str> = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().filter(is_set).collect();

@@ -20,7 +20,7 @@ const FILES: &str = "places.files";
 /// Extensions of the files that neto creates. Other files in its directories are not checked.
 const OWN_EXTENSIONS: [&str; 3] = ["json", "lock", "token"];
 
-/// Rules for checking neto's private files. The size is not limited here, but by the code that reads a file.
+/// Rules for checking neto's private files. The size is not limited here: the code that reads a file limits it.
 pub(super) const READ_RULES: ReadRules = ReadRules { cap: u64::MAX, privacy: Privacy::Own };
 
 /// Directory that neto creates.
@@ -38,7 +38,8 @@ pub(super) fn check(run: &Run<'_>) -> Vec<Finding> {
     if run.context.paths.has_no_home {
         let error = Error::new(Code::System, "the system names no home folder");
         let error = error.with_hint(Hint::command("export NETO_HOME=/some/folder"));
-        // A job with NETOSECRET or a store of its own needs no home directory. Each run then logs in.
+        // A job with NETOSECRET or a store of its own needs no home directory. Without that directory, each run logs
+        // in.
         let works_without_home = run.context.has_netosecret() || run.context.paths.is_store_named;
         let finding = if works_without_home { Finding::warning } else { Finding::problem };
         return vec![finding("places.home", error)];
@@ -57,7 +58,7 @@ pub(super) fn check(run: &Run<'_>) -> Vec<Finding> {
             unusable.push(&directory.path);
         }
     }
-    // Several directories may be missing for the same reason, which is reported once.
+    // Several directories may be missing for the same reason. The reason is reported once.
     findings.dedup_by(|finding, previous| finding.has_same_message(previous));
     check_parents(run, &mut findings);
     check_contents(run, &mut findings);
@@ -172,7 +173,7 @@ fn check_files(directory: &OwnDirectory, findings: &mut Vec<Finding>) {
 /// Returns the finding for a file or directory of neto that cannot be used.
 pub(super) fn file_finding(check: &'static str, is_required: bool, error: DiskError) -> Finding {
     let auto_fix = match &error {
-        // Closing a shared directory would lock out the other users.
+        // Removing permissions from a shared directory would lock out the other users.
         open if open.is_shared_dir() => None,
         DiskError::TooOpen { path, writable, .. } => {
             Some(AutoFix::RemovePermissions(path.clone(), if *writable { 0o022 } else { 0o077 }))
@@ -207,7 +208,7 @@ fn with_permission_hint(error: DiskError) -> Error {
     }
 }
 
-/// Reports files whose content is damaged. Other checks report the files themselves.
+/// Reports files whose content is damaged. Other checks report wrong permissions.
 fn check_contents(run: &Run<'_>, findings: &mut Vec<Finding>) {
     if let Err(error @ TrustError::Damaged(_)) = run.context.vault.trust_store() {
         findings.push(Finding::problem(FILES, error));
@@ -254,7 +255,7 @@ fn check_rotations(run: &Run<'_>, findings: &mut Vec<Finding>) {
             Err(RotationError::Disk(_)) => continue,
             Err(error) => Finding::profile_problem(ROTATIONS, &name, SessionError::from(error)),
             Ok(_) => {
-                let error = Error::new(Code::Found, "a rotation of its key was cut off and is not finished");
+                let error = Error::new(Code::ProblemFound, "a rotation of its key was cut off and is not finished");
                 Finding::profile_problem(ROTATIONS, &name, error.with_hint(Hint::rotate().remark("finishes it")))
             }
         };

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 pub(super) enum FindingState {
     /// The check passed.
     Ok,
-    /// neto works, but the user should know this.
+    /// neto works, but the user should read the message.
     Warning,
     /// Something does not work, or is accessible to others.
     Problem,
@@ -125,7 +125,7 @@ impl Finding {
         self.needs_attention() && self.message == other.message
     }
 
-    /// Sets the fix to renaming the file, after which neto creates a new file. Keeps a fix that is already set.
+    /// Suggests renaming the file, so that neto creates a new file. Keeps a fix that is already set.
     pub(super) fn with_replace_fix(self, path: &Path) -> Self {
         if self.fix.is_some() {
             return self;
@@ -211,7 +211,7 @@ impl Row for Finding {
 }
 
 impl AutoFix {
-    /// Makes the repair. Returns a command that has the same effect.
+    /// Makes the repair, and returns a shell command with the same effect.
     pub(super) fn apply(&self, run: &Run<'_>) -> Result<String, Error> {
         let quote = |path: &PathBuf| quote_for_display(&path.to_string_lossy());
         match self {

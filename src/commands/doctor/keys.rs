@@ -53,8 +53,8 @@ fn check_identity(run: &Run<'_>, findings: &mut Vec<Finding>) {
     check_public_file(run, findings);
 }
 
-/// Returns the finding for a missing identity. It is a problem if the store cannot be read or contains sealed or
-/// plaintext secrets. A new machine has no identity yet, and other kinds of secrets need none.
+/// Returns the finding for a missing identity. The finding is a problem if the store cannot be read, or if it contains
+/// sealed or plaintext secrets. A new machine has no identity yet, and other kinds of secrets need none.
 fn missing_identity(run: &Run<'_>, error: KeyError) -> Finding {
     let is_sealed =
         |secret: &SecretLocation| matches!(secret, SecretLocation::Sealed(_) | SecretLocation::Plaintext(_));
@@ -93,7 +93,7 @@ fn check_passphrase_file(run: &Run<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Checks the file of the public key, which neto reads while a passphrase protects the identity.
+/// Checks the file of the public key. neto reads this file if a passphrase protects the identity.
 fn check_public_file(run: &Run<'_>, findings: &mut Vec<Finding>) {
     if let Err(error) = disk::check_file(&run.context.paths.keys.public_file(), files::READ_RULES) {
         findings.push(files::file_finding(IDENTITY, false, error));

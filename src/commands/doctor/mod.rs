@@ -1,7 +1,7 @@
 //! `neto doctor`: diagnoses problems of neto on this machine and of its profiles, and suggests fixes.
 //!
 //! Each group of checks has its own module, and `finding` defines the result of a check. Checks call the same code as
-//! the commands. They never prompt, and report what they skip. Only `--fix` and the login check change anything.
+//! the commands. The checks never prompt, and report what they skip. Only `--fix` and the login check change anything.
 
 mod credentials;
 mod environment;
@@ -88,7 +88,7 @@ fn local_findings(args: &DoctorArgs, run: &Run<'_>) -> Result<Vec<Finding>, Erro
     Ok(findings)
 }
 
-/// Makes the repairs of these findings, and prints each repair. Returns whether there was any.
+/// Makes the repairs of these findings, and prints each repair. Returns whether any finding has a repair.
 fn apply_fixes(run: &Run<'_>, findings: &[Finding]) -> bool {
     let fixes: Vec<_> = findings.iter().filter_map(Finding::auto_fix).collect();
     for fix in &fixes {
@@ -128,14 +128,14 @@ fn server_findings(args: &DoctorArgs, run: &Run<'_>, local: &[Finding]) -> Resul
     let session = run.context.session(&reporter);
     let reached = network::check(&session, &profiles, args.jobs.jobs, &mut findings)?;
     findings.extend(credentials::check(run, &session, &reached, args)?);
-    crate::workflow::record_first_seen(run, &run.reporter());
+    crate::workflow::record_first_seen_profiles(run, &run.reporter());
     Ok(findings)
 }
 
 /// Prints the findings and their number.
 ///
 /// # Errors
-/// Returns [`Code::Found`] (exit 9) if a finding is a problem.
+/// Returns [`Code::ProblemFound`] (exit 9) if a finding is a problem.
 fn print_findings(args: &DoctorArgs, ui: &Ui, mut findings: Vec<Finding>) -> Result<(), Error> {
     let count = |state| findings.iter().filter(|finding| finding.state == state).count();
     let (problems, warnings) = (count(FindingState::Problem), count(FindingState::Warning));
@@ -159,7 +159,7 @@ fn print_findings(args: &DoctorArgs, ui: &Ui, mut findings: Vec<Finding>) -> Res
         });
         return Ok(());
     }
-    let error = Error::new(Code::Found, format!("{} found", counts.join(" and ")));
+    let error = Error::new(Code::ProblemFound, format!("{} found", counts.join(" and ")));
     Err(if fixable > 0 {
         error.with_hint(Hint::command(FIX_COMMAND).remark(format!("mends {fixable} of them")))
     } else {

@@ -1,4 +1,4 @@
-//! Checks the servers: the connection, the clock difference, and whether the server is one for the Fusion API.
+//! Checks the servers: the connection, the clock difference, and whether a server offers the Fusion API.
 
 use super::finding::Finding;
 use crate::commands::status::live;
@@ -16,14 +16,13 @@ use std::time::Duration;
 const CONNECTION: &str = "network.connection";
 const API: &str = "network.api";
 
-/// Profile whose server responds like one for the Fusion API, and the result of the probe.
+/// Profile whose server responds like a Fusion API server, and the result of the probe.
 pub(super) struct ReachedProfile<'p> {
     pub(super) profile: &'p Profile,
     pub(super) probe: ProbeResult,
 }
 
-/// Probes each server once, without a credential. Returns the profiles whose server responds like one for the Fusion
-/// API.
+/// Probes each server once, without a credential. Returns the profiles whose server responds like a Fusion API server.
 pub(super) fn check<'p>(
     session: &Session<'_>,
     profiles: &[&'p Profile],
@@ -98,8 +97,8 @@ fn clock_finding(probe: &ProbeResult) -> Option<Finding> {
     Some(Finding::problem("network.clock", Error::new(Code::Rejected, message).with_hint(set_clock_hint())))
 }
 
-/// Returns an error unless the response looks like that of a server for the Fusion API. The credential check skips a
-/// server with an error, so the server receives no credential.
+/// Returns an error if the response does not look like the response of a Fusion API server. The credential check then
+/// skips the server, so that the server receives no credential.
 fn check_is_api(profile: &Profile, probe: &ProbeResult) -> Result<(), Error> {
     let host = &probe.host;
     let unusable = |message: String| Error::new(Code::Unreachable, message);
@@ -152,8 +151,8 @@ impl RequestObserver for QuietReporter<'_> {
 }
 
 impl Reporter for QuietReporter<'_> {
-    fn waiting_for_lock(&self, what: &str, holder: Option<u32>) {
-        self.0.waiting_for_lock(what, holder);
+    fn waiting_for_lock(&self, lock_name: &str, holder: Option<u32>) {
+        self.0.waiting_for_lock(lock_name, holder);
     }
 
     fn warn(&self, _: Warning<'_>) {}
@@ -168,8 +167,8 @@ impl Prompter for QuietReporter<'_> {
         true
     }
 
-    fn passphrase(&self, location: &str, wrong: bool) -> Result<Secret, PrompterError> {
-        ().passphrase(location, wrong)
+    fn passphrase(&self, location: &str, is_retry: bool) -> Result<Secret, PrompterError> {
+        ().passphrase(location, is_retry)
     }
 
     fn plugin_message(&self, plugin: &str, text: &str) {

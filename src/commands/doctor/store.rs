@@ -56,7 +56,7 @@ pub(super) fn check(run: &Run<'_>, selected: &[SelectedProfile<'_>]) -> Vec<Find
 
 fn unreadable_store(error: ContextError, is_named: bool) -> Finding {
     match error {
-        // A named store may belong to others, so no command to take it over is suggested.
+        // A store that the user named may belong to other users, so no command that changes the owner is suggested.
         ContextError::Store(StoreFileError::Disk(error)) if !is_named || matches!(error, DiskError::TooOpen { .. }) => {
             files::file_finding(FILE, true, error)
         }
@@ -64,7 +64,8 @@ fn unreadable_store(error: ContextError, is_named: bool) -> Finding {
     }
 }
 
-/// Returns the finding for a missing standard store. Loading a missing store that was named is an error instead.
+/// Returns the finding for a missing standard store. If the user named a missing store, loading the store fails
+/// instead.
 fn missing_store(run: &Run<'_>) -> Finding {
     if run.context.has_netosecret() {
         return Finding::ok(FILE, "there is none, and NETOSECRET makes a profile");
@@ -73,7 +74,8 @@ fn missing_store(run: &Run<'_>) -> Finding {
     Finding::warning(FILE, Error::new(Code::Store, message).with_hint(Hint::command("neto profile add")))
 }
 
-/// Adds the first problem of each profile. Returns the profiles whose secret could not be decrypted here, by reason.
+/// Adds a finding for the first problem of each profile. Returns the profiles whose secret could not be decrypted on
+/// this machine, grouped by reason.
 fn check_profiles<'s>(
     run: &Run<'_>,
     store: &Store,
@@ -108,8 +110,8 @@ fn check_profiles<'s>(
     undecryptable
 }
 
-/// Checks that the source of a secret exists, and returns a finding if not. A command is not run, because it may
-/// prompt.
+/// Returns a finding if the source of the profile's secret does not exist. Does not run a secret command, because the
+/// command may prompt.
 fn check_source(run: &Run<'_>, profile: &Profile) -> Option<Finding> {
     let environment = &run.context.process.environment;
     let problem = match &profile.secret {
@@ -181,7 +183,7 @@ fn check_git(run: &Run<'_>, selected: &[SelectedProfile<'_>], findings: &mut Vec
         findings.push(Finding::problem(GIT, check::staged_outdated_error(run)));
     }
     if let Some(reason) = git_findings.git_error {
-        findings.push(Finding::warning(GIT, Error::new(Code::Found, reason)));
+        findings.push(Finding::warning(GIT, Error::new(Code::ProblemFound, reason)));
         return;
     }
     let keys = &run.context.paths.keys;
@@ -190,6 +192,6 @@ fn check_git(run: &Run<'_>, selected: &[SelectedProfile<'_>], findings: &mut Vec
         let directory = keys.path();
         let message = format!("git would take the keys in {} with the next `git add`", directory.display());
         let command = format!("echo '*' > {}", quote_for_display(&directory.join(".gitignore").to_string_lossy()));
-        findings.push(Finding::warning(GIT, Error::new(Code::Found, message).with_hint(Hint::command(command))));
+        findings.push(Finding::warning(GIT, Error::new(Code::ProblemFound, message).with_hint(Hint::command(command))));
     }
 }

@@ -1,7 +1,7 @@
 //! Runs one of several programs: starts it, reads both of its output streams, and waits for its end.
 //!
-//! The caller decides what happens to the output. If neto is killed, an untied program runs on until its next write to
-//! the closed pipe. `tied` describes tied programs.
+//! The caller decides what happens to the output. If neto is killed, a program that is not tied to neto runs until its
+//! next write to the closed pipe. `tied` explains tied programs.
 
 use super::stop::Stop;
 use crate::platform;
@@ -67,7 +67,7 @@ async fn forward_output(
     }
 }
 
-/// Waits until a program ends. Forwards each termination signal that neto receives before that to the program.
+/// Waits until a program ends. Until then, forwards each termination signal that neto receives to the program.
 pub(super) async fn wait(child: &mut Child, stop: &Stop) -> io::Result<ExitStatus> {
     let mut seen = 0;
     loop {

@@ -1,4 +1,4 @@
-//! `neto exec --decoy` for one profile: runs the program, and beside it the decoy server of its tenant.
+//! `neto exec --decoy` for one profile: runs the program and the decoy server of its tenant.
 
 use super::stop::Stop;
 use super::tied::tie_to_parent;
@@ -8,7 +8,7 @@ use crate::error::{Code, Error};
 use crate::platform;
 use crate::profile::Profile;
 use crate::session::Session;
-use crate::workflow::{Run, TerminalReporter, decoy, record_first_seen};
+use crate::workflow::{Run, TerminalReporter, decoy, record_first_seen_profiles};
 use futures_util::future::{Either, select};
 use std::convert::Infallible;
 use std::pin::pin;
@@ -31,7 +31,7 @@ pub(super) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
             Either::Left(_) => return Ok(None),
             Either::Right((decoy_server, _)) => decoy_server.map_err(|error| error.about(&profile.name))?,
         };
-        record_first_seen(run, &reporter);
+        record_first_seen_profiles(run, &reporter);
         let audit_warnings = pin!(decoy::monitor_audit(audit.as_deref(), run));
         run_with_decoy(args, run, &decoy_server, &stop, audit_warnings).await.map(Some)
     })??;
@@ -57,7 +57,7 @@ async fn run_with_decoy(
     let variables = decoy::decoy_variables(run, &decoy_server.1, args.with_secret);
     let command = tie_to_parent(&program_command(&program, decoy_server.1.profile, &variables, run));
     let mut child = tokio::process::Command::from(command).spawn().map_err(to_error)?;
-    // The limit is raised after the start, so that the program keeps the original limit.
+    // neto raises its own limit after the program has started, so that the program keeps the original limit.
     platform::raise_open_file_limit();
     let status = pin!(child::wait(&mut child, stop));
     match serve(std::slice::from_ref(decoy_server), select(status, audit_warnings)).await {

@@ -14,7 +14,7 @@ use crate::profile::{Profile, ProfileName};
 use crate::session::Session;
 use crate::workflow::batch::ReorderBuffer;
 use crate::workflow::exported_variables::ExportedVariables;
-use crate::workflow::{Batch, Run, TerminalReporter, decoy, record_first_seen};
+use crate::workflow::{Batch, Run, TerminalReporter, decoy, record_first_seen_profiles};
 use futures_util::future::{Either, select};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -71,7 +71,7 @@ struct ExecRow<'a> {
     stderr: Cow<'a, str>,
     /// Whether the program printed more than [`MAX_CAPTURED_BYTES`] bytes on a stream.
     truncated: bool,
-    /// Reason why no program ran; null if one ran.
+    /// Reason why the program did not run; null if the program ran.
     error: Option<&'a str>,
 }
 
@@ -135,7 +135,7 @@ pub(super) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
     if let Some(reason) = stop.into_reason() {
         batch.stop(reason);
     }
-    record_first_seen(run, &reporter);
+    record_first_seen_profiles(run, &reporter);
     batch.finish_with(|failed| Some(Hint::command(format!("neto exec {} -- ...", failed?)).remark("for those alone")))
 }
 
@@ -270,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_a_stream_so_much_is_kept_and_no_more() {
+    fn captured_output_is_truncated_at_the_limit() {
         let mut captured = CapturedOutput::default();
         captured.push(&vec![b'x'; MAX_CAPTURED_BYTES - 1]).unwrap();
         captured.push(b"y").unwrap();

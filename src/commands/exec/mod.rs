@@ -105,7 +105,7 @@ pub(crate) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
     let reporter = TerminalReporter(run.ui);
     let token_request = args.token_args.token_request(false, false);
     let login = crate::workflow::requested_login(run, &reporter, profile, token_request, args.with_secret)?;
-    let token = crate::workflow::obtain_token(run, &reporter, resolved.loaded(), token_request)?;
+    let token = crate::workflow::obtain_token(run, &reporter, resolved.loaded_profile(), token_request)?;
     let variables = ExportedVariables::from_token(run, profile, &token, login.as_ref());
     let program = program_argv(args, run);
     if args.command.is_empty() && run.ui.can_prompt() {
@@ -117,8 +117,8 @@ pub(crate) fn run(args: &ExecArgs, run: &Run<'_>) -> Result<(), Error> {
     }
 }
 
-/// Adds a hint about `--` to the error for an argument that names no profile and resembles none. The argument may be a
-/// program.
+/// Adds a hint about `--` to the error for an argument that neither is nor resembles a profile name. The argument may
+/// be a program.
 fn resolve_error(args: &ExecArgs, error: ContextError) -> Error {
     let is_unknown = matches!(&error, ContextError::Resolve(ResolveError::Unknown { origin: ProfileOrigin::Argument, similar, is_store_empty: false, .. })
         if similar.is_empty());
@@ -166,8 +166,8 @@ fn start_error(program: &OsStr, error: &io::Error) -> Error {
     }
 }
 
-/// Returns the exit code as in a shell: 128 + n for a program that signal n ended. Returns 1 if the code exceeds a
-/// byte.
+/// Returns the exit code as in a shell: 128 + n for a program that signal n ended. Returns 1 if the code does not fit
+/// in a byte.
 fn exit_code(status: ExitStatus) -> u8 {
     let code = status.code().or_else(|| Some(128 + platform::exit_signal(status)?));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)

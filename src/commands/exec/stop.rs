@@ -9,8 +9,7 @@ use tokio::time::sleep;
 /// Interval between checks for new signals.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Reason to stop a run, if there is one. While this value exists, termination signals are recorded and do not end
-/// neto.
+/// Collects the reasons to stop a run. While this value exists, termination signals are recorded and do not end neto.
 pub(super) struct Stop {
     signal_deferral: SignalDeferral,
     signals: RefCell<Vec<TerminationSignal>>,
@@ -35,7 +34,7 @@ impl Stop {
         }
     }
 
-    /// Waits until more than `seen_count` signals have been received, and returns the first signal after these.
+    /// Returns the signal that follows the first `seen_count` signals. Waits until neto receives that signal.
     pub(super) async fn next_signal(&self, seen_count: usize) -> TerminationSignal {
         loop {
             self.collect_signals();

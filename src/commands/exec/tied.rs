@@ -1,6 +1,6 @@
 //! Ties a program to neto: the program ends when neto ends, even if neto is killed. Works only on Linux.
 //!
-//! A Linux process can request a signal for the death of its parent only for itself. So neto starts a second neto,
+//! On Linux, only the process itself can request a signal for the death of its parent. So neto starts a second neto,
 //! which makes this request and then replaces itself with the program.
 
 use super::{exit_code, start_error};
@@ -21,8 +21,8 @@ pub(crate) struct TiedArgs {
     command: Vec<OsString>,
 }
 
-/// Returns a command for the same program and environment, tied to this process. Except on Linux, the returned command
-/// starts the program untied.
+/// Returns a command for the same program and environment, tied to this process. On systems other than Linux, the
+/// returned command starts the program untied.
 pub(super) fn tie_to_parent(command: &Command) -> Command {
     let mut tied = platform::tied_command(command.get_program());
     tied.args(command.get_args());

@@ -1,5 +1,5 @@
 function neto --description 'neto, but `neto use` switches this shell'
-    # The verb behind the flags that may stand before it.
+    # Find the verb, which may follow global flags.
     set -l verb
     set -l skip no
     for word in $argv
@@ -18,7 +18,8 @@ function neto --description 'neto, but `neto use` switches this shell'
     end
     switch "$verb"
         case use
-            # What the program prints for that, and nothing else, is evaluated. It comes as lines, whatever IFS is.
+            # Evaluate the shell code that neto prints for the hook, and no other output. The local IFS makes fish split
+            # the output into lines.
             set -l IFS \n
             set -l text (_NETO_HOOK=fish command neto $argv)
             or return
@@ -35,7 +36,7 @@ function neto --description 'neto, but `neto use` switches this shell'
     end
 end
 
-# Before each prompt: drops what an export set, if it is out of date.
+# Before each prompt, drops an outdated export.
 function __neto_before_prompt --on-event fish_prompt
     if test -n "$NETO_EXPORTED"
         command neto hook fish --prompt </dev/null | builtin source

@@ -1,7 +1,7 @@
 //! `neto hook`: prints shell code for an rc file. With the hook, `neto use` switches one shell, and stale variables are
 //! unset before each prompt.
 //!
-//! The scripts are files of this directory and contain no data. They evaluate only quoted text from `shell_state`.
+//! The scripts are files in this directory and contain no data. They evaluate only quoted text from `shell_state`.
 
 mod outdated;
 mod switch;

@@ -1,4 +1,4 @@
-# The verb behind the flags that may stand before it.
+# Returns the verb, which may follow global flags.
 def __neto_verb [words: list]: nothing -> string {
     mut skip = false
     for word in ($words | each {|word| $"($word)" }) {
@@ -13,9 +13,9 @@ def __neto_verb [words: list]: nothing -> string {
     ""
 }
 
-# neto, but `neto use` switches this shell: what the program prints for that, and nothing else, is taken over. What is
-# unset comes empty, as with `neto export`. One expression, since nu hands what is piped in to the first one alone. The
-# words have no type, so that `~` and `*` stay what they are for a program.
+# Runs neto. For `neto use`, loads the variables that neto prints for the hook, and no other output. An unset variable
+# becomes empty, as with `neto export`. The body is one expression, because nu passes piped input only to the first
+# expression. The words have no type, so that nu treats `~` and `*` as for any other program.
 def --env --wrapped neto [...words] {
     match (__neto_verb $words) {
         "use" => {
@@ -31,7 +31,7 @@ def --env --wrapped neto [...words] {
     }
 }
 
-# Before each prompt: drops what an export set, if it is out of date.
+# Before each prompt, drops an outdated export.
 def --env __neto_before_prompt [] {
     if ($env.NETO_EXPORTED? | default "") != "" {
         let text = null | ^neto hook nu --prompt

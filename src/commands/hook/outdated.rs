@@ -16,8 +16,9 @@ const EXPIRY_VARIABLE: &str = "NETO_TOKEN_EXPIRES_AT";
 /// while the export is valid.
 ///
 /// Compares the resolved profile with the profile that was resolved at the time of the export. The exported profile may
-/// differ from both, because the user may export another profile on purpose. A change of the store also outdates the
-/// export. So does a `NETO_PROFILE` set by hand, which would otherwise stand beside the token of another profile.
+/// differ from both, because the user may export another profile on purpose. The export is also outdated if the store
+/// has changed, or if the user changed `NETO_PROFILE` by hand. Otherwise `NETO_PROFILE` and `NETO_TOKEN` could belong
+/// to different profiles.
 pub(in crate::commands) fn drop_outdated_export(run: &Run<'_>, shell: Shell) -> ShellUpdate {
     let environment = &run.context.process.environment;
     if environment.get(EXPORTED_VARIABLE).is_none() {
@@ -25,7 +26,7 @@ pub(in crate::commands) fn drop_outdated_export(run: &Run<'_>, shell: Shell) -> 
     }
     let (recorded, current) =
         (shell_state::ExportMarker::from_environment(environment), shell_state::ExportMarker::current(run));
-    // A variable may hold anything, and only a valid name may be part of a command to paste.
+    // A variable may hold any text, so only a valid name becomes part of the command to paste.
     let exported = recorded.as_ref().unwrap_or(&current).exported().and_then(|name| name.parse::<ProfileName>().ok());
     let export_again = match &exported {
         Some(name) => shell.eval_command(&format!("neto export {name}")),
@@ -64,8 +65,8 @@ fn set_marker(marker: &shell_state::ExportMarker) -> ShellUpdate {
     ShellUpdate { unset: Vec::new(), set: vec![marker.to_variable()] }
 }
 
-/// Unsets the exported variables. A `NETO_PROFILE` that was set by hand since the export stays, as the profile of this
-/// shell.
+/// Unsets the exported variables. Keeps a `NETO_PROFILE` that the user set by hand after the export, as the profile of
+/// this shell.
 fn drop_export(environment: &Environment) -> ShellUpdate {
     let unset = shell_state::names_to_unset_on_drop(environment).into_iter().collect();
     let mut update = ShellUpdate { unset, ..ShellUpdate::drop_export(environment) };

@@ -1,7 +1,7 @@
-# neto, but `neto use` switches this shell: what the program prints for that, and nothing else, is evaluated.
+# Runs neto. For `neto use`, evaluates the shell code that neto prints for the hook, and no other output.
 function neto {
     \builtin local __neto_word __neto_verb= __neto_skip= __neto_text
-    # The verb behind the flags that may stand before it.
+    # Find the verb, which may follow global flags.
     for __neto_word in "$@"; do
         if [[ -n $__neto_skip ]]; then
             __neto_skip=
@@ -29,13 +29,13 @@ function neto {
     esac
 }
 
-# Before each prompt: drops what an export set, if it is out of date.
+# Before each prompt, drops an outdated export.
 function __neto_before_prompt {
     \builtin local __neto_status=$?
     if [[ -n ${NETO_EXPORTED-} ]]; then
         \builtin eval "$(\command neto hook SHELL --prompt </dev/null)"
     fi
-    # Who reads it after this finds the status of the last command; under `set -e` bash would end for it.
+    # Later prompt code finds the status of the last command. Under `set -e`, returning that status could end bash.
     [[ $- == *e* ]] || \builtin return "$__neto_status"
 }
 

@@ -1,7 +1,7 @@
-# neto, but `neto use` switches this shell: what the program prints for that, and nothing else, is evaluated.
+# Runs neto. For `neto use`, evaluates the shell code that neto prints for the hook, and no other output.
 function global:neto {
     $program = (Get-Command neto -CommandType Application -TotalCount 1).Path
-    # The verb behind the flags that may stand before it.
+    # Find the verb, which may follow global flags.
     $verb = ''
     $skip = $false
     foreach ($word in $args) {
@@ -28,7 +28,7 @@ function global:neto {
     if ($text.StartsWith('neto-hook:')) { Invoke-Expression $text.Substring('neto-hook:'.Length) } else { $text }
 }
 
-# Before each prompt: drops what an export set, if it is out of date. Then comes the prompt there was.
+# Before each prompt, drops an outdated export. Then runs the previous prompt function.
 if (-not $global:__neto_prompt) {
     $global:__neto_prompt = $function:prompt
     function global:prompt {

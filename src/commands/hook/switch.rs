@@ -11,8 +11,8 @@ use crate::workflow::shell_state::{
 /// Returns the current and the previous profile of the shell whose hook runs this command.
 ///
 /// # Errors
-/// Returns an error with `--store`, or if an export set `NETO_STORE`. The shell would later look up the selected
-/// profile in its own store.
+/// Returns an error with `--store`, or if an export set `NETO_STORE`. In both cases, later commands in the shell would
+/// look up the selected profile in another store.
 pub(in crate::commands) fn shell_selection(run: &Run<'_>, shell: Shell) -> Result<Current, Error> {
     let environment = &run.context.process.environment;
     if let Some(store) = &run.context.globals.store {
@@ -29,11 +29,11 @@ pub(in crate::commands) fn shell_selection(run: &Run<'_>, shell: Shell) -> Resul
     Ok(Current { current, previous })
 }
 
-/// Returns the update that selects `name` in the calling shell, or with `None` removes the shell's selection. Prints
-/// the change.
+/// Returns the update that selects `name` in the calling shell. If `name` is `None`, the update removes the shell's
+/// selection. Prints the change.
 ///
-/// The update also drops the exported variables of another profile. A program later in the same command line may use
-/// them.
+/// The update also drops the exported variables of another profile. Otherwise a program later in the same command line
+/// could use them.
 pub(in crate::commands) fn switch_shell(run: &Run<'_>, selection: Current, name: Option<ProfileName>) -> ShellUpdate {
     let environment = &run.context.process.environment;
     let resolved = name.clone().or_else(|| {

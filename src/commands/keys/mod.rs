@@ -8,13 +8,15 @@ use crate::output::humanize::pluralize;
 use crate::output::{Format, render_rows};
 use crate::profile::{ApiUrl, Profile, Span};
 use crate::session::{LoadedProfile, Session, SessionError};
-use crate::workflow::{Batch, JobsArgs, Run, SelectArgs, TerminalReporter, record_first_seen, replace_forbidden_hint};
+use crate::workflow::{
+    Batch, JobsArgs, Run, SelectArgs, TerminalReporter, record_first_seen_profiles, replace_forbidden_hint,
+};
 use clap::Args;
 use row::{KeyRow, KeyState};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-/// Returns the hint for a key that may not list keys.
+/// Returns the hint for an API key without permission to list keys.
 fn forbidden_hint() -> Hint {
     Hint::command("neto keys PROFILE").remark("with one whose key may list the keys of the tenant")
 }
@@ -76,7 +78,7 @@ pub(crate) fn run(args: &KeysArgs, run: &Run<'_>) -> Result<(), Error> {
     let reporter = TerminalReporter(run.ui);
     let session = run.context.session(&reporter);
     let key_lists = list_keys(args, run, &session, &tenants, &mut batch)?;
-    record_first_seen(run, &reporter);
+    record_first_seen_profiles(run, &reporter);
     let mut rows = Vec::new();
     for (tenant, keys) in tenants.iter().zip(key_lists) {
         rows.extend(
@@ -105,8 +107,8 @@ fn profiles_by_tenant<'a>(run: &Run<'a>, selected: &[&'a Profile]) -> Result<Pro
     Ok(profiles_by_tenant)
 }
 
-/// Returns the tenants of these profiles, in the same order. Profiles with a user name and password name no tenant;
-/// they are skipped, or fail if `several` is false.
+/// Returns the tenants of these profiles, in the same order. A profile with a user name and password has no tenant: it
+/// is skipped, or recorded as failed if `several` is false.
 fn tenants<'a>(profiles: Vec<&'a Profile>, several: bool, batch: &mut Batch<'_>) -> Vec<Tenant<'a>> {
     let mut tenants: Vec<Tenant<'a>> = Vec::new();
     let mut indexes: BTreeMap<(&ApiUrl, &str), usize> = BTreeMap::new();
@@ -223,7 +225,7 @@ fn check_states(rows: &[KeyRow<'_>]) -> Result<(), Error> {
     }
     let keys = pluralize(rows.len(), "key");
     let error = Error::new(
-        Code::Found,
+        Code::ProblemFound,
         format!("of {keys} {unknown} unknown, {elsewhere} used from elsewhere, {unused} unused"),
     );
     Err(if elsewhere > 0 {

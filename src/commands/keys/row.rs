@@ -9,8 +9,8 @@ use anstyle::{AnsiColor, Style};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-/// Maximum time by which the server's last login may be later than the cached token, if both are one login. The two
-/// clocks differ, and a request takes time.
+/// Maximum time from the cached token to the server's last login, if both come from the same login. The two clocks
+/// differ, and a request takes time.
 const OWN_LOGIN_MARGIN: SignedDuration = SignedDuration::from_mins(5);
 
 /// State of a key. If several apply, the first counts.
@@ -59,15 +59,15 @@ impl<'a> KeyRow<'a> {
         holders.iter().map(|holder| Self { profile: Some(&holder.name), ..row.clone() }).collect()
     }
 
-    /// Returns the key by which the rows of a tenant are sorted.
+    /// Returns the sort key for the rows of a tenant.
     pub(super) fn sort_key(&self) -> (&str, Option<&ProfileName>) {
         (&self.appname, self.profile)
     }
 }
 
 impl KeyState {
-    /// Returns the state of a key that the profiles `holders` have. The key counts as unused after the time `unused`
-    /// without a login.
+    /// Returns the state of a key that the profiles `holders` have. The key counts as unused if its last login was
+    /// longer ago than `unused`.
     pub(super) fn new(key: &ApiKey, holders: &[&Profile], unused: Span, now: Timestamp, session: &Session<'_>) -> Self {
         if holders.is_empty() {
             return Self::Unknown;

@@ -151,7 +151,7 @@ pub(in crate::commands) fn declared_profile(document: &Document, name: &ProfileN
 /// Derives the profile name from the tenant's shortname.
 ///
 /// # Errors
-/// Returns an error if the shortname makes no valid name, or if the account has no shortname.
+/// Returns an error if no valid name can be derived from the shortname, or if the account has no shortname.
 fn default_name(account: &Account) -> Result<ProfileName, Error> {
     match account {
         Account::ApiKey { shortname, .. } => ProfileName::from_shortname(shortname).map_err(|error| {

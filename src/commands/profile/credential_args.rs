@@ -44,7 +44,7 @@ pub(crate) struct CredentialArgs {
     command: Vec<String>,
 }
 
-/// Credential that the user gave, with the account and the URL it is for.
+/// Credential that the user gave, with its account and URL.
 pub(crate) struct CredentialInput {
     /// Account that logs in.
     pub(crate) account: Account,
@@ -63,8 +63,8 @@ pub(crate) enum CredentialSource {
 }
 
 impl CredentialArgs {
-    /// Returns the account that `--shortname` and `--appname`, or `--username`, name. Returns `None` without these
-    /// flags: the NETOSECRET then names the account.
+    /// Returns the account that `--username` names, or that `--shortname` and `--appname` name. Returns `None` without
+    /// these flags: the NETOSECRET then names the account.
     pub(crate) fn account(&self) -> Option<Account> {
         let (person, shortname, appname) = (self.username.clone(), self.shortname.clone(), self.appname.clone());
         let person = person.map(|username| Account::Person { username });

@@ -109,7 +109,7 @@ impl EditArgs {
         let mut edits = Vec::new();
         if let Some(url) = &self.url {
             let url = settings_args::parse_url(url)?;
-            // A URL equal to the default is not written, and the profile's own URL is removed.
+            // If the new URL equals the default, the profile's own URL is removed instead.
             let is_default = *section != Section::Defaults && store.defaults.url.as_ref() == Some(&url);
             let set_url = Edit::set(section, &["url"], EditValue::Text(url.to_string()));
             edits.push(if is_default { Edit::unset(section, &["url"]) } else { set_url });
@@ -197,8 +197,8 @@ fn confirm_resealing(args: &EditArgs, run: &Run<'_>, profiles: &[&Profile]) -> R
 
 /// Checks the edits, and adds the edits that reseal the affected secrets.
 ///
-/// `lines_above` is the number of store lines above the edited block. Error messages then contain the line number
-/// within the block, or no line number if `lines_above` is `None`.
+/// `lines_above` is the number of store lines above the edited block. Error messages count lines from the start of the
+/// block. If `lines_above` is `None`, error messages contain no line number.
 ///
 /// # Errors
 /// Returns an error if the edits make a profile invalid, or if a secret cannot be resealed.

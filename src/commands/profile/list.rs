@@ -89,8 +89,8 @@ impl<'a> ProfileRow<'a> {
     }
 }
 
-/// Lists the selected profiles. An invalid profile is an error if it is named alone, and otherwise omitted with a
-/// warning.
+/// Lists the selected profiles. An invalid profile causes an error if it is the only named profile. Otherwise it is
+/// omitted with a warning.
 pub(crate) fn run(args: &ListArgs, run: &Run<'_>) -> Result<(), Error> {
     let selected = args.select.resolve_or_all(run)?;
     let current = run.current_name();

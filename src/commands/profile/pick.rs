@@ -72,7 +72,7 @@ fn state_cell(profile: &Profile, lifetime: Option<Lifetime>, now: Timestamp) -> 
     Cell::styled(format!("{symbol} {}", status.as_str()), style)
 }
 
-/// Returns the candidate for an invalid profile. The user can pick it, and commands then report the problem.
+/// Returns the candidate for an invalid profile. The user can pick this profile, and later commands report its problem.
 fn invalid_candidate(name: &ProfileName, is_marked: bool) -> Candidate {
     let cells =
         vec![Cell::plain(name.as_str()), Cell::default(), Cell::styled("! faulty", AnsiColor::Red.on_default())];

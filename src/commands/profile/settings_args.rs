@@ -41,7 +41,7 @@ pub(crate) struct SettingsArgs {
 }
 
 impl SettingsArgs {
-    /// Checks whether no flag was given.
+    /// Checks that no flag was given.
     pub(crate) fn is_empty(&self) -> bool {
         self.tags.is_empty()
             && self.description.is_none()

@@ -37,8 +37,8 @@ pub(crate) struct UseArgs {
     global: bool,
 }
 
-/// Sets the current profile. With the hook and without `--global`, sets it in the calling shell, otherwise for all
-/// shells.
+/// Sets the current profile. With the hook and without `--global`, sets the profile only in the calling shell;
+/// otherwise sets the profile for all shells.
 pub(crate) fn run(args: &UseArgs, run: &Run<'_>) -> Result<(), Error> {
     let hook_shell = shell_state::hook_shell(&run.context.process.environment);
     let target_shell = hook_shell.filter(|_| !args.global);
@@ -70,7 +70,7 @@ fn switch_all_shells(run: &Run<'_>, name: Option<&ProfileName>, hook_shell: Opti
         None => run.ui.note("No profile is current"),
     }
     let Some(shell) = hook_shell else { return warn_if_overridden(run, name, &run.context.sources(None)) };
-    // The shell's export and its own profile belong to the shell's store, so `--store` leaves both unchanged.
+    // The export and the profile of this shell belong to the shell's store, so `--store` leaves both unchanged.
     let is_other_store = run.context.globals.store.is_some();
     let update =
         if is_other_store { shell_state::ShellUpdate::default() } else { hook::drop_outdated_export(run, shell) };
@@ -138,8 +138,8 @@ fn warn_if_overridden(run: &Run<'_>, name: Option<&ProfileName>, sources: &Profi
     Ok(())
 }
 
-/// Returns the command that unsets a variable in the calling shell. A variable that came with an export is unset with
-/// the whole export. No other variable of that profile then remains.
+/// Returns the command that unsets a variable in the calling shell. If an export set the variable, the command unsets
+/// all variables of that export.
 fn unset_command(run: &Run<'_>, name: &str) -> String {
     let shell = calling_shell(run.context.process.parent);
     let environment = &run.context.process.environment;

@@ -1,7 +1,7 @@
 //! `neto rotate`: gets new API keys from the server and seals them in the store.
 //!
-//! Owns the selection of profiles, the checks before the first change, the confirmation and the output. The rotation
-//! itself, and its journal against crashes, is in `session::rotation`.
+//! Owns the selection of profiles, the checks before the first change, the confirmation and the output.
+//! `session::rotation` owns the rotation itself, and the journal that makes a rotation survive a crash.
 
 mod plan;
 mod recover;
@@ -12,7 +12,7 @@ use crate::output::humanize::pluralize;
 use crate::output::{Format, quote_for_display};
 use crate::profile::{Profile, Span};
 use crate::session::{Rotated, RotationKind};
-use crate::workflow::{Batch, JobsArgs, Run, SelectArgs, TerminalReporter, confirm_writes, record_first_seen};
+use crate::workflow::{Batch, JobsArgs, Run, SelectArgs, TerminalReporter, confirm_writes, record_first_seen_profiles};
 use clap::Args;
 use plan::RotationPlan;
 use std::ops::ControlFlow;
@@ -112,7 +112,7 @@ fn rotate(args: &RotateArgs, run: &Run<'_>) -> Result<(), Error> {
         }
         ControlFlow::Continue(())
     })?;
-    record_first_seen(run, &reporter);
+    record_first_seen_profiles(run, &reporter);
     let command = if args.mode.overlap { "neto rotate --overlap" } else { "neto rotate" };
     let batch_result = if args.older_than.is_some() {
         batch.finish(command)
@@ -151,8 +151,8 @@ fn result_text(outcome: &Rotated) -> String {
 }
 
 impl RotateArgs {
-    /// Asks for confirmation of an irreversible action, if these profiles require it. `action` starts the question,
-    /// such as "Rotate the key of".
+    /// Asks for confirmation of an irreversible action, if these profiles require it. The question starts with
+    /// `action`, such as "Rotate the key of".
     fn confirm(&self, run: &Run<'_>, action: &str, profiles: &[&Profile]) -> Result<(), Error> {
         confirm_writes::confirm_for_profiles(run, self.yes, action, profiles, || {
             Hint::command(self.command_with(run, "--yes"))

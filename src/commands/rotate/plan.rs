@@ -172,7 +172,7 @@ fn key_since(profile: &Profile) -> Option<Date> {
     profile.sealed.as_ref().map(|note| note.since)
 }
 
-/// Returns the age in days; negative if `since` was set by a clock that was ahead.
+/// Returns the age in days. The age is negative if `since` comes from a clock that was ahead.
 fn age_in_days(since: Date, today: Date) -> i64 {
     today.duration_since(since).as_hours() / 24
 }
@@ -183,7 +183,7 @@ fn is_older_than(profile: &Profile, min_age: Span, today: Date) -> bool {
     key_since(profile).is_some_and(|since| seconds(since) >= min_age.seconds())
 }
 
-/// Profiles by the API key that they use, which URL, shortname and appname identify.
+/// Profiles by the API key that they use. URL, shortname and appname identify a key.
 type KeyUsers<'a> = BTreeMap<(String, &'a str, &'a str), Vec<&'a ProfileName>>;
 
 fn key_identity(profile: &Profile) -> Option<(String, &str, &str)> {
@@ -202,7 +202,7 @@ fn shared_keys(store: &Store) -> KeyUsers<'_> {
     keys
 }
 
-/// Returns an error if another profile uses the same key, because a rotation would invalidate the key there.
+/// Returns an error if another profile uses the same key, because a rotation would invalidate the key of that profile.
 fn shared_key_error(shared: &KeyUsers<'_>, profile: &Profile) -> Option<Error> {
     let other = shared.get(&key_identity(profile)?)?.iter().find(|name| **name != &profile.name)?;
     let message = format!("the profile '{other}' has the same key, which would be dead there");
@@ -231,8 +231,8 @@ fn unrotatable_reason(profile: &Profile) -> Option<Error> {
 /// Checks that every new key can be stored, before any key changes.
 ///
 /// # Errors
-/// Returns an error if the store has unmerged changes, its lock stays taken, or a recipient is untrusted. The store,
-/// the rotation journal and the token cache must be writable and have enough space.
+/// Returns an error if the store has unmerged changes, its lock cannot be acquired, or a recipient is untrusted. Also
+/// returns an error if the store, the rotation journal or the token cache is not writable or lacks space.
 pub(super) fn check_can_write(run: &Run<'_>, profiles: &[&Profile]) -> Result<(), Error> {
     let file = run.context.store_file();
     if let Some(git) = GitRepository::find(run) {

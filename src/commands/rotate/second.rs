@@ -4,10 +4,10 @@ use super::RotateArgs;
 use crate::error::Error;
 use crate::profile::Profile;
 use crate::session::{RotationError, SessionError};
-use crate::workflow::{Batch, Run, TerminalReporter, record_first_seen};
+use crate::workflow::{Batch, Run, TerminalReporter, record_first_seen_profiles};
 use std::ops::ControlFlow;
 
-/// Removes the old keys of the selected profiles at the server.
+/// Removes the old keys of the selected profiles from the server.
 pub(super) fn finish(args: &RotateArgs, run: &Run<'_>) -> Result<(), Error> {
     let selected = args.select.resolve_named(run)?;
     let is_many = selected.len() > 1;
@@ -27,6 +27,6 @@ pub(super) fn finish(args: &RotateArgs, run: &Run<'_>) -> Result<(), Error> {
         }
         ControlFlow::Continue(())
     })?;
-    record_first_seen(run, &reporter);
+    record_first_seen_profiles(run, &reporter);
     batch.finish("neto rotate --finish")
 }

@@ -45,7 +45,7 @@ pub(crate) struct GitFindings {
 /// Prints a line for each problem found in the profiles and in the git index.
 ///
 /// # Errors
-/// Returns [`Code::Found`] (exit 9) if there is a problem.
+/// Returns [`Code::ProblemFound`] (exit 9) if there is a problem.
 pub(crate) fn run(run: &Run<'_>, names: &[ProfileName], store: &Store) -> Result<(), Error> {
     let profiles = profile_problems(run, names, store);
     let git = GitRepository::find(run).map(|git| git.inspect_index(run, names)).unwrap_or_default();
@@ -60,18 +60,19 @@ pub(crate) fn run(run: &Run<'_>, names: &[ProfileName], store: &Store) -> Result
     run.ui.print(&format!("{}\n", lines.join("\n")))?;
     Err(match (git.key_files.first(), profiles.len(), git.staged_problems.len()) {
         (Some(key), ..) => tracked_key_error(key),
-        (None, 0, 0) => Error::new(Code::Found, "what git is about to take could not be looked at"),
+        (None, 0, 0) => Error::new(Code::ProblemFound, "what git is about to take could not be looked at"),
         (None, 0, _) => staged_outdated_error(run),
-        (None, invalid, staged) => {
-            Error::new(Code::Found, format!("{} not sealed as it should be", pluralize(invalid + staged, "profile")))
-                .with_hint(Hint::command("neto seal"))
-        }
+        (None, invalid, staged) => Error::new(
+            Code::ProblemFound,
+            format!("{} not sealed as it should be", pluralize(invalid + staged, "profile")),
+        )
+        .with_hint(Hint::command("neto seal")),
     })
 }
 
 /// Returns the error for a file with a key that git tracks.
 pub(crate) fn tracked_key_error(key: &str) -> Error {
-    Error::new(Code::Found, "a key that opens secrets is in git").with_hint(
+    Error::new(Code::ProblemFound, "a key that opens secrets is in git").with_hint(
         Hint::command(format!("git rm --cached {}", quote_for_display(key)))
             .remark("and rotate what it opens, if it was pushed"),
     )
@@ -79,7 +80,7 @@ pub(crate) fn tracked_key_error(key: &str) -> Error {
 
 /// Returns the error for a store that is valid on disk but has an invalid staged version.
 pub(crate) fn staged_outdated_error(run: &Run<'_>) -> Error {
-    Error::new(Code::Found, "git is about to take the store as it was before")
+    Error::new(Code::ProblemFound, "git is about to take the store as it was before")
         .with_hint(Hint::command(format!("git add {}", quote_for_display(&run.context.paths.store.to_string_lossy()))))
 }
 

@@ -37,7 +37,7 @@ pub(crate) struct SealArgs {
 /// Result text for a profile whose plaintext secret was sealed.
 const SEALED: &str = "is sealed now";
 
-/// Binding of one profile that the user accepted, with the id of the sealed credential.
+/// Binding that the user accepted for one profile, with the id of the sealed credential.
 type AcceptedBinding = (Binding, String);
 
 /// Result of sealing one profile.
@@ -194,14 +194,14 @@ fn reseal_with_message(
     let keys = store.recipient_keys(profile);
     let added = store.recipients.iter().filter(|(_, key)| keys.contains(key) && !opened.recipients.contains(key));
     let added: Vec<&str> = added.map(|(name, _)| name.as_str()).collect();
-    // Anyone who edits the file can delete a profile's recipient list. All recipients of the store then count, so the
-    // message names the new ones.
+    // Anyone who edits the file can delete a profile's recipient list. The secret is then sealed to all recipients of
+    // the store, so the message names the new recipients.
     let added = if added.is_empty() { String::new() } else { format!(", now also to {}", added.join(", ")) };
     Ok(SealOutcome::Sealed { edits: sealed.edits(&profile.name), message: format!("{message}{added}") })
 }
 
-/// Shows how the binding of each sealed profile changes, and asks for confirmation. Does not ask without a change or
-/// with `--yes`. Returns the accepted bindings.
+/// Shows how the binding of each sealed profile changes, and asks for confirmation. Asks only if a binding changes and
+/// `--yes` is not given. Returns the accepted bindings.
 fn confirm_accept(args: &SealArgs, run: &Run<'_>, names: &[ProfileName]) -> Result<Vec<AcceptedBinding>, Error> {
     let mut differ = false;
     let mut accepted = Vec::new();
@@ -222,8 +222,8 @@ fn confirm_accept(args: &SealArgs, run: &Run<'_>, names: &[ProfileName]) -> Resu
                 run.ui.note(&format!("{name}: {} was {old}, is {new}", difference.field));
             }
         }
-        // A profile may have been pasted in together with its own seal. The binding then matches, and only the trust
-        // store detects the change.
+        // Somebody may have pasted a profile into the store together with its sealed secret. The binding then matches,
+        // and only the trust store detects the change.
         if let TrustStatus::Changed(changes) = run.context.vault.trust_store()?.borrow().status(profile) {
             differ = true;
             for change in changes.iter().filter(|change| !shown_fields.contains(&change.field.as_str())) {

@@ -11,7 +11,7 @@ pub(crate) struct PlaintextSecret {
     credential: Credential,
     /// Whether the credential contains the API URL, as a NETOSECRET does.
     has_url: bool,
-    /// Edits that remove the plaintext keys and add the fields of a NETOSECRET that the profile lacks.
+    /// Edits that remove the plaintext keys, and add those fields of a NETOSECRET that the profile lacks.
     pub(crate) edits: Vec<Edit>,
 }
 

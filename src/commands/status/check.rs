@@ -10,14 +10,15 @@ use std::fmt::Write as _;
 
 /// Returns the error that `--check` reports; `None` if all tokens are usable for the time `within`.
 ///
-/// The error lists the late tokens: those that are not usable, or that expire within that time. If only the tokens of
-/// `invalid` profiles are unknown, the error reports these.
+/// The error lists the late tokens: those that are not usable, or that expire within that time. If no token is late,
+/// the error reports the number of `invalid` profiles, whose tokens are unknown.
 pub(super) fn late_tokens(rows: &[StatusRow<'_>], invalid: usize, within: Option<Span>) -> Option<Error> {
     let late: Vec<&StatusRow<'_>> = rows.iter().filter(|row| is_late(row, within)).collect();
     if late.is_empty() && invalid > 0 {
         let message = format!("{} cannot be read, so nothing is known of the token", pluralize(invalid, "profile"));
         return Some(
-            Error::new(Code::Found, message).with_hint(Hint::command("neto seal --check").remark("says what is wrong")),
+            Error::new(Code::ProblemFound, message)
+                .with_hint(Hint::command("neto seal --check").remark("says what is wrong")),
         );
     }
     if late.is_empty() {
@@ -33,7 +34,7 @@ pub(super) fn late_tokens(rows: &[StatusRow<'_>], invalid: usize, within: Option
             let _ = write!(message, "\n{}: {}", state.as_str(), names.join(", "));
         }
     }
-    Some(Error::new(Code::Found, message).with_hint(renewal_hint(&late, within)))
+    Some(Error::new(Code::ProblemFound, message).with_hint(renewal_hint(&late, within)))
 }
 
 /// Returns the hint with the commands that replace the late tokens.

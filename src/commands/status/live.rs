@@ -1,6 +1,7 @@
 //! Checks the cached tokens with their servers, for `status --live`.
 //!
-//! Owns the call, its timeout, and the status that follows from a response. Must not get new tokens or delete any.
+//! Owns the call, its timeout, and the status that follows from a response. Must not get new tokens, and must not
+//! delete tokens.
 
 use super::StatusRow;
 use super::state::TokenStatus;
@@ -10,15 +11,15 @@ use crate::output::humanize::pluralize;
 use crate::profile::{Profile, ProfileName};
 use crate::session::{SessionError, TokenCheck};
 use crate::workflow::batch::group_by_reason;
-use crate::workflow::{JobsArgs, Run, TerminalReporter, record_first_seen};
+use crate::workflow::{JobsArgs, Run, TerminalReporter, record_first_seen_profiles};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-/// Path of a read-only call that every tenant has: the list of its API keys. Without permission to list them, the
-/// response is 403, which also shows that the token is valid.
+/// Path of a read-only call that works for every tenant: it lists the tenant's API keys. Without permission to list
+/// keys, the response is 403, which also shows that the token is valid.
 const CHECK_PATH: &str = "/api/v1/api-keys";
 
-/// Maximum time until a server has responded.
+/// Maximum time to wait for the response of a server.
 pub(in crate::commands) const LIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Returns the call that checks a token.
@@ -64,7 +65,7 @@ pub(super) fn check_tokens(
         ControlFlow::Continue(())
     })?;
     drop(progress);
-    record_first_seen(run, &reporter);
+    record_first_seen_profiles(run, &reporter);
     if !unknown.is_empty() {
         let tokens = pluralize(unknown.len(), "token");
         run.ui.warn(&format!("nothing is known of {tokens}{}", group_by_reason(&unknown)));

@@ -152,8 +152,8 @@ impl Row for StatusRow<'_> {
     }
 }
 
-/// Lists the tokens of the selected profiles. An invalid profile is an error if it is named alone, and otherwise
-/// omitted with a warning.
+/// Lists the tokens of the selected profiles. An invalid profile causes an error if it is the only named profile.
+/// Otherwise it is omitted with a warning.
 pub(crate) fn run(args: &StatusArgs, run: &Run<'_>) -> Result<(), Error> {
     if let Some(state) = args.states.iter().find(|state| state.needs_server() && !args.live) {
         let message = format!("only the servers know which tokens are {}", state.as_str());
@@ -229,7 +229,7 @@ fn summary(rows: &[StatusRow<'_>]) -> String {
     if parts.is_empty() { "no token".to_owned() } else { parts.join(", ") }
 }
 
-/// Warns about interrupted rotations. To find them, only lists one directory.
+/// Warns about interrupted rotations. Finds these rotations by listing one directory.
 fn warn_of_rotations(run: &Run<'_>) {
     let unfinished = run.context.session(&run.reporter()).unfinished_rotations().unwrap_or_default();
     if !unfinished.is_empty() {

@@ -62,7 +62,7 @@ mod tests {
     use super::quote_label_value;
 
     #[test]
-    fn what_ends_a_label_is_escaped() {
+    fn quotes_and_backslashes_in_label_values_are_escaped() {
         for (text, label) in
             [("acme", r#""acme""#), ("a\"b\\c", r#""a\"b\\c""#), ("\u{1b}\n", r#""\\u{1b}\\n""#), ("", r#""""#)]
         {

@@ -13,7 +13,7 @@ fn key(last_login: Option<i64>) -> ApiKey {
 }
 
 #[test]
-fn an_answer_as_the_reference_has_it() {
+fn the_documented_response_is_parsed() {
     let one = r#"{"appname": "soc", "description": "d", "roles": ["admin"], "last_login": 1700000000, "last_ip": "192.0.2.1"}"#;
     let whole = ApiKey {
         description: "d".to_owned(),
@@ -28,7 +28,7 @@ fn an_answer_as_the_reference_has_it() {
 }
 
 #[test]
-fn a_last_login_is_a_time_or_the_row_cannot_be_read() {
+fn a_row_with_an_invalid_last_login_is_unreadable() {
     let parse = |time: &str| {
         let body = format!(r#"{{"data": [{{"appname": "soc", "last_login": {time}}}]}}"#);
         ApiKey::parse_list(body.as_bytes()).ok().and_then(|listed| listed.rows.into_iter().next())
@@ -54,7 +54,7 @@ fn definition() -> KeyDefinition {
 }
 
 #[test]
-fn the_calls_are_those_of_the_reference() {
+fn the_calls_match_the_reference() {
     let render = |call: Call| {
         let body = call.body.map(|body| String::from_utf8(body).unwrap()).unwrap_or_default();
         format!("{} {} {body}", call.method, call.path.as_str())
@@ -73,7 +73,7 @@ fn the_calls_are_those_of_the_reference() {
 }
 
 #[test]
-fn the_terms_of_a_key_are_believed_with_its_roles_alone() {
+fn a_key_definition_requires_roles() {
     let parse = |body: &str| KeyDefinition::parse("soc", body.as_bytes()).map(|key| (key.description, key.roles));
     let roles = vec!["a".to_owned()];
     for (body, wanted) in [
@@ -92,7 +92,7 @@ fn the_terms_of_a_key_are_believed_with_its_roles_alone() {
 }
 
 #[test]
-fn an_appkey_is_a_text_without_control_characters() {
+fn an_appkey_is_a_short_text_without_control_characters() {
     let parse = |appkey: &str, appname: &str| {
         let body = format!(r#"{{"data":{{"appname":"{appname}","appkey":{appkey}}}}}"#);
         definition().parse_appkey(body.as_bytes())

@@ -9,11 +9,11 @@ use tokio::net::TcpListener;
 
 const GOOD: &str = r#"{"access_token":"a.b.c","expires_in":3600,"refresh_token":"r.s.t","refresh_expires_in":7200}"#;
 
-/// Action of the server on one connection, after reading the request.
+/// Action of the server after it has read the request of a connection.
 #[derive(Clone)]
 enum ServerAction {
     Send(Vec<u8>),
-    /// Sends this text, then a single byte from time to time, without end.
+    /// Sends this text, then one byte every 20 ms until the client closes the connection.
     Drip(&'static str),
     /// Sends the text, then the bytes repeatedly, until the client closes the connection.
     Forever(&'static str, Vec<u8>),
@@ -34,7 +34,7 @@ fn raw(text: &str) -> ServerAction {
 }
 
 impl Server {
-    /// Plays the actions in order, one for each connection, and repeats the last action.
+    /// Starts a server that plays the actions in order, one for each connection, and repeats the last action.
     async fn start(actions: Vec<ServerAction>) -> Self {
         Self::listen(actions, None, "http://127.0.0.1").await
     }
@@ -145,7 +145,7 @@ async fn refresh(server: &Server, observer: &dyn RequestObserver) -> Result<Gran
         .await
 }
 
-/// Returns a server address at which no server listens.
+/// Returns a server that is not running: nothing listens on its address.
 async fn unused_address() -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port()).parse().unwrap();
@@ -153,7 +153,7 @@ async fn unused_address() -> Server {
 }
 
 #[tokio::test]
-async fn a_login_with_a_key_sends_what_the_reference_says_and_nothing_else() {
+async fn a_login_with_a_key_sends_exactly_the_documented_request() {
     let server = Server::start(vec![answer(200, "", GOOD)]).await;
     let requests = RecordedRequests::default();
     let grant = login_within(&server.url, None, WAIT, &requests).await.unwrap();
@@ -174,7 +174,7 @@ async fn a_login_with_a_key_sends_what_the_reference_says_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_person_and_a_refresh_send_forms() {
+async fn a_password_login_and_a_refresh_send_forms() {
     let server = Server::start(vec![answer(200, "", GOOD)]).await;
     let password = secret("p&=+ é");
     let login = LoginCredential::Person { username: "bob@example.com", password: &password };
@@ -195,7 +195,7 @@ async fn a_person_and_a_refresh_send_forms() {
 }
 
 #[tokio::test]
-async fn r29_a_login_is_tried_three_times_with_a_new_token_each() {
+async fn r29_a_login_makes_three_attempts_each_with_a_new_request_token() {
     let server =
         Server::start(vec![answer(503, "", ""), answer(429, "Retry-After: 0\r\n", ""), answer(200, "", GOOD)]).await;
     login(&server).await.unwrap();
@@ -212,7 +212,7 @@ fn host(server: &Server) -> String {
 }
 
 #[tokio::test]
-async fn r29_everything_else_is_asked_once() {
+async fn r29_a_login_is_not_retried_after_other_responses() {
     for (status, headers) in [
         (201, ""),
         (204, ""),
@@ -245,7 +245,7 @@ async fn r29_everything_else_is_asked_once() {
 }
 
 #[tokio::test]
-async fn a_refresh_is_sent_once_whatever_comes() {
+async fn a_refresh_is_never_retried() {
     for action in [
         answer(503, "", ""),
         answer(429, "Retry-After: 0\r\n", ""),
@@ -262,7 +262,7 @@ async fn a_refresh_is_sent_once_whatever_comes() {
 }
 
 #[tokio::test]
-async fn without_a_connection_nothing_is_sent_and_a_login_tries_again() {
+async fn a_login_without_a_connection_is_retried() {
     let server = unused_address().await;
     let requests = RecordedRequests::default();
     let error = login_within(&server.url, None, WAIT, &requests).await.unwrap_err();
@@ -271,7 +271,7 @@ async fn without_a_connection_nothing_is_sent_and_a_login_tries_again() {
 }
 
 #[tokio::test]
-async fn r27_redirects_are_told_and_not_followed() {
+async fn r27_redirects_are_reported_and_not_followed() {
     let elsewhere = Server::start(vec![answer(200, "", GOOD)]).await;
     for status in [300, 301, 302, 303, 304, 307, 308] {
         let to = format!("Location: {}/x\u{1b}?token=1#y\r\n", elsewhere.url.join("").replace("//", "//user:pass@"));
@@ -283,7 +283,7 @@ async fn r27_redirects_are_told_and_not_followed() {
 }
 
 #[tokio::test]
-async fn r28_and_r30_answers_that_cannot_be_read_are_not_usable() {
+async fn r28_and_r30_invalid_responses_are_errors() {
     let head = "HTTP/1.1 200 X\r\n";
     let big = format!(
         "{head}{}Content-Length: {}\r\n\r\n{GOOD}",
@@ -331,7 +331,7 @@ async fn r28_the_timeout_covers_the_whole_exchange() {
 }
 
 #[tokio::test]
-async fn r21_and_r32_a_rejection_says_why_without_our_secrets() {
+async fn r21_and_r32_a_rejection_has_the_message_of_the_server_without_secrets() {
     for (date, clock_skew) in [
         ("Tue, 14 Nov 2023 22:13:20 GMT", None),
         ("Tue, 14 Nov 2023 22:13:50 GMT", None),
@@ -350,13 +350,13 @@ async fn r21_and_r32_a_rejection_says_why_without_our_secrets() {
 }
 
 #[tokio::test]
-async fn r21_the_clocks_are_compared_for_a_401_alone() {
+async fn r21_clock_skew_is_reported_only_for_a_401() {
     let server = Server::start(vec![answer(403, "Date: Tue, 14 Nov 2023 21:13:20 GMT\r\n", "")]).await;
     assert!(matches!(login(&server).await, Err(FusionError::Rejected { clock_skew: None, .. })));
 }
 
 #[tokio::test]
-async fn r26_a_proxy_is_asked_beyond_this_machine_alone() {
+async fn r26_a_proxy_is_used_only_for_remote_servers() {
     let dead = |_: &str| Some(std::ffi::OsStr::new("http://user:canary-proxy-1@127.0.0.1:1"));
     let proxies = Proxies::new(dead);
     let here = Server::start(vec![answer(200, "", GOOD)]).await;
@@ -386,13 +386,13 @@ async fn r26_a_proxy_is_asked_beyond_this_machine_alone() {
 }
 
 #[tokio::test]
-async fn r24_localhost_is_this_machine_without_asking_dns() {
+async fn r24_localhost_is_resolved_without_dns() {
     let server = Server::listen(vec![answer(200, "", GOOD)], None, "http://localhost").await;
     login(&server).await.unwrap();
 }
 
 #[tokio::test]
-async fn one_client_serves_several_urls_of_one_kind_and_no_other() {
+async fn a_client_serves_only_urls_of_its_kind() {
     let (here, there) =
         (Server::start(vec![answer(200, "", GOOD)]).await, Server::start(vec![answer(200, "", GOOD)]).await);
     let (pem, acceptor) = certificate("localhost", false);
@@ -422,7 +422,7 @@ async fn one_client_serves_several_urls_of_one_kind_and_no_other() {
     assert!(matches!(error, FusionError::Setup { .. }));
 }
 
-/// Creates a certificate for `name` and the TLS acceptor of a server with it.
+/// Creates a certificate for `name`, and a TLS acceptor that presents this certificate.
 fn certificate(name: &str, expired: bool) -> (String, tokio_rustls::TlsAcceptor) {
     let mut wanted = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
     let key = rcgen::KeyPair::generate().unwrap();
@@ -468,7 +468,7 @@ async fn r25_only_a_certificate_that_is_trusted_valid_and_for_this_host_sees_a_r
 }
 
 #[tokio::test]
-async fn a_ca_file_without_certificates_is_told() {
+async fn a_ca_file_without_valid_certificates_is_an_error() {
     let url: ApiUrl = "https://localhost:1".parse().unwrap();
     for pem in
         ["", "hello", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "-----BEGIN CERTIFICATE-----\n"]

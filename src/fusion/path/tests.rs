@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn the_version_may_be_left_out() {
+fn a_missing_version_is_added() {
     for (typed, sent) in [
         ("customers", "/api/v1/customers"),
         ("/customers?a=b&c=%20/..", "/api/v1/customers?a=b&c=%20/.."),
@@ -20,7 +20,7 @@ fn the_version_may_be_left_out() {
 }
 
 #[test]
-fn what_could_lead_elsewhere_is_refused() {
+fn ambiguous_paths_are_refused() {
     for (typed, error) in [
         ("", PathError::Empty),
         ("/", PathError::Empty),
@@ -49,7 +49,7 @@ fn what_could_lead_elsewhere_is_refused() {
 }
 
 #[test]
-fn the_path_of_a_request_is_taken_as_it_is_or_not_at_all() {
+fn a_request_path_is_kept_unchanged_or_refused() {
     for path in ["/api/v1/x", "/other?a=%61&b=//", "/api/v1/a%20b%C3%A4", "/api/v1/100%25", "/api/v1/x/", "/x;y=(1)"] {
         assert_eq!(ApiPath::parse_request_path(path).unwrap().as_str(), path);
     }
@@ -78,7 +78,7 @@ fn the_path_of_a_request_is_taken_as_it_is_or_not_at_all() {
 }
 
 #[test]
-fn reading_calls_are_those_of_the_reference() {
+fn only_documented_calls_are_read_only() {
     for (method, path, reads) in [
         (Method::GET, "api-keys", true),
         (Method::HEAD, "api-keys", true),

@@ -30,7 +30,7 @@ fn r26_the_first_variable_that_is_set_names_the_proxy() {
 }
 
 #[test]
-fn r26_user_and_password_go_into_their_header_alone() {
+fn r26_user_and_password_are_only_in_the_header() {
     for (text, pair) in [
         ("http://user:pa%3Ass%2f%zz+@proxy:1", &b"user:pa:ss/%zz+"[..]),
         ("http://us%40er@proxy:1", b"us@er:"),
@@ -47,7 +47,7 @@ fn r26_user_and_password_go_into_their_header_alone() {
 }
 
 #[test]
-fn r26_what_cannot_be_used_is_an_error_and_no_way_around() {
+fn r26_an_unusable_proxy_is_an_error_and_is_not_bypassed() {
     for bad in [
         "garbage://x",
         "socks5://proxy:1",
@@ -81,7 +81,7 @@ fn r26_what_cannot_be_used_is_an_error_and_no_way_around() {
 }
 
 #[test]
-fn r26_no_proxy_exempts_names_with_all_below_addresses_and_networks() {
+fn r26_no_proxy_exempts_domains_with_subdomains_addresses_and_networks() {
     for (list, url, exempt) in [
         ("api.example", "https://api.example", true),
         ("API.Example", "https://api.example", true),

@@ -12,7 +12,7 @@ fn token() -> String {
 }
 
 #[test]
-fn it_has_the_documented_header_and_exactly_the_documented_claims() {
+fn a_request_token_has_exactly_the_documented_header_and_claims() {
     let token = token();
     let parts: Vec<_> = token.split('.').collect();
     let json =
@@ -30,7 +30,7 @@ fn it_has_the_documented_header_and_exactly_the_documented_claims() {
 }
 
 #[test]
-fn what_is_read_was_signed_with_the_secret_and_has_five_claims() {
+fn only_a_token_signed_with_the_secret_and_with_five_claims_is_accepted() {
     let secret = |text: &str| Secret::new(text.to_owned());
     let claims = Claims::verify(&token(), &secret("shared")).unwrap();
     let said = (claims.iat, &*claims.appname, &*claims.appkey, &*claims.shortname);
@@ -62,16 +62,16 @@ fn what_is_read_was_signed_with_the_secret_and_has_five_claims() {
 }
 
 #[test]
-fn r23_jti_is_drawn_from_2_to_the_52_numbers() {
+fn r23_a_jti_has_52_random_bits() {
     let drawn: BTreeSet<u64> = (0..1_000).map(|_| random_jti().unwrap()).collect();
     assert_eq!(drawn.len(), 1_000);
     assert!(drawn.iter().all(|jti| (1 << 52..1 << 53).contains(jti)));
-    // Every lower bit occurs.
+    // Every lower bit is set in at least one `jti`.
     assert_eq!(drawn.iter().fold(0, |all, jti| all | jti), (1 << 53) - 1);
 }
 
 #[test]
-fn no_key_is_too_short_or_too_long() {
+fn keys_of_any_length_can_sign() {
     for length in [1, 63, 64, 65, 4_096] {
         let key = Secret::new("k".repeat(length));
         assert!(sign("a", "b", &key, &key, Timestamp::UNIX_EPOCH).is_ok());

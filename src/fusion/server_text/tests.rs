@@ -16,7 +16,7 @@ fn redactor() -> Redactor {
 }
 
 #[test]
-fn r32_own_secrets_are_struck_out() {
+fn r32_secrets_of_the_request_are_redacted() {
     for echo in [
         format!("bad token {JWT}"),
         format!("bad token {}", &JWT[..40]),
@@ -41,7 +41,7 @@ fn r32_own_secrets_are_struck_out() {
 }
 
 #[test]
-fn r32_own_secrets_are_struck_out_of_base64_wherever_they_stand_in_it() {
+fn r32_secrets_of_the_request_are_redacted_at_any_position_in_base64() {
     for secret in ["a?b>c~", "pass word&1", "a?b>c~d\u{e9}f", "0123456789abcdef"] {
         let redactor = Redactor::new(vec![secret.to_owned().into()]);
         for before in ["", "x", "xy", "xyz"] {
@@ -60,7 +60,7 @@ fn r32_own_secrets_are_struck_out_of_base64_wherever_they_stand_in_it() {
 }
 
 #[test]
-fn r32_text_is_one_short_clean_line() {
+fn r32_text_becomes_one_short_sanitized_line() {
     let shown = redacted_line(&redactor(), &"é ".repeat(10_000));
     assert_eq!(shown.chars().count(), MAX_SHOWN_CHARACTERS + 1);
     assert_eq!(redacted_line(&redactor(), "a\r\n\tb\u{1b}[31mc\u{202e}d\u{9b}e"), "a b[31mcde");
@@ -68,7 +68,7 @@ fn r32_text_is_one_short_clean_line() {
 }
 
 #[test]
-fn the_words_of_an_error_answer() {
+fn the_message_of_an_error_response_is_extracted() {
     for (body, words) in [
         (r#"{"status":401,"name":"Unauthorized","message":"bad credentials"}"#, "bad credentials"),
         (r#"{"status":401,"name":"Unauthorized"}"#, "Unauthorized"),

@@ -1,4 +1,4 @@
-//! Valid, invalid and unusual responses, and the result of parsing each response (R-30, R-31).
+//! Unit tests of `fusion::token_answer`: valid, invalid and unusual responses (R-30, R-31).
 
 use super::*;
 
@@ -11,7 +11,7 @@ fn lifetime(expires_in: &str) -> Option<u64> {
 }
 
 #[test]
-fn the_documented_answer_is_read_whole() {
+fn the_documented_response_is_parsed() {
     let grant = parse(
         r#"{"access_token":"a.b.c","expires_in":86400,"refresh_expires_in":172800,"refresh_token":"r.s.t","token_type":"bearer",
             "id_token":"i","not-before-policy":0,"session-state":"s","scope":"email profile"}"#,
@@ -23,7 +23,7 @@ fn the_documented_answer_is_read_whole() {
 }
 
 #[test]
-fn r30_bad_answers_grant_nothing() {
+fn r30_invalid_responses_are_rejected() {
     let nested = |depth: usize| format!(r#"{{"access_token":"a","scope":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
     let long = |length: usize| format!(r#"{{"access_token":"{}"}}"#, "a".repeat(length));
     let bad = [
@@ -104,7 +104,7 @@ fn token_type_is_absent_or_bearer_in_any_case() {
 }
 
 #[test]
-fn r31_every_shape_of_a_lifetime() {
+fn r31_only_valid_lifetimes_are_accepted() {
     for (written, seconds) in [
         ("3600", 3_600),
         ("3600.0", 3_600),
@@ -170,7 +170,7 @@ fn r31_every_shape_of_a_lifetime() {
 }
 
 #[test]
-fn words_that_are_no_numbers_are_taken_out_of_values_alone() {
+fn only_values_that_a_strict_parser_refuses_are_replaced() {
     for (text, mended) in [
         (r#"{"a":NaN}"#, r#"{"a":null}"#),
         (r#"{"a":-Infinity,"b":[Infinity]}"#, r#"{"a":null,"b":[null]}"#),

@@ -27,8 +27,8 @@ enum DecoderState {
 pub(super) struct Decoder(DecoderState);
 
 impl Decoder {
-    /// Adds a byte and returns the key that the byte completes. Returns `None` inside a sequence, and for `ESC`
-    /// followed by another byte, which is not a known key.
+    /// Adds a byte and returns the key that the byte completes. Returns `None` inside a sequence. Also returns `None`
+    /// for `ESC` followed by a byte that starts no known sequence.
     pub(super) fn feed(&mut self, byte: u8) -> Option<Stroke> {
         let (state, stroke) = match (self.0, byte) {
             (DecoderState::Text | DecoderState::Escape, 0x1b) => (DecoderState::Escape, None),
@@ -49,8 +49,8 @@ impl Decoder {
         stroke
     }
 
-    /// Discards an unfinished sequence; callers call this after a pause. Returns whether the sequence was only `ESC`,
-    /// sent by the Esc key.
+    /// Discards an unfinished sequence. Call this after a pause in the input. Returns whether the sequence was only
+    /// `ESC`, which the Esc key sends.
     pub(super) fn end_sequence(&mut self) -> bool {
         std::mem::take(&mut self.0) == DecoderState::Escape
     }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_told_from_characters_and_from_esc() {
+    fn special_keys_characters_and_esc_are_distinguished() {
         let key = |number, last| Stroke::Key { number, last };
         for (bytes, strokes, esc) in [
             (&b"a\r"[..], &[Stroke::Byte(b'a'), Stroke::Byte(b'\r')][..], false),

@@ -1,9 +1,9 @@
 //! Fuzzy matching: scores how well a query matches a candidate's fields.
 //!
-//! Every word of the query must match a field. The best match is the whole field. Then follow the start of the field
-//! and the start of a part (`prod` in `acme-prod`). The last kinds are any other position, and scattered characters in
-//! order (`acp`). A match in the first field gets a bonus. Scattered characters score higher if they are close
-//! together.
+//! Every word of the query must match a field. A match of the whole field is best. Next come the start of the field and
+//! the start of a part (`prod` in `acme-prod`). A match at any other position scores lower. Scattered characters in
+//! order (`acp`) score lowest. A match in the first field gets a bonus. Scattered characters that are close together
+//! score higher.
 
 /// Difference in score between two successive kinds of match.
 const KIND_WEIGHT: usize = 1000;
@@ -44,8 +44,8 @@ fn field_score(word: &str, field: &str) -> Option<usize> {
     }
 }
 
-/// Returns the number of characters in `field` from the first to the last character of `word`, matched in order.
-/// Returns `None` if a character is missing.
+/// Matches the characters of `word` in order. Returns the number of characters of `field` from the first match to the
+/// last. Returns `None` if a character is missing.
 fn character_span(word: &str, field: &str) -> Option<usize> {
     let mut characters = word.chars();
     let mut expected = characters.next()?;
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_better_comes_first() {
+    fn better_matches_score_higher() {
         // Each entry matches `prod` less well than the entry before it.
         let order = [&["prod"][..], &["production"], &["acme-prod"], &["x", "acme prod"], &["acmeprod"], &["p.r.o.d"]];
         let scores: Vec<Option<usize>> = order.iter().map(|fields| score_query("prod", fields)).collect();
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn every_word_has_to_fit_and_nothing_typed_fits_all() {
+    fn every_word_must_match_and_an_empty_query_matches_everything() {
         let acme = ["acme", "Acme Corp, Zürich", "emea"];
         assert!(
             score_query("ZÜRICH acm", &acme).is_some()

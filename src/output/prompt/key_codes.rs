@@ -16,8 +16,8 @@ pub(super) trait Keyboard {
     fn read(&mut self, bytes: &mut [u8]) -> Result<usize, PromptError>;
 }
 
-/// Reads an answer, which ends with a line ending followed by a pause. So a paste of several lines is read completely.
-/// Removes line endings at the end of the answer.
+/// Reads an answer until a line ending and a pause after it. So a paste of several lines is read completely. Removes
+/// line endings at the end of the answer.
 pub(super) fn read_answer(keyboard: &mut impl Keyboard) -> Result<Zeroizing<String>, PromptError> {
     let mut answer = HiddenAnswer::default();
     let mut bytes = Zeroizing::new([0; 4096]);
@@ -46,7 +46,7 @@ pub(super) fn erase_character(typed: &mut Vec<u8>) {
     while typed.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
 }
 
-/// Discards input until a pause. Otherwise the rest of a paste would reach the shell after the prompt failed.
+/// Discards input until a pause. Otherwise the shell would read the rest of a paste after the prompt has failed.
 fn discard_input(keyboard: &mut impl Keyboard) {
     let mut bytes = Zeroizing::new([0; 4096]);
     // The number of reads is limited, because a key that the user holds down sends bytes without end.
@@ -57,7 +57,7 @@ fn discard_input(keyboard: &mut impl Keyboard) {
     }
 }
 
-/// Hidden answer that has been typed so far, with the state of its input.
+/// Hidden answer as typed so far, and the state of its input.
 struct HiddenAnswer {
     /// Bytes of the answer. Never grows beyond its initial capacity, because a reallocation would leave a copy in
     /// memory.
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_what_was_typed_or_pasted() {
+    fn typed_and_pasted_answers_are_read_completely() {
         for (chunks, answer) in [
             (&[b"abc\r" as &[u8], b""] as &[&[u8]], "abc"),
             (&[b"a", b"", b"bc", b"", b"", b"\n", b""], "abc"),
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn there_may_be_no_answer() {
+    fn interrupted_and_invalid_answers_are_errors() {
         let long = [b"x".repeat(MAX_ANSWER_BYTES + 1), b"\r".to_vec()].concat();
         for (chunks, error) in [
             (&[b"abc\x03" as &[u8]] as &[&[u8]], "interrupted"),

@@ -22,13 +22,14 @@ use key_codes::Keyboard;
 pub use picker::Candidate;
 pub(super) use picker::{pick, pick_by_number};
 
-/// Enables bracketed paste: the terminal marks the start and the end of a paste. Other terminals ignore the sequence.
+/// Enables bracketed paste: the terminal marks the start and the end of a paste. A terminal without bracketed paste
+/// ignores the sequence.
 const ENABLE_BRACKETED_PASTE: &str = "\x1b[?2004h";
 const DISABLE_BRACKETED_PASTE: &str = "\x1b[?2004l";
 /// Read timeout in tenths of a second. A pause of this length ends a paste. Signals are checked after each read.
 const READ_TIMEOUT_TENTHS: u8 = 1;
 
-/// Error of a prompt that got no valid answer.
+/// Reason why a prompt got no valid answer.
 #[derive(Debug, thiserror::Error)]
 pub enum PromptError {
     /// Stdin is not a terminal.
@@ -51,7 +52,7 @@ pub enum PromptError {
     NotText,
     /// Reading from or writing to the terminal failed.
     #[error("cannot use the terminal: {0}")]
-    Terminal(#[from] io::Error),
+    TerminalFailed(#[from] io::Error),
 }
 
 /// Asks a yes-or-no question. The answers `y` and `yes`, in upper or lower case, mean yes; every other answer means no.
@@ -67,7 +68,7 @@ pub fn confirm(question: &str) -> Result<bool, PromptError> {
 ///
 /// # Errors
 /// Returns [`PromptError::NoTerminal`] if stdin is not a terminal. Returns [`PromptError::Closed`] if stdin ends, for
-/// example after Ctrl-D, and [`PromptError::Terminal`] if reading or writing fails.
+/// example after Ctrl-D, and [`PromptError::TerminalFailed`] if reading or writing fails.
 pub fn read_line(prompt: &str) -> Result<String, PromptError> {
     let stdin = io::stdin();
     if !stdin.is_terminal() {
@@ -114,8 +115,8 @@ struct RawTerminal {
     stdin: Stdin,
     saved_modes: Termios,
     raw_modes: Termios,
-    /// Defers termination signals. Dropped after `Drop` has restored the modes, so that no signal ends the process
-    /// before that.
+    /// Defers termination signals. Dropped only after `Drop` has restored the modes, so that no signal ends the process
+    /// in raw mode.
     signals: SignalDeferral,
 }
 
@@ -149,8 +150,8 @@ impl RawTerminal {
 
     /// Restores the terminal, suspends the process as Ctrl-Z does, and sets raw mode again when the process continues.
     ///
-    /// Does nothing unless neto leads its process group and stdout is a terminal. Otherwise a shell may wait for
-    /// `$(...)` and not notice that neto has stopped.
+    /// Suspends only if neto leads its process group and stdout is a terminal. Otherwise a shell that waits for
+    /// `$(...)` might not notice that neto has stopped.
     fn suspend(&self) -> Result<(), PromptError> {
         let pid = getpid();
         if getpgrp() == pid && io::stdout().is_terminal() {

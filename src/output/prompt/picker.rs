@@ -1,6 +1,6 @@
 //! Interactive picker: the user moves in a list with arrow keys, and types to filter the list.
 //!
-//! Owns key handling and drawing. Draws on stderr, from the line of the cursor on, and erases the picker at the end.
+//! Owns key handling and drawing. Draws on stderr, starting at the cursor's line, and erases the picker at the end.
 //! Never draws on stdout, because a shell may capture and evaluate stdout.
 
 use std::fmt::Write as _;
@@ -27,7 +27,7 @@ const MAX_LIST_LINES: usize = 15;
 const MAX_COLUMN_WIDTH: usize = 28;
 /// Maximum length of the query in bytes.
 const MAX_QUERY_BYTES: usize = 256;
-/// Escape sequence that moves the cursor to the start of the line, and erases everything from there on.
+/// Escape sequence that moves the cursor to the start of the line, and erases this line and all lines below.
 const ERASE: &str = "\r\x1b[J";
 
 /// Entry of a picker.
@@ -46,8 +46,8 @@ pub struct Candidate {
 ///
 /// # Errors
 /// Returns [`PromptError::Interrupted`] after Ctrl-C, Ctrl-\ or SIGINT, and [`PromptError::Terminated`] after SIGTERM.
-/// Returns [`PromptError::Closed`] after SIGHUP or if the terminal is closed, and [`PromptError::Terminal`] if the
-/// terminal fails.
+/// Returns [`PromptError::Closed`] after SIGHUP or if the terminal is closed, and [`PromptError::TerminalFailed`] if
+/// reading or drawing fails.
 pub(in crate::output) fn pick(
     question: &str,
     candidates: &[Candidate],
@@ -85,11 +85,11 @@ pub(in crate::output) fn pick(
     }
 }
 
-/// Prints a numbered list and asks for a number or name, until the answer is one of them or empty. Returns the index of
-/// the chosen candidate; `None` for an empty answer.
+/// Prints a numbered list and asks for a number or name, until the answer is empty or selects one candidate. Returns
+/// the index of the chosen candidate; `None` for an empty answer.
 ///
 /// # Errors
-/// Returns the errors of [`read_line`], and [`PromptError::Terminal`] if the list cannot be printed.
+/// Returns the errors of [`read_line`], and [`PromptError::TerminalFailed`] if the list cannot be printed.
 pub(in crate::output) fn pick_by_number(candidates: &[Candidate]) -> Result<Option<usize>, PromptError> {
     let table = CellTable::new(candidates);
     let digits = candidates.len().to_string().len();
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_move_and_narrow() {
+    fn keys_move_the_cursor_and_filter_the_list() {
         let all = candidates(&["acme", "globex", "hooli", "zürich-prod"]);
         let mut picker = Picker::new("Profile:", &all, false);
         picker.render_frame((80, 3));
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_keeps_to_the_terminal_and_shows_where_the_cursor_is() {
+    fn a_frame_fits_the_terminal_and_shows_the_selected_row() {
         let names: Vec<String> = (0..40).map(|number| format!("日本-{number:02}\x1b[31m")).collect();
         let all = candidates(&names.iter().map(String::as_str).collect::<Vec<_>>());
         for (columns, lines) in [(80, 24), (20, 5), (9, 2), (1, 1), (300, 100)] {

@@ -17,14 +17,14 @@ pub(super) fn dotenv(set: &[(String, String)]) -> Result<String, ShellError> {
         let what = match value {
             value if value.contains('\'') => "a single quote",
             value if value.contains(['\n', '\r']) => "a line end",
-            // Some readers take `\'` for a quote inside the value, and read the next line as part of the value.
+            // Some readers treat `\'` as a quote inside the value, and read the next line as part of the value.
             value if value.ends_with('\\') => "a backslash at its end",
             _ => {
                 let _ = writeln!(text, "{name}='{value}'");
                 continue;
             }
         };
-        return Err(ShellError::Dotenv { name: name.clone(), what });
+        return Err(ShellError::DotenvUnsupported { name: name.clone(), what });
     }
     Ok(text)
 }
@@ -55,7 +55,7 @@ where
 /// end its block early.
 pub(super) fn github<'a>(variables: impl Iterator<Item = (&'a str, &'a str)>) -> Result<String, ShellError> {
     let mut random = [0; 16];
-    SysRng.try_fill_bytes(&mut random).map_err(|_| ShellError::Random)?;
+    SysRng.try_fill_bytes(&mut random).map_err(|_| ShellError::RandomFailed)?;
     let delimiter = format!("neto_{:032x}", u128::from_le_bytes(random));
     let mut text = String::new();
     for (name, value) in variables {
@@ -64,8 +64,8 @@ pub(super) fn github<'a>(variables: impl Iterator<Item = (&'a str, &'a str)>) ->
     Ok(text)
 }
 
-/// Renders `::add-mask::` lines, with which the GitHub runner redacts secrets in its logs. A line masks a whole secret
-/// or one line of a multi-line secret. Callers print the lines before any output that contains a secret.
+/// Renders `::add-mask::` lines, which make the GitHub runner redact secrets in its logs. Each line masks a whole
+/// secret or one line of a multi-line secret. Print these lines before any output that contains a secret.
 pub fn github_masks(secrets: &[&str]) -> String {
     let mut text = String::new();
     for secret in secrets {
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn r40_dotenv_refuses_what_readers_disagree_about() {
+    fn r40_dotenv_refuses_ambiguous_values() {
         assert_eq!(dotenv(&variable("a b\"$(x)#")).unwrap(), "A='a b\"$(x)#'\n");
         for (value, what) in [
             ("it's", "a single quote"),
@@ -95,7 +95,7 @@ mod tests {
             ("a\rb", "a line end"),
             ("a\\", "a backslash at its end"),
         ] {
-            assert_eq!(dotenv(&variable(value)), Err(ShellError::Dotenv { name: "A".to_owned(), what }));
+            assert_eq!(dotenv(&variable(value)), Err(ShellError::DotenvUnsupported { name: "A".to_owned(), what }));
         }
     }
 
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mark_of_github_is_new_each_time() {
+    fn the_github_delimiter_differs_each_time() {
         let text = github([("A", "x\nB<<y\n")].into_iter()).unwrap();
         let mark = text.lines().next().unwrap().strip_prefix("A<<").unwrap();
         assert_eq!(text, format!("A<<{mark}\nx\nB<<y\n\n{mark}\n"));
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn masks_cover_each_line() {
+    fn masks_cover_the_secret_and_each_of_its_lines() {
         assert_eq!(
             github_masks(&["s%t", "", "a\nb"]),
             "::add-mask::s%25t\n::add-mask::a%0Ab\n::add-mask::a\n::add-mask::b\n"

@@ -40,7 +40,7 @@ pub enum EnvFormat {
     Dotenv,
     /// One JSON object.
     Json,
-    /// Assignments for the file whose path is in `GITHUB_ENV`. Callers print the [`github_masks`] to stdout first.
+    /// Assignments for the file whose path is in `GITHUB_ENV`. Print the [`github_masks`] to stdout first.
     Github,
 }
 
@@ -58,7 +58,7 @@ pub enum ShellError {
     },
     /// The value contains a character that readers of dotenv files interpret differently.
     #[error("the value of {name} holds {what}, which a dotenv file cannot")]
-    Dotenv {
+    DotenvUnsupported {
         /// Name of the variable.
         name: String,
         /// Description of the character, with its article.
@@ -66,7 +66,7 @@ pub enum ShellError {
     },
     /// The random number generator of the system failed.
     #[error("the system gave no random number")]
-    Random,
+    RandomFailed,
 }
 
 impl EnvFormat {
@@ -77,7 +77,7 @@ impl EnvFormat {
     ///
     /// # Errors
     /// Returns a [`ShellError`] if a name in `set` is invalid or the format cannot contain a value. Returns
-    /// [`ShellError::Random`] if the system has no random number, which only GitHub needs.
+    /// [`ShellError::RandomFailed`] for GitHub if the system provides no random number.
     pub fn render_exports(self, unset: &[String], set: &[(String, String)]) -> Result<String, ShellError> {
         check_variables(set)?;
         let shell = match self {
@@ -111,9 +111,10 @@ impl EnvFormat {
         }
     }
 
-    /// Renders text that sets and unsets variables like [`EnvFormat::render_exports`], then fails, so that the
-    /// evaluating script stops. If [`EnvFormat::render_exports`] returns an error, the text only unsets and fails. Nu
-    /// has no failing command. Returns an empty text for file formats.
+    /// Renders text that sets and unsets variables like [`EnvFormat::render_exports`] and then runs a failing command.
+    /// So a script that evaluates the text stops. If [`EnvFormat::render_exports`] returns an error, the text only
+    /// unsets variables and runs the failing command. Nu has no failing command. Returns an empty text for file
+    /// formats.
     pub fn render_failure(self, unset: &[String], set: &[(String, String)]) -> String {
         let failing_command = match self {
             Self::Shell(Shell::Sh | Shell::Bash | Shell::Zsh) => "false\n",

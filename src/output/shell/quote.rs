@@ -15,8 +15,8 @@ pub(super) fn quote_fish(value: &str) -> String {
 /// Quotes a value for `PowerShell` as an expression in printable ASCII. Printable ASCII characters are quoted; all
 /// other characters become `[char]` codes.
 ///
-/// `PowerShell` treats U+2018 to U+201B as quotes, and may change line endings. `PowerShell` also decodes output by the
-/// console's code page, which can turn other bytes into these quotes. Character codes avoid all three problems.
+/// `PowerShell` treats U+2018 to U+201B as quotes, and may change line endings. `PowerShell` also decodes output with
+/// the console's code page, which can turn other bytes into these quotes. Character codes avoid all three problems.
 pub(super) fn quote_powershell(value: &str) -> String {
     let mut text = String::from("'");
     let mut is_quote_open = true;
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn r40_each_shell_quotes_its_own_way() {
+    fn r40_values_are_quoted_in_the_syntax_of_each_shell() {
         for (value, in_posix, in_fish, in_powershell) in [
             ("", "''", "''", "''"),
             ("it's", r"'it'\''s'", r"'it\'s'", "'it''s'"),

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn several_are_an_array_in_order() {
+fn several_environments_become_an_array_in_order() {
     let set = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
     let array = environments_json(&[set("B", "x"), set("A", "\u{9b}")]).unwrap();
     assert_eq!(array, "[\n  {\n    \"B\": \"x\"\n  },\n  {\n    \"A\": \"\\u009b\"\n  }\n]\n");
@@ -40,14 +40,14 @@ fn hostile_names_are_never_printed() {
 }
 
 #[test]
-fn a_nul_is_refused_without_its_value() {
+fn the_error_for_a_nul_does_not_contain_the_value() {
     let set = [("A".to_owned(), "hush\0".to_owned())];
     let error = EnvFormat::Shell(Shell::Sh).render_exports(&[], &set).unwrap_err();
     assert_eq!(error.to_string(), "the value of A holds a NUL character");
 }
 
 #[test]
-fn unsets_come_first_and_failures_end_in_failing() {
+fn unsets_come_first_and_failure_scripts_end_with_a_failing_command() {
     let (unset, set) = (names(&["A", "B"]), [("B".to_owned(), "b".to_owned())]);
     for (shell, export, failure) in [
         (Shell::Sh, "unset -v A B\nexport B='b'\n", "unset -v A B\nfalse\n"),
@@ -70,7 +70,7 @@ fn unsets_come_first_and_failures_end_in_failing() {
 }
 
 #[test]
-fn the_parent_names_the_shell() {
+fn the_program_name_selects_the_shell() {
     for (program, shell) in [
         ("-zsh", Shell::Zsh),
         ("/usr/bin/fish", Shell::Fish),

@@ -53,7 +53,7 @@ fn rendered_at(width: usize) -> String {
 }
 
 #[test]
-fn r46_a_narrow_terminal_gets_what_fits() {
+fn r46_tables_fit_a_narrow_terminal() {
     for width in 9..120 {
         let text = rendered_at(width);
         assert!(text.lines().all(|line| line.width() <= width), "{width}:\n{text}");
@@ -98,7 +98,7 @@ impl Row for Wide {
 }
 
 #[test]
-fn wide_joined_and_combining_characters_leave_the_columns_straight() {
+fn wide_joined_and_combining_characters_keep_columns_aligned() {
     let texts = [
         "plain",
         "日本語の顧客",
@@ -120,13 +120,13 @@ fn wide_joined_and_combining_characters_leave_the_columns_straight() {
 }
 
 #[test]
-fn columns_without_text_are_left_out() {
+fn empty_columns_are_omitted() {
     let rows = [TestRow { name: "a", note: "", left: None, current: false, tags: vec![] }];
     assert_eq!(render_rows(&rows, Format::Table, &RenderOptions::default()), "  NAME\n  a\n");
 }
 
 #[test]
-fn colour_changes_nothing_but_colour() {
+fn color_does_not_change_the_text() {
     let options = RenderOptions { color: true, width: Some(60) };
     let colored = render_rows(&test_rows(), Format::Table, &options);
     let mut bare = String::new();
@@ -139,7 +139,7 @@ fn colour_changes_nothing_but_colour() {
 }
 
 #[test]
-fn r47_programs_get_all_fields() {
+fn r47_csv_and_json_contain_all_fields() {
     let csv = "name,note,left,current,tags\nacme,● valid,12345,true,prod;emea\n\
                globex-international,\"x\n\\u{1b}[31m\",7,false,\n日本,,,false,\n";
     assert_eq!(render_rows(&test_rows(), Format::Csv, &RenderOptions::default()), csv);

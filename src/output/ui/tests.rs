@@ -47,7 +47,7 @@ fn ui(streams: Streams) -> (Ui, RecordedOutput, RecordedOutput) {
 }
 
 #[test]
-fn the_answer_is_exact_and_the_talk_is_clean() {
+fn results_are_exact_and_messages_are_sanitized() {
     let (ui, stdout, stderr) = ui(Streams::default());
     ui.print("a\x1bb").unwrap();
     ui.note("one\ntwo\x1b\n");
@@ -60,7 +60,7 @@ fn the_answer_is_exact_and_the_talk_is_clean() {
 }
 
 #[test]
-fn the_volume_decides_what_is_said() {
+fn the_volume_selects_the_messages() {
     for (volume, expected) in
         [(Volume::Quiet, "warning: w\n"), (Volume::Normal, "n\nwarning: w\n"), (Volume::Verbose, "n\nv\nwarning: w\n")]
     {
@@ -74,7 +74,7 @@ fn the_volume_decides_what_is_said() {
 }
 
 #[test]
-fn colour_is_for_terminals() {
+fn color_follows_the_option_the_terminal_and_no_color() {
     let terminal = Streams { stdout_terminal: true, stderr_terminal: true, width: Some(80), ..Streams::default() };
     let pipe = Streams { width: Some(80), ..Streams::default() };
     for (streams, color, expects_color) in [
@@ -95,7 +95,7 @@ fn colour_is_for_terminals() {
 }
 
 #[test]
-fn a_reader_that_went_away_is_no_panic() {
+fn a_closed_pipe_does_not_panic() {
     let ui = Ui::new(Box::new(ClosedPipe), Box::new(ClosedPipe), Streams::default());
     ui.note("n");
     ui.error("e", None);

@@ -1,4 +1,4 @@
-//! Applies edits to a text, without a check of the result.
+//! Applies edits to a text. Does not check the result.
 
 use super::edit_plan::{EditPlan, NameChanges};
 use super::layout::Layout;
@@ -16,7 +16,7 @@ pub(super) fn apply(text: &str, layout: &Layout, edits: &[Edit]) -> Result<Strin
     for name in plan.names.removed.clone() {
         plan.remove_profile(name);
     }
-    // Renames come after the removals, because they skip removed headers and pairs.
+    // Renames come after the removals, because renames skip removed headers and pairs.
     plan.rename_profiles();
     for edit in edits {
         if let Edit::ReplaceBlock { name, old_text, new_text } = edit {

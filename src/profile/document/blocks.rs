@@ -31,8 +31,8 @@ impl EditPlan<'_> {
         if comments_start == text_start(self.text) { block } else { comments_start..block.end }
     }
 
-    /// Returns the end of the comment lines directly below a header's block. If these comments reach
-    /// the next header, they belong to that header: the result is the end of the block.
+    /// Returns the end of the comment lines directly below a header's block. Comments that reach the
+    /// next header belong to that header. The result is then the end of the block.
     pub(super) fn block_end_with_comments(&self, header: usize) -> usize {
         let block = self.header_block(header);
         let last = self.layout.headers[header].statement + self.layout.headers[header].pairs.len();
@@ -94,8 +94,8 @@ impl EditPlan<'_> {
             self.removed_headers.insert(*header);
             self.removed_blocks.push(self.block_with_own_comments(*header));
         }
-        // A key that contains the profile's name is removed here. All other pairs of the profile are
-        // below a removed header or in the value of a removed pair.
+        // Removes only the pairs whose key contains the profile's name. All other pairs of the profile
+        // are below a removed header or in the value of a removed pair.
         for number in pairs.iter().copied().filter(|pair| layout.pairs[*pair].inherited_depth() < path.len()) {
             self.removed_pairs.insert(number);
             match layout.pairs[number].position {

@@ -7,7 +7,7 @@ use crate::profile::ProfileName;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-/// Changes that all edits of a call need in the text.
+/// All changes of the text that the edits of one call need.
 pub(super) struct EditPlan<'a> {
     pub(super) text: &'a str,
     pub(super) layout: &'a Layout,

@@ -1,6 +1,6 @@
 //! Checks the new text after edits: applies the edits to the old values, and compares the result with
-//! the new values. Does not use the code that edits the text. So a bug in that code fails the check and
-//! damages no store.
+//! the new values. Does not use the code that edits the text. A bug in that code therefore fails the
+//! check instead of damaging a store.
 
 use super::render::EditValue;
 use super::{Document, Edit, EditError, Section};
@@ -155,8 +155,8 @@ fn to_expected_value(value: &EditValue) -> Toml {
     }
 }
 
-/// Removes tables without keys, but not profiles without keys. The way in which a table is written
-/// decides whether the table remains when its last key is removed.
+/// Removes tables without keys, but not profiles without keys. Whether a table remains after its last
+/// key is removed depends on how the table is written.
 fn remove_empty_tables(root: &mut Table) {
     for (name, section) in root.iter_mut() {
         let Toml::Table(section) = section else { continue };

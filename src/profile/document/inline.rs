@@ -89,8 +89,8 @@ impl InlineTableEditor<'_> {
         });
     }
 
-    /// Adds entries after `last`, the last kept entry. The new entries are on lines of their own if
-    /// `last` is, and end in a comma if `last` does.
+    /// Adds entries after `last`, the last kept entry. The new entries get lines of their own if `last`
+    /// has its own line. The last new entry has a comma if `last` has a comma.
     fn append_entries(&self, last: usize, added: &[String], splices: &mut Splices) {
         let (start, value_end) = (self.pair(last).key_spans[0].start, self.pair(last).value_span.end);
         let has_comma = self.table.entries[last].1.is_some();
@@ -116,7 +116,7 @@ impl InlineTableEditor<'_> {
         );
     }
 
-    /// Adds entries to a table that has no other entries, or loses all of them.
+    /// Adds entries to a table that has no entries, or from which all entries are removed.
     fn fill_empty(&self, added: &[String], splices: &mut Splices) {
         let inside = self.table.span.start + 1..self.table.span.end - 1;
         let final_blank = if inside.is_empty() { " " } else { "" };

@@ -36,7 +36,7 @@ pub(super) struct TableHeader {
 pub(super) struct Pair {
     /// Path from the top of the file.
     pub(super) path: Vec<String>,
-    /// Span of each part of the written key. These parts are the end of the path.
+    /// Span of each part of the written key. These parts are the last parts of the path.
     pub(super) key_spans: Vec<Range<usize>>,
     pub(super) value_span: Range<usize>,
     /// Index in [`Layout::inline_tables`], if the value is an inline table.
@@ -124,7 +124,7 @@ impl Layout {
         })
     }
 
-    /// Fills `parts_by_section`. Must be called after all headers and pairs are added.
+    /// Fills `parts_by_section`. Call this after all headers and pairs are added.
     pub(super) fn index_sections(&mut self) {
         for (index, header) in self.headers.iter().enumerate() {
             self.parts_by_section.entry(SectionPath::containing(&header.path)).or_default().headers.push(index);

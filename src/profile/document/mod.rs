@@ -1,8 +1,8 @@
 //! Applies edits to the text of an existing store. No other module changes that text.
 //!
 //! Replaces only the byte ranges that an edit concerns, at positions that the TOML parser reports. All
-//! other text stays byte for byte: comments, order, spacing, line endings and byte-order mark. Before
-//! the new text is returned, a check compares its values with the edits. Does no I/O.
+//! other bytes stay the same: comments, order, spacing, line endings and byte-order mark. Before the
+//! new text is returned, a check compares its values with the edits. Does no I/O.
 
 mod apply;
 mod blocks;
@@ -46,8 +46,8 @@ pub enum Edit {
     Set {
         /// Section of the key.
         section: Section,
-        /// Path of the key within the section: several parts for a key in a table, such as `env` and
-        /// the name of the variable. The path does not depend on the way the table is written.
+        /// Path of the key within the section. A key in a table has several parts, such as `env` and
+        /// the name of the variable. The path does not depend on how the table is written.
         key: Vec<String>,
         /// New value.
         value: EditValue,
@@ -74,7 +74,8 @@ pub enum Edit {
         /// New name.
         to: ProfileName,
     },
-    /// Removes a profile with its comments, which [`Document::profile_block`] describes.
+    /// Removes a profile with its comments. [`Document::profile_block`] describes which comments belong
+    /// to a profile.
     RemoveProfile {
         /// Profile to remove.
         name: ProfileName,
@@ -112,7 +113,7 @@ pub enum EditError {
     /// the profile.
     #[error("the store has no profile '{0}'")]
     UnknownProfile(ProfileName),
-    /// The store has a profile of this name after the other edits of the call.
+    /// A profile of this name exists after the other edits of the call.
     #[error("the store has a profile '{0}' already")]
     Exists(ProfileName),
     /// The profile has no lines of its own: it is an entry of an inline table `profiles = { ... }`.
@@ -127,12 +128,12 @@ pub enum EditError {
         /// Path of the value, from the top of the file, with dots between its parts.
         key: String,
     },
-    /// The file as a whole, an added or replaced profile, or another profile that was valid would
-    /// become invalid. The position of the fault refers to the changed text.
+    /// The new text would be invalid: the file as a whole, an added or replaced profile, or a profile
+    /// that was valid before. The position of the fault refers to the changed text.
     #[error("the change would make the store invalid ({0})")]
     Invalid(Fault),
-    /// The values of the new text are not the values that the edits ask for. The cause is a bug, or new
-    /// text of [`Edit::ReplaceBlock`] that changes more than its profile.
+    /// The values of the new text are not the values that the edits ask for. The cause is a bug, or an
+    /// [`Edit::ReplaceBlock`] with a `new_text` that changes more than its profile.
     #[error("the change did not come out as intended")]
     UnexpectedResult,
 }
@@ -147,7 +148,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// Parses the bytes of a store file. Relative paths in the file are relative to `directory`.
+    /// Parses the bytes of a store file. Relative paths in the file are resolved against `directory`.
     ///
     /// # Errors
     /// Returns a [`StoreError`] if the file as a whole is invalid. An invalid profile is not an error.
@@ -167,8 +168,8 @@ impl Document {
         self.text.as_bytes()
     }
 
-    /// Returns the plaintext secret under `key` of a profile, which may be invalid. Returns `None` if
-    /// the profile has no such key or the value is not a string.
+    /// Returns the plaintext secret under `key` of a profile. The profile may be invalid. Returns
+    /// `None` if the profile has no such key or the value is not a string.
     pub fn plaintext_value(&self, profile: &ProfileName, key: PlaintextKey) -> Option<String> {
         let layout = self.layout();
         let path = Section::Profile(profile.clone()).key_path(&[key.name()]);
@@ -203,8 +204,8 @@ impl Document {
     ///
     /// # Errors
     /// Returns an [`EditError`] if an edit cannot be made, or if the check of the new text fails. The
-    /// new text must be a store in which every valid profile stays valid. Its values must be those that
-    /// the edits ask for.
+    /// new text must be a store in which every valid profile stays valid. The values of the new text
+    /// must be the values that the edits ask for.
     pub fn apply(&self, edits: &[Edit]) -> Result<Self, EditError> {
         let text = apply::apply(&self.text, self.layout(), edits)?;
         let after = Self::parse(text.into_bytes(), &self.directory).map_err(|error| EditError::Invalid(error.0))?;

@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 impl<'a> EditPlan<'a> {
-    /// Adds new profiles. An inline table `profiles = { ... }` gets them as entries. If all existing
-    /// profiles have headers in name order, the new profiles keep that order. Otherwise the new
-    /// profiles follow the last profile.
+    /// Adds new profiles. If the file has an inline table `profiles = { ... }`, the new profiles become
+    /// entries of that table. If all existing profiles have headers in name order, the new profiles
+    /// keep that order. Otherwise the new profiles follow the last profile.
     pub(super) fn add_profiles(&mut self, added: &[(&ProfileName, &[(String, EditValue)])]) {
         let newline = self.layout.newline;
         let profiles_table =
@@ -39,8 +39,8 @@ impl<'a> EditPlan<'a> {
         }
     }
 
-    /// Returns the name and first header of each profile. Returns `None` unless every profile starts
-    /// with a header and these headers are in name order.
+    /// Returns the name and first header of each profile. Returns `None` if a profile does not start
+    /// with a header, or if these headers are not in name order.
     fn sorted_profile_headers(&self) -> Option<Vec<(&'a str, usize)>> {
         let mut found = Vec::new();
         for (name, first, is_header) in self.layout.profiles() {
@@ -87,8 +87,9 @@ impl<'a> EditPlan<'a> {
         format!("[{}]", render_path(&path))
     }
 
-    /// Splices the removed and the new blocks. The blank lines below a removed block are removed too.
-    /// If nothing remains below a removed block, the blank lines above the block are removed as well.
+    /// Adds the removed and the new blocks to the splices. The blank lines below a removed block are
+    /// removed too. If nothing remains below a removed block, the blank lines above the block are
+    /// removed as well.
     pub(super) fn splice_blocks(&mut self) {
         let end = self.text.len();
         let mut gaps: Vec<Range<usize>> = Vec::new();
@@ -102,7 +103,7 @@ impl<'a> EditPlan<'a> {
         }
         let mut filled_gaps = BTreeSet::new();
         for (at, blocks) in std::mem::take(&mut self.new_blocks) {
-            // Gaps are sorted and do not touch. So only the last gap that starts at or before `at` can
+            // Gaps are sorted and do not touch. Only the last gap that starts at or before `at` can
             // contain `at`.
             let candidate = gaps.partition_point(|gap| gap.start <= at).checked_sub(1);
             let containing_gap = candidate.filter(|gap| at <= gaps[*gap].end);

@@ -9,8 +9,8 @@ use toml_parser::Source;
 use toml_parser::parser::{Event, EventKind, parse_document};
 
 impl Layout {
-    /// Builds the layout of a text. The caller has already parsed the text as a store, so it is valid
-    /// TOML.
+    /// Builds the layout of a text. The text must be valid TOML; the caller has already parsed the text
+    /// as a store.
     pub(super) fn parse(text: &str) -> Self {
         let tokens = Source::new(text).lex().into_vec();
         let mut events: Vec<Event> = Vec::with_capacity(tokens.len());
@@ -149,8 +149,8 @@ impl<'a, I: Iterator<Item = &'a Event>> LayoutReader<'a, I> {
         table
     }
 
-    /// Skips an array after its opening bracket, because edits replace arrays as a whole. Returns the
-    /// end of the array.
+    /// Skips the rest of an array after the opening bracket, because edits replace arrays as a whole.
+    /// Returns the end of the array.
     fn skip_array(&mut self) -> usize {
         let mut open_brackets = 1;
         for event in self.events.by_ref() {

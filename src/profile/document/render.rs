@@ -64,7 +64,7 @@ pub(super) fn render_path<T: AsRef<str>>(path: &[T]) -> String {
     path.iter().map(|part| render_key(part.as_ref())).collect::<Vec<_>>().join(".")
 }
 
-/// Renders a string on one line. Uses escapes only if the string has no form without escapes.
+/// Renders a string on one line. Uses escapes only if the string cannot be written without escapes.
 fn render_text(text: &str) -> String {
     let builder = TomlStringBuilder::new(text);
     builder.as_basic_pretty().or_else(|| builder.as_literal()).unwrap_or_else(|| builder.as_basic()).to_toml_value()

@@ -22,9 +22,9 @@ enum Destination {
     Inline(usize),
     /// On lines of their own: under this header, or at the top level of the file for `None`.
     Under(Option<usize>),
-    /// On lines of their own near this pair, whose dotted key names the section.
+    /// On lines of their own near this pair. The dotted key of this pair names the section.
     Beside(usize),
-    /// Under a new header of the section, before this header of one of its subtables.
+    /// Under a new header of the section. The new header is inserted before this header of a subtable.
     Before(usize),
     /// Under a new header, because the file does not contain the section.
     NewSection,
@@ -79,8 +79,8 @@ impl<'a> EditPlan<'a> {
     }
 
     /// Plans to remove all headers and pairs at or under the `removed_paths`. Returns the removed pairs
-    /// on lines of their own, unless their header is removed too. The caller removes or reuses their
-    /// lines.
+    /// that have lines of their own, except the pairs below removed headers. The caller must remove or
+    /// reuse the lines of these pairs.
     fn remove_keys(&mut self, parts: &SectionParts, removed_paths: &[Vec<String>]) -> BTreeSet<usize> {
         let layout = self.layout;
         let is_removed = |path: &[String]| removed_paths.iter().any(|removed| path.starts_with(removed));
@@ -197,7 +197,8 @@ impl<'a> EditPlan<'a> {
 
     /// Inserts new pairs on lines of their own. The new pairs replace the first sibling that is
     /// removed. Without a removed sibling, the new lines follow the last sibling. Without any sibling,
-    /// they follow `header_statement`, or start the text if there is no header.
+    /// the new lines follow `header_statement`. If there is no header either, the new lines are the
+    /// first lines of the text.
     fn insert_lines(&mut self, siblings: &[usize], header_statement: Option<usize>, pairs: &[String]) -> Option<usize> {
         let newline = self.layout.newline;
         if let Some(first) = siblings.iter().find(|pair| self.removed_pairs.contains(pair)) {
@@ -234,8 +235,8 @@ impl<'a> EditPlan<'a> {
             || parts.pairs.iter().any(|pair| stays(&self.layout.pairs[*pair].path))
     }
 
-    /// Keeps a profile that loses its last key as an empty table. Returns the pair that the empty table
-    /// replaces, if there is one.
+    /// Writes an empty table for a profile that loses its last key, so that the profile still exists.
+    /// Returns the pair that the empty table replaces, if there is one.
     fn keep_empty_profile(&mut self, base: &[String], parts: &SectionParts) -> Option<usize> {
         if let Some(header) = parts.headers.first() {
             let block = self.header_block(*header);
@@ -267,7 +268,7 @@ impl<'a> EditPlan<'a> {
     }
 
     /// Returns the blanks between the start of the line and offset `at`. Returns an empty string if
-    /// there is other text between them.
+    /// this part of the line contains other text.
     fn indent_before(&self, at: usize) -> &'a str {
         let start = line_start(self.text, at);
         let indent = &self.text[start..at];

@@ -64,7 +64,7 @@ fn check(before: &str, edits: &[Edit], after: &str) {
 }
 
 #[test]
-fn a_number_beyond_bounds_in_a_bad_profile_is_in_nobodys_way() {
+fn an_out_of_range_number_in_an_invalid_profile_prevents_no_edit() {
     for number in ["99999999999999999999", "0xffffffffffffffffffff", "1e999", "nan", "-0.0"] {
         let bad = format!("[profiles.b]\ntags = [{number}]\n");
         check(
@@ -76,7 +76,7 @@ fn a_number_beyond_bounds_in_a_bad_profile_is_in_nobodys_way() {
 }
 
 #[test]
-fn a_name_that_goes_and_comes_means_the_profile_that_gets_it() {
+fn a_removed_and_reused_name_refers_to_the_renamed_profile() {
     check(
         "[profiles.a]\n\n[profiles.b]\n",
         &[set("b", "description", "new"), remove("b"), rename("a", "b")],
@@ -85,7 +85,7 @@ fn a_name_that_goes_and_comes_means_the_profile_that_gets_it() {
 }
 
 #[test]
-fn a_value_is_replaced_where_it_stands() {
+fn a_value_is_replaced_in_place() {
     for (before, after) in [
         ("[profiles.a]\n  tags=[ 'x' ]   # why\n", "[profiles.a]\n  tags=[\"y\", \"z\"]   # why\n"),
         (
@@ -101,7 +101,7 @@ fn a_value_is_replaced_where_it_stands() {
 }
 
 #[test]
-fn a_new_key_goes_behind_the_last_one_in_the_spelling_of_its_section() {
+fn a_new_key_follows_the_last_key_in_the_style_of_its_section() {
     for (before, after) in [
         (
             "[profiles.a]\n  tags = [] # t\n\n# b\n[profiles.b]\n",
@@ -132,7 +132,7 @@ fn a_new_key_goes_behind_the_last_one_in_the_spelling_of_its_section() {
 }
 
 #[test]
-fn a_variable_is_set_however_env_is_written() {
+fn a_variable_is_set_in_every_style_of_env() {
     for (before, after) in [
         ("[profiles.a]\n", "[profiles.a]\nenv.X = \"1\"\nenv.Y = \"2\"\n"),
         ("[profiles.a]\nenv.X = ''\n", "[profiles.a]\nenv.X = \"1\"\nenv.Y = \"2\"\n"),
@@ -149,7 +149,7 @@ fn a_variable_is_set_however_env_is_written() {
 }
 
 #[test]
-fn a_key_is_taken_out_but_not_the_comment_behind_it() {
+fn a_key_is_removed_but_its_comment_stays() {
     for (before, after) in [
         ("[profiles.a]\n# t\ntags = []\nprotected = true\n", "[profiles.a]\n# t\nprotected = true\n"),
         ("[profiles.a]\n  tags = []  # why\n", "[profiles.a]\n  # why\n"),
@@ -190,7 +190,7 @@ fn a_key_is_taken_out_but_not_the_comment_behind_it() {
 }
 
 #[test]
-fn what_is_sealed_stands_where_it_stood_in_clear() {
+fn a_sealed_secret_replaces_the_plaintext_secret_in_place() {
     let secret = EditValue::Multiline("-----BEGIN-----\nx\n-----END-----\n".to_owned());
     let sealed = EditValue::Table(vec![
         ("id".to_owned(), "5f0c9a3e7b1d2c44".into()),
@@ -226,7 +226,7 @@ fn what_is_sealed_stands_where_it_stood_in_clear() {
 }
 
 #[test]
-fn a_profile_goes_in_by_name_where_they_stand_in_order() {
+fn a_new_profile_keeps_the_name_order_of_the_profiles() {
     for (before, after) in [
         (
             "# bb\n[profiles.b]\n\n# dd\n[profiles.d]\n",
@@ -271,7 +271,7 @@ fn a_profile_goes_in_by_name_where_they_stand_in_order() {
 }
 
 #[test]
-fn a_profile_that_stands_beside_dotted_or_inline_ones_at_the_top() {
+fn a_profile_is_added_to_dotted_or_inline_profiles_at_the_top_level() {
     for (before, after) in [
         (
             "version = 1\nprofiles.a.url='https://x'\n\n# d\n[defaults]\nurl='https://y'\n",
@@ -292,7 +292,7 @@ fn a_profile_that_stands_beside_dotted_or_inline_ones_at_the_top() {
 }
 
 #[test]
-fn a_profile_goes_with_what_is_its_own() {
+fn a_profile_is_removed_with_its_comments_and_subtables() {
     for (before, after) in [
         (
             "# file\n\n# aa\n# about a\n[profiles.a]\ntags = []\n# of a\n\n# bb\n[profiles.b]\n",
@@ -307,7 +307,7 @@ fn a_profile_goes_with_what_is_its_own() {
         ("[profiles]\na = { tags = [] }\nb = {}\n", "[profiles]\nb = {}\n"),
         ("[profiles.\"a\"]\n", ""),
     ] {
-        // The blank line above is removed too if nothing remains below.
+        // If nothing remains below, the blank line above is removed too.
         let after = if after.is_empty() { String::new() } else { after.to_owned() };
         let (before, after) = (format!("{HEAD}{before}"), format!("{HEAD}{after}"));
         let found = document(&before).apply(&[remove("a")]).unwrap_or_else(|error| panic!("{error:?}\n{before}"));
@@ -323,7 +323,7 @@ fn a_profile_goes_with_what_is_its_own() {
 }
 
 #[test]
-fn a_name_changes_wherever_it_is_written() {
+fn a_rename_changes_every_occurrence_of_the_name() {
     for (before, after) in [
         (
             "# a\n[profiles.a] # a\ntags = ['a']\n[profiles . \"a\" . env]\nA = 'a'\n",
@@ -358,7 +358,7 @@ fn a_name_changes_wherever_it_is_written() {
 }
 
 #[test]
-fn a_section_is_made_where_it_is_missing() {
+fn a_missing_section_is_created() {
     let recipients = [set("recipients", "al.ice", "age1alice"), set("recipients", "bob", "age1bob")];
     let block = "[recipients]\n\"al.ice\" = \"age1alice\"\nbob = \"age1bob\"\n";
     for (before, after) in [
@@ -379,12 +379,12 @@ fn a_section_is_made_where_it_is_missing() {
 }
 
 #[test]
-fn what_cannot_be_or_would_harm_is_refused() {
+fn impossible_or_harmful_edits_are_rejected() {
     let text =
         format!("{HEAD}[recipients]\nbob = 'age1bob'\n[profiles.a]\nrecipients = ['bob']\n[profiles.bad]\nenv = 3\n");
     let document = document(&text);
     let refused = |edits: &[Edit]| document.apply(edits).err().map(|error| error.to_string());
-    for (edits, told) in [
+    for (edits, expected_message) in [
         (&[set("x", "tags", "y")][..], "the store has no profile 'x'"),
         (&[remove("x")], "the store has no profile 'x'"),
         (&[rename("a", "bad")], "the store has a profile 'bad' already"),
@@ -408,7 +408,7 @@ fn what_cannot_be_or_would_harm_is_refused() {
             "the change would make the store invalid (line 2, column 1: new: unknown key)",
         ),
     ] {
-        assert_eq!(refused(edits).as_deref(), Some(told));
+        assert_eq!(refused(edits).as_deref(), Some(expected_message));
     }
     assert_eq!(
         refused(&[
@@ -421,7 +421,7 @@ fn what_cannot_be_or_would_harm_is_refused() {
 }
 
 #[test]
-fn the_values_of_a_text_do_not_matter() {
+fn any_text_can_be_a_value() {
     for text in [
         "",
         "\"",
@@ -453,7 +453,7 @@ fn the_values_of_a_text_do_not_matter() {
 }
 
 #[test]
-fn what_is_written_is_known() {
+fn plaintext_values_and_declared_keys_are_found() {
     let text = format!(
         "{HEAD}[profiles.a]\nnetosecret = \"\"\"\nc\\u0034n\"\"\"\nenv.X = ''\n[profiles]\nb = {{ password = 'p', appkey = 'k', env = {{ Y = '' }} }}\n[profiles.c.env]\n"
     );
@@ -479,7 +479,7 @@ fn what_is_written_is_known() {
 }
 
 #[test]
-fn many_edits_are_one_pass() {
+fn many_edits_are_applied_in_one_pass() {
     let count = 3000;
     let profiles =
         (0..count).map(|n| format!("[profiles.p{n:05}]\nprotected = false # {n}\n\n")).collect::<Vec<_>>().concat();
@@ -497,7 +497,7 @@ fn many_edits_are_one_pass() {
 }
 
 #[test]
-fn a_profile_is_rewritten_by_hand() {
+fn replacing_a_block_changes_only_its_profile() {
     let replace = |was: &str, text: &str| {
         [Edit::ReplaceBlock { name: name("a"), old_text: was.to_owned(), new_text: text.to_owned() }]
     };
@@ -531,7 +531,7 @@ fn a_profile_is_rewritten_by_hand() {
         assert_eq!(*document(&text).apply(&replace(lines, new)).unwrap().text, format!("{HEAD}{after}"));
     }
     let document = document(&format!("{HEAD}[profiles.a]\ntags = []\n\n[profiles.b]\n"));
-    for (text, told) in [
+    for (text, expected_message) in [
         (
             "[profiles.a]\ntags = 'c4n4ry'\n",
             "the change would make the store invalid (line 6, column 8: profiles.a.tags: must be a list of texts)",
@@ -546,7 +546,7 @@ fn a_profile_is_rewritten_by_hand() {
     ] {
         assert_eq!(
             document.apply(&replace("[profiles.a]\ntags = []\n", text)).err().map(|error| error.to_string()).as_deref(),
-            Some(told),
+            Some(expected_message),
             "{text}"
         );
     }

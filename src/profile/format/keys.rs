@@ -56,7 +56,7 @@ pub const SEALED: TableSpec = TableSpec::new(
     ]],
 );
 
-/// Key `secret` of a profile in the form of a table.
+/// Key `secret` of a profile, if its value is a table.
 pub const SOURCE: TableSpec = TableSpec::new(
     "Where a NETOSECRET (a person's password) comes from at login; its other fields must agree with the profile's. Used \
      only after `neto trust` has shown it.",
@@ -74,12 +74,12 @@ pub const SOURCE: TableSpec = TableSpec::new(
     ]],
 );
 
-/// Keys of a profile with a user name and password. A profile cannot combine them with [`API_KEY_KEYS`].
+/// Keys of a profile with a user name and password. A profile cannot combine these keys with [`API_KEY_KEYS`].
 pub const PERSON_KEYS: [&str; 2] = ["username", "password"];
 /// Keys of a profile with an API key.
 pub const API_KEY_KEYS: [&str; 5] = ["shortname", "appname", "netosecret", "appkey", "sharedsecret"];
 
-/// Keys that a profile can have but `[defaults]` cannot, except the keys of its secret.
+/// Keys that only a profile can have, not `[defaults]`. Does not include the keys of the secret.
 const PROFILE_ONLY: &[KeySpec] = &[
     KeySpec::new("shortname", ValueType::Word, "The tenant, as the API names it. With `appname`: an API key.")
         .examples(&["\"acme\""]),
@@ -143,7 +143,7 @@ const SECRETS: &[KeySpec] = &[
     KeySpec::new("sealed", ValueType::Table(&SEALED), SEALED.description),
 ];
 
-/// Keys of plaintext secrets, which `neto seal` replaces with `secret`.
+/// Keys of plaintext secrets. `neto seal` replaces these keys with `secret`.
 const PLAINTEXT: &[KeySpec] = &[
     KeySpec::new(
         "netosecret",

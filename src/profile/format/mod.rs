@@ -1,4 +1,4 @@
-//! Description of the format of `profiles.toml`: tables, keys, types of values, and texts for users.
+//! Description of the format of `profiles.toml`: tables, keys, types of values, and descriptions for users.
 //!
 //! The JSON Schema and the manual page of the file are generated from this description. The parser accepts only keys
 //! that are described here. The module `parse` owns the meaning of the values.
@@ -26,7 +26,7 @@ pub struct KeySpec {
     pub description: &'static str,
     /// Default value, written so that it is valid in both TOML and JSON; `None` if there is no default.
     pub default_value: Option<&'static str>,
-    /// Example values, valid in both TOML and JSON; only dates are written as in TOML.
+    /// Example values, valid in both TOML and JSON. Exception: dates are written as in TOML.
     pub examples: &'static [&'static str],
     /// Whether the key is required.
     pub required: bool,
@@ -43,7 +43,7 @@ pub enum ValueType {
     Text,
     /// String without control characters, not empty.
     Word,
-    /// List of any strings.
+    /// List of strings.
     Texts,
     /// Duration, such as `1h30m`.
     Span,

@@ -1,8 +1,8 @@
 //! JSON Schema of the format, for editors and for programs that write stores.
 //!
 //! The schema uses draft 7, the latest draft that taplo supports; most editors check TOML with taplo. Patterns have no
-//! look-around, because some regex engines lack it. A schema cannot express some rules, and only neto checks them: a
-//! recipient is declared, a public key is valid, a date is not a string.
+//! look-around, because some regex engines lack it. Only neto checks the rules that a schema cannot express: recipients
+//! are declared, public keys are valid, and dates are not strings.
 
 use super::{API_KEY_KEYS, KeySpec, PERSON_KEYS, TOP, TableSpec, ValueType};
 use crate::profile::PlaintextKey;
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 /// Regular expression for a [`ValueType::Word`]: not empty, no control characters.
 const WORD_PATTERN: &str = r"^[^\x00-\x1f\x7f-\x9f]+$";
-/// Regular expression for an argument or environment variable of a process: no NUL.
+/// Regular expression for a process argument, or for the value of an environment variable: no NUL.
 const NO_NUL_PATTERN: &str = r"^[^\x00]*$";
 /// Regular expression for an absolute path: on Unix, or on Windows with a drive or a share.
 const ABSOLUTE_PATTERN: &str = r"^(/|[A-Za-z]:[/\\]|\\\\)";
@@ -23,7 +23,7 @@ const HEX_PATTERN: &str = "^[0-9a-f]{16}$";
 /// Regular expression for an age public key; as strict as the parser of the store.
 const RECIPIENT_PATTERN: &str = "^age1[!-~]*$";
 
-/// JSON value. Objects keep the order of their keys, unlike [`Value`].
+/// JSON value. Objects keep the order of their keys, unlike objects in [`Value`].
 enum SchemaNode {
     Plain(Value),
     List(Vec<SchemaNode>),
@@ -123,7 +123,7 @@ fn url_required() -> SchemaObject {
         .with("then", open_table([]).with("properties", object([("profiles", profiles_table)])))
 }
 
-/// Returns the schema of a table that has `keys` and may have other keys. Without `additionalProperties`, the TOML
+/// Returns the schema of a table that requires `keys` and allows other keys. Without `additionalProperties`, the TOML
 /// checker tombi would assume that there are no other keys.
 fn open_table<const N: usize>(keys: [&'static str; N]) -> SchemaObject {
     object([("additionalProperties", true)]).requiring(keys)
@@ -154,7 +154,7 @@ fn array_schema(items: SchemaObject) -> SchemaObject {
     object([("type", "array")]).with("items", items)
 }
 
-/// Returns the schema of a table with free keys. The keys match the definition `key_definition`.
+/// Returns the schema of a table with arbitrary keys that match the definition `key_definition`.
 fn map_schema(key_definition: &str, values: SchemaObject) -> SchemaObject {
     object([("type", "object")]).with("propertyNames", reference(key_definition)).with("additionalProperties", values)
 }

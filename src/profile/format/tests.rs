@@ -1,4 +1,4 @@
-//! Compares the description with the parser: both have the same keys, and the description is true.
+//! Checks that the description of the format, the JSON Schema and the parser agree.
 
 use super::*;
 use crate::profile::parse::parse;
@@ -26,7 +26,7 @@ fn parse_store(text: &str) -> Result<Store, StoreError> {
     parse(&Arc::new(text.to_owned()), Path::new("/"))
 }
 
-/// Returns the first problem of the store or of its profiles, with the key.
+/// Returns the first problem of the store or of its profiles, with the path of the key.
 fn find_problem(text: &str) -> Option<(String, StoreProblem)> {
     let fault = match parse_store(text) {
         Err(StoreError(fault)) => fault,
@@ -36,8 +36,8 @@ fn find_problem(text: &str) -> Option<(String, StoreProblem)> {
 }
 
 #[test]
-fn every_described_key_is_read() {
-    // No key takes a number with a fraction, so the parser reports the key if it reads the key.
+fn every_described_key_is_parsed() {
+    // No key accepts the value 1.5, so the parser reports a fault at every key that the parser knows.
     for (table, form) in TABLES {
         for key in form.keys() {
             let (path, problem) = find_problem(&store(table, &format!("{} = 1.5", key.name))).expect(key.name);
@@ -48,14 +48,14 @@ fn every_described_key_is_read() {
 }
 
 #[test]
-fn examples_and_defaults_are_good_ones() {
+fn examples_and_defaults_are_valid() {
     let bare = "[recipients]\nalice = \"age1x\"\nci = \"age1y\"\n";
     for (table, form) in TABLES {
         for key in form.keys() {
             for value in key.examples.iter().chain(&key.default_value) {
                 let line = format!("{} = {value}", key.name);
                 let text = store(table, &line) + bare;
-                // Other required keys of the table are missing.
+                // The text has only one key of the table, so missing keys do not count.
                 let bad = find_problem(&text).filter(|(_, problem)| !matches!(problem, StoreProblem::Missing { .. }));
                 assert_eq!(bad, None, "{table}: {} = {value}", key.name);
             }
@@ -64,7 +64,7 @@ fn examples_and_defaults_are_good_ones() {
 }
 
 #[test]
-fn the_defaults_are_those_that_hold() {
+fn described_defaults_match_the_parser() {
     let default_value =
         |table: &TableSpec, name: &str| table.keys().find(|key| key.name == name).and_then(|key| key.default_value);
     let span = |name| default_value(&PROFILE, name).and_then(|text| text.trim_matches('"').parse::<Span>().ok());
@@ -77,7 +77,7 @@ fn the_defaults_are_those_that_hold() {
 }
 
 #[test]
-fn the_keys_in_clear_are_those_of_the_model() {
+fn every_plaintext_key_is_described() {
     for key in PlaintextKey::ALL {
         assert!(
             PROFILE.has_key(key.name()) && (PERSON_KEYS.contains(&key.name()) || API_KEY_KEYS.contains(&key.name()))
@@ -117,7 +117,7 @@ fn store_with_line(line: &str) -> String {
     format!("version = 1\n[recipients]\na = \"age1x\"\n[profiles.a]\nurl = \"https://x\"\n{line}\n")
 }
 
-/// Returns stores with `text` at each position that has a pattern.
+/// Returns a store for each position that has a pattern. Each store has `text` at its position.
 fn stores_with_text(text: &str) -> [(&'static str, String); 7] {
     let text = quoted(text);
     [
@@ -132,7 +132,7 @@ fn stores_with_text(text: &str) -> [(&'static str, String); 7] {
 }
 
 #[test]
-fn the_schema_takes_what_neto_takes() {
+fn schema_and_neto_accept_the_same_texts() {
     let validator = SchemaValidator::new();
     let texts = [
         "env",
@@ -196,9 +196,9 @@ fn the_schema_takes_what_neto_takes() {
 }
 
 #[test]
-fn the_schema_takes_any_text_as_neto_does() {
+fn schema_and_neto_agree_on_random_texts() {
     let validator = SchemaValidator::new();
-    // These lengths of time are within neto's limit, which no pattern can check.
+    // The generated durations stay below neto's limit, because a pattern cannot check that limit.
     let any =
         "[a-cHMS01._ -]{0,6}|([0-9]{0,3}[dhmsx]){0,4}[0-9]{0,2}|\\PC{0,4}|(nul|aux|lpt1|PS4|GIT_|x_proxy)[.a_]{0,2}";
     proptest::proptest!(|(text in any)| {
@@ -210,7 +210,7 @@ fn the_schema_takes_any_text_as_neto_does() {
 }
 
 #[test]
-fn the_schema_takes_every_address_that_neto_takes() {
+fn the_schema_accepts_every_url_that_neto_accepts() {
     let validator = SchemaValidator::new();
     let store = |url: &str| format!("version = 1\n[profiles.a]\nurl = {}\n", quoted(url));
     let any = "(https|HTTPS|http)://([a-zA-Z0-9.-]{1,8}|127[.]0[.]0[.]1|localhost|\\[::1\\]|127[.]1)(:[0-9]{0,5})?(/[!-~]{0,6})?";

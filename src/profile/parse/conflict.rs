@@ -22,8 +22,8 @@ pub(super) fn check_conflict(text: &str) -> Result<(), UnlocatedFault> {
     Err(UnlocatedFault::new(conflict_start, StoreProblem::ConflictMarkers { profiles: conflicting_profiles(text) }))
 }
 
-/// Returns the start of the line at the byte `offset` if that line starts with a marker. For a single marker that was
-/// left when the other markers of the conflict were removed.
+/// Returns the start of the line at the byte `offset` if that line starts with a marker. This detects a marker that
+/// remains after the other markers of its conflict were removed.
 pub(super) fn leftover_marker_start(text: &str, offset: usize) -> Option<usize> {
     let line_feed = text.bytes().take(offset).rposition(|byte| byte == b'\n');
     let line_start = line_feed.map_or(0, |line_feed| line_feed + 1);
@@ -64,7 +64,8 @@ fn conflicting_profiles(text: &str) -> Vec<String> {
     names
 }
 
-/// Returns the name of the profile to which a line belongs. `header` is the path of the last header up to that line.
+/// Returns the name of the profile to which a line belongs. `header` is the path of the last header at or before that
+/// line.
 fn profile_of_line(header: &[String], line: &str) -> Option<String> {
     let name = match header {
         [first, name, ..] if first == "profiles" => name.clone(),

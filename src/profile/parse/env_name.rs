@@ -1,7 +1,6 @@
 //! Rules for the names of environment variables that a profile may set.
 //!
-//! A store can come from someone else. A profile must not be able to set a variable with which another program runs
-//! code.
+//! A store can come from someone else. A profile must therefore not set a variable that makes another program run code.
 
 /// Reason why a profile may not set or read an environment variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -42,8 +41,8 @@ const STEERING_NAMES: [&str; 22] = [
     "SSH_ASKPASS",
     "FPATH",
 ];
-/// Numeric variables of bash, zsh or mksh. These shells evaluate an assigned value, so `x[$(command)]` runs the
-/// command.
+/// Numeric variables of bash, zsh or mksh. These shells evaluate the assigned value, so the value `x[$(command)]` runs
+/// the command.
 #[rustfmt::skip]
 const NUMERIC_NAMES: [&str; 29] = [
     "BASHPID", "COLUMNS", "EGID", "EUID", "FUNCNEST", "GID", "HISTCMD", "HISTSIZE", "KEYTIMEOUT", "KSHEGID", "KSHGID",
@@ -56,8 +55,9 @@ const STEERING_PREFIXES: [&str; 10] =
 /// Suffixes of variables that control programs.
 const STEERING_SUFFIXES: [&str; 3] = ["_OPTIONS", "_PROXY", "_CA_BUNDLE"];
 
-/// Checks that a profile's `env` may set the variable `name`. Ignores the case of `name`, because Windows and some
-/// shells (`path` of zsh) ignore the case too. Allows `NETO__...`, because the vendor's connectors use such variables.
+/// Checks that a profile's `env` may set the variable `name`. Ignores the case of `name`, because Windows ignores the
+/// case, and because zsh treats `path` like `PATH`. Allows `NETO__...`, because the vendor's connectors use such
+/// variables.
 ///
 /// # Errors
 /// Returns an [`EnvNameError`] that says which rule forbids the variable.
@@ -88,7 +88,8 @@ pub(in crate::profile) fn forbidden_variable_pattern() -> String {
     format!("^({})$", names.chain([reserved]).chain(prefixes).chain(suffixes).collect::<Vec<_>>().join("|"))
 }
 
-/// Returns a regular expression for `name` in any case. Some regex engines have no option to ignore the case.
+/// Returns a regular expression that matches `name` in upper, lower or mixed case. Some regex engines have no option to
+/// ignore the case.
 fn in_any_case(name: &str) -> String {
     let either_case =
         |c: char| if c.is_ascii_alphabetic() { format!("[{c}{}]", c.to_ascii_lowercase()) } else { c.into() };

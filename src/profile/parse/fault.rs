@@ -1,5 +1,5 @@
-//! Faults in a store: position, key and problem. A fault never contains a value or a line, because either can be a
-//! secret.
+//! Faults in a store: position, key and problem. A fault never contains a value or the text of a line, because this
+//! text can contain a secret.
 
 use super::EnvNameError;
 use crate::profile::{NameError, SpanError, UrlError};
@@ -8,12 +8,12 @@ use std::fmt;
 /// Maximum number of profiles that a message about conflict markers names.
 const MAX_NAMED_PROFILES: usize = 10;
 
-/// Position in the file, counted as editors do.
+/// Position in the file, as editors show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FilePosition {
-    /// Line, from 1.
+    /// Line number. The first line is 1.
     pub line: usize,
-    /// Column in characters, from 1. A byte-order mark does not count.
+    /// Column in characters. The first column is 1. A byte-order mark does not count.
     pub column: usize,
 }
 
@@ -116,7 +116,7 @@ pub enum StoreProblem {
     /// UTF-16 text, which some editors on Windows write.
     #[error("the file is UTF-16, not UTF-8")]
     Utf16,
-    /// Lists, tables or dotted keys that are nested too deep.
+    /// Lists, tables or dotted keys that are nested too deeply.
     #[error("nested deeper than {} levels", super::tree::MAX_DEPTH)]
     TooDeep,
     /// Conflict markers of a Git merge.
@@ -189,8 +189,8 @@ pub(super) fn keep_earliest(earliest: &mut Option<UnlocatedFault>, other: Unloca
     }
 }
 
-/// Joins the parts of a path up to the first part that may be a secret, pasted as a key. The joined parts have at most
-/// 40 bytes each and contain only ASCII letters, digits, `.`, `_` and `-`.
+/// Joins the parts of a path. Stops before the first part that may be a secret that was pasted as a key. Each joined
+/// part has at most 40 bytes: ASCII letters, digits, `.`, `_` and `-`.
 fn showable_path<'a>(parts: impl Iterator<Item = &'a str>) -> String {
     let is_plain_word = |part: &&str| {
         (1..=40).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
@@ -198,7 +198,7 @@ fn showable_path<'a>(parts: impl Iterator<Item = &'a str>) -> String {
     parts.take_while(is_plain_word).collect::<Vec<_>>().join(".")
 }
 
-/// Converts byte offsets to lines and columns. Asking for rising offsets takes one pass over the text in total.
+/// Converts byte offsets to lines and columns. Calls with rising offsets take one pass over the text in total.
 pub(super) struct PositionCounter<'a> {
     text: &'a str,
     offset: usize,
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_ends_before_what_is_no_plain_word() {
+    fn a_path_ends_before_a_part_that_may_be_a_secret() {
         for (parts, path) in [
             (&["profiles", "acme", "url"][..], "profiles.acme.url"),
             (&["profiles", "a b", "url"], "profiles"),

@@ -1,7 +1,7 @@
 //! Parses the text of a store into a [`Store`]; writes nothing.
 //!
-//! Owns the meaning of the file and the faults that the file can have. The TOML tree is converted by hand instead of
-//! with serde. Each fault thus has a line, a column and a key. A fault has no value, because a value can be a secret. A
+//! Owns the meaning of the file and the faults that the file can have. The TOML tree is converted without serde, so
+//! that each fault has a line, a column and a key. A fault never contains a value, because a value can be a secret. A
 //! fault inside a profile makes only that profile invalid; any other fault makes the whole file invalid.
 
 mod conflict;
@@ -34,7 +34,7 @@ use value::fault_at;
 /// Only supported version of the format.
 const VERSION: &str = "1";
 
-/// Data that parsing any profile needs.
+/// Data that is needed to parse any profile.
 struct ParseContext<'a> {
     text: &'a Arc<String>,
     base_directory: &'a Path,
@@ -43,10 +43,10 @@ struct ParseContext<'a> {
     urls: &'a UrlCache,
 }
 
-/// Name of a profile, with the profile or with a fault that has no line and column yet.
+/// Name of a profile, and the profile or its fault. The fault has no line and column yet.
 type UnlocatedProfile = (ProfileName, Result<Profile, UnlocatedFault>);
 
-/// Parses the text of a store. Relative paths in the text start at `base_directory`.
+/// Parses the text of a store. Relative paths in the text are resolved against `base_directory`.
 ///
 /// # Errors
 /// Returns a [`StoreError`] if the file as a whole is invalid. The fault of a single profile is part of the [`Store`].
@@ -91,7 +91,7 @@ fn parse_key<'i, T>(
     document.entry(key).map(|(_, value)| read(value)).transpose().map_err(|fault| fault.under(key))
 }
 
-/// Checks the version. The caller does this before reading other keys, because a later format may have unknown keys.
+/// Checks the version. Call this before reading other keys, because a later format may have unknown keys.
 fn check_version(document: &TomlTable<'_>) -> Result<(), UnlocatedFault> {
     let Some((_, value)) = document.entry("version") else {
         return Err(UnlocatedFault::new(0, StoreProblem::Missing { key: "version" }));
@@ -109,7 +109,7 @@ fn parse_recipients(table: &TomlTable<'_>) -> Result<Recipients, UnlocatedFault>
     value::for_each_entry(table, |key, value| {
         let name = key.text.parse::<RecipientName>().map_err(|error| UnlocatedFault::new(key.offset, error))?;
         let text = value::text(value)?;
-        // Encryption checks the whole key later. This check already rejects identities, and keys with blanks.
+        // Encryption checks the key completely. This earlier check only rejects identities and keys with blanks.
         if !text.starts_with("age1") || !text.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(fault_at(value, StoreProblem::RecipientKey));
         }
@@ -119,8 +119,8 @@ fn parse_recipients(table: &TomlTable<'_>) -> Result<Recipients, UnlocatedFault>
     Ok(recipients)
 }
 
-/// Parses every profile and returns the profiles in the order of the file. Frees each part of the tree once it is
-/// parsed.
+/// Parses every profile and returns the profiles in the order of the file. Frees each part of the tree after parsing
+/// that part.
 fn parse_profiles(table: TomlTable<'_>, context: &ParseContext<'_>) -> Result<Vec<UnlocatedProfile>, UnlocatedFault> {
     let mut found: Vec<(usize, UnlocatedProfile)> = Vec::with_capacity(table.len());
     value::for_each_entry(table, |key, value| {
@@ -152,7 +152,8 @@ fn locate_faults(text: &str, unlocated: Vec<UnlocatedProfile>) -> Vec<ProfileEnt
     unlocated.into_iter().map(to_entry).collect()
 }
 
-/// Whether any table of the format has the key `key`. The keys of `[defaults]` are also keys of a profile.
+/// Whether any table of the format has the key `key`. `[defaults]` is not listed here, because its keys are also keys
+/// of a profile.
 fn is_known_key(key: &str) -> bool {
     [format::TOP, format::PROFILE, format::SEALED, format::SOURCE].iter().any(|table| table.has_key(key))
 }

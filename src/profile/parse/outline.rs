@@ -1,9 +1,9 @@
 //! Fast reader of a store for shell completion: names of profiles and recipients, and a summary of each profile.
 //!
-//! The text is cut into statements; a statement is a header, or a key with its value. Most statements are plain: the
-//! reader recognizes them by a few characters and skips most of them. For any other statement, the lexer finds the end,
-//! and the parser of whole stores reads the statement. For a valid store, the outline agrees with the full parser. In
-//! an invalid store, faults may go unnoticed.
+//! Splits the text into statements. A statement is a header, or a key with its value. Most statements are plain: the
+//! reader recognizes a plain statement by a few characters. For any other statement, the lexer finds the end, and the
+//! module `tree` parses the statement. For a valid store, the outline agrees with the full parser. For an invalid
+//! store, the reader may miss faults.
 
 use super::tree::{self, TomlKind, TomlTable, TomlValue};
 use super::value;
@@ -35,8 +35,8 @@ pub struct ProfileSummary<'t> {
 }
 
 impl<'t> Outline<'t> {
-    /// Reads a text, which may start with a byte-order mark. Returns `None` if a statement is not valid TOML, a name is
-    /// invalid, or the version is missing or unsupported.
+    /// Reads a text, which may start with a byte-order mark. Returns `None` if the reader finds invalid TOML or an
+    /// invalid name, or if the version is missing or unsupported.
     pub(in crate::profile) fn read(text: &'t str) -> Option<Self> {
         let mut reader = OutlineReader::default();
         let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -64,7 +64,7 @@ impl Default for CurrentTable {
     }
 }
 
-/// Content of the statements that were read so far.
+/// Content of the statements read so far.
 #[derive(Default)]
 struct OutlineReader<'t> {
     /// Table of the last header.
@@ -108,8 +108,8 @@ impl<'t> OutlineReader<'t> {
         Some(after)
     }
 
-    /// Reads any statement, with the blank lines and comments before the statement, and returns the text after the
-    /// statement. Returns `None` if the statement is not valid TOML or contains an invalid name.
+    /// Reads any statement, after skipping blank lines and comments. Returns the text after the statement. Returns
+    /// `None` if the statement is not valid TOML or contains an invalid name.
     fn read_any_statement(&mut self, text: &'t str) -> Option<&'t str> {
         let (end, is_header) = statement_end(text);
         let (statement, after) = text.split_at(end);
@@ -163,7 +163,7 @@ impl<'t> OutlineReader<'t> {
         Some(())
     }
 
-    /// Returns the summary of the profile `name`. Adds the profile unless it is the last profile that was added.
+    /// Returns the summary of the profile `name`. Adds the profile if the last profile in the list has another name.
     /// Returns `None` if the name is invalid.
     fn summary(&mut self, name: &str) -> Option<&mut ProfileSummary<'t>> {
         if self.profiles.last().is_none_or(|(last, _)| last.as_str() != name) {
@@ -209,7 +209,7 @@ impl ProfileSummary<'_> {
 }
 
 /// Returns the end of the first statement, and whether the statement is a header. Blank lines and comments before the
-/// statement belong to the statement, which ends after the next line ending outside brackets.
+/// statement belong to the statement. The statement ends after its first line ending outside brackets.
 fn statement_end(text: &str) -> (usize, bool) {
     let (mut open_brackets, mut first) = (0_usize, None);
     for token in Source::new(text).lex() {
@@ -278,7 +278,7 @@ fn unescaped_texts(value: &str) -> Option<Vec<Cow<'_, str>>> {
     Some(texts)
 }
 
-/// Whether `value` is a complete list or inline table on one line, without escapes, single quotes and comments.
+/// Whether `value` is a complete list or inline table on one line, without escapes, single quotes or comments.
 fn is_single_line_group(value: &str) -> bool {
     let (mut open_brackets, mut in_text) = (0_usize, false);
     for byte in value.bytes() {
@@ -294,9 +294,9 @@ fn is_single_line_group(value: &str) -> bool {
     value.starts_with(['[', '{']) && value.ends_with([']', '}']) && open_brackets == 0 && !in_text
 }
 
-/// Returns the text after a multi-line string and its line ending; `text` starts inside the string. Returns `None` if
-/// the string contains quotes or escapes, or if more text follows on its last line. None of this occurs in a sealed
-/// secret.
+/// Returns the text after a multi-line string and its line ending. `text` must start inside the string. Returns `None`
+/// if the string contains quotes or escapes, or if more text follows on its last line. A sealed secret contains none of
+/// these.
 fn skip_unescaped_lines(text: &str) -> Option<&str> {
     // This search must be fast, because most bytes of a store are in sealed secrets.
     let end = memchr2(b'"', b'\\', text.as_bytes())?;

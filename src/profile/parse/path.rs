@@ -21,18 +21,18 @@ pub(super) fn known_key_path(text: &str, offset: usize) -> Vec<String> {
     tracker.header.into_iter().chain(known_parts).collect()
 }
 
-/// Returns the whole path of the key at `offset`, with unknown parts. For errors about keys that have values: such keys
-/// are not pasted values.
+/// Returns the whole path of the key at `offset`, including unknown parts. Use this only for errors about a key that
+/// has a value, because a pasted secret has no value.
 pub(super) fn declared_key_path(text: &str, offset: usize) -> Vec<String> {
     let tracker = KeyTracker::at_offset(text, offset);
     [tracker.header, tracker.line_key].into_iter().chain(tracker.bracket_keys).flatten().collect()
 }
 
-/// Header and keys that are in effect after the parser events read so far.
+/// Header and keys at the current position in the parser's events.
 #[derive(Default)]
 struct KeyTracker {
     in_header: bool,
-    /// Whether the last part of the key was followed by a dot, so that the next part continues the key.
+    /// Whether a dot follows the last part of the key, so that the next part continues the key.
     after_dot: bool,
     /// Parts of the last header.
     header: Vec<String>,

@@ -25,8 +25,7 @@ struct ProfileDraft {
     sealed: Option<SealedNote>,
 }
 
-/// Parses the profile `name`. A missing key is reported at the byte offset `name_offset`, where the file names the
-/// profile.
+/// Parses the profile `name`. A missing key is reported at `name_offset`, the byte offset of the profile's name.
 pub(super) fn parse_profile(
     name: &ProfileName,
     name_offset: usize,
@@ -84,7 +83,8 @@ impl ProfileDraft {
         let has_plaintext_netosecret = self.plaintext_keys.contains(&PlaintextKey::Netosecret);
         let url = match settings.url {
             Some(url) => url,
-            // The NETOSECRET contains the true URL. Until `neto seal` reads it, the profile has this placeholder.
+            // The NETOSECRET contains the true URL. Until `neto seal` reads the NETOSECRET, the standard URL is a
+            // placeholder.
             None if has_plaintext_netosecret => ApiUrl::STANDARD.parse::<ApiUrl>().map_err(|_| "url")?,
             None => return Err("url"),
         };
@@ -202,7 +202,8 @@ fn parse_source(
     source.filter(|_| table.len() == 1).ok_or_else(|| fault_at(value, StoreProblem::Source))
 }
 
-/// Parses a program and its arguments. Rejects an empty program, and any NUL, because a process cannot receive a NUL.
+/// Parses a program and its arguments. Rejects an empty program name. Also rejects NUL characters, because a process
+/// argument cannot contain a NUL.
 fn parse_command(value: &TomlValue<'_>) -> Result<Vec<String>, UnlocatedFault> {
     let command = value::owned_texts(value)?;
     if command.first().is_none_or(String::is_empty) {

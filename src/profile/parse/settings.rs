@@ -8,14 +8,14 @@ use crate::profile::{ApiUrl, Defaults, EnvTemplate, NameError, RecipientName, Ur
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
-/// Maximum number of declared recipients for which a fault suggests a similar name. The search compares an unknown name
-/// with every recipient.
+/// Maximum number of declared recipients for which a fault suggests a similar name. With more recipients, comparing an
+/// unknown name with all of them would take too long.
 const MAX_COMPARED_RECIPIENTS: usize = 100;
 
 /// Declared recipients: name to public key.
 pub(super) type Recipients = BTreeMap<RecipientName, String>;
 
-/// Cache of parsed URLs by their text. Most profiles share a few URLs.
+/// Cache of parsed URLs by their text. Saves time, because many profiles have the same URL.
 #[derive(Default)]
 pub(super) struct UrlCache(RefCell<HashMap<String, ApiUrl>>);
 
@@ -32,8 +32,7 @@ pub(super) fn parse_defaults(
     Ok(defaults)
 }
 
-/// Parses the value of one key into `settings`. Returns false if `key` is not a key that `[defaults]` and profiles
-/// share.
+/// Parses the value of one key into `settings`. Returns false if `key` is not one of the shared keys.
 pub(super) fn parse_setting(
     settings: &mut Defaults,
     key: &str,
@@ -53,7 +52,7 @@ pub(super) fn parse_setting(
     Ok(true)
 }
 
-/// Returns `own` with missing settings taken from `defaults`. The two `env` tables are combined; if both have a
+/// Returns `own` with missing settings taken from `defaults`. The two `env` tables are combined; if both set the same
 /// variable, the value in `own` wins.
 pub(super) fn fill_from_defaults(own: Defaults, defaults: &Defaults) -> Defaults {
     let mut env = defaults.env.clone();

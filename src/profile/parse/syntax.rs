@@ -50,9 +50,9 @@ pub(super) fn syntax_fault(text: &str, error: &ParseError) -> UnlocatedFault {
     path.iter().rev().fold(fault, |fault, key| fault.under(key))
 }
 
-/// Returns the problem behind the parser's `message` about `span`, and the offset at which a user should look for it.
+/// Returns the offset to report to the user, and the problem that the parser's `message` about `span` describes.
 fn locate_problem(text: &str, span: &Range<usize>, message: &str) -> (usize, StoreProblem) {
-    // An unclosed string can extend over the following lines, and the parser may report an error in any of them.
+    // An unclosed string can extend over several lines, and the parser may report the error in any of these lines.
     if let Some(unclosed_start) = unclosed_text_start(text, span.start) {
         return (unclosed_start, StoreProblem::Syntax("a text that is not closed by its quotes"));
     }
@@ -64,7 +64,7 @@ fn locate_problem(text: &str, span: &Range<usize>, message: &str) -> (usize, Sto
     {
         return (word_start, StoreProblem::Syntax(UNQUOTED_TEXT));
     }
-    // The parser reports the offset after the carriage return, where a line feed is missing.
+    // For a carriage return without a line feed, the parser reports the offset after the carriage return.
     let step_back = usize::from(message.starts_with("carriage return"));
     (span.start.saturating_sub(step_back), problem_from_message(message))
 }
@@ -94,7 +94,7 @@ fn unquoted_word_start(text: &str, offset: usize) -> Option<usize> {
     ends_here.then_some(last.span().start())
 }
 
-/// Problems for the parser's messages, each with the start of the message. The first matching start counts.
+/// Problems for the parser's messages, each with the start of the message. The first entry that matches is used.
 #[rustfmt::skip]
 const PROBLEMS_BY_MESSAGE_START: [(&str, StoreProblem); 44] = [
     ("duplicate key", StoreProblem::DuplicateKey),

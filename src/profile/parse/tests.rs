@@ -3,7 +3,7 @@ use crate::disk::{self, Privacy, ReadRules};
 use crate::profile::{PlaintextKey, SecretLocation, Span};
 use std::path::PathBuf;
 
-/// Secret in every invalid file; no fault may show it.
+/// Secret in the invalid texts. No fault may contain this secret.
 const CANARY: &str = "c4n4ry-s3cr3t";
 
 const GOOD: &str = r#"
@@ -61,7 +61,7 @@ fn fault(text: &str) -> Fault {
 }
 
 #[test]
-fn a_store_is_read_with_its_defaults_in_the_order_of_the_file() {
+fn defaults_are_filled_in_and_profiles_keep_the_file_order() {
     let store = store(GOOD);
     assert!(store.explicit);
     assert_eq!(store.recipients.len(), 2);
@@ -83,7 +83,7 @@ fn a_store_is_read_with_its_defaults_in_the_order_of_the_file() {
 }
 
 #[test]
-fn line_ends_and_byte_order_mark_do_not_matter() {
+fn line_endings_and_byte_order_mark_do_not_matter() {
     let windows = format!("\u{feff}{}", GOOD.replace('\n', "\r\n"));
     let (plain, windows) = (store(GOOD), store(&windows));
     for (plain, windows) in plain.profiles.iter().zip(&windows.profiles) {
@@ -93,7 +93,7 @@ fn line_ends_and_byte_order_mark_do_not_matter() {
 }
 
 #[test]
-fn what_is_clear_wins_and_needs_nothing_else() {
+fn a_plaintext_secret_takes_precedence_and_needs_no_url() {
     let both = profile("version=1\n[profiles.a]\nnetosecret='x'\nsecret='sealed'\nappkey='y'");
     assert_eq!(both.secret, SecretLocation::Plaintext(vec![PlaintextKey::Netosecret, PlaintextKey::Appkey]));
     assert_eq!(both.url.to_string(), "https://api.netography.com/api/v1");
@@ -102,9 +102,9 @@ fn what_is_clear_wins_and_needs_nothing_else() {
 }
 
 /// Texts, each with the line, column, key and message of its fault. `URL` means a line with a valid URL. The stores in
-/// `tests/stores/` show what each key takes; this table has the other cases.
+/// `tests/stores/` show which values each key accepts; this table has the other cases.
 const FAULTS: [(&str, usize, usize, &str, &str); 38] = [
-    // A later format may have any other key.
+    // A later format may have other keys, so only the version is reported.
     ("version = 2\nnew = 1", 1, 11, "version", "this version of the format is not known here"),
     ("version = 1\nc4n4rys3cr3tc4n4rys3cr3tc4n4rys3cr3tc4n4ry = 1", 2, 1, "", "unknown key"),
     // The first of several faults is reported.
@@ -123,7 +123,7 @@ const FAULTS: [(&str, usize, usize, &str, &str); 38] = [
         "profiles.a.secret",
         "must be a sealed text or a table that names a source",
     ),
-    // A secret without the keys to which it is bound: the position is the name of its profile.
+    // A sealed secret without the keys that it requires. The position is that of the profile's name.
     ("version = 1\n[profiles.a]\nURL\nsecret = 'c4n4ry-s3cr3t'", 2, 11, "profiles.a", "'shortname' is missing"),
     (
         "version = 1\n[profiles.a]\nURL\nshortname='a'\nsecret = 'c4n4ry-s3cr3t'",
@@ -156,7 +156,7 @@ const FAULTS: [(&str, usize, usize, &str, &str); 38] = [
         "profiles.a.env",
         "the name of a variable holds letters, digits and '_' and does not start with a digit",
     ),
-    // Text that is not TOML, or TOML without a meaning.
+    // Text that is not valid TOML.
     (
         "version = 1\n[profiles.a]\nURL\n[profiles.a]\nsecret = 'c4n4ry-s3cr3t'",
         4,
@@ -282,7 +282,7 @@ const FAULTS: [(&str, usize, usize, &str, &str); 38] = [
 ];
 
 #[test]
-fn r48_a_fault_has_its_place_its_key_and_no_value() {
+fn r48_a_fault_has_a_position_and_a_key_but_no_value() {
     let mut differing = Vec::new();
     for (text, line, column, key, sentence) in FAULTS {
         let text = text.replace("\nURL", "\nurl = 'https://x.example'");
@@ -298,7 +298,7 @@ fn r48_a_fault_has_its_place_its_key_and_no_value() {
 }
 
 #[test]
-fn a_fault_of_one_profile_leaves_the_others() {
+fn a_faulty_profile_does_not_affect_other_profiles() {
     let store = store(
         "version = 1\n[defaults]\nurl = 'https://x.example'\n[profiles.b]\nx = 1\n[profiles.a]\n[profiles.c]\n\ny = 2\n",
     );
@@ -314,7 +314,7 @@ fn a_fault_of_one_profile_leaves_the_others() {
 }
 
 #[test]
-fn r43_what_is_no_utf8_is_told_with_its_byte() {
+fn r43_invalid_utf8_is_reported_with_its_byte_offset() {
     let message = |bytes: &[u8]| decode(bytes.to_vec()).map_err(|error| error.to_string());
     assert_eq!(message(b"a\nb\xff"), Err("line 2, column 2: byte 3 is not UTF-8".to_owned()));
     for utf16 in [&b"\xff\xfev\0e\0"[..], b"\xfe\xff\0v", b"v\0e\0", b"\0v\0e"] {
@@ -325,7 +325,7 @@ fn r43_what_is_no_utf8_is_told_with_its_byte() {
 }
 
 #[test]
-fn r43_depth_is_an_error_before_it_is_a_danger() {
+fn r43_deep_nesting_is_an_error_and_not_a_stack_overflow() {
     let many = 100_000;
     for (text, key) in [
         (format!("version = 1\nx = {}", "[".repeat(many)), ""),
@@ -345,7 +345,7 @@ fn r43_depth_is_an_error_before_it_is_a_danger() {
 }
 
 #[test]
-fn conflict_markers_name_the_profiles_between_them() {
+fn a_conflict_is_reported_with_the_profiles_between_its_markers() {
     let text = "version = 1\n[profiles.a]\nx = 1\n<<<<<<< HEAD\ny = 'c4n4ry'\n[profiles.b]\n||||||| base\n=======\n[profiles.'c']\n\
                 [profiles]\nd.url = 'x'\n>>>>>>> it's theirs\ne.url = 'x'\n[profiles.f]\n";
     let found = fault(text);
@@ -360,7 +360,7 @@ fn conflict_markers_name_the_profiles_between_them() {
 }
 
 #[test]
-fn a_marker_that_was_left_over_is_told_as_one() {
+fn a_leftover_marker_is_reported_as_a_conflict() {
     for line in ["<<<<<<< HEAD", "||||||| 4a5b6c7", "=======", ">>>>>>> c4n4ry"] {
         for after in ["", "\nx = 'c4n4ry'"] {
             let found = fault(&format!("version = 1\n[profiles.a]\n{line}{after}"));
@@ -371,7 +371,7 @@ fn a_marker_that_was_left_over_is_told_as_one() {
 }
 
 #[test]
-fn of_many_profiles_in_a_conflict_some_are_named() {
+fn a_conflict_message_names_at_most_ten_profiles() {
     let headers = |count: usize| (0..count).map(|n| format!("[profiles.p{n}]\n")).collect::<Vec<_>>().concat();
     let message = |count| fault(&format!("<<<<<<< a\n{}=======\n>>>>>>> b\n", headers(count))).problem.to_string();
     let ten = "conflict markers of a merge around p0, p1, p2, p3, p4, p5, p6, p7, p8, p9";
@@ -380,7 +380,7 @@ fn of_many_profiles_in_a_conflict_some_are_named() {
 }
 
 #[test]
-fn among_very_many_recipients_the_near_one_is_not_looked_for() {
+fn a_similar_recipient_is_suggested_only_among_at_most_100() {
     let near = |count: usize| {
         let recipients = (0..count).map(|n| format!("r{n} = 'age1x'\n")).collect::<Vec<_>>().concat();
         fault(&format!("version = 1\n[recipients]\n{recipients}[defaults]\nrecipients = ['rr7']")).problem
@@ -390,7 +390,7 @@ fn among_very_many_recipients_the_near_one_is_not_looked_for() {
 }
 
 #[test]
-fn many_faults_cost_one_pass() {
+fn many_faults_are_located_in_one_pass() {
     let header = (0..20_000).map(|n| format!("[profiles.p{n}]\nurl = 'https://x'\n")).collect::<Vec<_>>().concat();
     let backwards =
         (0..20_000).rev().map(|n| format!("[profiles.p{n}.env]\nPATH = 'x'\n")).collect::<Vec<_>>().concat();
@@ -400,7 +400,7 @@ fn many_faults_cost_one_pass() {
     assert_eq!((lines[0], lines[19_999]), (80_001, 40_003));
 }
 
-/// Returns the message about a text, for the file or for its profiles.
+/// Returns the faults of a store as text: the fault of the file, or the faults of its profiles.
 fn message(text: &str) -> String {
     match parse(text, Path::new("/store")) {
         Err(error) => format!("{error} {error:?}"),
@@ -411,7 +411,7 @@ fn message(text: &str) -> String {
 }
 
 #[test]
-fn r48_whatever_is_cut_or_slips_in_no_value_is_told() {
+fn r48_no_fault_of_a_damaged_store_shows_a_value() {
     let any = ReadRules { cap: 64 << 20, privacy: Privacy::Any };
     let mut texts = 0;
     for directory in ["invalid", "valid"] {
@@ -420,7 +420,7 @@ fn r48_whatever_is_cut_or_slips_in_no_value_is_told() {
             let path = file.unwrap().path();
             let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
             let text = String::from_utf8(disk::read(&path, any).unwrap()).unwrap();
-            // Skips the head, which contains the message.
+            // Skips the comments at the top, because they contain the expected message.
             let is_head = |line: &&str| line.starts_with("# exit ") || line.starts_with("# hint: ");
             let text = text.split_inclusive('\n').skip_while(is_head).collect::<Vec<_>>().concat();
             for (at, letter) in text.char_indices() {
@@ -430,7 +430,7 @@ fn r48_whatever_is_cut_or_slips_in_no_value_is_told() {
                     [before, &[before, after].concat(), &[before, "\"", rest].concat(), &[before, "\n", rest].concat()]
                 {
                     let message = message(part);
-                    // A name in quotes is valid without them, and a message may show a name.
+                    // In these stores a change can turn the canary into a valid name, which a message may show.
                     let is_name = name.starts_with("name-");
                     assert!(is_name || !message.to_lowercase().contains("canary"), "{name}: {message}\n{part}");
                     texts += 1;
@@ -443,7 +443,7 @@ fn r48_whatever_is_cut_or_slips_in_no_value_is_told() {
 
 #[test]
 #[should_panic(expected = "a key that is read is described")]
-fn a_key_that_is_read_and_not_described_fails_every_test_that_has_it() {
+fn parsing_a_key_without_a_description_panics_in_debug_builds() {
     let table = tree::parse("nosuch = 1").unwrap();
     let _ = value::for_each_known(&table, &format::PROFILE, |_, _| Ok(true));
 }

@@ -14,10 +14,11 @@ use toml_parser::{ErrorSink, ParseError, Source, Span};
 /// Maximum nesting depth of lists, tables and dotted keys.
 pub(super) const MAX_DEPTH: usize = 64;
 
-/// Minimum number of tokens in a piece of the text. A piece ends at the next line ending outside brackets.
+/// Minimum number of tokens in a piece of the text. After these tokens, the piece ends at the next line ending outside
+/// brackets.
 const MIN_PIECE_TOKENS: usize = 4096;
 
-/// Maximum number of entries for which a table is searched entry by entry, without a hash index.
+/// Maximum number of entries in a table without a hash index.
 const MAX_UNINDEXED_ENTRIES: usize = 16;
 
 /// Key with decoded escapes, without quotes.
@@ -69,7 +70,7 @@ enum TableOrigin {
     Implicit,
     /// Declared by a dotted key.
     Dotted,
-    /// Declared by its own header. Also the whole document.
+    /// Declared by its own header, or the top level of the document.
     Header,
     /// Declared as an inline table, in braces.
     Inline,
@@ -87,8 +88,9 @@ pub(super) enum TomlError {
 /// Parses a text.
 ///
 /// # Errors
-/// Returns a [`TomlError`]. If the text has several errors, the kind decides which error is returned, not the position:
-/// nesting errors first, then grammar errors, then duplicate keys and decoding errors.
+/// Returns a [`TomlError`]. If the text has several errors, the returned error is not always the first in the text.
+/// Nesting errors take precedence over grammar errors. Grammar errors take precedence over duplicate keys and decoding
+/// errors.
 pub(super) fn parse(text: &str) -> Result<TomlTable<'_>, TomlError> {
     parse_in_pieces(text, MIN_PIECE_TOKENS)
 }
@@ -117,7 +119,7 @@ fn parse_in_pieces(text: &str, min_tokens: usize) -> Result<TomlTable<'_>, TomlE
 }
 
 /// Counter of the nesting depth: open brackets and dots of keys. Counts tokens, so that the text need not be valid
-/// TOML. Without the limit, deep nesting would exhaust the stack of recursive code.
+/// TOML. Without the limit [`MAX_DEPTH`], deep nesting would exhaust the stack of recursive code.
 #[derive(Default)]
 struct NestingDepth {
     /// Number of dots in the current key and in the keys of the open brackets.
@@ -200,7 +202,7 @@ impl<'i> TomlTable<'i> {
     /// occurs: in a header, in an inline table, or in a dotted key elsewhere.
     ///
     /// # Errors
-    /// Fails if the value under `key` is not a table. Also fails if a key in this place cannot extend the table.
+    /// Fails if the value under `key` is not a table. Also fails if a key with this `origin` cannot extend the table.
     fn enter_table(&mut self, key: TomlKey<'i>, origin: TableOrigin) -> Result<usize, ParseError> {
         let Some(index) = self.index_of(&key.text) else {
             let (offset, origin) =
@@ -276,8 +278,8 @@ fn extended_value_error(key: &TomlKey<'_>) -> ParseError {
     ParseError::new("cannot extend value").with_unexpected(Span::new_unchecked(key.offset, key.offset))
 }
 
-/// Builds the tree from the parser's events. In a text with grammar errors, events can come in an unexpected order, and
-/// no method may panic.
+/// Builds the tree from the parser's events. If the text has grammar errors, events can come in an unexpected order,
+/// and the methods must not panic.
 struct TreeBuilder<'i> {
     source: Source<'i>,
     root: TomlTable<'i>,
@@ -307,7 +309,8 @@ impl<'i> TreeBuilder<'i> {
         }
     }
 
-    /// Parses a piece of the text, unless an earlier piece has a grammar error. A piece consists of whole statements.
+    /// Parses a piece of the text, unless an earlier piece has a grammar error. A piece must consist of whole
+    /// statements.
     fn parse_piece(&mut self, piece: &[Token], grammar_error: &mut Option<ParseError>) {
         if grammar_error.is_none() {
             let source = self.source;
@@ -326,8 +329,8 @@ impl<'i> TreeBuilder<'i> {
         self.keys.clear();
     }
 
-    /// Makes the table that a header names the current table. The header `[[...]]`, with `in_list`, adds a table to a
-    /// list.
+    /// Makes the table of a header the current table. If `in_list` is true, the header is `[[...]]` and adds a table to
+    /// a list.
     ///
     /// # Errors
     /// Returns an error if the name is already taken, or if a value on its path cannot be extended.
@@ -361,7 +364,7 @@ impl<'i> TreeBuilder<'i> {
         Ok(())
     }
 
-    /// Adds a value to the innermost open list or inline table, or else to the current table.
+    /// Adds a value to the innermost open list or inline table. If none is open, adds the value to the current table.
     fn add_value(&mut self, value: TomlValue<'i>) {
         if self.first_error.is_some() {
             return;

@@ -26,7 +26,7 @@ fn unknown_key_fault(key: &TomlKey<'_>, spec: &TableSpec) -> UnlocatedFault {
 /// Returns the candidate that is most similar to `text`. Returns `None` if no candidate is similar, or if `text` is
 /// longer than 64 bytes.
 pub(super) fn nearest_match<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    // The time and memory of a comparison grow with both lengths. Candidates have at most 64 bytes.
+    // The time and memory of a comparison grow with the lengths of both texts. Candidates have at most 64 bytes.
     if text.len() > 64 {
         return None;
     }
@@ -86,7 +86,8 @@ pub(super) fn absolute_path(value: &TomlValue<'_>) -> Result<PathBuf, UnlocatedF
     if path.is_absolute() { Ok(path.to_owned()) } else { Err(fault_at(value, StoreProblem::NotAbsolute)) }
 }
 
-/// Parses the name of an environment variable that neto reads. Any valid name is accepted.
+/// Parses the name of an environment variable that neto reads. Accepts every valid name, even the name of a variable
+/// that a profile must not set.
 pub(super) fn variable_name(value: &TomlValue<'_>) -> Result<String, UnlocatedFault> {
     let name = text(value)?;
     if is_variable(name) { Ok(name.to_owned()) } else { Err(fault_at(value, EnvNameError::InvalidName)) }
@@ -112,7 +113,7 @@ pub(super) fn date(value: &TomlValue<'_>) -> Result<jiff::civil::Date, Unlocated
     date.and_then(to_civil_date).ok_or_else(|| type_fault(value, "a date such as 2026-11-23"))
 }
 
-/// Calls `read` for every entry of a table; `read` returns false for an unknown key, which becomes a fault. Debug
+/// Calls `read` for every entry of a table. If `read` returns false, the key is unknown and becomes a fault. Debug
 /// builds check that `read` knows exactly the keys in `spec`.
 pub(super) fn for_each_known<'i>(
     table: &TomlTable<'i>,
@@ -129,8 +130,8 @@ pub(super) fn for_each_known<'i>(
 /// Calls `read` for every entry of a table, even after a fault.
 ///
 /// # Errors
-/// Returns the fault with the lowest offset. This need not be the first fault found, because the parts of a table can
-/// be apart in the file.
+/// Returns the fault with the lowest offset. Entries are not always sorted by offset, because a table can have several
+/// parts in the file.
 pub(super) fn for_each_entry<'i, E: Borrow<TomlEntry<'i>>>(
     entries: impl IntoIterator<Item = E>,
     mut read: impl FnMut(&TomlKey<'i>, &TomlValue<'i>) -> Result<(), UnlocatedFault>,

@@ -22,11 +22,11 @@ fn sandbox() -> Sandbox {
 impl Sandbox {
     fn with(text: &str) -> Self {
         let sandbox = sandbox();
-        assert!(sandbox.store.save_new(&sandbox.held(), text.as_bytes()).unwrap());
+        assert!(sandbox.store.save_new(&sandbox.lock(), text.as_bytes()).unwrap());
         sandbox
     }
 
-    fn held(&self) -> LockGuard {
+    fn lock(&self) -> LockGuard {
         self.store.lock().try_lock().unwrap().unwrap()
     }
 
@@ -35,7 +35,7 @@ impl Sandbox {
     }
 
     fn edit(&self) -> Result<Document, StoreFileError> {
-        self.store.edit(&self.held(), |_| Ok(edits()))
+        self.store.edit(&self.lock(), |_| Ok(edits()))
     }
 }
 
@@ -49,14 +49,14 @@ fn edits() -> Vec<Edit> {
 }
 
 #[test]
-fn a_store_is_made_once() {
+fn save_new_creates_a_store_only_once() {
     let sandbox = sandbox();
     assert!(sandbox.store.load().unwrap().is_none() && sandbox.store.load_document().unwrap().is_none());
     assert!(matches!(sandbox.edit(), Err(StoreFileError::NotFound(_))));
-    let made = |text: &str| sandbox.store.save_new(&sandbox.held(), text.as_bytes());
-    assert!(matches!(made("version = 2"), Err(StoreFileError::Store { .. })));
-    assert!(made(TEXT).unwrap());
-    assert!(!made(&format!("# another\n{TEXT}")).unwrap());
+    let save_new = |text: &str| sandbox.store.save_new(&sandbox.lock(), text.as_bytes());
+    assert!(matches!(save_new("version = 2"), Err(StoreFileError::Store { .. })));
+    assert!(save_new(TEXT).unwrap());
+    assert!(!save_new(&format!("# another\n{TEXT}")).unwrap());
     assert_eq!(sandbox.text(), TEXT);
     assert_eq!(fs::metadata(sandbox.store.path()).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(sandbox.store.load().unwrap().unwrap().profiles.len(), 1);
@@ -76,11 +76,11 @@ fn an_edit_keeps_links_and_mode() {
 }
 
 #[test]
-fn nothing_is_written_over_what_an_editor_saved_or_for_nothing() {
+fn an_edit_keeps_other_changes_and_does_not_rewrite_an_unchanged_file() {
     let sandbox = Sandbox::with(TEXT);
-    let held = sandbox.held();
+    let lock = sandbox.lock();
     let others = format!("# mine\n{TEXT}");
-    let raced = sandbox.store.edit(&held, |_| {
+    let raced = sandbox.store.edit(&lock, |_| {
         disk::replace_shared(sandbox.store.path(), others.as_bytes())?;
         Ok::<_, StoreFileError>(edits())
     });
@@ -88,11 +88,11 @@ fn nothing_is_written_over_what_an_editor_saved_or_for_nothing() {
     assert_eq!(sandbox.text(), others);
     let inode = || std::os::unix::fs::MetadataExt::ino(&fs::metadata(sandbox.store.path()).unwrap());
     let before = inode();
-    sandbox.store.edit::<StoreFileError>(&held, |_| Ok(vec![])).unwrap();
+    sandbox.store.edit::<StoreFileError>(&lock, |_| Ok(vec![])).unwrap();
     let unset = Edit::Unset { section: Section::Defaults, key: vec!["url".to_owned()] };
-    sandbox.store.edit::<StoreFileError>(&held, |_| Ok(vec![unset])).unwrap();
+    sandbox.store.edit::<StoreFileError>(&lock, |_| Ok(vec![unset])).unwrap();
     assert_eq!(inode(), before);
-    let refused = sandbox.store.edit(&held, |document| {
+    let refused = sandbox.store.edit(&lock, |document| {
         assert_eq!(document.store().profiles.len(), 1);
         Err::<Vec<Edit>, _>(StoreFileError::NotFound(PathBuf::new()))
     });
@@ -100,7 +100,7 @@ fn nothing_is_written_over_what_an_editor_saved_or_for_nothing() {
 }
 
 #[test]
-fn what_others_can_write_is_refused() {
+fn a_store_that_others_can_write_is_rejected() {
     let sandbox = Sandbox::with(TEXT);
     let (file, directory) = (sandbox.store.path(), sandbox.store.directory());
     let link = sandbox.directory.path().join("link.toml");
@@ -123,19 +123,19 @@ fn what_others_can_write_is_refused() {
     assert!(linked.load().is_err() && sandbox.store.load().is_ok());
     fs::remove_file(file).unwrap();
     set_mode(directory, 0o770);
-    assert!(sandbox.store.save_new(&sandbox.held(), TEXT.as_bytes()).is_err());
+    assert!(sandbox.store.save_new(&sandbox.lock(), TEXT.as_bytes()).is_err());
 }
 
 #[test]
-fn what_is_no_store_is_told_with_its_place() {
-    for (bytes, told) in [
+fn an_invalid_store_is_reported_with_path_and_position() {
+    for (bytes, expected_ending) in [
         (&b"version = 1\nx = 'c4n4ry'"[..], "home/profiles.toml: line 2, column 1: x: unknown key"),
         (b"version = 1\n\xff", "home/profiles.toml: line 2, column 1: byte 12 is not UTF-8"),
     ] {
         let sandbox = Sandbox::with(TEXT);
         disk::replace_shared(sandbox.store.path(), bytes).unwrap();
         for error in [sandbox.store.load().unwrap_err(), sandbox.edit().unwrap_err()] {
-            assert!(error.to_string().ends_with(told), "{error}");
+            assert!(error.to_string().ends_with(expected_ending), "{error}");
         }
         assert_eq!(disk::read(sandbox.store.path(), READ_RULES).unwrap(), bytes);
     }

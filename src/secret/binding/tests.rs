@@ -26,7 +26,7 @@ pub(in crate::secret) fn profile() -> Profile {
 }
 
 #[test]
-fn every_bound_field_counts_and_is_named_with_both_values() {
+fn a_difference_names_the_field_and_both_values() {
     let sealed = Binding::from_profile(&profile()).unwrap();
     assert_eq!(sealed.differences(&sealed), []);
     let other = |change: fn(&mut Profile)| {
@@ -48,14 +48,14 @@ fn every_bound_field_counts_and_is_named_with_both_values() {
 }
 
 #[test]
-fn spellings_of_one_url_are_one_binding() {
+fn equivalent_urls_give_equal_bindings() {
     let mut spelled = profile();
     spelled.url = "https://API.example/api/v1/".parse().unwrap();
     assert_eq!(Binding::from_profile(&spelled).unwrap(), Binding::from_profile(&profile()).unwrap());
 }
 
 #[test]
-fn the_roots_count_by_what_they_hold() {
+fn a_ca_file_is_bound_by_its_contents() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ca.pem");
     let mut with_roots = profile();
@@ -72,7 +72,7 @@ fn the_roots_count_by_what_they_hold() {
 }
 
 #[test]
-fn a_profile_without_its_account_binds_nothing() {
+fn a_profile_without_shortname_or_appname_has_no_binding() {
     for (missing, field) in [(true, "shortname"), (false, "appname")] {
         let mut profile = profile();
         *(if missing { &mut profile.shortname } else { &mut profile.appname }) = None;

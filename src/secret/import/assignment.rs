@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_spelling_of_an_assignment_is_found() {
+    fn every_syntax_of_an_assignment_is_parsed() {
         for (line, name, value, language) in [
             ("APPKEY=x", "APPKEY", "x", Language::Shell),
             ("  APPKEY= x", "APPKEY", "x", Language::Shell),

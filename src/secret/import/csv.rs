@@ -45,7 +45,7 @@ impl<'a> CsvHeader<'a> {
             let known_columns = columns.iter().filter(|column| nearest_field(column).is_some()).count();
             Some((known_columns, Self { separator, columns, rows }))
         });
-        // On a tie, the first separator is used: a semicolon or a tab is more likely to be part of a cell than a comma.
+        // On a tie, the earlier separator is used. A cell is more likely to contain a semicolon or a tab than a comma.
         let (known_columns, header) = headers.reduce(|best, next| if next.0 > best.0 { next } else { best })?;
         let is_netosecret_list = header.columns.len() == 1 && field::from_key(&header.columns[0]) == Some("netosecret");
         if header.columns.iter().any(|column| column.contains('=')) || (known_columns < 2 && !is_netosecret_list) {

@@ -1,4 +1,4 @@
-//! Builds an entry from its fields, whatever the format of the file, or returns why the entry is invalid.
+//! Builds an entry from its fields, or returns the reason why the entry is invalid. Does not depend on the file format.
 
 use super::field;
 use crate::profile::{ApiUrl, NameError, ProfileName};
@@ -83,7 +83,7 @@ pub enum EntryProblem {
     /// Two keys name the same field.
     #[error("the field '{0}' is there twice")]
     Duplicate(&'static str),
-    /// A field has another value than in the NETOSECRET of the entry.
+    /// The value of a field differs from the value in the entry's NETOSECRET.
     #[error("the field '{0}' is not that of the NETOSECRET beside it")]
     Conflict(&'static str),
     /// The entry has a field of a person, and also a NETOSECRET or a field of an API key. Contains `username` or
@@ -134,7 +134,7 @@ impl ImportEntry {
         }
     }
 
-    /// Builds an entry from fields. A key may be any name of its field.
+    /// Builds an entry from fields. Each key may be the canonical name or another known name of its field.
     pub(super) fn from_fields(location: EntryLocation, fields: BTreeMap<String, Json>) -> Result<Self, EntryError> {
         parse_fields(location.clone(), fields).map_err(|problem| EntryError { location, problem })
     }
@@ -197,8 +197,8 @@ fn parse_credential(location: EntryLocation, fields: &mut JsonFields) -> Result<
 /// Fields of an API key that a person does not have.
 const API_KEY_FIELDS: [&str; 4] = ["shortname", "appname", "appkey", "sharedsecret"];
 
-/// Builds an entry from the field `netosecret`. The other fields of an API key, and the URL, must have the same values
-/// as in the NETOSECRET.
+/// Builds an entry from the field `netosecret`. The URL and the other fields of an API key are optional. If present,
+/// they must be equal to those in the NETOSECRET.
 fn parse_with_netosecret(location: EntryLocation, fields: &mut JsonFields) -> Result<ImportEntry, EntryProblem> {
     let secret = NetoSecret::from_secret(&fields.take_text("netosecret")?)?;
     if let Some(name) = ["username", "password"].into_iter().find(|name| fields.contains(name)) {

@@ -78,7 +78,8 @@ pub(super) fn split_variable(name: &str) -> Option<(String, &'static str)> {
         (prefix.is_empty() || prefix.ends_with('_')).then_some((prefix, field))
     };
     let (prefix, field) = VARIABLE_SUFFIXES.into_iter().find_map(strip_suffix)?;
-    // `ACME_API_APP_KEY` and `ACME_API_URL` need the same prefix. `API_` is part of the suffix only in `ACME_API_URL`.
+    // `ACME_API_APP_KEY` and `ACME_API_URL` must get the same prefix, `ACME_`. Of these two, only the second has a
+    // suffix that includes `API_`.
     let prefix = prefix.strip_suffix("API_").filter(|rest| rest.is_empty() || rest.ends_with('_')).unwrap_or(prefix);
     Some((prefix.to_owned(), field))
 }
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_is_a_field_of_what_stands_before_it() {
+    fn a_variable_name_is_split_into_prefix_and_field() {
         for (name, wanted) in [
             ("APPKEY", Some(("", "appkey"))),
             ("url", Some(("", "url"))),

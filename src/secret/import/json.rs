@@ -25,7 +25,7 @@ pub(super) fn parse(text: &str) -> Result<Import, ImportError> {
     Ok(Import { format: ImportFormat::Json, entries, ignored })
 }
 
-/// Parses one value per line, as `jq -c` writes. Returns `None` if the first line that is not blank is not an object.
+/// Parses one value per line, as `jq -c` writes them. Returns `None` if the first non-blank line is not an object.
 fn parse_lines(text: &str) -> Option<Vec<Result<ImportEntry, EntryError>>> {
     let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).peekable();
     let (_, first) = lines.peek()?;

@@ -1,9 +1,8 @@
 //! Formats made of lines: a list of NETOSECRETs, or assignments to variables.
 //!
-//! In a list, every line must belong to a NETOSECRET, unless it is blank or a comment. Among assignments, other lines
-//! are ignored, because they may be the code of a program. A variable is assigned a NETOSECRET or a single field.
-//! Fields whose variables have the same prefix belong to one credential, and a repeated field begins the next
-//! credential.
+//! In a list, every line must be blank, a comment, or part of a NETOSECRET. Among assignments, other lines are ignored,
+//! because they may be the code of a program. The value of a variable is a NETOSECRET or a single field. Fields whose
+//! variables have the same prefix belong to one credential, and a repeated field begins the next credential.
 
 use super::assignment::Assignment;
 use super::quote::{self, ValueError};
@@ -31,10 +30,10 @@ const MAX_JOINED_BYTES: usize = 64 * 1024;
 /// Maximum length of the name of a variable. The shortest NETOSECRET has about 100 characters.
 const MAX_NAME_BYTES: usize = 64;
 
-/// End of the URL of the login call, which the recipes contain instead of the API URL.
+/// End of the login URL. The published recipes contain the login URL instead of the API URL.
 const LOGIN_PATH: &str = "/auth/token";
 
-/// Parses all lines. Returns `None` if the text contains neither a valid nor an invalid entry.
+/// Parses all lines. Returns `None` if the text contains no entry, valid or invalid.
 pub(super) fn parse(text: &str) -> Option<Import> {
     let mut parser = LineParser::default();
     let (mut rest, mut line_number) = (text, 1);
@@ -153,7 +152,8 @@ impl LineParser {
         group.fields.insert(field.to_owned(), Json::Text(Secret::new(text.to_owned())));
     }
 
-    /// Returns the open group for `prefix`. Begins a group if none is open, or if the open group already has `field`.
+    /// Returns the open group for `prefix`. Begins a new group if none is open, or if the open group already has
+    /// `field`.
     fn group_for(&mut self, line_number: usize, name: &str, prefix: String, field: &'static str) -> &mut FieldGroup {
         if self.open_groups.get(&prefix).is_some_and(|group| group.fields.contains_key(field)) {
             self.close_group(&prefix);
@@ -239,7 +239,7 @@ fn first_lines(text: &str, count: usize) -> &str {
     text.match_indices('\n').nth(count - 1).map_or(text, |(end, _)| &text[..end])
 }
 
-/// Returns the API URL for the URL of the login call. Returns any other URL unchanged.
+/// Converts the login URL to the API URL. Returns any other URL unchanged.
 fn strip_login_path(url: &str) -> &str {
     let without_slash = url.trim_end_matches('/');
     without_slash.strip_suffix(LOGIN_PATH).unwrap_or(url)
@@ -254,7 +254,8 @@ fn looks_like_netosecret(text: &str) -> bool {
 }
 
 /// Parses the NETOSECRET at the start of `text`, joining as few lines as necessary. Also returns the length of the
-/// joined lines, in bytes. If all attempts fail, returns the error and the length of the first line.
+/// joined lines, in bytes. If all attempts fail, returns the error for the first line alone, and the length of the
+/// first line.
 fn parse_wrapped(text: &str) -> (Result<NetoSecret, NetoSecretError>, usize) {
     let first = first_line(text);
     let mut joined = Zeroizing::new(String::with_capacity(text.len().min(INITIAL_CAPACITY_BYTES)));

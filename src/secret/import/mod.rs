@@ -67,7 +67,8 @@ pub enum ImportError {
     /// The JSON is invalid.
     #[error("{0}")]
     Json(JsonError),
-    /// The columns of the CSV header line are invalid. Contains one clause for each problem, without a subject.
+    /// The columns of the CSV header line are invalid. Each clause completes a sentence that begins with "the header
+    /// line".
     #[error("the header line {}", .0.join(", and "))]
     Header(Vec<String>),
 }

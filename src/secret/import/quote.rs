@@ -32,7 +32,8 @@ pub(super) enum ValueError {
 pub(super) enum Language {
     /// Shell or `.env` file: `NAME=VALUE`.
     Shell,
-    /// Python: `NAME = VALUE`. Also used for a `.env` file in this style, whose backslashes are then read as in Python.
+    /// Python: `NAME = VALUE`. Also used for a `.env` file with blanks before `=`. Backslashes are then read as in
+    /// Python.
     Python,
 }
 
@@ -68,7 +69,7 @@ fn parse_unquoted(text: &str) -> Result<AssignedValue, ValueError> {
     Ok(AssignedValue { text: Zeroizing::new(value.to_owned()), consumed: line.len() })
 }
 
-/// Parses a value of adjacent quoted pieces, which a shell joins: `'it'\''s'` is `it's`.
+/// Parses a value made of adjacent quoted pieces. A shell joins the pieces: `'it'\''s'` is `it's`.
 fn parse_quoted(value_text: &str, language: Language) -> Result<AssignedValue, ValueError> {
     // The capacity is reserved at once, because a growing string would leave copies of the secret in memory.
     let mut text = Zeroizing::new(String::with_capacity(value_text.len().min(INITIAL_CAPACITY_BYTES)));
@@ -133,8 +134,9 @@ fn unescape(next: char, language: Language) -> Option<char> {
         '\\' | '"' => Some(next),
         '$' | '`' if language == Language::Shell => Some(next),
         '\'' if language == Language::Python => Some(next),
-        // A control character in Python. A line feed can replace the others: fields with control characters are
-        // refused, and a NETOSECRET may contain any white space. A shell keeps the backslash and the letter.
+        // In Python, these escapes are control characters. A line feed is returned for all three: a NETOSECRET may
+        // contain any white space, and all other fields refuse control characters. A shell keeps the backslash and the
+        // letter.
         'n' | 'r' | 't' if language == Language::Python => Some('\n'),
         _ => None,
     }
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_values_are_taken_as_their_language_means_them() {
+    fn values_follow_the_quoting_rules_of_their_language() {
         for (text, language, wanted) in [
             ("abc", Shell, "abc"),
             ("abc # note", Shell, "abc"),
@@ -184,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_program_works_out_is_refused() {
+    fn expressions_and_unclosed_quotes_are_refused() {
         for (text, language, wanted) in [
             ("$(pass show acme)", Shell, ValueError::Expression),
             ("${APPKEY:-x}", Shell, ValueError::Expression),

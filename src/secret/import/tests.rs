@@ -43,7 +43,7 @@ fn acme() -> ImportEntry {
 }
 
 #[test]
-fn every_form_of_one_credential_is_the_same() {
+fn every_format_gives_the_same_credential() {
     let n = netosecret("acme");
     let wrapped =
         |end: &str| n.as_bytes().chunks(60).map(|line| String::from_utf8_lossy(line) + end).collect::<String>();
@@ -91,7 +91,7 @@ fn every_form_of_one_credential_is_the_same() {
 }
 
 #[test]
-fn several_are_found_where_they_stand() {
+fn each_entry_has_its_location() {
     let (a, b) = (netosecret("acme"), netosecret("beta"));
     let prefixed =
         FIELDS.lines().fold(String::new(), |text, line| text + "BETA_" + line + "\n").replace("acme", "beta");
@@ -143,7 +143,7 @@ fn several_are_found_where_they_stand() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_place_and_never_its_value() {
+fn entry_errors_give_the_location_but_no_value() {
     let n = netosecret("acme");
     let csv = |row: &str| format!("name,shortname,appname,appkey,sharedsecret\n{row}\n");
     let object = |more: &str| {
@@ -199,7 +199,7 @@ fn what_is_wrong_is_told_with_its_place_and_never_its_value() {
 }
 
 #[test]
-fn what_is_wrong_with_the_whole_is_told_once() {
+fn an_unusable_file_gives_one_error() {
     let header = |sentences: &[&str]| ImportError::Header(sentences.iter().map(|s| (*s).to_owned()).collect());
     for (text, wanted) in [
         ("", ImportError::UnknownFormat),
@@ -235,7 +235,7 @@ fn what_is_wrong_with_the_whole_is_told_once() {
 }
 
 #[test]
-fn what_is_not_kept_is_named() {
+fn ignored_fields_are_listed() {
     let csv = "shortname,appname,appkey,sharedsecret,contact,\nacme,soc,k,s,canary,canary\n";
     assert_eq!(read(csv).unwrap().entries.len(), 1);
     for (text, wanted) in [
@@ -248,7 +248,7 @@ fn what_is_not_kept_is_named() {
 }
 
 /// Renders an entry in the format with this number.
-fn spell(entry: &ImportEntry, form: usize) -> String {
+fn render_entry(entry: &ImportEntry, form: usize) -> String {
     let (Account::ApiKey { shortname, appname }, Credential::ApiKey { appkey, sharedsecret }) =
         (&entry.account, &entry.credential)
     else {
@@ -290,13 +290,13 @@ fn spell(entry: &ImportEntry, form: usize) -> String {
 
 proptest! {
     #[test]
-    fn any_credential_comes_back_from_any_form(
+    fn any_credential_survives_every_format(
         names in prop::array::uniform4("[^\\p{Cc}\\s]([^\\p{Cc}]{0,20}[^\\p{Cc}\\s])?"), form in 0usize..7,
     ) {
         let [shortname, appname, appkey, sharedsecret] = names;
         let (account, credential) = (Account::ApiKey { shortname, appname }, Credential::ApiKey { appkey: Secret::new(appkey), sharedsecret: Secret::new(sharedsecret) });
         let entry = ImportEntry { account, credential, ..acme() };
-        let found = read(&spell(&entry, form)).unwrap().entries;
+        let found = read(&render_entry(&entry, form)).unwrap().entries;
         let [Ok(read)] = &found[..] else { panic!("{found:?}") };
         prop_assert_eq!(read, &ImportEntry { location: read.location.clone(), ..entry });
     }
@@ -311,7 +311,7 @@ proptest! {
 }
 
 #[test]
-fn a_missing_field_is_a_fault_of_its_name() {
+fn missing_and_empty_values_have_their_own_errors() {
     let missing = FieldError { name: "appkey", problem: FieldProblem::Missing };
     let found = read(&FIELDS.replace("APPKEY", "X")).unwrap().entries;
     assert_eq!(found, [Err(EntryError { location: EntryLocation::Line(1), problem: EntryProblem::Field(missing) })]);

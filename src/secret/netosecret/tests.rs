@@ -23,13 +23,13 @@ fn encode(json: &str) -> String {
 }
 
 #[test]
-fn the_published_sample_is_read() {
+fn the_published_sample_is_parsed() {
     assert_eq!(NetoSecret::parse(SAMPLE), Ok(sample()));
     assert_eq!(NetoSecret::parse(sample().render().reveal()), Ok(sample()));
 }
 
 #[test]
-fn r44_every_spelling_of_the_wild_is_read() {
+fn r44_pasted_variants_are_parsed() {
     let wrapped = |end: &str| {
         SAMPLE.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect::<Vec<_>>().join(end)
     };
@@ -53,7 +53,7 @@ fn r44_every_spelling_of_the_wild_is_read() {
 }
 
 #[test]
-fn the_address_is_read_in_every_form() {
+fn equivalent_urls_are_parsed() {
     for url in ["https://api.netography.com", "https://api.netography.com/", "https://API.netography.com/api/v1/"] {
         let json = format!(
             r#"{{"url":"{url}","shortname":"myshortname","appname":"myappname","appkey":"myappkey","sharedsecret":"mysharedsecret"}}"#
@@ -63,7 +63,7 @@ fn the_address_is_read_in_every_form() {
 }
 
 #[test]
-fn r44_each_failure_names_its_step_and_no_value() {
+fn r44_errors_name_the_failed_step_but_no_value() {
     let field = |name, problem| NetoSecretError::Field(FieldError { name, problem });
     let with = |name: &str, value: &str| {
         let mut json = serde_json::json!({"url": "https://a.example", "shortname": "s", "appname": "a", "appkey": "canary", "sharedsecret": "canary"});
@@ -105,7 +105,7 @@ fn r44_each_failure_names_its_step_and_no_value() {
 }
 
 #[test]
-fn further_fields_leave_only_a_clean_name() {
+fn unknown_fields_leave_only_a_sanitized_name() {
     let json = r#"{"url":"https://api.netography.com","shortname":"myshortname","appname":"myappname","appkey":"myappkey","sharedsecret":"mysharedsecret","\u001b]0;x":{"deep":["canary"]},"role":"canary"}"#;
     let read = NetoSecret::parse(&encode(json)).unwrap();
     assert_eq!(read.ignored, ["?]0;x", "role"]);
@@ -113,7 +113,7 @@ fn further_fields_leave_only_a_clean_name() {
 }
 
 /// Rewrites a NETOSECRET as portals, mails and shells may do.
-fn respell(text: &str, urlsafe: bool, pad: bool, wrap: usize, end: usize, quote: usize, prefix: usize) -> String {
+fn reformat(text: &str, urlsafe: bool, pad: bool, wrap: usize, end: usize, quote: usize, prefix: usize) -> String {
     let alphabet = if urlsafe { text.replace('+', "-").replace('/', "_") } else { text.to_owned() };
     let padded = if pad { alphabet } else { alphabet.trim_end_matches('=').to_owned() };
     let lines: Vec<&str> = padded.as_bytes().chunks(wrap).map(|line| std::str::from_utf8(line).unwrap()).collect();
@@ -124,7 +124,7 @@ fn respell(text: &str, urlsafe: bool, pad: bool, wrap: usize, end: usize, quote:
 
 proptest! {
     #[test]
-    fn any_credential_comes_back_from_any_spelling(
+    fn any_netosecret_survives_reformatting(
         names in prop::array::uniform4("[^\\p{Cc}]{1,40}"),
         host in "[a-z]{1,10}\\.example", tail in prop::sample::select(vec!["", "/", "/api/v1", "/api/v1/"]),
         urlsafe: bool, pad: bool, wrap in 1usize..100, end in 0usize..5, quote in 0usize..4, prefix in 0usize..5,
@@ -132,7 +132,7 @@ proptest! {
         let [shortname, appname, appkey, sharedsecret] = names;
         let url = format!("https://{host}{tail}").parse().unwrap();
         let secret = NetoSecret { url, shortname, appname, appkey: appkey.into(), sharedsecret: sharedsecret.into(), ignored: vec![] };
-        let text = respell(secret.render().reveal(), urlsafe, pad, wrap, end, quote, prefix);
+        let text = reformat(secret.render().reveal(), urlsafe, pad, wrap, end, quote, prefix);
         prop_assert_eq!(NetoSecret::parse(&text), Ok(secret));
     }
 

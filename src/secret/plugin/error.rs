@@ -3,7 +3,7 @@
 use crate::secret::PrompterError;
 use std::time::Duration;
 
-/// Maximum length of the text that is kept of all errors that a plugin reports.
+/// Maximum length of the joined text of all errors that a plugin reports.
 const MAX_MESSAGE_CHARS: usize = 500;
 
 /// Reason why a plugin did not decrypt or encrypt.
@@ -31,7 +31,7 @@ pub enum PluginError {
     Ended {
         /// `age-plugin-NAME`.
         program: String,
-        /// Description of the exit status, such as `exit code 3`, or of a program that closed its output.
+        /// Description of the exit status, such as `exit code 3`, or `it closed its output`.
         ending: String,
     },
     /// The program sent no complete command within the time limit, and was killed.

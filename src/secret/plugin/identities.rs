@@ -21,7 +21,7 @@ pub(in crate::secret) struct PluginIdentities<'a> {
 }
 
 impl<'a> PluginIdentities<'a> {
-    /// Groups identities by plugin. A plugin's place in the result is the place of its first identity.
+    /// Groups identities by plugin. Plugins are in the order of their first identities.
     pub(in crate::secret) fn by_plugin(
         identities: impl IntoIterator<Item = &'a PluginIdentity>,
         prompter: &'a dyn Prompter,
@@ -32,8 +32,8 @@ impl<'a> PluginIdentities<'a> {
         groups.map(|(plugin, identities)| Self { plugin, identities, context, failure: RefCell::default() }).collect()
     }
 
-    /// Returns why the plugin did not decrypt the last file. Returns `None` if the plugin succeeded or has no key
-    /// for the file. The error that the age crate returns does not contain the reason.
+    /// Returns the reason why the plugin did not decrypt the last file. Returns `None` if the plugin succeeded or has
+    /// no key for the file. The error that the age crate returns does not contain the reason.
     pub(in crate::secret) fn failure(&self) -> Option<PluginError> {
         self.failure.borrow().clone()
     }

@@ -8,7 +8,8 @@ use age_core::primitives::{bech32_decode, bech32_encode};
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// Names in recipients of the age format itself, such as `age1pq1...`, which look like recipients of a plugin.
+/// Names that the age format itself uses in recipients, such as `age1pq1...`. These recipients look like recipients of
+/// a plugin.
 const RESERVED_NAMES: [&str; 3] = ["pq", "tag", "tagpq"];
 
 /// Name of a plugin. Contains only `a-z`, `0-9` and `-`, because the name becomes part of a program name.
@@ -34,7 +35,7 @@ pub(in crate::secret) struct PluginRecipient {
 /// Reason why a text is not a valid plugin key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PluginKeyError {
-    /// The text is not canonical bech32, perhaps because it is mistyped, or it is a key of another kind.
+    /// The text is a key of another kind, or is not canonical bech32, for example because of a typing error.
     #[error("this is no key of an age plugin (a character may be missing or mistyped)")]
     Malformed,
     /// The plugin name contains characters that are not allowed in a program name.

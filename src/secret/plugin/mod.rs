@@ -1,4 +1,5 @@
-//! Client for age plugins: programs that encrypt and decrypt file keys with keys of their own, for example in hardware.
+//! Client for age plugins: programs that encrypt and decrypt file keys with their own keys, for example keys in
+//! hardware.
 //!
 //! Owns the text form of plugin keys and the client side of the age plugin protocol. Must not decide whether this
 //! machine trusts a plugin: the caller decides that.
@@ -50,7 +51,7 @@ impl<'a> PluginContext<'a> {
     }
 }
 
-/// Groups keys by plugin. A plugin's place in the result is the place of its first key.
+/// Groups keys by plugin. Plugins are in the order of their first keys.
 fn group_by_plugin<'a, K>(
     keys: impl IntoIterator<Item = &'a K>,
     plugin: fn(&K) -> &PluginName,

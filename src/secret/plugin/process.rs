@@ -1,7 +1,8 @@
 //! Process of a plugin: starts the program, exchanges commands within time limits, and always ends the process.
 //!
-//! The plugin must not get the environment variables that hold neto's keys. It inherits standard error, where it prints
-//! why it cannot start. Its working directory is the root of the file system, outside any git checkout.
+//! The plugin must not get the environment variables that hold neto's keys. The plugin inherits standard error, because
+//! a plugin that cannot start prints the reason there. The plugin's working directory is the root of the file system,
+//! outside any git checkout.
 
 use super::error::PluginError;
 use super::key::PluginName;
@@ -24,10 +25,10 @@ const MAX_INCOMPLETE_BYTES: usize = 64 * 1024;
 /// Maximum number of commands that a plugin may send. The header of an age file has fewer lines.
 const MAX_COMMANDS: usize = 4_000;
 
-/// Interval between checks whether a plugin that sends nothing has exited or exceeded the time limit.
+/// Interval between checks for the exit or the timeout of a plugin that sends nothing.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Interval between checks whether the plugin has exited, while neto waits for the exit.
+/// Interval between checks while neto waits for the plugin to exit.
 const EXIT_POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// Description of the protocol violation if a plugin sends anything except stanzas.
@@ -36,8 +37,8 @@ const NOT_A_STANZA: &str = "what it says is no age stanza";
 /// Time limits for a plugin.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PluginTimeouts {
-    /// Maximum time to wait for the next command. The plugin may wait until the user touches the key. The time that the
-    /// user takes to answer a question does not count.
+    /// Maximum time to wait for the next command. The limit leaves time for the user to touch the key. The time that
+    /// the user takes to answer a question does not count.
     pub(super) next_command: Duration,
     /// Maximum time to wait for the exit of the plugin after its last command.
     pub(super) exit: Duration,
@@ -96,7 +97,7 @@ impl PluginProcess {
         if let Some(input) = child.stdin.take() {
             std::thread::spawn(move || write_stanzas(input, &stanzas));
         }
-        // Reserved for the largest possible content, because a growing vector would leave copies of a file key in
+        // The capacity covers the largest possible content. A growing vector would leave copies of a file key in
         // memory.
         let buffer = Zeroizing::new(Vec::with_capacity(2 * MAX_INCOMPLETE_BYTES));
         Ok(Self {
@@ -115,7 +116,7 @@ impl PluginProcess {
     /// arguments of the command.
     pub(super) fn send<'a>(&self, words: impl IntoIterator<Item = &'a str>, body: &[u8]) {
         if let Some(sender) = &self.outgoing {
-            // Ignored: if the plugin no longer reads, `receive` fails.
+            // The error is ignored: if the plugin no longer reads, `receive` fails later.
             let _ = sender.send(stanza::render(words, body));
         }
     }
@@ -200,7 +201,7 @@ impl PluginProcess {
 
 impl Drop for PluginProcess {
     fn drop(&mut self) {
-        // Errors are ignored because the plugin may already have exited. `wait` leaves no zombie process.
+        // Errors are ignored because the plugin may already have exited. `wait` prevents a zombie process.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -28,7 +28,7 @@ struct WrappedKey {
 }
 
 impl<'a> PluginRecipients<'a> {
-    /// Groups recipients by plugin. A plugin's place in the result is the place of its first recipient.
+    /// Groups recipients by plugin. Plugins are in the order of their first recipients.
     pub(in crate::secret) fn by_plugin(
         recipients: impl IntoIterator<Item = &'a PluginRecipient>,
         prompter: &'a dyn Prompter,
@@ -39,8 +39,8 @@ impl<'a> PluginRecipients<'a> {
         groups.map(|(plugin, recipients)| Self { plugin, recipients, context, failure: RefCell::default() }).collect()
     }
 
-    /// Returns why the plugin did not encrypt the last file. Returns `None` if the plugin succeeded. The error that the
-    /// age crate returns does not contain the reason.
+    /// Returns the reason why the plugin did not encrypt the last file. Returns `None` if the plugin succeeded. The
+    /// error that the age crate returns does not contain the reason.
     pub(in crate::secret) fn failure(&self) -> Option<PluginError> {
         self.failure.borrow().clone()
     }

@@ -52,7 +52,7 @@ pub(super) fn render<'a>(words: impl IntoIterator<Item = &'a str>, body: &[u8]) 
     bytes
 }
 
-/// Searches for a stanza at the start of `bytes`. Checks only its start and the lengths of its lines.
+/// Searches for a stanza at the start of `bytes`. Checks only the start of the stanza and the lengths of its lines.
 pub(super) fn scan(bytes: &[u8]) -> StanzaScan {
     let start_len = bytes.len().min(STANZA_START.len());
     if bytes[..start_len] != STANZA_START[..start_len] {
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_rendered_reads_back_at_every_length_of_the_body() {
+    fn rendered_stanzas_parse_back_for_every_body_length() {
         for length in 0..200 {
             let body = vec![0xa5; length];
             let bytes = render(["request-secret", "0", "~!"], &body);
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_stanza_is_not_read() {
+    fn invalid_stanzas_are_refused() {
         for bytes in ["hello\n", "- \n", "->x\n\n", "\n", "\u{1b}[2J"] {
             assert_eq!(scan(bytes.as_bytes()), StanzaScan::NotAStanza, "{bytes:?}");
         }

@@ -69,7 +69,7 @@ impl Prompter for User {
     }
 }
 
-/// Toy plugin on a `PATH`, and the directory of the file where the plugin reports.
+/// Toy plugin on a `PATH`, and the directory with the plugin's report file.
 struct World {
     toy: Toy,
     directory: tempfile::TempDir,
@@ -170,7 +170,7 @@ fn with_message((opened, failure): Opening) -> (Result<Vec<u8>, OpenError>, Opti
 }
 
 #[test]
-fn what_a_plugin_sealed_it_opens_with_one_process_for_all_its_keys() {
+fn one_plugin_process_handles_all_keys_of_a_file() {
     let (world, own) = (World::new(), x25519::Identity::generate());
     let (sealed, failure) = world.seal(&[own.to_public()], &["alice", "bob"], &User::default());
     let sealed = sealed.unwrap();
@@ -196,7 +196,7 @@ fn what_a_plugin_sealed_it_opens_with_one_process_for_all_its_keys() {
 }
 
 #[test]
-fn r59_a_plugin_gets_the_environment_without_the_keys_of_neto_and_no_folder_of_the_user() {
+fn r59_a_plugin_gets_no_neto_keys_and_runs_in_the_root_directory() {
     let world = World::new();
     let sealed = world.sealed(&["alice"]);
     assert_eq!(world.open(&sealed, &["alice"], &User::default()), opened());
@@ -213,7 +213,7 @@ fn r59_a_plugin_gets_the_environment_without_the_keys_of_neto_and_no_folder_of_t
 }
 
 #[test]
-fn keys_go_to_the_plugin_of_their_name_in_the_order_of_the_names() {
+fn keys_are_grouped_by_plugin_in_order() {
     let key = |plugin: &str, data: &[u8]| {
         let text = bech32::encode::<Bech32>(Hrp::parse(&format!("age1{plugin}")).unwrap(), data).unwrap();
         PluginRecipient::parse(&text).unwrap()
@@ -226,7 +226,7 @@ fn keys_go_to_the_plugin_of_their_name_in_the_order_of_the_names() {
 }
 
 #[test]
-fn what_a_plugin_asks_the_user_answers() {
+fn plugin_questions_are_answered_by_the_user() {
     let world = World::new();
     let sealed = world.sealed(&["alice"]);
     let nobody = || Err(PrompterError::Unavailable);
@@ -267,7 +267,7 @@ fn what_a_plugin_asks_the_user_answers() {
 }
 
 #[test]
-fn a_question_without_an_answer_is_no_hindrance_where_another_key_opens() {
+fn an_unanswered_question_does_not_prevent_decryption_with_another_key() {
     let world = World::new();
     let sealed = world.sealed(&["alice"]);
     let user = User::default();
@@ -276,7 +276,7 @@ fn a_question_without_an_answer_is_no_hindrance_where_another_key_opens() {
 }
 
 #[test]
-fn r18_a_signal_at_a_question_ends_it_all_and_is_told() {
+fn r18_a_signal_during_a_question_stops_decryption_and_encryption() {
     let (world, own) = (World::new(), x25519::Identity::generate());
     let (sealed, _) = world.seal(&[own.to_public()], &["alice"], &User::default());
     let sealed = sealed.unwrap();
@@ -301,7 +301,7 @@ fn r18_a_signal_at_a_question_ends_it_all_and_is_told() {
 }
 
 #[test]
-fn what_a_later_plugin_says_is_no_hindrance() {
+fn unknown_commands_and_late_errors_do_not_prevent_decryption() {
     let world = World::new();
     let sealed = world.sealed(&["alice:newer"]);
     assert_eq!(world.open(&sealed, &["alice:newer"], &User::default()), opened());
@@ -310,7 +310,7 @@ fn what_a_later_plugin_says_is_no_hindrance() {
 }
 
 #[test]
-fn a_plugin_that_misbehaves_is_ended_and_told_of() {
+fn a_misbehaving_plugin_is_killed_and_reported() {
     const PROTOCOL: &str = "does not keep to the protocol of age plugins: ";
     let world = World::new();
     let sealed = world.sealed(&["alice"]);
@@ -360,7 +360,7 @@ fn a_plugin_that_misbehaves_is_ended_and_told_of() {
 }
 
 #[test]
-fn a_plugin_may_say_as_much_as_any_has_to_say_and_no_more() {
+fn plugin_output_is_limited() {
     let world = World::new();
     let sealed = world.sealed(&["alice"]);
     for (enough, too_much) in [("words=3900", "words=4001"), ("body=48000", "body=52000"), ("bulk=25", "bulk=27")] {
@@ -373,7 +373,7 @@ fn a_plugin_may_say_as_much_as_any_has_to_say_and_no_more() {
 }
 
 #[test]
-fn a_plugin_that_closes_its_output_or_stays_is_ended() {
+fn a_plugin_that_closes_its_output_or_does_not_exit_is_killed() {
     let world = World::new();
     let sealed = world.sealed(&["alice"]);
     let found =
@@ -386,7 +386,7 @@ fn a_plugin_that_closes_its_output_or_stays_is_ended() {
 }
 
 #[test]
-fn a_wrong_file_key_opens_nothing() {
+fn a_wrong_file_key_decrypts_nothing() {
     let world = World::new();
     let sealed = world.sealed(&["alice"]);
     let found = world.open(&sealed, &["alice:wrong-key"], &User::default());
@@ -394,9 +394,9 @@ fn a_wrong_file_key_opens_nothing() {
 }
 
 #[test]
-fn a_plugin_that_does_not_listen_does_not_hold_neto() {
+fn a_plugin_that_does_not_read_its_input_does_not_block_neto() {
     let world = World::new();
-    // More than the buffer of any pipe.
+    // The stanzas of 900 recipients are larger than the buffer of any pipe.
     let own = x25519::Identity::generate().to_public();
     let (sealed, _) = world.seal(&vec![own; 900], &["alice"], &User::default());
     let sealed = sealed.unwrap();
@@ -408,7 +408,7 @@ fn a_plugin_that_does_not_listen_does_not_hold_neto() {
 }
 
 #[test]
-fn a_plugin_that_fails_leaves_the_file_to_the_next_identity() {
+fn the_next_identity_is_tried_after_a_plugin_fails() {
     let (world, own) = (World::new(), x25519::Identity::generate());
     let (sealed, _) = world.seal(&[own.to_public()], &["alice"], &User::default());
     let sealed = sealed.unwrap();
@@ -421,13 +421,13 @@ fn a_plugin_that_fails_leaves_the_file_to_the_next_identity() {
 }
 
 #[test]
-fn r55_a_plugin_is_found_on_absolute_folders_of_the_path_alone() {
+fn r55_plugins_are_found_only_in_absolute_directories_of_path() {
     let world = World::new();
     let key = world.toy.key("alice");
     let (identity, recipient) = (PluginIdentity::parse(&key.identity), PluginRecipient::parse(&key.recipient));
     let (identity, recipient) = ([identity.unwrap()], [recipient.unwrap()]);
     let sealed = world.sealed(&["alice"]);
-    // Relative path to the toy's directory, as a checkout could contain.
+    // Relative path to the toy's directory. A plugin in a relative directory must not be found.
     let up = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).components().skip(1).map(|_| "..").collect::<PathBuf>();
     let relative = up.join(world.toy.folder().strip_prefix("/").unwrap());
     assert!(relative.join("age-plugin-toy").exists());
@@ -446,7 +446,7 @@ fn r55_a_plugin_is_found_on_absolute_folders_of_the_path_alone() {
 }
 
 #[test]
-fn a_program_that_does_not_start_is_told_of() {
+fn a_plugin_that_cannot_start_is_reported() {
     use std::os::unix::fs::PermissionsExt as _;
     let (world, directory) = (World::new(), tempfile::tempdir().unwrap());
     let path = directory.path().join("age-plugin-toy");
@@ -461,7 +461,7 @@ fn a_program_that_does_not_start_is_told_of() {
 }
 
 #[test]
-fn a_plugin_that_cannot_seal_says_why() {
+fn encryption_failures_give_the_reason() {
     const PROTOCOL: &str = "does not keep to the protocol of age plugins: ";
     let world = World::new();
     let start = |data: &str| format!("{}\u{2026}", &world.toy.key(data).recipient[..23]);
@@ -497,7 +497,7 @@ fn a_plugin_that_cannot_seal_says_why() {
 }
 
 #[test]
-fn keys_that_must_not_stand_together_are_not_sealed_to_together() {
+fn incompatible_recipients_are_refused() {
     let (world, own) = (World::new(), x25519::Identity::generate().to_public());
     let (sealed, failure) = world.seal(&[], &["alice:labels"], &User::default());
     assert_eq!(failure, None);
@@ -508,7 +508,7 @@ fn keys_that_must_not_stand_together_are_not_sealed_to_together() {
 }
 
 #[test]
-fn what_a_plugin_says_of_its_failure_is_short_and_holds_no_secret() {
+fn reported_errors_are_truncated_and_redacted() {
     let world = World::new();
     let sealed = world.sealed(&["alice"]);
     let reported_error = |mode: &str, user: &User| {
@@ -528,7 +528,7 @@ fn what_a_plugin_says_of_its_failure_is_short_and_holds_no_secret() {
 }
 
 #[test]
-fn neto_and_the_age_program_open_each_others_files_with_a_plugin() {
+fn neto_and_age_decrypt_each_others_files_with_a_plugin() {
     let world = World::new();
     let key = world.toy.key("alice");
     let file = |name: &str, bytes: &[u8]| {

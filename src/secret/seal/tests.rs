@@ -61,7 +61,7 @@ fn sealed_to(keys: &[String]) -> SealedSecret {
 }
 
 #[test]
-fn what_is_sealed_opens_for_each_recipient_and_belongs_to_its_profile() {
+fn every_recipient_can_open_a_sealed_secret() {
     let ((_, alice, alice_key), (_, bob, bob_key), (_, eve, _)) = (identity(), identity(), identity());
     let sealed = sealed_to(&[bob_key.clone(), alice_key.clone(), bob_key.clone()]);
     assert!(!sealed.text.contains("canary"));
@@ -81,7 +81,7 @@ fn what_is_sealed_opens_for_each_recipient_and_belongs_to_its_profile() {
 }
 
 #[test]
-fn a_persons_password_is_sealed_alike() {
+fn a_password_is_sealed_like_an_api_key() {
     let (_, alice, key) = identity();
     let binding = Binding { account: Account::Person { username: "alice".to_owned() }, ..binding() };
     let password = Credential::Person { password: Secret::new("canary".to_owned()) };
@@ -93,7 +93,7 @@ fn a_persons_password_is_sealed_alike() {
 }
 
 #[test]
-fn nobody_and_no_keys_are_not_sealed_to() {
+fn missing_and_invalid_recipients_are_refused() {
     let seal = |keys: &[String]| {
         seal(&binding(), &credential(), &CredentialId::random(), "2026-11-23".parse().unwrap(), keys, now())
             .unwrap_err()
@@ -108,7 +108,7 @@ fn nobody_and_no_keys_are_not_sealed_to() {
 }
 
 #[test]
-fn a_note_of_another_seal_or_none_is_told() {
+fn a_wrong_or_missing_sealed_table_is_a_mismatch() {
     let (_, alice, key) = identity();
     let sealed = sealed_to(&[key]);
     let opened = open(&sealed.text, &alice).unwrap();
@@ -123,7 +123,7 @@ fn a_note_of_another_seal_or_none_is_told() {
 
 /// each flipped bit and each truncation fails, except the truncation of the final line ending.
 #[test]
-fn r50_every_flipped_bit_and_every_cut_fails() {
+fn r50_flipped_bits_and_truncations_are_detected() {
     let (_, alice, key) = identity();
     let text = sealed_to(&[key]).text;
     for at in 0..text.len() {
@@ -140,7 +140,7 @@ fn r50_every_flipped_bit_and_every_cut_fails() {
 }
 
 #[test]
-fn what_is_sealed_but_no_payload_is_told_apart() {
+fn an_invalid_payload_has_its_own_error() {
     let (_, alice, key) = identity();
     let recipient: age::x25519::Recipient = key.parse().unwrap();
     let text = age_file::encrypt(b"{\"v\":9}", &[&recipient], Format::AsciiArmor).unwrap();
@@ -153,7 +153,7 @@ proptest! {
 
     /// a secret sealed for one profile is never valid for another profile.
     #[test]
-    fn r51_a_seal_belongs_to_one_profile(
+    fn r51_a_sealed_secret_belongs_to_one_profile(
         profiles in prop::array::uniform2("[a-c]"), hosts in prop::array::uniform2("[a-c]\\.example"),
         tenants in prop::array::uniform2("[a-c]"), keys in prop::array::uniform2("[a-c]"),
         roots in prop::array::uniform2(prop::option::of("[ab]")), people in prop::array::uniform2(any::<bool>()),
@@ -195,7 +195,7 @@ fn age(arguments: &[&str], input: &Path) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn neto_and_the_age_program_open_each_others_files() {
+fn neto_and_age_decrypt_each_others_files() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);

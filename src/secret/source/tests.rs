@@ -20,7 +20,7 @@ fn environment(name: &str, value: &str) -> Environment {
 }
 
 #[test]
-fn a_variable_a_file_and_a_command_yield_the_same() {
+fn every_kind_of_source_gives_the_same_netosecret() {
     let text = sample().render();
     let (name, folder) = ("X", tempfile::tempdir().unwrap());
     let path = folder.path().join("secret");
@@ -39,7 +39,7 @@ fn a_variable_a_file_and_a_command_yield_the_same() {
 }
 
 #[test]
-fn a_failure_names_the_source_and_no_value() {
+fn errors_name_the_source_but_no_value() {
     let variable = SecretLocation::Env("X".to_owned());
     for (location, environment, expected) in [
         (&variable, environment("Y", "y"), "the variable 'X' that the secret comes from is not set"),
@@ -61,7 +61,7 @@ fn a_failure_names_the_source_and_no_value() {
 }
 
 #[test]
-fn a_file_that_others_may_write_is_refused() {
+fn a_file_writable_by_other_users_is_refused() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -80,7 +80,7 @@ fn a_file_that_others_may_write_is_refused() {
 }
 
 #[test]
-fn what_a_source_yields_must_agree_with_the_profile() {
+fn a_netosecret_must_match_its_profile() {
     let mut declared = profile();
     assert_eq!(sample().check_profile(&declared), Ok(()));
     declared.appname = None;

@@ -10,12 +10,12 @@ fn with(change: impl FnOnce(&mut Profile)) -> Profile {
 }
 
 #[test]
-fn a_sealed_profile_is_a_stranger_once_and_then_known() {
+fn a_sealed_profile_is_trusted_after_its_first_use() {
     let mut trust_store = TrustStore::default();
     assert_eq!(trust_store.status(&profile()), TrustStatus::FirstUse);
     trust_store.trust_profile(&profile());
     assert_eq!(trust_store.status(&profile()), TrustStatus::Trusted);
-    // Fields that the sealed secret covers, or that are mere preferences, need no trust.
+    // The sealed text and preferences such as tags require no trust.
     let other = with(|profile| {
         profile.tags = vec!["prod".to_owned()];
         profile.secret = SecretLocation::Sealed("another".to_owned().into());
@@ -24,7 +24,7 @@ fn a_sealed_profile_is_a_stranger_once_and_then_known() {
 }
 
 #[test]
-fn every_remembered_field_counts() {
+fn a_change_of_any_trusted_field_is_reported() {
     let mut trust_store = TrustStore::default();
     trust_store.trust_profile(&profile());
     for (field, changed) in [
@@ -51,7 +51,7 @@ fn every_remembered_field_counts() {
 }
 
 #[test]
-fn a_source_is_never_trusted_at_first_sight() {
+fn an_external_source_is_not_trusted_at_first_use() {
     let command = with(|profile| profile.secret = SecretLocation::Command(vec!["op".to_owned(), "read x".to_owned()]));
     let mut trust_store = TrustStore::default();
     let source = r#"the command ["op", "read x"]"#;
@@ -66,7 +66,7 @@ fn a_source_is_never_trusted_at_first_sight() {
 }
 
 #[test]
-fn the_memory_survives_the_disk_and_follows_names() {
+fn saved_trust_is_loaded_and_follows_a_renamed_profile() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("state/trust.json");
     let mut trust_store = TrustStore::load(&path).unwrap();
@@ -94,7 +94,7 @@ fn the_memory_survives_the_disk_and_follows_names() {
 }
 
 #[test]
-fn a_damaged_memory_is_neither_guessed_at_nor_empty() {
+fn a_damaged_trust_file_is_an_error() {
     let valid = r#"{"v":1,"profiles":{"acme":[{"url":"u"}]},"recipients":[{"name":"n","key":"k"}]}"#;
     assert!(TrustStore::parse(valid.as_bytes()).is_some());
     for (from, to) in [

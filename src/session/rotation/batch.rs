@@ -16,13 +16,13 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 
 /// Maximum number of profiles whose new keys are written to the store in one change. Until this change, the store holds
-/// keys that no longer work, so a batch may take only some seconds.
+/// keys that no longer work, so a batch must take only a few seconds.
 const BATCH_SIZE: usize = 64;
 
 impl Session<'_> {
     /// Rotates the keys of several profiles, at most `jobs` at once. `on_result` receives the results as they arrive,
     /// in any order. Once `on_result` returns `Break`, no further key is changed, and keys that were already changed
-    /// are stored. If the store cannot be written, no further key is changed, and each remaining profile gets
+    /// are still stored. If the store cannot be written, no further key is changed, and each remaining profile gets
     /// `NotBegun`.
     ///
     /// # Errors
@@ -125,8 +125,8 @@ impl Session<'_> {
     }
 
     /// Finishes an unfinished rotation under the profile's lock, and returns a token for the new key. Returns `None` if
-    /// no rotation is unfinished, or if it was overtaken. If finishing fails, returns the cached token while it is
-    /// usable.
+    /// there is no unfinished rotation, or if the rotation was overtaken. If finishing fails, returns the cached token
+    /// if this token is usable.
     ///
     /// # Errors
     /// Returns the error if no cached token is usable. Always returns an error if the key is lost, or if the user must
@@ -169,12 +169,12 @@ impl Session<'_> {
         self.verify_new_key(&rotation, rotated, guard).await.map(Some)
     }
 
-    /// Finishes an unfinished rotation before the caller uses the profile's credential. The credential in the store may
-    /// no longer work, even if the cached token is valid. Never prompts.
+    /// Finishes an unfinished rotation of `profile`. Call this before using the profile's credential: the credential in
+    /// the store may no longer work, even if the cached token is valid. Never prompts.
     ///
     /// # Errors
-    /// Returns [`SessionError`] if the rotation cannot be finished and the cached token is not usable. Returns
-    /// `Rotation(Unfinished)` for an unfinished rotation with `offline`.
+    /// Returns [`SessionError`] if the rotation cannot be finished and the cached token is not usable. With `offline`,
+    /// returns `Rotation(Unfinished)` if a rotation is unfinished.
     pub async fn finish_rotation(&self, profile: &Profile, request: TokenRequest) -> Result<(), SessionError> {
         if profile.name.is_env() || !self.rotations.has_unfinished(&profile.name) {
             return Ok(());
@@ -189,7 +189,8 @@ impl Session<'_> {
     /// Finishes the rotation like [`Session::finish_rotation`] on a new event loop; may prompt.
     ///
     /// # Errors
-    /// Same as [`Session::finish_rotation`]. Also returns an error if the event loop cannot be started.
+    /// Fails with the same errors as [`Session::finish_rotation`]. Also returns an error if the event loop cannot be
+    /// started.
     pub fn finish_rotation_blocking(&self, profile: &Profile, request: TokenRequest) -> Result<(), SessionError> {
         if self.rotations.has_unfinished(&profile.name) {
             self.vault.unlock(profile, self.reporter)?;
@@ -202,9 +203,9 @@ impl Session<'_> {
     /// removed key.
     ///
     /// # Errors
-    /// Returns `Rotation(NoSecondKey)` without a second key, and `Rotation(StillUsed)` if a profile uses the first key.
-    /// Returns `Rotation(Unfinished)` during a rotation. Returns another error if the request fails, or a file cannot
-    /// be used.
+    /// Returns `Rotation(NoSecondKey)` if there is no second key, and `Rotation(StillUsed)` if a profile uses the first
+    /// key. Returns `Rotation(Unfinished)` if a rotation is unfinished. Returns another error if the request fails, or
+    /// a file cannot be used.
     pub async fn remove_first_key(&self, profile: &Profile) -> Result<String, SessionError> {
         if self.rotations.has_unfinished(&profile.name) {
             return Err(RotationError::Unfinished.into());
@@ -244,7 +245,7 @@ impl Session<'_> {
         self.rotations.has_unfinished(profile)
     }
 
-    /// Returns whether the profile's cached token may be the only access to its key.
+    /// Returns whether the profile's cached token may be the only way to get the profile's new key.
     ///
     /// # Errors
     /// Returns [`RotationError`] if the rotation cannot be read.

@@ -18,7 +18,8 @@ const SUFFIX: &str = ".json";
 /// Separator between profile name and credential id in the names of finished files. Profile names cannot contain it.
 const SEPARATOR: char = '@';
 
-/// Time for which the new key of a finished rotation is kept. The user may lose the store before pushing it.
+/// Time for which the new key of a finished rotation is kept. Until the user pushes the store to a repository, the
+/// journal is the only backup.
 const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Directories of unfinished and of finished rotations.
@@ -99,7 +100,7 @@ impl RotationJournal {
     }
 
     /// Removes finished rotations that began longer than [`RETENTION`] ago, ignoring errors. The record of a second key
-    /// stays until its first key is removed.
+    /// stays at least until the first key is removed.
     pub(super) fn remove_old_keys(&self, now: Timestamp) {
         for file in file_names(&self.finished_directory).unwrap_or_default() {
             let path = self.finished_directory.join(file);

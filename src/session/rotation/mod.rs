@@ -1,8 +1,8 @@
 //! Key rotation: replaces a profile's key at the server so that no crash leaves the profile without a key.
 //!
 //! Owns the requests to the server and the journal. The journal holds a file `state/rotations/NAME.json` for each
-//! unfinished rotation. For 30 days it holds the new keys of finished rotations in `state/rotated/`. The command
-//! selects profiles and prompts. The next login to a profile finishes its unfinished rotation.
+//! unfinished rotation. The journal also keeps the new keys of finished rotations in `state/rotated/` for 30 days. The
+//! command selects profiles and prompts. The next login to a profile finishes its unfinished rotation.
 //!
 //! # States
 //! Each state is written durably (fsync of file and directory) before the next step, under the profile's lock.
@@ -15,15 +15,15 @@
 //! | stored | as in `Answered`; the id of the key in the store shows this state | logs in, compares the roles, finishes |
 //! | finished | the sealed key in `rotated/` | none |
 //!
-//! In state `Asked`, the server may or may not have changed the key: the response may be lost with the process. A
-//! repeated request replaces the lost new key, which no process received. The repeated request needs a token. neto
-//! tries the cached token, then a token from its refresh token, then a token for the old key. The cached token was made
-//! long-lived and durable before the first request. The old key still works if the first request never arrived. The key
-//! is lost only if all three fail ([`RotationError::Lost`](crate::session::RotationError::Lost)).
+//! In state `Asked`, the server may or may not have changed the key: the process may have ended before the response
+//! arrived. A repeated request replaces the lost new key, which no process received. The repeated request needs a
+//! token. neto tries the cached token, then a token from its refresh token, then a token for the old key. The cached
+//! token was made long-lived and durable before the first request. The old key still works if the first request never
+//! arrived. The key is lost only if all three fail ([`RotationError::Lost`](crate::session::RotationError::Lost)).
 //!
-//! If the server refuses the first request, the key is unchanged, and the rotation is removed. After a timeout, a
-//! broken connection, a 5xx, or a response without a key, the outcome is unknown. Then the request is repeated once. If
-//! the outcome is still unknown, the rotation stays `Asked`.
+//! If the server refuses the first request, the key is unchanged, and the rotation is removed from the journal. After a
+//! timeout, a broken connection, a 5xx, or a response without a key, the outcome is unknown. Then the request is
+//! repeated once. If the outcome is still unknown, the rotation stays `Asked`.
 //!
 //! The new key replaces only the credential with which the rotation began. If the store has another credential, the
 //! rotation is overtaken: the new key is kept in `rotated/`, and the store is unchanged.

@@ -1,5 +1,5 @@
-//! Makes the requests of a rotation: reads the key's definition, requests the new key and verifies it. A rotation makes
-//! them under the profile's lock. Does not write the store.
+//! Makes the requests of a rotation: reads the key's definition, requests the new key and verifies it. During a
+//! rotation, the caller holds the profile's lock. Does not write the store.
 
 use super::record::{Rotation, RotationKind, RotationStatus, Stage, VERSION};
 use crate::disk::{Durability, LockGuard};
@@ -14,14 +14,15 @@ use crate::session::request::{AccessToken, LoadedProfile, TokenOrigin, TokenRequ
 use crate::session::vault::VaultError;
 use jiff::Timestamp;
 
-/// Minimum remaining lifetime of the cached token with which a rotation begins; otherwise a new token is requested.
+/// Minimum remaining lifetime of the cached token for a rotation. If the remaining lifetime is shorter, a new token is
+/// requested.
 const MIN_TOKEN_LIFETIME: Span = Span::from_seconds(3_600);
 
 /// Maximum number of attempts for a writing call that the server answers with 429, if several profiles are processed.
-/// As many as `fusion` makes for reading calls.
+/// Equals the maximum of `fusion` for read-only calls.
 const MAX_RATE_LIMITED_ATTEMPTS: u32 = 10;
 
-/// Maximum number of second keys of one key and one day.
+/// Maximum number of second keys that one key can get in one day.
 const MAX_SECOND_KEYS: u32 = 99;
 
 /// Current store, and a profile in it.
@@ -44,8 +45,8 @@ impl Session<'_> {
             return Err(RotationError::NotSealed(profile.secret.label()).into());
         }
         let credential = self.vault.login(profile, self.reporter, &())?.credential;
-        // Seal the old credential as a test. If sealing fails, no new key may be requested, because it could not be
-        // saved.
+        // Seal the old credential as a test. If sealing fails, no new key may be requested, because the new key could
+        // not be saved.
         self.seal_for(store, profile, &credential)?;
         let (access, key) = self.read_definition_and_token(profile, guard).await?;
         let key = match kind {
@@ -68,7 +69,8 @@ impl Session<'_> {
         self.request_key(rotation, current, &access, true).await
     }
 
-    /// Resumes an unfinished rotation until the new key is in the journal; `None` if the rotation is overtaken.
+    /// Continues an unfinished rotation until the new key is in the journal. Returns `None` if the rotation is
+    /// overtaken.
     pub(super) async fn resume(
         &self,
         rotation: Rotation,
@@ -94,7 +96,7 @@ impl Session<'_> {
         }
     }
 
-    /// Requests the key again, after a request with unknown outcome. Uses the cached token, else a token from the
+    /// Requests the key again, after a request with an unknown outcome. Uses the cached token, else a token from the
     /// refresh token, else a token for the old key.
     async fn request_key_again(
         &self,
@@ -123,7 +125,7 @@ impl Session<'_> {
     }
 
     /// Requests the new key, then seals and saves it. `is_key_unchanged` is true if no earlier request can have changed
-    /// a key. A refusal then ends the rotation.
+    /// a key. A refusal by the server then ends the rotation.
     async fn request_key(
         &self,
         mut rotation: Rotation,
@@ -146,7 +148,7 @@ impl Session<'_> {
         };
         rotation.stage = Stage::Answered(self.seal_new_key(current, &rotation, appkey)?);
         if let Err(error) = self.rotations.save(&rotation) {
-            // The new key now exists only in this process. Writing the key to the store still saves it.
+            // The new key now exists only in this process, but is not lost: the next step writes the key to the store.
             self.reporter
                 .warn(Warning::RotationProblem { profile: &rotation.profile, error: &RotationError::Disk(error) });
         } else {
@@ -179,8 +181,8 @@ impl Session<'_> {
         }
     }
 
-    /// Reads the key's definition, and returns it with the token of that request. The token is saved durably, and valid
-    /// for an hour if the server grants that long.
+    /// Reads the key's definition. Also returns the token of this request, which is saved durably. The token is valid
+    /// for at least an hour if the server grants a lifetime that long.
     async fn read_definition_and_token(
         &self,
         profile: &Profile,
@@ -208,7 +210,7 @@ impl Session<'_> {
     }
 
     /// Writes the token again durably, so that it survives a power failure. After the key is changed, this token may be
-    /// the only access to the new key.
+    /// the only way to get the new key.
     fn make_durable(&self, profile: &Profile, access: &AccessToken) -> Result<(), SessionError> {
         let token = self.cached(profile).filter(|token| token.access == access.token);
         let (Some(token), Some(device)) = (token, self.device_key()) else { return Err(RotationError::NoToken.into()) };
@@ -236,7 +238,7 @@ impl Session<'_> {
         call: &Call,
         parse: impl FnOnce(&[u8]) -> Result<T, &'static str>,
     ) -> Result<T, SessionError> {
-        // With several profiles, their requests cause 429s, so a later attempt can succeed.
+        // The requests of several profiles can cause 429s, so a later attempt can succeed.
         let max_attempts = if call.is_read_only() || !self.is_concurrent.get() { 1 } else { MAX_RATE_LIMITED_ATTEMPTS };
         let mut attempt = 1;
         let response = loop {
@@ -294,11 +296,11 @@ impl Session<'_> {
         Ok(sealed.map_err(RotationError::Seal)?)
     }
 
-    /// Gets a token for the new key, and compares the key's roles and description with the old ones. Then finishes the
-    /// rotation.
+    /// Gets a token for the new key, and compares the key's roles and description with those of the old key. Then
+    /// finishes the rotation.
     ///
     /// # Errors
-    /// Returns `Rotation(OtherRoles)` if the roles or the description differ; the rotation is finished nevertheless.
+    /// Returns `Rotation(OtherRoles)` if the roles or the description differ; even then, the rotation is finished.
     /// After any other error, the rotation stays unfinished.
     pub(super) async fn verify_new_key(
         &self,
@@ -361,7 +363,7 @@ fn to_unknown(error: SessionError) -> SessionError {
     }
 }
 
-/// Returns the name without the date and number of an earlier second key, so that names do not grow.
+/// Returns `appname` without the date and number that an earlier rotation appended, so that names do not grow.
 fn without_date(appname: &str) -> &str {
     let is_number = |text: &str, digits: std::ops::RangeInclusive<usize>| {
         digits.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
@@ -384,7 +386,7 @@ mod tests {
     use super::without_date;
 
     #[test]
-    fn a_second_key_of_a_second_key_is_named_after_the_first() {
+    fn the_date_and_number_of_a_second_key_are_removed() {
         for (name, base) in [
             ("soc", "soc"),
             ("soc-automation", "soc-automation"),

@@ -27,7 +27,8 @@ pub enum Rotated {
     Replaced(String),
     /// The profile has a second key with this name, and the first key still works.
     Beside(String),
-    /// The profile got another credential while this process waited, as another process rotated the key.
+    /// The profile got another credential before this rotation began, for example because another process rotated the
+    /// key.
     ByAnother,
 }
 
@@ -38,7 +39,7 @@ pub struct Rotation {
     pub(super) v: u8,
     /// Profile whose key is rotated.
     pub profile: ProfileName,
-    /// Fingerprint of the profile's tokens at the start: URL, tenant, key name and credential.
+    /// Fingerprint of the URL, tenant, key name and credential that the profile had at the start.
     pub(super) began_with: Fingerprint,
     /// Start of the rotation, in whole seconds.
     #[serde(with = "second::required")]
@@ -82,7 +83,8 @@ impl Rotation {
         }
     }
 
-    /// Returns the relation to the credential of `profile`, whose tokens have this `fingerprint`.
+    /// Returns the relation of the rotation to the credential of `profile`. `fingerprint` is the fingerprint of
+    /// `profile`.
     pub(super) fn status_for(&self, profile: &Profile, fingerprint: Option<&Fingerprint>) -> RotationStatus {
         let stored_id = profile.sealed.as_ref().map(|seal_note| &seal_note.id);
         if self.sealed().is_some_and(|sealed| Some(&sealed.note.id) == stored_id) {
@@ -106,7 +108,7 @@ impl Rotation {
         std::iter::once(appname).chain(sealed.edits(&self.profile)).collect()
     }
 
-    /// Returns `profile` with the name of the new key and otherwise unchanged.
+    /// Returns a copy of `profile` with the name of the new key.
     #[must_use]
     pub fn profile_with_new_key(&self, profile: &Profile) -> Profile {
         Profile { appname: Some(self.key.appname.clone()), ..profile.clone() }

@@ -12,7 +12,7 @@ use std::fmt;
 use std::rc::Rc;
 
 /// Maximum number of attempts to edit the store. An attempt fails if another program, such as an editor, saves the file
-/// meanwhile.
+/// in the meantime.
 const MAX_EDIT_ATTEMPTS: usize = 3;
 
 impl Session<'_> {
@@ -83,7 +83,7 @@ impl Session<'_> {
     }
 
     /// Trusts the profiles with their second keys before the store is written, because trust covers the key's name. In
-    /// the opposite order, a crash between both writes would leave an untrusted profile.
+    /// the opposite order, a crash between the two writes would leave an untrusted profile.
     async fn trust_names(&self, rotations: &[Rotation]) -> Result<(), SessionError> {
         if rotations.iter().all(|rotation| rotation.beside.is_none()) {
             return Ok(());

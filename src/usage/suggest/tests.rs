@@ -10,7 +10,7 @@ fn command_line(words: &[&str]) -> CommandLine {
 }
 
 #[test]
-fn the_global_flags_with_a_value_are_those_of_the_tree() {
+fn global_flags_with_a_value_match_the_command_tree() {
     let tree = full_tree(MAX_WIDTH);
     let tree_flags: Vec<String> = tree
         .get_arguments()
@@ -21,7 +21,7 @@ fn the_global_flags_with_a_value_are_those_of_the_tree() {
 }
 
 #[test]
-fn what_is_offered_is_there() {
+fn suggested_commands_exist() {
     let tree = full_tree(MAX_WIDTH);
     let all = verb_paths(&tree);
     for (words, commands) in FOREIGN_VERBS {
@@ -34,7 +34,7 @@ fn what_is_offered_is_there() {
 }
 
 #[test]
-fn the_verb_is_found_behind_flags_and_their_values() {
+fn the_typed_verb_is_found_after_flags_and_their_values() {
     let tree = full_tree(MAX_WIDTH);
     for (line, expected) in [
         ("neto", "neto"),
@@ -50,7 +50,7 @@ fn the_verb_is_found_behind_flags_and_their_values() {
 }
 
 #[test]
-fn a_flag_is_looked_for_in_the_whole_tree() {
+fn a_flag_hint_considers_all_commands() {
     let tree = full_tree(MAX_WIDTH);
     let hint_text = |name: &str, path: &str, words: &[&str]| {
         flag_hint(name, path, &command_line(words), &tree).map(|hint| hint.to_string()).unwrap_or_default()
@@ -62,7 +62,7 @@ fn a_flag_is_looked_for_in_the_whole_tree() {
     );
     assert_eq!(hint_text("--overlap", "neto login", &["neto", "login"]), "it belongs to neto rotate");
     assert!(hint_text("--tag", "neto token", &["neto", "token"]).ends_with(" and others"));
-    // --appname is not in the list, because the store contains the appname in plaintext.
+    // `SECRET_FLAGS` omits --appname, because the store contains the appname in plaintext.
     for (path, line) in [
         ("neto profile add", "neto profile add\n(asks"),
         ("neto profile set-secret", "neto profile set-secret NAME\n(asks"),

@@ -193,8 +193,8 @@ fn check_template(template: Option<&str>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Prints the plan for `--dry-run`. If the store exists, first checks that the edits are valid and the recipients
-/// trusted.
+/// Prints the plan for `--dry-run`. If the store exists, first checks that the edits are valid and that the recipients
+/// are trusted.
 fn print_plan(plan: &ImportPlan<'_>, args: &ImportArgs, run: &Run<'_>, creates_store: bool) -> Result<(), Error> {
     if !creates_store {
         let file = run.context.store_file();

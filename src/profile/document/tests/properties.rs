@@ -1,5 +1,6 @@
-//! Applies random edits to random stores in every style. Unedited text must stay byte-identical,
-//! and the result must equal the model after the edits. The model is plain maps, independent of product code.
+//! Applies random edits to random stores in every style. Unedited text must stay byte-identical, and
+//! the result must equal the model after the edits. The model consists of plain maps and does not use
+//! the code under test.
 
 use crate::profile::ProfileName;
 use crate::profile::document::{Document, Edit, EditValue, Section};
@@ -23,9 +24,9 @@ enum Style {
 #[derive(Debug, Clone)]
 struct ProfileSpec {
     style: Style,
-    /// Indices of the profile's keys in `KEYS`, by bit.
+    /// Keys of the profile: bit N stands for `KEYS[N]`.
     keys: u8,
-    /// Comments, blanks and quotes, by bit.
+    /// Bits that choose comments, blanks and quotes.
     noise: u8,
 }
 
@@ -42,9 +43,9 @@ struct GeneratedStore {
     at_top: bool,
 }
 
-/// Edit that may change a piece of the text.
+/// Effect of an edit on the text. The numbers are indices of profiles.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Fate {
+enum Effect {
     Set(usize, &'static str),
     Unset(usize, &'static str),
     Rename(usize),
@@ -53,8 +54,8 @@ enum Fate {
     Touch(usize),
 }
 
-/// A piece of text, and the edits that it does not survive.
-struct TextPiece(String, Vec<Fate>);
+/// Piece of text, and the effects that may change or remove the piece.
+struct TextPiece(String, Vec<Effect>);
 
 type Model = BTreeMap<String, BTreeMap<&'static str, String>>;
 
@@ -131,12 +132,12 @@ impl GeneratedStore {
             (false, true) => format!("\"{name}\""),
             (false, false) => name.to_owned(),
         };
-        TextPiece(quoted, vec![Fate::Rename(number), Fate::Remove(number)])
+        TextPiece(quoted, vec![Effect::Rename(number), Effect::Remove(number)])
     }
 
     fn under_headers(&self, number: usize, spec: &ProfileSpec, pieces: &mut Vec<TextPiece>) {
-        let own = |text: &str| TextPiece(text.to_owned(), vec![Fate::Remove(number)]);
-        pieces.push(TextPiece("\n".to_owned(), vec![Fate::Remove(number), Fate::Touch(number)]));
+        let own = |text: &str| TextPiece(text.to_owned(), vec![Effect::Remove(number)]);
+        pieces.push(TextPiece("\n".to_owned(), vec![Effect::Remove(number), Effect::Touch(number)]));
         if spec.noise & 2 != 0 {
             pieces.push(own(&format!("# about {number}\n")));
         }
@@ -163,9 +164,10 @@ impl GeneratedStore {
         (0..KEYS.len()).filter(|bit| spec.keys & (1 << bit) != 0).collect()
     }
 
-    /// Pushes a pair on a line of its own; `key` holds the pieces of its key.
+    /// Pushes a pair on a line of its own. `key` contains the pieces of the pair's key.
     fn push_pair_line(number: usize, bit: usize, spec: &ProfileSpec, key: Vec<TextPiece>, pieces: &mut Vec<TextPiece>) {
-        let (set, unset, remove) = (Fate::Set(number, KEYS[bit]), Fate::Unset(number, KEYS[bit]), Fate::Remove(number));
+        let (set, unset, remove) =
+            (Effect::Set(number, KEYS[bit]), Effect::Unset(number, KEYS[bit]), Effect::Remove(number));
         let with = |mut piece: TextPiece| {
             piece.1.extend([unset.clone(), remove.clone()]);
             piece
@@ -188,7 +190,7 @@ impl GeneratedStore {
 
     /// Pushes a profile with dotted keys or as an inline table.
     fn dotted_or_inline(&self, number: usize, spec: &ProfileSpec, before: &str, pieces: &mut Vec<TextPiece>) {
-        let own = |text: &str| TextPiece(text.to_owned(), vec![Fate::Remove(number)]);
+        let own = |text: &str| TextPiece(text.to_owned(), vec![Effect::Remove(number)]);
         let keys = Self::keys(spec);
         if spec.style == Style::Dotted && !keys.is_empty() {
             for bit in keys {
@@ -212,20 +214,20 @@ impl GeneratedStore {
             entry.pop();
             pieces.append(&mut entry);
             let comma = if index + 1 < keys.len() || (lines && spec.noise & 8 != 0) { "," } else { "" };
-            let fates = vec![Fate::Touch(number), Fate::Remove(number)];
-            pieces.push(TextPiece(format!("{comma}{}", if lines { "\n" } else { " " }), fates));
+            let effects = vec![Effect::Touch(number), Effect::Remove(number)];
+            pieces.push(TextPiece(format!("{comma}{}", if lines { "\n" } else { " " }), effects));
         }
         pieces.push(own("} # t\n"));
     }
 }
 
-/// An edit as numbers: its kind, its profile and its key.
+/// Random edit as numbers: its kind, its profile and its key.
 type RandomEdit = (u8, usize, usize);
 
-/// Turns random edits into valid edits. Returns also the effects of these edits on the pieces, and the
-/// model after the edits.
-fn plan_edits(file: &GeneratedStore, random_edits: &[RandomEdit]) -> (Vec<Edit>, BTreeSet<Fate>, Model) {
-    let (mut edits, mut fates, mut model) = (Vec::new(), BTreeSet::new(), file.model());
+/// Turns random edits into valid edits. Returns the edits, their effects on the pieces, and the model
+/// after the edits.
+fn plan_edits(file: &GeneratedStore, random_edits: &[RandomEdit]) -> (Vec<Edit>, BTreeSet<Effect>, Model) {
+    let (mut edits, mut effects, mut model) = (Vec::new(), BTreeSet::new(), file.model());
     let mut new_names: BTreeMap<String, Option<String>> = BTreeMap::new();
     for (serial, (kind, profile, key)) in random_edits.iter().enumerate() {
         if *kind == 6 {
@@ -247,23 +249,23 @@ fn plan_edits(file: &GeneratedStore, random_edits: &[RandomEdit]) -> (Vec<Edit>,
         match kind {
             0..=2 => {
                 let value = format!("n{serial}");
-                let fate = if file.model()[name].contains_key(KEYS[*key]) {
-                    Fate::Set(number, KEYS[*key])
+                let effect = if file.model()[name].contains_key(KEYS[*key]) {
+                    Effect::Set(number, KEYS[*key])
                 } else {
-                    Fate::Touch(number)
+                    Effect::Touch(number)
                 };
-                fates.insert(fate);
-                fates.insert(Fate::Touch(number));
+                effects.insert(effect);
+                effects.insert(Effect::Touch(number));
                 keys.insert(KEYS[*key], value.clone());
                 edits.push(Edit::Set { section, key: path, value: EditValue::Text(value) });
             }
             3 => {
-                fates.extend([Fate::Unset(number, KEYS[*key]), Fate::Touch(number)]);
+                effects.extend([Effect::Unset(number, KEYS[*key]), Effect::Touch(number)]);
                 keys.remove(KEYS[*key]);
                 edits.push(Edit::Unset { section, key: path });
             }
             4 if !new_names.contains_key(name) => {
-                fates.insert(Fate::Rename(number));
+                effects.insert(Effect::Rename(number));
                 new_names.insert(name.to_owned(), Some(format!("re.{serial}")));
                 edits.push(Edit::RenameProfile {
                     from: name.parse().unwrap(),
@@ -271,7 +273,7 @@ fn plan_edits(file: &GeneratedStore, random_edits: &[RandomEdit]) -> (Vec<Edit>,
                 });
             }
             5 if !new_names.contains_key(name) => {
-                fates.insert(Fate::Remove(number));
+                effects.insert(Effect::Remove(number));
                 new_names.insert(name.to_owned(), None);
                 edits.push(Edit::RemoveProfile { name: name.parse().unwrap() });
             }
@@ -284,7 +286,7 @@ fn plan_edits(file: &GeneratedStore, random_edits: &[RandomEdit]) -> (Vec<Edit>,
             model.insert(to, profile);
         }
     }
-    (edits, fates, model)
+    (edits, effects, model)
 }
 
 /// Converts the parsed store into the model.
@@ -306,7 +308,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_not_edited_stays_and_what_is_edited_comes(
+    fn edits_change_only_the_edited_text(
         file in generated_store(),
         moves in prop::collection::vec((0_u8..=6, 0_usize..6, 0_usize..5), 0..8),
     ) {
@@ -314,13 +316,13 @@ proptest! {
         let text: String = pieces.iter().map(|piece| piece.0.as_str()).collect();
         let before = Document::parse(text.clone().into_bytes(), Path::new("/")).unwrap_or_else(|error| panic!("{error}\n{text}"));
         prop_assert_eq!(read_model(&before), file.model(), "\n{}", &text);
-        let (edits, fates, model) = plan_edits(&file, &moves);
+        let (edits, effects, model) = plan_edits(&file, &moves);
         let after = before.apply(&edits).unwrap_or_else(|error| panic!("{error:?}\n{text}\n{edits:#?}"));
         prop_assert_eq!(read_model(&after), model, "\n{}\n-----\n{}", &text, &after.text);
 
         // All pieces that the edits do not touch are still there, in order.
         let mut rest = after.text.as_str();
-        for TextPiece(piece, _) in pieces.iter().filter(|piece| !piece.1.iter().any(|fate| fates.contains(fate))) {
+        for TextPiece(piece, _) in pieces.iter().filter(|piece| !piece.1.iter().any(|effect| effects.contains(effect))) {
             let Some(at) = rest.find(piece.as_str()) else {
                 return Err(TestCaseError::fail(format!("{piece:?} is lost\n{text}\n-----\n{}", after.text)));
             };
@@ -335,27 +337,27 @@ proptest! {
     }
 
     #[test]
-    fn replacing_and_renaming_change_nothing_else_at_all(file in generated_store(), moves in prop::collection::vec((0_usize..6, 0_usize..5), 0..8)) {
+    fn setting_and_renaming_change_no_other_bytes(file in generated_store(), moves in prop::collection::vec((0_usize..6, 0_usize..5), 0..8)) {
         let pieces = file.pieces();
         let text: String = pieces.iter().map(|piece| piece.0.as_str()).collect();
         let (mut expected, mut edits) = (String::new(), BTreeMap::new());
-        let chosen = |fate: &Fate| match fate {
-            Fate::Set(number, key) => moves.iter().any(|(profile, chosen)| *number == profile % file.specs.len() && *key == KEYS[*chosen]),
-            Fate::Rename(number) => moves.iter().any(|(profile, _)| *number == profile % file.specs.len()),
+        let chosen = |effect: &Effect| match effect {
+            Effect::Set(number, key) => moves.iter().any(|(profile, chosen)| *number == profile % file.specs.len() && *key == KEYS[*chosen]),
+            Effect::Rename(number) => moves.iter().any(|(profile, _)| *number == profile % file.specs.len()),
             _ => false,
         };
-        for TextPiece(piece, fates) in &pieces {
+        for TextPiece(piece, effects) in &pieces {
             let section = |number: &usize| Section::Profile(file.name(*number).parse().unwrap());
-            match fates.iter().find(|fate| chosen(fate)) {
-                Some(fate @ Fate::Set(number, key)) => {
+            match effects.iter().find(|effect| chosen(effect)) {
+                Some(effect @ Effect::Set(number, key)) => {
                     expected.push_str("\"new\"");
                     let key = key.split('/').map(str::to_owned).collect();
-                    edits.insert(fate, Edit::Set { section: section(number), key, value: EditValue::Text("new".to_owned()) });
+                    edits.insert(effect, Edit::Set { section: section(number), key, value: EditValue::Text("new".to_owned()) });
                 }
-                Some(fate @ Fate::Rename(number)) => {
+                Some(effect @ Effect::Rename(number)) => {
                     let quote = piece.chars().next().filter(|first| "'\"".contains(*first)).map_or(String::new(), String::from);
                     expected.extend([quote.clone(), format!("to{number}"), quote]);
-                    edits.insert(fate, Edit::RenameProfile { from: file.name(*number).parse().unwrap(), to: format!("to{number}").parse().unwrap() });
+                    edits.insert(effect, Edit::RenameProfile { from: file.name(*number).parse().unwrap(), to: format!("to{number}").parse().unwrap() });
                 }
                 _ => expected.push_str(piece),
             }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Returns the outline that the full parser would give. A faulty profile has only its name.
+/// Returns the outline of a fully parsed store. A faulty profile has an empty summary.
 fn expected(store: &Store) -> Outline<'_> {
     let summary = |profile: &Profile| ProfileSummary {
         tags: profile.tags.iter().cloned().map(Cow::Owned).collect(),
@@ -23,8 +23,9 @@ fn expected(store: &Store) -> Outline<'_> {
     Outline { profiles, recipients: store.recipients.keys().cloned().collect() }
 }
 
-/// Compares the outline with the full parser, if the store is valid. Returns whether the store is valid.
-fn agrees(text: &str) -> bool {
+/// If the text is a valid store, checks that the outline agrees with the full parser. Returns whether the text is a
+/// valid store.
+fn check_if_valid(text: &str) -> bool {
     let Ok(store) = super::super::parse(&Arc::new(text.to_owned()), Path::new("/store")) else { return false };
     let mut outline = Outline::read(text).unwrap_or_else(|| panic!("no outline of\n{text}"));
     for entry in store.profiles.iter().filter(|entry| entry.profile.is_err()) {
@@ -36,23 +37,23 @@ fn agrees(text: &str) -> bool {
 }
 
 #[test]
-fn it_says_what_the_whole_reading_says_of_every_store_of_the_tests() {
+fn the_outline_agrees_with_the_parser_on_all_test_stores() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stores");
     let mut usable = 0;
     for kind in ["valid", "invalid"] {
         for file in std::fs::read_dir(directory.join(kind)).unwrap() {
             let rules = ReadRules { cap: 1 << 20, privacy: Privacy::Any };
             let Ok(text) = String::from_utf8(disk::read(&file.unwrap().path(), rules).unwrap()) else { continue };
-            usable += usize::from(agrees(&text));
-            usable += usize::from(agrees(&text.replace('\n', "\r\n")));
-            usable += usize::from(agrees(&format!("\u{feff}{text}")));
+            usable += usize::from(check_if_valid(&text));
+            usable += usize::from(check_if_valid(&text.replace('\n', "\r\n")));
+            usable += usize::from(check_if_valid(&format!("\u{feff}{text}")));
         }
     }
     assert!(usable > 300, "{usable}");
 }
 
 #[test]
-fn what_looks_like_a_statement_and_is_none() {
+fn text_inside_values_is_not_read_as_a_header() {
     let head = "version = 1\n[defaults]\nurl = \"https://x.example\"\n";
     for (text, names) in [
         ("[profiles.a]\ndescription = \"\"\"\n[profiles.no]\n\"\"\"\n", "a"),
@@ -65,7 +66,7 @@ fn what_looks_like_a_statement_and_is_none() {
         ("[profiles.a]\nsecret = \"\"\"x\"\"\"\"\"\n[profiles.b]\nsecret = \"\"\"\nx\"\"\"\"\n[profiles.c]", "a b c"),
     ] {
         let text = format!("{head}{text}");
-        assert!(agrees(&text), "{text}");
+        assert!(check_if_valid(&text), "{text}");
         let outline = Outline::read(&text).unwrap();
         let found: Vec<&str> = outline.profiles.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(found.join(" "), names, "{text}");
@@ -73,7 +74,7 @@ fn what_looks_like_a_statement_and_is_none() {
 }
 
 #[test]
-fn what_is_no_store_has_none() {
+fn an_invalid_store_has_no_outline() {
     for text in [
         "",
         "[profiles.a]\n",
@@ -89,10 +90,10 @@ fn what_is_no_store_has_none() {
     }
 }
 
-/// Generates a line of a store, in one of several ways of writing it. Many lines make the store invalid; such cases do
-/// not count.
+/// Generates a line of a store, in one of several ways of writing it. Many lines make the store invalid; the tests
+/// ignore invalid stores.
 fn line() -> impl Strategy<Value = String> {
-    let spelling = prop_oneof![
+    let string_literal = prop_oneof![
         "[ -~]{0,12}".prop_map(|text| format!("'{}'", text.replace('\'', ""))),
         "[ -~]{0,12}".prop_map(|text| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))),
         "[a-z#\\[\\]{}=., ]{0,12}".prop_map(|text| format!("\"{text}\"")),
@@ -100,13 +101,14 @@ fn line() -> impl Strategy<Value = String> {
         "[a-z#\\[\\]\n= ]{0,16}".prop_map(|text| format!("\"\"\"\n{text}\"\"\"\"")),
         "[a-z#\\[\\]\n\"\\\\= ]{0,16}".prop_map(|text| format!("'''{text}'''")),
     ];
-    let texts = (proptest::collection::vec(spelling.clone(), 0..3), prop_oneof![Just(", "), Just(",\n"), Just(" ,")]);
+    let texts =
+        (proptest::collection::vec(string_literal.clone(), 0..3), prop_oneof![Just(", "), Just(",\n"), Just(" ,")]);
     let list = texts.prop_map(|(texts, comma)| format!("[{}]", texts.join(comma)));
     let key = prop_oneof![Just("description"), Just("shortname"), Just("env.X"), Just("\"description\"")];
     let pair = (
         key,
         prop_oneof![Just(" = "), Just("="), Just("\t= ")],
-        spelling.clone(),
+        string_literal.clone(),
         prop_oneof![Just(""), Just(" # ]\"")],
     )
         .prop_map(|(key, equals, value, tail)| format!("{key}{equals}{value}{tail}\n"));
@@ -117,7 +119,7 @@ fn line() -> impl Strategy<Value = String> {
         1 => (name, list.clone()).prop_map(|(name, list)| format!("[profiles]\n{name}.tags = {list}\n")),
         4 => pair,
         2 => list.prop_map(|list| format!("tags = {list}\n")),
-        2 => spelling.prop_map(|text| format!("secret = {text}\n")),
+        2 => string_literal.prop_map(|text| format!("secret = {text}\n")),
         1 => Just("\n  # [profiles.no]\n".to_owned()),
         1 => Just("sealed = { id = \"5f0c9a3e7b1d2c44\", to = \"9c1b77aa03e2d5f1\", since = 2026-11-23 }\n".to_owned()),
     ]
@@ -126,9 +128,9 @@ fn line() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn it_says_what_the_whole_reading_says(lines in proptest::collection::vec(line(), 0..8), crlf: bool) {
+    fn the_outline_agrees_with_the_parser_on_random_stores(lines in proptest::collection::vec(line(), 0..8), crlf: bool) {
         let head = "version = 1\nrecipients = { me = \"age1x\" }\ndefaults.url = \"https://x.example\"\n";
         let text = format!("{head}[profiles.first]\n{}", lines.concat());
-        agrees(&if crlf { text.replace('\n', "\r\n") } else { text });
+        check_if_valid(&if crlf { text.replace('\n', "\r\n") } else { text });
     }
 }

@@ -6,38 +6,38 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Renders a table in the order of its keys: each key and value with its position.
-fn ours(table: &TomlTable<'_>) -> String {
+/// Renders a table with its keys sorted. Each key and each value has its byte offset.
+fn render_own_table(table: &TomlTable<'_>) -> String {
     let entry = |(key, value): &(TomlKey<'_>, TomlValue<'_>)| {
-        (key.text.to_string(), format!("{} = {}", key.offset, our_value(value)))
+        (key.text.to_string(), format!("{} = {}", key.offset, render_own_value(value)))
     };
     format!("{:?}", table.entries().iter().map(entry).collect::<BTreeMap<_, _>>())
 }
 
-fn our_value(value: &TomlValue<'_>) -> String {
-    let shown = match &value.kind {
+fn render_own_value(value: &TomlValue<'_>) -> String {
+    let rendered = match &value.kind {
         TomlKind::Text(text) => format!("{text:?}"),
         TomlKind::Integer(digits) => format!("integer {digits}"),
         TomlKind::Float => "float".to_owned(),
         TomlKind::Flag(flag) => flag.to_string(),
         TomlKind::Date(date) => date.to_string(),
-        TomlKind::List(items) => items.iter().map(our_value).collect(),
-        // Only the `toml` crate keeps the positions of the headers after the first.
-        TomlKind::Tables(tables) => tables.iter().map(ours).collect(),
-        TomlKind::Table(table) => return format!("{} {}", value.offset, ours(table)),
+        TomlKind::List(items) => items.iter().map(render_own_value).collect(),
+        // Renders no position, because the tree keeps only the position of the first header.
+        TomlKind::Tables(tables) => tables.iter().map(render_own_table).collect(),
+        TomlKind::Table(table) => return format!("{} {}", value.offset, render_own_table(table)),
     };
-    format!("{} {shown}", value.offset)
+    format!("{} {rendered}", value.offset)
 }
 
-fn theirs(table: &DeTable<'_>) -> String {
+fn render_crate_table(table: &DeTable<'_>) -> String {
     let entry = |(key, value): (&Spanned<Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
-        (key.get_ref().to_string(), format!("{} = {}", key.span().start, their_value(value)))
+        (key.get_ref().to_string(), format!("{} = {}", key.span().start, render_crate_value(value)))
     };
     format!("{:?}", table.iter().map(entry).collect::<BTreeMap<_, _>>())
 }
 
-fn their_value(value: &Spanned<DeValue<'_>>) -> String {
-    let shown = match value.get_ref() {
+fn render_crate_value(value: &Spanned<DeValue<'_>>) -> String {
+    let rendered = match value.get_ref() {
         DeValue::String(text) => format!("{text:?}"),
         DeValue::Integer(number) => format!("integer {}", number.as_str()),
         DeValue::Float(_) => "float".to_owned(),
@@ -46,29 +46,29 @@ fn their_value(value: &Spanned<DeValue<'_>>) -> String {
         DeValue::Array(items) => {
             let starts_with_header = items.first().is_some_and(|first| first.span().start == value.span().start);
             let item = |item: &Spanned<DeValue<'_>>| match item.get_ref() {
-                DeValue::Table(table) if starts_with_header => theirs(table),
-                _ => their_value(item),
+                DeValue::Table(table) if starts_with_header => render_crate_table(table),
+                _ => render_crate_value(item),
             };
             items.iter().map(item).collect()
         }
-        DeValue::Table(table) => theirs(table),
+        DeValue::Table(table) => render_crate_table(table),
     };
-    format!("{} {shown}", value.span().start)
+    format!("{} {rendered}", value.span().start)
 }
 
 /// Checks that both parsers return the same tree, or the same first error at the same position.
 fn check(text: &str, piece: usize) {
     let own = match parse_in_pieces(text, piece) {
-        // The `toml` crate would continue.
+        // The `toml` crate accepts deeper nesting.
         Err(TomlError::TooDeep(_)) => return,
         Err(TomlError::Syntax(error)) => Err(error),
-        Ok(table) => Ok(ours(&table)),
+        Ok(table) => Ok(render_own_table(&table)),
     };
     match (own, DeTable::parse(text)) {
-        (Ok(own), Ok(other)) => assert_eq!(own, theirs(other.get_ref()), "{text}"),
+        (Ok(own), Ok(other)) => assert_eq!(own, render_crate_table(other.get_ref()), "{text}"),
         (Err(own), Err(other)) => {
             let (at, start) = (own.unexpected().map(|span| span.start()), other.span().map(|span| span.start));
-            // The `toml` crate checks the header of a list's table only after the lines below it.
+            // The `toml` crate checks a header `[[...]]` only after the lines below that header.
             if text.contains("[[") && at < start {
                 return;
             }
@@ -141,23 +141,23 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4000))]
 
     #[test]
-    fn lines_make_the_same_tree(lines in prop::collection::vec(prop::sample::select(&LINES[..]), 0..9), piece in 1..9_usize) {
+    fn random_lines_make_the_same_tree(lines in prop::collection::vec(prop::sample::select(&LINES[..]), 0..9), piece in 1..9_usize) {
         check(&lines.join("\n"), piece);
     }
 
     #[test]
-    fn good_lines_make_the_same_tree(lines in prop::collection::vec(prop::sample::select(&LINES[..40]), 0..5), piece in 1..9_usize) {
+    fn random_valid_lines_make_the_same_tree(lines in prop::collection::vec(prop::sample::select(&LINES[..40]), 0..5), piece in 1..9_usize) {
         check(&lines.join("\n"), piece);
     }
 
     #[test]
-    fn characters_make_the_same_tree(text in "[ab.=\\[\\]{}\"'\n,# 1\\\\\r:T-]{0,24}", piece in 1..9_usize) {
+    fn random_characters_make_the_same_tree(text in "[ab.=\\[\\]{}\"'\n,# 1\\\\\r:T-]{0,24}", piece in 1..9_usize) {
         check(&text, piece);
     }
 }
 
 /// Ways to declare and to continue a table.
-const WAYS: [&str; 13] = [
+const DECLARATIONS: [&str; 13] = [
     "[a]",
     "[a.b]",
     "[a.b.c]",
@@ -174,10 +174,10 @@ const WAYS: [&str; 13] = [
 ];
 
 #[test]
-fn each_way_to_go_on_makes_the_same_tree() {
-    for first in WAYS {
-        for second in WAYS {
-            for third in WAYS {
+fn every_sequence_of_declarations_makes_the_same_tree() {
+    for first in DECLARATIONS {
+        for second in DECLARATIONS {
+            for third in DECLARATIONS {
                 check(&[first, second, third].join("\n"), 1);
             }
         }
@@ -185,7 +185,7 @@ fn each_way_to_go_on_makes_the_same_tree() {
 }
 
 #[test]
-fn many_entries_are_found_too() {
+fn a_table_with_a_hash_index_makes_the_same_tree() {
     let lines: Vec<String> =
         (0..3 * MAX_UNINDEXED_ENTRIES).map(|number| format!("[t.k{number}]\nx = {number}\n")).collect();
     let lines = lines.concat();
