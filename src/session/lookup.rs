@@ -219,12 +219,11 @@ pub fn peek(cache: &TokenCache, vault: &Vault, loaded: LoadedProfile<'_>, now: T
     let env_tag = if profile.name.is_env() { vault.env_tag(cache.device_key().ok()?) } else { None };
     let fingerprint = compute_fingerprint(profile, env_tag.as_deref())?;
     let read_token;
-    let token = match loaded.cached {
-        Some(token) => token,
-        None => {
-            read_token = cache.load(&profile.name).ok()??;
-            &read_token
-        }
+    let token = if let Some(token) = loaded.cached {
+        token
+    } else {
+        read_token = cache.load(&profile.name).ok()??;
+        &read_token
     };
     let is_usable_now = token.fingerprint == fingerprint && token.lifetime.is_usable(now, profile.leeway);
     is_usable_now.then_some(token.lifetime)
