@@ -1,5 +1,5 @@
-//! Audit log: one line of JSON per request of the program, with path, status and size. Must not log bodies, headers or
-//! values of query parameters, because they may be secret.
+//! Audit log: one line of JSON per request from the program, with path, status and size. Must not log bodies, headers
+//! or values of query parameters, because they may be secret.
 
 use crate::clock::Clock;
 use crate::disk::{self, DiskError};

@@ -1,4 +1,4 @@
-//! Handles one request of the program: checks the request, forwards it with the real access token, and returns the
+//! Handles one request from the program: checks the request, forwards it with the real access token, and returns the
 //! response.
 
 use super::audit::AuditEntry;

@@ -17,8 +17,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// Minimum age at which a refused token is replaced. If the server refuses a newer token, the server would also refuse
-/// its replacement.
+/// Minimum age at which a refused token is replaced. If the server refuses a token younger than this, it will probably
+/// refuse a replacement too.
 const MIN_REPLACE_AGE: Duration = Duration::from_secs(10);
 /// Pause after a renewal that the server rejected, so that not every request starts a renewal.
 const PAUSE_AFTER_REJECTION: Duration = Duration::from_secs(60);
@@ -86,8 +86,8 @@ impl<'a> LiveToken<'a> {
         self.renew(None).await
     }
 
-    /// Returns a token other than `refused`, the token that the server refused. Returns `None` if the server issued
-    /// `refused` within [`MIN_REPLACE_AGE`].
+    /// Returns a token other than `refused`, the token that the server refused. Returns `None` if `refused` was issued
+    /// less than [`MIN_REPLACE_AGE`] ago.
     ///
     /// # Errors
     /// Fails with the same errors as [`get`](Self::get).
@@ -100,7 +100,7 @@ impl<'a> LiveToken<'a> {
         self.renew(Some(refused)).await.map(Some)
     }
 
-    /// Sends a request of the program to the tenant's server with the token `access`.
+    /// Sends a request from the program to the tenant's server with the token `access`.
     ///
     /// # Errors
     /// Returns [`SessionError`] if there is no response. A response with any status is `Ok`.
@@ -196,7 +196,7 @@ impl<'a> LiveToken<'a> {
         access.filter(|access| access.lifetime.is_none_or(|lifetime| lifetime.is_usable(now, leeway))).cloned()
     }
 
-    /// Returns true if the token in memory is `access`, and the server issued this token within [`MIN_REPLACE_AGE`].
+    /// Returns true if `access` is the token in memory and was issued less than [`MIN_REPLACE_AGE`] ago.
     fn is_newly_issued(&self, access: &Rc<AccessToken>) -> bool {
         let state = self.state.borrow();
         let in_memory = state.token.as_ref().filter(|token| token.access.token == access.token);

@@ -1,4 +1,4 @@
-//! Checks each request of the program, and returns the purpose of the request.
+//! Checks each request from the program, and returns the purpose of the request.
 //!
 //! Checks the exact path that is forwarded. Refuses a request that some server could interpret as a request for another
 //! path or with another method. Does not forward requests.

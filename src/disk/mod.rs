@@ -41,7 +41,7 @@ pub enum DiskError {
         action: &'static str,
         /// File or directory that the operation was for.
         path: PathBuf,
-        /// Error of the system.
+        /// System error that caused the failure.
         source: io::Error,
     },
     /// The path is a directory, FIFO or device, or a symbolic link where links are not allowed.
@@ -69,8 +69,7 @@ pub enum DiskError {
         path: PathBuf,
         /// Permission bits, including set-uid, set-gid and sticky.
         mode: u32,
-        /// Whether the message reports write access. If false, the message reports read access, but others may have any
-        /// kind of access.
+        /// Whether the message reports write access. If false, the message says "read", whatever access others have.
         writable: bool,
     },
     /// The file or directory belongs to another user.

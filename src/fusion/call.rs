@@ -1,6 +1,6 @@
 //! Sends API calls with an access token, and streams the body of the response.
 //!
-//! Used for neto's own calls and for `neto api`. Requests of other programs go through `forward`.
+//! Used for neto's own calls and for `neto api`. Requests from other programs go through `forward`.
 
 use super::client::{
     Attempt, CallOptions, Client, ConnectionPolicy, RequestLabel, redirect_target, retry_delay,
@@ -39,8 +39,8 @@ pub struct Call {
     pub method: Method,
     /// Path and query.
     pub path: ApiPath,
-    /// Headers of the call. They replace neto's default `Accept` (JSON), `Accept-Encoding` (`identity`) and
-    /// `User-Agent`. Must not contain `Authorization`.
+    /// Headers of the call. A header here replaces neto's default of the same name: `Accept` (JSON), `Accept-Encoding`
+    /// (`identity`) or `User-Agent`. Must not contain `Authorization`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Body, sent unchanged. `None` sends no body.
     pub body: Option<Vec<u8>>,

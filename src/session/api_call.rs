@@ -154,7 +154,7 @@ impl Session<'_> {
         result.map_err(|error| call_error(error, call.is_read_only()))
     }
 
-    /// Forwards a request of another program. Before this, call [`Session::check_server`] for the token.
+    /// Forwards a request from another program. Before this, call [`Session::check_server`] for the token.
     ///
     /// # Errors
     /// Returns [`SessionError`] if no response arrives. Returns `OutcomeUnknown` if no response arrives to a writing

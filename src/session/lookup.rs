@@ -48,9 +48,9 @@ impl Session<'_> {
         loaded.into_iter().map(|loaded| loaded.unwrap_or_else(warn)).collect()
     }
 
-    /// Returns the fingerprint that a token of `profile` must have. If this run rotated the profile's key, this is the
-    /// fingerprint for the new key. Returns `None` if the profile has no usable secret. Also returns `None` for the
-    /// environment profile if `NETOSECRET` or the device key is missing.
+    /// Returns the fingerprint that a token of `profile` must have. If this run rotated the profile's API key, this is
+    /// the fingerprint for the new API key. Returns `None` if the profile has no usable secret. Also returns `None` for
+    /// the environment profile if `NETOSECRET` or the device key is missing.
     pub fn fingerprint(&self, profile: &Profile) -> Option<Fingerprint> {
         match self.vault.rotated_profile(profile) {
             Some(rotated) => self.declared_fingerprint(&rotated),
@@ -213,7 +213,8 @@ impl Session<'_> {
 }
 
 /// Returns the lifetime of the cached token if a command could use the token at `now`. Never prints or prompts. Returns
-/// `None` if the token file cannot be used. After [`TokenCache::forbid_key_creation`], writes no file.
+/// `None` if the token file cannot be used. Writes no file if the caller called [`TokenCache::forbid_key_creation`]
+/// before.
 pub fn peek(cache: &TokenCache, vault: &Vault, loaded: LoadedProfile<'_>, now: Timestamp) -> Option<Lifetime> {
     let profile = loaded.profile;
     let env_tag = if profile.name.is_env() { vault.env_tag(cache.device_key().ok()?) } else { None };

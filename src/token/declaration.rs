@@ -15,7 +15,7 @@ const MAX_DECLARATION_BYTES: usize = 64 * 1024;
 pub struct StoreReading {
     /// Stamp of the store file when its content was read.
     pub stamped_read: StampedRead,
-    /// Value of `explicit` in the store. If true, neither the current nor the only profile is used by default.
+    /// Value of `explicit` in the store. If true, no profile is used by default, not even the current or the only one.
     pub explicit: bool,
 }
 
@@ -24,7 +24,7 @@ pub struct StoreReading {
 pub struct ProfileDeclaration {
     /// Stamp of that version of the store file.
     pub store: Stamp,
-    /// Value of `explicit` in the store. If true, neither the current nor the only profile is used by default.
+    /// Value of `explicit` in the store. If true, no profile is used by default, not even the current or the only one.
     pub explicit: bool,
     /// Profile with the store's defaults filled in.
     pub profile: Profile,
@@ -41,7 +41,7 @@ impl StoreReading {
     }
 
     /// Returns the declaration to record with the token of `profile`. `guard` holds the lock of the token file and
-    /// provides the present time of the file system.
+    /// provides the time of the file system when it was acquired.
     ///
     /// Returns `None` in these cases:
     /// - The stamp might not identify the store's content, because the store changed shortly before it was read.
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn only_missing_or_outdated_declarations_are_new() {
+    fn a_declaration_is_recorded_if_missing_or_outdated() {
         let (_directory, store) = store(TEXT);
         let profile = store.profiles[0].profile.clone().unwrap();
         let stamp =

@@ -1,7 +1,7 @@
 //! State of neto in the calling shell: the variables of an earlier export, and the profile that `neto use` set there.
 //!
-//! Owns the variables that record this state, and their effect on which profile is resolved. The records are names,
-//! never secrets. With the hook, `neto use` sets `NETO_PROFILE` in one shell and records the profile in
+//! Owns the variables that record this state, and decides how they affect the choice of the profile. The records are
+//! names, never secrets. With the hook, `neto use` sets `NETO_PROFILE` in one shell and records the profile in
 //! `NETO_SHELL_PROFILE`. An export overwrites `NETO_PROFILE`, but keeps the record. `exported_variables` owns the
 //! variables of an export, and `commands/hook` owns the hook's text.
 
@@ -95,8 +95,9 @@ impl ShellUpdate {
     }
 }
 
-/// Returns the names to unset so that no earlier export remains: the fixed names, the recorded names, and outdated
-/// records. Omits recorded names that no export can set, because other programs may have written the record.
+/// Returns the names to unset so that no earlier export remains: the fixed names, the names listed in `NETO_EXPORTED`,
+/// the marker, and an outdated `NETO_SHELL_PROFILE`. Omits recorded names that no export can set, because other
+/// programs may have written the record.
 pub(crate) fn names_to_unset(environment: &Environment) -> BTreeSet<String> {
     let recorded = environment.text(EXPORTED_VARIABLE).unwrap_or_default();
     let recorded = recorded.split(' ').filter(|name| *name == STORE_VARIABLE || check_env_name(name).is_ok());
@@ -109,7 +110,7 @@ pub(crate) fn names_to_unset(environment: &Environment) -> BTreeSet<String> {
 
 /// Returns the names to unset in a shell that continues without an export. Keeps a `NETOSECRET` that the user set,
 /// because it selects a profile.
-pub(crate) fn names_to_unset_on_drop(environment: &Environment) -> BTreeSet<String> {
+pub(crate) fn names_to_unset_except_own_secret(environment: &Environment) -> BTreeSet<String> {
     let mut names = names_to_unset(environment);
     let is_own = match environment.get(EXPORTED_VARIABLE) {
         Some(_) => !was_exported(environment, "NETOSECRET"),
@@ -172,7 +173,7 @@ impl ExportMarker {
         Some(Self { resolved, exported, store: parts.next().unwrap_or_default() })
     }
 
-    /// Returns the marker for the present state, in which the exported profile is the value of `NETO_PROFILE`.
+    /// Returns the marker for the present state. Takes the exported profile from `NETO_PROFILE`.
     pub(crate) fn current(run: &Run<'_>) -> Self {
         Self {
             resolved: resolve_without_export(run),
@@ -203,9 +204,9 @@ impl ExportMarker {
     }
 }
 
-/// Describes the export whose variables the shell has, such as `'acme'`. Returns `None` if `profile` was exported, and
-/// neither the store nor `NETO_PROFILE` has changed since.
-pub(crate) fn other_exported_profile(run: &Run<'_>, profile: Option<&ProfileName>) -> Option<String> {
+/// Returns a description, such as `'acme'`, of the export whose variables the shell has. Returns `None` if `profile`
+/// was exported, and neither the store nor `NETO_PROFILE` has changed since.
+pub(crate) fn describe_other_export(run: &Run<'_>, profile: Option<&ProfileName>) -> Option<String> {
     let now = ExportMarker::current(run);
     let before = ExportMarker::from_environment(&run.context.process.environment).unwrap_or_else(|| now.clone());
     let is_of_profile = before.exported() == profile.map(ProfileName::as_str) && profile.is_some();

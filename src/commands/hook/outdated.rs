@@ -68,7 +68,7 @@ fn set_marker(marker: &shell_state::ExportMarker) -> ShellUpdate {
 /// Unsets the exported variables. Keeps a `NETO_PROFILE` that the user set by hand after the export, as the profile of
 /// this shell.
 fn drop_export(environment: &Environment) -> ShellUpdate {
-    let unset = shell_state::names_to_unset_on_drop(environment).into_iter().collect();
+    let unset = shell_state::names_to_unset_except_own_secret(environment).into_iter().collect();
     let mut update = ShellUpdate { unset, ..ShellUpdate::drop_export(environment) };
     let set_by_hand =
         environment.text(PROFILE_VARIABLE).filter(|_| !shell_state::was_exported(environment, PROFILE_VARIABLE));

@@ -44,9 +44,9 @@ pub(in crate::commands) fn switch_shell(run: &Run<'_>, selection: Current, name:
     let mut update = ShellUpdate::default();
     if !shell_state::has_profile_variables(environment) {
         update.unset.push(PROFILE_VARIABLE.to_owned());
-    } else if let Some(exported_profile) = shell_state::other_exported_profile(run, resolved.as_ref()) {
+    } else if let Some(exported_profile) = shell_state::describe_other_export(run, resolved.as_ref()) {
         run.ui.note(&format!("Dropped the variables of {exported_profile}"));
-        update.unset.extend(shell_state::names_to_unset_on_drop(environment));
+        update.unset.extend(shell_state::names_to_unset_except_own_secret(environment));
     }
     run.ui.note(&match (&name, &resolved) {
         (Some(name), _) => format!("Now using '{name}' in this shell"),

@@ -84,7 +84,7 @@ pub fn read_line(prompt: &str) -> Result<String, PromptError> {
     Ok(line.trim().to_owned())
 }
 
-/// Reads a text without echo. Reads a paste of several lines completely, with or without bracketed paste, and converts
+/// Reads text without echo. Reads a paste of several lines completely, with or without bracketed paste, and converts
 /// line endings to `\n`. Removes line endings at the end. The text may be empty.
 ///
 /// # Errors
@@ -150,8 +150,8 @@ impl RawTerminal {
 
     /// Restores the terminal, suspends the process as Ctrl-Z does, and sets raw mode again when the process continues.
     ///
-    /// Suspends only if neto leads its process group and stdout is a terminal. Otherwise a shell that waits for
-    /// `$(...)` might not notice that neto has stopped.
+    /// Suspends only if neto leads its process group and stdout is a terminal. In other cases suspending is unsafe: a
+    /// shell that waits for `$(...)` might not notice that neto has stopped.
     fn suspend(&self) -> Result<(), PromptError> {
         let pid = getpid();
         if getpgrp() == pid && io::stdout().is_terminal() {

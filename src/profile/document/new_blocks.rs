@@ -140,7 +140,7 @@ impl<'a> EditPlan<'a> {
         }
         spaced.push_str(&blocks.join(newline));
         match after.lines().next() {
-            // If the file has no final line ending, none is added.
+            // If the file has no final line ending, the last new block gets none either.
             None if !ends_line => spaced.truncate(spaced.len() - newline.len()),
             Some(line) if !is_blank(line) => spaced.push_str(newline),
             _ => {}

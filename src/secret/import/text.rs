@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 /// Reason why bytes are not text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
-    /// The bytes are neither UTF-8, nor UTF-16 with a byte-order mark.
+    /// The bytes are neither UTF-8 nor UTF-16 with a byte-order mark.
     #[error("not UTF-8, nor UTF-16 with a byte-order mark (at byte {at})")]
     Encoding {
         /// Offset of the first invalid byte, from 0.
