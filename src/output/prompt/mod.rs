@@ -3,8 +3,8 @@
 //! Owns the terminal during a prompt. Secrets are not echoed, and the terminal is restored after an answer, Ctrl-C, a
 //! termination signal or an error. Never prompts if stdin is not a terminal.
 
-mod decode;
 mod fuzzy;
+mod hidden;
 mod key_codes;
 mod picker;
 
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::sanitize::sanitize_block;
 use crate::disk::{self, SignalDeferral, TerminationSignal};
-use key_codes::Keyboard;
+use hidden::Keyboard;
 
 pub use picker::Candidate;
 pub(super) use picker::{pick, pick_by_number};
@@ -45,7 +45,7 @@ pub enum PromptError {
     #[error("the question was left without an answer")]
     Closed,
     /// The answer is longer than the limit for hidden answers.
-    #[error("the answer is longer than {} KiB", key_codes::MAX_ANSWER_BYTES / 1024)]
+    #[error("the answer is longer than {} KiB", hidden::MAX_ANSWER_BYTES / 1024)]
     TooLong,
     /// The hidden answer is not UTF-8.
     #[error("the answer is not UTF-8 text")]
@@ -97,7 +97,7 @@ pub fn read_hidden(prompt: &str) -> Result<Zeroizing<String>, PromptError> {
     let prompt = sanitize_block(prompt).replace('\n', "\r\n");
     write!(terminal.output, "{prompt}")?;
     terminal.output.flush()?;
-    key_codes::read_answer(&mut terminal)
+    hidden::read_answer(&mut terminal)
 }
 
 /// Opens the controlling terminal for writing prompts, so that the user sees prompts even if stderr is redirected.

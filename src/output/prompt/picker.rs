@@ -10,8 +10,8 @@ use anstyle::{Effects, Style};
 use rustix::termios::tcgetwinsize;
 use unicode_width::UnicodeWidthStr;
 
-use super::decode::{Decoder, Stroke};
-use super::key_codes::{Keyboard as _, erase_character};
+use super::hidden::{Keyboard as _, erase_character};
+use super::key_codes::{Decoder, Stroke};
 use super::{PromptError, RawTerminal, fuzzy, open_terminal, read_line};
 use crate::disk;
 use crate::output::sanitize::{sanitize_line, truncate_columns};
